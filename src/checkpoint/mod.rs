@@ -1,0 +1,108 @@
+//! Checkpoints: named tensors and what else a run needs to go on, in one safetensors file
+//! that is whole or absent. Knows no model.
+//!
+//! ```text
+//! checkpoints/step-00000120.safetensors   the last K
+//! checkpoints/best.safetensors            the best: a link to its step's file, which may
+//!                                         itself be gone
+//! ```
+//!
+//! A file's `__metadata__` holds `tfm` (the [`Meta`] as JSON), `crc32c` (the checksum of
+//! every tensor's bytes) and `header_crc32c` (that of the header itself), so that a flipped
+//! byte anywhere is found. Any safetensors reader can open it.
+//!
+//! One process writes into a folder at a time; the run folder's lock sees to that.
+
+mod fit;
+mod folder;
+mod header;
+mod open;
+mod save;
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Error, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use folder::steps;
+pub use open::{Checkpoint, open};
+pub use safetensors::tensor::TensorView;
+pub use safetensors::{Dtype, View};
+pub use save::{Keep, save};
+
+/// The format that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// Everything in a checkpoint but its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// [`FORMAT`] at the time of writing.
+    pub format: u32,
+    /// The model's name in the registry.
+    pub model: String,
+    /// Steps done.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// Lines of `metrics.jsonl` written; those after them are of a lost future.
+    pub metrics_lines: u64,
+    /// Whatever else the run needs: random streams, data cursor, meters. An `f64` comes back
+    /// to the bit; JSON has no infinities and no NaN, which would come back as null.
+    pub state: Map<String, Value>,
+}
+
+impl Meta {
+    /// The meta of `model` after `step` steps, otherwise empty.
+    pub fn new(model: impl Into<String>, step: u64) -> Self {
+        Self {
+            format: FORMAT,
+            model: model.into(),
+            step,
+            epoch: 0,
+            metrics_lines: 0,
+            state: Map::new(),
+        }
+    }
+}
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The newest that is whole.
+    #[default]
+    Last,
+    /// The one with the best score.
+    Best,
+    /// The one after this step.
+    Step(u64),
+}
+
+impl FromStr for Choice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "last" => Ok(Self::Last),
+            "best" => Ok(Self::Best),
+            _ => match text.parse() {
+                Ok(step) => Ok(Self::Step(step)),
+                Err(_) => bail!("\"{text}\" is no checkpoint; give best, last or a step's number"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Last => f.write_str("last"),
+            Self::Best => f.write_str("best"),
+            Self::Step(step) => write!(f, "{step}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! `tfm config show|check`: configs without a run.
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde::Serialize;
+
+use super::{Fixed, Registry, answer};
+use crate::config::{Preset, model_of};
+use crate::models::Entry;
+use crate::models::options::OutputOptions;
+
+pub(super) const FIXED: Fixed = Fixed { command, run };
+
+#[derive(Args, Debug)]
+struct Show {
+    /// A file (with a path separator, or ending in .toml) or the name of a preset
+    #[arg(value_name = "FILE|PRESET")]
+    config: String,
+
+    /// Changes one value of the config; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Args, Debug)]
+struct Check {
+    /// Files (with a path separator, or ending in .toml) or names of presets
+    #[arg(value_name = "FILE|PRESET", required = true)]
+    configs: Vec<String>,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+fn command() -> Command {
+    let show = Show::augment_args(Command::new("show"))
+        .about("Prints a config with every value that it leaves out");
+    let check = Check::augment_args(Command::new("check"))
+        .about("Checks that configs can be read and their values hold");
+    Command::new("config")
+        .about("Shows and checks configs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(show.after_long_help(
+            "Examples:\n  tfm config show configs/mine.toml\n  \
+             tfm config show ptb-small --set train.batch_size=40",
+        ))
+        .subcommand(check.after_long_help(
+            "Ends with code 1 where one of the configs is wrong.\n\n\
+             Example:\n  tfm config check configs/*.toml",
+        ))
+}
+
+fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
+    match matches.subcommand() {
+        Some(("show", matches)) => show(registry, &Show::from_arg_matches(matches)?),
+        Some((_, matches)) => check(registry, &Check::from_arg_matches(matches)?),
+        None => Ok(()),
+    }
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    config: &'a str,
+    model: &'static str,
+    values: toml::Table,
+}
+
+fn show(registry: Registry, show: &Show) -> Result<()> {
+    show.output.init_logging();
+    let entry = entry_of(registry, &show.config)?;
+    let text = (entry.show)(Some(&show.config), &show.sets)?;
+    let values = toml::from_str(&text).context("the resolved config cannot be read back")?;
+    show.output.report(&Shown { config: &show.config, model: entry.name, values }, text)
+}
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    configs: Vec<Outcome<'a>>,
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    config: &'a str,
+    ok: bool,
+    error: Option<String>,
+}
+
+fn check(registry: Registry, check: &Check) -> Result<()> {
+    check.output.init_logging();
+    let configs: Vec<_> = check.configs.iter().map(|config| outcome(registry, config)).collect();
+    let failed = configs.iter().filter(|outcome| !outcome.ok).count();
+    let text: Vec<_> = configs.iter().map(line).collect();
+    let total = configs.len();
+    check.output.report(&Checked { configs }, text.join("\n"))?;
+    match failed {
+        0 => Ok(()),
+        _ => bail!("{failed} of {total} configs cannot be used"),
+    }
+}
+
+fn outcome(registry: Registry, config: &str) -> Outcome<'_> {
+    let checked = entry_of(registry, config).and_then(|entry| (entry.show)(Some(config), &[]));
+    let error = checked.err().map(|error| format!("{error:#}"));
+    Outcome { config, ok: error.is_none(), error }
+}
+
+fn line(outcome: &Outcome<'_>) -> String {
+    match &outcome.error {
+        None => format!("ok     {}", outcome.config),
+        Some(error) => format!("wrong  {}: {error}", outcome.config),
+    }
+}
+
+/// The model that a config says that it is for.
+fn entry_of(registry: Registry, config: &str) -> Result<&'static Entry> {
+    let presets: Vec<Preset> = registry.iter().flat_map(|entry| entry.presets).copied().collect();
+    let model = model_of(config, &presets)?;
+    registry.iter().copied().find(|entry| entry.name == model).ok_or_else(|| {
+        let names: Vec<_> = registry.iter().map(|entry| entry.name).collect();
+        anyhow!("no model is called \"{model}\"; {} ({config})", answer::choice(&model, &names))
+    })
+}

@@ -1,0 +1,76 @@
+//! The command line: `tfm <verb> <model>` from the registry, and the commands that belong to
+//! no model.
+
+mod answer;
+mod bench_machine;
+mod completions;
+mod config;
+mod data;
+mod failure;
+mod models;
+mod verbs;
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+use clap::{ArgMatches, Command};
+
+use crate::models::{ALL, Entry};
+use crate::version;
+pub use failure::fail;
+
+/// The models that the command line offers.
+type Registry = &'static [&'static Entry];
+
+/// A command that belongs to no model.
+struct Fixed {
+    command: fn() -> Command,
+    run: fn(Registry, &ArgMatches) -> Result<()>,
+}
+
+/// In the order of the help.
+const FIXED: &[Fixed] = &[data::FIXED, models::FIXED, config::FIXED, completions::FIXED];
+
+/// Parses `args`, the first of which is the program's name, and does what they say.
+///
+/// # Errors
+/// Whatever the command fails with; a [`clap::Error`] where the arguments are wrong, or where
+/// they ask for help or the version. [`fail`] turns it into a message and an exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
+    run_with(ALL, args.into_iter().collect())
+}
+
+/// The tree of every command, with help and arguments.
+pub fn command() -> Command {
+    tree(ALL)
+}
+
+fn run_with(registry: Registry, args: Vec<OsString>) -> Result<()> {
+    let matches = tree(registry)
+        .try_get_matches_from(&args)
+        .map_err(|error| answer::improve(error, registry, &args))?;
+    // The tree requires a command, so there is one.
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    match FIXED.iter().find(|fixed| (fixed.command)().get_name() == name) {
+        Some(fixed) => (fixed.run)(registry, matches),
+        None => verbs::run(registry, name, matches),
+    }
+}
+
+fn tree(registry: Registry) -> Command {
+    Command::new("tfm")
+        .about("Trains, evaluates, benchmarks and uses the classic deep-learning models")
+        .version(version::LONG)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands(verbs::commands(registry))
+        .subcommands(FIXED.iter().map(|fixed| (fixed.command)()))
+        .after_help(
+            "`tfm models` lists the models with their verbs and presets; \
+             `tfm <verb> <model> --help`\nexplains a verb.",
+        )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! A value out of its range, and the rules that find one.
+
+use std::fmt::Display;
+
+/// A value that breaks a rule; the loader adds the value itself and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The dotted key, such as `train.batch_size`.
+    pub key: String,
+    /// What the value must be, such as `must be at least 1`.
+    pub rule: String,
+}
+
+impl Invalid {
+    /// The value of `key` breaks `rule`.
+    pub fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { key: key.into(), rule: rule.into() }
+    }
+}
+
+fn check(holds: bool, key: &str, rule: impl FnOnce() -> String) -> Result<(), Invalid> {
+    if holds { Ok(()) } else { Err(Invalid::new(key, rule())) }
+}
+
+/// `value` ≥ `min`.
+pub fn at_least<T: PartialOrd + Display>(key: &str, value: T, min: T) -> Result<(), Invalid> {
+    check(value >= min, key, || format!("must be at least {min}"))
+}
+
+/// `value` ≤ `max`.
+pub fn at_most<T: PartialOrd + Display>(key: &str, value: T, max: T) -> Result<(), Invalid> {
+    check(value <= max, key, || format!("must be at most {max}"))
+}
+
+/// `value` > `bound`.
+pub fn above<T: PartialOrd + Display>(key: &str, value: T, bound: T) -> Result<(), Invalid> {
+    check(value > bound, key, || format!("must be above {bound}"))
+}
+
+/// `value` < `bound`.
+pub fn below<T: PartialOrd + Display>(key: &str, value: T, bound: T) -> Result<(), Invalid> {
+    check(value < bound, key, || format!("must be below {bound}"))
+}
+
+/// `min` ≤ `value` ≤ `max`.
+pub fn in_range<T: PartialOrd + Display>(
+    key: &str,
+    value: T,
+    min: T,
+    max: T,
+) -> Result<(), Invalid> {
+    check(value >= min && value <= max, key, || format!("must be from {min} to {max}"))
+}
+
+/// `value` > 0.
+pub fn positive(key: &str, value: f64) -> Result<(), Invalid> {
+    above(key, value, 0.0)
+}
+
+/// `value` is one of `choices`.
+pub fn one_of(key: &str, value: &str, choices: &[&str]) -> Result<(), Invalid> {
+    check(choices.contains(&value), key, || format!("must be one of: {}", choices.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_hold_at_their_bounds() {
+        assert_eq!(at_least("k", 1, 1), Ok(()));
+        assert_eq!(at_most("k", 1, 1), Ok(()));
+        assert_eq!(in_range("k", 0.0, 0.0, 1.0), Ok(()));
+        assert_eq!(in_range("k", 1.0, 0.0, 1.0), Ok(()));
+        assert_eq!(at_least("k", 0, 1), Err(Invalid::new("k", "must be at least 1")));
+        assert_eq!(positive("k", 0.0), Err(Invalid::new("k", "must be above 0")));
+        assert_eq!(below("k", 1.0, 1.0), Err(Invalid::new("k", "must be below 1")));
+        assert_eq!(one_of("k", "c", &["a", "b"]), Err(Invalid::new("k", "must be one of: a, b")));
+    }
+
+    #[test]
+    fn not_a_number_breaks_every_rule() {
+        assert!(at_least("k", f64::NAN, 0.0).is_err());
+        assert!(in_range("k", f64::NAN, 0.0, 1.0).is_err());
+        assert!(positive("k", f64::NAN).is_err());
+    }
+}

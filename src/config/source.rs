@@ -1,0 +1,81 @@
+//! `--config X`: a file or a compiled-in preset.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::document::Document;
+use super::nearest::nearest;
+
+/// A config that is compiled into the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// The name for `--config`, the file's stem: `ptb-small`.
+    pub name: &'static str,
+    /// The TOML text.
+    pub text: &'static str,
+}
+
+/// The text of a config and its names.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// How messages call it: `configs/x.toml` or `preset ptb-small`.
+    pub label: String,
+    /// The preset's name or the file's stem.
+    pub name: String,
+    pub text: String,
+}
+
+/// Which model the config `name` (as in [`load`](super::load)) is for: its top-level key
+/// `model`.
+///
+/// # Errors
+/// A config that cannot be found or parsed, or that has no `model = "…"`.
+pub fn model_of(name: &str, presets: &[Preset]) -> Result<String> {
+    let source = find(name, presets)?;
+    let document = Document::parse(&source.label, &source.text)?;
+    document.model()?.ok_or_else(|| {
+        anyhow!("{}: no model; add a line such as model = \"ptb\" at its top", source.label)
+    })
+}
+
+pub(super) fn find(name: &str, presets: &[Preset]) -> Result<Source> {
+    if is_path(name) {
+        return read(name, presets);
+    }
+    match presets.iter().find(|preset| preset.name == name) {
+        Some(preset) => Ok(Source {
+            label: format!("preset {name}"),
+            name: name.to_owned(),
+            text: preset.text.to_owned(),
+        }),
+        None => bail!(unknown(name, presets)),
+    }
+}
+
+fn is_path(name: &str) -> bool {
+    name.ends_with(".toml") || name.contains(std::path::is_separator) || name.contains('/')
+}
+
+fn read(name: &str, presets: &[Preset]) -> Result<Source> {
+    let path = Path::new(name);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let text = std::fs::read_to_string(path).with_context(|| {
+        match presets.iter().any(|preset| preset.name == stem) {
+            true => format!("cannot read {name}; the preset of that name is --config {stem}"),
+            false => format!("cannot read {name}"),
+        }
+    })?;
+    Ok(Source { label: name.to_owned(), name: stem, text })
+}
+
+fn unknown(name: &str, presets: &[Preset]) -> String {
+    let names: Vec<_> = presets.iter().map(|preset| preset.name).collect();
+    let hint = nearest(name, names.iter().copied())
+        .map(|name| format!("did you mean \"{name}\"? "))
+        .unwrap_or_default();
+    format!(
+        "unknown preset \"{name}\"; {hint}the presets are: {}; a file's name ends in .toml",
+        names.join(", ")
+    )
+}

@@ -1,0 +1,158 @@
+//! Files out of a `.tgz` that may be hostile.
+//!
+//! Nothing is ever written to a path that the archive names: each wanted member goes to the path
+//! that the table gives it, in a fresh folder. An archive that tries anyway (`..`, an absolute
+//! path, a link in the way of a wanted member) is refused as a whole.
+
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use tar::{Archive, Entry, EntryType};
+
+use super::failure::{Failure, LocalContext};
+use super::sets::DataFile;
+use super::store::store;
+
+/// Writes the member of each of `files` to its name below `folder`. `limit` is the largest size
+/// in bytes to which the archive may unpack.
+///
+/// # Errors
+/// A file that is no archive, a truncated, hostile or oversized one, and a missing member are the
+/// source's fault.
+pub(super) fn extract(
+    archive: &Path,
+    files: &[&DataFile],
+    limit: u64,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let file = File::open(archive).local(|| format!("open {}", archive.display()))?;
+    let tar: Box<dyn Read> = match sniff(file).local(|| format!("read {}", archive.display()))? {
+        Sniffed::Gzip(file) => Box::new(MultiGzDecoder::new(BufReader::new(file))),
+        Sniffed::Tar(file) => Box::new(BufReader::new(file)),
+        Sniffed::Other(start) => {
+            return Err(Failure::source(format!("not a .tgz archive: it begins with {start:?}")));
+        }
+    };
+    extract_members(Archive::new(Capped { inner: tar, left: limit, limit }), files, limit, folder)
+}
+
+fn extract_members(
+    mut archive: Archive<impl Read>,
+    files: &[&DataFile],
+    limit: u64,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let mut left: Vec<&DataFile> = files.to_vec();
+    // Raw entries: the long names of GNU and pax archives, which could be made endless, stay
+    // unread, and the table's names are short.
+    for entry in archive.entries().map_err(bad_archive)?.raw(true) {
+        let mut entry = entry.map_err(bad_archive)?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        refuse_escape(&path)?;
+        let path = path.trim_start_matches("./").trim_end_matches('/');
+        refuse_link(path, entry.header().entry_type(), files)?;
+        if let Some(at) = left.iter().position(|file| file.member == Some(path)) {
+            let file = left.swap_remove(at);
+            extract_entry(&mut entry, file, path, limit, folder)?;
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+    }
+    let lacking: Vec<&str> = left.iter().map(|file| file.member.unwrap_or(file.name)).collect();
+    Err(Failure::source(format!("the archive lacks {}", lacking.join(", "))))
+}
+
+fn extract_entry(
+    entry: &mut Entry<'_, impl Read>,
+    file: &DataFile,
+    path: &str,
+    limit: u64,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let kind = entry.header().entry_type();
+    if !matches!(kind, EntryType::Regular | EntryType::Continuous) {
+        return Err(Failure::source(format!("the archive's {path} is no plain file ({kind:?})")));
+    }
+    let declared = entry.size();
+    let compressed = path.ends_with(".gz");
+    let most = if compressed { limit } else { file.bytes.unwrap_or(limit) };
+    if declared > most {
+        let rule = format!("declares {declared} bytes, more than its {most}");
+        return Err(Failure::source(format!("the archive's {path} {rule}")));
+    }
+    store(entry, path, file, limit, &folder.join(file.name))
+}
+
+/// Refuses a path that would leave the folder where a careless program unpacked it.
+fn refuse_escape(path: &str) -> Result<(), Failure> {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    if path.starts_with(['/', '\\']) || drive || path.split(['/', '\\']).any(|part| part == "..") {
+        return Err(Failure::source(format!("hostile archive: {path:?} leaves the folder")));
+    }
+    Ok(())
+}
+
+/// Refuses a link that stands for a wanted member or for a folder above it.
+fn refuse_link(path: &str, kind: EntryType, files: &[&DataFile]) -> Result<(), Failure> {
+    let in_the_way = |member: &str| {
+        member.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_link = matches!(kind, EntryType::Symlink | EntryType::Link);
+    if is_link && files.iter().filter_map(|file| file.member).any(in_the_way) {
+        return Err(Failure::source(format!(
+            "hostile archive: {path:?} is a link where a file or a folder is due"
+        )));
+    }
+    Ok(())
+}
+
+fn bad_archive(error: io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => Failure::source("the archive is truncated"),
+        _ => Failure::source(format!("the archive is broken: {error}")),
+    }
+}
+
+enum Sniffed {
+    Gzip(File),
+    Tar(File),
+    Other(String),
+}
+
+/// Tells by the first bytes what a file is. A plain tar is taken too: some servers send a `.tgz`
+/// in such a way that it arrives decompressed.
+fn sniff(mut file: File) -> io::Result<Sniffed> {
+    let mut start = Vec::new();
+    (&mut file).take(512).read_to_end(&mut start)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(if start.starts_with(&[0x1f, 0x8b]) {
+        Sniffed::Gzip(file)
+    } else if start.get(257..262) == Some(b"ustar") {
+        Sniffed::Tar(file)
+    } else {
+        Sniffed::Other(String::from_utf8_lossy(&start[..start.len().min(40)]).into_owned())
+    })
+}
+
+/// A reader that fails, rather than ends, after `limit` bytes.
+struct Capped<R> {
+    inner: R,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
+            io::Error::new(
+                ErrorKind::InvalidData,
+                format!("it unpacks to more than {} bytes", self.limit),
+            )
+        })?;
+        Ok(n)
+    }
+}

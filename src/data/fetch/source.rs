@@ -1,0 +1,172 @@
+//! The places that a data set can come from, and how each gives its files.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::Event;
+use super::archive::extract;
+use super::download::Client;
+use super::failure::{Failure, LocalContext};
+use super::partial::{Partial, file_name};
+use super::sets::{DataFile, DataSet, Mirror};
+use super::store::store;
+
+/// A place that a data set can come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The address of an archive.
+    ArchiveUrl(String),
+    /// The address of single files, with its closing `/`, and what follows each name.
+    FilesUrl { base: String, suffix: String },
+    /// An archive on this machine.
+    Archive(PathBuf),
+    /// A folder on this machine that holds the files.
+    Folder(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::ArchiveUrl(url) => f.write_str(url),
+            Source::FilesUrl { base, .. } => f.write_str(base),
+            Source::Archive(path) | Source::Folder(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl From<&Mirror> for Source {
+    fn from(mirror: &Mirror) -> Self {
+        match *mirror {
+            Mirror::Archive(url) => Source::ArchiveUrl(url.into()),
+            Mirror::Files { base, suffix } => {
+                Source::FilesUrl { base: base.into(), suffix: suffix.into() }
+            }
+        }
+    }
+}
+
+impl Source {
+    /// What the value of `--from` means: a web address (one that ends with `/` holds the single
+    /// files, any other is an archive where the set comes as one), a folder, or an archive.
+    pub(super) fn parse(from: &str, set: &DataSet) -> Result<Self> {
+        if from.starts_with("http://") || from.starts_with("https://") {
+            let comes_as_archive = set.files.iter().any(|file| file.member.is_some());
+            return Ok(if comes_as_archive && !from.ends_with('/') {
+                Source::ArchiveUrl(from.into())
+            } else {
+                let base = format!("{}/", from.trim_end_matches('/'));
+                Source::FilesUrl { base, suffix: String::new() }
+            });
+        }
+        if let Some((scheme, _)) = from.split_once("://") {
+            bail!("{from}: addresses begin with http:// or https://, not {scheme}://");
+        }
+        let path = PathBuf::from(from);
+        if path.is_dir() {
+            Ok(Source::Folder(path))
+        } else if path.is_file() {
+            Ok(Source::Archive(path))
+        } else {
+            bail!(
+                "{from}: no such file or folder; it may be a .tgz, a folder that holds the files, \
+                 or a web address"
+            )
+        }
+    }
+}
+
+/// What [`obtain`] works for: the files of `set` that are wanted, and where they go.
+pub(super) struct Order<'a> {
+    pub(super) client: &'a Client,
+    pub(super) set: &'a DataSet,
+    pub(super) wanted: &'a [&'static DataFile],
+    /// Where partial downloads are kept.
+    pub(super) partials: &'a Path,
+    /// Where the checked files go, each under its name.
+    pub(super) folder: &'a Path,
+}
+
+impl Order<'_> {
+    /// Files that no earlier source has given: those in `folder` are checked already.
+    fn open(&self) -> Vec<&'static DataFile> {
+        let lacks = |file: &&DataFile| !self.folder.join(file.name).exists();
+        self.wanted.iter().copied().filter(lacks).collect()
+    }
+}
+
+/// Brings the wanted files from `source` and checks each.
+pub(super) fn obtain(
+    order: &Order<'_>,
+    source: &Source,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Failure> {
+    let (files, limit) = (order.open(), order.set.limit);
+    match source {
+        Source::ArchiveUrl(url) => downloaded(order, url, on_event, |archive| {
+            extract(archive, &order.open(), limit, order.folder)
+        }),
+        Source::FilesUrl { base, suffix } => files.iter().try_for_each(|file| {
+            let url = format!("{base}{}{suffix}", file.base_name());
+            downloaded(order, &url, on_event, |path| store_file(order, path, &url, file))
+        }),
+        Source::Archive(path) => extract(path, &files, limit, order.folder),
+        Source::Folder(folder) => files.iter().try_for_each(|file| {
+            let path = find_in(folder, file).ok_or_else(|| {
+                Failure::source(format!("{} lies not in {}", file.name, folder.display()))
+            })?;
+            store_file(order, &path, &path.to_string_lossy(), file)
+        }),
+    }
+}
+
+fn store_file(
+    order: &Order<'_>,
+    path: &Path,
+    served: &str,
+    file: &DataFile,
+) -> Result<(), Failure> {
+    let content = File::open(path).local(|| format!("open {}", path.display()))?;
+    // Only the end of the name counts, so a query after an address must not hide it.
+    let served = file_name(served);
+    store(content, &served, file, order.set.limit, &order.folder.join(file.name))
+}
+
+/// Downloads `url` and hands the file to `use_it`. Where a body of several pieces turns out to be
+/// wrong, it is downloaded once more, because the pieces may not belong together.
+fn downloaded(
+    order: &Order<'_>,
+    url: &str,
+    on_event: &mut dyn FnMut(Event<'_>),
+    use_it: impl Fn(&Path) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let partial = Partial::new(order.partials, url);
+    let mut once_more = true;
+    loop {
+        let pieced = order.client.download(url, &partial, order.set.limit, on_event)?;
+        match use_it(partial.path()) {
+            Err(Failure::Source(error)) => {
+                partial.discard();
+                if !pieced || !once_more {
+                    return Err(Failure::Source(error));
+                }
+                once_more = false;
+                let reason = format!("{error:#}");
+                on_event(Event::Retry { address: url, reason: &reason });
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The file in a folder that a person filled: as the data folder keeps it, flat, or as the archive
+/// unpacks, each perhaps compressed.
+fn find_in(folder: &Path, file: &DataFile) -> Option<PathBuf> {
+    [Some(file.name), Some(file.base_name()), file.member]
+        .into_iter()
+        .flatten()
+        .flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz"))])
+        .find(|path| path.is_file())
+}

@@ -1,0 +1,245 @@
+//! What of a data set lies in the data folder, and whether it is what it should be.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use flate2::bufread::MultiGzDecoder;
+use md5::{Digest, Md5};
+
+use super::sets::{DataFile, DataSet, SETS};
+
+/// How much of a data set lies in its folder, by names and sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Every file is there with its size; [`verify`] reads them through.
+    Present,
+    /// Some files are there, or a size is wrong.
+    Partial,
+    /// None is there.
+    Missing,
+}
+
+impl Presence {
+    /// `present`, `partial` or `missing`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Presence::Present => "present",
+            Presence::Partial => "partial",
+            Presence::Missing => "missing",
+        }
+    }
+}
+
+/// One line of `tfm data list`.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The data set.
+    pub set: &'static DataSet,
+    /// How much of it is there.
+    pub presence: Presence,
+    /// Its folder, which need not exist.
+    pub path: PathBuf,
+    /// Bytes that its files take in the folder now.
+    pub bytes: u64,
+}
+
+/// What a file of a data set turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState {
+    /// The content has the md5 of the table.
+    Ok,
+    /// There is no such file.
+    Missing,
+    /// The content is another; `found` describes it ("md5 …, 12 bytes").
+    Wrong {
+        /// The description.
+        found: String,
+    },
+}
+
+/// One line of `tfm data verify`.
+#[derive(Debug, Clone)]
+pub struct FileCheck {
+    /// The file's entry in the table, with the md5 that it should have.
+    pub file: &'static DataFile,
+    /// Where it should lie.
+    pub path: PathBuf,
+    /// What was found there.
+    pub state: FileState,
+}
+
+/// Every data set of the table with what of it lies below `data_dir`. Only names and sizes are
+/// looked at, so this is quick at any size.
+pub fn list(data_dir: &Path) -> Vec<Status> {
+    SETS.iter().map(|set| status(set, data_dir)).collect()
+}
+
+/// Reads every file of `set` below `data_dir` and compares its md5.
+///
+/// # Errors
+/// A file that exists and cannot be read. A missing or wrong one is no error but a [`FileState`].
+pub fn verify(set: &'static DataSet, data_dir: &Path) -> Result<Vec<FileCheck>> {
+    set.files
+        .iter()
+        .map(|file| {
+            let path = data_dir.join(set.name).join(file.name);
+            let state = check_file(&path, file)?;
+            Ok(FileCheck { file, path, state })
+        })
+        .collect()
+}
+
+fn status(set: &'static DataSet, data_dir: &Path) -> Status {
+    let path = data_dir.join(set.name);
+    let sizes: Vec<Option<u64>> =
+        set.files.iter().map(|file| file_size(&path.join(file.name))).collect();
+    let right = |(file, size): (&DataFile, &Option<u64>)| match size {
+        Some(size) => file.is_gzip() || file.bytes.is_none_or(|bytes| bytes == *size),
+        None => false,
+    };
+    let presence = if sizes.iter().all(Option::is_none) {
+        Presence::Missing
+    } else if set.files.iter().zip(&sizes).all(right) {
+        Presence::Present
+    } else {
+        Presence::Partial
+    };
+    Status { set, presence, path, bytes: sizes.into_iter().flatten().sum() }
+}
+
+fn file_size(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(|meta| meta.is_file()).map(|meta| meta.len())
+}
+
+/// Compares the content of the file at `path` with the table's entry.
+pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
+    let handle = match File::open(path) {
+        Ok(handle) => handle,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(FileState::Missing);
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
+    };
+    if handle.metadata().is_ok_and(|meta| meta.is_dir()) {
+        return Ok(FileState::Wrong { found: "a folder".into() });
+    }
+    let content = BufReader::with_capacity(1 << 16, handle);
+    let digest = if file.is_gzip() {
+        // One byte more than expected shows that the content is too long; a bomb is read no further.
+        let cap = file.bytes.map_or(u64::MAX, |bytes| bytes.saturating_add(1));
+        md5_of(MultiGzDecoder::new(content).take(cap))
+    } else {
+        md5_of(content)
+    };
+    match digest {
+        Ok((md5, bytes)) if md5 == file.md5 && file.bytes.is_none_or(|b| b == bytes) => {
+            Ok(FileState::Ok)
+        }
+        Ok((md5, bytes)) => Ok(FileState::Wrong { found: format!("md5 {md5}, {bytes} bytes") }),
+        Err(error) if file.is_gzip() && is_bad_gzip(&error) => {
+            Ok(FileState::Wrong { found: format!("a broken gzip file: {error}") })
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn is_bad_gzip(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof
+    )
+}
+
+/// MD5 in lower-case hexadecimal, and the number of bytes read.
+fn md5_of(mut content: impl Read) -> io::Result<(String, u64)> {
+    let mut hasher = Md5::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut bytes = 0;
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((hex(&hasher.finalize()), bytes))
+}
+
+/// MD5 of a text in lower-case hexadecimal.
+pub(super) fn md5_hex(text: &[u8]) -> String {
+    hex(&Md5::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    const PLAIN: DataFile = DataFile {
+        name: "a.txt",
+        member: None,
+        md5: "900150983cd24fb0d6963f7d28e17f72",
+        bytes: Some(3),
+    };
+
+    #[test]
+    fn plain_file_is_told_ok_wrong_or_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        assert_eq!(check_file(&path, &PLAIN).unwrap(), FileState::Missing);
+        assert_eq!(check_file(&path.join("below"), &PLAIN).unwrap(), FileState::Missing);
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(check_file(&path, &PLAIN).unwrap(), FileState::Ok);
+        fs::write(&path, "").unwrap();
+        let found = "md5 d41d8cd98f00b204e9800998ecf8427e, 0 bytes".to_string();
+        assert_eq!(check_file(&path, &PLAIN).unwrap(), FileState::Wrong { found });
+    }
+
+    #[test]
+    fn gzip_file_is_judged_by_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.gz");
+        let gzip = DataFile { name: "a.gz", ..PLAIN };
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(b"abc").unwrap();
+        let bytes = encoder.finish().unwrap();
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(check_file(&path, &gzip).unwrap(), FileState::Ok);
+        for broken in [&bytes[..bytes.len() - 6], b"plain text".as_slice()] {
+            fs::write(&path, broken).unwrap();
+            let state = check_file(&path, &gzip).unwrap();
+            assert!(matches!(&state, FileState::Wrong { found } if found.contains("gzip")));
+        }
+    }
+
+    #[test]
+    fn list_tells_present_partial_and_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let presence = || list(dir.path()).iter().find(|s| s.set.name == "ptb").unwrap().presence;
+        assert_eq!(presence(), Presence::Missing);
+        fs::create_dir(dir.path().join("ptb")).unwrap();
+        for file in SETS.iter().find(|set| set.name == "ptb").unwrap().files {
+            let path = dir.path().join("ptb").join(file.name);
+            File::create(&path).unwrap();
+            assert_eq!(presence(), Presence::Partial);
+            File::create(&path).unwrap().set_len(file.bytes.unwrap()).unwrap();
+        }
+        assert_eq!(presence(), Presence::Present);
+    }
+}

@@ -1,0 +1,81 @@
+//! Placing a whole file at once: a reader, or a run after a kill, sees the old content or the new.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Writes `bytes` to a temporary name beside `path`, on to the disk, and renames it to `path`.
+/// Two processes must not write the same file at the same time.
+///
+/// # Errors
+/// Names the file that could not be written; the temporary one is removed.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().context("a path without a file name cannot be written")?;
+    // One name for all attempts: what a killed one has left behind, the next one takes away.
+    let temporary = path.with_file_name(format!(".{}.tmp", name.to_string_lossy()));
+    let placed = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if placed.is_err() {
+        // The first error says what is wrong; a temporary file that stays does no harm.
+        let _ = fs::remove_file(&temporary);
+    }
+    placed.with_context(|| format!("cannot write {}", path.display()))?;
+    sync_folder(parent(path))
+}
+
+/// Makes the names in `folder` last through a power cut.
+#[cfg(unix)]
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("cannot sync {}", folder.display()))
+}
+
+/// Folders cannot be synced where they cannot be opened as files; the system does so itself.
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_folder: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A bare file name has the parent "", which is the current folder but cannot be opened as such.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_a_file_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failure_names_the_file_and_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("no/such/a.txt");
+        let error = format!("{:#}", write(&missing, b"x").unwrap_err());
+        assert!(error.contains("cannot write") && error.contains("a.txt"), "{error}");
+        // A folder in the file's place cannot be replaced by a file.
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        write(&taken, b"x").unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

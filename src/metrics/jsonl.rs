@@ -1,0 +1,165 @@
+//! `metrics.jsonl`: one [`Record`] a line, appended as it happens.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::Record;
+
+/// Reads the records of a `metrics.jsonl`, in order.
+///
+/// A last line without its line break was cut by a kill, or is being written now; where it is not
+/// a whole record it is left out.
+///
+/// # Errors
+/// When the file cannot be read, or a line of it is not a record: file and line are named.
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<Record>> {
+    let path = path.as_ref();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut records = Vec::new();
+    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(_) if !line.ends_with(b"\n") => break,
+            Err(error) => {
+                let place = format!("{}:{}", path.display(), index + 1);
+                bail!("{place} is not a metrics record: {}", reason(&error));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The file while a run appends to it.
+pub(super) struct Appender {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    lines: u64,
+}
+
+impl Appender {
+    /// Starts a file that must not exist yet: a run's past is never overwritten.
+    pub(super) fn create(path: PathBuf) -> Result<Self> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self { path, file, bytes: 0, lines: 0 })
+    }
+
+    /// Goes on with a file of `bytes` bytes in `lines` whole lines; one of none may be missing.
+    pub(super) fn open(path: PathBuf, bytes: u64, lines: u64) -> Result<Self> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .with_context(|| format!("cannot write to {}", path.display()))?;
+        Ok(Self { path, file, bytes, lines })
+    }
+
+    /// Hands one line to the operating system: from here on, killing the process cannot lose it.
+    pub(super) fn append(&mut self, record: &Record) -> Result<()> {
+        let mut line = serde_json::to_vec(record).context("cannot write a record as JSON")?;
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
+            // A disk that fills up takes part of a line; whoever goes on must find whole lines.
+            let _ = self.file.set_len(self.bytes);
+            return Err(error).with_context(|| format!("cannot write to {}", self.path.display()));
+        }
+        self.bytes += line.len() as u64;
+        self.lines += 1;
+        Ok(())
+    }
+
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.sync_all().with_context(|| format!("cannot sync {}", self.path.display()))
+    }
+}
+
+/// The parser's message without its own count of lines, which restarts at every record.
+fn reason(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    format!("{} (column {})", &message[..end], error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"step":1,"epoch":1,"phase":"train","metrics":{"loss":2.5},"timing":{}}"#;
+
+    fn read_text(text: &[u8]) -> Result<Vec<Record>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        fs::write(&path, text).unwrap();
+        read(path)
+    }
+
+    #[test]
+    fn reads_what_was_appended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let records: Vec<Record> =
+            (1..=3).map(|step| Record::new(step, 1, "train").metric("loss", 1.5)).collect();
+        let mut file = Appender::create(path.clone()).unwrap();
+        for record in &records {
+            file.append(record).unwrap();
+        }
+        assert_eq!(file.lines(), 3);
+        assert_eq!(file.bytes, fs::metadata(&path).unwrap().len());
+        assert_eq!(read(&path).unwrap(), records);
+    }
+
+    #[test]
+    fn a_cut_last_line_is_left_out_wherever_it_is_cut() {
+        let cut = LINE.replace("train", "épreuve");
+        for end in 0..cut.len() {
+            let text = [LINE.as_bytes(), b"\n", &cut.as_bytes()[..end]].concat();
+            assert_eq!(read_text(&text).unwrap().len(), 1, "cut at {end}");
+        }
+        assert_eq!(read_text(format!("{LINE}\n{LINE}").as_bytes()).unwrap().len(), 2);
+        assert_eq!(read_text(b"").unwrap(), vec![]);
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        let error = read_text(format!("{LINE}\n{{\"step\":-1}}\n{LINE}\n").as_bytes());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl:2 is not a metrics record: invalid"), "{error}");
+        assert!(!error.contains("at line"), "{error}");
+        let error = read_text(format!("{LINE}\n\n{LINE}\n").as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl:2 "), "{error}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = read("no-such-folder/metrics.jsonl").unwrap_err().to_string();
+        assert_eq!(
+            error.replace('\\', "/"),
+            "cannot read no-such-folder/metrics.jsonl",
+            "the cause follows in the chain"
+        );
+    }
+
+    #[test]
+    fn a_write_error_names_the_file_and_counts_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        fs::write(&path, "").unwrap();
+        // A handle that may only read refuses every write, on each system.
+        let file = File::open(&path).unwrap();
+        let mut appender = Appender { path, file, bytes: 0, lines: 0 };
+        let error = appender.append(&Record::new(1, 1, "train")).unwrap_err().to_string();
+        assert!(error.contains("cannot write to") && error.contains("metrics.jsonl"), "{error}");
+        assert_eq!(appender.lines(), 0);
+    }
+}

@@ -1,0 +1,20 @@
+//! What a run writes about its progress, and the curves drawn from it.
+//!
+//! A [`Record`] is one line of `metrics.jsonl`. A [`Recorder`] appends records to that file and,
+//! as scalars, to a TensorBoard event file in the same run folder; [`read`] brings the lines back;
+//! [`plot`] draws them.
+
+mod atomic;
+mod events;
+mod jsonl;
+pub mod plot;
+mod record;
+mod recorder;
+mod rewind;
+
+pub use jsonl::read;
+pub use record::Record;
+pub use recorder::Recorder;
+
+/// The name in a run folder of the file that holds one [`Record`] a line.
+pub const FILE_NAME: &str = "metrics.jsonl";

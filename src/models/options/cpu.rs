@@ -1,0 +1,23 @@
+//! The processor that the options ask for.
+
+use anyhow::{Result, bail};
+
+use super::{DeviceChoice, DeviceOptions};
+use crate::ops::{Cpu, Isa};
+
+impl DeviceOptions {
+    /// The processor, at the instruction level of `TFM_ISA`, where the options ask for it.
+    ///
+    /// # Errors
+    /// A GPU is asked for, on which `model` has no operators; `TFM_ISA` is wrong.
+    pub fn cpu(&self, model: &str) -> Result<Cpu> {
+        if let DeviceChoice::Cuda(_) = self.device {
+            bail!(
+                "--device {}: the operators of {model} run on the processor only; use \
+                 --device cpu",
+                self.device
+            );
+        }
+        Cpu::new(Isa::from_environment()?, self.threads.count())
+    }
+}

@@ -1,0 +1,177 @@
+//! Options that the verbs of several models share, each group to be flattened into the
+//! arguments of a verb:
+//!
+//! ```
+//! #[derive(clap::Args)]
+//! struct Train {
+//!     #[command(flatten)]
+//!     config: tfm::models::options::ConfigOptions,
+//!     #[command(flatten)]
+//!     output: tfm::models::options::OutputOptions,
+//! }
+//! ```
+
+mod cpu;
+mod device;
+mod logging;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::checkpoint::Choice;
+pub use device::{DeviceChoice, DeviceOptions, ThreadOption};
+pub use logging::LogFile;
+
+// Without `about = None` clap would take a group's doc comment for the text of the command that
+// it is flattened into. It still clears a text that was set before, so set that afterwards.
+
+/// `--config` and `--set`.
+#[derive(Args, Clone, Debug, Default)]
+#[command(about = None, long_about = None)]
+pub struct ConfigOptions {
+    /// The config: a file, or the name of a preset
+    ///
+    /// A value with a path separator, or that ends in .toml, is a file; any other is the name
+    /// of a preset that is compiled in (`tfm models` lists them). Without this option it is
+    /// the model's default preset.
+    #[arg(long, value_name = "FILE|PRESET")]
+    pub config: Option<String>,
+
+    /// Changes one value of the config; may be repeated
+    ///
+    /// KEY is a dotted key of the config, VALUE is TOML (quotes around a string may be left
+    /// out), as in --set train.batch_size=40. `tfm config show` prints every key.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// `--data-dir`.
+#[derive(Args, Clone, Debug)]
+#[command(about = None, long_about = None)]
+pub struct DataOptions {
+    /// The folder of the data sets
+    ///
+    /// Each set has a folder of its own in it, which `tfm data fetch` fills.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TFM_DATA_DIR",
+        hide_env_values = true,
+        default_value = "data"
+    )]
+    pub data_dir: PathBuf,
+}
+
+/// `--run`.
+#[derive(Args, Clone, Debug)]
+#[command(about = None, long_about = None)]
+pub struct RunOption {
+    /// The run's folder, such as runs/ptb-small-20261122-171500
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+}
+
+/// `--checkpoint`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(about = None, long_about = None)]
+pub struct CheckpointOption {
+    /// Which of the run's checkpoints: best, last or a step's number
+    ///
+    /// best is the one with the best validation score, last the newest that is whole, and a
+    /// number the one after that step.
+    #[arg(long, value_name = "best|last|STEP", default_value_t)]
+    pub checkpoint: Choice,
+}
+
+/// `--quiet`, `--verbose` and `--json`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(about = None, long_about = None)]
+pub struct OutputOptions {
+    /// Says nothing but warnings and errors, and the result
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Says more; twice says everything
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Prints the result as one JSON object on stdout
+    ///
+    /// Everything else goes to stderr, with or without this option.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches};
+
+    use super::*;
+
+    #[derive(Args, Debug)]
+    struct All {
+        #[command(flatten)]
+        config: ConfigOptions,
+        #[command(flatten)]
+        data: DataOptions,
+        #[command(flatten)]
+        device: DeviceOptions,
+        #[command(flatten)]
+        run: RunOption,
+        #[command(flatten)]
+        checkpoint: CheckpointOption,
+        #[command(flatten)]
+        output: OutputOptions,
+    }
+
+    fn parse(args: &[&str]) -> Result<All, clap::Error> {
+        let command = All::augment_args(Command::new("toy").no_binary_name(true));
+        All::from_arg_matches(&command.try_get_matches_from(args)?)
+    }
+
+    #[test]
+    fn options_have_their_defaults() {
+        let all = parse(&["--run", "r"]).unwrap();
+        assert_eq!((all.config.config, all.config.sets.len()), (None, 0));
+        assert_eq!(all.device.device, DeviceChoice::Auto);
+        assert!(all.device.threads.count() >= 1);
+        assert_eq!(all.checkpoint.checkpoint, Choice::Last);
+        assert!(!all.output.json && !all.output.quiet && all.output.verbose == 0);
+    }
+
+    #[test]
+    fn options_are_read() {
+        let line = "--run r --config c --set a=1 --set b=2 --data-dir d --checkpoint 7 \
+                    --device cuda:1 --threads 3 -vv --json";
+        let all = parse(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
+        assert_eq!(all.config.config.as_deref(), Some("c"));
+        assert_eq!(all.config.sets, ["a=1", "b=2"]);
+        assert_eq!((all.data.data_dir, all.run.run), ("d".into(), "r".into()));
+        assert_eq!(all.checkpoint.checkpoint, Choice::Step(7));
+        assert_eq!(all.device.device, DeviceChoice::Cuda(1));
+        assert_eq!(all.device.threads.count(), 3);
+        assert!(all.output.json && all.output.verbose == 2);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_the_rule() {
+        for (args, part) in [
+            (["--checkpoint", "newest"], "give best, last or a step's number"),
+            (["--device", "gpu"], "give auto, cpu or cuda:N"),
+            (["--threads", "0"], "1..=1024"),
+        ] {
+            let args = [&["--run", "r"], args.as_slice()].concat();
+            let error = parse(&args).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(parse(&["--run", "r", "-q", "-v"]).is_err());
+        assert!(parse(&[]).is_err());
+    }
+
+    #[test]
+    fn groups_give_the_command_no_text() {
+        let command = All::augment_args(Command::new("toy"));
+        assert!(command.get_about().is_none() && command.get_long_about().is_none());
+    }
+}

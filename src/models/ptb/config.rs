@@ -1,0 +1,201 @@
+//! The config of the language model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
+use crate::data::vocabulary::OutOfVocabulary;
+use crate::train::CheckpointConfig;
+
+/// The scores of a run that an `[expect]` table can name.
+pub const METRICS: [&str; 3] = ["train_perplexity", "valid_perplexity", "test_perplexity"];
+
+/// A whole experiment; the default is the reference's small model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PtbConfig {
+    /// "ptb".
+    pub model: String,
+    /// The seed of the initial parameters, of dropout and of generated text.
+    pub seed: u64,
+    /// The network.
+    pub network: Network,
+    /// The texts.
+    pub data: Data,
+    /// How it is trained.
+    pub train: Train,
+    /// When it is saved.
+    pub checkpoint: CheckpointConfig,
+    /// The published or measured scores.
+    pub expect: Expect,
+}
+
+/// The `[network]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// LSTM units of a layer, and the width of a word's vector.
+    pub hidden_size: usize,
+    /// LSTM layers.
+    pub num_layers: usize,
+    /// Parameters start uniform in ± this.
+    pub init_scale: f32,
+    /// "f32"; "f16" and "bf16" where the device can.
+    pub dtype: String,
+}
+
+/// The `[data]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// "files", or "grammar" for text that the program makes itself.
+    pub source: String,
+    /// The training text.
+    pub train: String,
+    /// The validation text.
+    pub valid: String,
+    /// The test text.
+    pub test: String,
+    /// What becomes of words outside the vocabulary.
+    pub oov: OutOfVocabulary,
+    /// The most frequent words that the vocabulary keeps; 0 keeps all.
+    pub max_vocab: usize,
+    /// Words of training text that the grammar makes.
+    pub grammar_words: usize,
+}
+
+/// The `[train]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Train {
+    /// Sequences side by side.
+    pub batch_size: usize,
+    /// Time steps of a window.
+    pub num_steps: usize,
+    /// The probability of keeping a value in dropout.
+    pub keep_prob: f32,
+    /// The learning rate of the first `max_epoch` epochs.
+    pub learning_rate: f64,
+    /// What the learning rate is multiplied by after each later epoch.
+    pub lr_decay: f64,
+    /// Epochs at the full learning rate.
+    pub max_epoch: u64,
+    /// Epochs in all.
+    pub max_max_epoch: u64,
+    /// Stops after so many steps, wherever the epoch stands; 0 does not.
+    pub max_steps: u64,
+    /// The greatest global norm of the gradients.
+    pub max_grad_norm: f64,
+}
+
+impl Default for PtbConfig {
+    fn default() -> Self {
+        Self {
+            model: "ptb".to_string(),
+            seed: 1,
+            network: Network::default(),
+            data: Data::default(),
+            train: Train::default(),
+            checkpoint: CheckpointConfig::default(),
+            expect: Expect::default(),
+        }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { hidden_size: 200, num_layers: 2, init_scale: 0.1, dtype: "f32".to_string() }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            source: "files".to_string(),
+            train: "ptb.train.txt".to_string(),
+            valid: "ptb.valid.txt".to_string(),
+            test: "ptb.test.txt".to_string(),
+            oov: OutOfVocabulary::Drop,
+            max_vocab: 10_000,
+            grammar_words: 200_000,
+        }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            batch_size: 20,
+            num_steps: 20,
+            keep_prob: 1.0,
+            learning_rate: 1.0,
+            lr_decay: 0.5,
+            max_epoch: 4,
+            max_max_epoch: 13,
+            max_steps: 0,
+            max_grad_norm: 5.0,
+        }
+    }
+}
+
+impl crate::config::Config for PtbConfig {
+    const FREE_TABLES: &'static [&'static str] = &["expect"];
+
+    fn validate(&self) -> Result<(), Invalid> {
+        one_of("model", &self.model, &["ptb"])?;
+        self.network.validate()?;
+        self.data.validate()?;
+        self.train.validate()?;
+        self.checkpoint.validate()?;
+        check_expect("expect", &self.expect, &METRICS)
+    }
+}
+
+impl Network {
+    fn validate(&self) -> Result<(), Invalid> {
+        in_range("network.hidden_size", self.hidden_size, 1, 65_536)?;
+        in_range("network.num_layers", self.num_layers, 1, 64)?;
+        positive("network.init_scale", f64::from(self.init_scale))?;
+        one_of("network.dtype", &self.dtype, &["f32", "f16", "bf16"])
+    }
+}
+
+impl Data {
+    fn validate(&self) -> Result<(), Invalid> {
+        one_of("data.source", &self.source, &["files", "grammar"])?;
+        if self.max_vocab != 0 {
+            at_least("data.max_vocab", self.max_vocab, 2)?;
+        }
+        at_least("data.grammar_words", self.grammar_words, 1_000)
+    }
+}
+
+impl Train {
+    fn validate(&self) -> Result<(), Invalid> {
+        in_range("train.batch_size", self.batch_size, 1, 1 << 20)?;
+        in_range("train.num_steps", self.num_steps, 1, 1 << 20)?;
+        positive("train.keep_prob", f64::from(self.keep_prob))?;
+        in_range("train.keep_prob", f64::from(self.keep_prob), 0.0, 1.0)?;
+        at_least("train.learning_rate", self.learning_rate, 0.0)?;
+        positive("train.lr_decay", self.lr_decay)?;
+        at_least("train.max_max_epoch", self.max_max_epoch, 1)?;
+        positive("train.max_grad_norm", self.max_grad_norm)
+    }
+
+    /// The learning rate of an epoch, counted from 0.
+    pub fn learning_rate_of(&self, epoch: u64) -> f64 {
+        let decays = (epoch + 1).saturating_sub(self.max_epoch);
+        self.learning_rate * self.lr_decay.powf(decays as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_learning_rate_follows_the_reference() {
+        let train = Train { max_epoch: 4, lr_decay: 0.5, ..Default::default() };
+        let rates: Vec<f64> = (0..7).map(|epoch| train.learning_rate_of(epoch)).collect();
+        assert_eq!(rates, [1.0, 1.0, 1.0, 1.0, 0.5, 0.25, 0.125]);
+    }
+}

@@ -1,0 +1,178 @@
+//! The texts of an experiment, as ids.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::config::{Data, PtbConfig};
+use crate::data::fetch;
+use crate::data::grammar::Grammar;
+use crate::data::vocabulary::{Vocabulary, WordCounter, WordReader};
+use crate::data::words::{for_each_word, for_each_word_of};
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Split {
+    /// The training text.
+    Train,
+    /// The validation text.
+    Valid,
+    /// The test text.
+    Test,
+}
+
+/// Three texts in the ids of one vocabulary.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    /// The words of the training text, or of the run that this one starts from.
+    pub vocabulary: Vocabulary,
+    /// The training text.
+    pub train: Vec<u32>,
+    /// The validation text.
+    pub valid: Vec<u32>,
+    /// The test text.
+    pub test: Vec<u32>,
+    /// The perplexity that no model can beat, where the text's grammar is known.
+    pub floor: Option<f64>,
+}
+
+impl Corpus {
+    /// Reads the texts of a config. Without a `vocabulary`, it is that of the training text.
+    ///
+    /// # Errors
+    /// When a text is missing or cannot be read, with what to do about it.
+    pub fn load(
+        config: &PtbConfig,
+        data_dir: &Path,
+        vocabulary: Option<Vocabulary>,
+    ) -> Result<Self> {
+        let texts = Texts::new(config, data_dir)?;
+        let (vocabulary, train) = match vocabulary {
+            Some(vocabulary) => {
+                let train = texts.read(Split::Train, &vocabulary, &config.data)?;
+                (vocabulary, train)
+            }
+            None => {
+                let mut counter = WordCounter::default();
+                texts.for_each(Split::Train, |word| counter.add(word))?;
+                let Data { max_vocab, oov, .. } = config.data;
+                counter.finish(max_vocab, oov).context(texts.name(Split::Train))?
+            }
+        };
+        let valid = texts.read(Split::Valid, &vocabulary, &config.data)?;
+        let test = texts.read(Split::Test, &vocabulary, &config.data)?;
+        Ok(Self { vocabulary, train, valid, test, floor: texts.floor() })
+    }
+
+    /// The text of a split.
+    pub fn split(&self, split: Split) -> &[u32] {
+        match split {
+            Split::Train => &self.train,
+            Split::Valid => &self.valid,
+            Split::Test => &self.test,
+        }
+    }
+
+    /// The sizes and checksums that tell this corpus from another.
+    pub fn fingerprint(&self) -> String {
+        let mut text = format!("{} words", self.vocabulary.len());
+        let crc = crc32c::crc32c(self.vocabulary.to_text().as_bytes());
+        text += &format!(" {crc:08x}");
+        for (name, tokens) in [("train", &self.train), ("valid", &self.valid), ("test", &self.test)]
+        {
+            let crc =
+                tokens.iter().fold(0, |crc, id| crc32c::crc32c_append(crc, &id.to_le_bytes()));
+            text += &format!(", {name} {} {crc:08x}", tokens.len());
+        }
+        text
+    }
+}
+
+/// Where the words come from.
+enum Texts {
+    Files([PathBuf; 3]),
+    Grammar { texts: Box<[String; 3]>, floor: f64 },
+}
+
+impl Texts {
+    fn new(config: &PtbConfig, data_dir: &Path) -> Result<Self> {
+        if config.data.source == "grammar" {
+            return Ok(Self::of_grammar(config));
+        }
+        let folder = data_dir.join("ptb");
+        let Data { train, valid, test, .. } = &config.data;
+        let paths = [train, valid, test].map(|name| find(&folder, name));
+        match paths.iter().find(|path| !path.exists()) {
+            Some(path) if path.starts_with(&folder) => {
+                let set = fetch::find("ptb")?;
+                bail!("{} is missing\n{}", path.display(), fetch::missing_help(set, data_dir))
+            }
+            Some(path) => bail!(
+                "{} is missing (data.train, data.valid and data.test name the texts: a bare \
+                 name lies in {}, a path with a separator is taken from here)",
+                path.display(),
+                folder.display()
+            ),
+            None => Ok(Self::Files(paths)),
+        }
+    }
+
+    fn of_grammar(config: &PtbConfig) -> Self {
+        let grammar = Grammar::english();
+        let words = config.data.grammar_words;
+        let made = [("train", words), ("valid", words / 12), ("test", words / 12)]
+            .map(|(name, words)| grammar.text(config.seed, name, words.max(2_000)));
+        let floor = made[2].perplexity();
+        Self::Grammar { texts: Box::new(made.map(|text| text.text)), floor }
+    }
+
+    fn name(&self, split: Split) -> String {
+        match self {
+            Self::Files(paths) => paths[split as usize].display().to_string(),
+            Self::Grammar { .. } => "the grammar's text".to_string(),
+        }
+    }
+
+    fn floor(&self) -> Option<f64> {
+        match self {
+            Self::Files(_) => None,
+            Self::Grammar { floor, .. } => Some(*floor),
+        }
+    }
+
+    fn for_each(&self, split: Split, each: impl FnMut(&str)) -> Result<()> {
+        match self {
+            Self::Files(paths) => for_each_word(&paths[split as usize], each),
+            Self::Grammar { texts, .. } => {
+                for_each_word_of(&texts[split as usize], each);
+                Ok(())
+            }
+        }
+    }
+
+    fn read(&self, split: Split, vocabulary: &Vocabulary, data: &Data) -> Result<Vec<u32>> {
+        let mut reader = WordReader::new(vocabulary, data.oov)?;
+        self.for_each(split, |word| reader.add(word))?;
+        if reader.outside > 0 {
+            let fate = match data.oov {
+                crate::data::vocabulary::OutOfVocabulary::Drop => "dropped",
+                crate::data::vocabulary::OutOfVocabulary::Unk => "read as <unk>",
+            };
+            let name = self.name(split);
+            tracing::warn!("{name}: {} words outside the vocabulary are {fate}", reader.outside);
+        }
+        Ok(reader.tokens)
+    }
+}
+
+/// A bare name lies in the data folder, or else in the current one; any other path is
+/// taken as it is.
+fn find(folder: &Path, name: &str) -> PathBuf {
+    let in_folder = folder.join(name);
+    let is_bare = Path::new(name).components().count() == 1;
+    if is_bare && (in_folder.exists() || !Path::new(name).exists()) {
+        in_folder
+    } else {
+        PathBuf::from(name)
+    }
+}

@@ -1,0 +1,74 @@
+//! The word language model of Zaremba et al., "Recurrent Neural Network Regularization"
+//! (arXiv 1409.2329), as TensorFlow's `ptb_word_lm.py` has it.
+
+mod config;
+mod corpus;
+mod evaluate;
+mod generate;
+pub mod model;
+pub mod reference;
+mod session;
+mod task;
+mod verbs;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use super::verbs::{plot, verify};
+use super::{Better, Entry, Verb};
+use crate::config::{Preset, load, to_toml};
+use config::PtbConfig;
+
+/// A config of the `configs` folder, compiled in.
+macro_rules! preset {
+    ($name:literal) => {
+        Preset {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/", $name, ".toml")),
+        }
+    };
+}
+
+/// The preset that is used where no config is named.
+const DEFAULT_PRESET: &str = "ptb-small";
+
+/// The configs that are compiled in.
+const PRESETS: &[Preset] = &[
+    preset!("ptb-demo"),
+    preset!("ptb-large"),
+    preset!("ptb-medium"),
+    preset!("ptb-small"),
+    preset!("ptb-test"),
+];
+
+const METRICS: &[(&str, Better)] = &[("perplexity", Better::Lower)];
+
+/// The model in the registry.
+pub const ENTRY: Entry = Entry {
+    name: "ptb",
+    about: "The LSTM word language model of the Penn Treebank",
+    default_preset: DEFAULT_PRESET,
+    presets: PRESETS,
+    verbs: &[
+        verbs::train::VERB,
+        verbs::eval::VERB,
+        verbs::bench::VERB,
+        verbs::generate::VERB,
+        verbs::score::VERB,
+        Verb {
+            name: "verify",
+            about: verify::ABOUT,
+            args: verify::args,
+            run: |matches| verify::run("ptb", METRICS, matches),
+        },
+        Verb {
+            name: "plot",
+            about: plot::ABOUT,
+            args: plot::args,
+            run: |matches| plot::run("ptb", matches),
+        },
+    ],
+    metrics: METRICS,
+    show: |name, sets| to_toml(&load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, sets)?.config),
+};

@@ -1,0 +1,107 @@
+//! `tfm eval ptb`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::json;
+
+use super::super::corpus::{Corpus, Split};
+use super::super::evaluate::{every_word, in_batches};
+use super::super::session::Session;
+use crate::models::options::{
+    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
+};
+use crate::models::{Interrupted, Verb};
+use crate::train::Interrupt;
+
+/// `tfm eval ptb`
+pub const VERB: Verb =
+    Verb { name: "eval", about: "Prints the perplexity of a text under a run's model", args, run };
+
+#[derive(Args, Debug)]
+struct EvalArgs {
+    #[command(flatten)]
+    run: RunOption,
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
+    /// The text: that of the run's config
+    ///
+    /// test is read as one sequence, every word but the first predicted; valid and train in
+    /// the batches of training, so that valid gives the figure of the training log.
+    #[arg(long, value_enum, default_value = "test")]
+    split: Split,
+    /// Another text in place of the split's
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Predicts every word of any split, in one sequence
+    #[arg(long)]
+    exact: bool,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+fn args(command: Command) -> Command {
+    EvalArgs::augment_args(command)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = EvalArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let cpu = args.device.cpu("ptb")?;
+    let mut session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let (tokens, floor) = tokens(&args, &session)?;
+    let interrupt = Interrupt::on_signals()?;
+    let train = &session.config.train;
+    let score = if args.exact || args.split == Split::Test {
+        anyhow::ensure!(tokens.len() > 1, "the text has no word to predict");
+        every_word(&cpu, &mut session.model, &tokens, &interrupt)
+    } else {
+        let (batch, steps) = (train.batch_size, train.num_steps);
+        in_batches(&cpu, &mut session.model, &tokens, batch, steps, &interrupt)?
+    };
+    let Some(score) = score else {
+        bail!(Interrupted { message: "stopped before the end of the text".to_string() })
+    };
+    let split = format!("{:?}", args.split).to_lowercase();
+    let perplexity = score.perplexity();
+    let mut metrics = json!({
+        "perplexity": perplexity,
+        "loss": score.loss / score.words as f64,
+        "words": score.words,
+        "split": split,
+    });
+    let mut text = format!(
+        "{split} perplexity {perplexity:.3} over {} words at step {}",
+        score.words, session.step
+    );
+    if let Some(floor) = floor {
+        metrics["floor"] = floor.into();
+        text += &format!(" (the grammar's own: {floor:.3})");
+    }
+    args.output.report(&session.summary(metrics), text)
+}
+
+/// The words to be predicted, and the lowest perplexity possible where it is known.
+fn tokens(args: &EvalArgs, session: &Session) -> Result<(Vec<u32>, Option<f64>)> {
+    let mut config = session.config.clone();
+    let mut split = args.split;
+    if let Some(text) = &args.text {
+        // An absolute path is taken as it is, wherever the data folder is.
+        let path = std::path::absolute(text)?;
+        let path = path.to_str().context("the path of --text is not UTF-8")?.to_string();
+        config.data.source = "files".to_string();
+        [&mut config.data.train, &mut config.data.valid, &mut config.data.test]
+            .into_iter()
+            .for_each(|name| name.clone_from(&path));
+        split = Split::Test;
+    }
+    let vocabulary = session.vocabulary.clone();
+    let corpus = Corpus::load(&config, &args.data.data_dir, Some(vocabulary))?;
+    let floor = corpus.floor.filter(|_| split == Split::Test);
+    Ok((corpus.split(split).to_vec(), floor))
+}

@@ -1,0 +1,131 @@
+//! `tfm generate ptb`
+
+use anyhow::{Context, Result, ensure};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::json;
+
+use super::super::generate::Sampler;
+use super::super::session::Session;
+use crate::data::vocabulary::{UNKNOWN, Vocabulary};
+use crate::data::words::END_OF_SENTENCE;
+use crate::models::Verb;
+use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
+
+/// `tfm generate ptb`
+pub const VERB: Verb =
+    Verb { name: "generate", about: "Writes text with a run's model", args, run };
+
+#[derive(Args, Debug)]
+struct GenerateArgs {
+    #[command(flatten)]
+    run: RunOption,
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
+    /// What the text begins with; without it, a sentence begins
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    prompt: String,
+    /// How many words to add, ends of sentences among them
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    tokens: usize,
+    /// Below 1 the likely words are preferred, above 1 the unlikely ones; 0 takes the likeliest
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    temperature: f64,
+    /// Draws from only so many of the likeliest words; 0: from all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: usize,
+    /// The seed of the drawing
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Lets the text have <unk> in it
+    #[arg(long)]
+    allow_unk: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+fn args(command: Command) -> Command {
+    GenerateArgs::augment_args(command)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = GenerateArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    ensure!(
+        args.temperature.is_finite() && args.temperature >= 0.0,
+        "--temperature {} must be 0 or more",
+        args.temperature
+    );
+    let cpu = args.device.cpu("ptb")?;
+    let mut session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let vocabulary = &session.vocabulary;
+    let prompt = prompt_ids(vocabulary, &args.prompt)?;
+    let suppressed = if args.allow_unk { None } else { vocabulary.id(UNKNOWN) };
+    let (temperature, top_k, seed) = (args.temperature, args.top_k, args.seed);
+    let sampler = Sampler { temperature, top_k, seed, suppressed };
+    let ids = sampler.generate(&cpu, &mut session.model, &prompt, args.tokens);
+    let words: Vec<&str> = ids.iter().map(|&id| session.vocabulary.word(id)).collect();
+    let text = text_of(args.prompt.split_whitespace().chain(words.iter().copied()));
+    let json = json!({
+        "model": "ptb",
+        "preset": session.run.manifest().preset,
+        "run_dir": session.run.path(),
+        "step": session.step,
+        "prompt": args.prompt,
+        "tokens": words,
+        "text": text,
+    });
+    args.output.report(&json, &text)
+}
+
+/// The prompt after an end of sentence, as all text is read.
+fn prompt_ids(vocabulary: &Vocabulary, prompt: &str) -> Result<Vec<u32>> {
+    let mut ids: Vec<u32> = vocabulary.id(END_OF_SENTENCE).into_iter().collect();
+    for word in prompt.split_whitespace() {
+        let id = vocabulary.id(word).or_else(|| {
+            tracing::warn!("{word:?} is not in the vocabulary and is read as {UNKNOWN}");
+            vocabulary.id(UNKNOWN)
+        });
+        ids.push(id.with_context(|| {
+            format!("the vocabulary has neither {word:?} nor {UNKNOWN}; use other words")
+        })?);
+    }
+    ensure!(!ids.is_empty(), "the vocabulary has no {END_OF_SENTENCE}: give a --prompt");
+    Ok(ids)
+}
+
+/// Words as lines of text, a line a sentence.
+fn text_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for word in words {
+        if word == END_OF_SENTENCE {
+            text.push('\n');
+        } else {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push(' ');
+            }
+            text.push_str(word);
+        }
+    }
+    text.trim_end().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_become_lines() {
+        assert_eq!(text_of(["a", "b", "<eos>", "c", "<eos>"].into_iter()), "a b\nc");
+        assert_eq!(text_of([].into_iter()), "");
+    }
+
+    #[test]
+    fn unknown_words_of_a_prompt_are_unk_or_an_error() {
+        let with = Vocabulary::new(["<eos>", "a", "<unk>"]).unwrap();
+        assert_eq!(prompt_ids(&with, "a zzz").unwrap(), [0, 1, 2]);
+        let without = Vocabulary::new(["<eos>", "a"]).unwrap();
+        assert!(prompt_ids(&without, "zzz").unwrap_err().to_string().contains("neither \"zzz\""));
+    }
+}

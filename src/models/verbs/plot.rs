@@ -1,0 +1,164 @@
+//! `tfm plot <model>`: the curves of one or several runs as PNG and SVG.
+//!
+//! ```
+//! use tfm::models::{Verb, verbs::plot};
+//!
+//! const PLOT: Verb = Verb {
+//!     name: "plot",
+//!     about: plot::ABOUT,
+//!     args: plot::args,
+//!     run: |matches| plot::run("ptb", matches),
+//! };
+//! ```
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde::Serialize;
+
+use super::read_run;
+use crate::metrics::{self, Record};
+use crate::models::options::OutputOptions;
+
+/// What the verb does, in a line.
+pub const ABOUT: &str = "Draws the curves of runs as PNG and SVG";
+
+#[derive(Args, Debug)]
+struct Plot {
+    /// The run's folder; repeat the option to draw several runs together
+    #[arg(long = "run", value_name = "DIR", required = true)]
+    runs: Vec<PathBuf>,
+
+    /// The folder for the pictures [default: plots in the first run's folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    runs: Vec<&'a Path>,
+    files: &'a [PathBuf],
+}
+
+/// Adds the verb's arguments.
+pub fn args(command: Command) -> Command {
+    let model = command.get_name().to_owned();
+    Plot::augment_args(command).after_long_help(format!(
+        "Examples:\n  tfm plot {model} --run runs/first\n  \
+         tfm plot {model} --run runs/first --run runs/second --out comparison"
+    ))
+}
+
+/// Draws the runs of `model` that `matches` names, and prints the paths of the pictures.
+///
+/// # Errors
+/// A folder that is no run, a run of another model, records that are damaged or hold nothing
+/// to draw, a folder that cannot be written.
+pub fn run(model: &str, matches: &ArgMatches) -> Result<()> {
+    let Plot { mut runs, out, output } = Plot::from_arg_matches(matches)?;
+    output.init_logging();
+    keep_first(&mut runs);
+    let out = out.unwrap_or_else(|| runs[0].join("plots"));
+    let records: Vec<_> = runs.iter().map(|path| records(model, path)).collect::<Result<_>>()?;
+    let named: Vec<_> = names(&runs).into_iter().zip(records).collect();
+    let files = metrics::plot::write(&out, &metrics::plot::charts(&named))?;
+    let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+    let runs = runs.iter().map(PathBuf::as_path).collect();
+    output.report(&Report { model, runs, files: &files }, text.join("\n"))
+}
+
+fn records(model: &str, path: &Path) -> Result<Vec<Record>> {
+    let run = read_run(model, path, "plot")?;
+    metrics::read(run.metrics_path())
+        .with_context(|| format!("the run {} has no metrics to draw", path.display()))
+}
+
+/// A run that is named twice is drawn once.
+fn keep_first(runs: &mut Vec<PathBuf>) {
+    let mut seen = Vec::new();
+    runs.retain(|run| {
+        let place = run.canonicalize().unwrap_or_else(|_| run.clone());
+        let new = !seen.contains(&place);
+        seen.push(place);
+        new
+    });
+}
+
+/// Each run's name in the legend: that of its folder, or the path where two would be alike.
+fn names(runs: &[PathBuf]) -> Vec<String> {
+    let folders: Vec<_> = runs.iter().map(|run| folder_name(run)).collect();
+    let mut count = HashMap::<&str, usize>::new();
+    for folder in &folders {
+        *count.entry(folder).or_default() += 1;
+    }
+    let name = |(run, folder): (&PathBuf, &String)| match count[folder.as_str()] {
+        1 => folder.clone(),
+        _ => run.display().to_string(),
+    };
+    runs.iter().zip(&folders).map(name).collect()
+}
+
+fn folder_name(run: &Path) -> String {
+    // A path such as `.` has no name of its own.
+    let place = run.canonicalize().unwrap_or_else(|_| run.to_owned());
+    place
+        .file_name()
+        .map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::fake;
+
+    fn plot(args: &[&str]) -> Result<()> {
+        let command = args_of_toy().try_get_matches_from(args)?;
+        run("toy", &command)
+    }
+
+    fn args_of_toy() -> Command {
+        args(Command::new("toy").no_binary_name(true))
+    }
+
+    #[test]
+    fn pictures_of_two_runs_lie_in_the_first_ones_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let first = fake::run_of(root.path(), "a", "toy", "");
+        let second = fake::run_of(root.path(), "b", "toy", "");
+        let paths = [&first, &second, &first].map(|path| path.to_str().unwrap());
+        plot(&["--run", paths[0], "--run", paths[1], "--run", paths[2], "-q"]).unwrap();
+        for file in ["perplexity.png", "perplexity.svg", "learning_rate.svg"] {
+            assert!(first.join("plots").join(file).is_file(), "{file}");
+        }
+        let svg = std::fs::read_to_string(first.join("plots/perplexity.svg")).unwrap();
+        assert!(!svg.is_empty() && !second.join("plots").exists());
+    }
+
+    #[test]
+    fn a_run_of_another_model_is_refused_before_anything_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let path = fake::run_of(root.path(), "a", "alexnet", "");
+        let error = plot(&["--run", path.to_str().unwrap()]).unwrap_err().to_string();
+        let expect = format!(
+            "{0} is a run of alexnet, not of toy; use `tfm plot alexnet --run {0}`",
+            path.display()
+        );
+        assert_eq!(error, expect);
+        assert!(!path.join("plots").exists());
+        let error = plot(&["--run", root.path().to_str().unwrap()]).unwrap_err().to_string();
+        assert!(error.contains("is not a run folder"), "{error}");
+    }
+
+    #[test]
+    fn names_are_folders_unless_they_are_alike() {
+        let names = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(names(&["runs/a", "runs/b/"]), ["a", "b"]);
+        assert_eq!(names(&["x/a", "y/a", "x/b"]), ["x/a", "y/a", "b"]);
+    }
+}

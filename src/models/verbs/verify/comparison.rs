@@ -1,0 +1,208 @@
+//! One expected score against a run's records.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::config::Expectation;
+use crate::metrics::Record;
+use crate::models::Better;
+
+/// A key of `[expect]` and what the run has for it.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Comparison {
+    /// `<phase>_<metric>`.
+    name: String,
+    status: Status,
+    /// `None` where the run has no such record.
+    measured: Option<f64>,
+    /// The published score.
+    value: f64,
+    tolerance: f64,
+    /// The worst score that is still reached.
+    limit: f64,
+    better: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Short,
+    Missing,
+}
+
+/// Compares what `key` names in `records`. `metrics` says which way each metric is better.
+///
+/// # Errors
+/// A key that is not `<phase>_<metric>`, or whose direction `metrics` does not give.
+pub(super) fn compare(
+    key: &str,
+    expected: Expectation,
+    metrics: &[(&str, Better)],
+    records: &[Record],
+) -> Result<Comparison> {
+    let (phase, metric) = key
+        .split_once('_')
+        .with_context(|| format!("expect.{key} must be a phase and a metric: test_perplexity"))?;
+    let better = direction(key, metric, metrics)?;
+    let Expectation { value, tolerance } = expected;
+    let limit = match better {
+        Better::Lower => value + tolerance,
+        Better::Higher => value - tolerance,
+    };
+    let measured = last(records, phase, metric);
+    let status = match (measured, better) {
+        (None, _) => Status::Missing,
+        (Some(measured), Better::Lower) if measured <= limit => Status::Ok,
+        (Some(measured), Better::Higher) if measured >= limit => Status::Ok,
+        _ => Status::Short,
+    };
+    let better = match better {
+        Better::Lower => "lower",
+        Better::Higher => "higher",
+    };
+    Ok(Comparison { name: key.to_owned(), status, measured, value, tolerance, limit, better })
+}
+
+fn direction(key: &str, metric: &str, metrics: &[(&str, Better)]) -> Result<Better> {
+    let of = |wanted: &str| metrics.iter().find(|(name, _)| *name == wanted);
+    let names = || metrics.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let (_, better) = of(key).or_else(|| of(metric)).with_context(|| {
+        format!("expect.{key}: the model has no score {metric}; its scores are: {}", names())
+    })?;
+    Ok(*better)
+}
+
+/// The metric in the last record of that phase which has it.
+fn last(records: &[Record], phase: &str, metric: &str) -> Option<f64> {
+    let of_phase = records.iter().rev().filter(|record| record.phase == phase);
+    of_phase.filter_map(|record| record.metrics.get(metric)).next().copied()
+}
+
+impl Comparison {
+    pub(super) fn is_reached(&self) -> bool {
+        self.status == Status::Ok
+    }
+}
+
+impl fmt::Display for Comparison {
+    /// `ok      test_perplexity 116.20 ≤ 117.00 (115.91 + 1.09)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (relation, sign) = if self.better == "lower" { ("≤", "+") } else { ("≥", "-") };
+        let digits = digits(self.measured, self.limit);
+        let shown = |value: f64| format!("{value:.digits$}");
+        let goal = format!(
+            "{relation} {} ({} {sign} {})",
+            shown(self.limit),
+            shown(self.value),
+            shown(self.tolerance)
+        );
+        match (self.status, self.measured) {
+            (Status::Ok, Some(measured)) => {
+                write!(f, "ok      {} {} {goal}", self.name, shown(measured))
+            }
+            (_, Some(measured)) => {
+                write!(f, "short   {} {}, not {goal}", self.name, shown(measured))
+            }
+            (_, None) => write!(f, "missing {}, to be {goal}", self.name),
+        }
+    }
+}
+
+/// Two decimals, four below 10, and more where a score and its limit would look alike.
+fn digits(measured: Option<f64>, limit: f64) -> usize {
+    let least = if limit.abs() < 10.0 { 4 } else { 2 };
+    let Some(measured) = measured.filter(|&measured| measured != limit) else { return least };
+    let alike = |digits: usize| format!("{measured:.digits$}") == format!("{limit:.digits$}");
+    (least..12).find(|&digits| !alike(digits)).unwrap_or(12)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METRICS: &[(&str, Better)] =
+        &[("perplexity", Better::Lower), ("top_1", Better::Higher), ("test_top_1", Better::Lower)];
+
+    fn records() -> Vec<Record> {
+        vec![
+            Record::new(1, 1, "test").metric("perplexity", 1.0),
+            Record::new(2, 1, "test").metric("perplexity", 116.2),
+            Record::new(2, 1, "test").metric("loss", 4.7),
+            Record::new(2, 1, "valid").metric("top_1", 0.854),
+            Record::new(2, 1, "nan").metric("perplexity", f64::NAN),
+            Record::new(2, 1, "near").metric("perplexity", 117.001),
+        ]
+    }
+
+    #[track_caller]
+    fn check(key: &str, value: f64, tolerance: f64, expect: &str) {
+        let expected = Expectation { value, tolerance };
+        let comparison = compare(key, expected, METRICS, &records()).unwrap();
+        assert_eq!(comparison.to_string(), expect);
+        assert_eq!(comparison.is_reached(), expect.starts_with("ok "));
+    }
+
+    #[test]
+    fn a_line_says_what_was_compared() {
+        check(
+            "test_perplexity",
+            115.91,
+            1.09,
+            "ok      test_perplexity 116.20 ≤ 117.00 (115.91 + 1.09)",
+        );
+        check(
+            "test_perplexity",
+            115.0,
+            1.0,
+            "short   test_perplexity 116.20, not ≤ 116.00 (115.00 + 1.00)",
+        );
+        check("valid_top_1", 0.86, 0.01, "ok      valid_top_1 0.8540 ≥ 0.8500 (0.8600 - 0.0100)");
+        check(
+            "valid_top_1",
+            0.86,
+            0.0,
+            "short   valid_top_1 0.8540, not ≥ 0.8600 (0.8600 - 0.0000)",
+        );
+        check(
+            "valid_perplexity",
+            115.0,
+            1.0,
+            "missing valid_perplexity, to be ≤ 116.00 (115.00 + 1.00)",
+        );
+        check(
+            "nan_perplexity",
+            115.0,
+            1.0,
+            "short   nan_perplexity NaN, not ≤ 116.00 (115.00 + 1.00)",
+        );
+        check(
+            "near_perplexity",
+            116.0,
+            1.0,
+            "short   near_perplexity 117.001, not ≤ 117.000 (116.000 + 1.000)",
+        );
+    }
+
+    #[test]
+    fn a_direction_may_be_that_of_a_phase() {
+        assert_eq!(direction("test_top_1", "top_1", METRICS).unwrap(), Better::Lower);
+        assert_eq!(direction("valid_top_1", "top_1", METRICS).unwrap(), Better::Higher);
+    }
+
+    #[test]
+    fn keys_that_name_no_score_are_refused() {
+        let expected = Expectation { value: 1.0, tolerance: 0.0 };
+        let refuse = |key: &str| compare(key, expected, METRICS, &[]).unwrap_err().to_string();
+        assert_eq!(
+            refuse("test_bleu"),
+            "expect.test_bleu: the model has no score bleu; its scores are: perplexity, top_1, test_top_1"
+        );
+        assert_eq!(
+            refuse("perplexity"),
+            "expect.perplexity must be a phase and a metric: test_perplexity"
+        );
+    }
+}

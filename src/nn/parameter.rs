@@ -1,0 +1,155 @@
+//! A named parameter: a Candle variable and the buffer of its gradient.
+
+use std::cell::Cell;
+use std::ops::Deref;
+
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
+
+use crate::ops::Buffer;
+use crate::rng::Stream;
+
+/// A trainable tensor.
+#[derive(Debug)]
+pub struct Parameter {
+    name: String,
+    value: Var,
+    /// The gradient, in the order of the value. Empty until a layer asks for it: evaluation
+    /// needs none, and an embedding's is sparse.
+    pub gradient: Buffer,
+}
+
+impl Parameter {
+    /// A parameter uniform in [-`scale`, `scale`), from the stream "init/`name`".
+    ///
+    /// # Errors
+    /// When Candle cannot make the tensor.
+    pub fn uniform(name: &str, shape: &[usize], scale: f32, seed: u64) -> Result<Self> {
+        let mut numbers = Stream::new(seed, &format!("init/{name}")).at(0);
+        let len = shape.iter().product();
+        let values = (0..len).map(|_| numbers.uniform_between(-scale, scale)).collect();
+        Self::new(name, shape, values)
+    }
+
+    /// A parameter of zeros.
+    ///
+    /// # Errors
+    /// When Candle cannot make the tensor.
+    pub fn zeros(name: &str, shape: &[usize]) -> Result<Self> {
+        Self::new(name, shape, vec![0.0; shape.iter().product()])
+    }
+
+    fn new(name: &str, shape: &[usize], values: Vec<f32>) -> Result<Self> {
+        let value = Var::from_vec(values, shape, &Device::Cpu)?;
+        Ok(Self { name: name.to_string(), value, gradient: Buffer::default() })
+    }
+
+    /// The name, which is that of the tensor in a checkpoint.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> &[usize] {
+        self.value.dims()
+    }
+
+    /// The value as a tensor that shares the parameter's memory.
+    pub fn tensor(&self) -> &Tensor {
+        self.value.as_tensor()
+    }
+
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        self.value.elem_count()
+    }
+
+    /// Whether there are no values at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values, row by row.
+    pub fn values(&self) -> impl Deref<Target = [f32]> {
+        Values(self.value.storage_and_layout().0)
+    }
+
+    /// Changes the values in place.
+    ///
+    /// # Errors
+    /// What Candle reports of the storage.
+    pub fn update(&self, work: impl FnOnce(&mut [f32], &[f32])) -> Result<()> {
+        let gradient = &self.gradient;
+        self.value
+            .inplace_op1(&Update(Cell::new(Some(|values: &mut [f32]| work(values, gradient)))))
+    }
+
+    /// Copies `values` into the parameter.
+    ///
+    /// # Errors
+    /// When there are more or fewer of them.
+    pub fn set(&self, values: &[f32]) -> Result<()> {
+        if values.len() != self.len() {
+            bail!("{} has {} values, not {}", self.name, self.len(), values.len());
+        }
+        self.update(|to, _| to.copy_from_slice(values))
+    }
+}
+
+/// The values of a parameter, borrowed for reading through Candle's guard.
+struct Values<G>(G);
+
+impl<G: Deref<Target = Storage>> Deref for Values<G> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.0 {
+            Storage::Cpu(CpuStorage::F32(values)) => values,
+            // `Parameter::new` makes no other storage.
+            _ => unreachable!("parameters are f32 on the CPU"),
+        }
+    }
+}
+
+/// A closure over a parameter's values, as Candle's in-place operator.
+struct Update<F>(Cell<Option<F>>);
+
+impl<F: FnOnce(&mut [f32])> InplaceOp1 for Update<F> {
+    fn name(&self) -> &'static str {
+        "update-parameter"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<()> {
+        match (storage, self.0.take()) {
+            (CpuStorage::F32(values), Some(work)) => work(values),
+            _ => bail!("{} works once, on f32 values", self.name()),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_uniform_and_follows_seed_and_name() {
+        let values = |name, seed| Parameter::uniform(name, &[100, 50], 0.1, seed).unwrap();
+        let first = values("a", 1);
+        assert!(first.values().iter().all(|v| (-0.1..0.1).contains(v)));
+        let mean = first.values().iter().sum::<f32>() / 5000.0;
+        assert!(mean.abs() < 0.005, "{mean}");
+        assert_eq!(*first.values(), *values("a", 1).values());
+        assert_ne!(*first.values(), *values("a", 2).values());
+        assert_ne!(*first.values(), *values("b", 1).values());
+    }
+
+    #[test]
+    fn is_changed_in_place() {
+        let parameter = Parameter::zeros("p", &[2, 2]).unwrap();
+        parameter.update(|values, _| values[3] = 7.0).unwrap();
+        assert_eq!(*parameter.values(), [0.0, 0.0, 0.0, 7.0]);
+        parameter.set(&[1.0; 4]).unwrap();
+        assert_eq!(parameter.tensor().to_vec2::<f32>().unwrap(), [[1.0, 1.0], [1.0, 1.0]]);
+        assert!(parameter.set(&[1.0]).unwrap_err().to_string().contains("has 4 values, not 1"));
+    }
+}

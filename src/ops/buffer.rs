@@ -1,0 +1,74 @@
+//! Memory for vectors: aligned to cache lines.
+
+use std::ops::{Deref, DerefMut};
+
+use super::simd::LANES;
+
+/// One cache line, which is one vector.
+#[repr(align(64))]
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "read through a pointer to the first value")]
+struct Line([f32; LANES]);
+
+/// A growing `f32` buffer whose first value stands at the start of a cache line, so that
+/// whole vectors never straddle two lines.
+#[derive(Clone, Default)]
+pub struct Buffer {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Buffer {
+    /// A buffer of `len` zeros.
+    pub fn zeros(len: usize) -> Self {
+        Self { lines: vec![Line([0.0; LANES]); len.div_ceil(LANES)], len }
+    }
+
+    /// The first `len` values, grown with zeros where there are fewer. What an earlier use
+    /// left in the buffer stays.
+    pub fn at_least(&mut self, len: usize) -> &mut [f32] {
+        if self.lines.len() * LANES < len {
+            self.lines.resize(len.div_ceil(LANES), Line([0.0; LANES]));
+        }
+        self.len = self.len.max(len);
+        &mut self[..len]
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: the lines are contiguous arrays of f32 without padding, and `len` is
+        // never more than they hold.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `deref`, and the buffer is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({} values)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_on_a_cache_line_and_grows_with_zeros() {
+        let mut buffer = Buffer::zeros(3);
+        buffer[2] = 5.0;
+        assert_eq!(buffer.as_ptr() as usize % 64, 0);
+        assert_eq!(buffer.at_least(40)[2], 5.0);
+        assert_eq!(buffer.len(), 40);
+        assert_eq!(buffer[39], 0.0);
+    }
+}

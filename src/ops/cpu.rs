@@ -1,0 +1,236 @@
+//! The threads and the instruction level that operators run on.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Buffer, Isa};
+
+/// How often a waiting thread looks before it lets another thread have its core.
+const SPINS: usize = 4_000;
+
+/// The processor as operators see it: an instruction level, a team of threads and
+/// buffers that are kept from call to call.
+pub struct Cpu {
+    isa: Isa,
+    threads: usize,
+    pool: Option<rayon::ThreadPool>,
+    buffers: Mutex<Vec<Buffer>>,
+}
+
+impl Cpu {
+    /// A team of `threads` threads at one instruction level.
+    ///
+    /// # Errors
+    /// When the system cannot start the threads.
+    pub fn new(isa: Isa, threads: usize) -> anyhow::Result<Self> {
+        let threads = threads.max(1);
+        let pool = (threads > 1)
+            .then(|| {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .thread_name(|i| format!("tfm-{i}"))
+                    .build()
+            })
+            .transpose()?;
+        Ok(Self { isa, threads, pool, buffers: Mutex::default() })
+    }
+
+    /// The instruction level.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs `work` once on every thread at the same time.
+    pub fn team<F: Fn(&Member) + Sync>(&self, work: F) {
+        let barrier = Barrier::default();
+        let member = |index| Member { index, count: self.threads, barrier: &barrier };
+        match &self.pool {
+            None => work(&member(0)),
+            Some(pool) => {
+                pool.broadcast(|context| work(&member(context.index())));
+            }
+        }
+    }
+
+    /// Calls `work` for each block of `0..len`, blocks of `block` items handed out to
+    /// whichever thread is free.
+    pub fn for_blocks<F: Fn(Range<usize>) + Sync>(&self, len: usize, block: usize, work: F) {
+        if len <= block || self.threads == 1 {
+            (0..len).step_by(block.max(1)).for_each(|start| work(start..len.min(start + block)));
+            return;
+        }
+        let queue = Queue::new(len.div_ceil(block));
+        self.team(|_| {
+            while let Some(i) = queue.next() {
+                work(i * block..len.min((i + 1) * block));
+            }
+        });
+    }
+
+    /// Lends a buffer of `len` values to `work` and keeps it for the next call. Its
+    /// values are whatever the last use left.
+    pub fn with_buffer<R>(&self, len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+        let lent = self.lock_buffers().pop();
+        let mut buffer = lent.unwrap_or_default();
+        let result = work(buffer.at_least(len));
+        self.lock_buffers().push(buffer);
+        result
+    }
+
+    fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<Buffer>> {
+        // A panic elsewhere leaves the list of buffers whole.
+        self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Lends a buffer that belongs to the calling thread.
+pub(super) fn with_thread_buffer<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    thread_local!(static BUFFER: RefCell<Buffer> = RefCell::default());
+    BUFFER.with_borrow_mut(|buffer| work(buffer.at_least(len)))
+}
+
+/// One thread of a team.
+#[derive(Debug)]
+pub struct Member<'a> {
+    index: usize,
+    count: usize,
+    barrier: &'a Barrier,
+}
+
+impl Member<'_> {
+    /// This member's share of `0..len`: contiguous, the shares' sizes differ by one at most.
+    pub fn share(&self, len: usize) -> Range<usize> {
+        len * self.index / self.count..len * (self.index + 1) / self.count
+    }
+
+    /// Waits until every member is here.
+    pub fn wait(&self) {
+        self.barrier.wait(self.count);
+    }
+}
+
+/// A barrier that spins for some microseconds, as long as a time step of a small network.
+#[derive(Debug, Default)]
+struct Barrier {
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+}
+
+impl Barrier {
+    fn wait(&self, count: usize) {
+        if count == 1 {
+            return;
+        }
+        let round = self.round.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == count {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.round.store(round.wrapping_add(1), Ordering::Release);
+            return;
+        }
+        let mut spins = 0;
+        while self.round.load(Ordering::Acquire) == round {
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+/// Hands out `0..len` one by one to any thread.
+#[derive(Debug)]
+pub(super) struct Queue {
+    next: AtomicUsize,
+    len: usize,
+}
+
+impl Queue {
+    pub(super) fn new(len: usize) -> Self {
+        Self { next: AtomicUsize::new(0), len }
+    }
+
+    pub(super) fn next(&self) -> Option<usize> {
+        let i = self.next.fetch_add(1, Ordering::Relaxed);
+        (i < self.len).then_some(i)
+    }
+}
+
+/// A mutable slice that the members of a team write in disjoint parts.
+#[derive(Clone, Copy)]
+pub struct Shared<'a, T = f32> {
+    data: *mut T,
+    len: usize,
+    life: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: access goes through unsafe methods whose callers answer for disjoint parts.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+// SAFETY: as for `Send`.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    /// Shares `slice` among the members of a team.
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Self { data: slice.as_mut_ptr(), len: slice.len(), life: PhantomData }
+    }
+
+    /// A part of the slice.
+    ///
+    /// # Safety
+    /// No other thread writes or reads this range between two barriers.
+    ///
+    /// # Panics
+    /// When the range leaves the slice.
+    #[allow(clippy::mut_from_ref)]
+    #[inline(always)]
+    pub unsafe fn range(&self, range: Range<usize>) -> &'a mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len, "range leaves the slice");
+        // SAFETY: the range lies inside the slice, and the caller answers for disjointness.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_team_meets_at_every_barrier() {
+        let cpu = Cpu::new(Isa::Portable, 3).unwrap();
+        let count = AtomicUsize::new(0);
+        cpu.team(|member| {
+            for round in 1..=50 {
+                count.fetch_add(1, Ordering::Relaxed);
+                member.wait();
+                assert_eq!(count.load(Ordering::Relaxed), 3 * round);
+                member.wait();
+            }
+        });
+    }
+
+    #[test]
+    fn shares_and_blocks_cover_everything_once() {
+        for threads in [1, 2, 5] {
+            let cpu = Cpu::new(Isa::Portable, threads).unwrap();
+            let mut hits = vec![0.0; 103];
+            let shared = Shared::new(&mut hits);
+            // SAFETY: the blocks are disjoint.
+            cpu.for_blocks(103, 10, |r| unsafe {
+                shared.range(r).iter_mut().for_each(|h| *h += 1.0)
+            });
+            // SAFETY: the shares are disjoint.
+            cpu.team(|m| unsafe { shared.range(m.share(103)).iter_mut().for_each(|h| *h += 1.0) });
+            assert!(hits.iter().all(|&h| h == 2.0));
+        }
+    }
+}

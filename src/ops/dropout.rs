@@ -1,0 +1,98 @@
+//! Dropout from a counter-based stream (Srivastava et al., 2014).
+//!
+//! Whether a value is kept is a pure function of stream, step and index: the backward
+//! pass draws the same mask again instead of keeping it.
+
+use super::simd::{Kernel, Simd};
+use super::{Cpu, Shared};
+use crate::rng::Stream;
+
+/// Values a thread takes at a time; a multiple of what one counter gives.
+const BLOCK: usize = 4 * 1024;
+/// Random words of one counter.
+const WORDS: usize = 4;
+/// Counters whose words are drawn together, so that the compiler can use vectors.
+const GROUP: usize = 16;
+
+struct Dropout<'a> {
+    stream: Stream,
+    step: u64,
+    keep: f32,
+    offset: usize,
+    values: &'a mut [f32],
+}
+
+impl Kernel for Dropout<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let limit = threshold(self.keep);
+        let scale = 1.0 / self.keep;
+        let first = (self.offset / WORDS) as u64;
+        for (group, values) in self.values.chunks_mut(GROUP * WORDS).enumerate() {
+            let at = first + (group * GROUP) as u64;
+            let mut words = [[0u32; WORDS]; GROUP];
+            for (i, word) in words.iter_mut().enumerate() {
+                *word = self.stream.block(self.step, at + i as u64);
+            }
+            for (value, word) in values.iter_mut().zip(words.as_flattened()) {
+                *value = if *word < limit { *value * scale } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// The random words below this keep their value.
+fn threshold(keep: f32) -> u32 {
+    (f64::from(keep) * 4_294_967_296.0).min(f64::from(u32::MAX)) as u32
+}
+
+/// Zeroes values with probability `1 - keep` and divides the others by `keep`, in place.
+/// The same (stream, step) gives the same mask, so the gradient is this function too.
+pub fn dropout(cpu: &Cpu, stream: Stream, step: u64, keep: f32, values: &mut [f32]) {
+    let len = values.len();
+    let shared = Shared::new(values);
+    cpu.for_blocks(len, BLOCK, |block| {
+        let offset = block.start;
+        // SAFETY: blocks are disjoint.
+        let values = unsafe { shared.range(block) };
+        cpu.isa().run(Dropout { stream, step, keep, offset, values });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Isa;
+
+    fn masked(isa: Isa, threads: usize, step: u64, keep: f32, len: usize) -> Vec<f32> {
+        let mut values = vec![1.0; len];
+        let cpu = Cpu::new(isa, threads).unwrap();
+        dropout(&cpu, Stream::new(5, "dropout"), step, keep, &mut values);
+        values
+    }
+
+    #[test]
+    fn keeps_the_asked_share_and_the_mean() {
+        let values = masked(Isa::Portable, 1, 3, 0.35, 200_000);
+        let kept = values.iter().filter(|&&v| v != 0.0).count() as f64 / 200_000.0;
+        assert!((kept - 0.35).abs() < 0.005, "{kept}");
+        assert!(values.iter().all(|&v| v == 0.0 || v == 1.0 / 0.35));
+    }
+
+    #[test]
+    fn the_mask_is_the_same_for_all_levels_and_threads_and_follows_the_stream() {
+        let want = masked(Isa::Portable, 1, 9, 0.5, 10_007);
+        for isa in Isa::available() {
+            assert_eq!(masked(isa, 1, 9, 0.5, 10_007), want);
+            assert_eq!(masked(isa, 3, 9, 0.5, 10_007), want);
+        }
+        let stream = Stream::new(5, "dropout");
+        for (i, &value) in want.iter().enumerate() {
+            let word = stream.block(9, i as u64 / 4)[i % 4];
+            assert_eq!(value != 0.0, word < 1 << 31);
+        }
+        assert_ne!(masked(Isa::Portable, 1, 10, 0.5, 10_007), want);
+    }
+}

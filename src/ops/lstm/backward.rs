@@ -1,0 +1,215 @@
+//! The backward pass of a window: truncated backpropagation through time.
+
+use std::ops::Range;
+
+use super::super::matmul::{Matrix, PackColumns, Panels, Start, Tile, matmul, tile_product};
+use super::super::simd::{Kernel, LANES, Simd, tanh};
+use super::super::{Cpu, Member, Shared};
+use super::{Shape, Trace, Weights, column};
+
+/// Where the gradients of a layer go; all are overwritten.
+#[derive(Debug)]
+pub struct Gradients<'a> {
+    /// (input + hidden, 4 · hidden)
+    pub kernel: &'a mut [f32],
+    /// (4 · hidden)
+    pub bias: &'a mut [f32],
+    /// (steps · batch, input)
+    pub inputs: &'a mut [f32],
+}
+
+/// The gradients of a layer over a window, from the gradient of its outputs `d_outputs`
+/// (steps · batch, hidden). No gradient enters through the last state, and none leaves
+/// through the first one: the window is where backpropagation is cut off.
+///
+/// `trace` is that of [`super::forward`] on the same inputs; its gates are used up.
+///
+/// # Panics
+/// When a size does not fit `shape`.
+pub fn backward(
+    cpu: &Cpu,
+    shape: Shape,
+    weights: Weights,
+    xs: &[f32],
+    d_outputs: &[f32],
+    trace: &mut Trace,
+    gradients: Gradients,
+) {
+    weights.check(shape);
+    assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has another size");
+    let gates = &mut trace.gates[..shape.rows() * shape.gates()];
+    through_time(cpu, shape, weights, d_outputs, gates, &trace.cells);
+
+    let (rows, width) = (shape.rows(), shape.gates());
+    let d_gates = Matrix::new(gates, rows, width);
+    matmul(cpu, d_gates, weights.of_input(shape).transposed(), Start::Zero, gradients.inputs);
+    let (d_input_rows, d_state_rows) = gradients.kernel.split_at_mut(shape.input * width);
+    let inputs = Matrix::new(xs, rows, shape.input);
+    matmul(cpu, inputs.transposed(), d_gates, Start::Zero, d_input_rows);
+    let states = Matrix::new(&trace.hidden[..rows * shape.hidden], rows, shape.hidden);
+    matmul(cpu, states.transposed(), d_gates, Start::Zero, d_state_rows);
+    super::super::norm::sum_rows(cpu, gates, width, gradients.bias);
+}
+
+/// Overwrites the activated gates with the gradient of their inputs, last step first.
+fn through_time(
+    cpu: &Cpu,
+    shape: Shape,
+    weights: Weights,
+    d_outputs: &[f32],
+    gates: &mut [f32],
+    cells: &[f32],
+) {
+    let units = shape.hidden.div_ceil(LANES);
+    let packed = units * LANES * shape.gates();
+    let packed_gates = 2 * shape.batch * shape.gates();
+    cpu.with_buffer(packed + packed_gates + shape.state(), |buffer| {
+        let (packed_weights, rest) = buffer.split_at_mut(packed);
+        let (packed_gates, rest) = rest.split_at_mut(packed_gates);
+        let d_cells = &mut rest[..shape.state()];
+        d_cells.fill(0.0);
+        let recurrence = Recurrence {
+            shape,
+            rows: Panels::new(shape.batch, cpu.isa().max_rows()),
+            weights: Shared::new(packed_weights),
+            packed_gates: Shared::new(packed_gates),
+            gates: Shared::new(gates),
+            d_cells: Shared::new(d_cells),
+            cells,
+            d_outputs,
+        };
+        cpu.team(|member| recurrence.run(cpu, weights.of_state(shape).transposed(), member));
+    });
+}
+
+/// The part of the pass that goes from step to step.
+#[derive(Clone, Copy)]
+struct Recurrence<'a> {
+    shape: Shape,
+    rows: Panels,
+    /// For every sixteen units: the transposed weights, a panel (4 · hidden, 16).
+    weights: Shared<'a>,
+    /// The packed gradient of a step's gates, read and written in turn.
+    packed_gates: Shared<'a>,
+    gates: Shared<'a>,
+    /// The gradient that goes from cell state to cell state (batch, hidden).
+    d_cells: Shared<'a>,
+    cells: &'a [f32],
+    d_outputs: &'a [f32],
+}
+
+impl Recurrence<'_> {
+    fn run(self, cpu: &Cpu, weights: Matrix, member: &Member) {
+        let shape = self.shape;
+        let units = member.share(shape.hidden.div_ceil(LANES));
+        for unit in units.clone() {
+            let columns = unit * LANES..shape.hidden.min((unit + 1) * LANES);
+            // SAFETY: every member packs its own units.
+            let to = unsafe { self.weights.range(self.weight_panel(unit)) };
+            cpu.isa().run(PackColumns { from: weights, depth: 0..shape.gates(), columns, to });
+        }
+        for step in (0..shape.steps).rev() {
+            cpu.isa().run(Step { recurrence: self, step, units: units.clone() });
+            member.wait();
+        }
+    }
+
+    fn weight_panel(&self, unit: usize) -> Range<usize> {
+        let len = LANES * self.shape.gates();
+        unit * len..(unit + 1) * len
+    }
+}
+
+/// One time step for some of the hidden units.
+struct Step<'a> {
+    recurrence: Recurrence<'a>,
+    step: usize,
+    units: Range<usize>,
+}
+
+impl Kernel for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let layer = self.recurrence;
+        let shape = layer.shape;
+        let is_last = self.step + 1 == shape.steps;
+        let mut product = Tile::zeros();
+        for unit in self.units.clone() {
+            // SAFETY: nobody writes the packed weights any more.
+            let weights = unsafe { &*layer.weights.range(layer.weight_panel(unit)) };
+            for panel in 0..layer.rows.count {
+                let rows = layer.rows.range(panel);
+                if !is_last {
+                    let at = self.packed(self.step + 1, &rows);
+                    let len = rows.len() * shape.gates();
+                    // SAFETY: nobody writes the gradient of the step after this one.
+                    let d_gates = unsafe { &*layer.packed_gates.range(at..at + len) };
+                    tile_product::<S>(rows.len(), d_gates, weights, &mut product);
+                }
+                self.differentiate::<S>(unit, rows, &product);
+            }
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Where a panel of rows of a step's packed gates begins.
+    #[inline(always)]
+    fn packed(&self, step: usize, rows: &Range<usize>) -> usize {
+        let shape = self.recurrence.shape;
+        (step % 2 * shape.batch + rows.start) * shape.gates()
+    }
+
+    /// From the gradient of the hidden state to that of the gates and of the cell state
+    /// one step before.
+    #[inline(always)]
+    fn differentiate<S: Simd>(&self, unit: usize, rows: Range<usize>, from_later: &Tile) {
+        let layer = self.recurrence;
+        let (shape, hidden) = (layer.shape, layer.shape.hidden);
+        let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
+        let packed = self.packed(self.step, &rows);
+        let one = S::splat(1.0);
+        for (i, b) in rows.clone().enumerate() {
+            let row = self.step * shape.batch + b;
+            let state = |row: usize| row * hidden + first..row * hidden + last;
+            // SAFETY: only this member touches the gates of its units.
+            let gate = |gate: usize| unsafe {
+                let at = row * shape.gates() + column(shape, gate, 0);
+                layer.gates.range(at + first..at + last)
+            };
+            let [input, candidate, forget, output] =
+                std::array::from_fn(|g| S::load_slice(gate(g), 0.0));
+            let old_cell = S::load_slice(&layer.cells[state(row)], 0.0);
+            let tanh_cell = tanh(S::load_slice(&layer.cells[state(row + shape.batch)], 0.0));
+            // SAFETY: only this member touches the cell gradient of its units.
+            let d_cell_slot = unsafe { layer.d_cells.range(state(b)) };
+
+            let d_hidden = S::load_slice(&layer.d_outputs[state(row)], 0.0).add(from_later.row(i));
+            let tanh_slope = one.sub(tanh_cell.mul(tanh_cell));
+            let d_cell = d_hidden.mul(output).mul_add(tanh_slope, S::load_slice(d_cell_slot, 0.0));
+            d_cell.mul(forget).store_slice(d_cell_slot);
+            let d_gates = [
+                d_cell.mul(candidate).mul(sigmoid_slope(input)),
+                d_cell.mul(input).mul(one.sub(candidate.mul(candidate))),
+                d_cell.mul(old_cell).mul(sigmoid_slope(forget)),
+                d_hidden.mul(tanh_cell).mul(sigmoid_slope(output)),
+            ];
+            for (g, d_gate) in d_gates.into_iter().enumerate() {
+                d_gate.store_slice(gate(g));
+                for (lane, &value) in gate(g).iter().enumerate() {
+                    let at = packed + column(shape, g, first + lane) * rows.len() + i;
+                    // SAFETY: only this member packs the gates of its units.
+                    unsafe { layer.packed_gates.range(at..at + 1)[0] = value };
+                }
+            }
+        }
+    }
+}
+
+/// The derivative of σ where its value is `y`.
+#[inline(always)]
+fn sigmoid_slope<S: Simd>(y: S) -> S {
+    y.mul(S::splat(1.0).sub(y))
+}

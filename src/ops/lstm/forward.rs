@@ -1,0 +1,177 @@
+//! The forward pass of a window.
+
+use std::ops::Range;
+
+use super::super::matmul::{
+    Matrix, PackColumns, PackRows, Panels, Start, Tile, matmul, tile_product,
+};
+use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
+use super::super::{Cpu, Member, Shared};
+use super::{GATES, Shape, Trace, Weights, column};
+
+/// Runs a layer over a window of inputs `xs` (steps · batch, input), from the state that
+/// [`Trace::start`] has set. The outputs and the last state are in `trace`.
+///
+/// # Panics
+/// When a size does not fit `shape`.
+pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mut Trace) {
+    weights.check(shape);
+    let gates = &mut trace.gates[..shape.rows() * shape.gates()];
+    let inputs = Matrix::new(xs, shape.rows(), shape.input);
+    matmul(cpu, inputs, weights.of_input(shape), Start::Bias(weights.bias), gates);
+
+    let units = shape.hidden.div_ceil(LANES);
+    let panel = GATES * LANES * shape.hidden;
+    cpu.with_buffer(units * panel + 2 * shape.state(), |buffer| {
+        let (packed_weights, states) = buffer.split_at_mut(units * panel);
+        let recurrence = Recurrence {
+            shape,
+            rows: Panels::new(shape.batch, cpu.isa().max_rows()),
+            weights: Shared::new(packed_weights),
+            states: Shared::new(&mut states[..2 * shape.state()]),
+            gates: Shared::new(gates),
+            cells: Shared::new(&mut trace.cells),
+            hidden: Shared::new(&mut trace.hidden),
+        };
+        cpu.team(|member| recurrence.run(cpu, weights.of_state(shape), member));
+    });
+}
+
+/// The part of the pass that goes from step to step.
+#[derive(Clone, Copy)]
+struct Recurrence<'a> {
+    shape: Shape,
+    rows: Panels,
+    /// For every sixteen units: the four gates' panels, each (hidden, 16).
+    weights: Shared<'a>,
+    /// The packed hidden state, read and written in turn.
+    states: Shared<'a>,
+    gates: Shared<'a>,
+    cells: Shared<'a>,
+    hidden: Shared<'a>,
+}
+
+impl Recurrence<'_> {
+    fn run(self, cpu: &Cpu, weights: Matrix, member: &Member) {
+        let shape = self.shape;
+        let units = member.share(shape.hidden.div_ceil(LANES));
+        self.pack_weights(cpu, weights, units.clone());
+        self.pack_initial_state(cpu, member.share(self.rows.count));
+        for step in 0..shape.steps {
+            member.wait();
+            cpu.isa().run(Step { recurrence: self, step, units: units.clone() });
+        }
+    }
+
+    fn weight_panel(&self, unit: usize, gate: usize) -> Range<usize> {
+        let len = LANES * self.shape.hidden;
+        let start = (unit * GATES + gate) * len;
+        start..start + len
+    }
+
+    fn pack_weights(&self, cpu: &Cpu, weights: Matrix, units: Range<usize>) {
+        let hidden = self.shape.hidden;
+        for unit in units {
+            let (start, end) = (unit * LANES, hidden.min((unit + 1) * LANES));
+            for gate in 0..GATES {
+                let columns = column(self.shape, gate, start)..column(self.shape, gate, end);
+                // SAFETY: every member packs its own units.
+                let to = unsafe { self.weights.range(self.weight_panel(unit, gate)) };
+                cpu.isa().run(PackColumns { from: weights, depth: 0..hidden, columns, to });
+            }
+        }
+    }
+
+    fn pack_initial_state(&self, cpu: &Cpu, panels: Range<usize>) {
+        let (shape, hidden) = (self.shape, self.shape.hidden);
+        for panel in panels {
+            let rows = self.rows.range(panel);
+            // SAFETY: nobody writes the initial state; every member packs its own panels.
+            let (from, to) = unsafe {
+                let to = self.states.range(rows.start * hidden..rows.end * hidden);
+                (&*self.hidden.range(0..shape.state()), to)
+            };
+            let from = Matrix::new(from, shape.batch, hidden);
+            cpu.isa().run(PackRows { from, rows, depth: 0..hidden, to });
+        }
+    }
+}
+
+/// One time step for some of the hidden units.
+struct Step<'a> {
+    recurrence: Recurrence<'a>,
+    step: usize,
+    units: Range<usize>,
+}
+
+impl Kernel for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let layer = self.recurrence;
+        let (hidden, state) = (layer.shape.hidden, layer.shape.state());
+        let old = self.step % 2 * state;
+        let mut products = [const { Tile::zeros() }; GATES];
+        for unit in self.units.clone() {
+            for panel in 0..layer.rows.count {
+                let rows = layer.rows.range(panel);
+                // SAFETY: nobody writes the packed weights or the old state in this step.
+                let from = unsafe {
+                    &*layer.states.range(old + rows.start * hidden..old + rows.end * hidden)
+                };
+                for (gate, product) in products.iter_mut().enumerate() {
+                    // SAFETY: as above.
+                    let weights = unsafe { &*layer.weights.range(layer.weight_panel(unit, gate)) };
+                    tile_product::<S>(rows.len(), from, weights, product);
+                }
+                self.activate::<S>(unit, rows, &products);
+            }
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Adds the state's share to the gates, and makes the new state from them.
+    #[inline(always)]
+    fn activate<S: Simd>(&self, unit: usize, rows: Range<usize>, products: &[Tile; GATES]) {
+        let layer = self.recurrence;
+        let (shape, hidden) = (layer.shape, layer.shape.hidden);
+        let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
+        let new_state = (self.step + 1) % 2 * shape.state() + rows.start * hidden;
+        for (i, b) in rows.clone().enumerate() {
+            let row = self.step * shape.batch + b;
+            // SAFETY: only this member writes the values of its units.
+            let gate = |gate: usize| unsafe {
+                let at = row * shape.gates() + column(shape, gate, 0);
+                layer.gates.range(at + first..at + last)
+            };
+            let sum = |g: usize| S::load_slice(gate(g), 0.0).add(products[g].row(i));
+            let (input, candidate) = (sigmoid(sum(0)), tanh(sum(1)));
+            let (forget, output) = (sigmoid(sum(2)), sigmoid(sum(3)));
+            let before = row * hidden;
+            let after = (row + shape.batch) * hidden;
+            // SAFETY: as above; the cell state before this step is only read.
+            let (old_cell, new_cell, new_hidden) = unsafe {
+                (
+                    &*layer.cells.range(before + first..before + last),
+                    layer.cells.range(after + first..after + last),
+                    layer.hidden.range(after + first..after + last),
+                )
+            };
+            let kept = S::load_slice(old_cell, 0.0).mul(forget);
+            let cell = input.mul_add(candidate, kept);
+            let h = output.mul(tanh(cell));
+            for (g, value) in [input, candidate, forget, output].into_iter().enumerate() {
+                value.store_slice(gate(g));
+            }
+            cell.store_slice(new_cell);
+            h.store_slice(new_hidden);
+            for (lane, &value) in new_hidden.iter().enumerate() {
+                let at = new_state + (first + lane) * rows.len() + i;
+                // SAFETY: only this member packs the values of its units.
+                unsafe { layer.states.range(at..at + 1)[0] = value };
+            }
+        }
+    }
+}

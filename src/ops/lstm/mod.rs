@@ -1,0 +1,135 @@
+//! One LSTM layer over a window of time steps, fused (Zaremba et al., arXiv 1409.2329,
+//! equations 4–9; gates in TensorFlow's order i, j, f, o).
+//!
+//! ```text
+//! [i j f o] = [x_t h_(t-1)] · kernel + bias
+//! c_t = σ(f) ∘ c_(t-1) + σ(i) ∘ tanh(j)        h_t = σ(o) ∘ tanh(c_t)
+//! ```
+//!
+//! The input's share of the gates is one product for the whole window. Only the state's
+//! share goes step by step: every thread keeps the weights of its own hidden units packed
+//! and meets the others once a step. The gradient of the weights is again one product
+//! for the window.
+//!
+//! Arrays over time are time-major: row `t * batch + b`.
+
+mod backward;
+mod forward;
+mod reference;
+
+pub use backward::{Gradients, backward};
+pub use forward::forward;
+pub use reference::{Reference, lstm_reference, lstm_reference_backward};
+
+use super::Buffer;
+use super::matmul::Matrix;
+
+/// Input gate, candidate, forget gate, output gate.
+const GATES: usize = 4;
+
+/// The sizes of one layer over one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Sequences side by side.
+    pub batch: usize,
+    /// Time steps of the window.
+    pub steps: usize,
+    /// Width of the input.
+    pub input: usize,
+    /// Hidden units.
+    pub hidden: usize,
+}
+
+impl Shape {
+    /// Rows of a time-major array of the window.
+    pub fn rows(&self) -> usize {
+        self.steps * self.batch
+    }
+
+    /// Width of the four gates together.
+    pub fn gates(&self) -> usize {
+        GATES * self.hidden
+    }
+
+    /// Values of a state (batch, hidden).
+    pub fn state(&self) -> usize {
+        self.batch * self.hidden
+    }
+}
+
+/// The parameters of a layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a> {
+    /// (input + hidden, 4 · hidden): the rows of the input first, columns i, j, f, o.
+    pub kernel: &'a [f32],
+    /// (4 · hidden)
+    pub bias: &'a [f32],
+}
+
+impl<'a> Weights<'a> {
+    fn check(&self, shape: Shape) {
+        let values = (shape.input + shape.hidden) * shape.gates();
+        assert_eq!(self.kernel.len(), values, "the kernel has another size");
+        assert_eq!(self.bias.len(), shape.gates(), "the bias has another size");
+    }
+
+    /// The rows that the input meets (input, 4 · hidden).
+    fn of_input(&self, shape: Shape) -> Matrix<'a> {
+        let values = shape.input * shape.gates();
+        Matrix::new(&self.kernel[..values], shape.input, shape.gates())
+    }
+
+    /// The rows that the state meets (hidden, 4 · hidden).
+    fn of_state(&self, shape: Shape) -> Matrix<'a> {
+        let values = shape.input * shape.gates();
+        Matrix::new(&self.kernel[values..], shape.hidden, shape.gates())
+    }
+}
+
+/// What a window leaves behind: the state at every step, and what the gradient needs.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// Activated gates (steps · batch, 4 · hidden); after the backward pass their gradient.
+    gates: Buffer,
+    /// Cell states (steps + 1, batch, hidden), the initial one first.
+    cells: Buffer,
+    /// Hidden states (steps + 1, batch, hidden), the initial one first.
+    hidden: Buffer,
+}
+
+impl Trace {
+    /// Sets the state before the first step: `cell` and `hidden` (batch, hidden).
+    ///
+    /// # Panics
+    /// When a state has another size.
+    pub fn start(&mut self, shape: Shape, cell: &[f32], hidden: &[f32]) {
+        let values = shape.state() * (shape.steps + 1);
+        self.gates.at_least(shape.rows() * shape.gates());
+        self.cells.at_least(values)[..shape.state()].copy_from_slice(cell);
+        self.hidden.at_least(values)[..shape.state()].copy_from_slice(hidden);
+    }
+
+    /// The outputs of all steps (steps · batch, hidden).
+    pub fn outputs(&self, shape: Shape) -> &[f32] {
+        &self.hidden[shape.state()..][..shape.rows() * shape.hidden]
+    }
+
+    /// The cell state after the last step (batch, hidden).
+    pub fn last_cell(&self, shape: Shape) -> &[f32] {
+        &self.cells[shape.rows() * shape.hidden..][..shape.state()]
+    }
+
+    /// The hidden state after the last step (batch, hidden).
+    pub fn last_hidden(&self, shape: Shape) -> &[f32] {
+        &self.hidden[shape.rows() * shape.hidden..][..shape.state()]
+    }
+}
+
+/// The first column of `gate` for hidden unit `unit`.
+#[inline(always)]
+fn column(shape: Shape, gate: usize, unit: usize) -> usize {
+    gate * shape.hidden + unit
+}
+
+#[cfg(test)]
+mod tests;

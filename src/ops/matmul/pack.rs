@@ -1,0 +1,162 @@
+//! Views of matrices, and their copies in the order in which a product reads them.
+
+use std::ops::Range;
+
+use super::super::simd::{Kernel, LANES, Simd};
+use super::kernel::COLUMNS;
+
+/// A matrix in memory, by rows or by columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    data: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A matrix (`rows`, `columns`) stored row by row.
+    ///
+    /// # Panics
+    /// When `data` has another size.
+    pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "the matrix has another size");
+        Self { data, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// The transpose, without a copy.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// The value at (`row`, `column`).
+    #[inline(always)]
+    pub fn at(&self, row: usize, column: usize) -> f32 {
+        self.data[row * self.row_stride + column * self.column_stride]
+    }
+
+    /// The values of a row between two columns, where rows are contiguous.
+    #[inline(always)]
+    fn row(&self, row: usize, columns: Range<usize>) -> &'a [f32] {
+        debug_assert_eq!(self.column_stride, 1);
+        let start = row * self.row_stride;
+        &self.data[start + columns.start..start + columns.end]
+    }
+}
+
+/// The rows of a matrix in panels whose sizes differ by one at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Panels {
+    pub rows: usize,
+    pub count: usize,
+}
+
+impl Panels {
+    pub fn new(rows: usize, max_rows: usize) -> Self {
+        Self { rows, count: rows.div_ceil(max_rows).max(1) }
+    }
+
+    #[inline(always)]
+    pub fn range(&self, panel: usize) -> Range<usize> {
+        self.rows * panel / self.count..self.rows * (panel + 1) / self.count
+    }
+}
+
+/// Copies a panel of rows so that the values of one column stand together:
+/// `to[p * rows + i]`.
+pub struct PackRows<'a> {
+    pub from: Matrix<'a>,
+    pub rows: Range<usize>,
+    pub depth: Range<usize>,
+    pub to: &'a mut [f32],
+}
+
+impl Kernel for PackRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { from, rows, depth, to } = self;
+        let height = rows.len();
+        if from.column_stride == 1 {
+            for first in (0..height).step_by(LANES) {
+                let rows = rows.start + first..rows.end.min(rows.start + first + LANES);
+                transpose_rows::<S>(from, rows, depth.clone(), &mut to[first..], height);
+            }
+        } else {
+            let columns = from.transposed();
+            for (to, p) in to.chunks_exact_mut(height).zip(depth) {
+                copy::<S>(columns.row(p, rows.clone()), to);
+            }
+        }
+    }
+}
+
+/// Copies a block of columns in panels of sixteen: `to[panel][p * 16 + j]`, the last
+/// panel filled up with zeros.
+pub struct PackColumns<'a> {
+    pub from: Matrix<'a>,
+    pub depth: Range<usize>,
+    pub columns: Range<usize>,
+    pub to: &'a mut [f32],
+}
+
+impl Kernel for PackColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { from, depth, columns, to } = self;
+        let panel_len = COLUMNS * depth.len();
+        for (start, to) in columns.clone().step_by(COLUMNS).zip(to.chunks_mut(panel_len.max(1))) {
+            let panel = start..columns.end.min(start + COLUMNS);
+            if from.column_stride == 1 {
+                for (line, p) in to.chunks_exact_mut(COLUMNS).zip(depth.clone()) {
+                    S::load_slice(from.row(p, panel.clone()), 0.0).store_slice(line);
+                }
+            } else {
+                transpose_rows::<S>(from.transposed(), panel, depth.clone(), to, COLUMNS);
+            }
+        }
+    }
+}
+
+/// Up to sixteen contiguous rows become columns: `to[p * stride + i]`. Where `stride` is
+/// sixteen, lanes without a row are filled with zeros.
+#[inline(always)]
+fn transpose_rows<S: Simd>(
+    from: Matrix,
+    rows: Range<usize>,
+    depth: Range<usize>,
+    to: &mut [f32],
+    stride: usize,
+) {
+    let width = if stride == COLUMNS { COLUMNS } else { rows.len() };
+    for start in depth.clone().step_by(LANES) {
+        let block = start..depth.end.min(start + LANES);
+        let mut lines = [S::splat(0.0); LANES];
+        for (line, row) in lines.iter_mut().zip(rows.clone()) {
+            *line = S::load_slice(from.row(row, block.clone()), 0.0);
+        }
+        let columns = S::transpose(lines);
+        let first = (start - depth.start) * stride;
+        for (p, column) in columns[..block.len()].iter().enumerate() {
+            let at = first + p * stride;
+            column.store_slice(&mut to[at..at + width]);
+        }
+    }
+}
+
+#[inline(always)]
+fn copy<S: Simd>(from: &[f32], to: &mut [f32]) {
+    for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
+        S::load_slice(from, 0.0).store_slice(to);
+    }
+}

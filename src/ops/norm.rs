@@ -1,0 +1,112 @@
+//! Sums: of squares, for clipping by the global norm, and of rows, for the gradient of a bias.
+
+use super::simd::{Kernel, LANES, Simd};
+use super::{Cpu, Shared};
+
+/// Values that are summed in `f32` lanes before the sum goes on in `f64`.
+const CHUNK: usize = 16 * 1024;
+
+struct SumOfSquares<'a>(&'a [f32]);
+
+impl Kernel for SumOfSquares<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f32 {
+        const CHAINS: usize = 4;
+        let mut sums = [S::splat(0.0); CHAINS];
+        for chunk in self.0.chunks(CHAINS * LANES) {
+            for (values, sum) in chunk.chunks(LANES).zip(&mut sums) {
+                let x = S::load_slice(values, 0.0);
+                *sum = x.mul_add(x, *sum);
+            }
+        }
+        sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum()
+    }
+}
+
+/// The sum of the squares of all values, over a fixed split. Not finite where a value is not.
+pub fn sum_of_squares(cpu: &Cpu, values: &[f32]) -> f64 {
+    let mut sums = vec![0.0f32; values.len().div_ceil(CHUNK)];
+    let shared = Shared::new(&mut sums);
+    cpu.for_blocks(values.len(), CHUNK, |block| {
+        let i = block.start / CHUNK;
+        // SAFETY: every block has its own sum.
+        let to = unsafe { shared.range(i..i + 1) };
+        to[0] = cpu.isa().run(SumOfSquares(&values[block]));
+    });
+    sums.into_iter().map(f64::from).sum()
+}
+
+struct AddRows<'a> {
+    rows: &'a [f32],
+    width: usize,
+    offset: usize,
+    sums: &'a mut [f32],
+}
+
+impl Kernel for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        self.sums.fill(0.0);
+        for row in self.rows.chunks_exact(self.width) {
+            let row = &row[self.offset..self.offset + self.sums.len()];
+            for (sum, values) in self.sums.chunks_mut(LANES).zip(row.chunks(LANES)) {
+                S::load_slice(sum, 0.0).add(S::load_slice(values, 0.0)).store_slice(sum);
+            }
+        }
+    }
+}
+
+/// `sums[j] = Σ rows[i][j]` over all rows (n, `width`), the first row first.
+///
+/// # Panics
+/// When `sums` is not `width` long.
+pub fn sum_rows(cpu: &Cpu, rows: &[f32], width: usize, sums: &mut [f32]) {
+    assert_eq!(sums.len(), width, "one sum for each column");
+    let shared = Shared::new(sums);
+    cpu.for_blocks(width, 64 * LANES, |block| {
+        let offset = block.start;
+        // SAFETY: blocks are disjoint.
+        let sums = unsafe { shared.range(block) };
+        cpu.isa().run(AddRows { rows, width, offset, sums });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Isa;
+
+    #[test]
+    fn equals_the_plain_sum_at_every_level() {
+        let values: Vec<f32> = (0..40_001).map(|i| (i as f32 * 0.37).sin()).collect();
+        let want: f64 = values.iter().map(|&x| f64::from(x).powi(2)).sum();
+        for isa in Isa::available() {
+            let sum = |threads| sum_of_squares(&Cpu::new(isa, threads).unwrap(), &values);
+            assert!((sum(1) - want).abs() < 1e-6 * want);
+            assert_eq!(sum(1).to_bits(), sum(3).to_bits());
+        }
+    }
+
+    #[test]
+    fn sums_columns_at_every_level() {
+        let rows: Vec<f32> = (0..3 * 1500).map(|i| (i % 7) as f32).collect();
+        for isa in Isa::available() {
+            let mut sums = vec![9.0; 1500];
+            sum_rows(&Cpu::new(isa, 2).unwrap(), &rows, 1500, &mut sums);
+            for (j, sum) in sums.iter().enumerate() {
+                assert_eq!(*sum, (0..3).map(|i| rows[i * 1500 + j]).sum::<f32>());
+            }
+        }
+    }
+
+    #[test]
+    fn shows_a_value_that_is_not_finite() {
+        let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+        assert!(!sum_of_squares(&cpu, &[1.0, f32::NAN]).is_finite());
+        assert!(!sum_of_squares(&cpu, &[1.0, f32::INFINITY]).is_finite());
+    }
+}

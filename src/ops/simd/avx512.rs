@@ -1,0 +1,164 @@
+//! Sixteen lanes in one AVX-512 register.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, LANES, Simd};
+
+/// One `zmm` register.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(__m512);
+
+/// Whether this machine has all that the level uses.
+pub fn is_supported() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && super::avx2::is_supported()
+}
+
+/// Runs `kernel` compiled for AVX-512.
+///
+/// # Panics
+/// When this machine lacks AVX-512.
+#[inline]
+pub fn run<K: Kernel>(kernel: K) -> K::Output {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
+    fn compiled<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Avx512>()
+    }
+    assert!(is_supported(), "this machine lacks AVX-512");
+    // SAFETY: the features were just checked.
+    unsafe { compiled(kernel) }
+}
+
+// SAFETY of every block below: values of this type are only made inside `run`, which has
+// checked the features; the pointers of `load` and `store` are the caller's to answer for.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Simd for Avx512 {
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Self(unsafe { _mm512_set1_ps(value) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        Self(unsafe { _mm512_div_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, term.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn round(self) -> Self {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        Self(unsafe { _mm512_roundscale_ps::<NEAREST>(self.0) })
+    }
+
+    #[inline(always)]
+    fn exp2_of_whole(self) -> Self {
+        unsafe {
+            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
+        }
+    }
+
+    #[inline(always)]
+    fn load_slice(from: &[f32], rest: f32) -> Self {
+        unsafe {
+            let rest = _mm512_set1_ps(rest);
+            Self(_mm512_mask_loadu_ps(rest, first(from.len()), from.as_ptr()))
+        }
+    }
+
+    #[inline(always)]
+    fn store_slice(self, to: &mut [f32]) {
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first(to.len()), self.0) }
+    }
+
+    // Pairs of rows, then of pairs, then of quarters of vectors, change places.
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        unsafe {
+            let r = rows.map(|row| row.0);
+            let mut pairs = r;
+            for i in (0..LANES).step_by(2) {
+                pairs[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+                pairs[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+            }
+            let p = pairs.map(|row| _mm512_castps_pd(row));
+            let mut fours = r;
+            for i in (0..LANES).step_by(4) {
+                fours[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(p[i], p[i + 2]));
+                fours[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p[i], p[i + 2]));
+                fours[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(p[i + 1], p[i + 3]));
+                fours[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(p[i + 1], p[i + 3]));
+            }
+            let mut eights = r;
+            for half in [0, 8] {
+                for i in half..half + 4 {
+                    eights[i] = _mm512_shuffle_f32x4::<0x88>(fours[i], fours[i + 4]);
+                    eights[i + 4] = _mm512_shuffle_f32x4::<0xdd>(fours[i], fours[i + 4]);
+                }
+            }
+            let mut columns = r;
+            for i in 0..8 {
+                columns[i] = _mm512_shuffle_f32x4::<0x88>(eights[i], eights[i + 8]);
+                columns[i + 8] = _mm512_shuffle_f32x4::<0xdd>(eights[i], eights[i + 8]);
+            }
+            columns.map(Self)
+        }
+    }
+
+    #[inline(always)]
+    fn select_abs_below(self, limit: f32, yes: Self, no: Self) -> Self {
+        unsafe {
+            let below =
+                _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(limit));
+            Self(_mm512_mask_blend_ps(below, no.0, yes.0))
+        }
+    }
+}
+
+/// The mask of the first `n` lanes, all of them where `n` is sixteen or more.
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    if n >= LANES { !0 } else { (1 << n) - 1 }
+}

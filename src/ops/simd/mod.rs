@@ -1,0 +1,139 @@
+//! Sixteen `f32` lanes at every instruction level, and the functions built on them.
+//!
+//! An operator's inner loop is a [`Kernel`]: generic code over [`Simd`], which
+//! [`super::Isa::run`] compiles once for each level and chooses at run time.
+
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub mod avx512;
+mod math;
+mod portable;
+
+pub use math::{exp, sigmoid, tanh};
+pub use portable::Portable;
+
+/// The lanes of a vector, at every level.
+pub const LANES: usize = 16;
+
+/// Code that is compiled for each instruction level.
+pub trait Kernel {
+    /// What the code returns.
+    type Output;
+
+    /// The code. Implementations are `#[inline(always)]`, so that they take over the
+    /// instruction set of the caller.
+    fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// A vector of [`LANES`] `f32` values.
+///
+/// # Safety
+/// `load` and `store` are the only unsafe functions: the pointer must be valid for
+/// sixteen values. The vector instructions themselves are safe because an implementation
+/// is only ever run through [`super::Isa::run`], whose levels are checked.
+pub trait Simd: Copy {
+    /// Every lane the same.
+    fn splat(value: f32) -> Self;
+    /// Reads sixteen values, of any alignment.
+    ///
+    /// # Safety
+    /// `from` must be valid for reading sixteen values.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes sixteen values, of any alignment.
+    ///
+    /// # Safety
+    /// `to` must be valid for writing sixteen values.
+    unsafe fn store(self, to: *mut f32);
+    /// `self + other`
+    fn add(self, other: Self) -> Self;
+    /// `self - other`
+    fn sub(self, other: Self) -> Self;
+    /// `self * other`
+    fn mul(self, other: Self) -> Self;
+    /// `self / other`
+    fn div(self, other: Self) -> Self;
+    /// `self * factor + term`, with one rounding where the level has a fused instruction.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The larger of each pair of lanes; `other` where `self` is NaN.
+    fn max(self, other: Self) -> Self;
+    /// The smaller of each pair of lanes; `other` where `self` is NaN.
+    fn min(self, other: Self) -> Self;
+    /// The nearest whole number, ties to even.
+    fn round(self) -> Self;
+    /// Two to the power of a whole number from -126 to 127.
+    fn exp2_of_whole(self) -> Self;
+    /// `yes` where `|self| < limit`, else `no`.
+    fn select_abs_below(self, limit: f32, yes: Self, no: Self) -> Self;
+
+    /// Rows become columns: lane `j` of vector `i` goes to lane `i` of vector `j`.
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let rows = rows.map(Self::to_array);
+        std::array::from_fn(|j| Self::from_array(std::array::from_fn(|i| rows[i][j])))
+    }
+
+    /// The lanes as an array.
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the array holds sixteen values.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes
+    }
+
+    /// A vector of the lanes of an array.
+    #[inline(always)]
+    fn from_array(lanes: [f32; LANES]) -> Self {
+        // SAFETY: the array holds sixteen values.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+
+    /// The first values of `from`, at most sixteen; missing lanes are `rest`.
+    #[inline(always)]
+    fn load_slice(from: &[f32], rest: f32) -> Self {
+        if from.len() >= LANES {
+            // SAFETY: the slice holds at least sixteen values.
+            return unsafe { Self::load(from.as_ptr()) };
+        }
+        let mut lanes = [rest; LANES];
+        lanes[..from.len()].copy_from_slice(from);
+        Self::from_array(lanes)
+    }
+
+    /// Writes the first lanes to `to`, at most sixteen.
+    #[inline(always)]
+    fn store_slice(self, to: &mut [f32]) {
+        if to.len() >= LANES {
+            // SAFETY: the slice holds at least sixteen values.
+            unsafe { self.store(to.as_mut_ptr()) };
+        } else {
+            let n = to.len();
+            to.copy_from_slice(&self.to_array()[..n]);
+        }
+    }
+
+    /// The sum of the lanes, added in one fixed order at every level.
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        fold(self.to_array(), |a, b| a + b)
+    }
+
+    /// The largest lane.
+    #[inline(always)]
+    fn max_lane(self) -> f32 {
+        fold(self.to_array(), f32::max)
+    }
+}
+
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = join(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}

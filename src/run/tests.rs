@@ -1,0 +1,180 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::*;
+
+const CONFIG_TEXT: &str = "model = \"ptb\"\n";
+
+fn manifest(preset: &str, started: u64) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        model: "ptb".into(),
+        preset: preset.into(),
+        version: "0.1.0".into(),
+        git_revision: "abc".into(),
+        device: "cpu".into(),
+        isa: "avx2".into(),
+        threads: 2,
+        seed: u64::MAX,
+        data: "crc32c:1".into(),
+        started: rfc3339(at(started)),
+        command: vec!["tfm".into(), "train".into(), "a b".into()],
+    }
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_795_367_700 + seconds)
+}
+
+#[track_caller]
+fn fails(result: Result<impl std::fmt::Debug>, part: &str) {
+    let error = format!("{:#}", result.expect_err("fails"));
+    assert!(error.contains(part), "{error:?} lacks {part:?}");
+}
+
+#[test]
+fn what_is_created_is_read_back() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a/b");
+    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap();
+    let read = RunDir::read(&path).unwrap();
+    assert_eq!(read.manifest(), run.manifest());
+    assert_eq!(read.manifest(), &manifest("ptb-small", 0));
+    assert_eq!(read.config_text(), CONFIG_TEXT);
+    let mut names: Vec<_> =
+        fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["config.toml", "lock", "run.json"]);
+}
+
+#[test]
+fn a_folder_that_holds_something_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("notes.txt"), "mine").unwrap();
+    let create = || RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT);
+    fails(create(), "exists and is not empty; choose another --run-dir");
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    fs::remove_file(path.join("notes.txt")).unwrap();
+    // What a process killed before it wrote anything leaves is no obstacle.
+    fs::write(path.join("lock"), "1\n").unwrap();
+    drop(create().unwrap());
+    fails(create(), "go on with it by --resume");
+}
+
+#[test]
+fn a_second_holder_is_kept_out_until_the_first_goes() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap();
+    fails(RunDir::resume(&path), "is in use by another process");
+    #[cfg(unix)]
+    fails(RunDir::resume(&path), &format!("(process {})", std::process::id()));
+    drop(run);
+    let mut run = RunDir::resume(&path).unwrap();
+    run.replace_config("model = \"x\"\n").unwrap();
+    assert_eq!(RunDir::read(&path).unwrap().config_text(), "model = \"x\"\n");
+    fails(RunDir::resume(&path), "is in use");
+}
+
+#[test]
+fn an_unwritable_place_fails_with_its_path() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "").unwrap();
+    let path = file.join("run");
+    let error = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT);
+    fails(error, &path.display().to_string());
+    let error = RunDir::create_in(&file, at(0), &manifest("ptb-small", 0), CONFIG_TEXT);
+    fails(error, &file.display().to_string());
+}
+
+#[test]
+fn a_folder_that_is_no_run_says_what_is_missing_and_what_is_near() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("ptb-1");
+    drop(RunDir::create(&run, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap());
+    let near = format!("runs near it: {}", run.display());
+    fails(RunDir::read(&root.path().join("nope")), "it does not exist");
+    fails(RunDir::read(&root.path().join("nope")), &near);
+    fails(RunDir::read(root.path()), "it has no run.json");
+    fails(RunDir::resume(root.path()), &near);
+    fs::remove_file(run.join("config.toml")).unwrap();
+    fails(RunDir::read(&run), "it has no config.toml");
+    fs::write(run.join("config.toml"), CONFIG_TEXT).unwrap();
+    fs::write(run.join("run.json"), "{\"format\": 99, \"new\": 1}").unwrap();
+    fails(RunDir::read(&run), "has format 99, this tfm reads up to 1");
+    fs::write(run.join("run.json"), "{").unwrap();
+    fails(RunDir::read(&run), "is not the manifest of a run");
+}
+
+#[test]
+fn default_names_are_free_and_not_doubled() {
+    let root = tempfile::tempdir().unwrap();
+    let name = |model: &str, preset: &str| {
+        let path = default_path(root.path(), model, preset, at(0));
+        path.file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    assert_eq!(name("ptb", "mine"), "ptb-mine-20261122-171500");
+    assert_eq!(name("ptb", "ptb"), "ptb-20261122-171500");
+    for expect in ["", "-2", "-3"] {
+        assert_eq!(name("ptb", "ptb-small"), format!("ptb-small-20261122-171500{expect}"));
+        let run = RunDir::create_in(root.path(), at(0), &manifest("ptb-small", 0), CONFIG_TEXT);
+        assert!(run.unwrap().path().is_dir());
+    }
+}
+
+#[test]
+fn the_newest_run_is_the_one_started_last() {
+    let root = tempfile::tempdir().unwrap();
+    let newest = |preset: &str| newest(root.path(), "ptb", preset);
+    fails(newest("ptb-small"), "there are no runs");
+    for (name, preset, started) in
+        [("z", "ptb-small", 1), ("a", "ptb-small", 5), ("m", "ptb-large", 9)]
+    {
+        let path = root.path().join(name);
+        drop(RunDir::create(&path, &manifest(preset, started), CONFIG_TEXT).unwrap());
+    }
+    fs::create_dir(root.path().join("other")).unwrap();
+    assert_eq!(newest("ptb-small").unwrap(), root.path().join("a"));
+    assert_eq!(newest("ptb-large").unwrap(), root.path().join("m"));
+    fails(newest("ptb-medium"), "no run of ptb with preset ptb-medium in");
+    fails(newest("ptb-medium"), &root.path().join("z").display().to_string());
+    fails(super::newest(&root.path().join("none"), "ptb", "p"), "none");
+}
+
+/// The folder that the process started by the next test holds.
+const HELD: &str = "TFM_TEST_HELD_RUN";
+
+/// Not a test by itself: the other process of the next one.
+#[test]
+fn holds_a_run_until_it_is_killed() {
+    let Some(path) = std::env::var_os(HELD) else { return };
+    let path = Path::new(&path);
+    let run = RunDir::create(path, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap();
+    run.write("held", b"").unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn the_lock_goes_with_a_killed_process() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "run::tests::holds_a_run_until_it_is_killed"])
+        .env(HELD, &path)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !path.join("held").exists() {
+        assert!(holder.try_wait().unwrap().is_none(), "the holder ended early");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let held = RunDir::resume(&path);
+    let read = RunDir::read(&path);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    fails(held, "is in use by another process");
+    read.unwrap();
+    RunDir::resume(&path).unwrap();
+}

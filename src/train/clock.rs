@@ -1,0 +1,89 @@
+//! When a checkpoint is due.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Invalid, at_least};
+
+/// The `[checkpoint]` table of every config.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// How many of the last checkpoints are kept, beside the best.
+    pub keep: usize,
+    /// Every so many steps; 0: not by steps.
+    pub every_steps: u64,
+    /// Every so many minutes; 0: not by time.
+    pub every_minutes: f64,
+    /// At the end of every epoch.
+    pub every_epoch: bool,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { keep: 3, every_steps: 0, every_minutes: 10.0, every_epoch: true }
+    }
+}
+
+impl CheckpointConfig {
+    /// Checks the ranges of all values.
+    ///
+    /// # Errors
+    /// The first key that is out of range.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        at_least("checkpoint.keep", self.keep, 1)?;
+        at_least("checkpoint.every_minutes", self.every_minutes, 0.0)
+    }
+}
+
+/// Says when a checkpoint is due, by steps and by minutes.
+#[derive(Debug)]
+pub struct Clock {
+    config: CheckpointConfig,
+    last: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    pub fn new(config: CheckpointConfig) -> Self {
+        Self { config, last: Instant::now() }
+    }
+
+    /// What the clock goes by.
+    pub fn config(&self) -> &CheckpointConfig {
+        &self.config
+    }
+
+    /// Whether a checkpoint is due when `step` steps are done.
+    pub fn is_due(&self, step: u64) -> bool {
+        let CheckpointConfig { every_steps, every_minutes, .. } = self.config;
+        let by_steps = every_steps > 0 && step.is_multiple_of(every_steps);
+        let by_time = every_minutes > 0.0
+            && Duration::try_from_secs_f64(every_minutes * 60.0)
+                .is_ok_and(|interval| self.last.elapsed() >= interval);
+        by_steps || by_time
+    }
+
+    /// Starts the interval anew.
+    pub fn saved(&mut self) {
+        self.last = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_due_by_steps_and_by_time() {
+        let clock = |every_steps, every_minutes| {
+            Clock::new(CheckpointConfig { every_steps, every_minutes, ..Default::default() })
+        };
+        let due = |clock: Clock| [1, 2, 3, 4].map(|step| clock.is_due(step));
+        assert_eq!(due(clock(2, 0.0)), [false, true, false, true]);
+        assert_eq!(due(clock(0, 0.0)), [false; 4]);
+        assert_eq!(due(clock(0, 1e-12)), [true; 4]);
+        assert_eq!(due(clock(0, 1e300)), [false; 4]);
+    }
+}

@@ -1,0 +1,328 @@
+//! The one training loop: steps, epochs, checkpoints, metrics, signals.
+//!
+//! What a step is, a [`Task`] says. The loop is a small machine whose whole position is in
+//! the checkpoint: from any checkpoint it goes on exactly as if it had never stopped.
+
+mod clock;
+mod display;
+mod interrupt;
+mod position;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::Tensor;
+use serde_json::{Map, Value};
+
+use crate::checkpoint::{self, Checkpoint, Choice, Keep, Meta};
+use crate::metrics::{Record, Recorder};
+use crate::run::RunDir;
+
+pub use clock::{CheckpointConfig, Clock};
+pub use display::Display;
+pub use interrupt::Interrupt;
+pub use position::Position;
+
+/// Numbers measured at one moment, and how they are said on the console.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// "epoch", "valid" or "test".
+    pub phase: &'static str,
+    /// Names and values.
+    pub metrics: Vec<(&'static str, f64)>,
+    /// The line for the console.
+    pub line: String,
+}
+
+/// What an epoch ends with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochEnd {
+    /// What was measured, in order.
+    pub measured: Vec<Measured>,
+    /// The score by which the best checkpoint is chosen: the lower, the better.
+    pub score: f64,
+}
+
+/// A model in training, as the loop sees it. Epochs and steps count from 0.
+pub trait Task {
+    /// The registered name of the model.
+    fn model(&self) -> &'static str;
+    /// Steps of an epoch.
+    fn steps_per_epoch(&self) -> u64;
+    /// Steps of the whole run.
+    fn total_steps(&self) -> u64;
+    /// What is counted a second, and how many of it a step has.
+    fn items_per_step(&self) -> (&'static str, u64);
+    /// Prepares the first step of an epoch; the line for the console.
+    fn begin_epoch(&mut self, epoch: u64) -> String;
+    /// Runs step `step` of the run.
+    ///
+    /// # Errors
+    /// A loss or gradient that is not finite, with its tensor.
+    fn step(&mut self, step: u64) -> Result<()>;
+    /// What a bar shows of this epoch so far.
+    fn progress(&self) -> Vec<(&'static str, f64)>;
+    /// What is recorded of this epoch so far; `step` was the last one.
+    fn record(&self, step: u64) -> Vec<(&'static str, f64)>;
+    /// The same in words, at a fraction of the epoch and a rate in items a second.
+    fn progress_line(&self, fraction: f64, rate: f64) -> String;
+    /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
+    /// when `interrupt` came.
+    ///
+    /// # Errors
+    /// Whatever keeps the evaluation from its end.
+    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>>;
+    /// Evaluates at the end of the run, as [`Task::end_epoch`].
+    ///
+    /// # Errors
+    /// Whatever keeps the evaluation from its end.
+    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>>;
+    /// Parameters, optimizer state and recurrent state by name.
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
+    /// Meters, random streams and the like.
+    fn state(&self) -> Map<String, Value>;
+    /// Takes over what [`Task::tensors`] and [`Task::state`] have given.
+    ///
+    /// # Errors
+    /// When names, shapes or values do not fit this task.
+    fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()>;
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps are done.
+    Finished,
+    /// A signal came; the checkpoint is saved.
+    Interrupted,
+}
+
+/// A task on its way through a run folder.
+pub struct Training<'a, T> {
+    task: &'a mut T,
+    run: &'a RunDir,
+    recorder: Recorder,
+    clock: Clock,
+    display: Display,
+    interrupt: &'a Interrupt,
+    position: Position,
+    /// Since when items are counted, and how many there were: for the rate alone.
+    counted: (Instant, u64),
+    last_saved: Option<u64>,
+}
+
+impl<'a, T: Task> Training<'a, T> {
+    /// A run from its first step.
+    ///
+    /// # Errors
+    /// When the metrics cannot be written.
+    pub fn start(
+        task: &'a mut T,
+        run: &'a RunDir,
+        config: &CheckpointConfig,
+        display: Display,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let recorder = Recorder::create(run.path())?;
+        Ok(Self::new(task, run, recorder, config, display, interrupt, Position::default()))
+    }
+
+    /// A run from its last good checkpoint, or from its first step where it has none yet.
+    ///
+    /// # Errors
+    /// When no checkpoint can be read or it is not of this task.
+    pub fn resume(
+        task: &'a mut T,
+        run: &'a RunDir,
+        config: &CheckpointConfig,
+        display: Display,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let dir = run.checkpoints_dir();
+        if !has_checkpoint(&dir)? {
+            tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
+            let recorder = Recorder::resume(run.path(), 0, 0)?;
+            return Ok(Self::new(
+                task,
+                run,
+                recorder,
+                config,
+                display,
+                interrupt,
+                Position::default(),
+            ));
+        }
+        let checkpoint = checkpoint::open(&dir, Choice::Last)?;
+        let (position, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)
+            .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
+        task.restore(&checkpoint, &state)
+            .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
+        let lines = checkpoint.meta.metrics_lines;
+        let recorder = Recorder::resume(run.path(), lines, position.step)?;
+        tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
+        Ok(Self::new(task, run, recorder, config, display, interrupt, position))
+    }
+
+    fn new(
+        task: &'a mut T,
+        run: &'a RunDir,
+        recorder: Recorder,
+        config: &CheckpointConfig,
+        display: Display,
+        interrupt: &'a Interrupt,
+        position: Position,
+    ) -> Self {
+        let last_saved = (position.step > 0).then_some(position.step);
+        let counted = (Instant::now(), 0);
+        let clock = Clock::new(config.clone());
+        Self { task, run, recorder, clock, display, interrupt, position, counted, last_saved }
+    }
+
+    /// The steps done.
+    pub fn step(&self) -> u64 {
+        self.position.step
+    }
+
+    /// Trains to the end, or to the first signal.
+    ///
+    /// # Errors
+    /// What the task or a write reports; the last checkpoint stays.
+    pub fn run(mut self) -> Result<(Outcome, u64)> {
+        if self.position.finished && self.position.step >= self.task.total_steps() {
+            tracing::info!("The run is already at its end, step {}", self.position.step);
+        } else {
+            self.position.finished = false;
+        }
+        while !self.position.finished {
+            if self.interrupt.requested() {
+                self.save(false)?;
+                return Ok((Outcome::Interrupted, self.position.step));
+            }
+            if self.at_end_of_epoch() {
+                self.end_epoch()?;
+            } else if self.position.step >= self.task.total_steps() {
+                self.finish()?;
+            } else {
+                self.train_step()?;
+            }
+        }
+        self.display.close();
+        Ok((Outcome::Finished, self.position.step))
+    }
+
+    fn at_end_of_epoch(&self) -> bool {
+        let Position { step, epoch_ended, .. } = self.position;
+        step > 0 && step.is_multiple_of(self.task.steps_per_epoch()) && !epoch_ended
+    }
+
+    /// The epoch of the last step, counted from 0.
+    fn epoch(&self) -> u64 {
+        self.position.step.saturating_sub(1) / self.task.steps_per_epoch()
+    }
+
+    fn train_step(&mut self) -> Result<()> {
+        let step = self.position.step;
+        let per_epoch = self.task.steps_per_epoch();
+        if step.is_multiple_of(per_epoch) {
+            let line = self.task.begin_epoch(step / per_epoch);
+            self.display.line(&line);
+            self.counted = (Instant::now(), 0);
+        }
+        self.task.step(step).with_context(|| self.how_to_go_on(step))?;
+        self.position.step += 1;
+        self.position.epoch_ended = false;
+        self.counted.1 += self.task.items_per_step().1;
+        self.report_progress(step % per_epoch)?;
+        if self.clock.is_due(self.position.step) {
+            self.save(false)?;
+        }
+        Ok(())
+    }
+
+    fn how_to_go_on(&self, step: u64) -> String {
+        let kept = match self.last_saved {
+            Some(saved) => format!(
+                "the checkpoint of step {saved} is kept; `--init-from {}` starts a new run from it",
+                self.run.path().display()
+            ),
+            None => "there was no checkpoint yet".to_string(),
+        };
+        format!("stopped at step {step}: {kept}, for example with a lower learning rate")
+    }
+
+    /// Ten times an epoch, at the steps of the reference: the eleventh of each tenth.
+    fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
+        let per_epoch = self.task.steps_per_epoch();
+        let rate = self.counted.1 as f64 / self.counted.0.elapsed().as_secs_f64().max(1e-9);
+        self.display.step(self.epoch(), step_of_epoch + 1, per_epoch, &*self.task, rate);
+        let tenth = (per_epoch / 10).max(1);
+        if step_of_epoch % tenth != 10.min(tenth - 1) {
+            return Ok(());
+        }
+        let fraction = step_of_epoch as f64 / per_epoch as f64;
+        self.display.progress_line(&self.task.progress_line(fraction, rate));
+        let unit = format!("{}_per_second", self.task.items_per_step().0);
+        let record =
+            self.record("train", &self.task.record(self.position.step - 1)).timing(&unit, rate);
+        self.recorder.record(&record)
+    }
+
+    fn record(&self, phase: &str, metrics: &[(&'static str, f64)]) -> Record {
+        let record = Record::new(self.position.step, self.epoch() + 1, phase);
+        metrics.iter().fold(record, |record, (name, value)| record.metric(name, *value))
+    }
+
+    fn end_epoch(&mut self) -> Result<()> {
+        let seconds = self.counted.0.elapsed().as_secs_f64();
+        let rate = self.counted.1 as f64 / seconds.max(1e-9);
+        let unit = format!("{}_per_second", self.task.items_per_step().0);
+        let Some(end) = self.task.end_epoch(self.epoch(), self.interrupt)? else {
+            return Ok(());
+        };
+        for measured in &end.measured {
+            self.display.line(&measured.line);
+            let mut record = self.record(measured.phase, &measured.metrics);
+            if measured.phase == "epoch" {
+                record = record.timing("seconds", seconds).timing(&unit, rate);
+            }
+            self.recorder.record(&record)?;
+        }
+        self.position.epoch_ended = true;
+        let is_best = self.position.take_score(end.score);
+        if self.clock.config().every_epoch || self.position.step == self.task.total_steps() {
+            self.save(is_best)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let Some(measured) = self.task.finish(self.interrupt)? else { return Ok(()) };
+        for measured in &measured {
+            self.display.line(&measured.line);
+            self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
+        }
+        self.position.finished = true;
+        self.save(false)
+    }
+
+    /// Saves all that the run needs to go on from here.
+    fn save(&mut self, is_best: bool) -> Result<()> {
+        // The lines that the checkpoint counts must be on the disk before it is.
+        self.recorder.sync()?;
+        let mut meta = Meta::new(self.task.model(), self.position.step);
+        meta.epoch = self.epoch() + 1;
+        meta.metrics_lines = self.recorder.lines();
+        meta.state = self.position.to_state(self.task.state());
+        let keep = Keep { last: self.clock.config().keep };
+        let tensors = self.task.tensors()?;
+        checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
+        self.clock.saved();
+        self.last_saved = Some(self.position.step);
+        Ok(())
+    }
+}
+
+fn has_checkpoint(dir: &Path) -> Result<bool> {
+    Ok(dir.exists() && !checkpoint::steps(dir)?.is_empty())
+}

@@ -1,0 +1,77 @@
+//! Where a run stands.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The loop's own part of a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Steps done.
+    #[serde(skip)]
+    pub step: u64,
+    /// Whether the epoch that ends at this step has been evaluated.
+    pub epoch_ended: bool,
+    /// Whether the run has come to its end.
+    pub finished: bool,
+    /// The best score of an epoch so far.
+    pub best_score: Option<f64>,
+}
+
+impl Position {
+    /// Takes in the score of an epoch: whether it is the best so far.
+    pub fn take_score(&mut self, score: f64) -> bool {
+        let is_best = self.best_score.is_none_or(|best| score < best);
+        if is_best {
+            self.best_score = Some(score);
+        }
+        is_best
+    }
+
+    /// The state that a checkpoint holds: the loop's and the task's.
+    pub fn to_state(&self, task: Map<String, Value>) -> Map<String, Value> {
+        let position = serde_json::json!({
+            "epoch_ended": self.epoch_ended,
+            "finished": self.finished,
+            "best_score": self.best_score,
+        });
+        Map::from_iter([("loop".to_string(), position), ("task".to_string(), task.into())])
+    }
+
+    /// The loop's and the task's state from that of a checkpoint at `step`.
+    ///
+    /// # Errors
+    /// When a part is missing.
+    pub fn from_state(state: &Map<String, Value>, step: u64) -> Result<(Self, Map<String, Value>)> {
+        let part = |name: &str| {
+            state.get(name).with_context(|| format!("the checkpoint holds no state {name:?}"))
+        };
+        let position: Self = serde_json::from_value(part("loop")?.clone())?;
+        let task = part("task")?.as_object().context("the state of the task is no table")?;
+        Ok((Self { step, ..position }, task.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_through_a_checkpoint() {
+        let position =
+            Position { step: 9, epoch_ended: true, finished: false, best_score: Some(0.1 + 0.2) };
+        let task = Map::from_iter([("costs".to_string(), 1.5.into())]);
+        let state = position.to_state(task.clone());
+        assert_eq!(Position::from_state(&state, 9).unwrap(), (position, task));
+        assert!(Position::from_state(&Map::new(), 9).is_err());
+    }
+
+    #[test]
+    fn the_lowest_score_is_the_best() {
+        let mut position = Position::default();
+        assert_eq!(
+            [3.0, 4.0, 2.0, 2.0].map(|s| position.take_score(s)),
+            [true, false, true, false]
+        );
+    }
+}

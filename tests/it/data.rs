@@ -1,0 +1,172 @@
+//! `tfm data` against a server on loopback and without any.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use flate2::{Compression, write::GzEncoder};
+use tar::{Builder, EntryType, Header};
+
+use crate::dir::{Dir, Said, tfm};
+
+#[path = "../../src/data/fetch/test_server.rs"]
+mod test_server;
+
+use test_server::{Reply, TestServer};
+
+/// A `.tgz` of files with these names, written by hand since the library refuses hostile ones.
+fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        builder.append(&header, *content).unwrap();
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&builder.into_inner().unwrap()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Fetches PTB from an address of the server.
+fn fetch(dir: &Dir, server: &TestServer) -> Said {
+    let url = server.url("/simple-examples.tgz");
+    let said = dir.tfm(&format!("data fetch ptb --from {url}"));
+    assert!(said.stderr.contains(&url) && said.stdout.is_empty(), "{said:?}");
+    said
+}
+
+#[track_caller]
+fn refuses(body: Vec<u8>, parts: &[&str]) {
+    let server = TestServer::start(move |_| Reply::new("200 OK", body.clone()));
+    let dir = Dir::new();
+    fetch(&dir, &server).fails(1, &[&["error: cannot fetch ptb:"], parts].concat());
+    assert!(!dir.files().iter().any(|file| !file.contains(".partial")), "{:?}", dir.files());
+}
+
+#[test]
+fn wrong_content_is_refused() {
+    refuses(b"<html>moved</html>".to_vec(), &["not a .tgz archive", "<html>"]);
+    refuses(tgz(&[("simple-examples/data/ptb.train.txt", b"a b c\n")]), &["ptb.train.txt", "md5"]);
+    refuses(tgz(&[("readme", b"nothing else")]), &["the archive lacks"]);
+}
+
+#[test]
+fn a_hostile_archive_is_refused() {
+    refuses(tgz(&[("../../evil", b"out")]), &["hostile archive", "leaves the folder"]);
+    refuses(tgz(&[("/evil", b"out")]), &["hostile archive", "leaves the folder"]);
+}
+
+#[test]
+fn a_broken_connection_is_tried_again_and_continued_by_the_next_command() {
+    // The body does not matter: the connection always breaks before its end.
+    let body = vec![7; 300_000];
+    let server = TestServer::start(move |request| {
+        let left = if request.headers.contains_key("range") { 0 } else { 200_000 };
+        Reply::ranged(request, &body, "\"v1\"").cut_after(left)
+    });
+    let dir = Dir::new();
+    let said = fetch(&dir, &server);
+    said.fails(1, &["trying again", "times in a row"]);
+    let first = server.requests().len();
+    assert!(first > 1, "there was one try");
+    let said = fetch(&dir, &server);
+    said.fails(1, &["times in a row"]);
+    let next = &server.requests()[first];
+    assert_eq!(next.path, "/simple-examples.tgz");
+    assert_eq!(next.headers["range"], "bytes=200000-", "the download was not continued");
+}
+
+#[test]
+fn a_refusal_of_the_server_is_told() {
+    let server = TestServer::start(|_| Reply::new("404 Not Found", ""));
+    fetch(&Dir::new(), &server).fails(1, &["404 Not Found"]);
+}
+
+/// An address where nothing listens.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn offline_ends_in_seconds_with_what_to_do_by_hand() {
+    let dir = Dir::new();
+    let start = Instant::now();
+    // Every address of the set is asked of a proxy that is not there.
+    let proxy = nowhere();
+    let mut command = tfm();
+    command.args(["data", "fetch", "ptb", "--data-dir", "d"]);
+    command.env("ALL_PROXY", &proxy).env("HTTP_PROXY", &proxy).env("HTTPS_PROXY", &proxy);
+    let said = dir.run(&mut command);
+    let place = Path::new("d").join("ptb").join("ptb.train.txt").display().to_string();
+    said.fails(
+        1,
+        &[
+            "error: cannot fetch ptb:",
+            "download by hand one of",
+            "http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz",
+            "`tfm data fetch ptb --data-dir d --from simple-examples.tgz`",
+            &place,
+        ],
+    );
+    assert!(start.elapsed() < Duration::from_secs(60), "it hung");
+    assert!(dir.files().is_empty(), "{:?}", dir.files());
+
+    let said = dir.tfm(&format!("data fetch ptb --from {}/x.tgz --quiet", nowhere()));
+    said.fails(1, &["refused"]);
+    assert!(said.stderr.starts_with("error: "), "{said:?}");
+}
+
+#[test]
+fn sets_are_listed_and_verified() {
+    let dir = Dir::new();
+    let json = dir.tfm("data list --json").json();
+    assert_eq!(
+        (&json["sets"][0]["name"], &json["sets"][0]["presence"]),
+        (&"ptb".into(), &"missing".into())
+    );
+    assert!(dir.tfm("data list").ok().starts_with("ptb "));
+    assert_eq!(dir.tfm("data verify").ok(), "no data set is in data\n");
+    dir.tfm("data verify ptb")
+        .fails(1, &["3 of 3 files are wrong or missing", "tfm data fetch ptb"]);
+    dir.tfm("data verify ptbb").fails(1, &["no data set is called \"ptbb\"; there are: ptb"]);
+
+    dir.write("elsewhere/ptb/ptb.train.txt", "mine\n");
+    let mut command = tfm();
+    command.args(["data", "verify", "--json"]).env("TFM_DATA_DIR", "elsewhere");
+    let said = dir.run(&mut command);
+    said.fails(1, &["3 of 3 files"]);
+    let json = said.json();
+    let states: Vec<_> = (0..3).map(|i| json["files"][i]["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["wrong", "missing", "missing"]);
+    assert_eq!(json["ok"], false);
+
+    let said = dir.tfm("data fetch ptb --data-dir elsewhere --from nowhere.tgz");
+    said.fails(1, &["nothing was replaced", "--force"]);
+}
+
+#[test]
+fn a_grammar_is_made_once() {
+    let dir = Dir::new();
+    let json = dir.tfm("data make grammar --words 3000 --seed 7 --json").json();
+    let files = ["grammar.test.txt", "grammar.train.txt", "grammar.valid.txt"];
+    assert_eq!(dir.files(), files.map(|file| format!("data/grammar/{file}")));
+    assert_eq!(json["files"][0]["split"], "train");
+    for i in 0..3 {
+        let perplexity = json["files"][i]["perplexity"].as_f64().unwrap();
+        assert!((10.0..100.0).contains(&perplexity), "{json}");
+    }
+    let again = "data make grammar --words 3000 --seed 7";
+    dir.tfm(again).fails(1, &["exists already"]);
+    let text = dir.tfm(&format!("{again} --force")).ok();
+    assert!(text.lines().count() == 3 && text.contains("perplexity"), "{text}");
+    dir.tfm(&format!("{again} --out other")).ok();
+    let read = |folder: &str| std::fs::read(dir.path().join(folder).join(files[1])).unwrap();
+    assert_eq!(read("data/grammar"), read("other"));
+    dir.tfm("data make grammar --words 0").fails(1, &["must be at least 1"]);
+}
