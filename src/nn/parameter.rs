@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
-use crate::ops::Buffer;
+use crate::ops::{Buffer, huge_pages};
 use crate::rng::Stream;
 
 /// A trainable tensor.
@@ -25,9 +25,10 @@ impl Parameter {
     /// When Candle cannot make the tensor.
     pub fn uniform(name: &str, shape: &[usize], scale: f32, seed: u64) -> Result<Self> {
         let mut numbers = Stream::new(seed, &format!("init/{name}")).at(0);
-        let len = shape.iter().product();
-        let values = (0..len).map(|_| numbers.uniform_between(-scale, scale)).collect();
-        Self::new(name, shape, values)
+        let fill = |values: &mut [f32]| {
+            values.iter_mut().for_each(|value| *value = numbers.uniform_between(-scale, scale));
+        };
+        Self::new(name, shape, fill)
     }
 
     /// A parameter of zeros.
@@ -35,10 +36,13 @@ impl Parameter {
     /// # Errors
     /// When Candle cannot make the tensor.
     pub fn zeros(name: &str, shape: &[usize]) -> Result<Self> {
-        Self::new(name, shape, vec![0.0; shape.iter().product()])
+        Self::new(name, shape, |_| ())
     }
 
-    fn new(name: &str, shape: &[usize], values: Vec<f32>) -> Result<Self> {
+    fn new(name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) -> Result<Self> {
+        let mut values = vec![0.0; shape.iter().product()];
+        huge_pages::advise(&mut values);
+        fill(&mut values);
         let value = Var::from_vec(values, shape, &Device::Cpu)?;
         Ok(Self { name: name.to_string(), value, gradient: Buffer::default() })
     }

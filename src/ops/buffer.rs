@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::huge_pages;
 use super::simd::LANES;
 
 /// One cache line, which is one vector.
@@ -21,14 +22,17 @@ pub struct Buffer {
 impl Buffer {
     /// A buffer of `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; LANES]); len.div_ceil(LANES)], len }
+        let mut lines = vec![Line([0.0; LANES]); len.div_ceil(LANES)];
+        huge_pages::advise(&mut lines);
+        Self { lines, len }
     }
 
     /// The first `len` values, grown with zeros where there are fewer. What an earlier use
     /// left in the buffer stays.
     pub fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.lines.len() * LANES < len {
-            self.lines.resize(len.div_ceil(LANES), Line([0.0; LANES]));
+            let old = std::mem::replace(self, Self::zeros(len));
+            self[..old.len].copy_from_slice(&old);
         }
         self.len = self.len.max(len);
         &mut self[..len]

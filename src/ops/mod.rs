@@ -8,6 +8,7 @@ mod buffer;
 mod cpu;
 pub mod dropout;
 pub mod embedding;
+pub mod huge_pages;
 mod isa;
 pub mod lstm;
 pub mod matmul;

@@ -171,13 +171,13 @@ impl Data {
 
 impl Train {
     fn validate(&self) -> Result<(), Invalid> {
-        in_range("train.batch_size", self.batch_size, 1, 1 << 20)?;
-        in_range("train.num_steps", self.num_steps, 1, 1 << 20)?;
+        in_range("train.batch_size", self.batch_size, 1, 65_536)?;
+        in_range("train.num_steps", self.num_steps, 1, 65_536)?;
         positive("train.keep_prob", f64::from(self.keep_prob))?;
         in_range("train.keep_prob", f64::from(self.keep_prob), 0.0, 1.0)?;
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;
-        at_least("train.max_max_epoch", self.max_max_epoch, 1)?;
+        in_range("train.max_max_epoch", self.max_max_epoch, 1, 1_000_000)?;
         positive("train.max_grad_norm", self.max_grad_norm)
     }
 

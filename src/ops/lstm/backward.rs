@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
-use super::super::matmul::{Matrix, PackColumns, Panels, Start, Tile, matmul, tile_product};
+use super::super::matmul::{
+    Matrix, PackColumns, Panels, Start, Tile, matmul, pack_tile, tile_product,
+};
 use super::super::simd::{Kernel, LANES, Simd, tanh};
 use super::super::{Cpu, Member, Shared};
-use super::{Shape, Trace, Weights, column};
+use super::{GATES, Shape, Trace, Weights, column};
 
 /// Where the gradients of a layer go; all are overwritten.
 #[derive(Debug)]
@@ -171,6 +173,7 @@ impl Step<'_> {
         let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
         let packed = self.packed(self.step, &rows);
         let one = S::splat(1.0);
+        let mut tiles = [const { Tile::zeros() }; GATES];
         for (i, b) in rows.clone().enumerate() {
             let row = self.step * shape.batch + b;
             let state = |row: usize| row * hidden + first..row * hidden + last;
@@ -179,8 +182,8 @@ impl Step<'_> {
                 let at = row * shape.gates() + column(shape, gate, 0);
                 layer.gates.range(at + first..at + last)
             };
-            let [input, candidate, forget, output] =
-                std::array::from_fn(|g| S::load_slice(gate(g), 0.0));
+            let (input, candidate) = (S::load_slice(gate(0), 0.0), S::load_slice(gate(1), 0.0));
+            let (forget, output) = (S::load_slice(gate(2), 0.0), S::load_slice(gate(3), 0.0));
             let old_cell = S::load_slice(&layer.cells[state(row)], 0.0);
             let tanh_cell = tanh(S::load_slice(&layer.cells[state(row + shape.batch)], 0.0));
             // SAFETY: only this member touches the cell gradient of its units.
@@ -198,12 +201,14 @@ impl Step<'_> {
             ];
             for (g, d_gate) in d_gates.into_iter().enumerate() {
                 d_gate.store_slice(gate(g));
-                for (lane, &value) in gate(g).iter().enumerate() {
-                    let at = packed + column(shape, g, first + lane) * rows.len() + i;
-                    // SAFETY: only this member packs the gates of its units.
-                    unsafe { layer.packed_gates.range(at..at + 1)[0] = value };
-                }
+                tiles[g].set_row(i, d_gate);
             }
+        }
+        for (g, tile) in tiles.iter().enumerate() {
+            let at = |unit: usize| packed + column(shape, g, unit) * rows.len();
+            // SAFETY: only this member packs the gates of its units.
+            let to = unsafe { layer.packed_gates.range(at(first)..at(last)) };
+            pack_tile::<S>(tile, rows.len(), to);
         }
     }
 }

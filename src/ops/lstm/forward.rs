@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Matrix, PackColumns, PackRows, Panels, Start, Tile, matmul, tile_product,
+    Matrix, PackColumns, PackRows, Panels, Start, Tile, matmul, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
 use super::super::{Cpu, Member, Shared};
@@ -138,7 +138,7 @@ impl Step<'_> {
         let layer = self.recurrence;
         let (shape, hidden) = (layer.shape, layer.shape.hidden);
         let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
-        let new_state = (self.step + 1) % 2 * shape.state() + rows.start * hidden;
+        let mut new_state = Tile::zeros();
         for (i, b) in rows.clone().enumerate() {
             let row = self.step * shape.batch + b;
             // SAFETY: only this member writes the values of its units.
@@ -146,9 +146,11 @@ impl Step<'_> {
                 let at = row * shape.gates() + column(shape, gate, 0);
                 layer.gates.range(at + first..at + last)
             };
-            let sum = |g: usize| S::load_slice(gate(g), 0.0).add(products[g].row(i));
-            let (input, candidate) = (sigmoid(sum(0)), tanh(sum(1)));
-            let (forget, output) = (sigmoid(sum(2)), sigmoid(sum(3)));
+            let sum = |g: usize| (&*gate(g), &products[g]);
+            let input = sigmoid(preactivation::<S>(sum(0), i));
+            let candidate = tanh(preactivation::<S>(sum(1), i));
+            let forget = sigmoid(preactivation::<S>(sum(2), i));
+            let output = sigmoid(preactivation::<S>(sum(3), i));
             let before = row * hidden;
             let after = (row + shape.batch) * hidden;
             // SAFETY: as above; the cell state before this step is only read.
@@ -167,11 +169,20 @@ impl Step<'_> {
             }
             cell.store_slice(new_cell);
             h.store_slice(new_hidden);
-            for (lane, &value) in new_hidden.iter().enumerate() {
-                let at = new_state + (first + lane) * rows.len() + i;
-                // SAFETY: only this member packs the values of its units.
-                unsafe { layer.states.range(at..at + 1)[0] = value };
-            }
+            new_state.set_row(i, h);
         }
+        let at = |unit: usize| {
+            (self.step + 1) % 2 * shape.state() + rows.start * hidden + unit * rows.len()
+        };
+        // SAFETY: only this member packs the values of its units.
+        let to = unsafe { layer.states.range(at(first)..at(last)) };
+        pack_tile::<S>(&new_state, rows.len(), to);
     }
+}
+
+/// The input's and the state's shares of a gate. A function, for a closure would be compiled
+/// without the vector instructions.
+#[inline(always)]
+fn preactivation<S: Simd>((of_input, of_state): (&[f32], &Tile), row: usize) -> S {
+    S::load_slice(of_input, 0.0).add(of_state.row(row))
 }

@@ -23,7 +23,12 @@ impl Tile {
 
     #[inline(always)]
     pub fn row<S: Simd>(&self, row: usize) -> S {
-        S::load_slice(&self.0[row * COLUMNS..], 0.0)
+        S::load_slice(&self.0[row * COLUMNS..][..COLUMNS], 0.0)
+    }
+
+    #[inline(always)]
+    pub fn set_row<S: Simd>(&mut self, row: usize, values: S) {
+        values.store_slice(&mut self.0[row * COLUMNS..][..COLUMNS]);
     }
 }
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 use kernel::{BlockProduct, COLUMNS};
 pub(super) use kernel::{Tile, tile_product};
 pub use pack::Matrix;
-pub(super) use pack::{PackColumns, PackRows, Panels};
+pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
 
 use super::cpu::{Queue, with_thread_buffer};
 use super::{Cpu, Shared};

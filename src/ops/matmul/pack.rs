@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use super::super::simd::{Kernel, LANES, Simd};
-use super::kernel::COLUMNS;
+use super::kernel::{COLUMNS, Tile};
+
+/// How many rows ahead of the copy the cache is filled.
+const ROWS_AHEAD: usize = 8;
 
 /// A matrix in memory, by rows or by columns.
 #[derive(Clone, Copy, Debug)]
@@ -115,15 +118,45 @@ impl Kernel for PackColumns<'_> {
     fn run<S: Simd>(self) {
         let Self { from, depth, columns, to } = self;
         let panel_len = COLUMNS * depth.len();
-        for (start, to) in columns.clone().step_by(COLUMNS).zip(to.chunks_mut(panel_len.max(1))) {
-            let panel = start..columns.end.min(start + COLUMNS);
-            if from.column_stride == 1 {
-                for (line, p) in to.chunks_exact_mut(COLUMNS).zip(depth.clone()) {
-                    S::load_slice(from.row(p, panel.clone()), 0.0).store_slice(line);
+        let panels = columns.len().div_ceil(COLUMNS);
+        let panel = |i: usize| {
+            let start = columns.start + i * COLUMNS;
+            start..columns.end.min(start + COLUMNS)
+        };
+        if from.column_stride == 1 {
+            // Along a row, for rows may lie far apart; for the same reason the rows to come
+            // are asked for.
+            for (line, p) in depth.enumerate() {
+                for i in 0..panels {
+                    let at = i * panel_len + line * COLUMNS;
+                    let row = from.row(p, panel(i));
+                    S::prefetch(row.as_ptr().wrapping_add(ROWS_AHEAD * from.row_stride));
+                    let values = S::load_slice(row, 0.0);
+                    values.store_slice(&mut to[at..at + COLUMNS]);
                 }
-            } else {
-                transpose_rows::<S>(from.transposed(), panel, depth.clone(), to, COLUMNS);
             }
+        } else {
+            for i in 0..panels {
+                let to = &mut to[i * panel_len..(i + 1) * panel_len];
+                transpose_rows::<S>(from.transposed(), panel(i), depth.clone(), to, COLUMNS);
+            }
+        }
+    }
+}
+
+/// The first `width` columns of a tile, each as the values of its `rows` rows:
+/// `to[j * rows + i]`.
+#[inline(always)]
+pub fn pack_tile<S: Simd>(tile: &Tile, rows: usize, to: &mut [f32]) {
+    let width = to.len() / rows;
+    for first in (0..rows).step_by(LANES) {
+        let last = rows.min(first + LANES);
+        let mut lines = [S::splat(0.0); LANES];
+        for (line, row) in lines.iter_mut().zip(first..last) {
+            *line = tile.row(row);
+        }
+        for (j, column) in S::transpose(lines)[..width].iter().enumerate() {
+            column.store_slice(&mut to[j * rows + first..j * rows + last]);
         }
     }
 }

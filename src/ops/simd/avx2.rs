@@ -33,6 +33,11 @@ impl Avx2 {
     fn zip(self, other: Self, f: impl Fn(__m256, __m256) -> __m256) -> Self {
         Self([f(self.0[0], other.0[0]), f(self.0[1], other.0[1])])
     }
+
+    #[inline(always)]
+    fn each(self, f: impl Fn(__m256) -> __m256) -> Self {
+        Self([f(self.0[0]), f(self.0[1])])
+    }
 }
 
 // SAFETY of every block below: values of this type are only made inside `run`, which has
@@ -96,15 +101,20 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn round(self) -> Self {
         const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        Self(self.0.map(|a| unsafe { _mm256_round_ps::<NEAREST>(a) }))
+        self.each(|a| unsafe { _mm256_round_ps::<NEAREST>(a) })
     }
 
     #[inline(always)]
     fn exp2_of_whole(self) -> Self {
-        Self(self.0.map(|a| unsafe {
+        self.each(|a| unsafe {
             let biased = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
             _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
-        }))
+        })
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 
     #[inline(always)]

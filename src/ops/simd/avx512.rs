@@ -113,38 +113,39 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first(to.len()), self.0) }
     }
 
-    // Pairs of rows, then of pairs, then of quarters of vectors, change places.
+    // Pairs of rows, then pairs of pairs, then quarters of vectors change places. Plain loops:
+    // a closure given to `map` would be compiled without the vector instructions.
     #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         unsafe {
-            let r = rows.map(|row| row.0);
-            let mut pairs = r;
+            let (mut r, mut s) = (rows, rows);
             for i in (0..LANES).step_by(2) {
-                pairs[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-                pairs[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+                s[i].0 = _mm512_unpacklo_ps(r[i].0, r[i + 1].0);
+                s[i + 1].0 = _mm512_unpackhi_ps(r[i].0, r[i + 1].0);
             }
-            let p = pairs.map(|row| _mm512_castps_pd(row));
-            let mut fours = r;
             for i in (0..LANES).step_by(4) {
-                fours[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(p[i], p[i + 2]));
-                fours[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p[i], p[i + 2]));
-                fours[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(p[i + 1], p[i + 3]));
-                fours[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(p[i + 1], p[i + 3]));
-            }
-            let mut eights = r;
-            for half in [0, 8] {
-                for i in half..half + 4 {
-                    eights[i] = _mm512_shuffle_f32x4::<0x88>(fours[i], fours[i + 4]);
-                    eights[i + 4] = _mm512_shuffle_f32x4::<0xdd>(fours[i], fours[i + 4]);
+                for half in [0, 1] {
+                    let a = _mm512_castps_pd(s[i + half].0);
+                    let b = _mm512_castps_pd(s[i + half + 2].0);
+                    r[i + 2 * half].0 = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                    r[i + 2 * half + 1].0 = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
                 }
             }
-            let mut columns = r;
-            for i in 0..8 {
-                columns[i] = _mm512_shuffle_f32x4::<0x88>(eights[i], eights[i + 8]);
-                columns[i + 8] = _mm512_shuffle_f32x4::<0xdd>(eights[i], eights[i + 8]);
+            for i in [0, 1, 2, 3, 8, 9, 10, 11] {
+                s[i].0 = _mm512_shuffle_f32x4::<0x88>(r[i].0, r[i + 4].0);
+                s[i + 4].0 = _mm512_shuffle_f32x4::<0xdd>(r[i].0, r[i + 4].0);
             }
-            columns.map(Self)
+            for i in 0..8 {
+                r[i].0 = _mm512_shuffle_f32x4::<0x88>(s[i].0, s[i + 8].0);
+                r[i + 8].0 = _mm512_shuffle_f32x4::<0xdd>(s[i].0, s[i + 8].0);
+            }
+            r
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 
     #[inline(always)]

@@ -66,11 +66,25 @@ pub trait Simd: Copy {
     /// `yes` where `|self| < limit`, else `no`.
     fn select_abs_below(self, limit: f32, yes: Self, no: Self) -> Self;
 
+    /// Asks for the cache line at `at`, which may lie anywhere. Nothing where the level has
+    /// no such instruction.
+    #[inline(always)]
+    fn prefetch(_at: *const f32) {}
+
     /// Rows become columns: lane `j` of vector `i` goes to lane `i` of vector `j`.
     #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
-        let rows = rows.map(Self::to_array);
-        std::array::from_fn(|j| Self::from_array(std::array::from_fn(|i| rows[i][j])))
+        let mut columns = [[0.0; LANES]; LANES];
+        for (i, row) in rows.into_iter().enumerate() {
+            for (column, value) in columns.iter_mut().zip(row.to_array()) {
+                column[i] = value;
+            }
+        }
+        let mut result = rows;
+        for (to, column) in result.iter_mut().zip(columns) {
+            *to = Self::from_array(column);
+        }
+        result
     }
 
     /// The lanes as an array.
