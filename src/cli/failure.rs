@@ -7,9 +7,7 @@ use anyhow::Error;
 use clap::builder::styling::{AnsiColor, Style};
 
 use crate::models::Interrupted;
-
-/// What a shell makes of a process that SIGINT ended.
-const INTERRUPTED: u8 = 130;
+use crate::train::interrupt;
 
 /// Prints `error` once on stderr (help and version, which clap hands over as errors, on
 /// stdout) and gives the exit code: 0 for help and version, 2 for wrong arguments, 130 for a
@@ -29,7 +27,7 @@ fn code(error: &Error) -> u8 {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
         return u8::try_from(usage.exit_code()).unwrap_or(1);
     }
-    if error.is::<Interrupted>() { INTERRUPTED } else { 1 }
+    if error.is::<Interrupted>() { interrupt::EXIT_CODE } else { 1 }
 }
 
 /// As clap's own.

@@ -90,17 +90,20 @@ pub struct WordCounter {
 impl WordCounter {
     /// Takes in the next word of the text.
     pub fn add(&mut self, word: &str) {
-        let id = match self.ids.get(word) {
-            Some(&id) => id,
-            None => {
-                let id = self.counts.len() as u32;
-                self.ids.insert(word.into(), id);
-                self.counts.push(0);
-                id
-            }
-        };
+        let id = self.know(word);
         self.counts[id as usize] += 1;
         self.tokens.push(id);
+    }
+
+    /// Puts a word into the vocabulary, whether the text has it or not; its id of now.
+    pub fn know(&mut self, word: &str) -> u32 {
+        if let Some(&id) = self.ids.get(word) {
+            return id;
+        }
+        let id = self.counts.len() as u32;
+        self.ids.insert(word.into(), id);
+        self.counts.push(0);
+        id
     }
 
     /// The `max` most frequent words by (−count, word), all of them where `max` is 0, and
@@ -111,7 +114,7 @@ impl WordCounter {
     /// When the text has no word.
     pub fn finish(self, max: usize, oov: OutOfVocabulary) -> Result<(Vocabulary, Vec<u32>)> {
         let Self { ids, counts, mut tokens } = self;
-        ensure!(!ids.is_empty(), "the training text has no word");
+        ensure!(!tokens.is_empty(), "the training text has no word");
         let mut order: Vec<(Box<str>, u32)> = ids.into_iter().collect();
         order.sort_by(|(a, i), (b, j)| (counts[*j as usize], a).cmp(&(counts[*i as usize], b)));
         let limit = if max == 0 { order.len() } else { max.min(order.len()) };

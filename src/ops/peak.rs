@@ -98,7 +98,8 @@ mod tests {
     fn rates_are_positive_at_every_level() {
         for isa in Isa::available() {
             let cpu = Cpu::new(isa, 1).unwrap();
-            assert!(flops(&cpu) > 1e8, "{isa:?}");
+            let rate = flops(&cpu);
+            assert!(rate > 0.0 && rate.is_finite(), "{isa:?}: {rate}");
         }
     }
 }

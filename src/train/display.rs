@@ -10,6 +10,9 @@ use super::Task;
 /// Steps a second beyond this are not drawn.
 const REFRESH_HZ: u8 = 5;
 
+/// Epoch, bar, step, numbers, time left.
+const TEMPLATE: &str = "{prefix} [{bar:25}] {pos}/{len} {msg}, {eta} left in the epoch";
+
 /// The console of a run. Lines go through `tracing`, so that the log has them too.
 #[derive(Debug)]
 pub struct Display {
@@ -75,8 +78,8 @@ impl Drop for Display {
 }
 
 fn style() -> ProgressStyle {
-    // The template is fixed, so it is right for every run or for none; a test draws it.
-    ProgressStyle::with_template("{prefix} [{bar:25}] {pos}/{len} {msg}, {eta} left in the epoch")
+    // The template is fixed and tested; the default is for the compiler.
+    ProgressStyle::with_template(TEMPLATE)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
 }
@@ -87,6 +90,6 @@ mod tests {
 
     #[test]
     fn the_template_is_valid() {
-        assert!(ProgressStyle::with_template("{prefix} [{bar:25}] {pos}/{len} {msg}").is_ok());
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 
 /// The exit code of a run that a signal has stopped.
-pub const EXIT_CODE: i32 = 130;
+pub const EXIT_CODE: u8 = 130;
 
 /// Whether somebody has asked the run to stop.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ impl Interrupt {
         ctrlc::set_handler(move || {
             if requested.0.swap(true, Ordering::SeqCst) {
                 eprintln!("stopped at once; the last checkpoint stays");
-                std::process::exit(EXIT_CODE);
+                std::process::exit(EXIT_CODE.into());
             }
             eprintln!("finishing this step and saving; once more stops at once");
         })

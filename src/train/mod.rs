@@ -5,7 +5,7 @@
 
 mod clock;
 mod display;
-mod interrupt;
+pub mod interrupt;
 mod position;
 
 use std::path::Path;

@@ -43,13 +43,12 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
     if words == 0 {
         bail!("words = 0 must be at least 1");
     }
-    let held_out = (words / HELD_OUT_FRACTION).max(MIN_HELD_OUT);
-    let sizes = [("train", words), ("valid", held_out), ("test", held_out)];
+    let sizes = split_sizes(words);
     let path = |name: &str| dir.join(format!("grammar.{name}.txt"));
     if let Some(path) = sizes.iter().map(|(name, _)| path(name)).find(|path| path.exists())
         && !force
     {
-        bail!("{} exists already; remove it, choose another folder or force", path.display());
+        bail!("{} exists already; remove it, choose another folder or use --force", path.display());
     }
     fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
     let grammar = Grammar::english();
@@ -79,6 +78,17 @@ fn write_split(
     Ok(Split { path, name, tokens, log_probability })
 }
 
+/// The names and least sizes, in tokens, of the splits that go with `words` of training text.
+pub fn split_sizes(words: usize) -> [(&'static str, usize); 3] {
+    let held_out = (words / HELD_OUT_FRACTION).max(MIN_HELD_OUT);
+    [("train", words), ("valid", held_out), ("test", held_out)]
+}
+
+/// The stream of a split's sentences.
+pub fn split_stream(name: &str) -> String {
+    format!("grammar/{name}")
+}
+
 /// The number of tokens written and their log-probability.
 fn write_text(
     grammar: &Grammar,
@@ -90,7 +100,7 @@ fn write_text(
     let mut file = BufWriter::new(File::create(path)?);
     let (mut tokens, mut log_probability) = (0, 0.0);
     let mut line = String::new();
-    for sentence in grammar.sentences(seed, &format!("grammar/{name}")) {
+    for sentence in grammar.sentences(seed, &split_stream(name)) {
         if tokens >= n_tokens {
             break;
         }

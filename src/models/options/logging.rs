@@ -28,7 +28,7 @@ impl OutputOptions {
         // A second call comes from a test; the first one's subscriber stays.
         let _ = tracing_subscriber::registry()
             .with(layer(io::stderr, Style::Terminal, self.level()))
-            .with(layer(file.clone(), Style::File, self.level().max(LevelFilter::INFO)))
+            .with(layer(file.clone(), Style::File, self.level().max(LevelFilter::DEBUG)))
             .try_init();
         file
     }

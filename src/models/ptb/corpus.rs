@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use super::config::{Data, PtbConfig};
 use crate::data::fetch;
-use crate::data::grammar::Grammar;
+use crate::data::grammar::{Grammar, split_sizes, split_stream};
 use crate::data::vocabulary::{Vocabulary, WordCounter, WordReader};
 use crate::data::words::{for_each_word, for_each_word_of};
 
@@ -19,6 +19,11 @@ pub enum Split {
     Valid,
     /// The test text.
     Test,
+}
+
+impl Split {
+    /// Every split.
+    pub const ALL: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
 }
 
 /// Three texts in the ids of one vocabulary.
@@ -46,7 +51,7 @@ impl Corpus {
         data_dir: &Path,
         vocabulary: Option<Vocabulary>,
     ) -> Result<Self> {
-        let texts = Texts::new(config, data_dir)?;
+        let texts = Texts::new(config, data_dir, &Split::ALL)?;
         let (vocabulary, train) = match vocabulary {
             Some(vocabulary) => {
                 let train = texts.read(Split::Train, &vocabulary, &config.data)?;
@@ -54,6 +59,9 @@ impl Corpus {
             }
             None => {
                 let mut counter = WordCounter::default();
+                for word in texts.known_words() {
+                    counter.know(word);
+                }
                 texts.for_each(Split::Train, |word| counter.add(word))?;
                 let Data { max_vocab, oov, .. } = config.data;
                 counter.finish(max_vocab, oov).context(texts.name(Split::Train))?
@@ -64,13 +72,19 @@ impl Corpus {
         Ok(Self { vocabulary, train, valid, test, floor: texts.floor() })
     }
 
-    /// The text of a split.
-    pub fn split(&self, split: Split) -> &[u32] {
-        match split {
-            Split::Train => &self.train,
-            Split::Valid => &self.valid,
-            Split::Test => &self.test,
-        }
+    /// Reads one text alone, in the ids of `vocabulary`, and its floor where it is known.
+    ///
+    /// # Errors
+    /// As [`Corpus::load`].
+    pub fn load_split(
+        config: &PtbConfig,
+        data_dir: &Path,
+        split: Split,
+        vocabulary: &Vocabulary,
+    ) -> Result<(Vec<u32>, Option<f64>)> {
+        let texts = Texts::new(config, data_dir, &[split])?;
+        let floor = texts.floor().filter(|_| split == Split::Test);
+        Ok((texts.read(split, vocabulary, &config.data)?, floor))
     }
 
     /// The sizes and checksums that tell this corpus from another.
@@ -91,20 +105,21 @@ impl Corpus {
 /// Where the words come from.
 enum Texts {
     Files([PathBuf; 3]),
-    Grammar { texts: Box<[String; 3]>, floor: f64 },
+    Grammar { words: Vec<&'static str>, texts: Box<[String; 3]>, floor: f64 },
 }
 
 impl Texts {
-    fn new(config: &PtbConfig, data_dir: &Path) -> Result<Self> {
+    /// The sources of the texts, of which `needed` must be there.
+    fn new(config: &PtbConfig, data_dir: &Path, needed: &[Split]) -> Result<Self> {
         if config.data.source == "grammar" {
             return Ok(Self::of_grammar(config));
         }
-        let folder = data_dir.join("ptb");
+        let (folder, set) = (data_dir.join("ptb"), fetch::find("ptb")?);
         let Data { train, valid, test, .. } = &config.data;
         let paths = [train, valid, test].map(|name| find(&folder, name));
-        match paths.iter().find(|path| !path.exists()) {
-            Some(path) if path.starts_with(&folder) => {
-                let set = fetch::find("ptb")?;
+        let mut needed = needed.iter().map(|split| &paths[*split as usize]);
+        match needed.find(|path| !path.exists()) {
+            Some(path) if set.files.iter().any(|file| *path == folder.join(file.name)) => {
                 bail!("{} is missing\n{}", path.display(), fetch::missing_help(set, data_dir))
             }
             Some(path) => bail!(
@@ -120,16 +135,26 @@ impl Texts {
     fn of_grammar(config: &PtbConfig) -> Self {
         let grammar = Grammar::english();
         let words = config.data.grammar_words;
-        let made = [("train", words), ("valid", words / 12), ("test", words / 12)]
-            .map(|(name, words)| grammar.text(config.seed, name, words.max(2_000)));
+        // The same text that `tfm data make grammar` writes.
+        let made = split_sizes(words)
+            .map(|(name, words)| grammar.text(config.seed, &split_stream(name), words));
         let floor = made[2].perplexity();
-        Self::Grammar { texts: Box::new(made.map(|text| text.text)), floor }
+        let words = grammar.words().to_vec();
+        Self::Grammar { words, texts: Box::new(made.map(|text| text.text)), floor }
     }
 
     fn name(&self, split: Split) -> String {
         match self {
             Self::Files(paths) => paths[split as usize].display().to_string(),
             Self::Grammar { .. } => "the grammar's text".to_string(),
+        }
+    }
+
+    /// Words that belong to the vocabulary even where the training text lacks them.
+    fn known_words(&self) -> &[&'static str] {
+        match self {
+            Self::Files(_) => &[],
+            Self::Grammar { words, .. } => words,
         }
     }
 

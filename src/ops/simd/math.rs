@@ -16,8 +16,8 @@ pub fn exp<S: Simd>(x: S) -> S {
     // The largest power is 128, whose half is taken twice to stay in range.
     let r = power.mul_add(S::splat(-LN_2_HIGH), x);
     let r = power.mul_add(S::splat(-LN_2_LOW), r);
-    let mut p = S::splat(1.987_569_15e-4);
-    for coefficient in [1.398_199_95e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_55e-1, 0.5] {
+    let mut p = S::splat(1.987_569_1e-4);
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 0.5] {
         p = p.mul_add(r, S::splat(coefficient));
     }
     let p = p.mul_add(r.mul(r), r).add(S::splat(1.0));
@@ -37,7 +37,7 @@ pub fn sigmoid<S: Simd>(x: S) -> S {
 pub fn tanh<S: Simd>(x: S) -> S {
     let square = x.mul(x);
     let mut p = S::splat(-5.704_988_7e-3);
-    for coefficient in [2.063_908_9e-2, -5.373_971_4e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
+    for coefficient in [2.063_909e-2, -5.373_971_4e-2, 1.333_144_2e-1, -3.333_328e-1] {
         p = p.mul_add(square, S::splat(coefficient));
     }
     let near_zero = p.mul(square).mul_add(x, x);

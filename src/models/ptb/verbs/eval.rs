@@ -67,7 +67,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the end of the text".to_string() })
     };
-    let split = format!("{:?}", args.split).to_lowercase();
+    let split = match &args.text {
+        Some(text) => text.display().to_string(),
+        None => format!("{:?}", args.split).to_lowercase(),
+    };
     let perplexity = score.perplexity();
     let mut metrics = json!({
         "perplexity": perplexity,
@@ -88,20 +91,13 @@ fn run(matches: &ArgMatches) -> Result<()> {
 
 /// The words to be predicted, and the lowest perplexity possible where it is known.
 fn tokens(args: &EvalArgs, session: &Session) -> Result<(Vec<u32>, Option<f64>)> {
-    let mut config = session.config.clone();
-    let mut split = args.split;
-    if let Some(text) = &args.text {
-        // An absolute path is taken as it is, wherever the data folder is.
-        let path = std::path::absolute(text)?;
-        let path = path.to_str().context("the path of --text is not UTF-8")?.to_string();
-        config.data.source = "files".to_string();
-        [&mut config.data.train, &mut config.data.valid, &mut config.data.test]
-            .into_iter()
-            .for_each(|name| name.clone_from(&path));
-        split = Split::Test;
-    }
-    let vocabulary = session.vocabulary.clone();
-    let corpus = Corpus::load(&config, &args.data.data_dir, Some(vocabulary))?;
-    let floor = corpus.floor.filter(|_| split == Split::Test);
-    Ok((corpus.split(split).to_vec(), floor))
+    let (mut config, data_dir) = (session.config.clone(), &args.data.data_dir);
+    let Some(text) = &args.text else {
+        return Corpus::load_split(&config, data_dir, args.split, &session.vocabulary);
+    };
+    // An absolute path is taken as it is, wherever the data folder is.
+    let path = std::path::absolute(text)?;
+    config.data.source = "files".to_string();
+    config.data.test = path.to_str().context("the path of --text is not UTF-8")?.to_string();
+    Corpus::load_split(&config, data_dir, Split::Test, &session.vocabulary)
 }

@@ -94,7 +94,8 @@ impl TrainArgs {
 /// A new run.
 fn start(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let name = args.config.config.as_deref();
-    let loaded = config::load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, &args.sets())?;
+    let mut loaded = config::load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, &args.sets())?;
+    drop_expect_of_another_experiment(&mut loaded, name)?;
     let cpu = cpu_for(&args.device, &loaded)?;
     let from = args.init_from.as_deref().map(RunDir::read).transpose()?;
     let vocabulary = from.as_ref().map(vocabulary_of).transpose()?;
@@ -154,6 +155,21 @@ fn resume(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -> Result<()> {
     conclude(training.run()?, task, &run, &cpu, &corpus.vocabulary, args)
 }
 
+/// The scores of a preset say nothing about it with another text or network.
+fn drop_expect_of_another_experiment(
+    loaded: &mut Loaded<PtbConfig>,
+    name: Option<&str>,
+) -> Result<()> {
+    let plain = config::load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, &[])?.config;
+    let config = &mut loaded.config;
+    let same_scores = plain.expect == config.expect;
+    let free = [MAY_CHANGE, &["seed"]].concat();
+    if same_scores && !config::differences(&plain, config, &free)?.is_empty() {
+        config.expect.clear();
+    }
+    Ok(())
+}
+
 fn warn_of_another_isa(manifest: &Manifest, cpu: &Cpu) {
     let isa = cpu.isa().name();
     if manifest.isa != isa {
@@ -170,7 +186,7 @@ fn warn_of_another_isa(manifest: &Manifest, cpu: &Cpu) {
 pub(super) fn cpu_for(device: &DeviceOptions, loaded: &Loaded<PtbConfig>) -> Result<Cpu> {
     let dtype = &loaded.config.network.dtype;
     if dtype != "f32" {
-        let rule = format!("= {dtype:?} is not for this device: the processor computes in f32");
+        let rule = "is not for this device: the processor computes in f32";
         return Err(loaded.error(&config::Invalid::new("network.dtype", rule)));
     }
     device.cpu("ptb")
@@ -263,6 +279,7 @@ fn sentence(cpu: &Cpu, mut model: LanguageModel, vocabulary: &Vocabulary) -> Opt
     let suppressed = vocabulary.id(UNKNOWN);
     let sampler = Sampler { temperature: 0.7, top_k: 0, seed: 1, suppressed };
     let words = sampler.generate(cpu, &mut model, &[end], MOST_WORDS);
-    let words = words.iter().take_while(|&&id| id != end).map(|&id| vocabulary.word(id));
-    Some(words.collect::<Vec<_>>().join(" "))
+    let first = words.iter().skip_while(|&&id| id == end).take_while(|&&id| id != end);
+    let words: Vec<&str> = first.map(|&id| vocabulary.word(id)).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }

@@ -77,6 +77,8 @@ fn direction(key: &str, metric: &str, metrics: &[(&str, Better)]) -> Result<Bett
 
 /// The metric in the last record of that phase which has it.
 fn last(records: &[Record], phase: &str, metric: &str) -> Option<f64> {
+    // The score of training is that of a whole epoch, not of the part before a line of progress.
+    let phase = if phase == "train" { "epoch" } else { phase };
     let of_phase = records.iter().rev().filter(|record| record.phase == phase);
     of_phase.filter_map(|record| record.metrics.get(metric)).next().copied()
 }
