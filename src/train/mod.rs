@@ -79,6 +79,9 @@ pub trait Task {
     /// Whatever keeps the evaluation from its end.
     fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>>;
     /// Parameters, optimizer state and recurrent state by name.
+    ///
+    /// # Errors
+    /// A value that is not finite, with its tensor: no run could go on from it.
     fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
     /// Meters, random streams and the like.
     fn state(&self) -> Map<String, Value>;
@@ -154,11 +157,17 @@ impl<'a, T: Task> Training<'a, T> {
             ));
         }
         let checkpoint = checkpoint::open(&dir, Choice::Last)?;
-        let (position, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)
-            .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
+        let (mut position, state) =
+            Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)
+                .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
         task.restore(&checkpoint, &state)
             .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
-        let lines = checkpoint.meta.metrics_lines;
+        let mut lines = checkpoint.meta.metrics_lines;
+        if position.finished && position.step < task.total_steps() {
+            // The run has become longer: what it measured at its end is none of it any more.
+            lines -= lines.min(std::mem::take(&mut position.end_lines));
+            position.finished = false;
+        }
         let recorder = Recorder::resume(run.path(), lines, position.step)?;
         tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
         Ok(Self::new(task, run, recorder, config, display, interrupt, position))
@@ -189,10 +198,8 @@ impl<'a, T: Task> Training<'a, T> {
     /// # Errors
     /// What the task or a write reports; the last checkpoint stays.
     pub fn run(mut self) -> Result<(Outcome, u64)> {
-        if self.position.finished && self.position.step >= self.task.total_steps() {
+        if self.position.finished {
             tracing::info!("The run is already at its end, step {}", self.position.step);
-        } else {
-            self.position.finished = false;
         }
         while !self.position.finished {
             if self.interrupt.requested() {
@@ -246,18 +253,17 @@ impl<'a, T: Task> Training<'a, T> {
                 "the checkpoint of step {saved} is kept; `--init-from {}` starts a new run from it",
                 self.run.path().display()
             ),
-            None => "there was no checkpoint yet".to_string(),
+            None => "there was no checkpoint yet; start anew".to_string(),
         };
         format!("stopped at step {step}: {kept}, for example with a lower learning rate")
     }
 
-    /// Ten times an epoch, at the steps of the reference: the eleventh of each tenth.
+    /// Draws the bar, and ten times an epoch writes a line and a record.
     fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
         let per_epoch = self.task.steps_per_epoch();
         let rate = self.counted.1 as f64 / self.counted.0.elapsed().as_secs_f64().max(1e-9);
         self.display.step(self.epoch(), step_of_epoch + 1, per_epoch, &*self.task, rate);
-        let tenth = (per_epoch / 10).max(1);
-        if step_of_epoch % tenth != 10.min(tenth - 1) {
+        if !clock::is_reported(step_of_epoch, per_epoch) {
             return Ok(());
         }
         let fraction = step_of_epoch as f64 / per_epoch as f64;
@@ -277,7 +283,8 @@ impl<'a, T: Task> Training<'a, T> {
         let seconds = self.counted.0.elapsed().as_secs_f64();
         let rate = self.counted.1 as f64 / seconds.max(1e-9);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
-        let Some(end) = self.task.end_epoch(self.epoch(), self.interrupt)? else {
+        let end = self.task.end_epoch(self.epoch(), self.interrupt);
+        let Some(end) = end.with_context(|| self.how_to_go_on(self.position.step))? else {
             return Ok(());
         };
         for measured in &end.measured {
@@ -290,7 +297,8 @@ impl<'a, T: Task> Training<'a, T> {
         }
         self.position.epoch_ended = true;
         let is_best = self.position.take_score(end.score);
-        if self.clock.config().every_epoch || self.position.step == self.task.total_steps() {
+        let is_last = self.position.step == self.task.total_steps();
+        if is_best || is_last || self.clock.config().every_epoch {
             self.save(is_best)?;
         }
         Ok(())
@@ -303,6 +311,7 @@ impl<'a, T: Task> Training<'a, T> {
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
         }
         self.position.finished = true;
+        self.position.end_lines = measured.len() as u64;
         self.save(false)
     }
 
@@ -315,7 +324,7 @@ impl<'a, T: Task> Training<'a, T> {
         meta.metrics_lines = self.recorder.lines();
         meta.state = self.position.to_state(self.task.state());
         let keep = Keep { last: self.clock.config().keep };
-        let tensors = self.task.tensors()?;
+        let tensors = self.task.tensors().with_context(|| self.how_to_go_on(self.position.step))?;
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
         self.clock.saved();
         self.last_saved = Some(self.position.step);
