@@ -115,13 +115,14 @@ pub(crate) fn run_of(root: &Path, name: &str, model: &str, expect: &str) -> Path
         isa: "portable".into(),
         threads: 1,
         seed: 1,
+        init_from: String::new(),
         data: "none".into(),
         started: rfc3339(SystemTime::UNIX_EPOCH),
         command: vec!["tfm".into()],
     };
     let config = format!("model = \"{model}\"\n\n[expect]\n{expect}\n");
     let path = root.join(name);
-    let run = RunDir::create(&path, &manifest, &config).unwrap();
+    let run = RunDir::create(&path, &manifest, &config, &[]).unwrap();
     let records = [
         Record::new(1, 1, "train").metric("perplexity", 300.0).metric("learning_rate", 1.0),
         Record::new(2, 1, "train").metric("perplexity", 200.0).metric("learning_rate", 0.5),

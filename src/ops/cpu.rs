@@ -8,8 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Buffer, Isa};
 
+/// Work of fewer operations than this is not worth waking another thread for.
+const LEAST_OPERATIONS: usize = 1 << 20;
 /// How often a waiting thread looks before it lets another thread have its core.
 const SPINS: usize = 4_000;
+/// How often it does so before it sleeps: where other programs keep all cores busy, sleeping
+/// brings the thread that it waits for to its turn sooner.
+const YIELDS: usize = 100;
+/// When it begins to sleep.
+const NAPS: usize = SPINS + YIELDS;
+/// How long it sleeps.
+const NAP: std::time::Duration = std::time::Duration::from_micros(50);
 
 /// The processor as operators see it: an instruction level, a team of threads and
 /// buffers that are kept from call to call.
@@ -48,15 +57,16 @@ impl Cpu {
         self.threads
     }
 
-    /// Runs `work` once on every thread at the same time.
-    pub fn team<F: Fn(&Member) + Sync>(&self, work: F) {
+    /// Runs `work` once on every thread at the same time, or on this one alone where there
+    /// are only a few `operations` to do between two barriers.
+    pub fn team<F: Fn(&Member) + Sync>(&self, operations: usize, work: F) {
         let barrier = Barrier::default();
-        let member = |index| Member { index, count: self.threads, barrier: &barrier };
+        let member = |index, count| Member { index, count, barrier: &barrier };
         match &self.pool {
-            None => work(&member(0)),
-            Some(pool) => {
-                pool.broadcast(|context| work(&member(context.index())));
+            Some(pool) if operations >= LEAST_OPERATIONS => {
+                pool.broadcast(|context| work(&member(context.index(), self.threads)));
             }
+            _ => work(&member(0, 1)),
         }
     }
 
@@ -68,7 +78,7 @@ impl Cpu {
             return;
         }
         let queue = Queue::new(len.div_ceil(block));
-        self.team(|_| {
+        self.team(usize::MAX, |_| {
             while let Some(i) = queue.next() {
                 work(i * block..len.min((i + 1) * block));
             }
@@ -138,10 +148,10 @@ impl Barrier {
         let mut spins = 0;
         while self.round.load(Ordering::Acquire) == round {
             spins += 1;
-            if spins < SPINS {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
+            match spins {
+                ..SPINS => std::hint::spin_loop(),
+                SPINS..NAPS => std::thread::yield_now(),
+                _ => std::thread::sleep(NAP),
             }
         }
     }
@@ -208,7 +218,7 @@ mod tests {
     fn a_team_meets_at_every_barrier() {
         let cpu = Cpu::new(Isa::Portable, 3).unwrap();
         let count = AtomicUsize::new(0);
-        cpu.team(|member| {
+        cpu.team(usize::MAX, |member| {
             for round in 1..=50 {
                 count.fetch_add(1, Ordering::Relaxed);
                 member.wait();
@@ -229,7 +239,9 @@ mod tests {
                 shared.range(r).iter_mut().for_each(|h| *h += 1.0)
             });
             // SAFETY: the shares are disjoint.
-            cpu.team(|m| unsafe { shared.range(m.share(103)).iter_mut().for_each(|h| *h += 1.0) });
+            cpu.team(usize::MAX, |m| unsafe {
+                shared.range(m.share(103)).iter_mut().for_each(|h| *h += 1.0)
+            });
             assert!(hits.iter().all(|&h| h == 2.0));
         }
     }

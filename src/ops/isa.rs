@@ -36,9 +36,10 @@ impl Isa {
     /// # Errors
     /// When `TFM_ISA` names no level, or one that this machine lacks.
     pub fn from_environment() -> anyhow::Result<Isa> {
-        let Ok(name) = std::env::var(ISA_VARIABLE) else {
+        let Some(name) = std::env::var_os(ISA_VARIABLE) else {
             return Ok(Self::available().pop().unwrap_or(Isa::Portable));
         };
+        let name = name.to_string_lossy();
         let isa: Isa = name.parse()?;
         anyhow::ensure!(
             isa.is_supported(),

@@ -36,7 +36,7 @@ pub fn flops(cpu: &Cpu) -> f64 {
     const ROUNDS: usize = 20_000;
     let operations = (cpu.threads() * ROUNDS * CHAINS * LANES * 2) as f64;
     best_rate(operations, || {
-        cpu.team(|_| {
+        cpu.team(usize::MAX, |_| {
             std::hint::black_box(cpu.isa().run(Chains(std::hint::black_box(ROUNDS))));
         });
     })
@@ -63,9 +63,9 @@ pub fn bandwidth(cpu: &Cpu) -> f64 {
     let values = Shared::new(&mut buffer);
     // Each thread touches its part first, so that the pages exist and lie near it.
     // SAFETY: shares are disjoint.
-    cpu.team(|member| unsafe { values.range(member.share(VALUES)).fill(1.0) });
+    cpu.team(usize::MAX, |member| unsafe { values.range(member.share(VALUES)).fill(1.0) });
     best_rate(4.0 * VALUES as f64, || {
-        cpu.team(|member| {
+        cpu.team(usize::MAX, |member| {
             // SAFETY: shares are disjoint.
             let part = unsafe { values.range(member.share(VALUES)) };
             std::hint::black_box(cpu.isa().run(Sum(part)));

@@ -57,7 +57,7 @@ pub fn descend_rows(
 ) {
     assert_eq!(gradient.len(), ids.len() * width, "gradients have another size");
     let shared = Shared::new(table);
-    cpu.team(|member| {
+    cpu.team(2 * gradient.len(), |member| {
         // A thread takes columns, not tokens: a word that occurs twice is then added to in
         // one fixed order.
         let columns = member.share(width);

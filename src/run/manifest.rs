@@ -29,6 +29,9 @@ pub struct Manifest {
     pub threads: usize,
     /// The seed of every random stream.
     pub seed: u64,
+    /// The run whose parameters and vocabulary this one began with; empty for none.
+    #[serde(default)]
+    pub init_from: String,
     /// A fingerprint of the training data.
     pub data: String,
     /// When the run began: UTC, as [`rfc3339`](super::rfc3339) writes it.

@@ -44,23 +44,35 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the folder `path` (and those above it), locks it, and writes `config.toml` and
-    /// `run.json`, each atomically.
+    /// Makes the folder `path` (and those above it), locks it, and writes `config.toml`,
+    /// `files` (names and contents: what the model needs to go on) and `run.json`, each
+    /// atomically.
     ///
     /// # Errors
     /// The folder holds something, belongs to another process, or cannot be written.
-    pub fn create(path: &Path, manifest: &Manifest, config_toml: &str) -> Result<Self> {
+    pub fn create(
+        path: &Path,
+        manifest: &Manifest,
+        config_toml: &str,
+        files: &[(&str, &[u8])],
+    ) -> Result<Self> {
         fs::create_dir_all(path)
             .with_context(|| format!("cannot make the run folder {}", path.display()))?;
         refuse_full(path)?;
         let lock = Lock::acquire(path)?;
         // Another process may have begun and ended its run between the check and the lock.
         refuse_full(path)?;
-        write::atomically(&path.join(CONFIG), config_toml.as_bytes())?;
-        if let Err(error) = write::atomically(&path.join(MANIFEST), &manifest.to_json()?) {
-            // Only what was written above goes, so that a second try finds an empty folder.
-            let _ = fs::remove_file(path.join(CONFIG));
-            return Err(error);
+        let (config, manifest_json) = (config_toml.as_bytes(), manifest.to_json()?);
+        let all = [(CONFIG, config)].into_iter().chain(files.iter().copied());
+        let mut written = Vec::new();
+        for (name, content) in all.chain([(MANIFEST, &manifest_json[..])]) {
+            let file = path.join(name);
+            if let Err(error) = write::atomically(&file, content) {
+                // Only what was written here goes, so that a second try finds an empty folder.
+                written.iter().for_each(|file| drop(fs::remove_file(file)));
+                return Err(error);
+            }
+            written.push(file);
         }
         Ok(Self {
             path: path.to_owned(),
@@ -80,13 +92,14 @@ impl RunDir {
         now: SystemTime,
         manifest: &Manifest,
         config_toml: &str,
+        files: &[(&str, &[u8])],
     ) -> Result<Self> {
         fs::create_dir_all(root)
             .with_context(|| format!("cannot make the folder of runs {}", root.display()))?;
         loop {
             let path = default_path(root, &manifest.model, &manifest.preset, now);
             match fs::create_dir(&path) {
-                Ok(()) => return Self::create(&path, manifest, config_toml),
+                Ok(()) => return Self::create(&path, manifest, config_toml, files),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(error)

@@ -15,6 +15,7 @@ fn manifest(preset: &str, started: u64) -> Manifest {
         isa: "avx2".into(),
         threads: 2,
         seed: u64::MAX,
+        init_from: String::new(),
         data: "crc32c:1".into(),
         started: rfc3339(at(started)),
         command: vec!["tfm".into(), "train".into(), "a b".into()],
@@ -35,7 +36,9 @@ fn fails(result: Result<impl std::fmt::Debug>, part: &str) {
 fn what_is_created_is_read_back() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("a/b");
-    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap();
+    let files: [(&str, &[u8]); 1] = [("words.txt", b"a\n")];
+    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &files).unwrap();
+    assert_eq!(fs::read(path.join("words.txt")).unwrap(), b"a\n");
     let read = RunDir::read(&path).unwrap();
     assert_eq!(read.manifest(), run.manifest());
     assert_eq!(read.manifest(), &manifest("ptb-small", 0));
@@ -43,7 +46,7 @@ fn what_is_created_is_read_back() {
     let mut names: Vec<_> =
         fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["config.toml", "lock", "run.json"]);
+    assert_eq!(names, ["config.toml", "lock", "run.json", "words.txt"]);
 }
 
 #[test]
@@ -52,7 +55,7 @@ fn a_folder_that_holds_something_is_left_alone() {
     let path = root.path().join("run");
     fs::create_dir(&path).unwrap();
     fs::write(path.join("notes.txt"), "mine").unwrap();
-    let create = || RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT);
+    let create = || RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
     fails(create(), "exists and is not empty; choose another --run-dir");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     fs::remove_file(path.join("notes.txt")).unwrap();
@@ -66,7 +69,7 @@ fn a_folder_that_holds_something_is_left_alone() {
 fn a_second_holder_is_kept_out_until_the_first_goes() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
-    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap();
+    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]).unwrap();
     fails(RunDir::resume(&path), "is in use by another process");
     #[cfg(unix)]
     fails(RunDir::resume(&path), &format!("(process {})", std::process::id()));
@@ -83,9 +86,9 @@ fn an_unwritable_place_fails_with_its_path() {
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
     let path = file.join("run");
-    let error = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT);
+    let error = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
     fails(error, &path.display().to_string());
-    let error = RunDir::create_in(&file, at(0), &manifest("ptb-small", 0), CONFIG_TEXT);
+    let error = RunDir::create_in(&file, at(0), &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
     fails(error, &file.display().to_string());
 }
 
@@ -93,7 +96,7 @@ fn an_unwritable_place_fails_with_its_path() {
 fn a_folder_that_is_no_run_says_what_is_missing_and_what_is_near() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("ptb-1");
-    drop(RunDir::create(&run, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap());
+    drop(RunDir::create(&run, &manifest("ptb-small", 0), CONFIG_TEXT, &[]).unwrap());
     let near = format!("runs near it: {}", run.display());
     fails(RunDir::read(&root.path().join("nope")), "it does not exist");
     fails(RunDir::read(&root.path().join("nope")), &near);
@@ -119,7 +122,8 @@ fn default_names_are_free_and_not_doubled() {
     assert_eq!(name("ptb", "ptb"), "ptb-20261122-171500");
     for expect in ["", "-2", "-3"] {
         assert_eq!(name("ptb", "ptb-small"), format!("ptb-small-20261122-171500{expect}"));
-        let run = RunDir::create_in(root.path(), at(0), &manifest("ptb-small", 0), CONFIG_TEXT);
+        let run =
+            RunDir::create_in(root.path(), at(0), &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
         assert!(run.unwrap().path().is_dir());
     }
 }
@@ -133,7 +137,7 @@ fn the_newest_run_is_the_one_started_last() {
         [("z", "ptb-small", 1), ("a", "ptb-small", 5), ("m", "ptb-large", 9)]
     {
         let path = root.path().join(name);
-        drop(RunDir::create(&path, &manifest(preset, started), CONFIG_TEXT).unwrap());
+        drop(RunDir::create(&path, &manifest(preset, started), CONFIG_TEXT, &[]).unwrap());
     }
     fs::create_dir(root.path().join("other")).unwrap();
     assert_eq!(newest("ptb-small").unwrap(), root.path().join("a"));
@@ -151,7 +155,7 @@ const HELD: &str = "TFM_TEST_HELD_RUN";
 fn holds_a_run_until_it_is_killed() {
     let Some(path) = std::env::var_os(HELD) else { return };
     let path = Path::new(&path);
-    let run = RunDir::create(path, &manifest("ptb-small", 0), CONFIG_TEXT).unwrap();
+    let run = RunDir::create(path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]).unwrap();
     run.write("held", b"").unwrap();
     std::thread::sleep(Duration::from_secs(60));
 }

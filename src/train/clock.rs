@@ -1,4 +1,4 @@
-//! When a checkpoint is due.
+//! When a checkpoint or a line of progress is due.
 
 use std::time::{Duration, Instant};
 
@@ -71,9 +71,32 @@ impl Clock {
     }
 }
 
+/// Whether progress is reported after step `step` of an epoch, counted from 0: ten times an
+/// epoch. In long ones at the steps of the reference, the eleventh of each tenth; in short
+/// ones at the last of each tenth.
+pub fn is_reported(step: u64, steps_per_epoch: u64) -> bool {
+    let tenth = steps_per_epoch / 10;
+    if tenth > 10 {
+        return step % tenth == 10;
+    }
+    let tenths = |steps: u64| steps * 10 / steps_per_epoch;
+    tenths(step + 1) > tenths(step)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_reported_ten_times_an_epoch() {
+        let reported = |n: u64| (0..n).filter(|&step| is_reported(step, n)).collect::<Vec<_>>();
+        for n in 1..3000 {
+            assert_eq!(reported(n).len() as u64, n.min(10), "{n} steps");
+        }
+        assert_eq!(reported(1327)[..3], [10, 142, 274]);
+        assert_eq!(reported(3), [0, 1, 2]);
+        assert_eq!(reported(20)[..3], [1, 3, 5]);
+    }
 
     #[test]
     fn is_due_by_steps_and_by_time() {

@@ -1,12 +1,18 @@
 //! SIGINT and SIGTERM: the first asks the loop to save and stop, the second stops at once.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 /// The exit code of a run that a signal has stopped.
 pub const EXIT_CODE: u8 = 130;
+
+/// A signal so soon after the first is the same wish: programs such as `timeout` signal a
+/// process and then its group, and with it the process again.
+const SAME_WISH: Duration = Duration::from_millis(50);
 
 /// Whether somebody has asked the run to stop.
 #[derive(Clone, Debug, Default)]
@@ -20,12 +26,18 @@ impl Interrupt {
     pub fn on_signals() -> Result<Self> {
         let interrupt = Self::default();
         let requested = interrupt.clone();
-        ctrlc::set_handler(move || {
-            if requested.0.swap(true, Ordering::SeqCst) {
-                eprintln!("stopped at once; the last checkpoint stays");
+        let mut first: Option<Instant> = None;
+        ctrlc::set_handler(move || match first {
+            None => {
+                first = Some(Instant::now());
+                requested.request();
+                say("finishing this step and saving; once more stops at once");
+            }
+            Some(first) if first.elapsed() < SAME_WISH => {}
+            Some(_) => {
+                say("stopped at once; the last checkpoint stays");
                 std::process::exit(EXIT_CODE.into());
             }
-            eprintln!("finishing this step and saving; once more stops at once");
         })
         .context("cannot watch for signals")?;
         Ok(interrupt)
@@ -40,4 +52,9 @@ impl Interrupt {
     pub fn request(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
+}
+
+/// Ctrl-C has often ended whoever reads standard error: that must not end the run unsaved.
+fn say(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
 }

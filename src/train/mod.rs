@@ -8,10 +8,9 @@ mod display;
 pub mod interrupt;
 mod position;
 
-use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use candle_core::Tensor;
 use serde_json::{Map, Value};
 
@@ -79,6 +78,9 @@ pub trait Task {
     /// Whatever keeps the evaluation from its end.
     fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>>;
     /// Parameters, optimizer state and recurrent state by name.
+    ///
+    /// # Errors
+    /// A value that is not finite, with its tensor: no run could go on from it.
     fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
     /// Meters, random streams and the like.
     fn state(&self) -> Map<String, Value>;
@@ -140,7 +142,7 @@ impl<'a, T: Task> Training<'a, T> {
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
         let dir = run.checkpoints_dir();
-        if !has_checkpoint(&dir)? {
+        if !Self::has_checkpoint(run)? {
             tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
             let recorder = Recorder::resume(run.path(), 0, 0)?;
             return Ok(Self::new(
@@ -154,14 +156,22 @@ impl<'a, T: Task> Training<'a, T> {
             ));
         }
         let checkpoint = checkpoint::open(&dir, Choice::Last)?;
-        let (position, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)
-            .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
+        let (mut position, state) =
+            Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)
+                .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
         task.restore(&checkpoint, &state)
             .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
-        let lines = checkpoint.meta.metrics_lines;
+        let mut lines = checkpoint.meta.metrics_lines;
+        if position.finished && position.step < task.total_steps() {
+            // The run has become longer: what it measured at its end is none of it any more.
+            lines -= lines.min(std::mem::take(&mut position.end_lines));
+            position.finished = false;
+        }
         let recorder = Recorder::resume(run.path(), lines, position.step)?;
         tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
-        Ok(Self::new(task, run, recorder, config, display, interrupt, position))
+        let last_saved = Some(position.step);
+        let training = Self::new(task, run, recorder, config, display, interrupt, position);
+        Ok(Self { last_saved, ..training })
     }
 
     fn new(
@@ -173,10 +183,17 @@ impl<'a, T: Task> Training<'a, T> {
         interrupt: &'a Interrupt,
         position: Position,
     ) -> Self {
-        let last_saved = (position.step > 0).then_some(position.step);
         let counted = (Instant::now(), 0);
         let clock = Clock::new(config.clone());
-        Self { task, run, recorder, clock, display, interrupt, position, counted, last_saved }
+        Self { task, run, recorder, clock, display, interrupt, position, counted, last_saved: None }
+    }
+
+    /// Whether a run has saved anything to go on from.
+    ///
+    /// # Errors
+    /// When the folder of its checkpoints cannot be read.
+    pub fn has_checkpoint(run: &RunDir) -> Result<bool> {
+        Ok(!checkpoint::steps(&run.checkpoints_dir())?.is_empty())
     }
 
     /// The steps done.
@@ -189,10 +206,12 @@ impl<'a, T: Task> Training<'a, T> {
     /// # Errors
     /// What the task or a write reports; the last checkpoint stays.
     pub fn run(mut self) -> Result<(Outcome, u64)> {
-        if self.position.finished && self.position.step >= self.task.total_steps() {
+        if self.last_saved.is_none() {
+            // Whatever happens from here on, there is something to go on from.
+            self.save(false)?;
+        }
+        if self.position.finished {
             tracing::info!("The run is already at its end, step {}", self.position.step);
-        } else {
-            self.position.finished = false;
         }
         while !self.position.finished {
             if self.interrupt.requested() {
@@ -229,7 +248,7 @@ impl<'a, T: Task> Training<'a, T> {
             self.display.line(&line);
             self.counted = (Instant::now(), 0);
         }
-        self.task.step(step).with_context(|| self.how_to_go_on(step))?;
+        self.task.step(step).map_err(|error| self.stopped(error))?;
         self.position.step += 1;
         self.position.epoch_ended = false;
         self.counted.1 += self.task.items_per_step().1;
@@ -240,24 +259,25 @@ impl<'a, T: Task> Training<'a, T> {
         Ok(())
     }
 
-    fn how_to_go_on(&self, step: u64) -> String {
-        let kept = match self.last_saved {
+    /// An error of the task with its step, what is kept, and the way out.
+    fn stopped(&self, error: anyhow::Error) -> anyhow::Error {
+        let (step, run) = (self.position.step, self.run.path().display());
+        let way_out = match self.last_saved {
             Some(saved) => format!(
-                "the checkpoint of step {saved} is kept; `--init-from {}` starts a new run from it",
-                self.run.path().display()
+                "the checkpoint of step {saved} is kept: start a new run from it with \
+                 --init-from {run}"
             ),
-            None => "there was no checkpoint yet".to_string(),
+            None => "there is no checkpoint yet: start a new run".to_string(),
         };
-        format!("stopped at step {step}: {kept}, for example with a lower learning rate")
+        anyhow!("step {step}: {error:#}; {way_out}, for example with a lower learning rate")
     }
 
-    /// Ten times an epoch, at the steps of the reference: the eleventh of each tenth.
+    /// Draws the bar, and ten times an epoch writes a line and a record.
     fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
         let per_epoch = self.task.steps_per_epoch();
         let rate = self.counted.1 as f64 / self.counted.0.elapsed().as_secs_f64().max(1e-9);
         self.display.step(self.epoch(), step_of_epoch + 1, per_epoch, &*self.task, rate);
-        let tenth = (per_epoch / 10).max(1);
-        if step_of_epoch % tenth != 10.min(tenth - 1) {
+        if !clock::is_reported(step_of_epoch, per_epoch) {
             return Ok(());
         }
         let fraction = step_of_epoch as f64 / per_epoch as f64;
@@ -277,9 +297,8 @@ impl<'a, T: Task> Training<'a, T> {
         let seconds = self.counted.0.elapsed().as_secs_f64();
         let rate = self.counted.1 as f64 / seconds.max(1e-9);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
-        let Some(end) = self.task.end_epoch(self.epoch(), self.interrupt)? else {
-            return Ok(());
-        };
+        let end = self.task.end_epoch(self.epoch(), self.interrupt);
+        let Some(end) = end.map_err(|error| self.stopped(error))? else { return Ok(()) };
         for measured in &end.measured {
             self.display.line(&measured.line);
             let mut record = self.record(measured.phase, &measured.metrics);
@@ -290,7 +309,8 @@ impl<'a, T: Task> Training<'a, T> {
         }
         self.position.epoch_ended = true;
         let is_best = self.position.take_score(end.score);
-        if self.clock.config().every_epoch || self.position.step == self.task.total_steps() {
+        let is_last = self.position.step == self.task.total_steps();
+        if is_best || is_last || self.clock.config().every_epoch {
             self.save(is_best)?;
         }
         Ok(())
@@ -303,6 +323,7 @@ impl<'a, T: Task> Training<'a, T> {
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
         }
         self.position.finished = true;
+        self.position.end_lines = measured.len() as u64;
         self.save(false)
     }
 
@@ -315,14 +336,10 @@ impl<'a, T: Task> Training<'a, T> {
         meta.metrics_lines = self.recorder.lines();
         meta.state = self.position.to_state(self.task.state());
         let keep = Keep { last: self.clock.config().keep };
-        let tensors = self.task.tensors()?;
+        let tensors = self.task.tensors().map_err(|error| self.stopped(error))?;
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
         self.clock.saved();
         self.last_saved = Some(self.position.step);
         Ok(())
     }
-}
-
-fn has_checkpoint(dir: &Path) -> Result<bool> {
-    Ok(dir.exists() && !checkpoint::steps(dir)?.is_empty())
 }

@@ -14,6 +14,9 @@ pub struct Position {
     pub epoch_ended: bool,
     /// Whether the run has come to its end.
     pub finished: bool,
+    /// The lines of `metrics.jsonl` that the end of the run wrote: a longer run lacks them.
+    #[serde(default)]
+    pub end_lines: u64,
     /// The best score of an epoch so far.
     pub best_score: Option<f64>,
 }
@@ -33,6 +36,7 @@ impl Position {
         let position = serde_json::json!({
             "epoch_ended": self.epoch_ended,
             "finished": self.finished,
+            "end_lines": self.end_lines,
             "best_score": self.best_score,
         });
         Map::from_iter([("loop".to_string(), position), ("task".to_string(), task.into())])
@@ -58,8 +62,13 @@ mod tests {
 
     #[test]
     fn round_trips_through_a_checkpoint() {
-        let position =
-            Position { step: 9, epoch_ended: true, finished: false, best_score: Some(0.1 + 0.2) };
+        let position = Position {
+            step: 9,
+            epoch_ended: true,
+            finished: true,
+            end_lines: 1,
+            best_score: Some(0.1 + 0.2),
+        };
         let task = Map::from_iter([("costs".to_string(), 1.5.into())]);
         let state = position.to_state(task.clone());
         assert_eq!(Position::from_state(&state, 9).unwrap(), (position, task));

@@ -50,6 +50,11 @@ impl Dir {
         self.run(tfm().args(line.split_whitespace()))
     }
 
+    /// As [`Dir::tfm`], on one thread: the tests themselves run side by side.
+    pub fn one_thread(&self, line: &str) -> Said {
+        self.tfm(&format!("{line} --threads 1"))
+    }
+
     /// Runs a command in the folder.
     pub fn run(&self, command: &mut Command) -> Said {
         let Output { status, stdout, stderr } = command.current_dir(self.path()).output().unwrap();

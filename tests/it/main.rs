@@ -3,4 +3,11 @@
 mod cli;
 mod data;
 mod dir;
+mod ptb;
+mod ptb_resume;
+mod ptb_signals;
+mod ptb_train;
+mod ptb_use;
+mod ptb_wrong;
 mod revision;
+mod tidy;

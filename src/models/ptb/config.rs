@@ -165,7 +165,7 @@ impl Data {
         if self.max_vocab != 0 {
             at_least("data.max_vocab", self.max_vocab, 2)?;
         }
-        at_least("data.grammar_words", self.grammar_words, 1_000)
+        in_range("data.grammar_words", self.grammar_words, 1_000, 1_000_000_000)
     }
 }
 

@@ -89,9 +89,7 @@ impl Corpus {
 
     /// The sizes and checksums that tell this corpus from another.
     pub fn fingerprint(&self) -> String {
-        let mut text = format!("{} words", self.vocabulary.len());
-        let crc = crc32c::crc32c(self.vocabulary.to_text().as_bytes());
-        text += &format!(" {crc:08x}");
+        let mut text = vocabulary_fingerprint(&self.vocabulary);
         for (name, tokens) in [("train", &self.train), ("valid", &self.valid), ("test", &self.test)]
         {
             let crc =
@@ -100,6 +98,12 @@ impl Corpus {
         }
         text
     }
+}
+
+/// What the fingerprint of a corpus begins with.
+pub fn vocabulary_fingerprint(vocabulary: &Vocabulary) -> String {
+    let crc = crc32c::crc32c(vocabulary.to_text().as_bytes());
+    format!("{} words {crc:08x}", vocabulary.len())
 }
 
 /// Where the words come from.

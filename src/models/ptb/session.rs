@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::config::PtbConfig;
+use super::corpus::vocabulary_fingerprint;
 use super::model::{Architecture, LanguageModel};
 use super::weights;
 use crate::checkpoint::{self, Choice};
@@ -37,13 +38,7 @@ impl Session {
     /// # Errors
     /// When the folder is no run of this model, or the checkpoint cannot be read.
     pub fn open(run: &Path, choice: Choice) -> Result<Self> {
-        let run = RunDir::read(run)?;
-        ensure!(
-            run.manifest().model == "ptb",
-            "{} is a run of {}, not of ptb",
-            run.path().display(),
-            run.manifest().model
-        );
+        let run = read_run(run)?;
         let (preset, path) = (&run.manifest().preset, run.config_path());
         let config =
             config::resume::<PtbConfig>(preset, &path, run.config_text(), &[])?.loaded.config;
@@ -61,12 +56,32 @@ impl Session {
     }
 }
 
+/// Opens a run of this model to read from it.
+///
+/// # Errors
+/// The folder is no run, or one of another model.
+pub fn read_run(path: &Path) -> Result<RunDir> {
+    let run = RunDir::read(path)?;
+    check_model(&run)?;
+    Ok(run)
+}
+
+/// Holds a run to this model.
+///
+/// # Errors
+/// It is a run of another model.
+pub fn check_model(run: &RunDir) -> Result<()> {
+    let (path, model) = (run.path().display(), &run.manifest().model);
+    ensure!(model == "ptb", "{path} is a run of {model}, not of ptb");
+    Ok(())
+}
+
 /// The JSON of train and eval.
 pub fn summary(run: &RunDir, step: u64, metrics: Value) -> Value {
     json!({
         "model": run.manifest().model,
         "preset": run.manifest().preset,
-        "run_dir": run.path(),
+        "run_dir": run.path().to_string_lossy(),
         "step": step,
         "metrics": metrics,
     })
@@ -75,12 +90,19 @@ pub fn summary(run: &RunDir, step: u64, metrics: Value) -> Value {
 /// The words of a run.
 ///
 /// # Errors
-/// When the file is missing or damaged.
+/// When the file is missing, damaged, or not the one that the run began with.
 pub fn vocabulary_of(run: &RunDir) -> Result<Vocabulary> {
     let path = run.path().join(VOCABULARY);
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read the vocabulary {}", path.display()))?;
-    Vocabulary::from_text(&text).with_context(|| path.display().to_string())
+    let vocabulary = Vocabulary::from_text(&text).with_context(|| path.display().to_string())?;
+    let (own, begun) = (vocabulary_fingerprint(&vocabulary), &run.manifest().data);
+    ensure!(
+        begun.starts_with(&own),
+        "{} is not the vocabulary that the run began with: {own} here, {begun} in run.json",
+        path.display()
+    );
+    Ok(vocabulary)
 }
 
 /// The architecture that a config asks for.

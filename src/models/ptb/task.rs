@@ -87,7 +87,7 @@ impl Task for PtbTask<'_> {
     }
 
     fn total_steps(&self) -> u64 {
-        let all = self.steps_per_epoch() * self.config.train.max_max_epoch;
+        let all = self.steps_per_epoch().saturating_mul(self.config.train.max_max_epoch);
         match self.config.train.max_steps {
             0 => all,
             limit => limit.min(all),
@@ -144,6 +144,7 @@ impl Task for PtbTask<'_> {
         let valid =
             in_batches(self.cpu, &mut self.model, &self.corpus.valid, batch, steps, interrupt)?;
         let Some(valid) = valid else { return Ok(None) };
+        ensure!(valid.loss.is_finite(), "the validation loss is not finite");
         let measured = |phase, name: &str, perplexity: f64| Measured {
             phase,
             metrics: vec![("perplexity", perplexity)],
@@ -170,6 +171,7 @@ impl Task for PtbTask<'_> {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        weights::check_finite(&self.model)?;
         let mut tensors = weights::of(&self.model);
         for (i, layer) in self.state.iter().enumerate() {
             let shape = (self.config.train.batch_size, self.config.network.hidden_size);

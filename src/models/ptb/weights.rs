@@ -20,6 +20,18 @@ pub fn check_exactly(checkpoint: &Checkpoint, tensors: &[(String, Tensor)]) -> R
     checkpoint.expect("ptb", &signatures(tensors))
 }
 
+/// Holds every parameter to finite values.
+///
+/// # Errors
+/// The first parameter with another value.
+pub fn check_finite(model: &LanguageModel) -> Result<()> {
+    for parameter in model.parameters() {
+        let is_finite = parameter.values().iter().all(|value| value.is_finite());
+        ensure!(is_finite, "the parameter {} is not finite", parameter.name());
+    }
+    Ok(())
+}
+
 /// Takes over the parameters of a checkpoint, which may hold other tensors too.
 ///
 /// # Errors

@@ -80,7 +80,9 @@ fn through_time(
             cells,
             d_outputs,
         };
-        cpu.team(|member| recurrence.run(cpu, weights.of_state(shape).transposed(), member));
+        cpu.team(shape.operations(), |member| {
+            recurrence.run(cpu, weights.of_state(shape).transposed(), member)
+        });
     });
 }
 

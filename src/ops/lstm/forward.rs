@@ -33,7 +33,7 @@ pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mu
             cells: Shared::new(&mut trace.cells),
             hidden: Shared::new(&mut trace.hidden),
         };
-        cpu.team(|member| recurrence.run(cpu, weights.of_state(shape), member));
+        cpu.team(shape.operations(), |member| recurrence.run(cpu, weights.of_state(shape), member));
     });
 }
 

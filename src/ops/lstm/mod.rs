@@ -51,6 +51,11 @@ impl Shape {
         GATES * self.hidden
     }
 
+    /// Multiplications and additions of the recurrent product of one time step.
+    pub fn operations(&self) -> usize {
+        2 * self.state() * self.gates()
+    }
+
     /// Values of a state (batch, hidden).
     pub fn state(&self) -> usize {
         self.batch * self.hidden

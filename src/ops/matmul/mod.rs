@@ -55,7 +55,7 @@ pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut
     let result = Shared::new(result);
     cpu.with_buffer(m * k, |packed| {
         let packed = Shared::new(packed);
-        cpu.team(|member| {
+        cpu.team(2 * m * k * n, |member| {
             pack_left(cpu, left, panels, member.share(panels.count), packed);
             member.wait();
             // SAFETY: nobody writes the packed side after the barrier.

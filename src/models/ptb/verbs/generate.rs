@@ -70,7 +70,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let json = json!({
         "model": "ptb",
         "preset": session.run.manifest().preset,
-        "run_dir": session.run.path(),
+        "run_dir": session.run.path().to_string_lossy(),
         "step": session.step,
         "prompt": args.prompt,
         "tokens": words,

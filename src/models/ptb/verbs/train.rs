@@ -12,7 +12,9 @@ use super::super::config::PtbConfig;
 use super::super::corpus::Corpus;
 use super::super::generate::Sampler;
 use super::super::model::LanguageModel;
-use super::super::session::{VOCABULARY, architecture, summary, vocabulary_of};
+use super::super::session::{
+    VOCABULARY, architecture, check_model, read_run, summary, vocabulary_of,
+};
 use super::super::task::PtbTask;
 use super::super::weights;
 use super::super::{DEFAULT_PRESET, PRESETS};
@@ -97,7 +99,7 @@ fn start(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let mut loaded = config::load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, &args.sets())?;
     drop_expect_of_another_experiment(&mut loaded, name)?;
     let cpu = cpu_for(&args.device, &loaded)?;
-    let from = args.init_from.as_deref().map(RunDir::read).transpose()?;
+    let from = args.init_from.as_deref().map(read_run).transpose()?;
     let vocabulary = from.as_ref().map(vocabulary_of).transpose()?;
     let config = &loaded.config;
     let corpus = Corpus::load(config, &args.data.data_dir, vocabulary)?;
@@ -119,6 +121,11 @@ fn start(args: &TrainArgs, log: &LogFile) -> Result<()> {
 /// A run that goes on.
 fn resume(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -> Result<()> {
     let path = match (path, &args.run_dir) {
+        (Some(path), Some(other)) if path != other => bail!(
+            "--resume {} and --run-dir {} name two runs; give one of them",
+            path.display(),
+            other.display()
+        ),
         (Some(path), _) => path.to_path_buf(),
         (None, Some(path)) => path.clone(),
         (None, None) => {
@@ -129,7 +136,16 @@ fn resume(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -> Result<()> {
     };
     let mut run = RunDir::resume(&path)?;
     let manifest = run.manifest().clone();
-    ensure!(manifest.model == "ptb", "{} is a run of {}", path.display(), manifest.model);
+    check_model(&run)?;
+    if let Some(name) = args.config.config.as_deref() {
+        let given = config::load::<PtbConfig>(Some(name), DEFAULT_PRESET, PRESETS, &[])?.name;
+        ensure!(
+            given == manifest.preset,
+            "cannot resume {}: it is a run of preset {}, not of {given}",
+            path.display(),
+            manifest.preset
+        );
+    }
     let (preset, file) = (&manifest.preset, run.config_path());
     let resumed = config::resume::<PtbConfig>(preset, &file, run.config_text(), &args.sets())?;
     let config = &resumed.loaded.config;
@@ -138,6 +154,12 @@ fn resume(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -> Result<()> {
     open_log(log, &run)?;
     let cpu = cpu_for(&args.device, &resumed.loaded)?;
     warn_of_another_isa(&manifest, &cpu);
+    ensure!(
+        manifest.init_from.is_empty() || Training::<PtbTask>::has_checkpoint(&run)?,
+        "{} was killed before it had saved what it took from {}; start a new run with --init-from",
+        path.display(),
+        manifest.init_from
+    );
     let corpus = Corpus::load(config, &args.data.data_dir, Some(vocabulary_of(&run)?))?;
     let found = corpus.fingerprint();
     ensure!(
@@ -209,17 +231,18 @@ fn create_run(
         isa: cpu.isa().name().to_string(),
         threads: cpu.threads(),
         seed: loaded.config.seed,
+        init_from: args.init_from.as_deref().map(Path::to_string_lossy).unwrap_or_default().into(),
         data: corpus.fingerprint(),
         started: run::rfc3339(now),
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
     };
     let text = config::to_toml(&loaded.config)?;
-    let run = match &args.run_dir {
-        Some(path) => RunDir::create(path, &manifest, &text)?,
-        None => RunDir::create_in(Path::new(RUNS), now, &manifest, &text)?,
-    };
-    run.write(VOCABULARY, corpus.vocabulary.to_text().as_bytes())?;
-    Ok(run)
+    let vocabulary = corpus.vocabulary.to_text();
+    let files = [(VOCABULARY, vocabulary.as_bytes())];
+    match &args.run_dir {
+        Some(path) => RunDir::create(path, &manifest, &text, &files),
+        None => RunDir::create_in(Path::new(RUNS), now, &manifest, &text, &files),
+    }
 }
 
 fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {

@@ -1,0 +1,143 @@
+//! The shape of the source: the layers of `src/lib.rs`, the size of files, nothing unfinished.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a source file, and of one that holds tests alone.
+const MOST_LINES: (usize, usize) = (400, 500);
+
+/// Every source file by its path in `src`, with `/`.
+fn sources() -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    let mut folders: Vec<PathBuf> = vec![src.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&src).unwrap().to_str().unwrap().replace('\\', "/");
+                sources.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    sources.sort();
+    sources
+}
+
+/// The code of a file: its lines without those that are comments.
+fn code(text: &str) -> String {
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    text.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
+}
+
+/// Every path that begins with `crate::`, without `crate`; groups taken apart.
+fn imports(code: &str) -> Vec<String> {
+    let own = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || "_$".contains(c));
+    let pieces: Vec<_> = code.split("crate::").collect();
+    let pairs = pieces.windows(2).filter(|pair| own(pair[0]));
+    pairs.flat_map(|pair| paths(pair[1])).collect()
+}
+
+/// The paths that `rest`, which follows `crate::`, begins with.
+fn paths(rest: &str) -> Vec<String> {
+    let is_path = |c: char| c.is_alphanumeric() || "_:".contains(c);
+    let path = |text: &str| text.trim_start().chars().take_while(|&c| is_path(c)).collect();
+    let Some(group) = rest.strip_prefix('{') else { return vec![path(rest)] };
+    let mut depth = 1;
+    let end = group.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    let mut parts = vec![String::new()];
+    for c in group[..end.unwrap()].chars() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        match (c, depth) {
+            (',', 0) => parts.push(String::new()),
+            _ => parts.last_mut().unwrap().push(c),
+        }
+    }
+    parts.iter().map(|part| path(part)).collect()
+}
+
+/// What a module of the first level may import, itself aside.
+fn allowed(module: &str) -> &'static [&'static str] {
+    const BASE: [&str; 8] =
+        ["ops", "data", "checkpoint", "metrics", "config", "run", "rng", "version"];
+    match module {
+        "cli" => &[
+            "models",
+            "train",
+            "nn",
+            "ops",
+            "data",
+            "checkpoint",
+            "metrics",
+            "config",
+            "run",
+            "rng",
+            "version",
+        ],
+        "models" => &[
+            "train",
+            "nn",
+            "ops",
+            "data",
+            "checkpoint",
+            "metrics",
+            "config",
+            "run",
+            "rng",
+            "version",
+        ],
+        "train" => &BASE,
+        "nn" => &["ops", "rng"],
+        "data" | "ops" => &["rng"],
+        module if BASE.contains(&module) => &[],
+        module => panic!("src/{module} has no layer in src/lib.rs and in this test"),
+    }
+}
+
+#[test]
+fn modules_import_from_layers_below_alone() {
+    let models: Vec<_> = tfm::models::ALL.iter().map(|entry| entry.name).collect();
+    for (name, text) in sources() {
+        let module = name.split(['/', '.']).next().unwrap();
+        if ["lib", "main"].contains(&module) {
+            continue;
+        }
+        for path in imports(&code(&text)) {
+            let mut parts = path.split("::");
+            let (first, second) = (parts.next().unwrap(), parts.next().unwrap_or_default());
+            let is_allowed = first == module || allowed(module).contains(&first);
+            assert!(is_allowed, "src/{name} imports crate::{path}: not a layer below");
+            let own = name.starts_with(&format!("models/{second}/"));
+            let is_sibling = module == "models" && first == "models" && models.contains(&second);
+            assert!(own || !is_sibling, "src/{name} imports crate::{path}: a sibling model");
+        }
+    }
+}
+
+#[test]
+fn files_are_small_and_finished() {
+    for (name, text) in sources() {
+        let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+        let most = if is_test { MOST_LINES.1 } else { MOST_LINES.0 };
+        let lines = text.lines().count();
+        assert!(lines <= most, "src/{name} has {lines} lines; split it: {most} are the limit");
+        for word in ["todo!", "unimplemented!", "dbg!"] {
+            assert!(!code(&text).contains(word), "src/{name} holds {word}");
+        }
+        for name_of_all in ["utils.rs", "helpers.rs", "common.rs"] {
+            assert!(!name.ends_with(name_of_all), "src/{name}: a file has one purpose");
+        }
+    }
+}
+
+#[test]
+fn imports_are_found_wherever_they_stand() {
+    let code =
+        "use crate::run;\nuse crate::{a::B, c::{d, e}, f};\nlet x = crate::g::h(); $crate::i";
+    assert_eq!(imports(code), ["run", "a::B", "c::", "f", "g::h"]);
+}
