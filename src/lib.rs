@@ -9,9 +9,10 @@
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
 //! | 1 | [`nn`] | [`ops`], [`rng`] |
-//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], [`version`] | external crates; `data` and `ops` use `rng` |
+//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, [`version`] | external crates; any of them `atomic`, `data` and `ops` also `rng` |
 #![warn(missing_docs)]
 
+mod atomic;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;

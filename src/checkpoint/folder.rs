@@ -1,10 +1,12 @@
 //! The names in a folder of checkpoints.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+use crate::atomic::sync_folder;
 
 pub(super) const BEST: &str = "best.safetensors";
 const TEMPORARY: &str = ".tmp";
@@ -37,7 +39,7 @@ pub(super) fn make(dir: &Path) -> Result<()> {
         return Ok(());
     }
     fs::create_dir_all(dir)
-        .and_then(|()| dir.parent().map_or(Ok(()), sync))
+        .and_then(|()| dir.parent().map_or(Ok(()), sync_folder))
         .with_context(|| format!("cannot make the folder {}", dir.display()))
 }
 
@@ -63,19 +65,6 @@ pub(super) fn prune(dir: &Path, newest: u64, keep: usize) -> Result<()> {
     for step in past[..old].iter().chain(&left) {
         remove(&step_path(dir, *step))?;
     }
-    Ok(())
-}
-
-/// Makes renames in `dir` last over a power failure.
-#[cfg(unix)]
-pub(super) fn sync(dir: &Path) -> io::Result<()> {
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    fs::File::open(dir)?.sync_all()
-}
-
-/// Elsewhere folders cannot be opened as files; the system orders its own journal.
-#[cfg(not(unix))]
-pub(super) fn sync(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 

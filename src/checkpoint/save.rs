@@ -11,6 +11,7 @@ use safetensors::View;
 use super::Meta;
 use super::folder::{self, BEST};
 use super::header::Header;
+use crate::atomic::sync_folder;
 
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -69,7 +70,7 @@ fn place<V: View>(path: &Path, meta: &Meta, tensors: &[(String, V)], best: bool)
         let _ = fs::remove_file(&temporary);
     }
     result?;
-    path.parent().map_or(Ok(()), folder::sync)?;
+    path.parent().map_or(Ok(()), sync_folder)?;
     Ok(())
 }
 

@@ -4,7 +4,6 @@
 //! as scalars, to a TensorBoard event file in the same run folder; [`read`] brings the lines back;
 //! [`plot`] draws them.
 
-mod atomic;
 mod events;
 mod jsonl;
 pub mod plot;

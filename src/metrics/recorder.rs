@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::events::EventFile;
 use super::jsonl::Appender;
-use super::{FILE_NAME, Record, atomic, rewind};
+use super::{FILE_NAME, Record, rewind};
+use crate::atomic;
 
 /// Appends [`Record`]s to the files of a run folder.
 ///
@@ -24,7 +25,8 @@ impl Recorder {
     pub fn create(run_dir: &Path) -> Result<Self> {
         let lines = Appender::create(run_dir.join(FILE_NAME))?;
         let recorder = Self { lines, events: EventFile::create(run_dir, None)? };
-        atomic::sync_folder(run_dir)?;
+        atomic::sync_folder(run_dir)
+            .with_context(|| format!("cannot sync {}", run_dir.display()))?;
         Ok(recorder)
     }
 
@@ -44,7 +46,8 @@ impl Recorder {
         // Where no line is kept, a value of the step itself is not kept either.
         let restart_step = if lines_kept == 0 { 0 } else { step + 1 };
         let recorder = Self { lines, events: EventFile::create(run_dir, Some(restart_step))? };
-        atomic::sync_folder(run_dir)?;
+        atomic::sync_folder(run_dir)
+            .with_context(|| format!("cannot sync {}", run_dir.display()))?;
         Ok(recorder)
     }
 

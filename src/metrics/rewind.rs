@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::atomic;
+use crate::atomic;
 
 /// Keeps the first `lines_kept` lines of `path` and moves what follows, a cut last line included,
 /// to `metrics.orphan-N.jsonl` beside it, under the first free N from 1. Returns the bytes kept.

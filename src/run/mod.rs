@@ -15,7 +15,6 @@ mod find;
 mod lock;
 mod manifest;
 mod time;
-mod write;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -28,6 +27,8 @@ pub use find::{default_path, newest};
 use lock::Lock;
 pub use manifest::{FORMAT, Manifest};
 pub use time::rfc3339;
+
+use crate::atomic;
 
 const CONFIG: &str = "config.toml";
 const MANIFEST: &str = "run.json";
@@ -67,7 +68,7 @@ impl RunDir {
         let mut written = Vec::new();
         for (name, content) in all.chain([(MANIFEST, &manifest_json[..])]) {
             let file = path.join(name);
-            if let Err(error) = write::atomically(&file, content) {
+            if let Err(error) = atomic::write(&file, content) {
                 // Only what was written here goes, so that a second try finds an empty folder.
                 written.iter().for_each(|file| drop(fs::remove_file(file)));
                 return Err(error);
@@ -167,7 +168,7 @@ impl RunDir {
     /// The file cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
         let path = self.path.join(name);
-        write::atomically(&path, bytes)?;
+        atomic::write(&path, bytes)?;
         Ok(path)
     }
 

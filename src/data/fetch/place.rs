@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::sets::{DataFile, DataSet};
+use crate::atomic::sync_folder;
 
 /// `<data_dir>/.partial/<set>/`: partial downloads, which outlive a failed call, and `unpack/`,
 /// which does not. It lies in the data folder so that files move by a rename. A lock keeps a
@@ -52,7 +53,7 @@ impl Workplace {
     /// one where `target` is not there yet. The caller has made sure that no file there may not be
     /// replaced. Returns the new paths.
     pub(super) fn place(&self, files: &[&DataFile], target: &Path) -> Result<Vec<PathBuf>> {
-        sync_folder(&self.unpack);
+        let _ = sync_folder(&self.unpack);
         if fs::symlink_metadata(target).is_err() {
             fs::rename(&self.unpack, target)
                 .with_context(|| format!("cannot move the files to {}", target.display()))?;
@@ -60,10 +61,10 @@ impl Workplace {
             for file in files {
                 move_file(&self.unpack.join(file.name), &target.join(file.name))?;
             }
-            sync_folder(target);
+            let _ = sync_folder(target);
         }
         if let Some(parent) = target.parent() {
-            sync_folder(parent);
+            let _ = sync_folder(parent);
         }
         Ok(files.iter().map(|file| target.join(file.name)).collect())
     }
@@ -113,14 +114,4 @@ fn copy_then_rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::copy(from, &beside)?;
     File::open(&beside)?.sync_all()?;
     fs::rename(&beside, to)
-}
-
-/// Makes renames durable, where the system lets a folder be opened. A failure costs durability
-/// after a power cut only, and the next `verify` would tell.
-fn sync_folder(path: &Path) {
-    if cfg!(unix)
-        && let Ok(folder) = File::open(path)
-    {
-        let _ = folder.sync_all();
-    }
 }

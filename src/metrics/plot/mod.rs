@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use self::style::Line;
-use super::{Record, atomic};
+use super::Record;
+use crate::atomic;
 
 /// What one run measured in one phase.
 #[derive(Clone, Debug, PartialEq)]

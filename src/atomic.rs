@@ -1,7 +1,7 @@
 //! Placing a whole file at once: a reader, or a run after a kill, sees the old content or the new.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// Names the file that could not be written; the temporary one is removed.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().context("a path without a file name cannot be written")?;
     // One name for all attempts: what a killed one has left behind, the next one takes away.
     let temporary = path.with_file_name(format!(".{}.tmp", name.to_string_lossy()));
@@ -20,36 +20,36 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         // The first error says what is wrong; a temporary file that stays does no harm.
         let _ = fs::remove_file(&temporary);
     }
-    placed.with_context(|| format!("cannot write {}", path.display()))?;
-    sync_folder(parent(path))
+    placed
+        .and_then(|()| path.parent().map_or(Ok(()), sync_folder))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Makes the names in `folder` last through a power cut.
+///
+/// # Errors
+/// The folder cannot be opened or synced.
 #[cfg(unix)]
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .with_context(|| format!("cannot sync {}", folder.display()))
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(named(folder))?.sync_all()
 }
 
 /// Folders cannot be synced where they cannot be opened as files; the system does so itself.
 #[cfg(not(unix))]
-pub(super) fn sync_folder(_folder: &Path) -> Result<()> {
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// A bare file name has the parent "", which is the current folder but cannot be opened as such.
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+#[cfg(unix)]
+fn named(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 #[cfg(test)]
