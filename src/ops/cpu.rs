@@ -6,26 +6,17 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::team::{Barrier, Team};
 use super::{Buffer, Isa};
 
 /// Work of fewer operations than this is not worth waking another thread for.
 const LEAST_OPERATIONS: usize = 1 << 20;
-/// How often a waiting thread looks before it lets another thread have its core.
-const SPINS: usize = 4_000;
-/// How often it does so before it sleeps: where other programs keep all cores busy, sleeping
-/// brings the thread that it waits for to its turn sooner.
-const YIELDS: usize = 100;
-/// When it begins to sleep.
-const NAPS: usize = SPINS + YIELDS;
-/// How long it sleeps.
-const NAP: std::time::Duration = std::time::Duration::from_micros(50);
-
 /// The processor as operators see it: an instruction level, a team of threads and
 /// buffers that are kept from call to call.
 pub struct Cpu {
     isa: Isa,
     threads: usize,
-    pool: Option<rayon::ThreadPool>,
+    team: Option<Team>,
     buffers: Mutex<Vec<Buffer>>,
 }
 
@@ -36,15 +27,8 @@ impl Cpu {
     /// When the system cannot start the threads.
     pub fn new(isa: Isa, threads: usize) -> anyhow::Result<Self> {
         let threads = threads.max(1);
-        let pool = (threads > 1)
-            .then(|| {
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .thread_name(|i| format!("tfm-{i}"))
-                    .build()
-            })
-            .transpose()?;
-        Ok(Self { isa, threads, pool, buffers: Mutex::default() })
+        let team = (threads > 1).then(|| Team::new(threads)).transpose()?;
+        Ok(Self { isa, threads, team, buffers: Mutex::default() })
     }
 
     /// The instruction level.
@@ -62,9 +46,9 @@ impl Cpu {
     pub fn team<F: Fn(&Member) + Sync>(&self, operations: usize, work: F) {
         let barrier = Barrier::default();
         let member = |index, count| Member { index, count, barrier: &barrier };
-        match &self.pool {
-            Some(pool) if operations >= LEAST_OPERATIONS => {
-                pool.broadcast(|context| work(&member(context.index(), self.threads)));
+        match &self.team {
+            Some(team) if operations >= LEAST_OPERATIONS => {
+                team.run(&|index| work(&member(index, self.threads)));
             }
             _ => work(&member(0, 1)),
         }
@@ -123,36 +107,8 @@ impl Member<'_> {
 
     /// Waits until every member is here.
     pub fn wait(&self) {
-        self.barrier.wait(self.count);
-    }
-}
-
-/// A barrier that spins for some microseconds, as long as a time step of a small network.
-#[derive(Debug, Default)]
-struct Barrier {
-    arrived: AtomicUsize,
-    round: AtomicUsize,
-}
-
-impl Barrier {
-    fn wait(&self, count: usize) {
-        if count == 1 {
-            return;
-        }
-        let round = self.round.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == count {
-            self.arrived.store(0, Ordering::Relaxed);
-            self.round.store(round.wrapping_add(1), Ordering::Release);
-            return;
-        }
-        let mut spins = 0;
-        while self.round.load(Ordering::Acquire) == round {
-            spins += 1;
-            match spins {
-                ..SPINS => std::hint::spin_loop(),
-                SPINS..NAPS => std::thread::yield_now(),
-                _ => std::thread::sleep(NAP),
-            }
+        if self.count > 1 {
+            self.barrier.wait(self.count);
         }
     }
 }

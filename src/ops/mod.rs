@@ -17,6 +17,7 @@ pub mod peak;
 pub mod sgd;
 pub mod simd;
 pub mod softmax;
+mod team;
 
 pub use buffer::Buffer;
 pub use cpu::{Cpu, Member, Shared};

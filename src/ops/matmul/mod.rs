@@ -24,6 +24,9 @@ const DEPTH: usize = 256;
 /// The values of the result that a block holds: a share of the second-level cache.
 const BLOCK_VALUES: usize = 80 * 1024;
 
+/// The values of the left side that are packed at a time: a share of the last-level cache.
+const SLICE_VALUES: usize = 512 * 1024;
+
 /// What a product is added to.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
@@ -49,6 +52,21 @@ pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut
     if m == 0 || n == 0 {
         return;
     }
+    // A deep product goes in slices whose packed left side stays in the cache. The chains of
+    // multiply-adds are the same.
+    let slice = (SLICE_VALUES / m).next_multiple_of(DEPTH);
+    let mut start = start;
+    for depth in (0..k.max(1)).step_by(slice) {
+        let depth = depth..k.min(depth + slice);
+        let (left, right) = (left.column_range(depth.clone()), right.row_range(depth));
+        slice_product(cpu, left, right, start, result);
+        start = Start::Result;
+    }
+}
+
+/// A product with all of the left side packed at once.
+fn slice_product(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut [f32]) {
+    let (m, k, n) = (left.rows, left.columns, right.columns);
     let panels = Panels::new(m, cpu.isa().max_rows());
     let columns = ColumnBlocks::new(m, n, cpu.threads());
     let queue = Queue::new(columns.count);

@@ -39,6 +39,17 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// Some of the rows, without a copy.
+    pub fn row_range(self, rows: Range<usize>) -> Self {
+        let data = &self.data[rows.start * self.row_stride..];
+        Self { data, rows: rows.len(), ..self }
+    }
+
+    /// Some of the columns, without a copy.
+    pub fn column_range(self, columns: Range<usize>) -> Self {
+        self.transposed().row_range(columns).transposed()
+    }
+
     /// The value at (`row`, `column`).
     #[inline(always)]
     pub fn at(&self, row: usize, column: usize) -> f32 {

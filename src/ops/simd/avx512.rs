@@ -100,8 +100,13 @@ impl Simd for Avx512 {
         }
     }
 
+    // Whole vectors go without a mask: what a masked store has written cannot be read back
+    // before it is in the cache.
     #[inline(always)]
     fn load_slice(from: &[f32], rest: f32) -> Self {
+        if from.len() >= LANES {
+            return Self(unsafe { _mm512_loadu_ps(from.as_ptr()) });
+        }
         unsafe {
             let rest = _mm512_set1_ps(rest);
             Self(_mm512_mask_loadu_ps(rest, first(from.len()), from.as_ptr()))
@@ -110,7 +115,11 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn store_slice(self, to: &mut [f32]) {
-        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first(to.len()), self.0) }
+        if to.len() >= LANES {
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) };
+        } else {
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first(to.len()), self.0) };
+        }
     }
 
     // Pairs of rows, then pairs of pairs, then quarters of vectors change places. Plain loops:
@@ -158,8 +167,8 @@ impl Simd for Avx512 {
     }
 }
 
-/// The mask of the first `n` lanes, all of them where `n` is sixteen or more.
+/// The mask of the first `n` lanes, of which there are fewer than sixteen.
 #[inline(always)]
 fn first(n: usize) -> __mmask16 {
-    if n >= LANES { !0 } else { (1 << n) - 1 }
+    (1 << n) - 1
 }

@@ -1,0 +1,226 @@
+//! Threads that run one piece of work together.
+//!
+//! A training step has dozens of pieces of work of a millisecond or less. A general pool
+//! puts its threads to sleep between them, and waking one takes longer than some of the
+//! pieces; these wait awake for a while before they sleep.
+
+use std::cell::UnsafeCell;
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often a waiting thread looks before it lets another thread have its core.
+const SPINS: usize = 4_000;
+/// How often it does so before it sleeps: where other programs keep all cores busy, sleeping
+/// brings the thread that it waits for to its turn sooner.
+const YIELDS: usize = 100;
+/// How long it sleeps at a time, where nobody wakes it.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Waits until `done`, awake at first.
+fn wait_until(done: impl Fn() -> bool) {
+    if !wait_awake(&done) {
+        while !done() {
+            thread::sleep(NAP);
+        }
+    }
+}
+
+/// Waits awake for some microseconds: whether `done` came.
+fn wait_awake(done: &impl Fn() -> bool) -> bool {
+    (0..SPINS + YIELDS).any(|i| {
+        let is_done = done();
+        match is_done {
+            true => (),
+            false if i < SPINS => spin_loop(),
+            false => thread::yield_now(),
+        }
+        is_done
+    })
+}
+
+type Work<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// What the threads of a team share.
+#[derive(Default)]
+struct State {
+    /// The number of pieces of work handed out so far.
+    round: AtomicUsize,
+    /// The threads that have not finished the piece at hand.
+    running: AtomicUsize,
+    sleeping: AtomicUsize,
+    failed: AtomicBool,
+    stop: AtomicBool,
+    bed: Mutex<()>,
+    alarm: Condvar,
+    /// The piece at hand. Written before `round` grows, read after, and valid until
+    /// `running` is zero.
+    work: UnsafeCell<Option<*const Work<'static>>>,
+}
+
+// SAFETY: `work` is written by the one thread that holds the team's `turn`, while no other
+// thread runs; the others read it between the growth of `round` and their own end.
+unsafe impl Send for State {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for State {}
+
+/// A number of threads, the calling one among them.
+pub(super) struct Team {
+    state: Arc<State>,
+    threads: Vec<JoinHandle<()>>,
+    turn: Mutex<()>,
+}
+
+impl Team {
+    /// A team of `size` threads, one of which is whoever calls [`Team::run`].
+    ///
+    /// # Errors
+    /// When the system cannot start a thread.
+    pub(super) fn new(size: usize) -> anyhow::Result<Self> {
+        let state = Arc::new(State::default());
+        let mut team = Self { state, threads: Vec::new(), turn: Mutex::default() };
+        for index in 1..size {
+            let state = team.state.clone();
+            let thread = thread::Builder::new().name(format!("tfm-{index}"));
+            team.threads.push(thread.spawn(move || state.serve(index))?);
+        }
+        Ok(team)
+    }
+
+    /// Calls `work` once on every thread at the same time, with the thread's index.
+    ///
+    /// # Panics
+    /// When `work` does on any of them.
+    pub(super) fn run(&self, work: &Work) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &*self.state;
+        // SAFETY: the lifetime is put aside, not outlived: this function ends only after
+        // every thread is done with `work`.
+        let work_for_all: *const Work<'static> = unsafe { std::mem::transmute(work) };
+        // SAFETY: no thread is at work, and this one has the turn.
+        unsafe { *state.work.get() = Some(work_for_all) };
+        state.running.store(self.threads.len(), SeqCst);
+        state.next_round();
+        let others = WaitForOthers(state);
+        work(0);
+        drop(others);
+        assert!(!state.failed.swap(false, SeqCst), "a thread of the team has panicked");
+    }
+}
+
+/// Keeps the work alive until the last thread is done, also when this one panics.
+struct WaitForOthers<'a>(&'a State);
+
+impl Drop for WaitForOthers<'_> {
+    fn drop(&mut self) {
+        wait_until(|| self.0.running.load(SeqCst) == 0);
+    }
+}
+
+impl State {
+    fn next_round(&self) {
+        self.round.fetch_add(1, SeqCst);
+        if self.sleeping.load(SeqCst) > 0 {
+            // Whoever is about to sleep has seen the new round, or gets the alarm.
+            drop(self.bed.lock().unwrap_or_else(PoisonError::into_inner));
+            self.alarm.notify_all();
+        }
+    }
+
+    /// The life of thread `index`.
+    fn serve(&self, index: usize) {
+        let mut seen = 0;
+        loop {
+            self.wait_for_round_after(seen);
+            seen += 1;
+            if self.stop.load(SeqCst) {
+                return;
+            }
+            // SAFETY: the round has grown, so the work is there; it stays as long as this
+            // thread is counted as running.
+            let work = || unsafe { (*self.work.get()).map(|work| (*work)(index)) };
+            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                self.failed.store(true, SeqCst);
+            }
+            self.running.fetch_sub(1, SeqCst);
+        }
+    }
+
+    fn wait_for_round_after(&self, seen: usize) {
+        if wait_awake(&|| self.round.load(SeqCst) != seen) {
+            return;
+        }
+        self.sleeping.fetch_add(1, SeqCst);
+        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.round.load(SeqCst) == seen {
+            bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleeping.fetch_sub(1, SeqCst);
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.state.stop.store(true, SeqCst);
+        self.state.next_round();
+        for thread in self.threads.drain(..) {
+            // The threads catch every panic of their work.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A place where threads wait for each other.
+#[derive(Debug, Default)]
+pub(super) struct Barrier {
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+}
+
+impl Barrier {
+    /// Waits until `count` threads are here.
+    pub(super) fn wait(&self, count: usize) {
+        let round = self.round.load(SeqCst);
+        if self.arrived.fetch_add(1, SeqCst) + 1 == count {
+            self.arrived.store(0, SeqCst);
+            self.round.store(round.wrapping_add(1), SeqCst);
+        } else {
+            wait_until(|| self.round.load(SeqCst) != round);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_works_once_a_round_awake_or_asleep() {
+        let team = Team::new(3).unwrap();
+        let counts: [AtomicUsize; 3] = Default::default();
+        for round in 1..=300 {
+            team.run(&|i| {
+                counts[i].fetch_add(1, SeqCst);
+            });
+            assert!(counts.iter().all(|count| count.load(SeqCst) == round));
+            if round % 100 == 0 {
+                // Long enough for the others to fall asleep.
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_on_any_thread_reaches_the_caller_and_leaves_the_team_whole() {
+        let team = Team::new(2).unwrap();
+        for index in [0, 1] {
+            let work = |i| assert_ne!(i, index, "as the test wants");
+            let run = std::panic::AssertUnwindSafe(|| team.run(&work));
+            assert!(std::panic::catch_unwind(run).is_err());
+            team.run(&|_| ());
+        }
+    }
+}
