@@ -5,9 +5,12 @@ use std::time::Instant;
 use tfm::ops::matmul::{Matrix, Start, matmul};
 use tfm::ops::{Buffer, Cpu, Isa, peak};
 
-const SHAPES: [(&str, usize, usize, usize); 6] = [
+const SHAPES: [(&str, usize, usize, usize); 9] = [
     ("cube", 1024, 1024, 1024),
     ("small logits", 400, 200, 10_000),
+    ("small d_hidden", 400, 10_000, 200),
+    ("small d_weight", 200, 400, 10_000),
+    ("small d_inputs", 400, 800, 200),
     ("medium projection", 700, 650, 2600),
     ("medium logits", 700, 650, 10_000),
     ("medium, batch 1 of 20", 20, 650, 2600),

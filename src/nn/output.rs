@@ -3,8 +3,8 @@
 use candle_core::Result;
 
 use super::Parameter;
-use crate::ops::matmul::{Matrix, Start, matmul};
-use crate::ops::{Buffer, Cpu, norm, softmax};
+use crate::ops::matmul::{Matrix, Start, matmul, matmul_and_sums};
+use crate::ops::{Buffer, Cpu, softmax};
 
 /// `softmax(h · weight + bias)` with its cross-entropy.
 #[derive(Debug)]
@@ -68,10 +68,11 @@ impl SoftmaxOutput {
         let d_logits = &self.logits[..rows * classes];
         let d_weight = self.weight.gradient.at_least(width * classes);
         let hidden = Matrix::new(hidden, rows, width).transposed();
-        matmul(cpu, hidden, Matrix::new(d_logits, rows, classes), Start::Zero, d_weight);
-        norm::sum_rows(cpu, d_logits, classes, self.bias.gradient.at_least(classes));
+        let d_bias = self.bias.gradient.at_least(classes);
+        let d_logits = Matrix::new(d_logits, rows, classes);
+        matmul_and_sums(cpu, hidden, d_logits, Start::Zero, d_weight, d_bias);
         let weight = self.weight.values();
         let weight = Matrix::new(&weight, width, classes).transposed();
-        matmul(cpu, Matrix::new(d_logits, rows, classes), weight, Start::Zero, d_hidden);
+        matmul(cpu, d_logits, weight, Start::Zero, d_hidden);
     }
 }

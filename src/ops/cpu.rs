@@ -129,6 +129,15 @@ impl Queue {
         let i = self.next.fetch_add(1, Ordering::Relaxed);
         (i < self.len).then_some(i)
     }
+
+    /// The next items for one of `threads` threads: at most `most`, and ever fewer towards
+    /// the end, so that all threads end together.
+    pub(super) fn next_run(&self, most: usize, threads: usize) -> Option<Range<usize>> {
+        let run = |next: usize| (self.len - next).div_ceil(2 * threads).min(most);
+        let more = |next: usize| (next < self.len).then(|| next + run(next));
+        let start = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(start..start + run(start))
+    }
 }
 
 /// A mutable slice that the members of a team write in disjoint parts.

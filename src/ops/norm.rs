@@ -1,4 +1,4 @@
-//! Sums: of squares, for clipping by the global norm, and of rows, for the gradient of a bias.
+//! Sums of squares, for clipping by the global norm.
 
 use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, Shared};
@@ -38,43 +38,6 @@ pub fn sum_of_squares(cpu: &Cpu, values: &[f32]) -> f64 {
     sums.into_iter().map(f64::from).sum()
 }
 
-struct AddRows<'a> {
-    rows: &'a [f32],
-    width: usize,
-    offset: usize,
-    sums: &'a mut [f32],
-}
-
-impl Kernel for AddRows<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        self.sums.fill(0.0);
-        for row in self.rows.chunks_exact(self.width) {
-            let row = &row[self.offset..self.offset + self.sums.len()];
-            for (sum, values) in self.sums.chunks_mut(LANES).zip(row.chunks(LANES)) {
-                S::load_slice(sum, 0.0).add(S::load_slice(values, 0.0)).store_slice(sum);
-            }
-        }
-    }
-}
-
-/// `sums[j] = Σ rows[i][j]` over all rows (n, `width`), the first row first.
-///
-/// # Panics
-/// When `sums` is not `width` long.
-pub fn sum_rows(cpu: &Cpu, rows: &[f32], width: usize, sums: &mut [f32]) {
-    assert_eq!(sums.len(), width, "one sum for each column");
-    let shared = Shared::new(sums);
-    cpu.for_blocks(width, 64 * LANES, |block| {
-        let offset = block.start;
-        // SAFETY: blocks are disjoint.
-        let sums = unsafe { shared.range(block) };
-        cpu.isa().run(AddRows { rows, width, offset, sums });
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,18 +51,6 @@ mod tests {
             let sum = |threads| sum_of_squares(&Cpu::new(isa, threads).unwrap(), &values);
             assert!((sum(1) - want).abs() < 1e-6 * want);
             assert_eq!(sum(1).to_bits(), sum(3).to_bits());
-        }
-    }
-
-    #[test]
-    fn sums_columns_at_every_level() {
-        let rows: Vec<f32> = (0..3 * 1500).map(|i| (i % 7) as f32).collect();
-        for isa in Isa::available() {
-            let mut sums = vec![9.0; 1500];
-            sum_rows(&Cpu::new(isa, 2).unwrap(), &rows, 1500, &mut sums);
-            for (j, sum) in sums.iter().enumerate() {
-                assert_eq!(*sum, (0..3).map(|i| rows[i * 1500 + j]).sum::<f32>());
-            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Matrix, PackColumns, Panels, Start, Tile, matmul, pack_tile, tile_product,
+    Matrix, PackColumns, Panels, Start, Tile, matmul, matmul_and_sums, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, tanh};
 use super::super::{Cpu, Member, Shared};
@@ -49,8 +49,8 @@ pub fn backward(
     let inputs = Matrix::new(xs, rows, shape.input);
     matmul(cpu, inputs.transposed(), d_gates, Start::Zero, d_input_rows);
     let states = Matrix::new(&trace.hidden[..rows * shape.hidden], rows, shape.hidden);
-    matmul(cpu, states.transposed(), d_gates, Start::Zero, d_state_rows);
-    super::super::norm::sum_rows(cpu, gates, width, gradients.bias);
+    let states = states.transposed();
+    matmul_and_sums(cpu, states, d_gates, Start::Zero, d_state_rows, gradients.bias);
 }
 
 /// Overwrites the activated gates with the gradient of their inputs, last step first.
@@ -110,7 +110,13 @@ impl Recurrence<'_> {
             let columns = unit * LANES..shape.hidden.min((unit + 1) * LANES);
             // SAFETY: every member packs its own units.
             let to = unsafe { self.weights.range(self.weight_panel(unit)) };
-            cpu.isa().run(PackColumns { from: weights, depth: 0..shape.gates(), columns, to });
+            cpu.isa().run(PackColumns {
+                from: weights,
+                depth: 0..shape.gates(),
+                columns,
+                to,
+                sums: None,
+            });
         }
         for step in (0..shape.steps).rev() {
             cpu.isa().run(Step { recurrence: self, step, units: units.clone() });

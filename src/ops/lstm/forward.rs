@@ -77,7 +77,13 @@ impl Recurrence<'_> {
                 let columns = column(self.shape, gate, start)..column(self.shape, gate, end);
                 // SAFETY: every member packs its own units.
                 let to = unsafe { self.weights.range(self.weight_panel(unit, gate)) };
-                cpu.isa().run(PackColumns { from: weights, depth: 0..hidden, columns, to });
+                cpu.isa().run(PackColumns {
+                    from: weights,
+                    depth: 0..hidden,
+                    columns,
+                    to,
+                    sums: None,
+                });
             }
         }
     }

@@ -47,14 +47,17 @@ pub fn tile_product<S: Simd>(rows: usize, left: &[f32], right: &[f32], tile: &mu
     }
 }
 
-/// The product of all row panels with all column panels of a block, at one depth.
+/// The products of row panels with column panels, at one depth.
 pub struct BlockProduct<'a> {
     pub panels: Panels,
     pub left: &'a [f32],
     pub right: &'a [f32],
     pub depth: usize,
     pub start: Start<'a>,
+    /// The columns of the result that `right` holds.
     pub columns: Range<usize>,
+    /// Which tiles, counted along the columns of one row panel after another.
+    pub tiles: Range<usize>,
     pub result: Shared<'a>,
     pub result_columns: usize,
 }
@@ -64,10 +67,15 @@ impl Kernel for BlockProduct<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for panel in 0..self.panels.count {
+        let column_panels = self.columns.len().div_ceil(COLUMNS);
+        let mut tiles = self.tiles.clone();
+        while !tiles.is_empty() {
+            let (panel, first) = (tiles.start / column_panels, tiles.start % column_panels);
+            let last = column_panels.min(first + tiles.len());
             let rows = self.panels.range(panel);
             let left = &self.left[rows.start * self.depth..rows.end * self.depth];
-            for (i, start) in self.columns.clone().step_by(COLUMNS).enumerate() {
+            for i in first..last {
+                let start = self.columns.start + i * COLUMNS;
                 let right = &self.right[i * COLUMNS * self.depth..(i + 1) * COLUMNS * self.depth];
                 let width = COLUMNS.min(self.columns.end - start);
                 if width == COLUMNS {
@@ -76,6 +84,7 @@ impl Kernel for BlockProduct<'_> {
                     self.cut_tile::<S>(rows.clone(), left, right, start..start + width);
                 }
             }
+            tiles.start += last - first;
         }
     }
 }
@@ -86,7 +95,7 @@ impl BlockProduct<'_> {
     #[allow(clippy::mut_from_ref)]
     fn line(&self, row: usize, columns: &Range<usize>) -> &mut [f32] {
         let at = row * self.result_columns;
-        // SAFETY: only this thread has the columns of its block.
+        // SAFETY: only this thread has the tiles that it was given.
         unsafe { self.result.range(at + columns.start..at + columns.end) }
     }
 

@@ -8,24 +8,20 @@
 
 mod kernel;
 mod pack;
+mod product;
 
-use std::ops::Range;
-
-use kernel::{BlockProduct, COLUMNS};
+use kernel::COLUMNS;
 pub(super) use kernel::{Tile, tile_product};
 pub use pack::Matrix;
 pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
+use product::{DEPTH, Product};
 
-use super::cpu::{Queue, with_thread_buffer};
 use super::{Cpu, Shared};
 
-/// The depth of a block: a panel of 24 rows by this depth fits the first-level cache.
-const DEPTH: usize = 256;
-/// The values of the result that a block holds: a share of the second-level cache.
-const BLOCK_VALUES: usize = 80 * 1024;
-
-/// The values of the left side that are packed at a time: a share of the last-level cache.
+/// The values of one side that are packed at a time: a share of the last-level cache.
 const SLICE_VALUES: usize = 512 * 1024;
+/// The most column panels for which tiles, not columns, are split among the threads.
+const FEW_PANELS: usize = 32;
 
 /// What a product is added to.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +39,36 @@ pub enum Start<'a> {
 /// # Panics
 /// When the sizes do not fit each other.
 pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut [f32]) {
+    multiply(cpu, left, right, start, result, None);
+}
+
+/// As [`matmul`], with `sums[j] = Σ right[p][j]` over all rows `p`, the first row first: with
+/// the gradient of a layer's weights comes that of its bias, while `right` is read anyway.
+///
+/// # Panics
+/// When the sizes do not fit each other, or the rows of `right` are not contiguous.
+pub fn matmul_and_sums(
+    cpu: &Cpu,
+    left: Matrix,
+    right: Matrix,
+    start: Start,
+    result: &mut [f32],
+    sums: &mut [f32],
+) {
+    assert_eq!(sums.len(), right.columns, "one sum for each column");
+    assert!(right.has_contiguous_rows(), "sums need contiguous rows");
+    sums.fill(0.0);
+    multiply(cpu, left, right, start, result, Some(Shared::new(sums)));
+}
+
+fn multiply(
+    cpu: &Cpu,
+    left: Matrix,
+    right: Matrix,
+    start: Start,
+    result: &mut [f32],
+    sums: Option<Shared>,
+) {
     let (m, k, n) = (left.rows, left.columns, right.columns);
     assert_eq!(right.rows, k, "inner sizes differ");
     assert_eq!(result.len(), m * n, "the result has another size");
@@ -52,111 +78,28 @@ pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut
     if m == 0 || n == 0 {
         return;
     }
+    let product = Product {
+        cpu,
+        panels: Panels::new(m, cpu.isa().max_rows()),
+        column_panels: n.div_ceil(COLUMNS),
+        result: Shared::new(result),
+        result_columns: n,
+        sums,
+    };
+    let few_columns = product.column_panels <= FEW_PANELS && product.panels.count > 1;
     // A deep product goes in slices whose packed left side stays in the cache. The chains of
     // multiply-adds are the same.
-    let slice = (SLICE_VALUES / m).next_multiple_of(DEPTH);
+    let slice = (SLICE_VALUES / if few_columns { m.max(n) } else { m }).next_multiple_of(DEPTH);
     let mut start = start;
     for depth in (0..k.max(1)).step_by(slice) {
         let depth = depth..k.min(depth + slice);
         let (left, right) = (left.column_range(depth.clone()), right.row_range(depth));
-        slice_product(cpu, left, right, start, result);
+        if few_columns {
+            product.by_tiles(left, right, start);
+        } else {
+            product.by_columns(left, right, start);
+        }
         start = Start::Result;
-    }
-}
-
-/// A product with all of the left side packed at once.
-fn slice_product(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut [f32]) {
-    let (m, k, n) = (left.rows, left.columns, right.columns);
-    let panels = Panels::new(m, cpu.isa().max_rows());
-    let columns = ColumnBlocks::new(m, n, cpu.threads());
-    let queue = Queue::new(columns.count);
-    let result = Shared::new(result);
-    cpu.with_buffer(m * k, |packed| {
-        let packed = Shared::new(packed);
-        cpu.team(2 * m * k * n, |member| {
-            pack_left(cpu, left, panels, member.share(panels.count), packed);
-            member.wait();
-            // SAFETY: nobody writes the packed side after the barrier.
-            let packed = unsafe { &*packed.range(0..m * k) };
-            while let Some(block) = queue.next() {
-                let block = columns.range(block);
-                column_block(cpu, panels, packed, right, start, block, result);
-            }
-        });
-    });
-}
-
-/// The blocks of the inner size: even, and no deeper than [`DEPTH`].
-fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = k.div_ceil(DEPTH).max(1);
-    (0..count).map(move |i| k * i / count..k * (i + 1) / count)
-}
-
-/// Packs this member's row panels, at each depth.
-fn pack_left(cpu: &Cpu, left: Matrix, panels: Panels, share: Range<usize>, packed: Shared) {
-    let m = left.rows;
-    for depth in depths(left.columns) {
-        for panel in share.clone() {
-            let rows = panels.range(panel);
-            let at = depth.start * m + rows.start * depth.len();
-            // SAFETY: each panel at each depth has its own part.
-            let to = unsafe { packed.range(at..at + rows.len() * depth.len()) };
-            cpu.isa().run(PackRows { from: left, rows, depth: depth.clone(), to });
-        }
-    }
-}
-
-/// All rows of a block of columns, depth by depth, so that the block stays in the cache.
-fn column_block(
-    cpu: &Cpu,
-    panels: Panels,
-    packed_left: &[f32],
-    right: Matrix,
-    start: Start,
-    block: Range<usize>,
-    result: Shared,
-) {
-    let m = panels.rows;
-    let panel_count = block.len().div_ceil(COLUMNS);
-    with_thread_buffer(panel_count * COLUMNS * DEPTH, |packed_right| {
-        for depth in depths(right.rows) {
-            let (depth_, columns, to) = (depth.clone(), block.clone(), &mut *packed_right);
-            cpu.isa().run(PackColumns { from: right, depth: depth_, columns, to });
-            let left_at = depth.start * m;
-            cpu.isa().run(BlockProduct {
-                panels,
-                left: &packed_left[left_at..left_at + m * depth.len()],
-                right: packed_right,
-                depth: depth.len(),
-                start: if depth.start == 0 { start } else { Start::Result },
-                columns: block.clone(),
-                result,
-                result_columns: right.columns,
-            });
-        }
-    });
-}
-
-/// The columns of the result, split in blocks of whole panels.
-#[derive(Clone, Copy)]
-struct ColumnBlocks {
-    panels: usize,
-    columns: usize,
-    count: usize,
-}
-
-impl ColumnBlocks {
-    fn new(m: usize, n: usize, threads: usize) -> Self {
-        let panels = n.div_ceil(COLUMNS);
-        let panels_a_block = (BLOCK_VALUES / (m * COLUMNS)).clamp(2, 16);
-        // A whole number of rounds keeps every thread busy to the end.
-        let count = panels.div_ceil(panels_a_block).next_multiple_of(threads).min(panels);
-        Self { panels, columns: n, count }
-    }
-
-    fn range(&self, block: usize) -> Range<usize> {
-        let edge = |i: usize| (self.panels * i / self.count * COLUMNS).min(self.columns);
-        edge(block)..edge(block + 1)
     }
 }
 
@@ -185,7 +128,7 @@ mod tests {
         (0..len).map(|_| numbers.uniform_between(-1.0, 1.0)).collect()
     }
 
-    const SHAPES: [(usize, usize, usize); 8] = [
+    const SHAPES: [(usize, usize, usize); 10] = [
         (1, 1, 1),
         (1, 300, 17),
         (2, 3, 5),
@@ -194,6 +137,8 @@ mod tests {
         (25, 16, 16),
         (49, 600, 100),
         (130, 31, 47),
+        (60, 300, 530),
+        (600, 1100, 20),
     ];
 
     #[test]
@@ -230,6 +175,26 @@ mod tests {
                 };
                 let error = (f64::from(got) - want - from).abs();
                 assert!(error <= 2e-6 * (largest + 1.0), "{:?} {start:?} {i}: {error}", cpu.isa());
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_columns_come_with_the_product() {
+        for (m, k, n) in SHAPES {
+            let (a, b) = (random(m * k, "a"), random(k * n, "b"));
+            let (left, right) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
+            for isa in Isa::available() {
+                let cpu = Cpu::new(isa, 2).unwrap();
+                let (mut result, mut plain, mut sums) =
+                    (vec![0.0; m * n], vec![0.0; m * n], vec![9.0; n]);
+                matmul(&cpu, left, right, Start::Zero, &mut plain);
+                matmul_and_sums(&cpu, left, right, Start::Zero, &mut result, &mut sums);
+                assert_eq!(result, plain);
+                for (j, sum) in sums.iter().enumerate() {
+                    let want = (0..k).fold(0.0, |sum, p| sum + right.at(p, j));
+                    assert_eq!(sum.to_bits(), want.to_bits(), "{isa:?} {m} {k} {n} {j}");
+                }
             }
         }
     }

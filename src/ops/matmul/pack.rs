@@ -56,6 +56,11 @@ impl<'a> Matrix<'a> {
         self.data[row * self.row_stride + column * self.column_stride]
     }
 
+    /// Whether the values of a row stand together.
+    pub(super) fn has_contiguous_rows(&self) -> bool {
+        self.column_stride == 1
+    }
+
     /// The values of a row between two columns, where rows are contiguous.
     #[inline(always)]
     fn row(&self, row: usize, columns: Range<usize>) -> &'a [f32] {
@@ -120,6 +125,9 @@ pub struct PackColumns<'a> {
     pub depth: Range<usize>,
     pub columns: Range<usize>,
     pub to: &'a mut [f32],
+    /// The sums of these columns so far, to which the copied values are added. Only for a
+    /// matrix whose rows are contiguous.
+    pub sums: Option<&'a mut [f32]>,
 }
 
 impl Kernel for PackColumns<'_> {
@@ -127,7 +135,7 @@ impl Kernel for PackColumns<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { from, depth, columns, to } = self;
+        let Self { from, depth, columns, to, mut sums } = self;
         let panel_len = COLUMNS * depth.len();
         let panels = columns.len().div_ceil(COLUMNS);
         let panel = |i: usize| {
@@ -144,6 +152,10 @@ impl Kernel for PackColumns<'_> {
                     S::prefetch(row.as_ptr().wrapping_add(ROWS_AHEAD * from.row_stride));
                     let values = S::load_slice(row, 0.0);
                     values.store_slice(&mut to[at..at + COLUMNS]);
+                    if let Some(sums) = sums.as_deref_mut() {
+                        let sum = &mut sums[i * COLUMNS..][..row.len()];
+                        S::load_slice(sum, 0.0).add(values).store_slice(sum);
+                    }
                 }
             }
         } else {

@@ -1,0 +1,167 @@
+//! The two ways of sharing a product among threads.
+
+use std::ops::Range;
+
+use super::super::cpu::{Queue, with_thread_buffer};
+use super::super::{Cpu, Shared};
+use super::Start;
+use super::kernel::{BlockProduct, COLUMNS};
+use super::pack::{Matrix, PackColumns, PackRows, Panels};
+
+/// The depth of a block: a panel of 24 rows by this depth fits the first-level cache.
+pub const DEPTH: usize = 256;
+/// The values of the result that a block holds: a share of the second-level cache.
+const BLOCK_VALUES: usize = 80 * 1024;
+
+/// A product with all of the left side packed at once.
+#[derive(Clone, Copy)]
+pub struct Product<'a> {
+    pub cpu: &'a Cpu,
+    /// The rows of the left side and of the result.
+    pub panels: Panels,
+    /// The columns of the right side and of the result, in panels of sixteen.
+    pub column_panels: usize,
+    pub result: Shared<'a>,
+    pub result_columns: usize,
+    /// The sums of the right side's columns.
+    pub sums: Option<Shared<'a>>,
+}
+
+impl Product<'_> {
+    /// Each thread takes blocks of columns, which it packs for itself.
+    pub fn by_columns(self, left: Matrix, right: Matrix, start: Start) {
+        let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
+        let panels_a_block = (BLOCK_VALUES / (left.rows * COLUMNS)).clamp(2, 16);
+        let queue = Queue::new(self.column_panels);
+        cpu.with_buffer(packed_len, |packed| {
+            let packed = Shared::new(packed);
+            cpu.team(self.operations(left), |member| {
+                self.pack_left(left, member.share(self.panels.count), packed);
+                member.wait();
+                // SAFETY: nobody writes the packed side after the barrier.
+                let packed = unsafe { &*packed.range(0..packed_len) };
+                while let Some(block) = queue.next_run(panels_a_block, cpu.threads()) {
+                    self.column_block(packed, right, start, block);
+                }
+            });
+        });
+    }
+
+    /// All rows of a block of column panels, depth by depth, so that the block stays in the
+    /// cache.
+    fn column_block(self, packed_left: &[f32], right: Matrix, start: Start, block: Range<usize>) {
+        with_thread_buffer(block.len() * COLUMNS * DEPTH, |packed_right| {
+            for depth in depths(right.rows) {
+                self.pack_columns(right, depth.clone(), &block, packed_right);
+                let tiles = 0..self.panels.count * block.len();
+                self.tiles(depth, start, block.clone(), packed_left, packed_right, tiles);
+            }
+        });
+    }
+
+    /// Both sides are packed for all threads, which then take tiles: of few columns, no
+    /// thread could take many for itself.
+    pub fn by_tiles(self, left: Matrix, right: Matrix, start: Start) {
+        let (cpu, left_len) = (self.cpu, left.rows * left.columns);
+        let right_len = right.rows * self.column_panels * COLUMNS;
+        let queue = Queue::new(self.panels.count * self.column_panels);
+        cpu.with_buffer(left_len, |packed_left| {
+            cpu.with_buffer(right_len, |packed_right| {
+                let (packed_left, packed_right) =
+                    (Shared::new(packed_left), Shared::new(packed_right));
+                cpu.team(self.operations(left), |member| {
+                    self.pack_left(left, member.share(self.panels.count), packed_left);
+                    self.pack_right(right, member.share(self.column_panels), packed_right);
+                    member.wait();
+                    // SAFETY: nobody writes the packed sides after the barrier.
+                    let (packed_left, packed_right) = unsafe {
+                        (&*packed_left.range(0..left_len), &*packed_right.range(0..right_len))
+                    };
+                    while let Some(tiles) = queue.next_run(usize::MAX, cpu.threads()) {
+                        for depth in depths(right.rows) {
+                            let block = 0..self.column_panels;
+                            let right = &packed_right[depth.start * block.len() * COLUMNS..];
+                            self.tiles(depth, start, block, packed_left, right, tiles.clone());
+                        }
+                    }
+                });
+            });
+        });
+    }
+
+    /// Some of the tiles of a block of column panels, at one depth.
+    fn tiles(
+        self,
+        depth: Range<usize>,
+        start: Start,
+        block: Range<usize>,
+        packed_left: &[f32],
+        packed_right: &[f32],
+        tiles: Range<usize>,
+    ) {
+        self.cpu.isa().run(BlockProduct {
+            panels: self.panels,
+            left: &packed_left[depth.start * self.panels.rows..],
+            right: packed_right,
+            depth: depth.len(),
+            start: if depth.start == 0 { start } else { Start::Result },
+            columns: self.columns(&block),
+            tiles,
+            result: self.result,
+            result_columns: self.result_columns,
+        });
+    }
+
+    /// Packs some row panels, at each depth.
+    fn pack_left(self, left: Matrix, share: Range<usize>, packed: Shared) {
+        for depth in depths(left.columns) {
+            for panel in share.clone() {
+                let rows = self.panels.range(panel);
+                let at = depth.start * left.rows + rows.start * depth.len();
+                // SAFETY: each panel at each depth has its own part.
+                let to = unsafe { packed.range(at..at + rows.len() * depth.len()) };
+                self.cpu.isa().run(PackRows { from: left, rows, depth: depth.clone(), to });
+            }
+        }
+    }
+
+    /// Packs some column panels, at each depth.
+    fn pack_right(self, right: Matrix, share: Range<usize>, packed: Shared) {
+        for depth in depths(right.rows) {
+            let at = (depth.start * self.column_panels + share.start * depth.len()) * COLUMNS;
+            // SAFETY: each panel at each depth has its own part.
+            let to = unsafe { packed.range(at..at + share.len() * depth.len() * COLUMNS) };
+            self.pack_columns(right, depth, &share, to);
+        }
+    }
+
+    /// Packs the columns of some panels at one depth, and adds to their sums.
+    fn pack_columns(
+        self,
+        right: Matrix,
+        depth: Range<usize>,
+        panels: &Range<usize>,
+        to: &mut [f32],
+    ) {
+        let columns = self.columns(panels);
+        // SAFETY: only the thread that packs a column, one depth after another, has its sum.
+        let sums = self.sums.map(|sums| unsafe { sums.range(columns.clone()) });
+        self.cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
+    }
+
+    /// The columns of some column panels.
+    fn columns(&self, panels: &Range<usize>) -> Range<usize> {
+        panels.start * COLUMNS..(panels.end * COLUMNS).min(self.result_columns)
+    }
+
+    /// Multiplications and additions.
+    fn operations(&self, left: Matrix) -> usize {
+        2 * left.rows * left.columns * self.result_columns
+    }
+}
+
+/// The blocks of the inner size: even, and no deeper than [`DEPTH`].
+fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = k.div_ceil(DEPTH).max(1);
+    (0..count).map(move |i| k * i / count..k * (i + 1) / count)
+}
