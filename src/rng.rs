@@ -91,6 +91,22 @@ impl Sequence {
         low + (high - low) * (self.word() >> 8) as f32 / (1u32 << 24) as f32
     }
 
+    /// Standard normal (Box and Muller, 1958).
+    pub fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
+    /// Standard normal, drawn again where it is not within two standard deviations.
+    pub fn truncated_normal(&mut self) -> f64 {
+        loop {
+            let value = self.normal();
+            if value.abs() < 2.0 {
+                return value;
+            }
+        }
+    }
+
     /// A whole number below `bound`, without bias (Lemire's rejection).
     pub fn below(&mut self, bound: u32) -> u32 {
         let threshold = bound.wrapping_neg() % bound;
@@ -139,5 +155,23 @@ mod tests {
         let mean = (0..n).map(|_| sequence.uniform()).sum::<f64>() / f64::from(n);
         assert!((mean - 0.5).abs() < 0.01, "mean {mean}");
         assert!((0..n).all(|_| sequence.below(7) < 7));
+    }
+
+    #[test]
+    fn normal_numbers_have_the_moments_of_their_distributions() {
+        let mut sequence = Stream::new(7, "normal").at(0);
+        let n = 50_000;
+        let mut moments = |draw: fn(&mut Sequence) -> f64| {
+            let values: Vec<f64> = (0..n).map(|_| draw(&mut sequence)).collect();
+            let mean = values.iter().sum::<f64>() / f64::from(n);
+            let square = values.iter().map(|x| x * x).sum::<f64>() / f64::from(n);
+            (mean, square, values.iter().fold(0.0f64, |a, b| a.max(b.abs())))
+        };
+        let (mean, square, _) = moments(Sequence::normal);
+        assert!(mean.abs() < 0.02 && (square - 1.0).abs() < 0.03, "{mean} {square}");
+        // The variance of a normal cut at two standard deviations is 0.774.
+        let (mean, square, largest) = moments(Sequence::truncated_normal);
+        assert!(mean.abs() < 0.02 && (square - 0.774).abs() < 0.02, "{mean} {square}");
+        assert!(largest < 2.0);
     }
 }

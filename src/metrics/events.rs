@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use prost::Message;
 
+use super::messages::{Event, SessionLog, Status, Value, Values, What};
+use super::summary::{Content, Summary};
+
 const PREFIX: &str = "events.out.tfevents.";
 
 /// One event file of a run folder, while a run appends to it.
@@ -38,9 +41,14 @@ impl EventFile {
         step: u64,
         scalars: impl Iterator<Item = (String, f64)>,
     ) -> Result<()> {
-        let value =
-            scalars.map(|(tag, value)| Value { tag, simple_value: Some(value as f32) }).collect();
-        self.append(step, What::Summary(Summary { value }))
+        let value = scalars.map(|(tag, value)| Value::of(tag, &Content::Scalar(value))).collect();
+        self.append(step, What::Summary(Values { value }))
+    }
+
+    /// Appends distributions and pictures of one step.
+    pub(super) fn summaries(&mut self, step: u64, summaries: &[Summary]) -> Result<()> {
+        let value = summaries.iter().map(|s| Value::of(s.tag.clone(), &s.content)).collect();
+        self.append(step, What::Summary(Values { value }))
     }
 
     pub(super) fn sync(&self) -> Result<()> {
@@ -55,53 +63,6 @@ impl EventFile {
             .write_all(&frame(&event.encode_to_vec()))
             .with_context(|| format!("cannot write to {}", self.path.display()))
     }
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Event {
-    #[prost(double, tag = "1")]
-    wall_time: f64,
-    #[prost(int64, tag = "2")]
-    step: i64,
-    #[prost(oneof = "What", tags = "3, 5, 7")]
-    what: Option<What>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum What {
-    #[prost(string, tag = "3")]
-    FileVersion(String),
-    #[prost(message, tag = "5")]
-    Summary(Summary),
-    #[prost(message, tag = "7")]
-    SessionLog(SessionLog),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Summary {
-    #[prost(message, repeated, tag = "1")]
-    value: Vec<Value>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Value {
-    #[prost(string, tag = "1")]
-    tag: String,
-    #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-struct SessionLog {
-    #[prost(enumeration = "Status", tag = "1")]
-    status: i32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
-#[repr(i32)]
-enum Status {
-    Unspecified = 0,
-    Start = 1,
 }
 
 /// The name of the next event file.
@@ -146,6 +107,7 @@ fn masked_crc32c(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Histogram, Picture};
 
     /// Takes a file apart again, checking every length and checksum.
     fn parse(mut bytes: &[u8]) -> Vec<Event> {
@@ -182,9 +144,9 @@ mod tests {
     #[test]
     fn writes_the_bytes_that_tensorboard_writes() {
         let wall_time = 1_700_000_000.25;
-        let value = |tag: &str, value| Value { tag: tag.to_owned(), simple_value: Some(value) };
+        let value = |tag: &str, value| Value::of(tag.to_owned(), &Content::Scalar(value));
         let value = vec![value("valid/perplexity", 183.1), value("valid/loss", 0.0)];
-        let what = Some(What::Summary(Summary { value }));
+        let what = Some(What::Summary(Values { value }));
         let scalars = Event { wall_time, step: 1327, what };
         let what = Some(What::SessionLog(SessionLog { status: Status::Start.into() }));
         let start = Event { wall_time, step: 1328, what };
@@ -195,6 +157,46 @@ mod tests {
         );
         let written = [frame(&scalars.encode_to_vec()), frame(&start.encode_to_vec())].concat();
         assert_eq!(hex(&written), golden);
+    }
+
+    /// The bytes of TensorFlow 2.15:
+    ///
+    /// ```python
+    /// from tensorflow.compat.v1 import Summary, Event, HistogramProto
+    /// s = Summary(value=[
+    ///     Summary.Value(tag="conv1/weights", histo=HistogramProto(
+    ///         min=-1.5, max=2, num=3, sum=0.5, sum_squares=6.25,
+    ///         bucket_limit=[-1, 0, 2.5], bucket=[1, 0, 2])),
+    ///     Summary.Value(tag="images/0", image=Summary.Image(
+    ///         height=2, width=3, colorspace=3, encoded_image_string=b"\x89PNG"))])
+    /// print(Event(wall_time=1700000000.25, step=1327, summary=s).SerializeToString().hex())
+    /// ```
+    #[test]
+    fn writes_distributions_and_pictures_as_tensorflow_does() {
+        let histogram = Histogram {
+            min: -1.5,
+            max: 2.0,
+            num: 3.0,
+            sum: 0.5,
+            sum_squares: 6.25,
+            bucket_limit: vec![-1.0, 0.0, 2.5],
+            bucket: vec![1.0, 0.0, 2.0],
+        };
+        let png = b"\x89PNG".to_vec();
+        let picture = Picture { width: 3, height: 2, channels: 3, png };
+        let value = vec![
+            Value::of("conv1/weights".to_owned(), &Content::Histogram(histogram)),
+            Value::of("images/0".to_owned(), &Content::Picture(picture)),
+        ];
+        let what = Some(What::Summary(Values { value }));
+        let event = Event { wall_time: 1_700_000_000.25, step: 1327, what };
+        let golden = concat!(
+            "0900001040fc54d94110af0a2a8e010a720a0d636f6e76312f776569676874732a6109000000000000",
+            "f8bf11000000000000004019000000000000084021000000000000e03f290000000000001940321800",
+            "0000000000f0bf000000000000000000000000000004403a18000000000000f03f0000000000000000",
+            "00000000000000400a180a08696d616765732f30220c080210031803220489504e47",
+        );
+        assert_eq!(hex(&event.encode_to_vec()), golden);
     }
 
     /// The files of this test, read by TensorBoard 2.21 itself, give perplexities of 5 and 3 at
@@ -224,8 +226,8 @@ mod tests {
         };
         let version = (0, What::FileVersion("brain.Event:2".to_owned()));
         let perplexity = |step, value| {
-            let value = Value { tag: "train/perplexity".to_owned(), simple_value: Some(value) };
-            (step, What::Summary(Summary { value: vec![value] }))
+            let value = Value::of("train/perplexity".to_owned(), &Content::Scalar(value));
+            (step, What::Summary(Values { value: vec![value] }))
         };
         let start = (2, What::SessionLog(SessionLog { status: 1 }));
         assert_eq!(whats(&first), [version.clone(), perplexity(1, 5.0), perplexity(2, 9.0)]);

@@ -6,14 +6,17 @@
 
 mod events;
 mod jsonl;
+mod messages;
 pub mod plot;
 mod record;
 mod recorder;
 mod rewind;
+mod summary;
 
 pub use jsonl::read;
 pub use record::Record;
 pub use recorder::Recorder;
+pub use summary::{Content, Histogram, Picture, Summary};
 
 /// The name in a run folder of the file that holds one [`Record`] a line.
 pub const FILE_NAME: &str = "metrics.jsonl";

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::events::EventFile;
 use super::jsonl::Appender;
-use super::{FILE_NAME, Record, rewind};
+use super::{FILE_NAME, Record, Summary, rewind};
 use crate::atomic;
 
 /// Appends [`Record`]s to the files of a run folder.
@@ -61,6 +61,17 @@ impl Recorder {
         let scalars = record.metrics.iter().chain(&record.timing);
         let tagged = scalars.map(|(name, &value)| (format!("{}/{name}", record.phase), value));
         self.events.scalars(record.step, tagged)
+    }
+
+    /// Appends distributions and pictures to the event file.
+    ///
+    /// # Errors
+    /// Names the file that could not be written.
+    pub fn summaries(&mut self, step: u64, summaries: &[Summary]) -> Result<()> {
+        match summaries {
+            [] => Ok(()),
+            _ => self.events.summaries(step, summaries),
+        }
     }
 
     /// The lines that `metrics.jsonl` holds.

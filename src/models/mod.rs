@@ -2,11 +2,13 @@
 //!
 //! A new model is its folder, its configs, and a `mod` and a line in [`ALL`] here.
 
+pub mod experiment;
 mod interrupted;
 pub mod options;
 pub mod output;
 pub mod ptb;
 pub mod verbs;
+mod weights;
 
 #[cfg(test)]
 pub(crate) mod fake;

@@ -31,6 +31,25 @@ impl Parameter {
         Self::new(name, shape, fill)
     }
 
+    /// A parameter from a normal distribution of that standard deviation, cut at two of
+    /// them, from the stream "init/`name`".
+    ///
+    /// # Errors
+    /// When Candle cannot make the tensor.
+    pub fn truncated_normal(name: &str, shape: &[usize], stddev: f64, seed: u64) -> Result<Self> {
+        let mut numbers = Stream::new(seed, &format!("init/{name}")).at(0);
+        let mut draw = || (stddev * numbers.truncated_normal()) as f32;
+        Self::new(name, shape, |values| values.iter_mut().for_each(|value| *value = draw()))
+    }
+
+    /// A parameter whose values are all the same.
+    ///
+    /// # Errors
+    /// When Candle cannot make the tensor.
+    pub fn constant(name: &str, shape: &[usize], value: f32) -> Result<Self> {
+        Self::new(name, shape, |values| values.fill(value))
+    }
+
     /// A parameter of zeros.
     ///
     /// # Errors
@@ -45,6 +64,13 @@ impl Parameter {
         fill(&mut values);
         let value = Var::from_vec(values, shape, &Device::Cpu)?;
         Ok(Self { name: name.to_string(), value, gradient: Buffer::default() })
+    }
+
+    /// A parameter of the same value, in the same memory, with a gradient of its own: for a
+    /// tower that computes on a part of a batch.
+    pub fn replica(&self) -> Self {
+        let (name, value) = (self.name.clone(), self.value.clone());
+        Self { name, value, gradient: Buffer::default() }
     }
 
     /// The name, which is that of the tensor in a checkpoint.
@@ -145,6 +171,18 @@ mod tests {
         assert_eq!(*first.values(), *values("a", 1).values());
         assert_ne!(*first.values(), *values("a", 2).values());
         assert_ne!(*first.values(), *values("b", 1).values());
+    }
+
+    #[test]
+    fn a_replica_shares_the_value_and_not_the_gradient() {
+        let mut parameter = Parameter::constant("p", &[3], 0.1).unwrap();
+        let replica = parameter.replica();
+        parameter.gradient.at_least(3)[0] = 1.0;
+        parameter.set(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!((&*replica.values(), replica.gradient.len()), (&[1.0, 2.0, 3.0][..], 0));
+        let normal = Parameter::truncated_normal("n", &[1000], 0.5, 1).unwrap();
+        assert!(normal.values().iter().all(|value| value.abs() < 1.0));
+        assert!(normal.values().iter().any(|value| value.abs() > 0.8));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use candle_core::Tensor;
 use serde_json::{Map, Value};
 
 use crate::checkpoint::{self, Checkpoint, Choice, Keep, Meta};
-use crate::metrics::{Record, Recorder};
+use crate::metrics::{Record, Recorder, Summary};
 use crate::run::RunDir;
 
 pub use clock::{CheckpointConfig, Clock};
@@ -39,8 +39,20 @@ pub struct Measured {
 pub struct EpochEnd {
     /// What was measured, in order.
     pub measured: Vec<Measured>,
-    /// The score by which the best checkpoint is chosen: the lower, the better.
-    pub score: f64,
+    /// The score by which the best checkpoint is chosen: the lower, the better. `None` where
+    /// this epoch was not evaluated.
+    pub score: Option<f64>,
+}
+
+/// Where the run stands when it reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The step that was just done, counted from 0.
+    pub step: u64,
+    /// The share of the epoch that was done before it.
+    pub fraction: f64,
+    /// Items a second since the epoch began, or since the run went on.
+    pub rate: f64,
 }
 
 /// A model in training, as the loop sees it. Epochs and steps count from 0.
@@ -64,8 +76,24 @@ pub trait Task {
     fn progress(&self) -> Vec<(&'static str, f64)>;
     /// What is recorded of this epoch so far; `step` was the last one.
     fn record(&self, step: u64) -> Vec<(&'static str, f64)>;
-    /// The same in words, at a fraction of the epoch and a rate in items a second.
-    fn progress_line(&self, fraction: f64, rate: f64) -> String;
+    /// Whether progress is reported after step `step`: by default ten times an epoch.
+    fn is_reported(&self, step: u64) -> bool {
+        let per_epoch = self.steps_per_epoch();
+        clock::is_reported(step % per_epoch, per_epoch)
+    }
+    /// The progress in words, in the reference's wording. What it takes to say them may be
+    /// computed here, for [`Task::record`] to record.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being computed.
+    fn report(&mut self, progress: Progress) -> Result<String>;
+    /// Distributions and pictures for TensorBoard after step `step`; none where none are due.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being computed.
+    fn summaries(&mut self, _step: u64) -> Result<Vec<Summary>> {
+        Ok(Vec::new())
+    }
     /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
     /// when `interrupt` came.
     ///
@@ -211,7 +239,10 @@ impl<'a, T: Task> Training<'a, T> {
             self.save(false)?;
         }
         if self.position.finished {
-            tracing::info!("The run is already at its end, step {}", self.position.step);
+            tracing::info!(
+                "The run is already at its end, step {}: --set its length to more to go on",
+                self.position.step
+            );
         }
         while !self.position.finished {
             if self.interrupt.requested() {
@@ -272,19 +303,22 @@ impl<'a, T: Task> Training<'a, T> {
         anyhow!("step {step}: {error:#}; {way_out}, for example with a lower learning rate")
     }
 
-    /// Draws the bar, and ten times an epoch writes a line and a record.
+    /// Draws the bar, and every so often writes a line and a record.
     fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
         let per_epoch = self.task.steps_per_epoch();
         let rate = self.counted.1 as f64 / self.counted.0.elapsed().as_secs_f64().max(1e-9);
         self.display.step(self.epoch(), step_of_epoch + 1, per_epoch, &*self.task, rate);
-        if !clock::is_reported(step_of_epoch, per_epoch) {
+        let step = self.position.step - 1;
+        let summaries = self.task.summaries(step).map_err(|error| self.stopped(error))?;
+        self.recorder.summaries(self.position.step, &summaries)?;
+        if !self.task.is_reported(step) {
             return Ok(());
         }
         let fraction = step_of_epoch as f64 / per_epoch as f64;
-        self.display.progress_line(&self.task.progress_line(fraction, rate));
+        let line = self.task.report(Progress { step, fraction, rate });
+        self.display.progress_line(&line.map_err(|error| self.stopped(error))?);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
-        let record =
-            self.record("train", &self.task.record(self.position.step - 1)).timing(&unit, rate);
+        let record = self.record("train", &self.task.record(step)).timing(&unit, rate);
         self.recorder.record(&record)
     }
 
@@ -308,7 +342,7 @@ impl<'a, T: Task> Training<'a, T> {
             self.recorder.record(&record)?;
         }
         self.position.epoch_ended = true;
-        let is_best = self.position.take_score(end.score);
+        let is_best = end.score.is_some_and(|score| self.position.take_score(score));
         let is_last = self.position.step == self.task.total_steps();
         if is_best || is_last || self.clock.config().every_epoch {
             self.save(is_best)?;

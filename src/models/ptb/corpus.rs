@@ -92,12 +92,16 @@ impl Corpus {
         let mut text = vocabulary_fingerprint(&self.vocabulary);
         for (name, tokens) in [("train", &self.train), ("valid", &self.valid), ("test", &self.test)]
         {
-            let crc =
-                tokens.iter().fold(0, |crc, id| crc32c::crc32c_append(crc, &id.to_le_bytes()));
-            text += &format!(", {name} {} {crc:08x}", tokens.len());
+            text += &format!(", {name} {}", text_fingerprint(tokens));
         }
         text
     }
+}
+
+/// The length and checksum of one text, as the fingerprint of its corpus holds them.
+pub fn text_fingerprint(tokens: &[u32]) -> String {
+    let crc = tokens.iter().fold(0, |crc, id| crc32c::crc32c_append(crc, &id.to_le_bytes()));
+    format!("{} {crc:08x}", tokens.len())
 }
 
 /// What the fingerprint of a corpus begins with.

@@ -4,21 +4,22 @@
 mod config;
 mod corpus;
 mod evaluate;
+mod experiment;
 mod generate;
 pub mod model;
 pub mod reference;
 mod session;
 mod task;
 mod verbs;
-mod weights;
 
 #[cfg(test)]
 mod tests;
 
-use super::verbs::{plot, verify};
+use super::verbs::{plot, train, verify};
 use super::{Better, Entry, Verb};
 use crate::config::{Preset, load, to_toml};
 use config::PtbConfig;
+use experiment::Ptb;
 
 /// A config of the `configs` folder, compiled in.
 macro_rules! preset {
@@ -44,6 +45,12 @@ const PRESETS: &[Preset] = &[
 
 const METRICS: &[(&str, Better)] = &[("perplexity", Better::Lower)];
 
+const EXAMPLES: &str = "Examples:
+  tfm train ptb --config ptb-demo            two minutes, needs no data
+  tfm train ptb --config ptb-small           the Penn Treebank (tfm data fetch ptb)
+  tfm train ptb --set data.train=a.txt --set data.valid=b.txt --set data.test=c.txt
+  tfm train ptb --config ptb-small --resume  goes on after Ctrl-C or a crash";
+
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "ptb",
@@ -51,7 +58,12 @@ pub const ENTRY: Entry = Entry {
     default_preset: DEFAULT_PRESET,
     presets: PRESETS,
     verbs: &[
-        verbs::train::VERB,
+        Verb {
+            name: "train",
+            about: "Trains the language model on a text",
+            args: |command| train::args(command, EXAMPLES),
+            run: train::run::<Ptb>,
+        },
         verbs::eval::VERB,
         verbs::bench::VERB,
         verbs::generate::VERB,

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::config::PtbConfig;
 use super::corpus::vocabulary_fingerprint;
 use super::model::{Architecture, LanguageModel};
-use super::weights;
 use crate::checkpoint::{self, Choice};
 use crate::config;
 use crate::data::vocabulary::Vocabulary;
+use crate::models::experiment::{read_run, summary};
+use crate::models::weights;
 use crate::run::RunDir;
 
 /// The file of a run folder that holds the words, one a line in the order of their ids.
@@ -38,14 +39,14 @@ impl Session {
     /// # Errors
     /// When the folder is no run of this model, or the checkpoint cannot be read.
     pub fn open(run: &Path, choice: Choice) -> Result<Self> {
-        let run = read_run(run)?;
+        let run = read_run("ptb", run)?;
         let (preset, path) = (&run.manifest().preset, run.config_path());
         let config =
             config::resume::<PtbConfig>(preset, &path, run.config_text(), &[])?.loaded.config;
         let vocabulary = vocabulary_of(&run)?;
         let checkpoint = checkpoint::open(&run.checkpoints_dir(), choice)?;
         let model = LanguageModel::new(architecture(&config, vocabulary.len()))?;
-        weights::load(&model, &checkpoint)?;
+        weights::load("ptb", &model.parameters(), &checkpoint)?;
         let step = checkpoint.meta.step;
         Ok(Self { run, config, vocabulary, model, step })
     }
@@ -54,37 +55,6 @@ impl Session {
     pub fn summary(&self, metrics: Value) -> Value {
         summary(&self.run, self.step, metrics)
     }
-}
-
-/// Opens a run of this model to read from it.
-///
-/// # Errors
-/// The folder is no run, or one of another model.
-pub fn read_run(path: &Path) -> Result<RunDir> {
-    let run = RunDir::read(path)?;
-    check_model(&run)?;
-    Ok(run)
-}
-
-/// Holds a run to this model.
-///
-/// # Errors
-/// It is a run of another model.
-pub fn check_model(run: &RunDir) -> Result<()> {
-    let (path, model) = (run.path().display(), &run.manifest().model);
-    ensure!(model == "ptb", "{path} is a run of {model}, not of ptb");
-    Ok(())
-}
-
-/// The JSON of train and eval.
-pub fn summary(run: &RunDir, step: u64, metrics: Value) -> Value {
-    json!({
-        "model": run.manifest().model,
-        "preset": run.manifest().preset,
-        "run_dir": run.path().to_string_lossy(),
-        "step": step,
-        "metrics": metrics,
-    })
 }
 
 /// The words of a run.

@@ -8,11 +8,11 @@ use super::config::PtbConfig;
 use super::corpus::Corpus;
 use super::evaluate::{every_word, in_batches};
 use super::model::{LanguageModel, State, Window};
-use super::weights;
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::Batches;
+use crate::models::weights;
 use crate::ops::Cpu;
-use crate::train::{EpochEnd, Interrupt, Measured, Task};
+use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
 
 /// A language model on its way through a text.
 pub struct PtbTask<'a> {
@@ -135,8 +135,9 @@ impl Task for PtbTask<'_> {
         ]
     }
 
-    fn progress_line(&self, fraction: f64, rate: f64) -> String {
-        format!("{fraction:.3} perplexity: {:.3} speed: {rate:.0} wps", self.costs.perplexity())
+    fn report(&mut self, Progress { fraction, rate, .. }: Progress) -> Result<String> {
+        let perplexity = self.costs.perplexity();
+        Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} wps"))
     }
 
     fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
@@ -154,7 +155,7 @@ impl Task for PtbTask<'_> {
             measured("epoch", "Train", self.costs.perplexity()),
             measured("valid", "Valid", valid.perplexity()),
         ];
-        Ok(Some(EpochEnd { measured, score: valid.perplexity() }))
+        Ok(Some(EpochEnd { measured, score: Some(valid.perplexity()) }))
     }
 
     fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>> {
@@ -171,8 +172,7 @@ impl Task for PtbTask<'_> {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        weights::check_finite(&self.model)?;
-        let mut tensors = weights::of(&self.model);
+        let mut tensors = weights::of(&self.model.parameters())?;
         for (i, layer) in self.state.iter().enumerate() {
             let shape = (self.config.train.batch_size, self.config.network.hidden_size);
             for (part, values) in [("cell", &layer.cell), ("hidden", &layer.hidden)] {
@@ -193,7 +193,7 @@ impl Task for PtbTask<'_> {
     }
 
     fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()> {
-        weights::check_exactly(checkpoint, &self.tensors()?)?;
+        weights::check_exactly(self.model(), checkpoint, &self.tensors()?)?;
         let windows = state.get("windows_per_epoch").and_then(Value::as_u64);
         ensure!(
             windows == Some(self.steps_per_epoch()),
@@ -203,7 +203,7 @@ impl Task for PtbTask<'_> {
         );
         let costs = state.get("costs").context("the checkpoint holds no costs")?;
         self.costs = serde_json::from_value(costs.clone())?;
-        weights::load(&self.model, checkpoint)?;
+        weights::load(self.model(), &self.model.parameters(), checkpoint)?;
         for (i, layer) in self.state.iter_mut().enumerate() {
             layer.cell = weights::values(checkpoint, &state_name(i, "cell"))?;
             layer.hidden = weights::values(checkpoint, &state_name(i, "hidden"))?;

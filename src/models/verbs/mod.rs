@@ -1,7 +1,9 @@
-//! Verbs that need nothing of a model but its run folder. A model takes them over by a line
-//! each in its list of verbs.
+//! Verbs that models share: those that need nothing of a model but its run folder, and those
+//! that need an [`Experiment`](super::experiment::Experiment). A model takes them over by a
+//! few lines each in its list of verbs.
 
 pub mod plot;
+pub mod train;
 pub mod verify;
 
 use std::path::Path;

@@ -8,14 +8,15 @@ use serde_json::json;
 
 use super::super::config::PtbConfig;
 use super::super::corpus::Corpus;
+use super::super::experiment::Ptb;
 use super::super::model::{Architecture, LanguageModel, Window};
 use super::super::reference::mean_loss;
 use super::super::session::architecture;
 use super::super::{DEFAULT_PRESET, PRESETS};
-use super::train::cpu_for;
 use crate::config;
 use crate::data::batches::Batches;
 use crate::models::Verb;
+use crate::models::experiment::Experiment;
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
 use crate::ops::{Cpu, peak};
 use crate::rng::Stream;
@@ -53,7 +54,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let name = args.config.config.as_deref();
     let loaded = config::load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, &args.config.sets)?;
-    let (config, cpu) = (&loaded.config, cpu_for(&args.device, &loaded)?);
+    let (config, cpu) = (&loaded.config, Ptb::cpu(&args.device, &loaded)?);
     compare_with_reference(&cpu)?;
     let (tokens, vocab_size) = tokens(config, &args);
     let (batch, steps) = (config.train.batch_size, config.train.num_steps);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
-use super::super::corpus::{Corpus, Split};
+use super::super::corpus::{Corpus, Split, text_fingerprint};
 use super::super::evaluate::{every_word, in_batches};
 use super::super::session::Session;
 use crate::models::options::{
@@ -93,11 +93,21 @@ fn run(matches: &ArgMatches) -> Result<()> {
 fn tokens(args: &EvalArgs, session: &Session) -> Result<(Vec<u32>, Option<f64>)> {
     let (mut config, data_dir) = (session.config.clone(), &args.data.data_dir);
     let Some(text) = &args.text else {
-        return Corpus::load_split(&config, data_dir, args.split, &session.vocabulary);
+        let read = Corpus::load_split(&config, data_dir, args.split, &session.vocabulary)?;
+        warn_of_another_text(session, &read.0);
+        return Ok(read);
     };
     // An absolute path is taken as it is, wherever the data folder is.
     let path = std::path::absolute(text)?;
     config.data.source = "files".to_string();
     config.data.test = path.to_str().context("the path of --text is not UTF-8")?.to_string();
     Corpus::load_split(&config, data_dir, Split::Test, &session.vocabulary)
+}
+
+/// A figure on a text that the run never saw is no figure of the run.
+fn warn_of_another_text(session: &Session, tokens: &[u32]) {
+    let (here, run) = (text_fingerprint(tokens), &session.run.manifest().data);
+    if !run.contains(&here) {
+        tracing::warn!("the text differs from the run's: {here} here, in run.json {run}");
+    }
 }

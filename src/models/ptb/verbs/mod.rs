@@ -4,4 +4,3 @@ pub mod bench;
 pub mod eval;
 pub mod generate;
 pub mod score;
-pub mod train;

@@ -1,0 +1,294 @@
+//! `tfm train <model>`: a new run, or one that goes on.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Map, Value};
+
+use crate::checkpoint::{self, Choice};
+use crate::config::{self, Loaded};
+use crate::metrics;
+use crate::models::Interrupted;
+use crate::models::experiment::{Experiment, check_model, read_run, summary};
+use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions};
+use crate::ops::Cpu;
+use crate::run::{self, Manifest, RunDir};
+use crate::train::{Display, Interrupt, Outcome, Training};
+use crate::version::{GIT_REVISION, VERSION};
+
+/// Where runs are put.
+const RUNS: &str = "runs";
+
+#[derive(Args, Debug)]
+struct TrainArgs {
+    #[command(flatten)]
+    config: ConfigOptions,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// The folder of the new run [default: runs/<preset>-<time>]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Goes on with a run, by default the newest of this preset in runs
+    ///
+    /// The run goes on exactly as if it had never stopped. --set may then change only
+    /// lengths and checkpoint intervals.
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "init_from")]
+    resume: Option<Option<PathBuf>>,
+    /// Starts from the parameters of another run's last checkpoint
+    ///
+    /// What they belong to, such as a vocabulary or the names of classes, is taken over too.
+    #[arg(long, value_name = "RUN")]
+    init_from: Option<PathBuf>,
+    /// The seed of every random stream, as --set seed=N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+impl TrainArgs {
+    fn sets(&self) -> Vec<String> {
+        let seed = self.seed.map(|seed| format!("seed={seed}"));
+        self.config.sets.iter().cloned().chain(seed).collect()
+    }
+}
+
+/// Adds the arguments; `examples` stand at the end of the help.
+pub fn args(command: Command, examples: &'static str) -> Command {
+    TrainArgs::augment_args(command).after_help(examples)
+}
+
+/// Trains.
+///
+/// # Errors
+/// Whatever keeps the run from its end.
+pub fn run<E: Experiment>(matches: &ArgMatches) -> Result<()> {
+    let args = TrainArgs::from_arg_matches(matches)?;
+    let log = args.output.init_logging();
+    match &args.resume {
+        Some(run) => resume::<E>(&args, run.as_deref(), &log),
+        None => start::<E>(&args, &log),
+    }
+}
+
+fn load<E: Experiment>(name: Option<&str>, sets: &[String]) -> Result<Loaded<E::Config>> {
+    config::load(name, E::DEFAULT_PRESET, E::PRESETS, sets)
+}
+
+/// A new run.
+fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
+    let name = args.config.config.as_deref();
+    let mut loaded = load::<E>(name, &args.sets())?;
+    drop_expect_of_another_experiment::<E>(&mut loaded, name)?;
+    let cpu = E::cpu(&args.device, &loaded)?;
+    let from = args.init_from.as_deref().map(|run| read_run(E::MODEL, run)).transpose()?;
+    let data = E::data(&loaded.config, &args.data.data_dir, from.as_ref())?;
+    let init =
+        from.map(|run| checkpoint::open(&run.checkpoints_dir(), Choice::Last)).transpose()?;
+    let mut task = E::task(&cpu, &loaded.config, &data, init.as_ref())?;
+    let mut config = loaded.config.clone();
+    let common = E::common(&mut config);
+    let manifest = manifest::<E>(args, &loaded, common.seed, &cpu, &data);
+    let run = create_run::<E>(args, &manifest, &config::to_toml(&loaded.config)?, &data)?;
+    open_log(log, &run)?;
+    tracing::info!("Run folder: {}", run.path().display());
+    let interrupt = Interrupt::on_signals()?;
+    let display = Display::new(args.output.quiet);
+    let training = Training::start(&mut task, &run, common.checkpoint, display, &interrupt)?;
+    conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
+}
+
+/// A run that goes on.
+fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -> Result<()> {
+    let path = run_to_resume::<E>(args, path)?;
+    let mut run = RunDir::resume(&path)?;
+    let manifest = run.manifest().clone();
+    check_model(E::MODEL, &run)?;
+    if let Some(name) = args.config.config.as_deref() {
+        let given = load::<E>(Some(name), &[])?.name;
+        ensure!(
+            given == manifest.preset,
+            "cannot resume {}: it is a run of preset {}, not of {given}",
+            path.display(),
+            manifest.preset
+        );
+    }
+    let (preset, file) = (&manifest.preset, run.config_path());
+    let resumed = config::resume::<E::Config>(preset, &file, run.config_text(), &args.sets())?;
+    let mut config = resumed.loaded.config.clone();
+    config::refuse_differences(&resumed.previous, &config, &may_change::<E>())
+        .with_context(|| format!("cannot resume {}", path.display()))?;
+    open_log(log, &run)?;
+    let cpu = E::cpu(&args.device, &resumed.loaded)?;
+    warn_of_another_build(&manifest, &cpu);
+    ensure!(
+        manifest.init_from.is_empty() || Training::<E::Task<'_>>::has_checkpoint(&run)?,
+        "{} was killed before it had saved what it took from {}; start a new run with --init-from",
+        path.display(),
+        manifest.init_from
+    );
+    let data = E::data(&config, &args.data.data_dir, Some(&run))?;
+    let found = E::fingerprint(&data);
+    ensure!(
+        found == manifest.data,
+        "cannot resume {}: the data differs from the run's\n  run:  {}\n  here: {found}",
+        path.display(),
+        manifest.data
+    );
+    run.replace_config(&config::to_toml(&config)?)?;
+    let mut task = E::task(&cpu, &resumed.loaded.config, &data, None)?;
+    let interrupt = Interrupt::on_signals()?;
+    let display = Display::new(args.output.quiet);
+    let checkpoint = E::common(&mut config).checkpoint;
+    let training = Training::resume(&mut task, &run, checkpoint, display, &interrupt)?;
+    conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
+}
+
+/// The folder of the run that goes on.
+fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result<PathBuf> {
+    match (path, &args.run_dir) {
+        (Some(path), Some(other)) if path != other => bail!(
+            "--resume {} and --run-dir {} name two runs; give one of them",
+            path.display(),
+            other.display()
+        ),
+        (Some(path), _) => Ok(path.to_path_buf()),
+        (None, Some(path)) => Ok(path.clone()),
+        (None, None) => {
+            let preset = load::<E>(args.config.config.as_deref(), &[])?.name;
+            run::newest(Path::new(RUNS), E::MODEL, &preset)
+        }
+    }
+}
+
+/// What may differ from the run's config when it is resumed.
+fn may_change<E: Experiment>() -> Vec<&'static str> {
+    [E::MAY_CHANGE, &["checkpoint", "expect"]].concat()
+}
+
+/// The scores of a preset say nothing about it with other data or another network.
+fn drop_expect_of_another_experiment<E: Experiment>(
+    loaded: &mut Loaded<E::Config>,
+    name: Option<&str>,
+) -> Result<()> {
+    let mut plain = load::<E>(name, &[])?.config;
+    let free = [may_change::<E>(), vec!["seed"]].concat();
+    let differs = !config::differences(&plain, &loaded.config, &free)?.is_empty();
+    let expect = E::common(&mut loaded.config).expect;
+    if differs && E::common(&mut plain).expect == expect {
+        expect.clear();
+    }
+    Ok(())
+}
+
+fn warn_of_another_build(manifest: &Manifest, cpu: &Cpu) {
+    let build = |version: &str, revision: &str| format!("tfm {version} ({revision})");
+    let begun = build(&manifest.version, &manifest.git_revision);
+    let own = build(VERSION, GIT_REVISION);
+    if begun != own {
+        tracing::warn!("the run began with {begun} and goes on with {own}");
+    }
+    let isa = cpu.isa().name();
+    if manifest.isa != isa {
+        tracing::warn!(
+            "the run began with {} instructions and goes on with {isa}: the last bits will \
+             differ from an uninterrupted run (TFM_ISA={} keeps them)",
+            manifest.isa,
+            manifest.isa
+        );
+    }
+}
+
+fn manifest<E: Experiment>(
+    args: &TrainArgs,
+    loaded: &Loaded<E::Config>,
+    seed: u64,
+    cpu: &Cpu,
+    data: &E::Data,
+) -> Manifest {
+    Manifest {
+        format: run::FORMAT,
+        model: E::MODEL.to_string(),
+        preset: loaded.name.clone(),
+        version: VERSION.to_string(),
+        git_revision: GIT_REVISION.to_string(),
+        device: "cpu".to_string(),
+        isa: cpu.isa().name().to_string(),
+        threads: cpu.threads(),
+        seed,
+        init_from: args.init_from.as_deref().map(Path::to_string_lossy).unwrap_or_default().into(),
+        data: E::fingerprint(data),
+        started: run::rfc3339(SystemTime::now()),
+        command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+    }
+}
+
+fn create_run<E: Experiment>(
+    args: &TrainArgs,
+    manifest: &Manifest,
+    config: &str,
+    data: &E::Data,
+) -> Result<RunDir> {
+    let files = E::files(data);
+    let files: Vec<_> = files.iter().map(|(name, content)| (*name, &content[..])).collect();
+    match &args.run_dir {
+        Some(path) => RunDir::create(path, manifest, config, &files),
+        None => RunDir::create_in(Path::new(RUNS), SystemTime::now(), manifest, config, &files),
+    }
+}
+
+fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {
+    let path = run.log_path();
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    log.set(Some(file.with_context(|| format!("cannot write the log {}", path.display()))?));
+    Ok(())
+}
+
+/// Says how the run ended, and lets the model say something too.
+fn conclude<E: Experiment>(
+    (outcome, step): (Outcome, u64),
+    task: E::Task<'_>,
+    run: &RunDir,
+    cpu: &Cpu,
+    data: &E::Data,
+    args: &TrainArgs,
+) -> Result<()> {
+    let path = run.path().display();
+    if outcome == Outcome::Interrupted {
+        let model = E::MODEL;
+        let message =
+            format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
+        bail!(Interrupted { message });
+    }
+    let metrics = last_metrics(run)?;
+    if let Some(farewell) = E::farewell(cpu, task, data) {
+        tracing::info!("{farewell}");
+    }
+    let text = match E::result(&metrics) {
+        Some(result) => format!("{result} after step {step}: {path}"),
+        None => format!("step {step}: {path}"),
+    };
+    args.output.report(&summary(run, step, metrics.into()), text)
+}
+
+/// The last value of every metric of a run, as `<phase>_<metric>`.
+fn last_metrics(run: &RunDir) -> Result<Map<String, Value>> {
+    let mut last = Map::new();
+    for record in metrics::read(run.metrics_path())? {
+        // "train_perplexity" is that of a whole epoch.
+        let phase = match record.phase.as_str() {
+            "train" => continue,
+            "epoch" => "train",
+            phase => phase,
+        };
+        for (name, value) in &record.metrics {
+            last.insert(format!("{phase}_{name}"), (*value).into());
+        }
+    }
+    Ok(last)
+}

@@ -1,0 +1,65 @@
+//! Parameters to and from checkpoints.
+
+use anyhow::{Result, ensure};
+use candle_core::Tensor;
+
+use crate::checkpoint::{Checkpoint, Dtype};
+use crate::nn::Parameter;
+
+/// Every parameter by name; the tensors share the parameters' memory.
+///
+/// # Errors
+/// The first parameter with a value that is not finite: no run could go on from it.
+pub fn of(parameters: &[&Parameter]) -> Result<Vec<(String, Tensor)>> {
+    let named = |parameter: &&Parameter| {
+        let is_finite = parameter.values().iter().all(|value| value.is_finite());
+        ensure!(is_finite, "the parameter {} is not finite", parameter.name());
+        Ok((parameter.name().to_string(), parameter.tensor().clone()))
+    };
+    parameters.iter().map(named).collect()
+}
+
+/// Holds the checkpoint to exactly these names and shapes.
+///
+/// # Errors
+/// Every difference.
+pub fn check_exactly(
+    model: &str,
+    checkpoint: &Checkpoint,
+    tensors: &[(String, Tensor)],
+) -> Result<()> {
+    let signature =
+        |(name, tensor): &'_ (String, Tensor)| (name.clone(), Dtype::F32, tensor.dims().to_vec());
+    checkpoint.expect(model, &tensors.iter().map(signature).collect::<Vec<_>>())
+}
+
+/// Takes over parameters from a checkpoint, which may hold other tensors too.
+///
+/// # Errors
+/// When a parameter is missing or has another shape, or a value is not finite.
+pub fn load(model: &str, parameters: &[&Parameter], checkpoint: &Checkpoint) -> Result<()> {
+    let signature = |parameter: &&Parameter| {
+        (parameter.name().to_string(), Dtype::F32, parameter.shape().to_vec())
+    };
+    checkpoint.expect_among(model, &parameters.iter().map(signature).collect::<Vec<_>>())?;
+    for parameter in parameters {
+        parameter.set(&values(checkpoint, parameter.name())?)?;
+    }
+    Ok(())
+}
+
+/// The values of one tensor.
+///
+/// # Errors
+/// When there is none of this name, or a value is not finite.
+pub fn values(checkpoint: &Checkpoint, name: &str) -> Result<Vec<f32>> {
+    let tensor = checkpoint.tensor(name)?;
+    let (chunks, _) = tensor.data().as_chunks::<4>();
+    let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    ensure!(
+        values.iter().all(|value| value.is_finite()),
+        "{}: {name} holds a value that is not finite",
+        checkpoint.path.display()
+    );
+    Ok(values)
+}
