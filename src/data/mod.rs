@@ -1,7 +1,16 @@
-//! Texts, vocabularies and batches; downloads; text made by a grammar.
+//! Texts, vocabularies and batches; pictures and their distortions; downloads; text made by a
+//! grammar and pictures drawn.
 
+pub mod augment;
 pub mod batches;
+pub mod cifar10;
+pub mod drawn;
 pub mod fetch;
 pub mod grammar;
+pub mod idx;
+pub mod mnist;
+pub mod photo;
+pub mod prefetch;
+pub mod shuffle;
 pub mod vocabulary;
 pub mod words;

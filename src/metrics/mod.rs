@@ -2,18 +2,21 @@
 //!
 //! A [`Record`] is one line of `metrics.jsonl`. A [`Recorder`] appends records to that file and,
 //! as scalars, to a TensorBoard event file in the same run folder; [`read`] brings the lines back;
-//! [`plot`] draws them.
+//! [`plot`] draws them. [`picture`] draws what a classifier does right and wrong.
 
 mod events;
 mod jsonl;
 mod messages;
+pub mod picture;
 pub mod plot;
+mod raster;
 mod record;
 mod recorder;
 mod rewind;
 mod summary;
 
 pub use jsonl::read;
+pub use raster::Raster;
 pub use record::Record;
 pub use recorder::Recorder;
 pub use summary::{Content, Histogram, Picture, Summary};

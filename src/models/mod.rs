@@ -2,10 +2,25 @@
 //!
 //! A new model is its folder, its configs, and a `mod` and a line in [`ALL`] here.
 
+/// A config of the `configs` folder, compiled in.
+macro_rules! preset {
+    ($name:literal) => {
+        Preset {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/", $name, ".toml")),
+        }
+    };
+}
+
+pub mod alexnet;
+pub mod cifar10;
+pub mod classify;
 pub mod experiment;
 mod interrupted;
+pub mod mnist;
 pub mod options;
 pub mod output;
+mod plain;
 pub mod ptb;
 pub mod verbs;
 mod weights;
@@ -20,7 +35,7 @@ use crate::config::Preset;
 pub use interrupted::Interrupted;
 
 /// Every model, in alphabetic order.
-pub const ALL: &[&Entry] = &[&ptb::ENTRY];
+pub const ALL: &[&Entry] = &[&alexnet::ENTRY, &cifar10::ENTRY, &mnist::ENTRY, &ptb::ENTRY];
 
 /// What the command line knows of a model.
 #[derive(Debug)]

@@ -73,6 +73,11 @@ impl Parameter {
         Self { name, value, gradient: Buffer::default() }
     }
 
+    /// Changes the name, and with it that of the tensor in a checkpoint.
+    pub fn rename(&mut self, name: String) {
+        self.name = name;
+    }
+
     /// The name, which is that of the tensor in a checkpoint.
     pub fn name(&self) -> &str {
         &self.name
@@ -103,14 +108,16 @@ impl Parameter {
         Values(self.value.storage_and_layout().0)
     }
 
-    /// Changes the values in place.
+    /// Changes the values in place, by what `work` makes of them and of the gradient.
     ///
     /// # Errors
     /// What Candle reports of the storage.
-    pub fn update(&self, work: impl FnOnce(&mut [f32], &[f32])) -> Result<()> {
-        let gradient = &self.gradient;
-        self.value
-            .inplace_op1(&Update(Cell::new(Some(|values: &mut [f32]| work(values, gradient)))))
+    pub fn update<R>(&self, work: impl FnOnce(&mut [f32], &[f32]) -> R) -> Result<R> {
+        let result = Cell::new(None);
+        let work = |values: &mut [f32]| result.set(Some(work(values, &self.gradient)));
+        self.value.inplace_op1(&Update(Cell::new(Some(work))))?;
+        let Some(result) = result.take() else { bail!("{} was not updated", self.name) };
+        Ok(result)
     }
 
     /// Copies `values` into the parameter.

@@ -173,6 +173,16 @@ impl<'a, T> Shared<'a, T> {
         // SAFETY: the range lies inside the slice, and the caller answers for disjointness.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(range.start), range.len()) }
     }
+
+    /// Where a part of the slice starts, for parts of several members that interleave.
+    ///
+    /// # Panics
+    /// When the range leaves the slice.
+    #[inline(always)]
+    pub fn pointer(&self, range: Range<usize>) -> *mut T {
+        assert!(range.start <= range.end && range.end <= self.len, "range leaves the slice");
+        self.data.wrapping_add(range.start)
+    }
 }
 
 #[cfg(test)]

@@ -4,20 +4,30 @@
 //! is split so that each output is summed in one fixed order: the bits are the same for
 //! any number of threads.
 
+pub mod average;
 mod buffer;
+pub mod conv;
 mod cpu;
 pub mod dropout;
 pub mod embedding;
 pub mod huge_pages;
 mod isa;
+pub mod lrn;
 pub mod lstm;
 pub mod matmul;
+pub mod momentum;
 pub mod norm;
 pub mod peak;
+pub mod pool;
+pub mod pool_lrn;
+pub mod precision;
+pub mod relu;
 pub mod sgd;
 pub mod simd;
 pub mod softmax;
+pub mod statistics;
 mod team;
+pub mod window;
 
 pub use buffer::Buffer;
 pub use cpu::{Cpu, Member, Shared};

@@ -3,8 +3,24 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use anyhow::{Result, anyhow};
+
 use super::sets::{DataSet, Mirror};
 use super::store::expectation;
+
+/// What was loaded from the folder of a set; where that failed and files of the set are lacking,
+/// the error says how to get them.
+///
+/// # Errors
+/// That of loading.
+pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
+    loaded.map_err(|error| match super::find(set) {
+        Ok(set) if set.files.iter().any(|f| !data_dir.join(set.name).join(f.name).exists()) => {
+            anyhow!("{error:#}\n{}", missing_help(set, data_dir))
+        }
+        _ => error,
+    })
+}
 
 /// What to tell someone whose data folder lacks files of `set`: the command that brings them, the
 /// addresses for a download by hand, and where each file belongs. Several lines, without a final

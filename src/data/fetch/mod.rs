@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-pub use by_hand::missing_help;
+pub use by_hand::{missing_help, or_help};
 pub use sets::{DataFile, DataSet, Mirror, SETS, find};
 pub use verify::{FileCheck, FileState, Presence, Status, list, verify};
 

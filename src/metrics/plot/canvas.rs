@@ -1,44 +1,53 @@
 //! From a drawing to the bytes of a picture.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
 
 use super::bitmap::Bitmap;
 use super::style::SCALE;
 use super::{Chart, draw};
+use crate::metrics::Raster;
 
-/// The picture's width and height in pixels.
+/// A chart's width and height in pixels.
 const SIZE: (u32, u32) = (1200, 750);
-const DRAWN: (u32, u32) = (SIZE.0 * SCALE as u32, SIZE.1 * SCALE as u32);
 
 pub(super) fn png(chart: &Chart) -> Result<Vec<u8>> {
-    let mut drawn = vec![0; 3 * (DRAWN.0 * DRAWN.1) as usize];
-    draw::draw(&Bitmap::new(&mut drawn, DRAWN).into_drawing_area(), chart)?;
-
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().context("cannot begin a PNG")?;
-    writer.write_image_data(&shrink(&drawn)).context("cannot encode a PNG")?;
-    writer.finish().context("cannot complete a PNG")?;
-    Ok(bytes)
+    picture(SIZE, |area| draw::draw(area, chart))
 }
 
 pub(super) fn svg(chart: &Chart) -> Result<String> {
     let mut text = String::new();
-    draw::draw(&SVGBackend::with_string(&mut text, DRAWN).into_drawing_area(), chart)?;
+    let size = drawn_size(SIZE);
+    draw::draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), chart)?;
     // The view box keeps the fine coordinates; the picture is shown at its intended size.
-    let drawn = format!(r#"<svg width="{}" height="{}""#, DRAWN.0, DRAWN.1);
+    let drawn = format!(r#"<svg width="{}" height="{}""#, size.0, size.1);
     let shown = format!(r#"<svg width="{}" height="{}""#, SIZE.0, SIZE.1);
     Ok(text.replacen(&drawn, &shown, 1))
 }
 
-/// Each pixel of the picture is the mean of a square of `SCALE` × `SCALE` drawn ones.
-fn shrink(drawn: &[u8]) -> Vec<u8> {
+/// The PNG of a picture of `size` pixels that `draw` draws with [`SCALE`] times as many each way.
+pub(in crate::metrics) fn picture(
+    size: (u32, u32),
+    draw: impl FnOnce(&DrawingArea<Bitmap<'_>, Shift>) -> Result<()>,
+) -> Result<Vec<u8>> {
+    let (width, height) = drawn_size(size);
+    let mut drawn = vec![0; 3 * width as usize * height as usize];
+    draw(&Bitmap::new(&mut drawn, (width, height)).into_drawing_area())?;
+    let pixels = shrink(&drawn, 3 * width as usize);
+    Raster { width: size.0 as usize, height: size.1 as usize, channels: 3, pixels: &pixels }.png()
+}
+
+fn drawn_size((width, height): (u32, u32)) -> (u32, u32) {
+    (width * SCALE as u32, height * SCALE as u32)
+}
+
+/// Each pixel of the picture is the mean of a square of `SCALE` × `SCALE` drawn ones, whose rows
+/// have `row` bytes.
+fn shrink(drawn: &[u8], row: usize) -> Vec<u8> {
     let scale = SCALE as usize;
-    let row = 3 * DRAWN.0 as usize;
-    let mut picture = Vec::with_capacity(3 * (SIZE.0 * SIZE.1) as usize);
+    let mut picture = Vec::with_capacity(drawn.len() / (scale * scale));
     for rows in drawn.chunks_exact(scale * row) {
         for left in (0..row).step_by(3 * scale) {
             for channel in 0..3 {

@@ -59,7 +59,7 @@ impl Legend {
         let mut width = 0;
         for row in &mut rows {
             let measure = |label: &str| Ok(area.estimate_text_size(label, &style)?.0 as i32);
-            row.label = shorten(&row.label, measure)?;
+            row.label = shorten(&row.label, MAX_TEXT, measure)?;
             width = width.max(row.indent() + measure(&row.label)?);
         }
         Ok(Self { rows, style, width: width + MARGIN })
@@ -124,12 +124,17 @@ fn rows(chart: &Chart, max_rows: usize) -> Vec<Row> {
     rows
 }
 
-/// Takes letters from the middle until the label fits: names of runs differ at their ends.
-fn shorten(label: &str, measure: impl Fn(&str) -> Result<i32>) -> Result<String> {
+/// Takes letters from the middle until the label, as `measure` sees it, is at most `room` long:
+/// names of runs differ at their ends.
+pub(in crate::metrics) fn shorten(
+    label: &str,
+    room: i32,
+    measure: impl Fn(&str) -> Result<i32>,
+) -> Result<String> {
     let letters: Vec<char> = label.chars().collect();
     let mut short = label.to_owned();
     let mut kept = letters.len();
-    while kept > 2 && measure(&short)? > MAX_TEXT {
+    while kept > 2 && measure(&short)? > room {
         kept -= 1;
         let (head, tail) = (kept / 2, letters.len() - (kept - kept / 2));
         short = letters[..head].iter().chain(['…'].iter()).chain(&letters[tail..]).collect();
@@ -176,8 +181,8 @@ mod tests {
     #[test]
     fn a_long_name_loses_its_middle() {
         let measure = |label: &str| Ok(label.chars().count() as i32 * MAX_TEXT / 10);
-        assert_eq!(shorten("abcdefghij", measure).unwrap(), "abcdefghij");
-        assert_eq!(shorten("abcdefghijklm", measure).unwrap(), "abcd…ijklm");
-        assert_eq!(shorten("äöüäöüäöüäöüä", measure).unwrap(), "äöüä…üäöüä");
+        assert_eq!(shorten("abcdefghij", MAX_TEXT, measure).unwrap(), "abcdefghij");
+        assert_eq!(shorten("abcdefghijklm", MAX_TEXT, measure).unwrap(), "abcd…ijklm");
+        assert_eq!(shorten("äöüäöüäöüäöüä", MAX_TEXT, measure).unwrap(), "äöüä…üäöüä");
     }
 }

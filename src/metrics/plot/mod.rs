@@ -3,11 +3,11 @@
 //! What is drawn needs no library and no font of the system: a subset of DejaVu Sans is embedded.
 
 mod axis;
-mod bitmap;
-mod canvas;
+pub(super) mod bitmap;
+pub(super) mod canvas;
 mod draw;
-mod legend;
-mod style;
+pub(super) mod legend;
+pub(super) mod style;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,10 +6,10 @@ use plotters::style::{Color, FontStyle, IntoTextStyle, TextStyle, register_font}
 
 /// Pixels of the drawing for one of the picture: whole pixels are all that the backends know, and
 /// lines of whole pixels are jagged.
-pub(super) const SCALE: i32 = 3;
+pub(in crate::metrics) const SCALE: i32 = 3;
 
-pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
-pub(super) const INK: RGBColor = RGBColor(60, 60, 60);
+pub(in crate::metrics) const GRID: RGBColor = RGBColor(225, 225, 225);
+pub(in crate::metrics) const INK: RGBColor = RGBColor(60, 60, 60);
 
 /// The palette of Okabe and Ito, whose colours are told apart with any colour vision, without its
 /// yellow, which is too faint for a line on white, and with a grey for it.
@@ -80,7 +80,7 @@ impl Marker {
 ///
 /// # Errors
 /// When the embedded font cannot be read.
-pub(super) fn text(size: i32) -> Result<TextStyle<'static>> {
+pub(in crate::metrics) fn text(size: i32) -> Result<TextStyle<'static>> {
     // The font is DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation; its
     // licence lies beside it. Under this name an SVG asks its viewer for the viewer's own font of the kind.
     register_font("sans-serif", FontStyle::Normal, include_bytes!("font/DejaVuSans-latin.ttf"))

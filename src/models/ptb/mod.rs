@@ -1,6 +1,7 @@
 //! The word language model of Zaremba et al., "Recurrent Neural Network Regularization"
 //! (arXiv 1409.2329), as TensorFlow's `ptb_word_lm.py` has it.
 
+mod benchmark;
 mod config;
 mod corpus;
 mod evaluate;
@@ -15,21 +16,11 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
-use super::verbs::{plot, train, verify};
+use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, Verb};
 use crate::config::{Preset, load, to_toml};
 use config::PtbConfig;
 use experiment::Ptb;
-
-/// A config of the `configs` folder, compiled in.
-macro_rules! preset {
-    ($name:literal) => {
-        Preset {
-            name: $name,
-            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/", $name, ".toml")),
-        }
-    };
-}
 
 /// The preset that is used where no config is named.
 const DEFAULT_PRESET: &str = "ptb-small";
@@ -65,7 +56,7 @@ pub const ENTRY: Entry = Entry {
             run: train::run::<Ptb>,
         },
         verbs::eval::VERB,
-        verbs::bench::VERB,
+        Verb { name: "bench", about: bench::ABOUT, args: bench::args, run: bench::run::<Ptb> },
         verbs::generate::VERB,
         verbs::score::VERB,
         Verb {

@@ -2,6 +2,7 @@
 //! that need an [`Experiment`](super::experiment::Experiment). A model takes them over by a
 //! few lines each in its list of verbs.
 
+pub mod bench;
 pub mod plot;
 pub mod train;
 pub mod verify;

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, LANES, Simd};
+use super::{FOURTH_ROOT_BITS, Kernel, LANES, Simd};
 
 /// Two `ymm` registers, the lower eight lanes first.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,8 @@ impl Avx2 {
 // checked the features; the pointers of `load` and `store` are the caller's to answer for.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx2 {
+    const TILE: [usize; 2] = [6, 1];
+
     #[inline(always)]
     fn splat(value: f32) -> Self {
         Self([unsafe { _mm256_set1_ps(value) }; 2])
@@ -125,5 +127,61 @@ impl Simd for Avx2 {
             _mm256_blendv_ps(no.0[i], yes.0[i], below)
         };
         Self([half(0), half(1)])
+    }
+
+    #[inline(always)]
+    fn select_above(self, limit: Self, yes: Self, no: Self) -> Self {
+        let half = |i: usize| unsafe {
+            let above = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0[i], limit.0[i]);
+            let nan = _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0[i], self.0[i]);
+            _mm256_blendv_ps(no.0[i], yes.0[i], _mm256_or_ps(above, nan))
+        };
+        Self([half(0), half(1)])
+    }
+
+    #[inline(always)]
+    fn inverse_fourth_root_estimate(self) -> Self {
+        self.each(|a| unsafe {
+            let quarter = _mm256_srli_epi32::<2>(_mm256_castps_si256(a));
+            let bits = _mm256_set1_epi32(FOURTH_ROOT_BITS.cast_signed());
+            _mm256_castsi256_ps(_mm256_sub_epi32(bits, quarter))
+        })
+    }
+
+    #[inline(always)]
+    fn split_exponent(self) -> (Self, Self) {
+        let mantissa = |a| unsafe {
+            let digits = _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x007F_FFFF)));
+            _mm256_or_ps(digits, _mm256_set1_ps(1.0))
+        };
+        let exponent = |a| unsafe {
+            let biased = _mm256_srli_epi32::<23>(_mm256_castps_si256(a));
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(biased, _mm256_set1_epi32(127)))
+        };
+        (self.each(mantissa), self.each(exponent))
+    }
+
+    #[inline(always)]
+    fn to_bytes(self) -> [u8; LANES] {
+        unsafe {
+            let (a, b) = (_mm256_cvtps_epi32(self.0[0]), _mm256_cvtps_epi32(self.0[1]));
+            // Packing goes by halves of registers, whose middle quarters then change places.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(a, b));
+            let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            let mut bytes = [0; LANES];
+            _mm_storeu_si128(bytes.as_mut_ptr().cast(), _mm_packus_epi16(low, high));
+            bytes
+        }
+    }
+
+    #[inline(always)]
+    fn keep_where(self, bytes: [u8; LANES], byte: u8) -> Self {
+        unsafe {
+            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+            let equal = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
+            let low = _mm256_castsi256_ps(_mm256_cvtepi8_epi32(equal));
+            let high = _mm256_castsi256_ps(_mm256_cvtepi8_epi32(_mm_srli_si128::<8>(equal)));
+            Self([_mm256_and_ps(self.0[0], low), _mm256_and_ps(self.0[1], high)])
+        }
     }
 }

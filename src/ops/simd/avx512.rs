@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, LANES, Simd};
+use super::{FOURTH_ROOT_BITS, Kernel, LANES, Simd};
 
 /// One `zmm` register.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,8 @@ pub fn run<K: Kernel>(kernel: K) -> K::Output {
 // checked the features; the pointers of `load` and `store` are the caller's to answer for.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx512 {
+    const TILE: [usize; 2] = [14, 2];
+
     #[inline(always)]
     fn splat(value: f32) -> Self {
         Self(unsafe { _mm512_set1_ps(value) })
@@ -163,6 +165,51 @@ impl Simd for Avx512 {
             let below =
                 _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(limit));
             Self(_mm512_mask_blend_ps(below, no.0, yes.0))
+        }
+    }
+
+    #[inline(always)]
+    fn select_above(self, limit: Self, yes: Self, no: Self) -> Self {
+        unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, limit.0);
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0);
+            Self(_mm512_mask_blend_ps(above | nan, no.0, yes.0))
+        }
+    }
+
+    #[inline(always)]
+    fn inverse_fourth_root_estimate(self) -> Self {
+        unsafe {
+            let quarter = _mm512_srli_epi32::<2>(_mm512_castps_si512(self.0));
+            let bits = _mm512_set1_epi32(FOURTH_ROOT_BITS.cast_signed());
+            Self(_mm512_castsi512_ps(_mm512_sub_epi32(bits, quarter)))
+        }
+    }
+
+    #[inline(always)]
+    fn split_exponent(self) -> (Self, Self) {
+        unsafe {
+            let mantissa = _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(self.0);
+            (Self(mantissa), Self(_mm512_getexp_ps(self.0)))
+        }
+    }
+
+    #[inline(always)]
+    fn to_bytes(self) -> [u8; LANES] {
+        unsafe {
+            let narrow = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self.0));
+            let mut bytes = [0; LANES];
+            _mm_storeu_si128(bytes.as_mut_ptr().cast(), narrow);
+            bytes
+        }
+    }
+
+    #[inline(always)]
+    fn keep_where(self, bytes: [u8; LANES], byte: u8) -> Self {
+        unsafe {
+            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+            let equal = _mm_cmpeq_epi8_mask(bytes, _mm_set1_epi8(byte.cast_signed()));
+            Self(_mm512_maskz_mov_ps(equal, self.0))
         }
     }
 }

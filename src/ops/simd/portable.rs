@@ -1,6 +1,6 @@
 //! Sixteen lanes in plain Rust, for every machine.
 
-use super::{LANES, Simd};
+use super::{FOURTH_ROOT_BITS, LANES, Simd};
 
 /// Sixteen lanes as an array, which the compiler maps to whatever the target has.
 #[derive(Clone, Copy, Debug)]
@@ -15,9 +15,20 @@ impl Portable {
         }
         Self(lanes)
     }
+
+    #[inline(always)]
+    fn each(self, f: impl Fn(f32) -> f32) -> Self {
+        let mut lanes = self.0;
+        for a in &mut lanes {
+            *a = f(*a);
+        }
+        Self(lanes)
+    }
 }
 
 impl Simd for Portable {
+    const TILE: [usize; 2] = [2, 1];
+
     #[inline(always)]
     fn splat(value: f32) -> Self {
         Self([value; LANES])
@@ -90,6 +101,46 @@ impl Simd for Portable {
             if a.abs() < limit {
                 *lane = y;
             }
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    fn select_above(self, limit: Self, yes: Self, no: Self) -> Self {
+        // Without shortcuts, which the compiler would have to branch for.
+        let above = |a: f32, limit: f32| ((a > limit) | a.is_nan()) as u32;
+        let mut lanes = self.zip(limit, |a, l| f32::from_bits(above(a, l).wrapping_neg())).0;
+        for ((lane, y), n) in lanes.iter_mut().zip(yes.0).zip(no.0) {
+            let mask = lane.to_bits();
+            *lane = f32::from_bits(y.to_bits() & mask | n.to_bits() & !mask);
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    fn inverse_fourth_root_estimate(self) -> Self {
+        self.each(|a| f32::from_bits(FOURTH_ROOT_BITS.wrapping_sub(a.to_bits() >> 2)))
+    }
+
+    #[inline(always)]
+    fn split_exponent(self) -> (Self, Self) {
+        let exponent = |a: f32| (a.to_bits() >> 23) as i32 - 127;
+        let mantissa = |a: f32| f32::from_bits(a.to_bits() & 0x007F_FFFF | 0x3F80_0000);
+        (self.each(mantissa), self.each(|a| exponent(a) as f32))
+    }
+
+    #[inline(always)]
+    fn to_bytes(self) -> [u8; LANES] {
+        // Next to 2²³ the lowest bits of a number are those of the whole number.
+        const SHIFT: f32 = 8_388_608.0;
+        self.0.map(|a| (a + SHIFT).to_bits() as u8)
+    }
+
+    #[inline(always)]
+    fn keep_where(self, bytes: [u8; LANES], byte: u8) -> Self {
+        let mut lanes = self.0;
+        for (lane, b) in lanes.iter_mut().zip(bytes) {
+            *lane = if b == byte { *lane } else { 0.0 };
         }
         Self(lanes)
     }

@@ -1,6 +1,5 @@
 //! What can be done with the model from the command line, one file a verb.
 
-pub mod bench;
 pub mod eval;
 pub mod generate;
 pub mod score;

@@ -1,0 +1,193 @@
+//! Files in the idx format of MNIST, plain or compressed by gzip.
+//!
+//! Two zero bytes, a byte with the type of the values (8 for bytes), a byte with the number of
+//! dimensions, the size of each dimension as a big-endian 32-bit number, then the values in
+//! row-major order. (LeCun, Cortes, Burges: "The MNIST database of handwritten digits".)
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use flate2::bufread::MultiGzDecoder;
+
+/// Type of the values: the one that MNIST has.
+const UNSIGNED_BYTE: u8 = 8;
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// An array of bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idx {
+    /// The size of each dimension.
+    pub sizes: Vec<usize>,
+    /// The values, the last dimension running fastest.
+    pub values: Vec<u8>,
+}
+
+/// Reads a file of `dimensions` dimensions; its first bytes, not its name, tell whether it is
+/// compressed.
+///
+/// # Errors
+/// The file cannot be read, is no idx file of bytes with so many dimensions, is truncated, or
+/// goes on after its last value. The file is named.
+pub fn read(path: &Path, dimensions: u8) -> Result<Idx> {
+    let place = path.display();
+    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
+    let mut content = BufReader::with_capacity(1 << 16, file);
+    let start = content.fill_buf().with_context(|| format!("cannot read {place}"))?;
+    if start.starts_with(&GZIP_MAGIC) {
+        parse(MultiGzDecoder::new(content), dimensions).with_context(|| format!("{place} (gzip)"))
+    } else {
+        parse(content, dimensions).with_context(|| place.to_string())
+    }
+}
+
+/// The file `name` in `folder`: as `name`.gz or, where that is not there, as it is.
+///
+/// # Errors
+/// Neither is there.
+pub fn find(folder: &Path, name: &str) -> Result<PathBuf> {
+    let zipped = format!("{name}.gz");
+    let found =
+        [zipped.as_str(), name].map(|name| folder.join(name)).into_iter().find(|p| p.is_file());
+    found.ok_or_else(|| anyhow!("{} has neither {zipped} nor {name}", folder.display()))
+}
+
+fn parse(mut content: impl Read, dimensions: u8) -> Result<Idx> {
+    let header_bytes = 4 + 4 * usize::from(dimensions);
+    let header = read_at_most(&mut content, header_bytes as u64)?;
+    let magic = [0, 0, UNSIGNED_BYTE, dimensions];
+    let found = &header[..header.len().min(magic.len())];
+    ensure!(
+        header.len() < magic.len() || found == magic,
+        "it begins with {found:02x?}, an idx file of {dimensions} dimensions of bytes with \
+         {magic:02x?}"
+    );
+    ensure!(
+        header.len() == header_bytes,
+        "truncated: {} of the {header_bytes} bytes of the header",
+        header.len()
+    );
+    let sizes: Vec<u32> = header[4..].chunks(4).map(big_endian).collect();
+    let shape = sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" × ");
+    let count = sizes.iter().try_fold(1_u64, |n, &size| n.checked_mul(u64::from(size)));
+    let Some(count) = count.filter(|&n| n < isize::MAX as u64) else {
+        bail!("{shape} values are more than fit in memory: the header is damaged");
+    };
+    // One byte more shows that the content is too long, and makes gzip compare its checksum.
+    let values = read_at_most(&mut content, count + 1)?;
+    let bytes = values.len() as u64;
+    ensure!(bytes >= count, "truncated: {bytes} of the {count} bytes of {shape} values");
+    ensure!(bytes == count, "it goes on after the {count} bytes of {shape} values");
+    // Each size is 32 bits wide, which a usize holds on the machines that the program runs on.
+    Ok(Idx { sizes: sizes.into_iter().map(|size| size as usize).collect(), values })
+}
+
+/// The next `most` bytes, or fewer where the content ends. Memory grows with what arrives and not
+/// with what a header announces.
+fn read_at_most(content: &mut impl Read, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.take(most).read_to_end(&mut bytes).map_err(describe)?;
+    Ok(bytes)
+}
+
+fn describe(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => anyhow!("truncated: the compressed content breaks off"),
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => anyhow!("damaged: {error}"),
+        _ => anyhow!("cannot read it: {error}"),
+    }
+}
+
+fn big_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |value, &byte| value << 8 | u32::from(byte))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::fs;
+    use std::io::Write;
+
+    /// The bytes of an idx file.
+    pub fn idx(sizes: &[u32], values: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, UNSIGNED_BYTE, sizes.len() as u8];
+        bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+        bytes.extend(values);
+        bytes
+    }
+
+    /// The same bytes compressed.
+    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read_bytes(bytes: &[u8], dimensions: u8) -> Result<Idx> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x-ubyte");
+        fs::write(&path, bytes).unwrap();
+        read(&path, dimensions)
+    }
+
+    fn error_of(bytes: &[u8], expect: &str) {
+        let error = format!("{:#}", read_bytes(bytes, 3).unwrap_err());
+        assert!(error.contains(expect) && error.contains("x-ubyte"), "{expect:?} not in {error}");
+    }
+
+    #[test]
+    fn plain_and_compressed_files_are_told_by_their_content() {
+        let values: Vec<u8> = (0..24).collect();
+        let bytes = idx(&[2, 3, 4], &values);
+        let expected = Idx { sizes: vec![2, 3, 4], values };
+        assert_eq!(read_bytes(&bytes, 3).unwrap(), expected);
+        assert_eq!(read_bytes(&gzip(&bytes), 3).unwrap(), expected);
+        // A gzip file may be several, one after another.
+        let halves = [gzip(&bytes[..20]), gzip(&bytes[20..])].concat();
+        assert_eq!(read_bytes(&halves, 3).unwrap(), expected);
+        assert_eq!(read_bytes(&idx(&[0], &[]), 1).unwrap(), Idx { sizes: vec![0], values: vec![] });
+    }
+
+    #[test]
+    fn every_cut_and_every_surplus_is_an_error() {
+        let bytes = idx(&[2, 3, 4], &[7; 24]);
+        for cut in 0..bytes.len() {
+            error_of(&bytes[..cut], "truncated");
+        }
+        let zipped = gzip(&bytes);
+        // Less than the magic number of gzip is a short plain file.
+        for cut in 0..zipped.len() {
+            error_of(&zipped[..cut], "truncated");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        error_of(&longer, "it goes on after the 24 bytes of 2 × 3 × 4 values");
+        error_of(&gzip(&longer), "it goes on after the 24 bytes");
+        error_of(&bytes[..30], "truncated: 14 of the 24 bytes of 2 × 3 × 4 values");
+    }
+
+    #[test]
+    fn other_content_is_an_error() {
+        error_of(&idx(&[24], &[0; 24]), "it begins with [00, 00, 08, 01]");
+        error_of(b"<!DOCTYPE html>", "it begins with [3c, 21, 44, 4f]");
+        error_of(&idx(&[u32::MAX; 3], &[0; 24]), "more than fit in memory");
+        let mut damaged = gzip(&idx(&[2, 3, 4], &[7; 24]));
+        let checksum = damaged.len() - 8;
+        damaged[checksum] ^= 1;
+        error_of(&damaged, "damaged");
+        let missing = format!("{:#}", read(Path::new("no/such"), 1).unwrap_err());
+        assert!(missing.contains("cannot open no/such"), "{missing}");
+    }
+
+    #[test]
+    fn either_form_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = find(folder.path(), "a-ubyte").unwrap_err().to_string();
+        assert!(error.ends_with("has neither a-ubyte.gz nor a-ubyte"), "{error}");
+        fs::write(folder.path().join("a-ubyte"), "").unwrap();
+        assert_eq!(find(folder.path(), "a-ubyte").unwrap(), folder.path().join("a-ubyte"));
+        fs::write(folder.path().join("a-ubyte.gz"), "").unwrap();
+        assert_eq!(find(folder.path(), "a-ubyte").unwrap(), folder.path().join("a-ubyte.gz"));
+    }
+}

@@ -1,0 +1,168 @@
+//! MNIST's images of handwritten digits: four files in the [`super::idx`] format.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow, ensure};
+
+use super::idx;
+
+/// Rows of an image, and its columns.
+pub const SIDE: usize = 28;
+/// Bytes of an image.
+pub const IMAGE_BYTES: usize = SIDE * SIDE;
+/// The digits.
+pub const CLASSES: usize = 10;
+
+const WAY_OUT: &str = "`tfm data fetch mnist` brings what is missing, with --force also in the \
+                       place of what is wrong";
+
+/// A part of the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// 60,000 images.
+    Train,
+    /// 10,000 images.
+    Test,
+}
+
+impl Split {
+    /// The names of the files with the images and with the labels, without `.gz`.
+    pub fn files(self) -> [&'static str; 2] {
+        match self {
+            Split::Train => ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+            Split::Test => ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+        }
+    }
+}
+
+/// Labelled images of 28 × 28 bytes, 0 being the background.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Digits {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Digits {
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// All images, one after another: (images, height, width).
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Image `index`: (height, width), 784 bytes.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    pub fn image(&self, index: usize) -> &[u8] {
+        &self.pixels[index * IMAGE_BYTES..(index + 1) * IMAGE_BYTES]
+    }
+
+    /// The digit of every image.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// Adds an image (height, width) from another source.
+    ///
+    /// # Panics
+    /// When the image has not 784 bytes.
+    pub fn push(&mut self, label: u8, image: &[u8]) {
+        assert_eq!(image.len(), IMAGE_BYTES, "an image has another size");
+        self.labels.push(label);
+        self.pixels.extend_from_slice(image);
+    }
+}
+
+/// Reads a part from the two files of `folder`, each as it is or compressed (`.gz`).
+///
+/// # Errors
+/// A file is missing, damaged or truncated; images of another size; numbers of images and labels
+/// that differ; a label above 9. File and, for a label, record are named.
+pub fn load(folder: &Path, split: Split) -> Result<Digits> {
+    read_pair(folder, split).map_err(|error| anyhow!("{error:#}; {WAY_OUT}"))
+}
+
+fn read_pair(folder: &Path, split: Split) -> Result<Digits> {
+    let [images, labels] = split.files().map(|name| idx::find(folder, name));
+    let (images_path, labels_path) = (images?, labels?);
+    let (images, labels) = (idx::read(&images_path, 3)?, idx::read(&labels_path, 1)?);
+    let (images_place, labels_place) = (images_path.display(), labels_path.display());
+    let (count, rows, columns) = (images.sizes[0], images.sizes[1], images.sizes[2]);
+    ensure!(
+        (rows, columns) == (SIDE, SIDE),
+        "{images_place}: the images have {rows} × {columns} pixels, they must have {SIDE} × {SIDE}"
+    );
+    ensure!(count > 0, "{images_place} holds no images");
+    let labels = labels.values;
+    ensure!(
+        count == labels.len(),
+        "{images_place} has {count} images and {labels_place} {} labels, they must be as many",
+        labels.len()
+    );
+    if let Some(record) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
+        let label = labels[record];
+        return Err(anyhow!(
+            "{labels_place}: record {record} has label {label}, it must be from 0 to 9"
+        ));
+    }
+    Ok(Digits { pixels: images.values, labels })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::idx::tests::{gzip, idx};
+    use super::*;
+    use std::fs;
+    use tempfile::TempDir;
+
+    /// A folder with a test set of these labels; pixel `i` of all images has the value `i % 256`.
+    fn folder(sizes: [u32; 3], labels: &[u8]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let values = sizes.iter().product::<u32>();
+        let pixels: Vec<u8> = (0..values).map(|i| i as u8).collect();
+        let [images, digits] = Split::Test.files();
+        fs::write(folder.path().join(images), idx(&sizes, &pixels)).unwrap();
+        let zipped = gzip(&idx(&[labels.len() as u32], labels));
+        fs::write(folder.path().join(format!("{digits}.gz")), zipped).unwrap();
+        folder
+    }
+
+    fn error_of(sizes: [u32; 3], labels: &[u8]) -> String {
+        let error = load(folder(sizes, labels).path(), Split::Test).unwrap_err().to_string();
+        assert!(error.ends_with(WAY_OUT), "{error}");
+        error
+    }
+
+    #[test]
+    fn images_and_labels_come_from_either_form() {
+        let digits = load(folder([3, 28, 28], &[9, 0, 4]).path(), Split::Test).unwrap();
+        assert_eq!((digits.len(), digits.labels()), (3, &[9, 0, 4][..]));
+        assert_eq!(digits.image(1)[..2], [(784 % 256) as u8, (785 % 256) as u8]);
+        let mut copy = Digits::default();
+        (0..3).for_each(|i| copy.push(digits.labels()[i], digits.image(i)));
+        assert_eq!(copy, digits);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_an_error() {
+        let error = error_of([3, 28, 28], &[1, 2]);
+        assert!(error.contains("has 3 images and") && error.contains("2 labels"), "{error}");
+        let error = error_of([1, 32, 28], &[1]);
+        assert!(error.contains("32 × 28 pixels, they must have 28 × 28"), "{error}");
+        let error = error_of([2, 28, 28], &[1, 10]);
+        assert!(error.contains("t10k-labels-idx1-ubyte.gz: record 1 has label 10"), "{error}");
+        assert!(error_of([0, 28, 28], &[]).contains("holds no images"));
+        let folder = folder([1, 28, 28], &[1]);
+        let error = load(folder.path(), Split::Train).unwrap_err().to_string();
+        assert!(error.contains("neither train-images-idx3-ubyte.gz nor"), "{error}");
+    }
+}

@@ -1,0 +1,121 @@
+use std::fs;
+
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+use super::super::SQUARE_BYTES;
+use super::*;
+
+/// A folder with a small picture at each of the paths; its red is the path's number.
+fn folder(paths: &[String]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, path) in paths.iter().enumerate() {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let picture = RgbImage::from_pixel(40, 30, Rgb([number as u8, 9, 9]));
+        let format = match path.extension().unwrap().to_ascii_lowercase().to_str() {
+            Some("png") => image::ImageFormat::Png,
+            _ => image::ImageFormat::Jpeg,
+        };
+        picture.save_with_format(&path, format).unwrap();
+    }
+    folder
+}
+
+fn owned(paths: &[&str]) -> Vec<String> {
+    paths.iter().map(|&path| path.to_owned()).collect()
+}
+
+fn error(folder: &TempDir) -> String {
+    format!("{:#}", read_folder(folder.path(), 1, 2).unwrap_err())
+}
+
+#[test]
+fn every_picture_is_on_one_side_in_the_order_of_names() {
+    let numbered = |class: &str, n: usize| (0..n).map(|i| format!("{class}/{i}.png")).collect();
+    let paths: [Vec<String>; 3] = [numbered("dog", 30), numbered("cat", 25), numbered("emu", 2)];
+    let dir = folder(&paths.concat());
+    let read = read_folder(dir.path(), 1, 1).unwrap();
+    assert_eq!(read.classes, ["cat", "dog", "emu"]);
+    assert_eq!(read.train.labels.len() + read.test.labels.len(), 57);
+    assert!(read.train.names.is_sorted() && read.test.names.is_sorted());
+    for pictures in [&read.train, &read.test] {
+        assert_eq!(pictures.pixels.len(), SQUARE_BYTES * pictures.labels.len());
+        for (at, name) in pictures.names.iter().enumerate() {
+            let class = &read.classes[pictures.labels[at] as usize];
+            assert!(name.starts_with(&format!("{class}/")), "{name} is no {class}");
+            let number = paths.iter().flatten().position(|path| path == name).unwrap();
+            assert_eq!(usize::from(pictures.pixels[at * SQUARE_BYTES]), number, "{name}");
+        }
+    }
+    for n_threads in [2, 3, 5, 100] {
+        assert_eq!(read_folder(dir.path(), 1, n_threads).unwrap(), read);
+    }
+}
+
+#[test]
+fn a_division_of_the_user_is_kept() {
+    let paths =
+        ["train/a/1.png", "train/b/x.JPG", "train/b/y.jpeg", "test/a/1.png", "test/b/1.png"];
+    let dir = folder(&owned(&paths));
+    let read = read_folder(dir.path(), 1, 2).unwrap();
+    assert_eq!((read.train.names, read.train.labels), (owned(&paths[..3]), vec![0, 1, 1]));
+    assert_eq!((read.test.names, read.test.labels), (owned(&paths[3..]), vec![0, 1]));
+    assert_eq!(read.unreadable, []);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_listed() {
+    let dir = folder(&owned(&["a/1.png", "a/2.png", "b/1.png", "b/2.png"]));
+    let put = |path: &str, bytes: &[u8]| fs::write(dir.path().join(path), bytes).unwrap();
+    let whole = fs::read(dir.path().join("a/1.png")).unwrap();
+    put("a/cut.png", &whole[..whole.len() / 2]);
+    put("a/text.jpg", b"hello");
+    put("b/note.webp", b"RIFF");
+    put("b/.DS_Store", b"x");
+    put("readme.txt", b"x");
+    fs::create_dir(dir.path().join("b/more")).unwrap();
+    let read = read_folder(dir.path(), 1, 2).unwrap();
+    assert_eq!(read.train.labels.len() + read.test.labels.len(), 4);
+    let listed: Vec<_> = read
+        .unreadable
+        .iter()
+        .map(|file| (file.path.strip_prefix(dir.path()).unwrap(), file.reason.as_str()))
+        .collect();
+    let names: Vec<_> = listed.iter().map(|(path, _)| path.to_str().unwrap()).collect();
+    assert_eq!(names, ["a/cut.png", "a/text.jpg", "b/more", "b/note.webp"]);
+    assert!(listed[0].1.starts_with("is no whole PNG or JPEG picture: "), "{listed:?}");
+    assert_eq!(listed[2].1, "is a folder inside a class folder");
+    assert_eq!(listed[3].1, "does not end in .png, .jpg or .jpeg");
+}
+
+#[test]
+fn too_few_classes_and_pictures_say_what_to_do() {
+    let of = |paths: &[&str]| folder(&owned(paths));
+    let one = error(&of(&["a/1.png"]));
+    assert!(one.contains("has 1 class folder, but") && one.contains("at least 2 classes"), "{one}");
+
+    let dir = of(&["a/1.png", "a/2.png", "b/1.png"]);
+    let single = error(&dir);
+    assert!(single.contains(r#"class "b" has 1 picture that can be read"#), "{single}");
+
+    fs::create_dir(dir.path().join("c")).unwrap();
+    let empty = error(&dir);
+    assert!(empty.contains(r#"class "c" has 0 pictures"#), "{empty}");
+
+    let dir = of(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]);
+    fs::write(dir.path().join("test/b/1.png"), b"x").unwrap();
+    let broken = error(&dir);
+    assert!(broken.contains(r#"class "b" has 0 pictures that can be read in test/b"#), "{broken}");
+
+    let differ = error(&of(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png"]));
+    assert!(differ.contains(r#"only in train ["b"], only in test ["c"]"#), "{differ}");
+
+    let half = error(&of(&["train/a/1.png", "train/b/1.png"]));
+    assert!(half.contains("has class folders, but there is no"), "{half}");
+
+    let nowhere = tempfile::tempdir().unwrap();
+    let path = nowhere.path().join("none");
+    let missing = format!("{:#}", read_folder(&path, 1, 1).unwrap_err());
+    assert!(missing.starts_with("cannot list the pictures in"), "{missing}");
+}

@@ -1,0 +1,10 @@
+//! Pictures of users: PNG and JPEG files of any size in the form that the networks are trained on.
+
+mod decode;
+mod digit;
+mod folder;
+mod square;
+
+pub use digit::{DIGIT_SIDE, digit};
+pub use folder::{Folder, Pictures, Unreadable, read_folder};
+pub use square::{SQUARE_BYTES, SQUARE_SIDE, square};

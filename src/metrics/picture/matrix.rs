@@ -1,0 +1,214 @@
+//! The picture of a confusion matrix: a row a true class, a column a predicted one.
+
+use anyhow::Result;
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::Rectangle;
+use plotters::prelude::{RGBColor, WHITE};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontTransform, TextStyle};
+
+use super::confusion::Confusion;
+use crate::metrics::plot::bitmap::Bitmap;
+use crate::metrics::plot::canvas::picture;
+use crate::metrics::plot::legend::shorten;
+use crate::metrics::plot::style::{GRID, SCALE, text};
+
+type Area<'a> = DrawingArea<Bitmap<'a>, Shift>;
+
+/// Right predictions are blue, mistakes orange, told apart by any colour vision.
+const RIGHT: RGBColor = RGBColor(0, 114, 178);
+const WRONG: RGBColor = RGBColor(213, 94, 0);
+
+const MARGIN: i32 = 24;
+const TITLE: i32 = 48;
+/// The description of an axis.
+const AXIS: i32 = 28;
+const GAP: i32 = 10;
+/// The longest name of a class in pixels; longer ones lose their middle.
+const MAX_NAME: i32 = 160;
+/// The column of recalls.
+const RECALL: i32 = 78;
+/// Cells of few classes are large, and those of many still hold a count of five digits.
+const CELLS: (i32, i32) = (44, 72);
+const ALL_CELLS: i32 = 720;
+/// A class of average length, in letters, for the picture's height before letters are measured.
+const LETTER: i32 = 9;
+
+/// Where things lie, in pixels of the picture.
+struct Layout {
+    cell: i32,
+    n: i32,
+    /// Of the cells' upper left corner.
+    left: i32,
+    top: i32,
+    width: i32,
+    height: i32,
+    /// Whether the predicted classes' names stand upright.
+    upright: bool,
+}
+
+impl Layout {
+    fn of(confusion: &Confusion, title: &str) -> Self {
+        let n = confusion.classes().len() as i32;
+        let cell = (ALL_CELLS / n.max(1)).clamp(CELLS.0, CELLS.1);
+        let letters = confusion.classes().iter().map(|name| name.chars().count() as i32);
+        let name = (letters.max().unwrap_or(0) * LETTER).min(MAX_NAME);
+        let upright = name > cell - GAP;
+        let left = MARGIN + AXIS + name + GAP;
+        let top = MARGIN + TITLE + AXIS + GAP + if upright { name } else { 16 };
+        let title = title.chars().count() as i32 * 12 + 2 * MARGIN;
+        let width = (left + cell * n + RECALL + MARGIN).max(title).min(4_000);
+        Self { cell, n, left, top, width, height: top + cell * n + MARGIN, upright }
+    }
+
+    /// The middle of a column or a row of cells.
+    fn middle(&self, start: i32, index: usize) -> i32 {
+        start + self.cell * index as i32 + self.cell / 2
+    }
+}
+
+pub(super) fn png(confusion: &Confusion, title: &str) -> Result<Vec<u8>> {
+    let layout = Layout::of(confusion, title);
+    picture((layout.width as u32, layout.height as u32), |area| {
+        area.fill(&WHITE)?;
+        draw_names(area, &layout, confusion, title)?;
+        draw_cells(area, &layout, confusion)?;
+        draw_recalls(area, &layout, confusion)
+    })
+}
+
+/// A style whose text stands about its point.
+fn about(size: i32, x: HPos, y: VPos) -> Result<TextStyle<'static>> {
+    Ok(text(size)?.pos(Pos::new(x, y)))
+}
+
+fn at(x: i32, y: i32) -> (i32, i32) {
+    (x * SCALE, y * SCALE)
+}
+
+fn draw_names(area: &Area<'_>, layout: &Layout, confusion: &Confusion, title: &str) -> Result<()> {
+    area.draw_text(title, &about(22, HPos::Left, VPos::Center)?, at(MARGIN, MARGIN + 12))?;
+    let axis = about(15, HPos::Center, VPos::Center)?;
+    let middle = layout.cell * layout.n / 2;
+    area.draw_text("predicted", &axis, at(layout.left + middle, MARGIN + TITLE + AXIS / 2))?;
+    let upwards = axis.transform(FontTransform::Rotate270);
+    area.draw_text("true", &upwards, at(MARGIN + AXIS / 2, layout.top + middle))?;
+
+    let row = about(15, HPos::Right, VPos::Center)?;
+    let column = if layout.upright {
+        about(15, HPos::Left, VPos::Center)?.transform(FontTransform::Rotate270)
+    } else {
+        about(15, HPos::Center, VPos::Center)?
+    };
+    for (index, name) in confusion.classes().iter().enumerate() {
+        let measure = |name: &str| Ok(area.estimate_text_size(name, &row)?.0 as i32);
+        let name = shorten(name, MAX_NAME * SCALE, measure)?;
+        area.draw_text(&name, &row, at(layout.left - GAP, layout.middle(layout.top, index)))?;
+        let above = if layout.upright { GAP } else { GAP + 6 };
+        let place = at(layout.middle(layout.left, index), layout.top - above);
+        area.draw_text(&name, &column, place)?;
+    }
+    Ok(())
+}
+
+fn draw_cells(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
+    let n = layout.n as usize;
+    for truth in 0..n {
+        let of_class: u64 = (0..n).map(|predicted| confusion.count(truth, predicted)).sum();
+        for predicted in 0..n {
+            let count = confusion.count(truth, predicted);
+            let share = count as f64 / of_class.max(1) as f64;
+            let (x, y) = (
+                layout.left + layout.cell * predicted as i32,
+                layout.top + layout.cell * truth as i32,
+            );
+            let corners = [at(x, y), at(x + layout.cell, y + layout.cell)];
+            let (colour, strength) = shade(share, truth == predicted);
+            area.draw(&Rectangle::new(corners, colour.filled()))?;
+            area.draw(&Rectangle::new(corners, GRID.stroke_width(SCALE as u32)))?;
+            // Zeros would hide where the mistakes are.
+            if count > 0 {
+                let style = about(count_size(count, layout.cell), HPos::Center, VPos::Center)?;
+                let style = if strength > 0.55 { style.color(&WHITE) } else { style };
+                let middle = at(x + layout.cell / 2, y + layout.cell / 2);
+                area.draw_text(&count.to_string(), &style, middle)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The size of letters with which a count fits into its cell.
+fn count_size(count: u64, cell: i32) -> i32 {
+    let digits = count.to_string().len() as i32;
+    // A digit is about 0.64 of the letters' size wide.
+    ((cell - 8) * 100 / (64 * digits)).clamp(7, 16)
+}
+
+/// The colour of a cell, and how strong it is. Mistakes are shown by the root of their share, so
+/// that one in a hundred is seen.
+fn shade(share: f64, right: bool) -> (RGBColor, f64) {
+    let strength = if right { share } else { share.sqrt() };
+    let full = if right { RIGHT } else { WRONG };
+    let mix = |channel: u8| (255.0 + (f64::from(channel) - 255.0) * strength).round() as u8;
+    (RGBColor(mix(full.0), mix(full.1), mix(full.2)), strength)
+}
+
+/// The share of each class that was recognised, at the end of its row.
+fn draw_recalls(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
+    let right = layout.left + layout.cell * layout.n + RECALL;
+    let style = about(15, HPos::Right, VPos::Center)?;
+    area.draw_text("recall", &style, at(right, layout.top - GAP - 6))?;
+    for truth in 0..confusion.classes().len() {
+        if let Some(recall) = confusion.recall(truth) {
+            let label = format!("{:.1} %", 100.0 * recall);
+            area.draw_text(&label, &style, at(right, layout.middle(layout.top, truth)))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(png: &[u8]) -> (u32, u32) {
+        let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+        (reader.info().width, reader.info().height)
+    }
+
+    fn of(names: &[&str]) -> Confusion {
+        let mut confusion = Confusion::new(names.iter().map(|&name| name.to_owned()).collect());
+        for truth in 0..names.len() {
+            (0..90).for_each(|_| confusion.add(truth, truth));
+            (0..10).for_each(|_| confusion.add(truth, (truth + 1) % names.len()));
+        }
+        confusion
+    }
+
+    #[test]
+    fn pictures_have_room_for_their_classes() {
+        let two = png(&of(&["a", "b"]), "two").unwrap();
+        let names: Vec<String> = (0..20).map(|i| format!("a class of long name {i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let twenty = png(&of(&names), "twenty").unwrap();
+        assert!(size(&two).0 < size(&twenty).0 && size(&twenty).1 > 20 * CELLS.0 as u32);
+        assert_eq!(png(&of(&["a", "b"]), "two").unwrap(), two, "the same counts, the same bytes");
+        png(&Confusion::new(vec![]), "none").unwrap();
+    }
+
+    #[test]
+    fn small_mistakes_are_seen_and_nothing_is_white() {
+        assert_eq!(shade(0.0, true).0, RGBColor(255, 255, 255));
+        assert_eq!(shade(0.0, false).0, RGBColor(255, 255, 255));
+        assert_eq!(shade(1.0, true).0, RIGHT);
+        assert!(shade(0.01, false).0.2 < 235);
+    }
+
+    #[test]
+    fn counts_fit_into_their_cells() {
+        assert_eq!(count_size(9, 72), 16);
+        assert!(count_size(12_345, 44) >= 11);
+    }
+}

@@ -1,0 +1,3 @@
+//! What can be done with the model from the command line, one file a verb.
+
+pub mod bench;

@@ -1,0 +1,170 @@
+//! The config of the CIFAR-10 model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
+use crate::train::CheckpointConfig;
+
+/// The scores of a run that an `[expect]` table can name.
+pub const METRICS: [&str; 1] = ["test_precision"];
+
+/// A whole experiment; the default is the reference's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cifar10Config {
+    /// "cifar10".
+    pub model: String,
+    /// The seed of the initial parameters, of the order of examples and of distortions.
+    pub seed: u64,
+    /// The pictures.
+    pub data: Data,
+    /// How it is trained.
+    pub train: Train,
+    /// When it is evaluated and summarised.
+    pub eval: Eval,
+    /// When it is saved.
+    pub checkpoint: CheckpointConfig,
+    /// The published or measured scores.
+    pub expect: Expect,
+}
+
+/// The `[data]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// "cifar10", or "drawn" for shapes that the program draws itself.
+    pub source: String,
+    /// A folder of the user's own pictures, a folder a class; empty for none.
+    pub images: String,
+    /// Training pictures that are drawn.
+    pub drawn_examples: usize,
+}
+
+/// The `[train]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Train {
+    /// Pictures of a step, all towers together.
+    pub batch_size: usize,
+    /// Equal parts of a batch, each on a device or a group of threads of its own.
+    pub towers: usize,
+    /// Steps of the run.
+    pub max_steps: u64,
+    /// The learning rate at the start.
+    pub learning_rate: f64,
+    /// What the learning rate is multiplied by at each decay.
+    pub lr_decay: f64,
+    /// Epochs from one decay to the next.
+    pub epochs_per_decay: f64,
+    /// λ of the loss λ/2 Σ w² over the weights of local3 and local4.
+    pub weight_decay: f32,
+    /// The share of the parameters' moving averages that stays in a step, after many steps.
+    pub average_decay: f32,
+    /// Threads that prepare batches beside the step.
+    pub workers: usize,
+}
+
+/// The `[eval]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Eval {
+    /// The test pictures are classified after every so many epochs; 0: at the end alone.
+    pub every_epochs: u64,
+    /// Histograms and pictures for TensorBoard every so many steps; 0: none.
+    pub summary_steps: u64,
+}
+
+impl Default for Cifar10Config {
+    fn default() -> Self {
+        Self {
+            model: "cifar10".to_string(),
+            seed: 1,
+            data: Data::default(),
+            train: Train::default(),
+            eval: Eval::default(),
+            checkpoint: CheckpointConfig { every_epoch: false, ..Default::default() },
+            expect: Expect::default(),
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { source: "cifar10".to_string(), images: String::new(), drawn_examples: 20_000 }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            batch_size: 128,
+            towers: 1,
+            max_steps: 100_000,
+            learning_rate: 0.1,
+            lr_decay: 0.1,
+            epochs_per_decay: 350.0,
+            weight_decay: 0.004,
+            average_decay: 0.9999,
+            workers: 1,
+        }
+    }
+}
+
+impl Default for Eval {
+    fn default() -> Self {
+        Self { every_epochs: 10, summary_steps: 1_000 }
+    }
+}
+
+impl crate::config::Config for Cifar10Config {
+    const FREE_TABLES: &'static [&'static str] = &["expect"];
+
+    fn validate(&self) -> Result<(), Invalid> {
+        one_of("model", &self.model, &["cifar10"])?;
+        one_of("data.source", &self.data.source, &["cifar10", "drawn"])?;
+        in_range("data.drawn_examples", self.data.drawn_examples, 100, 10_000_000)?;
+        self.train.validate()?;
+        self.checkpoint.validate()?;
+        check_expect("expect", &self.expect, &METRICS)
+    }
+}
+
+impl Train {
+    fn validate(&self) -> Result<(), Invalid> {
+        in_range("train.batch_size", self.batch_size, 1, 65_536)?;
+        in_range("train.towers", self.towers, 1, 1_024)?;
+        if !self.batch_size.is_multiple_of(self.towers) {
+            let rule = format!("must divide train.batch_size = {}", self.batch_size);
+            return Err(Invalid::new("train.towers", rule));
+        }
+        in_range("train.max_steps", self.max_steps, 1, 1_000_000_000)?;
+        at_least("train.learning_rate", self.learning_rate, 0.0)?;
+        positive("train.lr_decay", self.lr_decay)?;
+        positive("train.epochs_per_decay", self.epochs_per_decay)?;
+        at_least("train.weight_decay", f64::from(self.weight_decay), 0.0)?;
+        in_range("train.average_decay", f64::from(self.average_decay), 0.0, 1.0)?;
+        in_range("train.workers", self.workers, 0, 64)
+    }
+
+    /// The learning rate of a step, counted from 0, with `examples` an epoch: it falls in
+    /// stairs.
+    pub fn learning_rate_of(&self, step: u64, examples: usize) -> f64 {
+        let steps_per_epoch = examples as f64 / self.batch_size as f64;
+        let decay_steps = ((steps_per_epoch * self.epochs_per_decay) as u64).max(1);
+        self.learning_rate * self.lr_decay.powf((step / decay_steps) as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_learning_rate_falls_in_the_stairs_of_the_reference() {
+        // int(50000 / 128 · 350) = 136718
+        let train = Train::default();
+        let rate = |step| train.learning_rate_of(step, 50_000);
+        assert_eq!((rate(0), rate(136_717)), (0.1, 0.1));
+        assert!((rate(136_718) - 0.01).abs() < 1e-12);
+    }
+}

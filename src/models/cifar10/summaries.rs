@@ -1,0 +1,62 @@
+//! What TensorBoard shows of a step: histograms of variables, gradients and activations, their
+//! sparsity, and pictures as the network sees them.
+
+use anyhow::Result;
+
+use super::network::Network;
+use crate::data::augment::{CROP, CROP_VALUES};
+use crate::metrics::{Content, Histogram, Picture, Raster, Summary};
+use crate::models::classify::Classifier;
+use crate::ops::{Cpu, statistics};
+
+/// Pictures that are shown.
+const PICTURES: usize = 3;
+
+/// The summaries of the last step, and of a forward pass of `images` (batch, 24, 24, 3).
+///
+/// # Errors
+/// When a picture cannot be written as PNG.
+pub fn of(cpu: &Cpu, network: &mut Network, images: &[f32]) -> Result<Vec<Summary>> {
+    let mut summaries = Vec::new();
+    for parameter in network.parameters() {
+        let name = parameter.name();
+        summaries.push(histogram(cpu, name.to_string(), &parameter.values()));
+        summaries.push(histogram(cpu, format!("{name}/gradients"), &parameter.gradient));
+    }
+    network.logits(cpu, images);
+    for (name, values) in network.activations(images.len() / CROP_VALUES) {
+        summaries.push(histogram(cpu, format!("{name}/activations"), values));
+        let sparsity = statistics::statistics(cpu, values).sparsity();
+        let tag = format!("{name}/sparsity");
+        summaries.push(Summary { tag, content: Content::Scalar(sparsity) });
+    }
+    for (i, image) in images.chunks(CROP_VALUES).take(PICTURES).enumerate() {
+        let content = Content::Picture(picture(image)?);
+        summaries.push(Summary { tag: format!("images/image/{i}"), content });
+    }
+    Ok(summaries)
+}
+
+fn histogram(cpu: &Cpu, tag: String, values: &[f32]) -> Summary {
+    let statistics::Histogram { statistics, bucket_limit, bucket } =
+        statistics::histogram(cpu, values);
+    let histogram = Histogram {
+        min: statistics.min,
+        max: statistics.max,
+        num: statistics.count as f64,
+        sum: statistics.sum,
+        sum_squares: statistics.sum_of_squares,
+        bucket_limit,
+        bucket,
+    };
+    Summary { tag, content: Content::Histogram(histogram) }
+}
+
+/// An image (24, 24, 3) as PNG, scaled as TensorFlow does: zero is mid grey, the largest
+/// absolute value black or white.
+fn picture(image: &[f32]) -> Result<Picture> {
+    let largest = image.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+    let bytes: Vec<u8> =
+        image.iter().map(|value| (value / largest * 127.0 + 128.0) as u8).collect();
+    Raster { width: CROP, height: CROP, channels: 3, pixels: &bytes }.summary()
+}

@@ -1,0 +1,176 @@
+//! How well a classifier does on a set of examples.
+
+use anyhow::{Result, ensure};
+
+use super::{Classifier, Examples};
+use crate::metrics::picture::{Confusion, Mistake, WorstMistakes};
+use crate::ops::precision::{argmax, in_top_k};
+use crate::ops::{Buffer, Cpu, softmax};
+use crate::train::Interrupt;
+
+/// Examples whose mistakes are kept.
+const MOST_MISTAKES: usize = 36;
+
+/// The counts of an evaluation.
+#[derive(Clone, Debug)]
+pub struct Score {
+    /// How often each class was taken for each.
+    pub confusion: Confusion,
+    /// Examples whose label has the largest logit.
+    pub correct: u64,
+    /// Σ of the cross-entropies, in nats.
+    pub loss: f64,
+    /// The most confident mistakes.
+    pub worst: WorstMistakes,
+}
+
+impl Score {
+    fn new(classes: &[String]) -> Self {
+        let (confusion, worst) =
+            (Confusion::new(classes.to_vec()), WorstMistakes::new(MOST_MISTAKES));
+        Self { confusion, correct: 0, loss: 0.0, worst }
+    }
+
+    /// Examples in all.
+    pub fn total(&self) -> u64 {
+        self.confusion.total()
+    }
+
+    /// The share of examples that are right: precision @ 1.
+    pub fn precision(&self) -> f64 {
+        self.correct as f64 / self.total().max(1) as f64
+    }
+
+    /// The percentage of examples that are wrong.
+    pub fn error_rate(&self) -> f64 {
+        100.0 - 100.0 * self.precision()
+    }
+
+    /// The mean cross-entropy in nats.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.total().max(1) as f64
+    }
+
+    /// Takes in the logits (examples, classes) of examples from number `first` on.
+    fn add(&mut self, cpu: &Cpu, first: usize, logits: &mut [f32], labels: &[u32]) {
+        self.correct += in_top_k(logits, labels, 1).filter(|&right| right).count() as u64;
+        let classes = self.confusion.classes().len();
+        let predicted: Vec<u32> = argmax(logits, classes).map(|class| class as u32).collect();
+        let mut losses = vec![0.0; labels.len()];
+        softmax::cross_entropy(cpu, logits, labels, None, &mut losses);
+        self.loss += losses.iter().copied().map(f64::from).sum::<f64>();
+        // The probability of a class is e to the power of minus its cross-entropy.
+        softmax::cross_entropy(cpu, logits, &predicted, None, &mut losses);
+        for (i, (&truth, &predicted)) in labels.iter().zip(&predicted).enumerate() {
+            let (truth, predicted) = (truth as usize, predicted as usize);
+            self.confusion.add(truth, predicted);
+            if truth != predicted {
+                let (index, probability) = ((first + i) as u64, (-losses[i]).exp());
+                self.worst.add(Mistake { index, truth, predicted, probability });
+            }
+        }
+    }
+}
+
+/// Classifies every example, `batch` of them at a time; `classes` are the names. `None` when
+/// `interrupt` came.
+///
+/// # Errors
+/// When there are no examples, or a loss is not finite.
+pub fn evaluate(
+    cpu: &Cpu,
+    classifier: &mut impl Classifier,
+    examples: &impl Examples,
+    classes: &[String],
+    batch: usize,
+    interrupt: &Interrupt,
+) -> Result<Option<Score>> {
+    ensure!(!examples.is_empty(), "there is no example to classify");
+    let mut score = Score::new(classes);
+    let (mut images, mut logits) = (Buffer::default(), Buffer::default());
+    let mut labels = vec![0; batch];
+    for first in (0..examples.len()).step_by(batch) {
+        if interrupt.requested() {
+            return Ok(None);
+        }
+        let range = first..examples.len().min(first + batch);
+        let images = images.at_least(range.len() * examples.values());
+        let labels = &mut labels[..range.len()];
+        examples.fill(range, images, labels);
+        let found = classifier.logits(cpu, images);
+        let logits = logits.at_least(found.len());
+        logits.copy_from_slice(found);
+        score.add(cpu, first, logits, labels);
+    }
+    ensure!(score.loss.is_finite(), "the loss of the evaluation is not finite");
+    Ok(Some(score))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::models::classify::Thumbnail;
+    use crate::ops::Isa;
+
+    /// Takes the image for the logits.
+    struct Identity;
+
+    impl Classifier for Identity {
+        fn classes(&self) -> usize {
+            3
+        }
+
+        fn logits(&mut self, _: &Cpu, images: &[f32]) -> &[f32] {
+            // The test's images live as long as the program.
+            images.to_vec().leak()
+        }
+    }
+
+    struct Four;
+
+    impl Examples for Four {
+        fn len(&self) -> usize {
+            4
+        }
+
+        fn values(&self) -> usize {
+            3
+        }
+
+        fn fill(&self, examples: Range<usize>, images: &mut [f32], labels: &mut [u32]) {
+            let all = [[2.0, 0.0, 0.0], [0.0, 5.0, 0.0], [9.0, 0.0, 1.0], [0.0, 0.0, 1.0]];
+            for (i, example) in examples.enumerate() {
+                images[3 * i..3 * i + 3].copy_from_slice(&all[example]);
+                labels[i] = [0, 2, 2, 2][example];
+            }
+        }
+
+        fn thumbnail(&self, example: usize) -> Thumbnail {
+            Thumbnail::grey(1, &[example as u8])
+        }
+    }
+
+    #[test]
+    fn counts_are_those_of_the_examples_for_any_batch() {
+        let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+        for batch in [1, 3, 4, 100] {
+            let never = Interrupt::default();
+            let classes = ["a", "b", "c"].map(String::from);
+            let score = evaluate(&cpu, &mut Identity, &Four, &classes, batch, &never);
+            let score = score.unwrap().unwrap();
+            let count = |i: usize| score.confusion.count(i / 3, i % 3);
+            assert_eq!(std::array::from_fn(count), [1, 0, 0, 0, 0, 0, 1, 1, 1]);
+            assert_eq!((score.correct, score.total(), score.precision()), (2, 4, 0.5));
+            assert_eq!(score.error_rate(), 50.0);
+            let recall = [0, 1, 2].map(|class| score.confusion.recall(class));
+            assert_eq!(recall, [Some(1.0), None, Some(1.0 / 3.0)]);
+            let mistakes = score.worst.mistakes();
+            let worst: Vec<_> = mistakes.iter().map(|m| (m.index, m.predicted)).collect();
+            assert_eq!(worst, [(2, 0), (1, 1)]);
+            let p = f64::from(mistakes[0].probability);
+            assert!((p - 1.0 / (1.0 + (-8f64).exp() + (-9f64).exp())).abs() < 1e-6);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `tfm eval <model>`: how well a trained network tells classes apart.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Value, json};
+
+use super::super::{Examples, Part, PictureModel, Score, Session, Thumbnail, evaluate};
+use crate::checkpoint;
+use crate::metrics::Raster;
+use crate::metrics::picture::write_sheet;
+use crate::models::Interrupted;
+use crate::models::experiment::Experiment;
+use crate::models::options::{
+    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
+};
+use crate::ops::Cpu;
+use crate::run::RunDir;
+use crate::train::Interrupt;
+
+/// What the verb does, in a line.
+pub const ABOUT: &str = "Prints how well a run's network tells classes apart";
+
+#[derive(Args, Debug)]
+struct EvalArgs {
+    #[command(flatten)]
+    run: RunOption,
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
+    /// The pictures that are classified
+    #[arg(long, value_enum, default_value = "test")]
+    split: Part,
+    /// Looks for a new checkpoint every so many seconds, and evaluates each one
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Adds the arguments.
+pub fn args(command: Command) -> Command {
+    EvalArgs::augment_args(command)
+}
+
+/// Evaluates.
+///
+/// # Errors
+/// A run or data that cannot be read.
+pub fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
+    let args = EvalArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let cpu = args.device.cpu(M::MODEL)?;
+    let interrupt = Interrupt::on_signals()?;
+    let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
+    warn_of_other_data::<M>(&session, &data);
+    loop {
+        report::<M>(&cpu, &args, &mut session, &data, &interrupt)?;
+        let Some(seconds) = args.watch else { return Ok(()) };
+        session = next_session(&args, session, seconds, &interrupt)?;
+    }
+}
+
+/// Waits for a newer checkpoint.
+fn next_session<M: PictureModel>(
+    args: &EvalArgs,
+    old: Session<M>,
+    seconds: u64,
+    interrupt: &Interrupt,
+) -> Result<Session<M>> {
+    loop {
+        for _ in 0..seconds * 10 {
+            if interrupt.requested() {
+                bail!(Interrupted { message: "stopped watching".to_string() });
+            }
+            sleep(Duration::from_millis(100));
+        }
+        let newest = checkpoint::steps(&old.run.checkpoints_dir())?.into_iter().max();
+        if newest.is_some_and(|newest| newest > old.step) {
+            return Session::open(&args.run.run, args.checkpoint.checkpoint);
+        }
+    }
+}
+
+/// A figure on pictures that the run never saw is no figure of the run.
+fn warn_of_other_data<M: PictureModel>(session: &Session<M>, data: &M::Data) {
+    let (here, run) = (M::fingerprint(data), &session.run.manifest().data);
+    if here != *run {
+        tracing::warn!("the data differs from the run's: {here} here, in run.json {run}");
+    }
+}
+
+fn report<M: PictureModel>(
+    cpu: &Cpu,
+    args: &EvalArgs,
+    session: &mut Session<M>,
+    data: &<M as Experiment>::Data,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let examples = M::examples(data, args.split)
+        .with_context(|| format!("{} holds no pictures out; give --split test", M::MODEL))?;
+    let (network, classes) = (&mut session.network, &session.classes);
+    let score = evaluate(cpu, network, examples, classes, M::EVAL_BATCH, interrupt)?;
+    let Some(score) = score else {
+        bail!(Interrupted { message: "stopped before the last picture".to_string() })
+    };
+    let split = format!("{:?}", args.split).to_lowercase();
+    let pictures = draw(&session.run, &score, examples, &split, session.step)?;
+    for path in &pictures {
+        tracing::info!("Drawn: {}", path.display());
+    }
+    let text = in_words(&score, &split, session.step);
+    args.output.report(&session.summary(in_json(&score, &split, &pictures)), text)
+}
+
+/// The confusion matrix, and a sheet of the worst mistakes where there are any, as PNG in the
+/// run folder.
+fn draw(
+    run: &RunDir,
+    score: &Score,
+    examples: &impl Examples,
+    split: &str,
+    step: u64,
+) -> Result<Vec<PathBuf>> {
+    let title = format!("{split}, step {step}: precision @ 1 = {:.4}", score.precision());
+    let path = |what: &str| run.path().join(format!("{what}-{split}-{step:08}.png"));
+    let confusion = path("confusion");
+    score.confusion.write_png(&confusion, &title)?;
+    let mistakes = score.worst.mistakes();
+    if mistakes.is_empty() {
+        return Ok(vec![confusion]);
+    }
+    let thumbnails: Vec<_> =
+        mistakes.iter().map(|mistake| examples.thumbnail(mistake.index as usize)).collect();
+    let shown: Vec<_> = mistakes
+        .iter()
+        .zip(&thumbnails)
+        .map(|(mistake, Thumbnail { side, rgb })| {
+            let raster = Raster { width: *side, height: *side, channels: 3, pixels: rgb };
+            (mistake.clone(), raster)
+        })
+        .collect();
+    let sheet = path("mistakes");
+    write_sheet(&sheet, &title, score.confusion.classes(), &shown)?;
+    Ok(vec![confusion, sheet])
+}
+
+fn in_words(score: &Score, split: &str, step: u64) -> String {
+    let classes = score.confusion.classes();
+    let mut text = format!(
+        "precision @ 1 = {:.4} over {} {split} images at step {step} ({:.2} % error)\n\n",
+        score.precision(),
+        score.total(),
+        score.error_rate()
+    );
+    let width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{:width$}  accuracy  taken for", "class");
+    for i in 0..classes.len() {
+        let _ = write!(text, " {i:>5}");
+    }
+    for (i, name) in classes.iter().enumerate() {
+        let accuracy =
+            score.confusion.recall(i).map_or("-".to_string(), |a| format!("{:.1} %", 100.0 * a));
+        let _ = write!(text, "\n{name:width$}  {accuracy:>8}  {i:>9}");
+        for j in 0..classes.len() {
+            let _ = write!(text, " {:>5}", score.confusion.count(i, j));
+        }
+    }
+    text
+}
+
+fn in_json(score: &Score, split: &str, pictures: &[PathBuf]) -> Value {
+    let classes = score.confusion.classes();
+    let row = |i| (0..classes.len()).map(|j| score.confusion.count(i, j)).collect::<Vec<_>>();
+    let accuracy: serde_json::Map<String, Value> = classes
+        .iter()
+        .enumerate()
+        .map(|(i, name)| (name.clone(), json!(score.confusion.recall(i))))
+        .collect();
+    json!({
+        "precision": score.precision(),
+        "error_rate": score.error_rate(),
+        "loss": score.mean_loss(),
+        "images": score.total(),
+        "split": split,
+        "accuracy": accuracy,
+        "confusion": (0..classes.len()).map(row).collect::<Vec<_>>(),
+        "pictures": pictures.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,89 @@
+//! The MNIST model as the verbs that all models share see it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use super::config::MnistConfig;
+use super::digits::{Digits, Part as DigitsPart, scaled};
+use super::network::Network;
+use super::task::{EVAL_BATCH, MnistTask};
+use super::{DEFAULT_PRESET, PRESETS};
+use crate::checkpoint::Checkpoint;
+use crate::config::Preset;
+use crate::data::photo;
+use crate::models::classify::{Part, PictureModel};
+use crate::models::experiment::{Common, Experiment};
+use crate::models::weights;
+use crate::ops::Cpu;
+use crate::run::RunDir;
+
+/// The MNIST model.
+pub struct Mnist;
+
+impl Experiment for Mnist {
+    const MODEL: &'static str = "mnist";
+    const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const MAY_CHANGE: &'static [&'static str] = &["train.num_epochs"];
+
+    type Config = MnistConfig;
+    type Data = Digits;
+    type Task<'a> = MnistTask<'a>;
+
+    fn common(config: &mut MnistConfig) -> Common<'_> {
+        Common { seed: config.seed, checkpoint: &config.checkpoint, expect: &mut config.expect }
+    }
+
+    fn data(config: &MnistConfig, data_dir: &Path, _: Option<&RunDir>) -> Result<Digits> {
+        Digits::load(config, data_dir)
+    }
+
+    fn fingerprint(digits: &Digits) -> String {
+        digits.fingerprint()
+    }
+
+    fn task<'a>(
+        cpu: &'a Cpu,
+        config: &'a MnistConfig,
+        digits: &'a Digits,
+        init: Option<&Checkpoint>,
+    ) -> Result<MnistTask<'a>> {
+        let network = Network::new(config.seed)?;
+        if let Some(checkpoint) = init {
+            weights::load(Self::MODEL, &network.parameters(), checkpoint)?;
+        }
+        MnistTask::new(cpu, config, digits, network)
+    }
+
+    fn result(metrics: &Map<String, Value>) -> Option<String> {
+        let error = metrics.get("test_error")?.as_f64()?;
+        Some(format!("test error {error:.2} %"))
+    }
+}
+
+impl PictureModel for Mnist {
+    type Network = Network;
+    type Examples = DigitsPart;
+
+    const EVAL_BATCH: usize = EVAL_BATCH;
+
+    fn trained(_: usize, checkpoint: &Checkpoint) -> Result<Network> {
+        let network = Network::new(0)?;
+        weights::load(Self::MODEL, &network.parameters(), checkpoint)?;
+        Ok(network)
+    }
+
+    fn examples(digits: &Digits, part: Part) -> Option<&DigitsPart> {
+        Some(match part {
+            Part::Train => &digits.train,
+            Part::Valid => &digits.valid,
+            Part::Test => &digits.test,
+        })
+    }
+
+    fn read_picture(path: &Path) -> Result<Vec<f32>> {
+        Ok(photo::digit(path)?.into_iter().map(scaled).collect())
+    }
+}

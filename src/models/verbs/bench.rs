@@ -1,0 +1,134 @@
+//! `tfm bench <model>`: the steps of a training run, without a run folder, against the clock.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Error, Result};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::json;
+
+use crate::config;
+use crate::models::experiment::Experiment;
+use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
+use crate::ops::{Cpu, peak};
+use crate::train::Task;
+
+/// What the verb does, in a line.
+pub const ABOUT: &str = "Times training steps of a config";
+
+/// Steps before the clock starts.
+const WARM_UP: u64 = 3;
+
+/// A model whose training can be timed without its data.
+pub trait Benchmark: Experiment {
+    /// Holds the model's fast computation to a plain one.
+    ///
+    /// # Errors
+    /// When they differ.
+    fn compare(cpu: &Cpu) -> Result<()>;
+
+    /// Random data, as large as the config's but for the number of examples.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn random_data(config: &Self::Config) -> Result<Self::Data>;
+
+    /// Operations of an item of a step, forward and backward, counted as a direct
+    /// computation would do them.
+    fn operations(config: &Self::Config, data: &Self::Data) -> f64;
+}
+
+#[derive(Args, Debug)]
+struct BenchArgs {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// How many steps to time [default: about ten seconds of them]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const LONG: &str = "The model is first compared with a plain computation in f64. Where the data \
+of the config is not there, random data is timed.";
+
+/// Adds the arguments.
+pub fn args(command: Command) -> Command {
+    BenchArgs::augment_args(command).after_long_help(LONG)
+}
+
+/// Times.
+///
+/// # Errors
+/// A config or a device that cannot be had, or a step that fails.
+pub fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
+    let args = BenchArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let (name, sets) = (args.config.config.as_deref(), &args.config.sets);
+    let loaded = config::load::<E::Config>(name, E::DEFAULT_PRESET, E::PRESETS, sets)?;
+    let (config, cpu) = (&loaded.config, E::cpu(&args.device, &loaded)?);
+    E::compare(&cpu)?;
+    let data = match E::data(config, &args.data.data_dir, None) {
+        Ok(data) => data,
+        Err(error) => random_data::<E>(config, &args.data.data_dir, &error)?,
+    };
+    let mut task = E::task(&cpu, config, &data, None)?;
+    task.begin_epoch(0);
+    let warm_up = seconds(&mut task, 0, WARM_UP)?;
+    let n = args.steps.unwrap_or_else(|| ((10.0 / warm_up) as u64).clamp(3, 5_000));
+    let seconds = seconds(&mut task, WARM_UP, n)?;
+
+    let (item, items) = task.items_per_step();
+    let rate = items as f64 / seconds;
+    let flops = E::operations(config, &data) * rate;
+    let peak = peak::flops(&cpu);
+    let json = json!({
+        "model": E::MODEL,
+        "preset": loaded.name,
+        "device": "cpu",
+        "isa": cpu.isa().name(),
+        "threads": cpu.threads(),
+        "item": item,
+        "items_per_second": rate,
+        "seconds_per_step": seconds,
+        "gflops": flops / 1e9,
+        "share_of_peak": flops / peak,
+        "steps": n,
+    });
+    let text = format!(
+        "{}: {rate:.0} {item}/s, {:.2} ms a step over {n} steps, {:.0} GFLOP/s, {:.0} % of this \
+         machine's peak of {:.0} ({}, {} threads)",
+        loaded.name,
+        seconds * 1e3,
+        flops / 1e9,
+        100.0 * flops / peak,
+        peak / 1e9,
+        cpu.isa().name(),
+        cpu.threads()
+    );
+    args.output.report(&json, text)
+}
+
+fn random_data<E: Benchmark>(
+    config: &E::Config,
+    data_dir: &Path,
+    error: &Error,
+) -> Result<E::Data> {
+    let reason = format!("{error:#}");
+    let reason = reason.lines().next().unwrap_or_default();
+    tracing::warn!("{reason}: timing random data instead ({})", data_dir.display());
+    E::random_data(config)
+}
+
+/// The mean seconds of `n` steps from `first` on.
+fn seconds(task: &mut impl Task, first: u64, n: u64) -> Result<f64> {
+    let start = Instant::now();
+    for step in first..first + n {
+        task.step(step)?;
+    }
+    Ok(start.elapsed().as_secs_f64() / n as f64)
+}

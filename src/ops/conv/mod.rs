@@ -1,0 +1,69 @@
+//! Convolutions of images, NHWC, with filters (height, width, in, out), as TensorFlow's
+//! `conv2d` has them.
+//!
+//! Every pass is Winograd's where that is likely to be faster, and direct otherwise. Which
+//! one depends on the shape alone.
+
+mod bias;
+pub mod direct;
+mod reference;
+mod shape;
+pub mod winograd;
+
+pub use bias::bias_gradient;
+pub use reference::{
+    conv_reference, conv_reference_bias, conv_reference_input, conv_reference_weight,
+};
+pub use shape::Shape;
+
+use super::Cpu;
+
+fn is_winograds(shape: &Shape) -> bool {
+    winograd::fits(shape) && winograd::pays(shape)
+}
+
+/// `y = x ∗ weight + bias`, followed by a ReLU where asked for. `x` (batch, height, width, in
+/// channels), `weight` (kernel height, kernel width, in channels, out channels), `bias` (out
+/// channels), `y` (batch, rows, columns, out channels).
+///
+/// # Panics
+/// When the sizes do not fit each other.
+pub fn forward(
+    cpu: &Cpu,
+    shape: Shape,
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    relu: bool,
+    y: &mut [f32],
+) {
+    if is_winograds(&shape) {
+        winograd::forward(cpu, &shape, x, weight, bias, relu, y);
+    } else {
+        direct::forward(cpu, shape, x, weight, bias, relu, y);
+    }
+}
+
+/// The gradient of the input, `dx` (as `x`), from that of the output, `dy` (as `y`).
+///
+/// # Panics
+/// When the sizes do not fit each other.
+pub fn backward_input(cpu: &Cpu, shape: Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
+    if is_winograds(&shape) {
+        winograd::backward_input(cpu, &shape, weight, dy, dx);
+    } else {
+        direct::backward_input(cpu, shape, weight, dy, dx);
+    }
+}
+
+/// The gradient of the filters, `dweight` (as `weight`), from that of the output.
+///
+/// # Panics
+/// When the sizes do not fit each other.
+pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    if is_winograds(&shape) {
+        winograd::backward_weight(cpu, &shape, x, dy, dweight);
+    } else {
+        direct::backward_weight(cpu, shape, x, dy, dweight);
+    }
+}

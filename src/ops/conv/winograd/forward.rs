@@ -1,0 +1,228 @@
+//! The convolution of images with filters, and its gradient for the input, which is one too.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::super::super::cpu::{Queue, with_thread_buffer};
+use super::super::super::simd::LANES;
+use super::super::super::{Cpu, Isa, Shared, window};
+use super::super::Shape;
+use super::filters::{FilterLayout, TransformFilters, TransformTurnedFilters};
+use super::mosaic::{Axis, Mosaic, Side};
+use super::points::{Data, POINTS};
+use super::product::{GroupProduct, PANEL, register_tile};
+use super::tiles::{AREA, Finish, Gather, Layout, Scatter, odd_lines};
+use super::{check, tile};
+
+/// The values of transformed data and products that a block of tiles may take, for each
+/// thread: a share of the last-level cache.
+const BLOCK_VALUES: usize = 2 << 20;
+/// The most tiles of a block: enough for the filters to be read seldom.
+const MOST_TILES: usize = 64;
+
+/// `y = x ∗ weight + bias`, negative values cut off where `relu`: images `x` (batch, height,
+/// width, in), filters (3, 3, in, out) or (5, 5, in, out), `bias` (out), `y` (batch, rows,
+/// columns, out).
+///
+/// # Panics
+/// When the shape does not [fit](super::fits), or a slice has another size.
+pub fn forward(
+    cpu: &Cpu,
+    shape: &Shape,
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    relu: bool,
+    y: &mut [f32],
+) {
+    check(shape, x.len(), weight.len(), y.len());
+    assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
+    let convolution = Convolution {
+        mosaic: mosaic(shape, Axis::forward),
+        filters: FilterLayout::new(shape.in_channels, shape.out_channels),
+        operations: shape.operations(),
+        turned: false,
+        finish: Finish { bias: Some(bias), relu },
+    };
+    convolution.of_any_size(cpu, shape.kernel[0], weight, x, y);
+}
+
+/// `dx`, the gradient of the input, from `dy`, that of the output: the convolution of `dy`
+/// with the filters turned by half a circle, in and out channels exchanged.
+///
+/// # Panics
+/// As [`forward`].
+pub fn backward_input(cpu: &Cpu, shape: &Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
+    check(shape, dx.len(), weight.len(), dy.len());
+    let convolution = Convolution {
+        mosaic: mosaic(shape, Axis::backward),
+        filters: FilterLayout::new(shape.out_channels, shape.in_channels),
+        operations: shape.operations(),
+        turned: true,
+        finish: Finish { bias: None, relu: false },
+    };
+    convolution.of_any_size(cpu, shape.kernel[0], weight, dy, dx);
+}
+
+/// The tiles of a convolution in one direction.
+pub fn mosaic(shape: &Shape, direction: fn(window::Axis) -> Axis) -> Mosaic {
+    let axes = [shape.rows(), shape.columns()].map(direction);
+    Mosaic::new(shape.batch, axes, tile(shape.kernel[0]))
+}
+
+/// A convolution in either direction.
+struct Convolution<'a> {
+    mosaic: Mosaic,
+    filters: FilterLayout,
+    operations: usize,
+    /// Whether the filters are turned and their channels exchanged.
+    turned: bool,
+    finish: Finish<'a>,
+}
+
+impl Convolution<'_> {
+    fn of_any_size(self, cpu: &Cpu, kernel: usize, weight: &[f32], x: &[f32], y: &mut [f32]) {
+        match kernel {
+            3 => self.run::<3, { tile(3) }>(cpu, weight, x, y),
+            _ => self.run::<5, { tile(5) }>(cpu, weight, x, y),
+        }
+    }
+
+    fn run<const K: usize, const M: usize>(
+        &self,
+        cpu: &Cpu,
+        weight: &[f32],
+        x: &[f32],
+        y: &mut [f32],
+    ) {
+        let blocks = Blocks::new(self.mosaic.tiles, self.filters.in_channels, cpu.threads());
+        let queue = Queue::new(blocks.count);
+        let y = Shared::new(y);
+        let filters_len = self.filters.len();
+        cpu.with_buffer(filters_len + self.filters.in_channels, |buffer| {
+            let (transformed, zeros) = buffer.split_at_mut(filters_len);
+            zeros.fill(0.0);
+            let (zeros, transformed) = (&*zeros, Shared::new(transformed));
+            cpu.team(self.operations, |member| {
+                let items = self.filter_items::<K>();
+                self.transform_filters::<K>(cpu.isa(), weight, member.share(items), transformed);
+                member.wait();
+                // SAFETY: nobody writes the filters after the barrier.
+                let filters = unsafe { &*transformed.range(0..filters_len) };
+                while let Some(block) = queue.next() {
+                    self.block::<M>(cpu.isa(), blocks.tiles(block), filters, (x, zeros), y);
+                }
+            });
+        });
+    }
+
+    /// The pieces that the transform of the filters is split into.
+    fn filter_items<const K: usize>(&self) -> usize {
+        match self.turned {
+            false => self.filters.in_channels,
+            true => TransformTurnedFilters::<K>::squares(&self.filters),
+        }
+    }
+
+    fn transform_filters<const K: usize>(
+        &self,
+        isa: Isa,
+        weight: &[f32],
+        items: Range<usize>,
+        to: Shared,
+    ) {
+        let layout = self.filters;
+        match self.turned {
+            false => isa.run(TransformFilters::<K> { weight, layout, channels: items, to }),
+            true => isa.run(TransformTurnedFilters::<K> { weight, layout, squares: items, to }),
+        }
+    }
+
+    /// A block of tiles from the input to the output.
+    fn block<const M: usize>(
+        &self,
+        isa: Isa,
+        tiles: Range<usize>,
+        filters: &[f32],
+        (x, zeros): (&[f32], &[f32]),
+        y: Shared,
+    ) {
+        let count = tiles.len().next_multiple_of(PANEL);
+        let layout = Layout::new(PANEL, count, self.filters.in_channels);
+        let register_tile = register_tile(isa);
+        let distance = odd_lines(count * register_tile.1 * LANES);
+        let channels = self.filters.out_channels;
+        with_thread_buffer(layout.len() + AREA * distance + channels, |buffer| {
+            let (data, rest) = buffer.split_at_mut(layout.len());
+            let (products, spare) = rest.split_at_mut(AREA * distance);
+            isa.run(Gather::<Data, POINTS> {
+                mosaic: &self.mosaic,
+                side: Side::Inputs,
+                images: x,
+                channels: self.filters.in_channels,
+                zeros,
+                tiles: tiles.clone(),
+                first: 0,
+                layout,
+                to: Shared::new(data),
+                transform: PhantomData,
+            });
+            for panels in self.panel_groups(register_tile.1) {
+                let columns = panels.start * LANES..channels.min(panels.end * LANES);
+                let group = GroupProduct {
+                    register_tile: (register_tile.0, panels.len()),
+                    data,
+                    layout,
+                    tiles: count,
+                    filters: &filters[panels.start * self.filters.panel()..],
+                    filter_layout: self.filters,
+                    products,
+                    distance,
+                };
+                isa.run(group);
+                isa.run(Scatter::<M> {
+                    mosaic: &self.mosaic,
+                    tiles: tiles.clone(),
+                    columns,
+                    from: products,
+                    distance,
+                    spare,
+                    finish: self.finish,
+                    images: y,
+                    channels,
+                });
+            }
+        });
+    }
+
+    /// The panels of out channels, as many at a time as a register tile has vectors, or one
+    /// less.
+    fn panel_groups(&self, vectors: usize) -> impl Iterator<Item = Range<usize>> {
+        let panels = self.filters.panels();
+        let count = panels.div_ceil(vectors);
+        (0..count).map(move |i| panels * i / count..panels * (i + 1) / count)
+    }
+}
+
+/// The tiles of a batch in blocks of whole panels.
+#[derive(Clone, Copy)]
+struct Blocks {
+    tiles: usize,
+    count: usize,
+}
+
+impl Blocks {
+    fn new(tiles: usize, channels: usize, threads: usize) -> Self {
+        let tile_values = AREA * (channels.next_multiple_of(LANES) + 3 * LANES);
+        let most = (BLOCK_VALUES / tile_values).clamp(PANEL, MOST_TILES) / PANEL;
+        let panels = tiles.div_ceil(PANEL);
+        // A whole number of rounds keeps every thread busy to the end.
+        Self { tiles, count: panels.div_ceil(most).next_multiple_of(threads).min(panels) }
+    }
+
+    fn tiles(&self, block: usize) -> Range<usize> {
+        let panels = self.tiles.div_ceil(PANEL);
+        let edge = |i: usize| (panels * i / self.count * PANEL).min(self.tiles);
+        edge(block)..edge(block + 1)
+    }
+}

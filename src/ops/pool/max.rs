@@ -1,0 +1,133 @@
+//! Max pooling, which remembers the winner of every window for the gradient.
+
+use std::ops::Range;
+
+use super::super::simd::{Simd, load_bytes};
+use super::super::{Cpu, Isa, Shared};
+use super::shape::Shape;
+use super::walk::{Backward, Forward, Pooling, Unpooling};
+
+/// The winner of a window where no value is above the floor: its gradient goes nowhere.
+pub const NO_WINNER: u8 = u8::MAX;
+/// Values of the larger side that a thread takes at a time, roughly.
+pub(super) const BLOCK: usize = 16 * 1024;
+
+/// What a window's values have to exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floor {
+    /// Nothing: a plain maximum.
+    None,
+    /// Zero: a ReLU before the pooling, in the same pass. The input may be the ReLU's input
+    /// or its output; the gradient is that of the ReLU's input.
+    Zero,
+}
+
+struct Max<'a> {
+    floor: Floor,
+    y: &'a mut [f32],
+    winners: &'a mut [u8],
+}
+
+impl Pooling for Max<'_> {
+    #[inline(always)]
+    fn start<S: Simd>(&self) -> (S, S) {
+        match self.floor {
+            Floor::Zero => (S::splat(0.0), S::splat(f32::from(NO_WINNER))),
+            Floor::None => (S::splat(f32::NEG_INFINITY), S::splat(f32::from(NO_WINNER))),
+        }
+    }
+
+    // A value that is not a number wins and stays: it must show.
+    #[inline(always)]
+    fn take<S: Simd>(&self, (largest, winner): (S, S), value: S, place: S) -> (S, S) {
+        let winner = value.select_above(largest, place, winner);
+        (value.select_above(largest, value, largest), winner)
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, (largest, winner): (S, S), _: usize, at: Range<usize>) {
+        largest.store_slice(&mut self.y[at.clone()]);
+        winner.store_bytes(&mut self.winners[at]);
+    }
+}
+
+struct Unmax<'a> {
+    dy: &'a [f32],
+    winners: &'a [u8],
+}
+
+impl Unpooling for Unmax<'_> {
+    #[inline(always)]
+    fn give<S: Simd>(&self, at: Range<usize>, place: usize, _: usize) -> S {
+        let winners = load_bytes(&self.winners[at.clone()]);
+        S::load_slice(&self.dy[at], 0.0).keep_where(winners, place as u8)
+    }
+}
+
+/// The largest value of each window of `x` (batch, height, width, channels), to `y` (batch,
+/// rows, columns, channels), and to `winners` (as `y`) its place in the window, row by row:
+/// that of the first, where several are the largest, as TensorFlow's CPU kernel has it.
+///
+/// # Panics
+/// When the sizes do not fit, or a window has more than 255 values.
+pub fn max_pool2d(
+    cpu: &Cpu,
+    shape: Shape,
+    floor: Floor,
+    x: &[f32],
+    y: &mut [f32],
+    winners: &mut [u8],
+) {
+    shape.check([x.len(), y.len(), winners.len()]);
+    let line = shape.columns().output() * shape.channels;
+    let rows = shape.batch * shape.rows().output();
+    let (y, winners) = (Shared::new(y), Shared::new(winners));
+    let block = (BLOCK / (shape.width * shape.channels * shape.stride[0]).max(1)).max(1);
+    cpu.for_blocks(rows, block, |rows| {
+        let at = rows.start * line..rows.end * line;
+        // SAFETY: the rows of a block are its own.
+        let (y, winners) = unsafe { (y.range(at.clone()), winners.range(at)) };
+        max_pool_rows(cpu.isa(), shape, floor, x, rows, y, winners);
+    });
+}
+
+/// The gradient of [`max_pool2d`]: `dx` (as `x`) from `dy` and `winners` (as `y`). Every
+/// window's goes to its winner; values that won several windows get the sum.
+///
+/// # Panics
+/// When the sizes do not fit, or a window has more than 255 values.
+pub fn max_pool2d_gradient(cpu: &Cpu, shape: Shape, dy: &[f32], winners: &[u8], dx: &mut [f32]) {
+    shape.check([dx.len(), dy.len(), winners.len()]);
+    let line = shape.width * shape.channels;
+    let dx = Shared::new(dx);
+    cpu.for_blocks(shape.batch * shape.height, (BLOCK / line.max(1)).max(1), |rows| {
+        // SAFETY: the rows of a block are its own.
+        let dx = unsafe { dx.range(rows.start * line..rows.end * line) };
+        max_pool_rows_gradient(cpu.isa(), shape, dy, winners, rows, dx);
+    });
+}
+
+/// The output's `rows`, counted through all images, on the calling thread.
+pub(in super::super) fn max_pool_rows(
+    isa: Isa,
+    shape: Shape,
+    floor: Floor,
+    x: &[f32],
+    rows: Range<usize>,
+    y: &mut [f32],
+    winners: &mut [u8],
+) {
+    isa.run(Forward { shape, rows, x, pooling: Max { floor, y, winners } });
+}
+
+/// The input's `rows`, counted through all images, on the calling thread.
+pub(in super::super) fn max_pool_rows_gradient(
+    isa: Isa,
+    shape: Shape,
+    dy: &[f32],
+    winners: &[u8],
+    rows: Range<usize>,
+    dx: &mut [f32],
+) {
+    isa.run(Backward { shape, rows, dx, unpooling: Unmax { dy, winners } });
+}

@@ -1,0 +1,112 @@
+//! The rectified linear unit and its gradient. After a convolution or before a pooling these do
+//! it themselves.
+
+use super::simd::{Kernel, LANES, Simd};
+use super::{Cpu, Shared};
+
+/// Values a thread takes at a time.
+const BLOCK: usize = 32 * 1024;
+
+struct Relu<'a>(&'a mut [f32]);
+
+impl Kernel for Relu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for values in self.0.chunks_mut(LANES) {
+            // In this order, what is not a number stays so.
+            S::splat(0.0).max(S::load_slice(values, 0.0)).store_slice(values);
+        }
+    }
+}
+
+/// Sets `values` to zero where they are below it.
+pub fn relu(cpu: &Cpu, values: &mut [f32]) {
+    let len = values.len();
+    let values = Shared::new(values);
+    cpu.for_blocks(len, BLOCK, |block| {
+        // SAFETY: blocks are disjoint.
+        cpu.isa().run(Relu(unsafe { values.range(block) }));
+    });
+}
+
+struct Mask<'a> {
+    y: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl Kernel for Mask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let zero = S::splat(0.0);
+        for (g, y) in self.gradient.chunks_mut(LANES).zip(self.y.chunks(LANES)) {
+            let (y, value) = (S::load_slice(y, 0.0), S::load_slice(g, 0.0));
+            y.select_above(zero, value, zero).store_slice(g);
+        }
+    }
+}
+
+/// Sets `gradient` to zero where `y`, the output or the input of the ReLU, is not above zero.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn relu_gradient(cpu: &Cpu, y: &[f32], gradient: &mut [f32]) {
+    assert_eq!(y.len(), gradient.len(), "output and gradient differ in size");
+    let gradient = Shared::new(gradient);
+    cpu.for_blocks(y.len(), BLOCK, |block| {
+        let y = &y[block.clone()];
+        // SAFETY: blocks are disjoint.
+        let gradient = unsafe { gradient.range(block) };
+        cpu.isa().run(Mask { y, gradient });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Isa;
+
+    #[test]
+    fn forward_keeps_what_is_above_zero_and_what_is_not_a_number() {
+        for isa in Isa::available() {
+            let mut values = [-1.0, 2.0, f32::NAN, -0.5, 3.0].repeat(7);
+            relu(&Cpu::new(isa, 2).unwrap(), &mut values);
+            for five in values.chunks(5) {
+                assert_eq!((five[0], five[1], five[3], five[4]), (0.0, 2.0, 0.0, 3.0));
+                assert!(five[2].is_nan(), "{isa:?}");
+            }
+        }
+    }
+
+    /// Numbers of an independent engine:
+    /// ```python
+    /// import tensorflow as tf
+    /// y = tf.constant([-1., -0., 0., 1e-30, 2.])
+    /// print(tf.raw_ops.ReluGrad(gradients=[1., 2., 3., 4., 5.], features=y).numpy().tolist())
+    /// ```
+    #[test]
+    fn equals_tensorflow() {
+        for isa in Isa::available() {
+            let mut gradient = [1.0, 2.0, 3.0, 4.0, 5.0];
+            let cpu = Cpu::new(isa, 1).unwrap();
+            relu_gradient(&cpu, &[-1.0, -0.0, 0.0, 1e-30, 2.0], &mut gradient);
+            assert_eq!(gradient, [0.0, 0.0, 0.0, 4.0, 5.0], "{isa:?}");
+        }
+    }
+
+    #[test]
+    fn masks_every_value_for_any_number_of_threads() {
+        let y: Vec<f32> = (0..70_003).map(|i| (i as f32 * 0.7).sin()).collect();
+        for isa in Isa::available() {
+            for threads in [1, 2, 3, 5] {
+                let mut gradient = vec![2.0; y.len()];
+                relu_gradient(&Cpu::new(isa, threads).unwrap(), &y, &mut gradient);
+                let is_right = |(y, g): (&f32, &f32)| *g == if *y > 0.0 { 2.0 } else { 0.0 };
+                assert!(y.iter().zip(&gradient).all(is_right), "{isa:?}");
+            }
+        }
+    }
+}
