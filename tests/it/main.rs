@@ -1,8 +1,12 @@
 //! The program as a whole: each test runs the built `tfm` in an empty folder.
 
+mod alexnet;
+mod cifar10;
 mod cli;
 mod data;
 mod dir;
+mod mnist;
+mod pictures;
 mod ptb;
 mod ptb_resume;
 mod ptb_signals;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
-use super::sets::{DataSet, Mirror};
+use super::sets::{DataFile, DataSet, Mirror};
 use super::store::expectation;
 
 /// What was loaded from the folder of a set; where that failed and files of the set are lacking,
@@ -15,11 +15,18 @@ use super::store::expectation;
 /// That of loading.
 pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
     loaded.map_err(|error| match super::find(set) {
-        Ok(set) if set.files.iter().any(|f| !data_dir.join(set.name).join(f.name).exists()) => {
+        Ok(set) if set.files.iter().any(|file| !holds(&data_dir.join(set.name), file)) => {
             anyhow!("{error:#}\n{}", missing_help(set, data_dir))
         }
         _ => error,
     })
+}
+
+/// Whether the folder of a set has a file where its reader looks: in its place, there without
+/// `.gz`, or in the folder itself.
+fn holds(folder: &Path, file: &DataFile) -> bool {
+    let plain = file.name.strip_suffix(".gz").unwrap_or(file.name);
+    [file.name, plain, file.base_name()].iter().any(|name| folder.join(name).exists())
 }
 
 /// What to tell someone whose data folder lacks files of `set`: the command that brings them, the
@@ -27,12 +34,8 @@ pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
 /// newline.
 pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
     let folder = data_dir.join(set.name);
-    let lacking: Vec<&str> = set
-        .files
-        .iter()
-        .filter(|file| !folder.join(file.name).exists())
-        .map(|file| file.name)
-        .collect();
+    let lacking: Vec<&str> =
+        set.files.iter().filter(|file| !holds(&folder, file)).map(|file| file.name).collect();
     let mut text = String::new();
     if !lacking.is_empty() {
         // Writing into a String cannot fail.

@@ -10,6 +10,9 @@ mod summaries;
 mod task;
 mod towers;
 
+#[cfg(test)]
+mod tests;
+
 use super::classify::verbs::{eval, predict};
 use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, Verb};

@@ -7,6 +7,9 @@ mod experiment;
 mod network;
 mod task;
 
+#[cfg(test)]
+mod tests;
+
 use super::classify::verbs::{eval, predict};
 use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, Verb};

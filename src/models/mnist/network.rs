@@ -56,7 +56,7 @@ struct Gradients {
     fc1: Buffer,
 }
 
-/// The random stream of dropout and the step of the run.
+/// The random stream of dropout and the step of the run; none to keep every unit.
 pub type Dropout = Option<(Stream, u64)>;
 
 impl Network {
@@ -152,9 +152,9 @@ impl Network {
         cpu: &Cpu,
         images: &[f32],
         labels: &[u32],
-        (stream, step): (Stream, u64),
+        keep: Dropout,
     ) -> &[f32] {
-        self.forward(cpu, images, Some((stream, step)));
+        self.forward(cpu, images, keep);
         let batch = labels.len();
         let (first, second) = pools(batch);
         let (values, gradients) = (&mut self.values, &mut self.gradients);
@@ -166,7 +166,9 @@ impl Network {
         let fc1 = &values.fc1[..batch * UNITS];
         let d_fc1 = gradients.fc1.at_least(fc1.len());
         self.fc2.backward(cpu, fc1, d_logits, d_fc1);
-        dropout(cpu, stream, step, KEEP, d_fc1);
+        if let Some((stream, step)) = keep {
+            dropout(cpu, stream, step, KEEP, d_fc1);
+        }
         // Where dropout took a unit away, its gradient is zero already.
         relu_gradient(cpu, fc1, d_fc1);
         let n = second.outputs();

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
-use super::config::MnistConfig;
+use super::config::{MnistConfig, Train};
 use super::digits::{Digits, Part, class_names};
 use super::network::Network;
 use crate::checkpoint::Checkpoint;
@@ -57,8 +57,7 @@ impl<'a> MnistTask<'a> {
             all > batch,
             "{all} training images are not more than train.batch_size = {batch}; decrease it"
         );
-        let accumulators =
-            network.parameters().iter().map(|parameter| Buffer::zeros(parameter.len())).collect();
+        let accumulators = accumulators(&network);
         Ok(Self {
             cpu,
             config,
@@ -77,21 +76,6 @@ impl<'a> MnistTask<'a> {
 
     fn examples(&self) -> usize {
         self.digits.train.len()
-    }
-
-    /// One update of every parameter.
-    fn descend(&mut self, rate: f64) -> Result<()> {
-        let train = &self.config.train;
-        for (parameter, accumulator) in
-            self.network.parameters().into_iter().zip(&mut self.accumulators)
-        {
-            let weight_decay = if Network::decays(parameter) { train.weight_decay } else { 0.0 };
-            let settings = Momentum { rate: rate as f32, momentum: train.momentum, weight_decay };
-            parameter.update(|weights, gradient| {
-                descend_with_momentum(self.cpu, weights, accumulator, gradient, settings);
-            })?;
-        }
-        Ok(())
     }
 
     /// The percentage of the current batch that the network has wrong, under dropout.
@@ -142,7 +126,7 @@ impl Task for MnistTask<'_> {
         let range = first..first + train.batch_size;
         self.digits.train.fill(range, &mut self.images, &mut self.labels);
         let keep = self.dropout(step);
-        let losses = self.network.gradients(self.cpu, &self.images, &self.labels, keep);
+        let losses = self.network.gradients(self.cpu, &self.images, &self.labels, Some(keep));
         let sum = losses.iter().copied().map(f64::from).sum::<f64>();
         let l2_loss = f64::from(train.weight_decay) * self.network.l2_loss(self.cpu);
         self.last.loss = sum / train.batch_size as f64 + l2_loss;
@@ -152,7 +136,8 @@ impl Task for MnistTask<'_> {
                 bail!("the gradient of {} is not finite", parameter.name());
             }
         }
-        self.descend(train.learning_rate_of(step, self.examples()))
+        let rate = train.learning_rate_of(step, self.examples());
+        descend(self.cpu, train, &self.network, &mut self.accumulators, rate)
     }
 
     fn progress(&self) -> Vec<(&'static str, f64)> {
@@ -235,6 +220,32 @@ impl Task for MnistTask<'_> {
         }
         Ok(())
     }
+}
+
+/// One update of every parameter, each with its accumulator.
+///
+/// # Errors
+/// What Candle reports of the storage.
+pub fn descend(
+    cpu: &Cpu,
+    train: &Train,
+    network: &Network,
+    accumulators: &mut [Buffer],
+    rate: f64,
+) -> Result<()> {
+    for (parameter, accumulator) in network.parameters().into_iter().zip(accumulators) {
+        let weight_decay = if Network::decays(parameter) { train.weight_decay } else { 0.0 };
+        let settings = Momentum { rate: rate as f32, momentum: train.momentum, weight_decay };
+        parameter.update(|weights, gradient| {
+            descend_with_momentum(cpu, weights, accumulator, gradient, settings);
+        })?;
+    }
+    Ok(())
+}
+
+/// An accumulator of zeros for every parameter.
+pub fn accumulators(network: &Network) -> Vec<Buffer> {
+    network.parameters().iter().map(|parameter| Buffer::zeros(parameter.len())).collect()
 }
 
 fn momentum_of(parameter: &str) -> String {

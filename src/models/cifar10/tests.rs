@@ -1,0 +1,251 @@
+use super::averages::Averages;
+use super::config::Train;
+use super::network::Network;
+use super::towers::Towers;
+use crate::data::augment::CROP_VALUES;
+use crate::models::classify::Classifier;
+use crate::nn::Parameter;
+use crate::ops::{Cpu, Isa};
+
+const BATCH: usize = 8;
+const RATE: f32 = 0.02;
+/// The amplitude of each parameter's wave.
+const SIZES: [f64; 10] = [0.1, 0.1, 0.02, 0.1, 0.04, 0.1, 0.08, 0.1, 0.1, 0.1];
+
+/// A network whose parameter `i` is a wave of its own.
+fn fixed_network() -> Network {
+    let network = Network::new(10, 0).unwrap();
+    for (i, parameter) in network.parameters().into_iter().enumerate() {
+        let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
+        parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
+    }
+    network
+}
+
+/// Images whose values oscillate faster and faster, and their labels.
+fn batch() -> (Vec<f32>, Vec<u32>) {
+    let value = |j: usize| ((j as f64).powf(1.1) * 0.61).sin() as f32;
+    let images = (0..BATCH * CROP_VALUES).map(value).collect();
+    (images, (0..BATCH as u32).map(|i| i * 7 % 10).collect())
+}
+
+/// What five steps gave.
+#[derive(Debug, PartialEq)]
+struct Trained {
+    losses: Vec<f64>,
+    /// Those of the first step, without weight decay.
+    gradients: Vec<Vec<f32>>,
+    parameters: Vec<Vec<f32>>,
+    averages: Vec<Vec<f32>>,
+}
+
+fn train(cpu: &Cpu, towers: usize) -> Trained {
+    let (images, labels) = batch();
+    let network = fixed_network();
+    let averages = Averages::of(&network).unwrap();
+    let mut towers = Towers::new(cpu, towers, network).unwrap();
+    let settings = Train::default();
+    let mut gradients = Vec::new();
+    let step = |step| {
+        let cross_entropy = towers.gradients(&images, &labels);
+        let network = towers.network();
+        if step == 0 {
+            gradients = network.parameters().map(|p| p.gradient[..p.len()].to_vec()).to_vec();
+        }
+        let loss = cross_entropy + f64::from(settings.weight_decay) * network.l2_loss(cpu);
+        towers.check_gradients().unwrap();
+        averages.descend(cpu, &settings, network, RATE, step).unwrap();
+        loss
+    };
+    let losses = (0..5).map(step).collect();
+    let values = |parameters: [&Parameter; 10]| parameters.map(|p| p.values().to_vec()).to_vec();
+    let parameters = values(towers.network().parameters());
+    Trained { losses, gradients, parameters, averages: values(averages.parameters()) }
+}
+
+/// The length of `a - b`.
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+fn length(a: &[f32]) -> f64 {
+    distance(a, &vec![0.0; a.len()])
+}
+
+/// Numbers of TensorFlow 2.15:
+/// ```python
+/// import numpy as np, tensorflow.compat.v1 as tf; tf.disable_v2_behavior()
+/// B, SIZES = 8, [.1, .1, .02, .1, .04, .1, .08, .1, .1, .1]
+/// def wave(i, shape):
+///     n = np.prod(shape)
+///     return (np.sin(np.arange(n) * (0.37 + 0.11 * i)) * SIZES[i]).reshape(shape).astype("f")
+/// x = np.sin(np.arange(B * 24 * 24 * 3) ** 1.1 * 0.61).reshape(B, 24, 24, 3).astype("f")
+/// labels = np.arange(B) * 7 % 10
+/// v = [tf.Variable(wave(i, s)) for i, s in enumerate([[5, 5, 3, 64], [64], [5, 5, 64, 64],
+///      [64], [2304, 384], [384], [384, 192], [192], [192, 10], [10]])]
+/// def conv(x, i):
+///     return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, v[i], [1] * 4, "SAME"), v[i + 1]))
+/// pool = lambda x: tf.nn.max_pool(x, [1, 3, 3, 1], [1, 2, 2, 1], "SAME")
+/// norm = lambda x: tf.nn.lrn(x, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75)
+/// y = norm(pool(conv(x, 0))); y = tf.reshape(pool(norm(conv(y, 2))), [B, -1])
+/// y = tf.nn.relu(tf.matmul(y, v[4]) + v[5])
+/// y = tf.nn.relu(tf.matmul(y, v[6]) + v[7])
+/// z = tf.matmul(y, v[8]) + v[9]
+/// loss = tf.reduce_mean(
+///     tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=z))
+/// gradients = tf.gradients(loss, v)
+/// loss += 0.004 * (tf.nn.l2_loss(v[4]) + tf.nn.l2_loss(v[6]))
+/// step = tf.Variable(0, trainable=False)
+/// train = tf.train.GradientDescentOptimizer(0.02).minimize(loss, global_step=step)
+/// ema = tf.train.ExponentialMovingAverage(0.9999, step); follow = ema.apply(v)
+/// length = lambda x: float(np.sqrt(np.square(x.astype("d")).sum()))
+/// with tf.Session() as s:
+///     s.run(tf.global_variables_initializer()); first, losses = s.run(v), []
+///     print([(length(g), g.ravel() @ np.sin(np.arange(g.size) * 0.5)) for g in s.run(gradients)])
+///     for _ in range(5): losses.append(float(s.run([loss, train])[0])); s.run(follow)
+///     last, averages = s.run([v, [ema.average(p) for p in v]])
+///     print(losses)
+///     print([length(a - f) for a, f in zip(averages, first)])
+///     print([length(l - a) for l, a in zip(last, averages)])
+/// ```
+const LOSSES: [f64; 5] = [
+    4.195156097412109,
+    4.160974979400635,
+    4.0991621017456055,
+    3.969006061553955,
+    3.882519245147705,
+];
+/// The length of each gradient of the first cross-entropy, and its product with a wave.
+const GRADIENTS: [(f64, f64); 10] = [
+    (0.0287403839, 0.00399560189),
+    (0.00172873826, 0.00149422472),
+    (0.466656773, 0.00522973643),
+    (0.00707907194, -0.00049661403),
+    (5.53530188, 0.0545207323),
+    (0.114322607, 0.0286552859),
+    (0.131771735, 0.0323174472),
+    (0.0721470731, 0.0115703647),
+    (0.112098208, -0.0185506852),
+    (0.161540012, 0.104834099),
+];
+/// How far each average is from the first values.
+const MOVED: [f64; 10] = [
+    0.0075145743,
+    0.0009266008,
+    0.067466751,
+    0.002549989,
+    0.149811953,
+    0.0045586349,
+    0.03382007,
+    0.0107302293,
+    0.0942878155,
+    0.0150713462,
+];
+/// How far each average is from the last values.
+const BEHIND: [f64; 10] = [
+    0.0021129809,
+    0.0003897414,
+    0.0237564802,
+    0.0010300587,
+    0.0222665177,
+    0.0008811324,
+    0.0084294034,
+    0.0021286597,
+    0.0177317334,
+    0.0024952115,
+];
+
+#[test]
+fn losses_gradients_and_averages_equal_tensorflow() {
+    let first = fixed_network();
+    for isa in Isa::available() {
+        let trained = train(&Cpu::new(isa, 2).unwrap(), 1);
+        for (step, (got, want)) in trained.losses.iter().zip(LOSSES).enumerate() {
+            let error = (got - want).abs() / want;
+            assert!(error < 1e-5, "{isa:?}, step {step}: {got} and {want}");
+        }
+        for (i, parameter) in first.parameters().into_iter().enumerate() {
+            let (name, gradient) = (parameter.name(), &trained.gradients[i]);
+            let wave: Vec<f64> = (0..gradient.len()).map(|j| (j as f64 * 0.5).sin()).collect();
+            let along = gradient.iter().zip(&wave).map(|(&g, w)| f64::from(g) * w).sum::<f64>();
+            let (want_length, want_along) = GRADIENTS[i];
+            for (got, want) in [(length(gradient), want_length), (along, want_along)] {
+                let error = (got - want).abs() / want_length;
+                assert!(error < 5e-5, "{isa:?}, gradient of {name}: {got} and {want}");
+            }
+            let moved = distance(&trained.averages[i], &parameter.values());
+            let behind = distance(&trained.parameters[i], &trained.averages[i]);
+            // From step to step a few maxima of the first pooling, and zeros of the ReLU below,
+            // fall to the other side: any other rounding does that.
+            let tolerance = if name.starts_with("conv1") { 2e-3 } else { 1e-4 };
+            for (got, want) in [(moved, MOVED[i]), (behind, BEHIND[i])] {
+                let error = (got - want).abs() / want;
+                assert!(error < tolerance, "{isa:?}, average of {name}: {got} and {want}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    for isa in Isa::available() {
+        let [one, three] = [1, 3].map(|threads| train(&Cpu::new(isa, threads).unwrap(), 1));
+        assert!(one == three, "{isa:?}: {:?} and {:?}", one.losses, three.losses);
+    }
+}
+
+#[test]
+fn several_towers_equal_one() {
+    let isa = Isa::available().pop().unwrap();
+    let cpu = Cpu::new(isa, 2).unwrap();
+    let one = train(&cpu, 1);
+    for towers in [2, 4] {
+        let several = train(&cpu, towers);
+        for (got, want) in several.losses.iter().zip(&one.losses) {
+            assert!((got - want).abs() < 1e-5 * want, "{towers} towers: {got} and {want}");
+        }
+        for (got, want) in several.gradients.iter().zip(&one.gradients) {
+            let error = distance(got, want) / length(want);
+            assert!(error < 1e-5, "{towers} towers: {error}");
+        }
+        // After some steps a few maxima have fallen to the other side.
+        for (got, want) in several.averages.iter().zip(&one.averages) {
+            let error = distance(got, want) / length(want);
+            assert!(error < 1e-4, "{towers} towers: {error}");
+        }
+        // The threads of a tower change nothing.
+        let wide = train(&Cpu::new(isa, 3 * towers).unwrap(), towers);
+        assert!(wide == several, "{towers} towers");
+    }
+}
+
+#[test]
+fn towers_leave_their_gradients_in_the_network() {
+    let (mut images, labels) = batch();
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let mut towers = Towers::new(&cpu, 2, fixed_network()).unwrap();
+    towers.gradients(&images, &labels);
+    towers.check_gradients().unwrap();
+    // One value of the second tower's part is enough.
+    images[(BATCH - 1) * CROP_VALUES + 5] = f32::NAN;
+    let loss = towers.gradients(&images, &labels);
+    assert!(loss.is_nan());
+    let error = towers.check_gradients().unwrap_err().to_string();
+    assert_eq!(error, "the gradient of conv1/weights is not finite");
+}
+
+#[test]
+fn a_batch_of_another_size_leaves_nothing_behind() {
+    let (images, _) = batch();
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let mut network = fixed_network();
+    let all = network.logits(&cpu, &images).to_vec();
+    for i in [3, 0] {
+        let one = network.logits(&cpu, &images[i * CROP_VALUES..(i + 1) * CROP_VALUES]);
+        for (got, want) in one.iter().zip(&all[i * 10..]) {
+            assert!((got - want).abs() < 1e-5, "image {i}: {got} and {want}");
+        }
+    }
+    assert_eq!(network.logits(&cpu, &images), all);
+}

@@ -1,0 +1,196 @@
+use super::config::Train;
+use super::network::Network;
+use super::task::{accumulators, descend};
+use crate::data::mnist::IMAGE_BYTES;
+use crate::models::classify::Classifier;
+use crate::ops::{Cpu, Isa};
+use crate::rng::Stream;
+
+const BATCH: usize = 6;
+const RATE: f64 = 0.01;
+/// The amplitude of each parameter's wave.
+const SIZES: [f64; 8] = [0.2, 0.1, 0.05, 0.1, 0.03, 0.1, 0.05, 0.1];
+
+/// A network whose parameter `i` is a wave of its own.
+fn fixed_network() -> Network {
+    let network = Network::new(0).unwrap();
+    for (i, parameter) in network.parameters().into_iter().enumerate() {
+        let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
+        parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
+    }
+    network
+}
+
+/// Images whose values oscillate faster and faster, and their labels.
+fn batch() -> (Vec<f32>, Vec<u32>) {
+    let value = |j: usize| (((j as f64).powf(1.1) * 0.61).sin() / 2.0) as f32;
+    let images = (0..BATCH * IMAGE_BYTES).map(value).collect();
+    (images, (0..BATCH as u32).map(|i| i * 7 % 10).collect())
+}
+
+/// What five steps without dropout gave.
+#[derive(Debug, PartialEq)]
+struct Trained {
+    losses: Vec<f64>,
+    /// Those of the first step, without the L2 loss.
+    gradients: Vec<Vec<f32>>,
+    parameters: Vec<Vec<f32>>,
+}
+
+fn train(cpu: &Cpu) -> Trained {
+    let ((images, labels), mut network) = (batch(), fixed_network());
+    let (settings, mut accumulators) = (Train::default(), accumulators(&network));
+    let mut gradients = Vec::new();
+    let step = |step| {
+        let losses = network.gradients(cpu, &images, &labels, None);
+        let mean = losses.iter().copied().map(f64::from).sum::<f64>() / BATCH as f64;
+        if step == 0 {
+            gradients = network.parameters().map(|p| p.gradient[..p.len()].to_vec()).to_vec();
+        }
+        let loss = mean + f64::from(settings.weight_decay) * network.l2_loss(cpu);
+        descend(cpu, &settings, &network, &mut accumulators, RATE).unwrap();
+        loss
+    };
+    let losses = (0..5).map(step).collect();
+    let parameters = network.parameters().map(|p| p.values().to_vec()).to_vec();
+    Trained { losses, gradients, parameters }
+}
+
+/// The length of `a - b`.
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+/// Numbers of TensorFlow 2.15:
+/// ```python
+/// import numpy as np, tensorflow.compat.v1 as tf; tf.disable_v2_behavior()
+/// B, SIZES = 6, [.2, .1, .05, .1, .03, .1, .05, .1]
+/// def wave(i, shape):
+///     n = np.prod(shape)
+///     return (np.sin(np.arange(n) * (0.37 + 0.11 * i)) * SIZES[i]).reshape(shape).astype("f")
+/// x = (np.sin(np.arange(B * 784) ** 1.1 * 0.61) / 2).reshape(B, 28, 28, 1).astype("f")
+/// labels = np.arange(B) * 7 % 10
+/// v = [tf.Variable(wave(i, s)) for i, s in enumerate([[5, 5, 1, 32], [32], [5, 5, 32, 64],
+///      [64], [3136, 512], [512], [512, 10], [10]])]
+/// def conv(x, i):
+///     y = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, v[i], [1] * 4, "SAME"), v[i + 1]))
+///     return tf.nn.max_pool(y, [1, 2, 2, 1], [1, 2, 2, 1], "SAME")
+/// y = tf.reshape(conv(conv(x, 0), 2), [B, -1])
+/// z = tf.matmul(tf.nn.relu(tf.matmul(y, v[4]) + v[5]), v[6]) + v[7]
+/// loss = tf.reduce_mean(
+///     tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=z))
+/// gradients = tf.gradients(loss, v)
+/// loss += 5e-4 * sum(tf.nn.l2_loss(p) for p in v[4:])
+/// train = tf.train.MomentumOptimizer(0.01, 0.9).minimize(loss)
+/// length = lambda x: float(np.sqrt(np.square(x.astype("d")).sum()))
+/// with tf.Session() as s:
+///     s.run(tf.global_variables_initializer()); first = s.run(v)
+///     print([(length(g), g.ravel() @ np.sin(np.arange(g.size) * 0.5)) for g in s.run(gradients)])
+///     print([float(s.run([loss, train])[0]) for _ in range(5)])
+///     print([length(a - f) for a, f in zip(s.run(v), first)])
+/// ```
+const LOSSES: [f64; 5] = [
+    2.4912331104278564,
+    2.416001796722412,
+    2.3005223274230957,
+    2.174816131591797,
+    2.048954486846924,
+];
+/// The length of each gradient of the first cross-entropy, and its product with a wave.
+const GRADIENTS: [(f64, f64); 8] = [
+    (0.0844813246, 0.0683591489),
+    (0.0252987382, -0.00773148899),
+    (0.147823871, 0.222309323),
+    (0.0115724354, 0.00467847064),
+    (2.3467704, 0.00719870405),
+    (0.167690253, 0.0155284727),
+    (1.56409082, 0.102214474),
+    (0.259377419, 0.0374496231),
+];
+/// How far each parameter is from its first values.
+const MOVED: [f64; 8] = [
+    0.0377329756,
+    0.0079741644,
+    0.0443853939,
+    0.0048047472,
+    0.2284140482,
+    0.0177169707,
+    0.185807221,
+    0.0319020287,
+];
+
+#[test]
+fn losses_gradients_and_parameters_equal_tensorflow() {
+    let first = fixed_network();
+    for isa in Isa::available() {
+        let trained = train(&Cpu::new(isa, 2).unwrap());
+        for (step, (got, want)) in trained.losses.iter().zip(LOSSES).enumerate() {
+            let error = (got - want).abs() / want;
+            assert!(error < 1e-5, "{isa:?}, step {step}: {got} and {want}");
+        }
+        for (i, parameter) in first.parameters().into_iter().enumerate() {
+            let (name, gradient) = (parameter.name(), &trained.gradients[i]);
+            let wave: Vec<f64> = (0..gradient.len()).map(|j| (j as f64 * 0.5).sin()).collect();
+            let along = gradient.iter().zip(&wave).map(|(&g, w)| f64::from(g) * w).sum::<f64>();
+            let length = distance(gradient, &vec![0.0; gradient.len()]);
+            let (want_length, want_along) = GRADIENTS[i];
+            for (got, want) in [(length, want_length), (along, want_along)] {
+                let error = (got - want).abs() / want_length;
+                assert!(error < 5e-5, "{isa:?}, gradient of {name}: {got} and {want}");
+            }
+            let (got, want) = (distance(&trained.parameters[i], &parameter.values()), MOVED[i]);
+            // From step to step a few maxima of the first pooling, and zeros of the ReLU below,
+            // fall to the other side: any other rounding does that.
+            let tolerance = if name.starts_with("conv1") { 2e-3 } else { 1e-4 };
+            assert!((got - want).abs() < tolerance * want, "{isa:?}, {name}: {got} and {want}");
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    for isa in Isa::available() {
+        let [one, three] = [1, 3].map(|threads| train(&Cpu::new(isa, threads).unwrap()));
+        assert!(one == three, "{isa:?}: {:?} and {:?}", one.losses, three.losses);
+    }
+}
+
+#[test]
+fn dropout_changes_training_but_not_evaluation() {
+    let ((images, labels), mut network) = (batch(), fixed_network());
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let evaluated = network.logits(&cpu, &images).to_vec();
+    let stream = Stream::new(1, "dropout/fc1");
+    let mut losses = |keep| network.gradients(&cpu, &images, &labels, keep).to_vec();
+    let (plain, dropped) = (losses(None), losses(Some((stream, 0))));
+    assert_ne!(plain, dropped);
+    assert_ne!(losses(Some((stream, 1))), dropped);
+    assert_eq!(losses(Some((stream, 0))), dropped);
+    assert_eq!(network.logits(&cpu, &images), evaluated);
+}
+
+/// With the masks of dropout held, the loss falls along the gradient by its length squared.
+#[test]
+fn gradients_under_dropout_equal_finite_differences() {
+    let ((images, labels), mut network) = (batch(), fixed_network());
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let keep = Some((Stream::new(1, "dropout/fc1"), 3));
+    network.gradients(&cpu, &images, &labels, keep);
+    let gradients = network.parameters().map(|p| p.gradient[..p.len()].to_vec());
+    for (i, gradient) in gradients.iter().enumerate() {
+        let first = network.parameters()[i].values().to_vec();
+        let length_squared: f64 = gradient.iter().map(|&g| f64::from(g).powi(2)).sum();
+        let step = 2e-3 / length_squared.sqrt();
+        let mut mean_loss = |sign: f64| {
+            let moved = first.iter().zip(gradient).map(|(w, g)| w + (sign * step) as f32 * g);
+            network.parameters()[i].set(&moved.collect::<Vec<_>>()).unwrap();
+            let losses = network.gradients(&cpu, &images, &labels, keep);
+            losses.iter().copied().map(f64::from).sum::<f64>() / BATCH as f64
+        };
+        let slope = (mean_loss(1.0) - mean_loss(-1.0)) / (2.0 * step);
+        network.parameters()[i].set(&first).unwrap();
+        let error = (slope - length_squared).abs() / length_squared;
+        assert!(error < 3e-2, "parameter {i}: {slope} and {length_squared}");
+    }
+}
