@@ -26,7 +26,7 @@ const PRESETS: &[Preset] = &[preset!("mnist"), preset!("mnist-demo"), preset!("m
 const METRICS: &[(&str, Better)] = &[("error", Better::Lower), ("loss", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
-  tfm train mnist --config mnist-demo        two minutes, needs no data
+  tfm train mnist --config mnist-demo        a minute, needs no data
   tfm train mnist --config mnist-self-test   seconds, needs no data
   tfm train mnist                            ten epochs of MNIST (tfm data fetch mnist)
   tfm train mnist --resume                   goes on after Ctrl-C or a crash";
