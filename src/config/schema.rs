@@ -115,7 +115,8 @@ impl Schema {
     }
 }
 
-/// A value that fits its slot; an integer for a float becomes one.
+/// A value that fits its slot; an integer for a float becomes one, and one value for an array
+/// an array of one.
 pub(super) fn assignment(
     key: Vec<String>,
     slot: &Slot<'_>,
@@ -152,6 +153,9 @@ fn fit(default: &Value, value: Value) -> Result<Value, (Value, &'static str)> {
     match (default, value) {
         (Value::Float(_), Value::Integer(integer)) => Ok(Value::Float(integer as f64)),
         (Value::Array(defaults), Value::Array(items)) => fit_items(defaults, items),
+        (Value::Array(defaults), item) if defaults.first().is_some_and(|d| d.same_type(&item)) => {
+            Ok(Value::Array(vec![item]))
+        }
         (default, value) if default.same_type(&value) => Ok(value),
         (default, value) => Err((value, kind(default))),
     }

@@ -39,7 +39,7 @@ fn assign(set: &str, schema: &Schema, into: &mut Vec<Assignment>) -> Result<()> 
     let path: Vec<_> = key.split('.').map(|name| name.trim().to_owned()).collect();
     let Some(slot) = schema.slot(&path) else { bail!(schema.unknown(key, &place)) };
     let parsed = match slot {
-        Slot::Leaf(Value::String(_)) if !text.starts_with(['"', '\'']) => {
+        Slot::Leaf(default) if is_text(default, text) => {
             into.push(assignment(path, &slot, Value::String(text.to_owned()), place)?);
             return Ok(());
         }
@@ -54,6 +54,17 @@ fn assign(set: &str, schema: &Schema, into: &mut Vec<Assignment>) -> Result<()> 
             into.push(assignment(path, &slot, value, place)?);
             Ok(())
         }
+    }
+}
+
+/// Whether `text` is a string without quotes, for a slot of one string or of several.
+fn is_text(default: &Value, text: &str) -> bool {
+    match default {
+        Value::String(_) => !text.starts_with(['"', '\'']),
+        Value::Array(items) => {
+            matches!(items.first(), Some(Value::String(_))) && !text.starts_with(['[', '"', '\''])
+        }
+        _ => false,
     }
 }
 

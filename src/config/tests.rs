@@ -9,6 +9,7 @@ struct Train {
     batch_size: usize,
     milestones: Vec<usize>,
     gains: Vec<f64>,
+    texts: Vec<String>,
     shuffle: bool,
 }
 
@@ -38,6 +39,7 @@ impl Default for Toy {
             batch_size: 20,
             milestones: vec![],
             gains: vec![1.0],
+            texts: vec!["a.txt".into()],
             shuffle: true,
         };
         Self {
@@ -112,8 +114,17 @@ fn unknown_keys_are_named_with_place_and_nearest() {
     refuses(
         "[train]\nqqqqqqqqq = 1",
         &[],
-        "preset toy-small:2: unknown key \"train.qqqqqqqqq\"; the keys of [train] are: batch_size, decay, gains, learning_rate, milestones, shuffle",
+        "preset toy-small:2: unknown key \"train.qqqqqqqqq\"; the keys of [train] are: batch_size, decay, gains, learning_rate, milestones, shuffle, texts",
     );
+}
+
+#[test]
+fn one_value_stands_for_an_array_of_one() {
+    let config = |text, sets: &[&str]| toy(text, sets).unwrap().config.train;
+    assert_eq!(config("[train]\ngains = 0.5\ntexts = \"b.txt\"", &[]).gains, [0.5]);
+    assert_eq!(config("", &["train.texts=b c.txt"]).texts, ["b c.txt"]);
+    assert_eq!(config("", &["train.texts=\"b.txt\""]).texts, ["b.txt"]);
+    assert_eq!(config("", &["train.texts=[\"b\", \"c\"]"]).texts, ["b", "c"]);
 }
 
 #[test]

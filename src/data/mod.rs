@@ -8,9 +8,12 @@ pub mod drawn;
 pub mod fetch;
 pub mod grammar;
 pub mod idx;
+mod locate;
 pub mod mnist;
 pub mod photo;
 pub mod prefetch;
 pub mod shuffle;
 pub mod vocabulary;
 pub mod words;
+
+pub use locate::locate;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::config::{Data, PtbConfig};
 use crate::data::fetch;
 use crate::data::grammar::{Grammar, split_sizes, split_stream};
+use crate::data::locate;
 use crate::data::vocabulary::{Vocabulary, WordCounter, WordReader};
 use crate::data::words::{for_each_word, for_each_word_of};
 
@@ -124,7 +125,7 @@ impl Texts {
         }
         let (folder, set) = (data_dir.join("ptb"), fetch::find("ptb")?);
         let Data { train, valid, test, .. } = &config.data;
-        let paths = [train, valid, test].map(|name| find(&folder, name));
+        let paths = [train, valid, test].map(|name| locate(&folder, name));
         let mut needed = needed.iter().map(|split| &paths[*split as usize]);
         match needed.find(|path| !path.exists()) {
             Some(path) if set.files.iter().any(|file| *path == folder.join(file.name)) => {
@@ -195,17 +196,5 @@ impl Texts {
             tracing::warn!("{name}: {} words outside the vocabulary are {fate}", reader.outside);
         }
         Ok(reader.tokens)
-    }
-}
-
-/// A bare name lies in the data folder, or else in the current one; any other path is
-/// taken as it is.
-fn find(folder: &Path, name: &str) -> PathBuf {
-    let in_folder = folder.join(name);
-    let is_bare = Path::new(name).components().count() == 1;
-    if is_bare && (in_folder.exists() || !Path::new(name).exists()) {
-        in_folder
-    } else {
-        PathBuf::from(name)
     }
 }
