@@ -1,9 +1,11 @@
 //! Texts, vocabularies and batches; pictures and their distortions; downloads; text made by a
 //! grammar and pictures drawn.
 
+pub mod analogies;
 pub mod augment;
 pub mod batches;
 pub mod cifar10;
+pub mod corpus;
 pub mod drawn;
 pub mod fetch;
 pub mod grammar;

@@ -1,0 +1,259 @@
+//! A text in pieces that threads read side by side.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::read::MultiGzDecoder;
+use memmap2::MmapOptions;
+
+use super::source::Source;
+
+/// How often each word occurs.
+pub type Counts = HashMap<Box<str>, u64>;
+
+/// The bytes of a piece, and of what is decompressed at a time, about.
+const PIECE: u64 = 16 << 20;
+/// Nothing longer is a word.
+const LONGEST_WORD: usize = 1 << 20;
+
+/// A part of a source that begins at its beginning or behind a word, and ends likewise: the
+/// white space before a word is in the word's own piece.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    source: &'a Source<'a>,
+    bytes: Range<u64>,
+}
+
+/// Cuts `sources` into pieces, in their order.
+pub fn pieces<'a>(sources: &'a [Source<'a>]) -> Result<Vec<Piece<'a>>> {
+    let mut pieces = Vec::new();
+    for source in sources {
+        let Source::Plain(path) = source else {
+            pieces.push(Piece { source, bytes: 0..0 });
+            continue;
+        };
+        let place = || format!("cannot read {}", path.display());
+        let mut file = File::open(path).with_context(place)?;
+        let size = file.metadata().with_context(place)?.len();
+        let mut start = 0;
+        while start < size {
+            let end = end_of_word(&mut file, start + PIECE, size).with_context(place)?;
+            pieces.push(Piece { source, bytes: start..end });
+            start = end;
+        }
+    }
+    Ok(pieces)
+}
+
+/// The first place from `at` on that holds white space, or the end.
+fn end_of_word(file: &mut File, at: u64, size: u64) -> std::io::Result<u64> {
+    let mut at = at.min(size);
+    let mut buffer = [0; 4096];
+    file.seek(SeekFrom::Start(at))?;
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(size);
+        }
+        if let Some(space) = buffer[..n].iter().position(|&byte| is_space(byte)) {
+            return Ok((at + space as u64).min(size));
+        }
+        at += n as u64;
+    }
+}
+
+/// White space as C's `isspace` has it.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+impl Piece<'_> {
+    /// The source that this is a part of.
+    pub fn source(&self) -> &Source<'_> {
+        self.source
+    }
+
+    /// Calls `each` for every word, and whether it is the first of its line.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a damaged archive, a text that is not UTF-8.
+    pub fn for_each_word(&self, mut each: impl FnMut(&str, bool)) -> Result<()> {
+        let mut starts_line = self.bytes.start == 0;
+        match self.source {
+            Source::Memory(text) => words(text, &mut starts_line, &mut each),
+            Source::Plain(path) => for_each_word_of_file(path, &self.bytes, starts_line, each),
+            Source::Gzip(path) => for_each_word_of_gzip(path, each),
+        }
+        .with_context(|| self.source.to_string())
+    }
+}
+
+fn for_each_word_of_file(
+    path: &Path,
+    range: &Range<u64>,
+    mut starts_line: bool,
+    mut each: impl FnMut(&str, bool),
+) -> Result<()> {
+    let bytes = map(path, range)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| not_utf8(path, range.start, &bytes[..error.valid_up_to()]))?;
+    words(text, &mut starts_line, &mut each)
+}
+
+/// The bytes of a file, which are in memory while they are looked at.
+fn map(path: &Path, bytes: &Range<u64>) -> Result<memmap2::Mmap> {
+    let len = (bytes.end - bytes.start) as usize;
+    let file = File::open(path).context("cannot be opened")?;
+    // SAFETY: a file that another program shortens meanwhile ends this process with a signal
+    // instead of a wrong result; nothing else reads the mapping.
+    unsafe { MmapOptions::new().offset(bytes.start).len(len).map(&file) }
+        .context("cannot be mapped")
+}
+
+/// The error of a text that is valid from `start` on as far as `valid` goes.
+fn not_utf8(path: &Path, start: u64, valid: &[u8]) -> anyhow::Error {
+    let newlines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let before = || -> Result<usize> {
+        let mut lines = 0;
+        let mut at = 0;
+        while at < start {
+            let end = start.min(at + PIECE);
+            lines += newlines(&map(path, &(at..end))?);
+            at = end;
+        }
+        Ok(lines)
+    };
+    let line = before().map_or_else(|_| "?".to_string(), |n| (n + newlines(valid) + 1).to_string());
+    let byte = start + valid.len() as u64;
+    anyhow::anyhow!("line {line}, byte {byte}: the text is not UTF-8; convert it, as with iconv")
+}
+
+fn for_each_word_of_gzip(path: &Path, mut each: impl FnMut(&str, bool)) -> Result<()> {
+    let mut starts_line = true;
+    let mut reader = MultiGzDecoder::new(File::open(path).context("cannot be opened")?);
+    let (mut buffer, mut line) = (Vec::new(), 1);
+    loop {
+        let held = buffer.len() as u64;
+        let n = { reader.by_ref() }
+            .take(PIECE.saturating_sub(held).max(1))
+            .read_to_end(&mut buffer)
+            .context("is damaged: it cannot be decompressed to its end")?;
+        // What follows the last white space may be the begin of a word.
+        let whole = match n {
+            0 => buffer.len(),
+            _ => buffer.iter().rposition(|&byte| is_space(byte)).unwrap_or(0),
+        };
+        let text = std::str::from_utf8(&buffer[..whole]).map_err(|error| {
+            let valid = &buffer[..error.valid_up_to()];
+            let line = line + valid.iter().filter(|&&byte| byte == b'\n').count();
+            anyhow::anyhow!("line {line}: the text is not UTF-8; convert it, as with iconv")
+        })?;
+        words(text, &mut starts_line, &mut each)?;
+        if n == 0 {
+            return Ok(());
+        }
+        line += text.bytes().filter(|&byte| byte == b'\n').count();
+        buffer.drain(..whole);
+        check_length(buffer.len())?;
+    }
+}
+
+/// Calls `each` for every word of `text`; `starts_line` says whether the next word is the
+/// first of its line.
+fn words(text: &str, starts_line: &mut bool, each: &mut impl FnMut(&str, bool)) -> Result<()> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        while let Some(&byte) = bytes.get(at).filter(|&&byte| is_space(byte)) {
+            *starts_line |= byte == b'\n';
+            at += 1;
+        }
+        let start = at;
+        while bytes.get(at).is_some_and(|&byte| !is_space(byte)) {
+            at += 1;
+        }
+        if start == at {
+            return Ok(());
+        }
+        check_length(at - start)?;
+        each(&text[start..at], std::mem::take(starts_line));
+    }
+}
+
+fn check_length(word: usize) -> Result<()> {
+    if word > LONGEST_WORD {
+        bail!("a word of more than {LONGEST_WORD} bytes is no text");
+    }
+    Ok(())
+}
+
+/// Counts the words of all pieces; also how many each piece has.
+///
+/// # Errors
+/// As [`Piece::for_each_word`].
+pub fn count(pieces: &[Piece], threads: usize) -> Result<(Counts, Vec<usize>)> {
+    let mut sizes = vec![0; pieces.len()];
+    let counts = Mutex::new(Vec::<Counts>::new());
+    let lock = || counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for_each_piece(pieces, threads, sizes.iter_mut().collect(), |piece, size: &mut usize| {
+        // As many tables as threads: each piece goes on with one that no other has.
+        let mut own = lock().pop().unwrap_or_default();
+        let result = piece.for_each_word(|word, _| {
+            *size += 1;
+            match own.get_mut(word) {
+                Some(count) => *count += 1,
+                None => drop(own.insert(word.into(), 1)),
+            }
+        });
+        lock().push(own);
+        result
+    })?;
+    let tables = std::mem::take(&mut *lock()).into_iter();
+    let merged = tables.reduce(|mut all, table| {
+        table.into_iter().for_each(|(word, count)| *all.entry(word).or_default() += count);
+        all
+    });
+    Ok((merged.unwrap_or_default(), sizes))
+}
+
+/// Calls `work` for every piece with its part of `parts`, on `threads` threads.
+///
+/// # Errors
+/// That of the first piece whose work fails.
+pub fn for_each_piece<'a, P: Send>(
+    pieces: &[Piece<'a>],
+    threads: usize,
+    parts: Vec<P>,
+    work: impl Fn(&Piece<'a>, P) -> Result<()> + Sync,
+) -> Result<()> {
+    ensure!(parts.len() == pieces.len(), "every piece has a part");
+    let queue = Mutex::new(pieces.iter().zip(parts).enumerate());
+    let first_error = Mutex::new(None::<(usize, anyhow::Error)>);
+    let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+    let fail = |i: usize, error| {
+        let mut first = first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if first.as_ref().is_none_or(|(j, _)| i < *j) {
+            *first = Some((i, error));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, pieces.len().max(1)) {
+            scope.spawn(|| {
+                while let Some((i, (piece, part))) = next() {
+                    if let Err(error) = work(piece, part) {
+                        return fail(i, error);
+                    }
+                }
+            });
+        }
+    });
+    match first_error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
