@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use anyhow::{Context, Error, Result, anyhow};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 
 /// Reads a PNG or JPEG file; what it is, its first bytes say and not its name. A photograph is
 /// turned as its Exif orientation says, and what is transparent lies on white.
@@ -15,15 +15,19 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage> {
     let reader = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
         .context("cannot be opened")?;
-    let mut decoder = reader.into_decoder().context("is no whole PNG or JPEG picture")?;
+    let mut decoder = reader.into_decoder().map_err(no_picture)?;
     // A picture whose orientation cannot be read is used as it lies.
     let orientation = decoder.orientation().ok();
-    let mut picture =
-        DynamicImage::from_decoder(decoder).context("is no whole PNG or JPEG picture")?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(no_picture)?;
     if let Some(orientation) = orientation {
         picture.apply_orientation(orientation);
     }
     Ok(if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() })
+}
+
+/// An [`ImageError`] repeats its causes itself, so it has none beside its words.
+fn no_picture(error: ImageError) -> Error {
+    anyhow!("is no whole PNG or JPEG picture: {error}")
 }
 
 fn on_white(picture: DynamicImage) -> RgbImage {

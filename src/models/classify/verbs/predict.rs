@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
@@ -39,31 +39,30 @@ pub fn args(command: Command) -> Command {
 /// Classifies.
 ///
 /// # Errors
-/// A run or a picture that cannot be read. The pictures that can are classified all the same.
+/// A run that cannot be read; pictures that cannot, each named. Those that can are classified all
+/// the same.
 pub fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = PredictArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(M::MODEL)?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let (mut lines, mut predictions, mut unreadable) = (Vec::new(), Vec::new(), 0);
+    let (mut lines, mut predictions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     for path in &args.images {
         match classes_of::<M>(&cpu, &mut session, path, args.top) {
             Ok(classes) => {
                 lines.push(format!("{}: {}", path.display(), in_words(&classes)));
                 predictions.push(in_json(path, &classes));
             }
-            Err(error) => {
-                tracing::error!("{error:#}");
-                unreadable += 1;
-            }
+            Err(error) => unreadable.push(format!("{}: {error:#}", path.display())),
         }
     }
     let json = session.summary(json!({ "predictions": predictions }));
     args.output.report(&json, lines.join("\n"))?;
-    if unreadable > 0 {
-        bail!("{unreadable} of {} pictures could not be read", args.images.len());
+    match unreadable.as_slice() {
+        [] => Ok(()),
+        [one] => bail!("cannot classify {one}"),
+        several => bail!("cannot classify\n  {}", several.join("\n  ")),
     }
-    Ok(())
 }
 
 /// The most probable classes of a picture by name, the first one first.
@@ -73,8 +72,7 @@ fn classes_of<M: PictureModel>(
     path: &Path,
     top: usize,
 ) -> Result<Vec<(String, f32)>> {
-    let image =
-        M::read_picture(path).with_context(|| format!("cannot classify {}", path.display()))?;
+    let image = M::read_picture(path)?;
     let logits = session.network.logits(cpu, &image).to_vec();
     let mut classes: Vec<_> = probabilities(cpu, &logits).into_iter().enumerate().collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
