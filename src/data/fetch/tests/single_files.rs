@@ -108,17 +108,20 @@ fn from_takes_a_folder_of_the_files_and_no_single_one() {
 
 #[test]
 fn help_by_hand_names_each_address_and_place() {
-    let help = missing_help(find("mnist").unwrap(), Path::new("data"));
+    let set = find("mnist").unwrap();
+    let help = missing_help(set, Path::new("data"));
     let place = Path::new("data").join("mnist").join("t10k-labels-idx1-ubyte.gz");
     for part in [
         "`tfm data fetch mnist`",
-        "http://yann.lecun.com/exdb/mnist/t10k-labels-idx1-ubyte.gz",
-        "md5 27ae3e4e09519cfbb04c329615203637, 10008 bytes",
+        "\neach from one of\n",
+        "http://yann.lecun.com/exdb/mnist/",
+        "(uncompressed: md5 27ae3e4e09519cfbb04c329615203637, 10008 bytes)",
         &place.display().to_string(),
     ] {
         assert!(help.contains(part), "{part} is not in\n{help}");
     }
     assert!(!help.contains("--from"), "{help}");
+    assert_eq!(help.matches("://").count(), set.mirrors.len(), "{help}");
     let help = missing_help(find("cifar10").unwrap(), Path::new("data"));
     assert!(help.contains("`tfm data fetch cifar10 --from cifar-10-binary.tar.gz`"), "{help}");
 }
