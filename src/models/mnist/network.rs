@@ -189,9 +189,14 @@ impl Network {
     }
 
     /// The logits (batch, 10) under dropout, as the reference's minibatch error has them.
-    pub fn logits_in_training(&mut self, cpu: &Cpu, images: &[f32], keep: (Stream, u64)) -> &[f32] {
+    pub fn logits_in_training(
+        &mut self,
+        cpu: &Cpu,
+        images: &[f32],
+        keep: (Stream, u64),
+    ) -> &mut [f32] {
         self.forward(cpu, images, Some(keep));
-        &self.values.logits[..images.len() / IMAGE_BYTES * CLASSES]
+        &mut self.values.logits[..images.len() / IMAGE_BYTES * CLASSES]
     }
 }
 

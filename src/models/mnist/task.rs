@@ -13,7 +13,7 @@ use crate::models::classify::{Classifier, Examples, Score, evaluate};
 use crate::models::weights;
 use crate::ops::momentum::{Momentum, descend_with_momentum};
 use crate::ops::precision::in_top_k;
-use crate::ops::{Buffer, Cpu, norm};
+use crate::ops::{Buffer, Cpu, norm, softmax};
 use crate::rng::Stream;
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
 
@@ -78,12 +78,27 @@ impl<'a> MnistTask<'a> {
         self.digits.train.len()
     }
 
-    /// The percentage of the current batch that the network has wrong, under dropout.
-    fn minibatch_error(&mut self, step: u64) -> f64 {
-        let keep = self.dropout(step);
+    /// Measures the current batch again, after its step, as the reference's second
+    /// `session.run` does: with the new parameters, under the next mask of dropout.
+    fn measure_minibatch(&mut self, step: u64) -> Result<()> {
+        let keep = self.dropout(step + 1);
         let logits = self.network.logits_in_training(self.cpu, &self.images, keep);
         let right = in_top_k(logits, &self.labels, 1).filter(|&right| right).count();
-        100.0 - 100.0 * right as f64 / self.labels.len() as f64
+        self.last.minibatch_error = 100.0 - 100.0 * right as f64 / self.labels.len() as f64;
+        let mut losses = vec![0.0; self.labels.len()];
+        softmax::cross_entropy(self.cpu, logits, &self.labels, None, &mut losses);
+        self.last.loss = mean(&losses) + self.l2_loss();
+        ensure!(self.last.loss.is_finite(), "the loss is not finite");
+        Ok(())
+    }
+
+    fn l2_loss(&self) -> f64 {
+        f64::from(self.config.train.weight_decay) * self.network.l2_loss(self.cpu)
+    }
+
+    /// The learning rate as the reference prints it after step `step`: its counter has moved on.
+    fn next_learning_rate(&self, step: u64) -> f64 {
+        self.config.train.learning_rate_of(step + 1, self.examples())
     }
 
     fn score(&mut self, part: &Part, interrupt: &Interrupt) -> Result<Option<Score>> {
@@ -127,9 +142,7 @@ impl Task for MnistTask<'_> {
         self.digits.train.fill(range, &mut self.images, &mut self.labels);
         let keep = self.dropout(step);
         let losses = self.network.gradients(self.cpu, &self.images, &self.labels, Some(keep));
-        let sum = losses.iter().copied().map(f64::from).sum::<f64>();
-        let l2_loss = f64::from(train.weight_decay) * self.network.l2_loss(self.cpu);
-        self.last.loss = sum / train.batch_size as f64 + l2_loss;
+        self.last.loss = mean(losses) + self.l2_loss();
         ensure!(self.last.loss.is_finite(), "the loss is not finite");
         for parameter in self.network.parameters() {
             if !norm::sum_of_squares(self.cpu, &parameter.gradient).is_finite() {
@@ -149,7 +162,7 @@ impl Task for MnistTask<'_> {
             ("loss", self.last.loss),
             ("error", self.last.minibatch_error),
             ("validation_error", self.last.validation_error),
-            ("learning_rate", self.config.train.learning_rate_of(step, self.examples())),
+            ("learning_rate", self.next_learning_rate(step)),
         ]
     }
 
@@ -158,7 +171,7 @@ impl Task for MnistTask<'_> {
     }
 
     fn report(&mut self, Progress { step, rate, .. }: Progress) -> Result<String> {
-        self.last.minibatch_error = self.minibatch_error(step);
+        self.measure_minibatch(step)?;
         let never = Interrupt::default();
         let valid = self.score(&self.digits.valid, &never)?;
         self.last.validation_error = valid.map_or(f64::NAN, |score| score.error_rate());
@@ -171,7 +184,7 @@ impl Task for MnistTask<'_> {
              Validation error: {validation_error:.1}%",
             step as f64 * train.batch_size as f64 / self.examples() as f64,
             1e3 * train.batch_size as f64 / rate,
-            train.learning_rate_of(step, self.examples())
+            self.next_learning_rate(step)
         ))
     }
 
@@ -246,6 +259,10 @@ pub fn descend(
 /// An accumulator of zeros for every parameter.
 pub fn accumulators(network: &Network) -> Vec<Buffer> {
     network.parameters().iter().map(|parameter| Buffer::zeros(parameter.len())).collect()
+}
+
+fn mean(losses: &[f32]) -> f64 {
+    losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64
 }
 
 fn momentum_of(parameter: &str) -> String {
