@@ -62,7 +62,7 @@ where
         .draw()?;
     let plotting = mesh.plotting_area();
     let place = |point: &(f64, f64)| chart.holds(*point).then(|| plotting.map_coordinate(point));
-    for line in [Line::Light, Line::Dashed, Line::Solid, Line::None] {
+    for line in [Line::Light, Line::Dotted, Line::Dashed, Line::Solid, Line::None] {
         for curve in chart.curves.iter().filter(|curve| chart.line_of(&curve.phase) == line) {
             draw_curve(area, chart, curve, place)?;
         }
@@ -84,7 +84,7 @@ where
     let run = chart.runs().iter().position(|run| *run == curve.run).unwrap_or(0);
     let (line, colour, shape) = (chart.line_of(&curve.phase), colour(run), Marker::of_run(run));
     let pixels: Vec<Option<Pixel>> = curve.points.iter().map(place).collect();
-    let few = line != Line::Light && pixels.len() <= MAX_MARKERS;
+    let few = !matches!(line, Line::Light | Line::Dotted) && pixels.len() <= MAX_MARKERS;
     for piece in pixels.split(Option::is_none) {
         let piece: Vec<Pixel> = piece.iter().copied().flatten().collect();
         path(area, &thin(&piece), line, colour)?;
@@ -113,9 +113,10 @@ where
     match line {
         Line::None => {}
         Line::Solid | Line::Light => area.draw(&PathElement::new(pixels, stroke))?,
-        Line::Dashed => {
+        Line::Dashed | Line::Dotted => {
             let pixels = pixels.iter().copied();
-            area.draw(&DashedPathElement::new(pixels, 7 * SCALE, 4 * SCALE, stroke))?;
+            let dash = if line == Line::Dotted { 2 * SCALE } else { 7 * SCALE };
+            area.draw(&DashedPathElement::new(pixels, dash, 4 * SCALE, stroke))?;
         }
     }
     Ok(())

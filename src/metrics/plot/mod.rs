@@ -19,13 +19,18 @@ use self::style::Line;
 use super::Record;
 use crate::atomic;
 
+/// The metric that is the least value of the others in its record, such as the perplexity of the
+/// process that wrote a text. It has no chart of its own.
+const FLOOR: &str = "floor";
+
 /// What one run measured in one phase.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// The run's name in the legend. Curves of the same run have the same colour.
     pub run: String,
     /// The phase of the records: `train` is drawn light, `epoch` dashed, `test` as rings, any
-    /// other as a solid line.
+    /// other as a solid line. Of phase `floor` is the least value that the metric can have, which
+    /// is dotted.
     pub phase: String,
     /// Pairs of x and y. One that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
@@ -140,7 +145,7 @@ type Phases<'a> = Vec<(&'a str, Vec<(f64, f64)>)>;
 fn by_metric(records: &[Record]) -> BTreeMap<&str, Phases<'_>> {
     let mut metrics = BTreeMap::<&str, Phases<'_>>::new();
     for record in records {
-        for (metric, &value) in &record.metrics {
+        for (metric, &value) in record.metrics.iter().filter(|(metric, _)| *metric != FLOOR) {
             let phases = metrics.entry(metric).or_default();
             let point = (record.step as f64, value);
             match phases.iter_mut().find(|(phase, _)| *phase == record.phase) {
@@ -149,7 +154,21 @@ fn by_metric(records: &[Record]) -> BTreeMap<&str, Phases<'_>> {
             }
         }
     }
+    for (metric, phases) in &mut metrics {
+        add_floor(records, metric, phases);
+    }
     metrics
+}
+
+/// A line below all that the run measured of the metric, where a record says how low it can be.
+fn add_floor(records: &[Record], metric: &str, phases: &mut Phases<'_>) {
+    let beside = |record: &&Record| record.metrics.contains_key(metric);
+    let floor = records.iter().rev().filter(beside).find_map(|record| record.metrics.get(FLOOR));
+    let steps = phases.iter().flat_map(|(_, points)| points).map(|point| point.0);
+    let ends = [steps.clone().reduce(f64::min), steps.reduce(f64::max)];
+    if let (Some(&floor), [Some(first), Some(last)]) = (floor, ends) {
+        phases.push((FLOOR, vec![(first, floor), (last, floor)]));
+    }
 }
 
 fn chart(metric: &str, curves: Vec<Curve>) -> Chart {

@@ -4,6 +4,8 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::{RGBColor, ShapeStyle};
 use plotters::style::{Color, FontStyle, IntoTextStyle, TextStyle, register_font};
 
+use super::FLOOR;
+
 /// Pixels of the drawing for one of the picture: whole pixels are all that the backends know, and
 /// lines of whole pixels are jagged.
 pub(in crate::metrics) const SCALE: i32 = 3;
@@ -35,6 +37,7 @@ pub(super) enum Line {
     Solid,
     Dashed,
     Light,
+    Dotted,
     None,
 }
 
@@ -44,6 +47,7 @@ impl Line {
             "train" => Self::Light,
             "epoch" => Self::Dashed,
             "test" => Self::None,
+            FLOOR => Self::Dotted,
             _ => Self::Solid,
         }
     }
@@ -56,7 +60,8 @@ impl Line {
 
     /// The stroke in a run's colour.
     pub(super) fn stroke(self, colour: RGBColor) -> ShapeStyle {
-        let width = if self == Self::Light { 3 * SCALE / 2 } else { 2 * SCALE };
+        let thin = matches!(self, Self::Light | Self::Dotted);
+        let width = if thin { 3 * SCALE / 2 } else { 2 * SCALE };
         self.shade(colour).stroke_width(width as u32)
     }
 }

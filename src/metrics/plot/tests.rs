@@ -37,6 +37,23 @@ fn each_metric_has_a_chart_with_the_curves_of_every_run() {
 }
 
 #[test]
+fn a_floor_is_a_line_in_the_chart_of_what_lies_above_it() {
+    let records = vec![
+        record(10, "train", "perplexity", 9.0).metric("learning_rate", 1.0),
+        record(20, "valid", "perplexity", 6.0),
+        record(30, "test", "perplexity", 5.0).metric("floor", 4.0),
+    ];
+    let charts = charts(&[run("a", records)]);
+    let names: Vec<_> = charts.iter().map(|chart| chart.name.as_str()).collect();
+    assert_eq!(names, ["learning_rate", "perplexity"]);
+    let phases = |chart: &Chart| chart.phases().iter().map(|p| p.to_string()).collect::<Vec<_>>();
+    assert_eq!(phases(&charts[0]), ["train"]);
+    assert_eq!(phases(&charts[1]), ["train", "valid", "test", "floor"]);
+    assert_eq!(charts[1].curves[3].points, [(10.0, 4.0), (30.0, 4.0)]);
+    canvas::svg(&charts[1]).unwrap();
+}
+
+#[test]
 fn what_has_no_finite_value_has_no_curve() {
     let nothing = vec![record(1, "train", "loss", f64::NAN), record(1, "valid", "bits", 2.0)];
     let charts = charts(&[run("a", nothing)]);
