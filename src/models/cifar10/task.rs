@@ -45,6 +45,8 @@ pub struct Cifar10Task<'a> {
     averages: Averages,
     batches: Option<Prefetch<Batch>>,
     losses: Losses,
+    /// The step after which the test pictures were classified last.
+    evaluated: u64,
 }
 
 /// The losses of the last step, and their averages as TensorBoard shows them.
@@ -88,8 +90,16 @@ impl<'a> Cifar10Task<'a> {
     ) -> Result<Self> {
         let averages = Averages::of(&network)?;
         let towers = Towers::new(cpu, config.train.towers, network)?;
-        let losses = Losses::default();
-        Ok(Self { cpu, config, pictures, towers, averages, batches: None, losses })
+        Ok(Self {
+            cpu,
+            config,
+            pictures,
+            towers,
+            averages,
+            batches: None,
+            losses: Losses::default(),
+            evaluated: 0,
+        })
     }
 
     fn learning_rate(&self, step: u64) -> f64 {
@@ -216,10 +226,15 @@ impl Task for Cifar10Task<'_> {
         let Some(score) = self.score(interrupt)? else { return Ok(None) };
         let line = format!("Epoch: {} precision @ 1 = {:.3}", epoch + 1, score.precision());
         let measured = vec![Self::measured(&score, line)];
+        self.evaluated = (epoch + 1) * self.steps_per_epoch();
         Ok(Some(EpochEnd { measured, score: Some(1.0 - score.precision()) }))
     }
 
     fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>> {
+        if self.evaluated == self.total_steps() {
+            // The last epoch has ended with the same network.
+            return Ok(Some(Vec::new()));
+        }
         let Some(score) = self.score(interrupt)? else { return Ok(None) };
         let line =
             format!("precision @ 1 = {:.4} over {} images", score.precision(), score.total());
@@ -238,6 +253,7 @@ impl Task for Cifar10Task<'_> {
             ("seed".to_string(), self.config.seed.into()),
             ("classes".to_string(), json!(self.pictures.classes)),
             ("losses".to_string(), json!(self.losses)),
+            ("evaluated".to_string(), self.evaluated.into()),
         ])
     }
 
@@ -245,6 +261,7 @@ impl Task for Cifar10Task<'_> {
         weights::check_exactly(self.model(), checkpoint, &self.tensors()?)?;
         let losses = state.get("losses").context("the checkpoint holds no losses")?;
         self.losses = serde_json::from_value(losses.clone())?;
+        self.evaluated = state.get("evaluated").and_then(Value::as_u64).unwrap_or(0);
         weights::load(self.model(), &self.towers.network().parameters(), checkpoint)?;
         weights::load(self.model(), &self.averages.parameters(), checkpoint)
     }
