@@ -41,6 +41,24 @@ fn both_passes_and_every_layer_are_timed() {
 }
 
 #[test]
+fn normalisation_is_timed_where_it_is_asked_for() {
+    let dir = Dir::new();
+    let line = "bench alexnet --lrn --batch 1 --steps 1 --threads 2";
+    let said = dir.tfm(&format!("{line} --json"));
+    let json = said.json();
+    assert_eq!((&json["lrn"], &json["batch_size"]), (&true.into(), &1.into()));
+    for pass in ["forward", "forward_backward"] {
+        assert!(json[pass]["seconds_per_step"].as_f64().unwrap() > 0.0, "{json}");
+    }
+    // The shapes are those without it.
+    assert_eq!(said.stderr.lines().filter(|line| line.contains("   [1, ")).count(), 8, "{said:?}");
+    let text = dir.tfm(&format!("{line} -q")).ok();
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("conv")).collect();
+    assert_eq!(rows.len(), 14, "{text}");
+    assert!(text.contains("\nForward-backward "), "{text}");
+}
+
+#[test]
 fn settings_are_refused_with_key_and_rule() {
     let dir = Dir::new();
     dir.tfm("bench alexnet --batch 0").fails(1, &["batch_size = 0", "1"]);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::dir::{Dir, Said};
-use crate::pictures::{self, between, ends_the_same_when_killed, is_timed};
+use crate::pictures::{self, between, ends_the_same_when_killed, is_drawn, is_timed};
 use crate::ptb::{Background, Run};
 
 /// Pictures of a file.
@@ -38,7 +38,7 @@ fn path_of(file: usize) -> String {
 }
 
 /// A folder with the six files.
-fn with_data() -> Dir {
+pub fn with_data() -> Dir {
     let dir = Dir::new();
     (0..FILES.len()).for_each(|file| drop(dir.write(&path_of(file), records(file))));
     dir
@@ -52,7 +52,7 @@ const SETS: [&str; 4] = [
     "checkpoint.every_steps=5",
 ];
 
-fn train(rest: &str) -> String {
+pub fn train(rest: &str) -> String {
     pictures::train("cifar10", &SETS, rest)
 }
 
@@ -133,6 +133,8 @@ fn a_run_is_evaluated_class_by_class() {
     assert!(accuracy.len() == 10 && accuracy.contains_key("airplane"), "{metrics}");
     let mean = accuracy.values().map(|share| share.as_f64().unwrap()).sum::<f64>() / 10.0;
     assert!((mean - precision).abs() < 1e-9, "{metrics}");
+
+    is_drawn(&dir, metrics, 10);
 
     let text = dir.one_thread("eval cifar10 --run run").ok();
     let first = format!("precision @ 1 = {precision:.4} over 40 test images at step 24 (");

@@ -6,15 +6,16 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 
 use crate::dir::{Dir, Said};
-use crate::pictures::{self, between, ends_the_same_when_killed, is_timed};
+use crate::pictures::{self, between, ends_the_same_when_killed, is_drawn, is_timed};
 use crate::ptb::Run;
 
-const IMAGES: [&str; 2] = ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"];
-const LABELS: [&str; 2] = ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"];
+pub const IMAGES: [&str; 2] = ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"];
+pub const LABELS: [&str; 2] = ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"];
 /// Images of either part.
 const COUNTS: [u32; 2] = [300, 50];
 
-fn idx(sizes: &[u32], values: impl Iterator<Item = u8>) -> Vec<u8> {
+/// The bytes of a file of the set.
+pub fn idx(sizes: &[u32], values: impl Iterator<Item = u8>) -> Vec<u8> {
     let header = [0, 0, 8, sizes.len() as u8].into_iter();
     header.chain(sizes.iter().flat_map(|size| size.to_be_bytes())).chain(values).collect()
 }
@@ -41,7 +42,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Writes a file of the set as it is, or compressed.
-fn write(dir: &Dir, name: &str, bytes: &[u8], zipped: bool) {
+pub fn write(dir: &Dir, name: &str, bytes: &[u8], zipped: bool) {
     match zipped {
         true => dir.write(&format!("data/mnist/{name}.gz"), gzip(bytes)),
         false => dir.write(&format!("data/mnist/{name}"), bytes),
@@ -49,7 +50,7 @@ fn write(dir: &Dir, name: &str, bytes: &[u8], zipped: bool) {
 }
 
 /// A folder with the four files.
-fn with_data(zipped: bool) -> Dir {
+pub fn with_data(zipped: bool) -> Dir {
     let dir = Dir::new();
     for part in [0, 1] {
         write(&dir, IMAGES[part], &images(part), zipped);
@@ -67,7 +68,7 @@ const SETS: [&str; 5] = [
     "checkpoint.every_steps=5",
 ];
 
-fn train(rest: &str) -> String {
+pub fn train(rest: &str) -> String {
     pictures::train("mnist", &SETS, rest)
 }
 
@@ -141,6 +142,7 @@ fn a_run_is_evaluated_digit_by_digit() {
         assert!(text.starts_with(&first), "{text}");
         let classes: Vec<_> = text.lines().skip(3).map(|line| &line[..1]).collect();
         assert_eq!(classes.concat(), "0123456789", "{text}");
+        is_drawn(&dir, &metrics, 10);
     }
 }
 

@@ -1,5 +1,9 @@
 //! What the tests of models of pictures share.
 
+use std::collections::HashSet;
+
+use serde_json::Value;
+
 use crate::dir::Dir;
 use crate::ptb::{Background, Run};
 
@@ -78,4 +82,32 @@ pub fn is_timed(dir: &Dir, model: &str, sets: &str) {
         }
         assert_eq!(said.stderr.contains("timing random data instead"), warns, "{said:?}");
     }
+}
+
+/// Holds the pictures that `eval` names in its `metrics` to their sizes: the matrix of `classes`,
+/// and a sheet of mistakes where there are any.
+#[track_caller]
+pub fn is_drawn(dir: &Dir, metrics: &Value, classes: u32) {
+    let paths: Vec<String> = serde_json::from_value(metrics["pictures"].clone()).unwrap();
+    let sizes: Vec<_> = paths
+        .iter()
+        .map(|path| {
+            let picture = image::open(dir.path().join(path)).unwrap().into_rgb8();
+            let colours: HashSet<_> = picture.pixels().collect();
+            assert!(colours.len() > 8, "{path} has {} colours", colours.len());
+            picture.dimensions()
+        })
+        .collect();
+    let wrong =
+        (1.0 - metrics["precision"].as_f64().unwrap()) * metrics["images"].as_f64().unwrap();
+    let [split, names] = [&metrics["split"], &metrics["pictures"]].map(Value::to_string);
+    assert!(names.contains(&format!("confusion-{}-", split.trim_matches('"'))), "{names}");
+    // Cells of 44 pixels at least, and six pictures of 168 pixels in a row.
+    assert!(sizes[0].0 > 44 * classes && sizes[0].1 > 44 * classes, "{sizes:?}");
+    let rows = (wrong.round() as u32).min(36).div_ceil(6);
+    match rows {
+        0 => assert_eq!(sizes.len(), 1, "{paths:?}"),
+        _ => assert!(sizes[1].0 > 6 * 160 && sizes[1].1 > rows * 160, "{sizes:?}"),
+    }
+    assert!(sizes.iter().all(|&(width, height)| width < 2_500 && height < 2_500), "{sizes:?}");
 }

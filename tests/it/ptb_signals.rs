@@ -9,13 +9,13 @@ use crate::dir::{Dir, tfm};
 use crate::ptb::{Background, Run, text, train};
 
 /// Sends `signal` as often as it is named.
-fn kill(signal: &str, processes: &[u32]) {
+pub fn kill(signal: &str, processes: &[u32]) {
     let ids = processes.iter().map(u32::to_string);
     assert!(Command::new("kill").arg(signal).args(ids).status().unwrap().success());
 }
 
 /// The number behind "stopped after step ".
-fn stopped_after(stderr: &str) -> u64 {
+pub fn stopped_after(stderr: &str) -> u64 {
     let (_, rest) = stderr.split_once("stopped after step ").unwrap_or_else(|| panic!("{stderr}"));
     rest.split(';').next().unwrap().parse().unwrap()
 }
