@@ -5,12 +5,16 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 
+use super::Better;
 use super::options::DeviceOptions;
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, Expect, Loaded, Preset};
+use crate::config::{self, Config, Expect, Loaded, Preset};
 use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::{CheckpointConfig, Task};
+
+/// The names of scores, and which way each is better, as an [`Entry`](super::Entry) has them.
+pub type Metrics = &'static [(&'static str, Better)];
 
 /// The parts of a config that every model's has.
 pub struct Common<'a> {
@@ -30,6 +34,8 @@ pub trait Experiment {
     const DEFAULT_PRESET: &'static str;
     /// The configs that are compiled in.
     const PRESETS: &'static [Preset];
+    /// The names of its scores.
+    const METRICS: Metrics;
     /// The keys that may differ from the run's config when it is resumed, beside
     /// `checkpoint` and `expect`.
     const MAY_CHANGE: &'static [&'static str];
@@ -87,6 +93,22 @@ pub trait Experiment {
     fn farewell(_: &Cpu, _: Self::Task<'_>, _: &Self::Data) -> Option<String> {
         None
     }
+}
+
+/// The config of that name, or the default preset, with what is set otherwise.
+///
+/// # Errors
+/// No such config, or a value that is refused.
+pub fn load<E: Experiment>(name: Option<&str>, sets: &[String]) -> Result<Loaded<E::Config>> {
+    config::load(name, E::DEFAULT_PRESET, E::PRESETS, sets)
+}
+
+/// The config of [`load`] as TOML, for the registry.
+///
+/// # Errors
+/// As [`load`].
+pub fn show<E: Experiment>(name: Option<&str>, sets: &[String]) -> Result<String> {
+    config::to_toml(&load::<E>(name, sets)?.config)
 }
 
 /// Opens a run of `model` to read from it.

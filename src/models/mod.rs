@@ -32,6 +32,7 @@ use anyhow::Result;
 use clap::{ArgMatches, Command};
 
 use crate::config::Preset;
+use experiment::Metrics;
 pub use interrupted::Interrupted;
 
 /// Every model, in alphabetic order.
@@ -53,7 +54,7 @@ pub struct Entry {
     /// The names of its scores in the records of a run, such as `perplexity`, and which way
     /// each is better. A name may begin with the phase (`test_accuracy`) where the
     /// direction holds for that phase alone.
-    pub metrics: &'static [(&'static str, Better)],
+    pub metrics: Metrics,
     /// The resolved TOML of a config, after every check that needs neither data nor device.
     /// The first argument is the value of `--config`, the second the list of `--set`.
     pub show: fn(Option<&str>, &[String]) -> Result<String>,

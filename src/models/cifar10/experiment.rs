@@ -10,14 +10,14 @@ use super::config::Cifar10Config;
 use super::network::Network;
 use super::pictures::Pictures;
 use super::task::{Cifar10Task, EVAL_BATCH};
-use super::{DEFAULT_PRESET, PRESETS};
+use super::{DEFAULT_PRESET, METRICS, PRESETS};
 use crate::checkpoint::Checkpoint;
 use crate::config::Preset;
 use crate::data::augment::{CROP_VALUES, inputs};
 use crate::data::cifar10::Images;
 use crate::data::photo;
 use crate::models::classify::{Part, PictureModel};
-use crate::models::experiment::{Common, Experiment};
+use crate::models::experiment::{Common, Experiment, Metrics};
 use crate::models::weights;
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -29,6 +29,7 @@ impl Experiment for Cifar10 {
     const MODEL: &'static str = "cifar10";
     const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
     const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: Metrics = METRICS;
     const MAY_CHANGE: &'static [&'static str] = &["train.max_steps", "train.workers", "eval"];
 
     type Config = Cifar10Config;

@@ -14,10 +14,10 @@ mod towers;
 mod tests;
 
 use super::classify::verbs::{eval, predict};
+use super::experiment::{Metrics, show};
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry, Verb};
-use crate::config::{Preset, load, to_toml};
-use config::Cifar10Config;
+use super::{Better, Entry};
+use crate::config::Preset;
 use experiment::Cifar10;
 
 /// The preset that is used where no config is named.
@@ -26,7 +26,7 @@ const DEFAULT_PRESET: &str = "cifar10";
 /// The configs that are compiled in.
 const PRESETS: &[Preset] = &[preset!("cifar10"), preset!("cifar10-demo")];
 
-const METRICS: &[(&str, Better)] = &[("precision", Better::Higher), ("loss", Better::Lower)];
+const METRICS: Metrics = &[("precision", Better::Higher), ("loss", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train cifar10 --config cifar10-demo    two minutes, needs no data
@@ -41,33 +41,15 @@ pub const ENTRY: Entry = Entry {
     default_preset: DEFAULT_PRESET,
     presets: PRESETS,
     verbs: &[
-        Verb {
-            name: "train",
-            about: "Trains the network on pictures",
-            args: |command| train::args(command, EXAMPLES),
-            run: train::run::<Cifar10>,
-        },
-        Verb { name: "bench", about: bench::ABOUT, args: bench::args, run: bench::run::<Cifar10> },
-        Verb { name: "eval", about: eval::ABOUT, args: eval::args, run: eval::run::<Cifar10> },
-        Verb {
-            name: "predict",
-            about: predict::ABOUT,
-            args: predict::args,
-            run: predict::run::<Cifar10>,
-        },
-        Verb {
-            name: "verify",
-            about: verify::ABOUT,
-            args: verify::args,
-            run: |matches| verify::run("cifar10", METRICS, matches),
-        },
-        Verb {
-            name: "plot",
-            about: plot::ABOUT,
-            args: plot::args,
-            run: |matches| plot::run("cifar10", matches),
-        },
+        train::verb::<Cifar10>("Trains the network on pictures", |command| {
+            train::args(command, EXAMPLES)
+        }),
+        bench::verb::<Cifar10>(),
+        eval::verb::<Cifar10>(),
+        predict::verb::<Cifar10>(),
+        verify::verb::<Cifar10>(),
+        plot::verb::<Cifar10>(),
     ],
     metrics: METRICS,
-    show: |name, sets| to_toml(&load::<Cifar10Config>(name, DEFAULT_PRESET, PRESETS, sets)?.config),
+    show: show::<Cifar10>,
 };

@@ -9,12 +9,12 @@ use super::config::MnistConfig;
 use super::digits::{Digits, Part as DigitsPart, scaled};
 use super::network::Network;
 use super::task::{EVAL_BATCH, MnistTask};
-use super::{DEFAULT_PRESET, PRESETS};
+use super::{DEFAULT_PRESET, METRICS, PRESETS};
 use crate::checkpoint::Checkpoint;
 use crate::config::Preset;
 use crate::data::photo;
 use crate::models::classify::{Part, PictureModel};
-use crate::models::experiment::{Common, Experiment};
+use crate::models::experiment::{Common, Experiment, Metrics};
 use crate::models::weights;
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -26,6 +26,7 @@ impl Experiment for Mnist {
     const MODEL: &'static str = "mnist";
     const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
     const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: Metrics = METRICS;
     const MAY_CHANGE: &'static [&'static str] = &["train.num_epochs"];
 
     type Config = MnistConfig;

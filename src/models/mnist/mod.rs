@@ -11,10 +11,10 @@ mod task;
 mod tests;
 
 use super::classify::verbs::{eval, predict};
+use super::experiment::{Metrics, show};
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry, Verb};
-use crate::config::{Preset, load, to_toml};
-use config::MnistConfig;
+use super::{Better, Entry};
+use crate::config::Preset;
 use experiment::Mnist;
 
 /// The preset that is used where no config is named.
@@ -23,7 +23,7 @@ const DEFAULT_PRESET: &str = "mnist";
 /// The configs that are compiled in.
 const PRESETS: &[Preset] = &[preset!("mnist"), preset!("mnist-demo"), preset!("mnist-self-test")];
 
-const METRICS: &[(&str, Better)] = &[("error", Better::Lower), ("loss", Better::Lower)];
+const METRICS: Metrics = &[("error", Better::Lower), ("loss", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train mnist --config mnist-demo        a minute, needs no data
@@ -38,33 +38,15 @@ pub const ENTRY: Entry = Entry {
     default_preset: DEFAULT_PRESET,
     presets: PRESETS,
     verbs: &[
-        Verb {
-            name: "train",
-            about: "Trains the network on digits",
-            args: |command| train::args(command, EXAMPLES),
-            run: train::run::<Mnist>,
-        },
-        Verb { name: "bench", about: bench::ABOUT, args: bench::args, run: bench::run::<Mnist> },
-        Verb { name: "eval", about: eval::ABOUT, args: eval::args, run: eval::run::<Mnist> },
-        Verb {
-            name: "predict",
-            about: predict::ABOUT,
-            args: predict::args,
-            run: predict::run::<Mnist>,
-        },
-        Verb {
-            name: "verify",
-            about: verify::ABOUT,
-            args: verify::args,
-            run: |matches| verify::run("mnist", METRICS, matches),
-        },
-        Verb {
-            name: "plot",
-            about: plot::ABOUT,
-            args: plot::args,
-            run: |matches| plot::run("mnist", matches),
-        },
+        train::verb::<Mnist>("Trains the network on digits", |command| {
+            train::args(command, EXAMPLES)
+        }),
+        bench::verb::<Mnist>(),
+        eval::verb::<Mnist>(),
+        predict::verb::<Mnist>(),
+        verify::verb::<Mnist>(),
+        plot::verb::<Mnist>(),
     ],
     metrics: METRICS,
-    show: |name, sets| to_toml(&load::<MnistConfig>(name, DEFAULT_PRESET, PRESETS, sets)?.config),
+    show: show::<Mnist>,
 };

@@ -11,12 +11,12 @@ use super::generate::Sampler;
 use super::model::LanguageModel;
 use super::session::{VOCABULARY, architecture, vocabulary_of};
 use super::task::PtbTask;
-use super::{DEFAULT_PRESET, PRESETS};
+use super::{DEFAULT_PRESET, METRICS, PRESETS};
 use crate::checkpoint::Checkpoint;
 use crate::config::{self, Loaded, Preset};
 use crate::data::vocabulary::UNKNOWN;
 use crate::data::words::END_OF_SENTENCE;
-use crate::models::experiment::{Common, Experiment};
+use crate::models::experiment::{Common, Experiment, Metrics};
 use crate::models::options::DeviceOptions;
 use crate::models::weights;
 use crate::ops::Cpu;
@@ -29,6 +29,7 @@ impl Experiment for Ptb {
     const MODEL: &'static str = "ptb";
     const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
     const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: Metrics = METRICS;
     const MAY_CHANGE: &'static [&'static str] = &["train.max_max_epoch", "train.max_steps"];
 
     type Config = PtbConfig;

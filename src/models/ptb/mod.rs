@@ -16,10 +16,10 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
+use super::experiment::{Metrics, show};
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry, Verb};
-use crate::config::{Preset, load, to_toml};
-use config::PtbConfig;
+use super::{Better, Entry};
+use crate::config::Preset;
 use experiment::Ptb;
 
 /// The preset that is used where no config is named.
@@ -34,7 +34,7 @@ const PRESETS: &[Preset] = &[
     preset!("ptb-test"),
 ];
 
-const METRICS: &[(&str, Better)] = &[("perplexity", Better::Lower)];
+const METRICS: Metrics = &[("perplexity", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train ptb --config ptb-demo            two minutes, needs no data
@@ -49,29 +49,16 @@ pub const ENTRY: Entry = Entry {
     default_preset: DEFAULT_PRESET,
     presets: PRESETS,
     verbs: &[
-        Verb {
-            name: "train",
-            about: "Trains the language model on a text",
-            args: |command| train::args(command, EXAMPLES),
-            run: train::run::<Ptb>,
-        },
+        train::verb::<Ptb>("Trains the language model on a text", |command| {
+            train::args(command, EXAMPLES)
+        }),
         verbs::eval::VERB,
-        Verb { name: "bench", about: bench::ABOUT, args: bench::args, run: bench::run::<Ptb> },
+        bench::verb::<Ptb>(),
         verbs::generate::VERB,
         verbs::score::VERB,
-        Verb {
-            name: "verify",
-            about: verify::ABOUT,
-            args: verify::args,
-            run: |matches| verify::run("ptb", METRICS, matches),
-        },
-        Verb {
-            name: "plot",
-            about: plot::ABOUT,
-            args: plot::args,
-            run: |matches| plot::run("ptb", matches),
-        },
+        verify::verb::<Ptb>(),
+        plot::verb::<Ptb>(),
     ],
     metrics: METRICS,
-    show: |name, sets| to_toml(&load::<PtbConfig>(name, DEFAULT_PRESET, PRESETS, sets)?.config),
+    show: show::<Ptb>,
 };

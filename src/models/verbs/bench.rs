@@ -7,14 +7,11 @@ use anyhow::{Error, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
-use crate::config;
-use crate::models::experiment::Experiment;
+use crate::models::Verb;
+use crate::models::experiment::{Experiment, load};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
 use crate::ops::{Cpu, peak};
 use crate::train::Task;
-
-/// What the verb does, in a line.
-pub const ABOUT: &str = "Times training steps of a config";
 
 /// Steps before the clock starts.
 const WARM_UP: u64 = 3;
@@ -56,8 +53,12 @@ struct BenchArgs {
 const LONG: &str = "The model is first compared with a plain computation in f64. Where the data \
 of the config is not there, random data is timed.";
 
-/// Adds the arguments.
-pub fn args(command: Command) -> Command {
+/// The verb of a model.
+pub const fn verb<E: Benchmark>() -> Verb {
+    Verb { name: "bench", about: "Times training steps of a config", args, run: run::<E> }
+}
+
+fn args(command: Command) -> Command {
     BenchArgs::augment_args(command).after_long_help(LONG)
 }
 
@@ -65,11 +66,10 @@ pub fn args(command: Command) -> Command {
 ///
 /// # Errors
 /// A config or a device that cannot be had, or a step that fails.
-pub fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
+fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     let args = BenchArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let (name, sets) = (args.config.config.as_deref(), &args.config.sets);
-    let loaded = config::load::<E::Config>(name, E::DEFAULT_PRESET, E::PRESETS, sets)?;
+    let loaded = load::<E>(args.config.config.as_deref(), &args.config.sets)?;
     let (config, cpu) = (&loaded.config, E::cpu(&args.device, &loaded)?);
     E::compare(&cpu)?;
     let data = match E::data(config, &args.data.data_dir, None) {

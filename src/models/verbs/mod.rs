@@ -1,6 +1,6 @@
 //! Verbs that models share: those that need nothing of a model but its run folder, and those
 //! that need an [`Experiment`](super::experiment::Experiment). A model takes them over by a
-//! few lines each in its list of verbs.
+//! line each in its list of verbs.
 
 pub mod bench;
 pub mod plot;

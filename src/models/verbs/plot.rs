@@ -1,15 +1,4 @@
 //! `tfm plot <model>`: the curves of one or several runs as PNG and SVG.
-//!
-//! ```
-//! use tfm::models::{Verb, verbs::plot};
-//!
-//! const PLOT: Verb = Verb {
-//!     name: "plot",
-//!     about: plot::ABOUT,
-//!     args: plot::args,
-//!     run: |matches| plot::run("ptb", matches),
-//! };
-//! ```
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +9,8 @@ use serde::Serialize;
 
 use super::read_run;
 use crate::metrics::{self, Record};
+use crate::models::Verb;
+use crate::models::experiment::Experiment;
 use crate::models::options::OutputOptions;
 
 /// What the verb does, in a line.
@@ -44,6 +35,11 @@ struct Report<'a> {
     model: &'a str,
     runs: Vec<&'a Path>,
     files: &'a [PathBuf],
+}
+
+/// The verb of a model.
+pub const fn verb<E: Experiment>() -> Verb {
+    Verb { name: "plot", about: ABOUT, args, run: |matches| run(E::MODEL, matches) }
 }
 
 /// Adds the verb's arguments.

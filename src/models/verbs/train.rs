@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use crate::checkpoint::{self, Choice};
 use crate::config::{self, Loaded};
 use crate::metrics;
-use crate::models::Interrupted;
-use crate::models::experiment::{Experiment, check_model, read_run, summary};
+use crate::models::experiment::{Experiment, check_model, load, read_run, summary};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions};
+use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, RunDir};
 use crate::train::{Display, Interrupt, Outcome, Training};
@@ -58,6 +58,11 @@ impl TrainArgs {
     }
 }
 
+/// The verb of a model. `args` are [`args`] with its examples.
+pub const fn verb<E: Experiment>(about: &'static str, args: fn(Command) -> Command) -> Verb {
+    Verb { name: "train", about, args, run: run::<E> }
+}
+
 /// Adds the arguments; `examples` stand at the end of the help.
 pub fn args(command: Command, examples: &'static str) -> Command {
     TrainArgs::augment_args(command).after_help(examples)
@@ -67,17 +72,13 @@ pub fn args(command: Command, examples: &'static str) -> Command {
 ///
 /// # Errors
 /// Whatever keeps the run from its end.
-pub fn run<E: Experiment>(matches: &ArgMatches) -> Result<()> {
+fn run<E: Experiment>(matches: &ArgMatches) -> Result<()> {
     let args = TrainArgs::from_arg_matches(matches)?;
     let log = args.output.init_logging();
     match &args.resume {
         Some(run) => resume::<E>(&args, run.as_deref(), &log),
         None => start::<E>(&args, &log),
     }
-}
-
-fn load<E: Experiment>(name: Option<&str>, sets: &[String]) -> Result<Loaded<E::Config>> {
-    config::load(name, E::DEFAULT_PRESET, E::PRESETS, sets)
 }
 
 /// A new run.

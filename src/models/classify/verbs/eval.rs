@@ -13,17 +13,14 @@ use super::super::{Examples, Part, PictureModel, Score, Session, Thumbnail, eval
 use crate::checkpoint;
 use crate::metrics::Raster;
 use crate::metrics::picture::write_sheet;
-use crate::models::Interrupted;
 use crate::models::experiment::Experiment;
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
+use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::Interrupt;
-
-/// What the verb does, in a line.
-pub const ABOUT: &str = "Prints how well a run's network tells classes apart";
 
 #[derive(Args, Debug)]
 struct EvalArgs {
@@ -45,8 +42,13 @@ struct EvalArgs {
     output: OutputOptions,
 }
 
-/// Adds the arguments.
-pub fn args(command: Command) -> Command {
+/// The verb of a model.
+pub const fn verb<M: PictureModel>() -> Verb {
+    let about = "Prints how well a run's network tells classes apart";
+    Verb { name: "eval", about, args, run: run::<M> }
+}
+
+fn args(command: Command) -> Command {
     EvalArgs::augment_args(command)
 }
 
@@ -54,7 +56,7 @@ pub fn args(command: Command) -> Command {
 ///
 /// # Errors
 /// A run or data that cannot be read.
-pub fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
+fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(M::MODEL)?;

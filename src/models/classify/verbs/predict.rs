@@ -7,11 +7,9 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
 use super::super::{Classifier, PictureModel, Session};
+use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::ops::{Cpu, softmax};
-
-/// What the verb does, in a line.
-pub const ABOUT: &str = "Says what pictures show";
 
 #[derive(Args, Debug)]
 struct PredictArgs {
@@ -31,8 +29,12 @@ struct PredictArgs {
     output: OutputOptions,
 }
 
-/// Adds the arguments.
-pub fn args(command: Command) -> Command {
+/// The verb of a model.
+pub const fn verb<M: PictureModel>() -> Verb {
+    Verb { name: "predict", about: "Says what pictures show", args, run: run::<M> }
+}
+
+fn args(command: Command) -> Command {
     PredictArgs::augment_args(command)
 }
 
@@ -41,7 +43,7 @@ pub fn args(command: Command) -> Command {
 /// # Errors
 /// A run that cannot be read; pictures that cannot, each named. Those that can are classified all
 /// the same.
-pub fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
+fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = PredictArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(M::MODEL)?;

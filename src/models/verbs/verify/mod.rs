@@ -1,17 +1,4 @@
 //! `tfm verify <model>`: a run's scores against those that its config promises.
-//!
-//! ```
-//! use tfm::models::{Better, Verb, verbs::verify};
-//!
-//! const METRICS: &[(&str, Better)] = &[("perplexity", Better::Lower)];
-//!
-//! const VERIFY: Verb = Verb {
-//!     name: "verify",
-//!     about: verify::ABOUT,
-//!     args: verify::args,
-//!     run: |matches| verify::run("ptb", METRICS, matches),
-//! };
-//! ```
 
 mod comparison;
 
@@ -22,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::read_run;
 use crate::config::Expect;
 use crate::metrics;
-use crate::models::Better;
+use crate::models::experiment::Experiment;
 use crate::models::options::{OutputOptions, RunOption};
+use crate::models::{Better, Verb};
 use crate::run::RunDir;
 use comparison::{Comparison, compare};
 
@@ -46,6 +34,11 @@ struct Report<'a> {
     /// Whether every score is reached.
     reached: bool,
     scores: &'a [Comparison],
+}
+
+/// The verb of a model.
+pub const fn verb<E: Experiment>() -> Verb {
+    Verb { name: "verify", about: ABOUT, args, run: |matches| run(E::MODEL, E::METRICS, matches) }
 }
 
 /// Adds the verb's arguments.
