@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::Labelled;
+
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 32;
 /// Channels of an image: red, green and blue.
@@ -53,61 +55,16 @@ impl Split {
     }
 }
 
-/// Labelled images of 32 × 32 × 3 bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Images {
-    pixels: Vec<u8>,
-    labels: Vec<u8>,
-}
+/// Images (height, width, depth) of 32 × 32 × 3 bytes, and their classes.
+pub type Images = Labelled<IMAGE_BYTES>;
 
-impl Images {
-    /// The number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
+/// An image (depth, height, width) as (height, width, depth).
+fn interleaved(planes: &[u8]) -> [u8; IMAGE_BYTES] {
+    let mut image = [0; IMAGE_BYTES];
+    for (i, pixel) in image.chunks_exact_mut(DEPTH).enumerate() {
+        pixel.copy_from_slice(&[planes[i], planes[PLANE + i], planes[2 * PLANE + i]]);
     }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// Image `index`: (height, width, depth), 3,072 bytes.
-    ///
-    /// # Panics
-    /// When there is no such image.
-    pub fn image(&self, index: usize) -> &[u8] {
-        &self.pixels[index * IMAGE_BYTES..(index + 1) * IMAGE_BYTES]
-    }
-
-    /// The class of every image.
-    pub fn labels(&self) -> &[u8] {
-        &self.labels
-    }
-
-    /// Adds an image (height, width, depth) from another source.
-    ///
-    /// # Panics
-    /// When the image has not 3,072 bytes.
-    pub fn push(&mut self, label: u8, image: &[u8]) {
-        assert_eq!(image.len(), IMAGE_BYTES, "an image has another size");
-        self.labels.push(label);
-        self.pixels.extend_from_slice(image);
-    }
-
-    /// Adds an image (depth, height, width).
-    fn push_planes(&mut self, label: u8, planes: &[u8]) {
-        self.labels.push(label);
-        let (red, rest) = planes.split_at(PLANE);
-        let (green, blue) = rest.split_at(PLANE);
-        let start = self.pixels.len();
-        self.pixels.resize(start + IMAGE_BYTES, 0);
-        let colours = red.iter().zip(green).zip(blue);
-        for (pixel, ((&red, &green), &blue)) in
-            self.pixels[start..].chunks_exact_mut(DEPTH).zip(colours)
-        {
-            pixel.copy_from_slice(&[red, green, blue]);
-        }
-    }
+    image
 }
 
 /// Reads all files of a part. `folder` holds `cifar-10-batches-bin`, or is it.
@@ -170,8 +127,6 @@ fn append(path: &Path, images: &mut Images) -> Result<()> {
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {place}"))?;
     ensure!(!bytes.is_empty(), "{place} is empty; {WAY_OUT}");
-    images.labels.reserve(bytes.len() / RECORD_BYTES);
-    images.pixels.reserve(bytes.len() / RECORD_BYTES * IMAGE_BYTES);
     for (record, bytes) in bytes.chunks(RECORD_BYTES).enumerate() {
         let (label, planes) = (bytes[0], &bytes[1..]);
         if bytes.len() < RECORD_BYTES {
@@ -184,7 +139,7 @@ fn append(path: &Path, images: &mut Images) -> Result<()> {
             usize::from(label) < CLASSES,
             "{place}: record {record} has label {label}, it must be from 0 to 9; {WAY_OUT}"
         );
-        images.push_planes(label, planes);
+        images.push(label, &interleaved(planes));
     }
     Ok(())
 }
@@ -230,12 +185,11 @@ mod tests {
 
     #[test]
     fn planes_become_pixels_in_their_places() {
-        let mut images = Images::default();
         let planes: Vec<u8> = (0..IMAGE_BYTES).map(|i| (i % 251) as u8).collect();
-        images.push_planes(0, &planes);
+        let image = interleaved(&planes);
         for (y, x, c) in [(0, 0, 0), (0, 1, 2), (17, 30, 1), (31, 31, 2)] {
             let expected = planes[c * PLANE + y * SIDE + x];
-            assert_eq!(images.image(0)[(y * SIDE + x) * DEPTH + c], expected);
+            assert_eq!(image[(y * SIDE + x) * DEPTH + c], expected);
         }
     }
 

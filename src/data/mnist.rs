@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
 
-use super::idx;
+use super::{Labelled, idx};
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 28;
@@ -35,63 +35,19 @@ impl Split {
     }
 }
 
-/// Labelled images of 28 × 28 bytes, 0 being the background.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Digits {
-    pixels: Vec<u8>,
-    labels: Vec<u8>,
-}
-
-impl Digits {
-    /// The number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// All images, one after another: (images, height, width).
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// Image `index`: (height, width), 784 bytes.
-    ///
-    /// # Panics
-    /// When there is no such image.
-    pub fn image(&self, index: usize) -> &[u8] {
-        &self.pixels[index * IMAGE_BYTES..(index + 1) * IMAGE_BYTES]
-    }
-
-    /// The digit of every image.
-    pub fn labels(&self) -> &[u8] {
-        &self.labels
-    }
-
-    /// Adds an image (height, width) from another source.
-    ///
-    /// # Panics
-    /// When the image has not 784 bytes.
-    pub fn push(&mut self, label: u8, image: &[u8]) {
-        assert_eq!(image.len(), IMAGE_BYTES, "an image has another size");
-        self.labels.push(label);
-        self.pixels.extend_from_slice(image);
-    }
-}
+/// Images (height, width) of 28 × 28 bytes, 0 being the background, and their digits.
+pub type Images = Labelled<IMAGE_BYTES>;
 
 /// Reads a part from the two files of `folder`, each as it is or compressed (`.gz`).
 ///
 /// # Errors
 /// A file is missing, damaged or truncated; images of another size; numbers of images and labels
 /// that differ; a label above 9. File and, for a label, record are named.
-pub fn load(folder: &Path, split: Split) -> Result<Digits> {
+pub fn load(folder: &Path, split: Split) -> Result<Images> {
     read_pair(folder, split).map_err(|error| anyhow!("{error:#}; {WAY_OUT}"))
 }
 
-fn read_pair(folder: &Path, split: Split) -> Result<Digits> {
+fn read_pair(folder: &Path, split: Split) -> Result<Images> {
     let [images, labels] = split.files().map(|name| idx::find(folder, name));
     let (images_path, labels_path) = (images?, labels?);
     let (images, labels) = (idx::read(&images_path, 3)?, idx::read(&labels_path, 1)?);
@@ -114,7 +70,7 @@ fn read_pair(folder: &Path, split: Split) -> Result<Digits> {
             "{labels_place}: record {record} has label {label}, it must be from 0 to 9"
         ));
     }
-    Ok(Digits { pixels: images.values, labels })
+    Ok(Images::new(images.values, labels))
 }
 
 #[cfg(test)]
@@ -147,7 +103,7 @@ mod tests {
         let digits = load(folder([3, 28, 28], &[9, 0, 4]).path(), Split::Test).unwrap();
         assert_eq!((digits.len(), digits.labels()), (3, &[9, 0, 4][..]));
         assert_eq!(digits.image(1)[..2], [(784 % 256) as u8, (785 % 256) as u8]);
-        let mut copy = Digits::default();
+        let mut copy = Images::default();
         (0..3).for_each(|i| copy.push(digits.labels()[i], digits.image(i)));
         assert_eq!(copy, digits);
     }

@@ -10,6 +10,7 @@ pub mod drawn;
 pub mod fetch;
 pub mod grammar;
 pub mod idx;
+mod labelled;
 mod locate;
 pub mod mnist;
 pub mod photo;
@@ -18,4 +19,5 @@ pub mod shuffle;
 pub mod vocabulary;
 pub mod words;
 
+pub use labelled::Labelled;
 pub use locate::locate;

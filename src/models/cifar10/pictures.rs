@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::config::Cifar10Config;
 use crate::data::augment::{CROP_VALUES, inputs};
-use crate::data::cifar10::{self, IMAGE_BYTES, Images, Split};
+use crate::data::cifar10::{self, Images, Split};
 use crate::data::drawn::{Drawing, Shapes};
 use crate::data::{fetch, photo};
 use crate::models::classify::{Examples, Thumbnail};
@@ -61,7 +61,7 @@ impl Pictures {
         let split = |name, count| {
             let shapes = Shapes::new(config.seed, name);
             let (pixels, labels) = shapes.examples(count, threads());
-            Arc::new(images(&pixels, labels.into_iter()))
+            Arc::new(Images::new(pixels, labels))
         };
         let count = config.data.drawn_examples;
         let classes = Shapes::NAMES.map(String::from).to_vec();
@@ -82,36 +82,21 @@ impl Pictures {
             "{} holds {classes} classes; {MOST_CLASSES} are the most",
             folder.display()
         );
-        let part = |part: &photo::Pictures| {
-            let labels = part.labels.iter().map(|&label| label as u8);
-            Arc::new(images(&part.pixels, labels))
+        let part = |part: photo::Pictures| {
+            let labels = part.labels.into_iter().map(|label| label as u8).collect();
+            Arc::new(Images::new(part.pixels, labels))
         };
-        let (train, test) = (part(&found.train), part(&found.test));
+        let (train, test) = (part(found.train), part(found.test));
         Ok(Self { train, test, classes: found.classes })
     }
 
     /// Numbers and checksums that tell these pictures from others.
     pub fn fingerprint(&self) -> String {
-        let part = |images: &Images| {
-            let mut crc = crc32c::crc32c(images.labels());
-            for i in 0..images.len() {
-                crc = crc32c::crc32c_append(crc, images.image(i));
-            }
-            format!("{} {crc:08x}", images.len())
-        };
         let names = crc32c::crc32c(self.classes.join("\n").as_bytes());
-        let (classes, train, test) = (self.classes.len(), part(&self.train), part(&self.test));
+        let (train, test) = (self.train.fingerprint(), self.test.fingerprint());
+        let classes = self.classes.len();
         format!("{classes} classes {names:08x}, train {train}, test {test}")
     }
-}
-
-/// Pictures of 32 × 32 pixels, one after another, with their labels.
-fn images(pixels: &[u8], labels: impl Iterator<Item = u8>) -> Images {
-    let mut images = Images::default();
-    for (image, label) in pixels.chunks(IMAGE_BYTES).zip(labels) {
-        images.push(label, image);
-    }
-    images
 }
 
 /// Threads that draw and decode; the pictures do not depend on them.

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use super::config::MnistConfig;
 use crate::data::drawn::{self, Drawing};
 use crate::data::fetch;
-use crate::data::mnist::{self, IMAGE_BYTES, SIDE, Split};
+use crate::data::mnist::{self, IMAGE_BYTES, Images, SIDE, Split};
 use crate::models::classify::{Examples, Thumbnail};
 
 /// Images of the reference's fake test set.
@@ -19,16 +19,12 @@ const FAKE_TESTS: usize = 64;
 #[derive(Debug)]
 pub struct Digits {
     /// The training images, without those held out.
-    pub train: Part,
+    pub train: Images,
     /// The images held out.
-    pub valid: Part,
+    pub valid: Images,
     /// The test images.
-    pub test: Part,
+    pub test: Images,
 }
-
-/// A part of the digits.
-#[derive(Debug)]
-pub struct Part(mnist::Digits);
 
 impl Digits {
     /// Reads or makes what the config names.
@@ -54,24 +50,20 @@ impl Digits {
     }
 
     /// Holds the first images out.
-    fn split(config: &MnistConfig, all: &mnist::Digits, test: mnist::Digits) -> Result<Self> {
+    fn split(config: &MnistConfig, all: &Images, test: Images) -> Result<Self> {
         let held_out = config.data.validation_size;
         ensure!(
             all.len() > held_out,
             "data.validation_size = {held_out} must be less than the {} training images",
             all.len()
         );
-        let train = Part(part(all, held_out..all.len()));
-        Ok(Self { train, valid: Part(part(all, 0..held_out)), test: Part(test) })
+        Ok(Self { train: all.part(held_out..all.len()), valid: all.part(0..held_out), test })
     }
 
     /// Numbers and checksums that tell these digits from others.
     pub fn fingerprint(&self) -> String {
-        let part = |part: &Part| {
-            let crc = crc32c::crc32c_append(crc32c::crc32c(part.0.labels()), part.0.pixels());
-            format!("{} {crc:08x}", part.0.len())
-        };
-        let (train, valid, test) = (part(&self.train), part(&self.valid), part(&self.test));
+        let [train, valid, test] =
+            [&self.train, &self.valid, &self.test].map(|part| part.fingerprint());
         format!("train {train}, valid {valid}, test {test}")
     }
 }
@@ -81,40 +73,28 @@ pub fn class_names(classes: usize) -> Vec<String> {
     (0..classes).map(|digit| digit.to_string()).collect()
 }
 
-fn published(data_dir: &Path) -> Result<(mnist::Digits, mnist::Digits)> {
+fn published(data_dir: &Path) -> Result<(Images, Images)> {
     let folder = data_dir.join("mnist");
     let load = |split| fetch::or_help("mnist", data_dir, mnist::load(&folder, split));
     Ok((load(Split::Train)?, load(Split::Test)?))
 }
 
 /// Digits that the program draws itself, a tenth as many to be tested on.
-fn drawn(config: &MnistConfig) -> (mnist::Digits, mnist::Digits) {
+fn drawn(config: &MnistConfig) -> (Images, Images) {
     let threads = available_parallelism().map_or(1, usize::from);
     let split = |name, count| {
         let (pixels, labels) = drawn::Digits::new(config.seed, name).examples(count, threads);
-        let mut digits = mnist::Digits::default();
-        for (image, label) in pixels.chunks(IMAGE_BYTES).zip(labels) {
-            digits.push(label, image);
-        }
-        digits
+        Images::new(pixels, labels)
     };
     let count = config.data.made_examples;
     (split("train", count + config.data.validation_size), split("test", count / 10))
 }
 
 /// The reference's `fake_data`: black images of class 0 and white ones of class 1, in turn.
-fn fake(count: usize) -> mnist::Digits {
-    let mut digits = mnist::Digits::default();
+fn fake(count: usize) -> Images {
+    let mut digits = Images::default();
     for label in (0..count).map(|i| (i % 2) as u8) {
         digits.push(label, &[label * u8::MAX; IMAGE_BYTES]);
-    }
-    digits
-}
-
-fn part(all: &mnist::Digits, range: Range<usize>) -> mnist::Digits {
-    let mut digits = mnist::Digits::default();
-    for i in range {
-        digits.push(all.labels()[i], all.image(i));
     }
     digits
 }
@@ -124,9 +104,9 @@ pub fn scaled(pixel: u8) -> f32 {
     (f32::from(pixel) - 127.5) / 255.0
 }
 
-impl Examples for Part {
+impl Examples for Images {
     fn len(&self) -> usize {
-        self.0.len()
+        Images::len(self)
     }
 
     fn values(&self) -> usize {
@@ -134,13 +114,13 @@ impl Examples for Part {
     }
 
     fn fill(&self, examples: Range<usize>, images: &mut [f32], labels: &mut [u32]) {
-        let pixels = &self.0.pixels()[examples.start * IMAGE_BYTES..examples.end * IMAGE_BYTES];
+        let pixels = &self.pixels()[examples.start * IMAGE_BYTES..examples.end * IMAGE_BYTES];
         images.iter_mut().zip(pixels).for_each(|(value, &pixel)| *value = scaled(pixel));
-        let found = &self.0.labels()[examples];
+        let found = &self.labels()[examples];
         labels.iter_mut().zip(found).for_each(|(to, &label)| *to = u32::from(label));
     }
 
     fn thumbnail(&self, example: usize) -> Thumbnail {
-        Thumbnail::grey(SIDE, self.0.image(example))
+        Thumbnail::grey(SIDE, self.image(example))
     }
 }

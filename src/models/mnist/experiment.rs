@@ -6,12 +6,13 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::config::MnistConfig;
-use super::digits::{Digits, Part as DigitsPart, scaled};
+use super::digits::{Digits, scaled};
 use super::network::Network;
 use super::task::{EVAL_BATCH, MnistTask};
 use super::{DEFAULT_PRESET, METRICS, PRESETS};
 use crate::checkpoint::Checkpoint;
 use crate::config::Preset;
+use crate::data::mnist::Images;
 use crate::data::photo;
 use crate::models::classify::{Part, PictureModel};
 use crate::models::experiment::{Common, Experiment, Metrics};
@@ -66,7 +67,7 @@ impl Experiment for Mnist {
 
 impl PictureModel for Mnist {
     type Network = Network;
-    type Examples = DigitsPart;
+    type Examples = Images;
 
     const EVAL_BATCH: usize = EVAL_BATCH;
 
@@ -76,7 +77,7 @@ impl PictureModel for Mnist {
         Ok(network)
     }
 
-    fn examples(digits: &Digits, part: Part) -> Option<&DigitsPart> {
+    fn examples(digits: &Digits, part: Part) -> Option<&Images> {
         Some(match part {
             Part::Train => &digits.train,
             Part::Valid => &digits.valid,

@@ -5,10 +5,10 @@ use candle_core::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
 use super::config::{MnistConfig, Train};
-use super::digits::{Digits, Part, class_names};
+use super::digits::{Digits, class_names};
 use super::network::Network;
 use crate::checkpoint::Checkpoint;
-use crate::data::mnist::IMAGE_BYTES;
+use crate::data::mnist::{IMAGE_BYTES, Images};
 use crate::models::classify::{Classifier, Examples, Score, evaluate};
 use crate::models::weights;
 use crate::ops::momentum::{Momentum, descend_with_momentum};
@@ -101,7 +101,7 @@ impl<'a> MnistTask<'a> {
         self.config.train.learning_rate_of(step + 1, self.examples())
     }
 
-    fn score(&mut self, part: &Part, interrupt: &Interrupt) -> Result<Option<Score>> {
+    fn score(&mut self, part: &Images, interrupt: &Interrupt) -> Result<Option<Score>> {
         let classes = class_names(self.network.classes());
         evaluate(self.cpu, &mut self.network, part, &classes, EVAL_BATCH, interrupt)
     }
