@@ -3,9 +3,10 @@
 
 use std::time::Instant;
 
-use tfm::ops::average::{AveragedDescent, descend_and_average};
+use tfm::ops::average::AveragedDescent;
+use tfm::ops::descent::descend_by;
 use tfm::ops::lrn::{Lrn, Until, lrn, lrn_gradient};
-use tfm::ops::momentum::{Momentum, descend_with_momentum};
+use tfm::ops::momentum::Momentum;
 use tfm::ops::pool::{self, Floor, avg_pool2d, avg_pool2d_gradient};
 use tfm::ops::pool::{max_pool2d, max_pool2d_gradient};
 use tfm::ops::pool_lrn::{self, PoolLrn};
@@ -129,11 +130,11 @@ impl Meter {
         let (mut w, mut a, g) = (wave(n), wave(n), wave(n));
         self.print("cifar10 descent + average", 5 * n, || {
             let settings = AveragedDescent { rate: 1e-6, weight_decay: 0.004, decay: 0.9999 };
-            descend_and_average(cpu, &mut w, &mut a, &g, settings);
+            descend_by(cpu, settings, &mut w, &mut a, &g);
         });
         self.print("cifar10 momentum", 5 * n, || {
             let settings = Momentum { rate: 1e-6, momentum: 0.9, weight_decay: 0.004 };
-            descend_with_momentum(cpu, &mut w, &mut a, &g, settings);
+            descend_by(cpu, settings, &mut w, &mut a, &g);
         });
         let x = wave(BATCH * 24 * 24 * 64);
         self.print("cifar10 conv1 statistics", x.len(), || {

@@ -1,13 +1,11 @@
-//! Exponential moving averages of parameters, in place, as TensorFlow's
-//! `ExponentialMovingAverage` keeps them; also in one pass with gradient descent.
+//! Gradient descent with exponential moving averages of the parameters, in place, as TensorFlow's
+//! `GradientDescentOptimizer` and `ExponentialMovingAverage` do it.
 
-use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::descent::Rule;
+use super::simd::Simd;
 
-/// Values a thread takes at a time.
-const BLOCK: usize = 16 * 1024;
-
-/// The settings of a step of gradient descent with an average.
+/// A step: `weights -= rate · (gradient + weight_decay · weights)`, then
+/// `averages -= (1 - decay) · (averages - weights)` of the new weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AveragedDescent {
     /// The learning rate.
@@ -24,96 +22,16 @@ pub fn decay_at(decay: f32, step: u64) -> f32 {
     decay.min((1.0 + n) / (10.0 + n))
 }
 
-/// `average - (1 - decay) · (average - weight)`, with `rest` the negative of (1 - decay).
-#[inline(always)]
-fn approach<S: Simd>(average: &mut [f32], weight: S, rest: S) {
-    let old = S::load_slice(average, 0.0);
-    old.sub(weight).mul_add(rest, old).store_slice(average);
-}
-
-struct Average<'a> {
-    averages: &'a mut [f32],
-    weights: &'a [f32],
-    decay: f32,
-}
-
-impl Kernel for Average<'_> {
-    type Output = ();
-
+impl Rule for AveragedDescent {
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let rest = S::splat(self.decay - 1.0);
-        for (a, w) in self.averages.chunks_mut(LANES).zip(self.weights.chunks(LANES)) {
-            approach(a, S::load_slice(w, 0.0), rest);
-        }
+    fn step<S: Simd>(self, weight: S, average: S, gradient: S) -> [S; 2] {
+        let gradient = weight.mul_add(S::splat(self.weight_decay), gradient);
+        let weight = gradient.mul_add(S::splat(-self.rate), weight);
+        [weight, average.sub(weight).mul_add(S::splat(self.decay - 1.0), average)]
     }
 }
 
-/// `averages -= (1 - decay) · (averages - weights)`, value by value.
-///
-/// # Panics
-/// When the slices differ in length.
-pub fn moving_average(cpu: &Cpu, averages: &mut [f32], weights: &[f32], decay: f32) {
-    assert_eq!(averages.len(), weights.len(), "averages and weights differ in size");
-    let averages = Shared::new(averages);
-    cpu.for_blocks(weights.len(), BLOCK, |block| {
-        let weights = &weights[block.clone()];
-        // SAFETY: blocks are disjoint.
-        let averages = unsafe { averages.range(block) };
-        cpu.isa().run(Average { averages, weights, decay });
-    });
-}
-
-struct Descend<'a> {
-    weights: &'a mut [f32],
-    averages: &'a mut [f32],
-    gradient: &'a [f32],
-    settings: AveragedDescent,
-}
-
-impl Kernel for Descend<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let AveragedDescent { rate, weight_decay, decay } = self.settings;
-        let (rate, rest) = (S::splat(-rate), S::splat(decay - 1.0));
-        let weight_decay = S::splat(weight_decay);
-        let state = self.weights.chunks_mut(LANES).zip(self.averages.chunks_mut(LANES));
-        for ((w, a), g) in state.zip(self.gradient.chunks(LANES)) {
-            let weight = S::load_slice(w, 0.0);
-            let gradient = weight.mul_add(weight_decay, S::load_slice(g, 0.0));
-            let weight = gradient.mul_add(rate, weight);
-            weight.store_slice(w);
-            approach(a, weight, rest);
-        }
-    }
-}
-
-/// `weights -= rate · (gradient + weight_decay · weights)`, then [`moving_average`] of the new
-/// weights, in one pass.
-///
-/// # Panics
-/// When the slices differ in length.
-pub fn descend_and_average(
-    cpu: &Cpu,
-    weights: &mut [f32],
-    averages: &mut [f32],
-    gradient: &[f32],
-    settings: AveragedDescent,
-) {
-    assert_eq!(weights.len(), gradient.len(), "weights and gradient differ in size");
-    assert_eq!(weights.len(), averages.len(), "weights and averages differ in size");
-    let (weights, averages) = (Shared::new(weights), Shared::new(averages));
-    cpu.for_blocks(gradient.len(), BLOCK, |block| {
-        let gradient = &gradient[block.clone()];
-        // SAFETY: blocks are disjoint.
-        let (weights, averages) = unsafe { (weights.range(block.clone()), averages.range(block)) };
-        cpu.isa().run(Descend { weights, averages, gradient, settings });
-    });
-}
-
-/// [`descend_and_average`] in plain `f64` loops.
+/// The same in plain `f64` loops.
 pub fn descend_and_average_reference(
     weights: &mut [f64],
     averages: &mut [f64],
@@ -129,7 +47,8 @@ pub fn descend_and_average_reference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Isa;
+    use crate::ops::descent::descend_by;
+    use crate::ops::{Cpu, Isa};
 
     fn wave(len: usize, a: f64) -> Vec<f64> {
         (0..len).map(|i| (i as f64 * a).sin()).collect()
@@ -147,7 +66,7 @@ mod tests {
             let gradient = single(&wave(len, 1.1));
             let decay = decay_at(0.9999, step);
             let settings = AveragedDescent { rate: 0.1, weight_decay: 0.05, decay };
-            descend_and_average(cpu, &mut weights, &mut averages, &gradient, settings);
+            descend_by(cpu, settings, &mut weights, &mut averages, &gradient);
         }
         [weights, averages]
     }
@@ -170,19 +89,6 @@ mod tests {
             for threads in [2, 3, 5] {
                 assert_eq!(descended(&Cpu::new(isa, threads).unwrap(), len), one);
             }
-        }
-    }
-
-    #[test]
-    fn an_average_by_itself_is_that_of_the_fused_pass() {
-        for isa in Isa::available() {
-            let cpu = Cpu::new(isa, 2).unwrap();
-            let (mut weights, mut fused) = (single(&wave(77, 0.7)), single(&wave(77, 0.3)));
-            let mut apart = fused.clone();
-            let settings = AveragedDescent { rate: 0.1, weight_decay: 0.0, decay: 0.9 };
-            descend_and_average(&cpu, &mut weights, &mut fused, &[0.5; 77], settings);
-            moving_average(&cpu, &mut apart, &weights, 0.9);
-            assert_eq!(apart, fused);
         }
     }
 

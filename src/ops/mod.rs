@@ -8,6 +8,7 @@ pub mod average;
 mod buffer;
 pub mod conv;
 mod cpu;
+pub mod descent;
 pub mod dropout;
 pub mod embedding;
 pub mod huge_pages;

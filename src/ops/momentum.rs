@@ -1,13 +1,11 @@
 //! Gradient descent with momentum (Polyak, 1964) and weight decay, in place, as TensorFlow's
 //! `MomentumOptimizer` does it.
 
-use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::descent::Rule;
+use super::simd::Simd;
 
-/// Values a thread takes at a time.
-const BLOCK: usize = 16 * 1024;
-
-/// The settings of a step.
+/// A step: `accumulator = momentum · accumulator + gradient + weight_decay · weights`, then
+/// `weights -= rate · accumulator`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum {
     /// The learning rate.
@@ -18,54 +16,13 @@ pub struct Momentum {
     pub weight_decay: f32,
 }
 
-struct Descend<'a> {
-    weights: &'a mut [f32],
-    accumulator: &'a mut [f32],
-    gradient: &'a [f32],
-    settings: Momentum,
-}
-
-impl Kernel for Descend<'_> {
-    type Output = ();
-
+impl Rule for Momentum {
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Momentum { rate, momentum, weight_decay } = self.settings;
-        let (rate, momentum) = (S::splat(-rate), S::splat(momentum));
-        let decay = S::splat(weight_decay);
-        let state = self.weights.chunks_mut(LANES).zip(self.accumulator.chunks_mut(LANES));
-        for ((w, a), g) in state.zip(self.gradient.chunks(LANES)) {
-            let weight = S::load_slice(w, 0.0);
-            let gradient = weight.mul_add(decay, S::load_slice(g, 0.0));
-            let sum = S::load_slice(a, 0.0).mul_add(momentum, gradient);
-            sum.store_slice(a);
-            sum.mul_add(rate, weight).store_slice(w);
-        }
+    fn step<S: Simd>(self, weight: S, accumulator: S, gradient: S) -> [S; 2] {
+        let gradient = weight.mul_add(S::splat(self.weight_decay), gradient);
+        let sum = accumulator.mul_add(S::splat(self.momentum), gradient);
+        [sum.mul_add(S::splat(-self.rate), weight), sum]
     }
-}
-
-/// `accumulator = momentum · accumulator + gradient + weight_decay · weights`, then
-/// `weights -= rate · accumulator`, value by value.
-///
-/// # Panics
-/// When the slices differ in length.
-pub fn descend_with_momentum(
-    cpu: &Cpu,
-    weights: &mut [f32],
-    accumulator: &mut [f32],
-    gradient: &[f32],
-    settings: Momentum,
-) {
-    assert_eq!(weights.len(), gradient.len(), "weights and gradient differ in size");
-    assert_eq!(weights.len(), accumulator.len(), "weights and accumulator differ in size");
-    let (weights, accumulator) = (Shared::new(weights), Shared::new(accumulator));
-    cpu.for_blocks(gradient.len(), BLOCK, |block| {
-        let gradient = &gradient[block.clone()];
-        // SAFETY: blocks are disjoint.
-        let (weights, accumulator) =
-            unsafe { (weights.range(block.clone()), accumulator.range(block)) };
-        cpu.isa().run(Descend { weights, accumulator, gradient, settings });
-    });
 }
 
 /// The same in plain `f64` loops.
@@ -84,7 +41,8 @@ pub fn descend_with_momentum_reference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Isa;
+    use crate::ops::descent::descend_by;
+    use crate::ops::{Cpu, Isa};
 
     fn wave(len: usize, a: f64) -> Vec<f64> {
         (0..len).map(|i| (i as f64 * a).sin()).collect()
@@ -99,7 +57,7 @@ mod tests {
         let (mut weights, mut accumulator) = (single(&wave(len, 0.7)), vec![0.0; len]);
         for _ in 0..3 {
             let gradient = single(&wave(len, 1.1));
-            descend_with_momentum(cpu, &mut weights, &mut accumulator, &gradient, settings);
+            descend_by(cpu, settings, &mut weights, &mut accumulator, &gradient);
         }
         weights
     }

@@ -9,7 +9,8 @@ use crate::models::classify::Classifier;
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::ops::Cpu;
-use crate::ops::average::{AveragedDescent, decay_at, descend_and_average};
+use crate::ops::average::{AveragedDescent, decay_at};
+use crate::ops::descent::descend_by;
 
 /// A network whose parameters are the averages of another's.
 #[derive(Debug)]
@@ -72,10 +73,10 @@ impl Averages {
         let decay = decay_at(train.average_decay, step + 1);
         for (parameter, average) in network.parameters().into_iter().zip(self.parameters()) {
             let weight_decay = if Network::decays(parameter) { train.weight_decay } else { 0.0 };
-            let settings = AveragedDescent { rate, weight_decay, decay };
+            let rule = AveragedDescent { rate, weight_decay, decay };
             average.update(|averages, _| {
                 parameter.update(|weights, gradient| {
-                    descend_and_average(cpu, weights, averages, gradient, settings);
+                    descend_by(cpu, rule, weights, averages, gradient);
                 })
             })??;
         }

@@ -11,7 +11,8 @@ use crate::checkpoint::Checkpoint;
 use crate::data::mnist::{IMAGE_BYTES, Images};
 use crate::models::classify::{Classifier, Examples, Score, evaluate};
 use crate::models::weights;
-use crate::ops::momentum::{Momentum, descend_with_momentum};
+use crate::ops::descent::descend_by;
+use crate::ops::momentum::Momentum;
 use crate::ops::precision::in_top_k;
 use crate::ops::{Buffer, Cpu, norm, softmax};
 use crate::rng::Stream;
@@ -248,9 +249,9 @@ pub fn descend(
 ) -> Result<()> {
     for (parameter, accumulator) in network.parameters().into_iter().zip(accumulators) {
         let weight_decay = if Network::decays(parameter) { train.weight_decay } else { 0.0 };
-        let settings = Momentum { rate: rate as f32, momentum: train.momentum, weight_decay };
+        let rule = Momentum { rate: rate as f32, momentum: train.momentum, weight_decay };
         parameter.update(|weights, gradient| {
-            descend_with_momentum(cpu, weights, accumulator, gradient, settings);
+            descend_by(cpu, rule, weights, accumulator, gradient);
         })?;
     }
     Ok(())
