@@ -1,26 +1,20 @@
 //! The picture of a confusion matrix: a row a true class, a column a predicted one.
 
 use anyhow::Result;
-use plotters::coord::Shift;
-use plotters::drawing::DrawingArea;
 use plotters::element::Rectangle;
 use plotters::prelude::{RGBColor, WHITE};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontTransform, TextStyle};
+use plotters::style::text_anchor::HPos;
+use plotters::style::{Color, FontTransform};
 
-use super::confusion::Confusion;
-use crate::metrics::plot::bitmap::Bitmap;
+use super::{Area, Confusion, MARGIN, at, letters};
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
-use crate::metrics::plot::style::{GRID, SCALE, text};
-
-type Area<'a> = DrawingArea<Bitmap<'a>, Shift>;
+use crate::metrics::plot::style::{GRID, SCALE};
 
 /// Right predictions are blue, mistakes orange, told apart by any colour vision.
 const RIGHT: RGBColor = RGBColor(0, 114, 178);
 const WRONG: RGBColor = RGBColor(213, 94, 0);
 
-const MARGIN: i32 = 24;
 const TITLE: i32 = 48;
 /// The description of an axis.
 const AXIS: i32 = 28;
@@ -78,28 +72,19 @@ pub(super) fn png(confusion: &Confusion, title: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// A style whose text stands about its point.
-fn about(size: i32, x: HPos, y: VPos) -> Result<TextStyle<'static>> {
-    Ok(text(size)?.pos(Pos::new(x, y)))
-}
-
-fn at(x: i32, y: i32) -> (i32, i32) {
-    (x * SCALE, y * SCALE)
-}
-
 fn draw_names(area: &Area<'_>, layout: &Layout, confusion: &Confusion, title: &str) -> Result<()> {
-    area.draw_text(title, &about(22, HPos::Left, VPos::Center)?, at(MARGIN, MARGIN + 12))?;
-    let axis = about(15, HPos::Center, VPos::Center)?;
+    area.draw_text(title, &letters(22, HPos::Left)?, at(MARGIN, MARGIN + 12))?;
+    let axis = letters(15, HPos::Center)?;
     let middle = layout.cell * layout.n / 2;
     area.draw_text("predicted", &axis, at(layout.left + middle, MARGIN + TITLE + AXIS / 2))?;
     let upwards = axis.transform(FontTransform::Rotate270);
     area.draw_text("true", &upwards, at(MARGIN + AXIS / 2, layout.top + middle))?;
 
-    let row = about(15, HPos::Right, VPos::Center)?;
+    let row = letters(15, HPos::Right)?;
     let column = if layout.upright {
-        about(15, HPos::Left, VPos::Center)?.transform(FontTransform::Rotate270)
+        letters(15, HPos::Left)?.transform(FontTransform::Rotate270)
     } else {
-        about(15, HPos::Center, VPos::Center)?
+        letters(15, HPos::Center)?
     };
     for (index, name) in confusion.classes().iter().enumerate() {
         let measure = |name: &str| Ok(area.estimate_text_size(name, &row)?.0 as i32);
@@ -129,7 +114,7 @@ fn draw_cells(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result
             area.draw(&Rectangle::new(corners, GRID.stroke_width(SCALE as u32)))?;
             // Zeros would hide where the mistakes are.
             if count > 0 {
-                let style = about(count_size(count, layout.cell), HPos::Center, VPos::Center)?;
+                let style = letters(count_size(count, layout.cell), HPos::Center)?;
                 let style = if strength > 0.55 { style.color(&WHITE) } else { style };
                 let middle = at(x + layout.cell / 2, y + layout.cell / 2);
                 area.draw_text(&count.to_string(), &style, middle)?;
@@ -158,7 +143,7 @@ fn shade(share: f64, right: bool) -> (RGBColor, f64) {
 /// The share of each class that was recognised, at the end of its row.
 fn draw_recalls(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
     let right = layout.left + layout.cell * layout.n + RECALL;
-    let style = about(15, HPos::Right, VPos::Center)?;
+    let style = letters(15, HPos::Right)?;
     area.draw_text("recall", &style, at(right, layout.top - GAP - 6))?;
     for truth in 0..confusion.classes().len() {
         if let Some(recall) = confusion.recall(truth) {

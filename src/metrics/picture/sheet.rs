@@ -3,29 +3,23 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use plotters::coord::Shift;
-use plotters::drawing::DrawingArea;
 use plotters::element::{PathElement, Rectangle};
 use plotters::prelude::{RGBColor, WHITE};
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-use super::Mistake;
+use super::{Area, MARGIN, Mistake, at, letters};
 use crate::atomic;
 use crate::metrics::Raster;
-use crate::metrics::plot::bitmap::Bitmap;
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
-use crate::metrics::plot::style::{INK, SCALE, text};
-
-type Area<'a> = DrawingArea<Bitmap<'a>, Shift>;
+use crate::metrics::plot::style::{INK, SCALE};
 
 /// Pictures of a row, and of a sheet.
 const COLUMNS: usize = 6;
 const MOST: usize = 36;
 /// About the side of an enlarged picture.
 const ENLARGED: usize = 168;
-const MARGIN: i32 = 24;
 const TITLE: i32 = 44;
 /// A picture's place: its width with the space to the next one, and the lines below it.
 const WIDTH: i32 = 208;
@@ -61,10 +55,10 @@ fn png(title: &str, classes: &[String], mistakes: &[(Mistake, Raster<'_>)]) -> R
     let size = (2 * MARGIN + COLUMNS as i32 * width, 2 * MARGIN + TITLE + rows * height);
     picture((size.0 as u32, size.1 as u32), |area| {
         area.fill(&WHITE)?;
-        let style = text(22)?.pos(Pos::new(HPos::Left, VPos::Center));
+        let style = letters(22, HPos::Left)?;
         area.draw_text(title, &style, at(MARGIN, MARGIN + 12))?;
         if shown.is_empty() {
-            let style = text(15)?.pos(Pos::new(HPos::Left, VPos::Center));
+            let style = letters(15, HPos::Left)?;
             area.draw_text("no mistakes", &style, at(MARGIN, MARGIN + TITLE + 20))?;
         }
         for (index, (mistake, raster)) in shown.iter().enumerate() {
@@ -111,10 +105,6 @@ fn ensure_drawable(
     Ok(())
 }
 
-fn at(x: i32, y: i32) -> (i32, i32) {
-    (x * SCALE, y * SCALE)
-}
-
 /// Each pixel becomes a square of `factor` pixels, so that the sheet shows what the network saw.
 fn enlarge(
     area: &Area<'_>,
@@ -141,7 +131,7 @@ fn caption(
     (middle, top): (i32, i32),
     width: i32,
 ) -> Result<()> {
-    let style = text(LETTERS)?.pos(Pos::new(HPos::Left, VPos::Center));
+    let style = letters(LETTERS, HPos::Left)?;
     let measure = |name: &str| Ok(area.estimate_text_size(name, &style)?.0 as i32 / SCALE);
     let room = (width - 3 * ARROW) / 2;
     let [truth, predicted] = names.map(|name| shorten(name, room, measure));
@@ -152,7 +142,7 @@ fn caption(
     area.draw_text(&truth, &style, at(start, line))?;
     arrow(area, (start + of_truth + ARROW / 2, line + 1))?;
     area.draw_text(&predicted, &style, at(start + of_truth + 2 * ARROW, line))?;
-    let centred = style.pos(Pos::new(HPos::Center, VPos::Center));
+    let centred = letters(LETTERS, HPos::Center)?;
     let label = format!("{:.1} %", 100.0 * probability);
     area.draw_text(&label, &centred, at(middle, line + 18))?;
     Ok(())
