@@ -86,15 +86,15 @@ impl Corpus {
             rest = behind;
         }
         for_each_piece(&pieces, threads, parts, |piece, part: &mut [u32]| {
-            let mut slots = part.iter_mut();
+            let mut place = 0;
             piece.for_each_word(|word, starts_line| {
-                // A file that shrinks or grows meanwhile ends in the check below.
-                if let Some(slot) = slots.next() {
+                if let Some(slot) = part.get_mut(place) {
                     let line = if starts_line { LINE_START } else { 0 };
                     *slot = vocabulary.id(word).unwrap_or(0) | line;
                 }
+                place += 1;
             })?;
-            ensure!(slots.next().is_none(), "{} changed while it was read", piece.source());
+            ensure!(place == part.len(), "{} changed while it was read", piece.source());
             Ok(())
         })?;
         Ok(Self { vocabulary, words })

@@ -50,18 +50,23 @@ pub fn pieces<'a>(sources: &'a [Source<'a>]) -> Result<Vec<Piece<'a>>> {
     Ok(pieces)
 }
 
-/// The first place from `at` on that holds white space, or the end.
+/// The end of the first word that ends behind `at`, or of the file. It is never within white
+/// space: a newline and the word whose line it begins are in one piece.
 fn end_of_word(file: &mut File, at: u64, size: u64) -> std::io::Result<u64> {
     let mut at = at.min(size);
     let mut buffer = [0; 4096];
+    let mut in_word = false;
     file.seek(SeekFrom::Start(at))?;
     loop {
         let n = file.read(&mut buffer)?;
         if n == 0 {
             return Ok(size);
         }
-        if let Some(space) = buffer[..n].iter().position(|&byte| is_space(byte)) {
-            return Ok((at + space as u64).min(size));
+        for (i, &byte) in buffer[..n].iter().enumerate() {
+            if in_word && is_space(byte) {
+                return Ok((at + i as u64).min(size));
+            }
+            in_word = !is_space(byte);
         }
         at += n as u64;
     }
@@ -224,7 +229,7 @@ pub fn count(pieces: &[Piece], threads: usize) -> Result<(Counts, Vec<usize>)> {
 /// Calls `work` for every piece with its part of `parts`, on `threads` threads.
 ///
 /// # Errors
-/// That of the first piece whose work fails.
+/// That of the first piece whose work fails; pieces that no thread has begun are left then.
 pub fn for_each_piece<'a, P: Send>(
     pieces: &[Piece<'a>],
     threads: usize,
@@ -236,6 +241,8 @@ pub fn for_each_piece<'a, P: Send>(
     let first_error = Mutex::new(None::<(usize, anyhow::Error)>);
     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
     let fail = |i: usize, error| {
+        // Pieces are begun in their order, so the first that fails has been begun by now.
+        { queue.lock() }.unwrap_or_else(std::sync::PoisonError::into_inner).by_ref().for_each(drop);
         let mut first = first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if first.as_ref().is_none_or(|(j, _)| i < *j) {
             *first = Some((i, error));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::subsampling::Subsampling;
+use super::subsampling::{Draws, Subsampling};
 use super::{Corpus, LINE_START};
 
 /// The most words of a sentence, as in the reference.
@@ -74,10 +74,11 @@ impl<'a> Sentences<'a> {
     pub fn read(&self, cursor: &mut Cursor, until: u64, end: u64, block: &mut Block) {
         block.words.clear();
         block.sentences.clear();
+        let mut draws = self.subsampling.draws(cursor.position);
         while cursor.position < until.min(end) {
             let start = block.words.len();
             let Cursor { position, kept } = *cursor;
-            self.read_sentence(cursor, end, &mut block.words);
+            self.read_sentence(cursor, end, &mut draws, &mut block.words);
             let words = start..block.words.len();
             if !words.is_empty() {
                 block.sentences.push(Sentence { words, position, first: kept });
@@ -86,29 +87,43 @@ impl<'a> Sentences<'a> {
     }
 
     /// Appends the words of one sentence to `words`.
-    fn read_sentence(&self, cursor: &mut Cursor, end: u64, words: &mut Vec<u32>) {
+    fn read_sentence(
+        &self,
+        cursor: &mut Cursor,
+        end: u64,
+        draws: &mut Draws,
+        words: &mut Vec<u32>,
+    ) {
         let text = self.corpus.words();
-        let (start, full) = (cursor.position, words.len() + SENTENCE_WORDS);
+        let (start, begin) = (cursor.position, words.len());
         let mut place = (start % text.len() as u64) as usize;
-        let mut numbers = self.subsampling.numbers(start);
-        let mut position = start;
-        while position < end && words.len() < full {
-            let id = text[place];
-            let begins_line = id & LINE_START != 0;
-            if begins_line && self.mode == SentenceMode::Lines && position > start {
+        while cursor.position < end && words.len() - begin < SENTENCE_WORDS {
+            let numbers = draws.from(cursor.position);
+            // As many words as there is room for, were all of them kept.
+            let room = SENTENCE_WORDS - (words.len() - begin);
+            let left = usize::try_from(end - cursor.position).unwrap_or(usize::MAX);
+            let run = room.min(numbers.len()).min(left).min(text.len() - place);
+            let ids = &text[place..place + run];
+            let line = self.of_line(ids, cursor.position == start);
+            self.subsampling.keep(&ids[..line], numbers, words);
+            cursor.position += line as u64;
+            place = if place + line == text.len() { 0 } else { place + line };
+            if line < run {
                 break;
             }
-            if Subsampling::has_new_numbers(position) {
-                numbers = self.subsampling.numbers(position);
-            }
-            let id = id & !LINE_START;
-            if self.subsampling.keeps(id, position, &numbers) {
-                words.push(id);
-            }
-            position += 1;
-            place = if place + 1 == text.len() { 0 } else { place + 1 };
         }
-        cursor.kept += (words.len() + SENTENCE_WORDS - full) as u64;
-        cursor.position = position;
+        cursor.kept += (words.len() - begin) as u64;
+    }
+
+    /// How many of `ids` belong to the sentence that they follow, or that they begin.
+    fn of_line(&self, ids: &[u32], begins: bool) -> usize {
+        let starts_line = |&id: &u32| id & LINE_START != 0;
+        let first = usize::from(begins);
+        match self.mode {
+            SentenceMode::Blocks => ids.len(),
+            SentenceMode::Lines => {
+                ids[first..].iter().position(starts_line).map_or(ids.len(), |i| first + i)
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::LINE_START;
 use crate::rng::Stream;
 
 /// What becomes of the word that stands for all others.
@@ -28,7 +29,9 @@ pub struct Subsampling {
 }
 
 /// The random numbers of a counter.
-const NUMBERS: u64 = 4;
+const NUMBERS: usize = 4;
+/// Places whose numbers are drawn together, since independent counters overlap in the processor.
+const PLACES: usize = 16 * NUMBERS;
 
 impl Subsampling {
     /// `sample` is the frequency from which on words are left out; 0 keeps all.
@@ -59,24 +62,55 @@ impl Subsampling {
         self.share
     }
 
-    /// Whether the word `id` at `position` is kept; `numbers` are those of
-    /// [`Subsampling::numbers`] for this place.
-    #[inline(always)]
-    pub(super) fn keeps(&self, id: u32, position: u64, numbers: &[u32; 4]) -> bool {
-        let is_word = id != 0 || self.unk == Unk::Keep;
-        is_word && numbers[(position % NUMBERS) as usize] <= self.limits[id as usize]
+    /// The random numbers of the places around `position`.
+    pub(super) fn draws(&self, position: u64) -> Draws {
+        let mut draws = Draws { stream: self.stream, first: 0, numbers: [0; PLACES] };
+        draws.fill(position);
+        draws
     }
 
-    /// The random numbers of the four places around `position`.
-    #[inline(always)]
-    pub(super) fn numbers(&self, position: u64) -> [u32; 4] {
-        self.stream.block(position / NUMBERS, 0)
+    /// Appends to `words` what is kept of `ids`, of which each has one of `numbers`, without
+    /// [`LINE_START`]. There is no branch that a processor would have to guess.
+    ///
+    /// # Panics
+    /// When there are more ids than numbers, or than [`Subsampling::draws`] gives at a time.
+    pub(super) fn keep(&self, ids: &[u32], numbers: &[u32], words: &mut Vec<u32>) {
+        let first = u32::from(self.unk == Unk::Drop);
+        let (mut kept, mut len) = ([0; PLACES], 0);
+        assert!(ids.len() <= PLACES && ids.len() <= numbers.len(), "a number for each word");
+        for (id, &number) in ids.iter().zip(numbers) {
+            let id = id & !LINE_START;
+            kept[len] = id;
+            len += usize::from((number <= self.limits[id as usize]) & (id >= first));
+        }
+        words.extend_from_slice(&kept[..len]);
+    }
+}
+
+/// The random numbers of places in a row, from which it is drawn whether their words are kept.
+#[derive(Debug)]
+pub(super) struct Draws {
+    stream: Stream,
+    first: u64,
+    numbers: [u32; PLACES],
+}
+
+impl Draws {
+    /// The numbers of `position` and of some of the places that follow it: one at least.
+    #[inline]
+    pub(super) fn from(&mut self, position: u64) -> &[u32] {
+        if position.wrapping_sub(self.first) >= PLACES as u64 {
+            self.fill(position);
+        }
+        &self.numbers[(position - self.first) as usize..]
     }
 
-    /// Whether `position` has other [`Subsampling::numbers`] than the place before.
-    #[inline(always)]
-    pub(super) fn has_new_numbers(position: u64) -> bool {
-        position.is_multiple_of(NUMBERS)
+    fn fill(&mut self, position: u64) {
+        self.first = position - position % PLACES as u64;
+        let step = self.first / NUMBERS as u64;
+        for (numbers, step) in self.numbers.chunks_exact_mut(NUMBERS).zip(step..) {
+            numbers.copy_from_slice(&self.stream.block(step, 0));
+        }
     }
 }
 

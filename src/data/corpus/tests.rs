@@ -103,6 +103,20 @@ fn files_archives_and_threads_give_the_same_text() {
     assert!(Corpus::read(&files(&[single]).unwrap(), TWICE, 2).unwrap() == whole);
 }
 
+// A piece is 16 MiB of a file, and what is left of the word that it ends in.
+#[test]
+fn a_line_begins_whatever_white_space_follows_its_newline() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "ab ".repeat((16 << 20) / 3) + " \n \t cd \n cd";
+    for at in 0..4 {
+        // One of them has the border of the pieces between the newline and the space.
+        let text = &text[at..];
+        let path = write(folder.path(), "text", text.as_bytes());
+        let corpus = Corpus::read(&files(&[path]).unwrap(), ALL, 2).unwrap();
+        assert!(corpus == of(text, ALL), "{at}");
+    }
+}
+
 #[test]
 fn bad_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -203,6 +217,38 @@ fn blocks_of_a_thousand_kept_words_run_across_epochs() {
         SentenceMode::Blocks,
     );
     assert_ne!(read(&other, &[end], end).0, read(&sentences, &[end], end).0);
+}
+
+#[test]
+fn a_word_is_kept_by_the_number_of_its_place() {
+    let corpus = of(&random_text(3_000), Limits { min_count: 10, max_vocab: 0 });
+    let counts = corpus.vocabulary.counts();
+    let (sample, n, end) = (1e-2, corpus.len() as u64, 2 * corpus.len() as u64 + 500);
+    for (unk, first, mode) in
+        [(Unk::Keep, 0, SentenceMode::Blocks), (Unk::Drop, 1, SentenceMode::Lines)]
+    {
+        let total = counts[first as usize..].iter().sum();
+        let numbers = crate::rng::Stream::new(5, "subsampling");
+        let keeps = |place: &u64| {
+            let id = corpus.words()[(place % n) as usize] & !LINE_START;
+            let number = numbers.block(place / 4, 0)[(place % 4) as usize];
+            let probability = keep_probability(counts[id as usize], total, sample);
+            id >= first && f64::from(number) < (probability * 2f64.powi(32)).floor()
+        };
+        let kept = (0..end).filter(keeps);
+        let expect: Vec<_> =
+            kept.map(|place| corpus.words()[(place % n) as usize] & !LINE_START).collect();
+        let subsampling = Subsampling::new(counts, sample, unk, 5).unwrap();
+        let sentences = Sentences::new(&corpus, subsampling, mode);
+        let (words, places) = read(&sentences, &[end], end);
+        assert_eq!(words.concat(), expect);
+        let mut first = 0;
+        for sentence in places {
+            assert_eq!(sentence.first, first);
+            assert_eq!((0..sentence.position).filter(keeps).count() as u64, first);
+            first += sentence.words.len() as u64;
+        }
+    }
 }
 
 #[test]
