@@ -1,91 +1,29 @@
-//! Finds the git revision for `tfm --version` and for the manifest of a run.
+//! Finds the git revision for `tfm --version` and for the manifest of a run, and compiles the CUDA
+//! kernels where the feature asks for them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "cuda")]
+#[path = "build/kernels.rs"]
+mod kernels;
+#[path = "build/revision.rs"]
+mod revision;
 
-/// What a revision is found from, and whatever changes with it.
-#[derive(Debug, Default, PartialEq)]
-pub struct Revision {
-    /// 40 hexadecimal digits (64 in repositories of SHA-256).
-    pub id: Option<String>,
-    /// Files that say when to look again; each exists.
-    pub watched: Vec<PathBuf>,
-}
+use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-env-changed=TFM_GIT_REVISION");
     let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let revision = revision(Path::new(&root));
+    let revision = revision::revision(Path::new(&root));
     for path in &revision.watched {
         println!("cargo::rerun-if-changed={}", path.display());
     }
     // Whoever builds from an export without a repository may say what it is an export of.
-    let named = std::env::var("TFM_GIT_REVISION").ok().filter(|id| is_id(id));
+    let named = std::env::var("TFM_GIT_REVISION").ok().filter(|id| revision::is_id(id));
     let id = named.or(revision.id).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=TFM_GIT_REVISION={id}");
-}
-
-/// The revision of the sources in `root`. Only their own repository counts: packaged sources
-/// may lie inside of another one.
-pub fn revision(root: &Path) -> Revision {
-    match git_dir(root) {
-        Some(git) => of_repository(&git),
-        None => of_package(&root.join(".cargo_vcs_info.json")),
+    #[cfg(feature = "cuda")]
+    if let Err(error) = kernels::build() {
+        println!("cargo::error=cannot compile the CUDA kernels: {error}");
     }
-}
-
-/// `.git`, or the folder that a file `.git` of a work tree or submodule names.
-fn git_dir(root: &Path) -> Option<PathBuf> {
-    let git = root.join(".git");
-    if git.is_dir() {
-        return Some(git);
-    }
-    let text = fs::read_to_string(&git).ok()?;
-    Some(root.join(text.strip_prefix("gitdir:")?.trim()))
-}
-
-/// Reads the repository's own files, so that no `git` need be installed.
-fn of_repository(git: &Path) -> Revision {
-    let head = git.join("HEAD");
-    let Ok(text) = fs::read_to_string(&head) else { return Revision::default() };
-    let mut watched = vec![head];
-    let Some(name) = text.strip_prefix("ref:").map(str::trim) else {
-        return Revision { id: id_in(&text), watched };
-    };
-    // The branches of a work tree lie in the repository that it belongs to.
-    let common = fs::read_to_string(git.join("commondir")).unwrap_or_default();
-    let common = git.join(common.trim());
-    let (loose, packed) = (common.join(name), common.join("packed-refs"));
-    watched.extend(loose.ancestors().find(|path| path.exists()).map(Path::to_owned));
-    watched.extend(packed.exists().then(|| packed.clone()));
-    let id = fs::read_to_string(loose)
-        .ok()
-        .and_then(|text| id_in(&text))
-        .or_else(|| packed_id(&fs::read_to_string(packed).ok()?, name));
-    Revision { id, watched }
-}
-
-/// The id of the reference `name` in the text of a `packed-refs`.
-fn packed_id(text: &str, name: &str) -> Option<String> {
-    text.lines().find_map(|line| match line.split_once(' ') {
-        Some((id, packed)) if packed == name => id_in(id),
-        _ => None,
-    })
-}
-
-/// What `cargo package` noted: `{"git": {"sha1": "…"}, …}`.
-fn of_package(info: &Path) -> Revision {
-    let Ok(text) = fs::read_to_string(info) else { return Revision::default() };
-    let id =
-        text.split_once("\"sha1\"").and_then(|(_, rest)| rest.split('"').nth(1)).and_then(id_in);
-    Revision { id, watched: vec![info.to_owned()] }
-}
-
-fn id_in(text: &str) -> Option<String> {
-    Some(text.trim()).filter(|id| is_id(id)).map(str::to_owned)
-}
-
-fn is_id(text: &str) -> bool {
-    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,10 +1,13 @@
 //! Placing a whole file at once: a reader, or a run after a kill, sees the old content or the new.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+/// What is handed to the system at a time.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// Writes `bytes` to a temporary name beside `path`, on to the disk, and renames it to `path`.
 /// Two processes must not write the same file at the same time.
@@ -12,16 +15,27 @@ use anyhow::{Context, Result};
 /// # Errors
 /// Names the file that could not be written; the temporary one is removed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| Ok(file.write_all(bytes)?))
+}
+
+/// As [`write`], of a file that `content` writes piece by piece.
+///
+/// # Errors
+/// Those of `content` too.
+pub fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
     let name = path.file_name().context("a path without a file name cannot be written")?;
     // One name for all attempts: what a killed one has left behind, the next one takes away.
     let temporary = path.with_file_name(format!(".{}.tmp", name.to_string_lossy()));
-    let placed = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let placed = write_synced(&temporary, content).and_then(|()| Ok(fs::rename(&temporary, path)?));
     if placed.is_err() {
         // The first error says what is wrong; a temporary file that stays does no harm.
         let _ = fs::remove_file(&temporary);
     }
     placed
-        .and_then(|()| path.parent().map_or(Ok(()), sync_folder))
+        .and_then(|()| Ok(path.parent().map_or(Ok(()), sync_folder)?))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -40,10 +54,14 @@ pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+fn write_synced(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?);
+    content(&mut writer)?;
+    let file = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(file.sync_all()?)
 }
 
 /// A bare file name has the parent "", which is the current folder but cannot be opened as such.
@@ -63,6 +81,21 @@ mod tests {
         write(&path, b"old").unwrap();
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn content_that_fails_half_way_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write(&path, b"old").unwrap();
+        let fails = |file: &mut BufWriter<File>| {
+            file.write_all(&[7; 2 << 20])?;
+            anyhow::bail!("no more")
+        };
+        let error = format!("{:#}", write_with(&path, fails).unwrap_err());
+        assert!(error.ends_with("a.txt: no more"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

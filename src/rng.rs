@@ -45,6 +45,11 @@ impl Stream {
         Self { key: [hash as u32, (hash >> 32) as u32] }
     }
 
+    /// The key, for whoever computes [`philox`] elsewhere: on a GPU.
+    pub fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
     /// The four words at (`step`, `index`).
     #[inline(always)]
     pub fn block(&self, step: u64, index: u64) -> [u32; 4] {

@@ -24,6 +24,7 @@ mod plain;
 pub mod ptb;
 pub mod verbs;
 mod weights;
+pub mod word2vec;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -36,7 +37,8 @@ use experiment::Metrics;
 pub use interrupted::Interrupted;
 
 /// Every model, in alphabetic order.
-pub const ALL: &[&Entry] = &[&alexnet::ENTRY, &cifar10::ENTRY, &mnist::ENTRY, &ptb::ENTRY];
+pub const ALL: &[&Entry] =
+    &[&alexnet::ENTRY, &cifar10::ENTRY, &mnist::ENTRY, &ptb::ENTRY, &word2vec::ENTRY];
 
 /// What the command line knows of a model.
 #[derive(Debug)]

@@ -6,14 +6,18 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use candle_core::Device;
+
 use super::team::{Barrier, Team};
 use super::{Buffer, Isa};
 
 /// Work of fewer operations than this is not worth waking another thread for.
 const LEAST_OPERATIONS: usize = 1 << 20;
 /// The processor as operators see it: an instruction level, a team of threads and
-/// buffers that are kept from call to call.
+/// buffers that are kept from call to call. Beside it there may be a GPU for operators that
+/// have a kernel.
 pub struct Cpu {
+    gpu: Option<Device>,
     isa: Isa,
     threads: usize,
     team: Option<Team>,
@@ -28,7 +32,17 @@ impl Cpu {
     pub fn new(isa: Isa, threads: usize) -> anyhow::Result<Self> {
         let threads = threads.max(1);
         let team = (threads > 1).then(|| Team::new(threads)).transpose()?;
-        Ok(Self { isa, threads, team, buffers: Mutex::default() })
+        Ok(Self { gpu: None, isa, threads, team, buffers: Mutex::default() })
+    }
+
+    /// The same with a GPU.
+    pub fn with_gpu(self, gpu: Option<Device>) -> Self {
+        Self { gpu, ..self }
+    }
+
+    /// The GPU, if there is one to be used.
+    pub fn gpu(&self) -> Option<&Device> {
+        self.gpu.as_ref()
     }
 
     /// The instruction level.

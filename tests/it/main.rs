@@ -17,3 +17,4 @@ mod ptb_use;
 mod ptb_wrong;
 mod revision;
 mod tidy;
+mod word2vec;

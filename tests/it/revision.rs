@@ -1,7 +1,6 @@
 //! The build script's search for the git revision.
 
-#[path = "../../build.rs"]
-#[allow(dead_code)]
+#[path = "../../build/revision.rs"]
 mod build;
 
 use std::path::PathBuf;

@@ -1,7 +1,9 @@
 //! What a classifier does right and wrong, as PNG: a confusion matrix, and a sheet of the worst
-//! mistakes.
+//! mistakes. And a map of labelled points.
 
 mod confusion;
+mod labels;
+mod map;
 mod matrix;
 mod sheet;
 mod worst;
@@ -15,6 +17,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::plot::bitmap::Bitmap;
 use super::plot::style::{SCALE, text};
 pub use confusion::Confusion;
+pub use map::{Place, write_map_png, write_map_svg};
 pub use sheet::write_sheet;
 pub use worst::{Mistake, WorstMistakes};
 

@@ -18,12 +18,20 @@ pub(super) fn png(chart: &Chart) -> Result<Vec<u8>> {
 }
 
 pub(super) fn svg(chart: &Chart) -> Result<String> {
+    vector(SIZE, |area| draw::draw(area, chart))
+}
+
+/// The SVG of a picture of `size` pixels that `draw` draws with [`SCALE`] times as many each way.
+pub(in crate::metrics) fn vector(
+    size: (u32, u32),
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<()>,
+) -> Result<String> {
     let mut text = String::new();
-    let size = drawn_size(SIZE);
-    draw::draw(&SVGBackend::with_string(&mut text, size).into_drawing_area(), chart)?;
+    let drawn = drawn_size(size);
+    draw(&SVGBackend::with_string(&mut text, drawn).into_drawing_area())?;
     // The view box keeps the fine coordinates; the picture is shown at its intended size.
-    let drawn = format!(r#"<svg width="{}" height="{}""#, size.0, size.1);
-    let shown = format!(r#"<svg width="{}" height="{}""#, SIZE.0, SIZE.1);
+    let drawn = format!(r#"<svg width="{}" height="{}""#, drawn.0, drawn.1);
+    let shown = format!(r#"<svg width="{}" height="{}""#, size.0, size.1);
     Ok(text.replacen(&drawn, &shown, 1))
 }
 

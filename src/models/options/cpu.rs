@@ -18,6 +18,14 @@ impl DeviceOptions {
                 self.device
             );
         }
+        self.processor()
+    }
+
+    /// The processor, at the instruction level of `TFM_ISA`, whatever the device.
+    ///
+    /// # Errors
+    /// `TFM_ISA` is wrong.
+    pub fn processor(&self) -> Result<Cpu> {
         Cpu::new(Isa::from_environment()?, self.threads.count())
     }
 }

@@ -26,9 +26,10 @@ impl FromStr for DeviceChoice {
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
             _ => match text.strip_prefix("cuda:").map(str::parse) {
                 Some(Ok(number)) => Ok(Self::Cuda(number)),
-                _ => bail!("\"{text}\" is no device; give auto, cpu or cuda:N"),
+                _ => bail!("\"{text}\" is no device; give auto, cpu, cuda or cuda:N"),
             },
         }
     }
@@ -48,10 +49,10 @@ impl fmt::Display for DeviceChoice {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(about = None, long_about = None)]
 pub struct DeviceOptions {
-    /// Where to run: auto, cpu or cuda:N
+    /// Where to run: auto, cpu, cuda or cuda:N
     ///
     /// auto is the first GPU that this tfm can use, else the processor; cuda:N is the GPU of
-    /// number N, counted from 0.
+    /// number N, counted from 0, and cuda the first.
     #[arg(long, value_name = "auto|cpu|cuda:N", default_value_t)]
     pub device: DeviceChoice,
 
@@ -91,9 +92,10 @@ mod tests {
         for device in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Cuda(3)] {
             assert_eq!(device.to_string().parse::<DeviceChoice>().unwrap(), device);
         }
-        for text in ["", "cuda", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
+        assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
+        for text in ["", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
             let error = text.parse::<DeviceChoice>().unwrap_err().to_string();
-            assert!(error.contains("give auto, cpu or cuda:N"), "{error}");
+            assert!(error.contains("give auto, cpu, cuda or cuda:N"), "{error}");
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod cpu;
 mod device;
+mod gpu;
 mod logging;
 
 use std::path::PathBuf;
@@ -158,7 +159,7 @@ mod tests {
     fn wrong_values_are_refused_with_the_rule() {
         for (args, part) in [
             (["--checkpoint", "newest"], "give best, last or a step's number"),
-            (["--device", "gpu"], "give auto, cpu or cuda:N"),
+            (["--device", "gpu"], "give auto, cpu, cuda or cuda:N"),
             (["--threads", "0"], "1..=1024"),
         ] {
             let args = [&["--run", "r"], args.as_slice()].concat();

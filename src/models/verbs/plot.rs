@@ -16,18 +16,21 @@ use crate::models::options::OutputOptions;
 /// What the verb does, in a line.
 pub const ABOUT: &str = "Draws the curves of runs as PNG and SVG";
 
+/// The verb's arguments.
 #[derive(Args, Debug)]
-struct Plot {
+#[command(about = None, long_about = None)]
+pub struct Plot {
     /// The run's folder; repeat the option to draw several runs together
     #[arg(long = "run", value_name = "DIR", required = true)]
-    runs: Vec<PathBuf>,
+    pub runs: Vec<PathBuf>,
 
     /// The folder for the pictures [default: plots in the first run's folder]
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
 
+    /// What is said.
     #[command(flatten)]
-    output: OutputOptions,
+    pub output: OutputOptions,
 }
 
 #[derive(Serialize)]

@@ -115,6 +115,56 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn load_slice(from: &[f32], rest: f32) -> Self {
+        if from.len() >= LANES {
+            return unsafe { Self::load(from.as_ptr()) };
+        }
+        let (masks, rest) = (first(from.len()), Self::splat(rest));
+        let half = |i: usize| unsafe {
+            let lanes = from.as_ptr().wrapping_add(i * LANES / 2);
+            let loaded = _mm256_maskload_ps(lanes, masks[i]);
+            _mm256_blendv_ps(rest.0[i], loaded, _mm256_castsi256_ps(masks[i]))
+        };
+        Self([half(0), half(1)])
+    }
+
+    #[inline(always)]
+    fn store_slice(self, to: &mut [f32]) {
+        if to.len() >= LANES {
+            return unsafe { self.store(to.as_mut_ptr()) };
+        }
+        unsafe {
+            let [low, high] = first(to.len());
+            _mm256_maskstore_ps(to.as_mut_ptr(), low, self.0[0]);
+            _mm256_maskstore_ps(to.as_mut_ptr().wrapping_add(LANES / 2), high, self.0[1]);
+        }
+    }
+
+    // Halves are added first; then each round adds neighbours of two vectors at once.
+    #[inline(always)]
+    fn sums(vectors: [Self; LANES]) -> Self {
+        unsafe {
+            let mut v = [_mm256_setzero_ps(); LANES];
+            for i in 0..LANES {
+                v[i] = _mm256_add_ps(vectors[i].0[0], vectors[i].0[1]);
+            }
+            for i in 0..8 {
+                v[i] = _mm256_hadd_ps(v[2 * i], v[2 * i + 1]);
+            }
+            for i in 0..4 {
+                v[i] = _mm256_hadd_ps(v[2 * i], v[2 * i + 1]);
+            }
+            let mut result = [v[0]; 2];
+            for i in 0..2 {
+                let (a, b) = (v[2 * i], v[2 * i + 1]);
+                let low = _mm256_permute2f128_ps::<0x20>(a, b);
+                result[i] = _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(a, b));
+            }
+            Self(result)
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
@@ -184,4 +234,21 @@ impl Simd for Avx2 {
             Self([_mm256_and_ps(self.0[0], low), _mm256_and_ps(self.0[1], high)])
         }
     }
+}
+
+/// The masks of the first `n` lanes, of which there are fewer than sixteen.
+#[inline(always)]
+fn first(n: usize) -> [__m256i; 2] {
+    const BITS: [i32; 2 * LANES] = {
+        let mut bits = [0; 2 * LANES];
+        let mut i = 0;
+        while i < LANES {
+            bits[i] = -1;
+            i += 1;
+        }
+        bits
+    };
+    let from = BITS[LANES - n..][..LANES].as_ptr();
+    // SAFETY: sixteen values start at `from`; the features are there, as for the type above.
+    unsafe { [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(LANES / 2).cast())] }
 }

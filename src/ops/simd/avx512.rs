@@ -154,6 +154,31 @@ impl Simd for Avx512 {
         }
     }
 
+    // Half of the vectors vanish in each of four rounds, the last two by quarters of vectors.
+    #[inline(always)]
+    fn sums(vectors: [Self; LANES]) -> Self {
+        unsafe {
+            let mut v = vectors;
+            for i in 0..8 {
+                let (a, b) = (v[2 * i].0, v[2 * i + 1].0);
+                v[i].0 = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            }
+            for i in 0..4 {
+                let (a, b) = (_mm512_castps_pd(v[2 * i].0), _mm512_castps_pd(v[2 * i + 1].0));
+                let low = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                let high = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                v[i].0 = _mm512_add_ps(low, high);
+            }
+            for i in 0..2 {
+                let (a, b) = (v[2 * i].0, v[2 * i + 1].0);
+                let even = _mm512_shuffle_f32x4::<0x88>(a, b);
+                v[i].0 = _mm512_add_ps(even, _mm512_shuffle_f32x4::<0xdd>(a, b));
+            }
+            let even = _mm512_shuffle_f32x4::<0x88>(v[0].0, v[1].0);
+            Self(_mm512_add_ps(even, _mm512_shuffle_f32x4::<0xdd>(v[0].0, v[1].0)))
+        }
+    }
+
     #[inline(always)]
     fn prefetch(at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }

@@ -10,7 +10,7 @@ pub mod avx512;
 mod math;
 mod portable;
 
-pub use math::{exp, inverse_fourth_root, power, sigmoid, tanh};
+pub use math::{exp, inverse_fourth_root, logistic, power, sigmoid, tanh};
 pub use portable::Portable;
 
 /// The bits of the estimate of an inverse fourth root are this less a quarter of the number's:
@@ -161,6 +161,17 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn sum(self) -> f32 {
         fold(self.to_array(), |a, b| a + b)
+    }
+
+    /// The sums of the lanes of sixteen vectors: lane `i` is that of vector `i`. Every level has
+    /// its own order of adding.
+    #[inline(always)]
+    fn sums(vectors: [Self; LANES]) -> Self {
+        let mut sums = [0.0; LANES];
+        for (sum, vector) in sums.iter_mut().zip(vectors) {
+            *sum = vector.sum();
+        }
+        Self::from_array(sums)
     }
 
     /// The largest lane.

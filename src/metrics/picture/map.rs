@@ -1,0 +1,220 @@
+//! A map: points on a plane, each with a label, as PNG and SVG.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, PathElement};
+use plotters::prelude::{DrawingBackend, RGBColor, WHITE};
+use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::labels::{Rect, Taken, place};
+use crate::atomic;
+use crate::metrics::plot::canvas;
+use crate::metrics::plot::legend::shorten;
+use crate::metrics::plot::style::{SCALE, text};
+
+/// A point and its label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// What stands beside the point.
+    pub label: String,
+    /// To the right, in any unit.
+    pub x: f64,
+    /// Upwards, in the same unit.
+    pub y: f64,
+}
+
+const DOT: RGBColor = RGBColor(0, 114, 178);
+const WITHOUT_LABEL: RGBColor = RGBColor(175, 175, 175);
+const LEADER: RGBColor = RGBColor(190, 190, 190);
+
+const MARGIN: i32 = 60;
+const TITLE: i32 = 44;
+const LETTERS: i32 = 15;
+/// A line of letters, with a little space above and below.
+const LINE: i32 = 17;
+const RADIUS: i32 = 3;
+/// The longest label in pixels.
+const MAX_LABEL: i32 = 220;
+/// Cells in which places are taken, in pixels of the picture.
+const CELL: i32 = 1;
+/// The picture's side: room for the labels, within these bounds.
+const SIDES: (i32, i32) = (800, 2400);
+
+/// Draws a map into a PNG file, which appears as a whole. The first places get their labels first;
+/// a point whose label finds no room is a small grey dot.
+///
+/// # Errors
+/// When a place is not finite, or the file cannot be written.
+pub fn write_map_png(path: &Path, title: &str, places: &[Place]) -> Result<()> {
+    let side = side(places.len());
+    let png = canvas::picture((side as u32, side as u32), |area| draw(area, title, places))?;
+    atomic::write(path, &png)
+}
+
+/// Draws the same into an SVG file, which appears as a whole.
+///
+/// # Errors
+/// When a place is not finite, or the file cannot be written.
+pub fn write_map_svg(path: &Path, title: &str, places: &[Place]) -> Result<()> {
+    let side = side(places.len());
+    let svg = canvas::vector((side as u32, side as u32), |area| draw(area, title, places))?;
+    atomic::write(path, svg.as_bytes())
+}
+
+/// Pixels of the picture each way.
+fn side(n: usize) -> i32 {
+    ((n as f64).sqrt() * 90.0).round().clamp(f64::from(SIDES.0), f64::from(SIDES.1)) as i32
+}
+
+/// A label that has found its place, and its width.
+struct Label {
+    text: String,
+    at: Rect,
+}
+
+fn draw<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    title: &str,
+    places: &[Place],
+) -> Result<()>
+where
+    DB::ErrorType: 'static,
+{
+    area.fill(&WHITE)?;
+    let heading = text(22)?.pos(Pos::new(HPos::Left, VPos::Center));
+    area.draw_text(title, &heading, (24 * SCALE, TITLE * SCALE / 2 + 6 * SCALE))?;
+    let side = area.dim_in_pixel().0 as i32;
+    let points = points(places, side)?;
+    let style = text(LETTERS)?.pos(Pos::new(HPos::Left, VPos::Center));
+    let measure = |label: &str| Ok(area.estimate_text_size(label, &style)?.0 as i32);
+    let labels = lay_out(places, &points, side, measure)?;
+    for (&point, label) in points.iter().zip(&labels) {
+        if let Some(label) = label {
+            leader(area, point, label.at)?;
+        }
+    }
+    for (&point, label) in points.iter().zip(&labels) {
+        let (colour, radius) = match label {
+            Some(_) => (DOT, RADIUS * SCALE),
+            None => (WITHOUT_LABEL, (RADIUS - 1) * SCALE),
+        };
+        area.draw(&Circle::new(point, radius, colour.filled()))?;
+    }
+    for Label { text, at } in labels.iter().flatten() {
+        area.draw_text(text, &style, (at.left, at.top + at.height / 2))?;
+    }
+    Ok(())
+}
+
+/// The places in pixels of the drawing, one scale for both directions.
+fn points(places: &[Place], side: i32) -> Result<Vec<(i32, i32)>> {
+    for Place { label, x, y } in places {
+        ensure!(x.is_finite() && y.is_finite(), "the place ({x}, {y}) of {label:?} is not finite");
+    }
+    let bounds = |of: fn(&Place) -> f64| {
+        let values = places.iter().map(of);
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        })
+    };
+    let ((left, right), (bottom, top)) = (bounds(|place| place.x), bounds(|place| place.y));
+    let extent = (right - left).max(top - bottom).max(f64::MIN_POSITIVE);
+    let room = f64::from(side - (2 * MARGIN + TITLE) * SCALE) / extent;
+    let middle = f64::from(side) / 2.0;
+    let pixel = |place: &Place| {
+        let x = middle + (place.x - (left + right) / 2.0) * room;
+        let y = middle + f64::from(TITLE * SCALE) / 2.0 - (place.y - (bottom + top) / 2.0) * room;
+        (x.round() as i32, y.round() as i32)
+    };
+    Ok(places.iter().map(pixel).collect())
+}
+
+/// The label of each point, where there is room for it.
+fn lay_out(
+    places: &[Place],
+    points: &[(i32, i32)],
+    side: i32,
+    measure: impl Fn(&str) -> Result<i32>,
+) -> Result<Vec<Option<Label>>> {
+    let mut taken = Taken::new(side, CELL * SCALE);
+    taken.take(Rect { left: 0, top: 0, width: side, height: TITLE * SCALE });
+    points.iter().for_each(|&point| taken.take(Rect::about(point, RADIUS * SCALE)));
+    let label = |(of, &point): (&Place, &(i32, i32))| {
+        let text = shorten(&of.label, MAX_LABEL * SCALE, &measure)?;
+        let size = (measure(&text)? + 2 * SCALE, LINE * SCALE);
+        Ok(place(&mut taken, point, RADIUS * SCALE, size).map(|at| Label { text, at }))
+    };
+    places.iter().zip(points).map(label).collect()
+}
+
+/// A thin line from a point to a label that does not stand beside it.
+fn leader<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    point: (i32, i32),
+    label: Rect,
+) -> Result<()>
+where
+    DB::ErrorType: 'static,
+{
+    let end = label.nearest(point);
+    let square = (end.0 - point.0).pow(2) + (end.1 - point.1).pow(2);
+    if square > (LINE * SCALE / 2).pow(2) {
+        area.draw(&PathElement::new([point, end], LEADER.stroke_width(SCALE as u32)))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(n: usize) -> Vec<Place> {
+        let place = |i: usize| Place {
+            label: format!("word{i}"),
+            x: (i * 7919 % 101) as f64,
+            y: (i * 104_729 % 89) as f64,
+        };
+        (0..n).map(place).collect()
+    }
+
+    #[test]
+    fn a_map_of_many_words_fits_and_is_the_same_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.svg");
+        write_map_svg(&path, "300 words", &places(300)).unwrap();
+        let svg = std::fs::read_to_string(&path).unwrap();
+        let labels = svg.matches("word").count();
+        assert!(svg.starts_with("<svg width=\"1559\" height=\"1559\"") && labels > 290, "{labels}");
+        write_map_svg(&path, "300 words", &places(300)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), svg);
+    }
+
+    #[test]
+    fn a_png_has_room_for_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.png");
+        for n in [0, 1, 30] {
+            write_map_png(&path, "words", &places(n)).unwrap();
+            let png = std::fs::read(&path).unwrap();
+            let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+            assert_eq!(reader.info().width, 800);
+        }
+    }
+
+    #[test]
+    fn one_place_for_all_and_places_without_bounds() {
+        let mut same: Vec<Place> = (0..400).map(|_| places(1).remove(0)).collect();
+        let points = points(&same, 900).unwrap();
+        let labels = lay_out(&same, &points, 900, |text| Ok(20 * text.len() as i32)).unwrap();
+        let n = labels.iter().flatten().count();
+        assert!((1..400).contains(&n), "{n}");
+        same[3].y = f64::NAN;
+        let path = Path::new("never-written.png");
+        let error = write_map_png(path, "words", &same).unwrap_err().to_string();
+        assert_eq!(error, "the place (0, NaN) of \"word0\" is not finite");
+    }
+}

@@ -1,0 +1,248 @@
+//! The config of word vectors.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
+use crate::data::corpus::{SentenceMode, Unk};
+use crate::train::CheckpointConfig;
+
+/// The scores of a run that an `[expect]` table can name.
+pub const METRICS: [&str; 3] = ["test_analogy", "test_similarity", "train_loss"];
+
+/// A whole experiment; the default is that of the reference's `word2vec_optimized.py`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Word2VecConfig {
+    /// "word2vec".
+    pub model: String,
+    /// The seed of the initial vectors, of subsampling, windows and noise.
+    pub seed: u64,
+    /// The tables.
+    pub network: Network,
+    /// The text.
+    pub data: Data,
+    /// How it is trained.
+    pub train: Train,
+    /// What is asked of the vectors after every epoch.
+    pub eval: Eval,
+    /// When it is saved.
+    pub checkpoint: CheckpointConfig,
+    /// The published or measured scores.
+    pub expect: Expect,
+}
+
+/// The `[network]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// The numbers of a word's vector.
+    pub embedding_size: usize,
+}
+
+/// Where the text comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Files.
+    #[default]
+    Files,
+    /// The program makes it, with analogies that are known.
+    Analogies,
+}
+
+/// The `[data]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// "files", or "analogies" for text that the program makes itself.
+    pub source: Source,
+    /// The text files, plain or `.gz`: one text.
+    pub train: Vec<String>,
+    /// "blocks" of 1,000 kept words, or "lines".
+    pub sentences: SentenceMode,
+    /// "keep" trains the word `UNK`, "drop" leaves it out.
+    pub unk: Unk,
+    /// How often a word must occur to have a vector.
+    pub min_count: u64,
+    /// The most frequent words that have one; 0 is all.
+    pub max_vocab: usize,
+    /// Words of text that the program makes.
+    pub analogies_words: usize,
+}
+
+/// How vectors are trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// True SGD, the negatives shared by the pairs of a window (Ji et al., arXiv 1604.04661).
+    #[default]
+    Windows,
+    /// True SGD a pair at a time, as `NegTrain` of `word2vec_kernels.cc`.
+    Pairs,
+    /// Mini-batches with shared noise samples, as `word2vec.py`.
+    MiniBatch,
+}
+
+/// What the learning rate falls with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecayBy {
+    /// The words of the text that are done, so that the rate reaches its end.
+    #[default]
+    Raw,
+    /// The words that subsampling kept, as in the reference.
+    Kept,
+}
+
+/// The `[train]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Train {
+    /// "windows", "pairs" or "minibatch".
+    pub algorithm: Algorithm,
+    /// The same bits for any number of threads, instead of lock-free updates.
+    pub deterministic: bool,
+    /// Words that a window reaches to either side at most.
+    pub window_size: usize,
+    /// Words that occur with more than this frequency are left out at random; 0 keeps all.
+    pub subsample: f64,
+    /// Noise words of a window, of a pair or of a mini-batch.
+    pub num_neg_samples: usize,
+    /// Pairs of a mini-batch.
+    pub batch_size: usize,
+    /// The learning rate at the beginning.
+    pub learning_rate: f64,
+    /// "raw" or "kept": the words that make the rate fall.
+    pub decay_by: DecayBy,
+    /// How often the text is read.
+    pub epochs_to_train: u64,
+    /// Words of the text that are a step.
+    pub block_words: u64,
+}
+
+/// The `[eval]` table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Eval {
+    /// A file of analogies such as questions-words.txt; none is asked where it is empty.
+    pub questions: String,
+    /// A file of word pairs and scores such as wordsim353.tsv; none where it is empty.
+    pub similarity: String,
+}
+
+impl Default for Word2VecConfig {
+    fn default() -> Self {
+        Self {
+            model: "word2vec".to_string(),
+            seed: 1,
+            network: Network::default(),
+            data: Data::default(),
+            train: Train::default(),
+            eval: Eval::default(),
+            checkpoint: CheckpointConfig::default(),
+            expect: Expect::default(),
+        }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { embedding_size: 200 }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            source: Source::Files,
+            train: vec!["enwiki-100mb.txt".to_string()],
+            sentences: SentenceMode::Blocks,
+            unk: Unk::Keep,
+            min_count: 5,
+            max_vocab: 0,
+            analogies_words: 500_000,
+        }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Windows,
+            deterministic: false,
+            window_size: 5,
+            subsample: 1e-3,
+            num_neg_samples: 25,
+            batch_size: 16,
+            learning_rate: 0.025,
+            decay_by: DecayBy::Raw,
+            epochs_to_train: 15,
+            block_words: 200_000,
+        }
+    }
+}
+
+impl crate::config::Config for Word2VecConfig {
+    const FREE_TABLES: &'static [&'static str] = &["expect"];
+
+    fn validate(&self) -> Result<(), Invalid> {
+        one_of("model", &self.model, &["word2vec"])?;
+        in_range("network.embedding_size", self.network.embedding_size, 1, 65_536)?;
+        self.data.validate()?;
+        self.train.validate()?;
+        self.checkpoint.validate()?;
+        check_expect("expect", &self.expect, &METRICS)
+    }
+}
+
+impl Data {
+    fn validate(&self) -> Result<(), Invalid> {
+        if self.source == Source::Files && self.train.is_empty() {
+            return Err(Invalid::new("data.train", "must name at least one file"));
+        }
+        in_range("data.analogies_words", self.analogies_words, 1_000, 1_000_000_000)
+    }
+}
+
+impl Train {
+    /// The least share of the learning rate that is left, as in the reference.
+    const LEAST_RATE: f64 = 1e-4;
+
+    fn validate(&self) -> Result<(), Invalid> {
+        in_range("train.window_size", self.window_size, 1, 1_000)?;
+        in_range("train.subsample", self.subsample, 0.0, 1.0)?;
+        in_range("train.num_neg_samples", self.num_neg_samples, 1, 65_536)?;
+        in_range("train.batch_size", self.batch_size, 1, 65_536)?;
+        at_least("train.learning_rate", self.learning_rate, 0.0)?;
+        in_range("train.epochs_to_train", self.epochs_to_train, 1, 1_000_000)?;
+        positive("train.block_words", self.block_words as f64)
+    }
+
+    /// The learning rate after `done` of `all` words, which falls to zero on a line.
+    pub fn learning_rate_at(&self, done: u64, all: u64) -> f64 {
+        let left = 1.0 - done as f64 / all as f64;
+        self.learning_rate * left.max(Self::LEAST_RATE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_defaults_are_those_of_the_reference() {
+        let config = Word2VecConfig::default();
+        config.validate().unwrap();
+        assert_eq!((config.network.embedding_size, config.train.num_neg_samples), (200, 25));
+        assert_eq!((config.train.epochs_to_train, config.train.window_size), (15, 5));
+    }
+
+    #[test]
+    fn the_learning_rate_falls_on_a_line_to_a_ten_thousandth() {
+        let train = Train { learning_rate: 0.5, ..Default::default() };
+        let rates: Vec<f64> =
+            [0, 50, 100, 120].map(|done| train.learning_rate_at(done, 100)).into();
+        assert_eq!(rates, [0.5, 0.25, 0.5e-4, 0.5e-4]);
+    }
+}

@@ -1,0 +1,84 @@
+//! The word vectors as the verbs that all models share see them.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use super::config::{Algorithm, Word2VecConfig};
+use super::session::{VOCABULARY, vocabulary_of};
+use super::task::Word2VecTask;
+use super::text::Text;
+use super::trainer::Trainer;
+use super::{DEFAULT_PRESET, METRICS, PRESETS};
+use crate::checkpoint::Checkpoint;
+use crate::config::{self, Loaded, Preset};
+use crate::models::experiment::{Common, Experiment, Metrics};
+use crate::models::options::{DeviceChoice, DeviceOptions};
+use crate::ops::Cpu;
+use crate::run::RunDir;
+
+/// The word vectors.
+pub struct Word2Vec;
+
+impl Experiment for Word2Vec {
+    const MODEL: &'static str = "word2vec";
+    const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: Metrics = METRICS;
+    const MAY_CHANGE: &'static [&'static str] = &["eval"];
+
+    type Config = Word2VecConfig;
+    type Data = Text;
+    type Task<'a> = Word2VecTask<'a>;
+
+    fn common(config: &mut Word2VecConfig) -> Common<'_> {
+        Common { seed: config.seed, checkpoint: &config.checkpoint, expect: &mut config.expect }
+    }
+
+    /// With a GPU, if there is one and the algorithm has a kernel.
+    fn cpu(device: &DeviceOptions, loaded: &Loaded<Word2VecConfig>) -> Result<Cpu> {
+        let train = &loaded.config.train;
+        let (key, rule) = match (train.algorithm, train.deterministic) {
+            (Algorithm::Windows, false) => return Ok(device.processor()?.with_gpu(device.gpu()?)),
+            (Algorithm::Windows, true) => ("train.deterministic", "is not for a GPU"),
+            _ => ("train.algorithm", "has no kernel for a GPU"),
+        };
+        if let DeviceChoice::Cuda(_) = device.device {
+            return Err(loaded.error(&config::Invalid::new(key, rule)));
+        }
+        device.processor()
+    }
+
+    fn data(config: &Word2VecConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Text> {
+        Text::load(config, data_dir, run.map(vocabulary_of).transpose()?)
+    }
+
+    fn fingerprint(text: &Text) -> String {
+        text.corpus.fingerprint()
+    }
+
+    fn files(text: &Text) -> Vec<(&'static str, Vec<u8>)> {
+        vec![(VOCABULARY, text.corpus.vocabulary.to_text().into_bytes())]
+    }
+
+    fn task<'a>(
+        cpu: &'a Cpu,
+        config: &'a Word2VecConfig,
+        text: &'a Text,
+        init: Option<&Checkpoint>,
+    ) -> Result<Word2VecTask<'a>> {
+        let mut trainer = Trainer::new(config, &text.corpus.vocabulary)?;
+        if let Some(checkpoint) = init {
+            trainer.begin_with(checkpoint)?;
+        }
+        Word2VecTask::new(cpu, config, text, trainer)
+    }
+
+    fn result(metrics: &Map<String, Value>) -> Option<String> {
+        if let Some(precision) = metrics.get("test_analogy").and_then(Value::as_f64) {
+            return Some(format!("analogies {:.2} %", 100.0 * precision));
+        }
+        Some(format!("loss {:.4}", metrics.get("train_loss")?.as_f64()?))
+    }
+}

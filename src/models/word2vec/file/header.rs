@@ -1,0 +1,86 @@
+//! The first line of word2vec's formats.
+
+use anyhow::{Result, bail, ensure};
+
+/// No more can be addressed.
+const MOST_VALUES: usize = isize::MAX as usize / size_of::<f32>();
+
+/// What the first line says: V words of D values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) words: usize,
+    pub(super) width: usize,
+}
+
+impl Header {
+    /// Reads `V D`.
+    ///
+    /// # Errors
+    /// The line's text and the rule, without a place.
+    pub(super) fn parse(line: &[u8]) -> Result<Self> {
+        let text = String::from_utf8_lossy(line);
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let numbers: Vec<usize> = fields.iter().flat_map(|field| field.parse()).collect();
+        let (&[words, width], 2) = (numbers.as_slice(), fields.len()) else {
+            bail!(
+                "{} must be the number of words and the number of values of each; a file of GloVe's \
+                 lacks this line and is read once it is put in",
+                excerpt(&text)
+            );
+        };
+        ensure!(
+            words > 0 && width > 0,
+            "{words} words of {width} values: both numbers must be at least 1"
+        );
+        let fits = words.checked_mul(width).is_some_and(|values| values <= MOST_VALUES);
+        ensure!(
+            fits && u32::try_from(words).is_ok(),
+            "{words} words of {width} values are more than can be read"
+        );
+        Ok(Self { words, width })
+    }
+
+    /// Values that may be reserved at once: all of them where the file is long enough for them at
+    /// `bytes_a_value`, since a wrong header must not ask for memory that its file cannot fill.
+    pub(super) fn reserve(self, file_bytes: Option<u64>, bytes_a_value: u64) -> usize {
+        let values = self.words.saturating_mul(self.width);
+        match file_bytes {
+            Some(bytes) if values as u64 <= bytes / bytes_a_value => values,
+            _ => 0,
+        }
+    }
+}
+
+/// The beginning of a text for a message.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_numbers() {
+        assert_eq!(Header::parse(b" 3 200 \r\n").unwrap(), Header { words: 3, width: 200 });
+        let error = |line: &str| Header::parse(line.as_bytes()).unwrap_err().to_string();
+        for line in ["", "3", "3 4 5", "the 0.1 0.2", "-1 4", "3 4.0", "99999999999999999999 4"] {
+            assert!(error(line).contains("must be the number of words"), "{line}");
+        }
+        assert!(error("0 4").contains("at least 1") && error("4 0").contains("at least 1"));
+        assert!(error("5000000000 4").contains("more than can be read"));
+        assert!(error(&"x ".repeat(400)).len() < 250);
+    }
+
+    #[test]
+    fn only_what_the_file_can_hold_is_reserved() {
+        let header = Header { words: 10, width: 10 };
+        assert_eq!(header.reserve(Some(400), 4), 100);
+        assert_eq!((header.reserve(Some(399), 4), header.reserve(None, 4)), (0, 0));
+        let lies = Header { words: u32::MAX as usize, width: usize::MAX / 8 };
+        assert_eq!(lies.reserve(Some(u64::MAX / 8), 4), 0);
+    }
+}

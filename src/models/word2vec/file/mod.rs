@@ -1,0 +1,112 @@
+//! Files of word vectors, as gensim and the TensorFlow projector read and write them.
+//!
+//! | format | files | read |
+//! |---|---|---|
+//! | text | `V D`, then a line for each word: it and its values, with blanks between | yes |
+//! | bin | `V D`, then each word, a blank, its values as little-endian `f32`, a line's end | yes |
+//! | tsv | `vectors.tsv` and `metadata.tsv` for projector.tensorflow.org | |
+//! | safetensors | tensors `vectors` (V, D), `words`, `counts` | |
+//!
+//! Files are placed whole, and only with `force` in the place of others.
+
+mod binary;
+mod header;
+mod projector;
+mod read;
+mod table;
+mod tensors;
+mod text;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+pub use read::read;
+
+use super::vectors::WordVectors;
+use crate::atomic;
+
+/// A format of files of word vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// word2vec's text format, one word a line
+    Text,
+    /// word2vec's binary format
+    Bin,
+    /// a folder with vectors.tsv and metadata.tsv for the TensorFlow projector
+    Tsv,
+    /// the tensors vectors, words and counts
+    Safetensors,
+}
+
+/// Writes vectors to `path`, a folder for [`Format::Tsv`] and else a file, and returns the paths of
+/// the files.
+///
+/// # Errors
+/// When a file is there already and `force` is not given, when the format cannot hold a word, or a
+/// file cannot be written.
+pub fn write(
+    vectors: &WordVectors,
+    format: Format,
+    path: &Path,
+    force: bool,
+) -> Result<Vec<PathBuf>> {
+    match format {
+        Format::Text => {
+            allow(&[path], force)?;
+            ensure_words_fit(vectors, "text", |c| c.is_ascii_whitespace())?;
+            atomic::write_with(path, |file| text::write(vectors, file))?;
+        }
+        Format::Bin => {
+            allow(&[path], force)?;
+            ensure_words_fit(vectors, "bin", |c| c.is_ascii_whitespace())?;
+            atomic::write_with(path, |file| binary::write(vectors, file))?;
+        }
+        Format::Tsv => {
+            let files = [path.join("vectors.tsv"), path.join("metadata.tsv")];
+            allow(&[&files[0], &files[1]], force)?;
+            ensure_words_fit(vectors, "tsv", |c| matches!(c, '\t' | '\n' | '\r'))?;
+            fs::create_dir_all(path)
+                .with_context(|| format!("cannot create the folder {}", path.display()))?;
+            atomic::write_with(&files[0], |file| projector::write_vectors(vectors, file))?;
+            atomic::write_with(&files[1], |file| projector::write_metadata(vectors, file))?;
+            return Ok(files.into());
+        }
+        Format::Safetensors => {
+            allow(&[path], force)?;
+            let bytes = tensors::to_bytes(vectors)?;
+            atomic::write(path, &bytes)?;
+        }
+    }
+    Ok(vec![path.to_owned()])
+}
+
+/// Refuses to take the place of what is there.
+fn allow(paths: &[&Path], force: bool) -> Result<()> {
+    for path in paths {
+        ensure!(
+            force || fs::symlink_metadata(path).is_err(),
+            "{} is there already; give another name, or --force to replace it",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// A word must not look like the end of itself.
+fn ensure_words_fit(vectors: &WordVectors, format: &str, ends: fn(char) -> bool) -> Result<()> {
+    let vocabulary = vectors.vocabulary();
+    for id in 0..vocabulary.len() as u32 {
+        let word = vocabulary.word(id);
+        ensure!(
+            !word.is_empty() && !word.contains(ends),
+            "word {id} is {word:?}, and the format {format} holds no empty words and none with \
+             blanks in them; export to safetensors, which holds any word"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use super::*;
+use crate::data::vocabulary::Vocabulary;
+
+/// ```python
+/// import numpy as np
+/// from gensim.models import KeyedVectors  # 4.4.0
+/// vectors = KeyedVectors(3)
+/// vectors.add_vectors(["the", "été", "a/b"], np.array([
+///     [0.1, -2.5, 1e-7], [3.4028235e38, 0.0, -0.0], [1 / 3, 1e-45, 123456.79]], dtype=np.float32))
+/// vectors.save_word2vec_format("text", binary=False); print(open("text", "rb").read())
+/// vectors.save_word2vec_format("bin", binary=True); print(open("bin", "rb").read())
+/// ```
+const GENSIM_TEXT: &[u8] = b"3 3\nthe 0.1 -2.5 1e-07\n\xc3\xa9t\xc3\xa9 3.4028235e+38 0.0 -0.0\n\
+                             a/b 0.33333334 1e-45 123456.79\n";
+const GENSIM_BIN: &[u8] = b"3 3\nthe \xcd\xcc\xcc=\x00\x00 \xc0\x95\xbf\xd63\
+    \xc3\xa9t\xc3\xa9 \xff\xff\x7f\x7f\x00\x00\x00\x00\x00\x00\x00\x80\
+    a/b \xab\xaa\xaa>\x01\x00\x00\x00e \xf1G";
+/// The same as Google's own program writes it.
+const GOOGLE_BIN: &[u8] = b"3 3\nthe \xcd\xcc\xcc=\x00\x00 \xc0\x95\xbf\xd63\n\
+    \xc3\xa9t\xc3\xa9 \xff\xff\x7f\x7f\x00\x00\x00\x00\x00\x00\x00\x80\n\
+    a/b \xab\xaa\xaa>\x01\x00\x00\x00e \xf1G\n";
+
+fn golden() -> WordVectors {
+    let rows = [0.1, -2.5, 1e-7, 3.402_823_5e38, 0.0, -0.0, 1.0 / 3.0, 1e-45, 123_456.79];
+    of(&["the", "été", "a/b"], rows.to_vec(), None)
+}
+
+fn of(words: &[&str], rows: Vec<f32>, counts: Option<Vec<u64>>) -> WordVectors {
+    let vocabulary = Arc::new(Vocabulary::new(words.iter().copied()).unwrap());
+    WordVectors::new(vocabulary, counts, rows.len() / words.len(), rows).unwrap()
+}
+
+fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v");
+    fs::write(&path, bytes).unwrap();
+    let text = path.display().to_string();
+    read(&path, format).map_err(|error| anyhow::anyhow!(format!("{error:#}").replace(&text, "v")))
+}
+
+/// What the file `name` of the written ones holds.
+fn written(vectors: &WordVectors, format: Format, name: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v");
+    write(vectors, format, &path, false).unwrap();
+    fs::read(if name.is_empty() { path } else { path.join(name) }).unwrap()
+}
+
+#[track_caller]
+fn equal(got: &WordVectors, expect: &WordVectors) {
+    let bits = |vectors: &WordVectors| -> Vec<u32> {
+        vectors.rows().iter().map(|value| value.to_bits()).collect()
+    };
+    assert_eq!((got.width(), bits(got)), (expect.width(), bits(expect)));
+    assert_eq!(got.vocabulary(), expect.vocabulary());
+}
+
+#[test]
+fn reads_what_gensim_and_google_write_and_finds_out_which() {
+    for (bytes, format) in [
+        (GENSIM_TEXT, Format::Text),
+        (GENSIM_BIN, Format::Bin),
+        (GOOGLE_BIN, Format::Bin),
+        (b"3 3\r\nthe  0.1 -2.5 1e-07 \r\n\xc3\xa9t\xc3\xa9 3.4028235e+38 0 -0 \na/b .33333334 1e-45 \
+           123456.79\n\n", Format::Text),
+    ] {
+        for format in [Some(format), None] {
+            equal(&parse(bytes, format).unwrap(), &golden());
+        }
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(bytes).unwrap();
+        equal(&parse(&packed.finish().unwrap(), None).unwrap(), &golden());
+    }
+}
+
+#[test]
+fn writes_what_gensim_and_google_read() {
+    assert_eq!(written(&golden(), Format::Bin, ""), GOOGLE_BIN);
+    let text = String::from_utf8(written(&golden(), Format::Text, "")).unwrap();
+    let expect =
+        "3 3\nthe 0.1 -2.5 1e-7\nété 3.4028235e38 0.0 -0.0\na/b 0.33333334 1e-45 123456.79\n";
+    assert_eq!(text, expect);
+    equal(&parse(text.as_bytes(), None).unwrap(), &golden());
+}
+
+#[test]
+fn every_float_comes_back_to_the_bit() {
+    let mut bits = crate::rng::Stream::new(1, "floats").at(0);
+    let values = std::iter::repeat_with(|| f32::from_bits(bits.word()));
+    let rows: Vec<f32> = values.filter(|value| value.is_finite()).take(3000).collect();
+    let words: Vec<String> = (0..100).map(|i| format!("w{i}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let vectors = of(&words, rows, None);
+    for format in [Format::Text, Format::Bin] {
+        equal(&parse(&written(&vectors, format, ""), None).unwrap(), &vectors);
+    }
+}
+
+#[test]
+fn the_projector_gets_a_head_only_with_two_columns() {
+    let plain = of(&["a b", "c"], vec![0.5, 1.0, -1e-9, 2.0], None);
+    assert_eq!(written(&plain, Format::Tsv, "vectors.tsv"), b"0.5\t1.0\n-1e-9\t2.0\n");
+    assert_eq!(written(&plain, Format::Tsv, "metadata.tsv"), b"a b\nc\n");
+    let counted = of(&["a b", "c"], vec![0.5, 1.0], Some(vec![9, 3]));
+    assert_eq!(written(&counted, Format::Tsv, "metadata.tsv"), b"word\tcount\na b\t9\nc\t3\n");
+}
+
+#[test]
+fn tensors_hold_any_word() {
+    let vectors = of(&["", "a b", "c\t"], vec![1.0, 2.0, 3.0], Some(vec![7, 2, 1]));
+    let bytes = written(&vectors, Format::Safetensors, "");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let rows = tensors.tensor("vectors").unwrap();
+    assert_eq!((rows.shape(), rows.dtype()), ([3, 1].as_slice(), safetensors::Dtype::F32));
+    assert_eq!(rows.data()[4..8], 2f32.to_le_bytes());
+    assert_eq!(tensors.tensor("words").unwrap().data(), b"\na b\nc\t");
+    assert_eq!(tensors.tensor("counts").unwrap().data()[..8], 7i64.to_le_bytes());
+}
+
+#[test]
+fn words_that_a_format_cannot_hold_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v");
+    for (word, format, fits) in [
+        ("a b", Format::Text, false),
+        ("a\tb", Format::Bin, false),
+        ("", Format::Text, false),
+        ("", Format::Tsv, false),
+        ("a\tb", Format::Tsv, false),
+        ("a\u{a0}b", Format::Text, true),
+    ] {
+        let vectors = of(&["x", word], vec![1.0; 2], None);
+        match write(&vectors, format, &path, true) {
+            Ok(_) => {
+                assert!(fits, "{word:?} {format:?}");
+                equal(&read(&path, None).unwrap(), &vectors);
+            }
+            Err(error) => {
+                let error = error.to_string();
+                assert!(!fits && error.starts_with(&format!("word 1 is {word:?}, ")), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_replaced_without_force() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, name) in [(Format::Text, "v"), (Format::Tsv, "t/metadata.tsv")] {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "mine").unwrap();
+        let path = if format == Format::Tsv { folder.path().join("t") } else { file.clone() };
+        let error = write(&golden(), format, &path, false).unwrap_err().to_string();
+        assert!(error.contains("is there already") && error.contains("--force"), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+        write(&golden(), format, &path, true).unwrap();
+        assert_ne!(fs::read(&file).unwrap(), b"mine");
+    }
+}
+
+#[track_caller]
+fn check(bytes: &[u8], format: Format, expect: &str) {
+    let error = parse(bytes, Some(format)).unwrap_err().to_string();
+    assert!(error.contains(expect), "{error}");
+}
+
+#[test]
+fn damaged_text_is_named_by_line_and_value() {
+    let text = |text: &str, expect| check(text.as_bytes(), Format::Text, expect);
+    text("", "v:1: \"\" must be the number of words");
+    text("the 0.1 0.2\n", "v:1: \"the 0.1 0.2\\n\" must be the number of words");
+    text("2 1\na 1\n", "v ends after 1 words, but its first line says 2");
+    text("1 1\na 1\nb 2\n", "v:3: more follows after 1 words");
+    text("2 2\na 1 2\nb 1\n", "v:3: \"b\" has 1 values, but the first line says 2");
+    text("1 2\na 1 x\n", "v:2: value 2 of \"a\" is \"x\", but must be a number");
+    text("1 2\na 1 nan\n", "v:2: value 2 of \"a\" is NaN, but must be finite");
+    text("1 2\na 1 1e39\n", "v:2: value 2 of \"a\" is inf, but must be finite");
+    text("1 1\n 1\n", "v:2: the word is empty");
+    text("3 1\na 1\nb 1\na 2\n", "v:4: \"a\" is there twice, at first in v:2");
+    text("4000000000 99999999\na 1\n", "v:2: \"a\" has 1 values");
+    check(b"1 1\n\xff 1\n", Format::Text, "v:2: the line is not UTF-8");
+    check(b"1 1\na 1\n", Format::Safetensors, "v: only the formats text and bin are read");
+}
+
+#[test]
+fn damaged_binaries_are_named_by_word() {
+    let bin = |bytes: &[u8], expect| check(bytes, Format::Bin, expect);
+    bin(b"2 1\na \0\0\0\0", "v ends after 1 words, but its first line says 2");
+    bin(b"2 1\na \0\0\0\0\nb", "v, word 2: no blank ends \"b\"");
+    bin(b"1 2\na \0\0\0\0\0\0\0", "v, word 1: the file ends within the 2 values of \"a\"");
+    bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more follows after 1 words of 1 values");
+    bin(b"1 1\na \0\0\xc0\x7f", "v, word 1: value 1 of \"a\" is NaN, but must be finite");
+    bin(b"1 1\n\xff \0\0\0\0", "v, word 1: \"\u{fffd}\" is not UTF-8");
+    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: \"a\" is there twice, at first in v, word 1");
+    bin(b"4000000000 99999999\na \0\0\0\0", "v, word 1: the file ends within the 99999999 values");
+    for end in 0..GOOGLE_BIN.len() - 1 {
+        parse(&GOOGLE_BIN[..end], Some(Format::Bin)).unwrap_err();
+    }
+}

@@ -1,0 +1,216 @@
+//! The prompt of `tfm query`: one question a line.
+//!
+//! At a terminal lines are edited, completed with the tab key, and kept from one prompt to the next.
+//! Elsewhere they are read as they come, so that a script can ask.
+
+use std::fs;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{CompletionType, Config, Editor};
+
+use super::complete::Completion;
+use super::line::HELP;
+use super::{Answer, Line, history};
+use crate::data::vocabulary::Vocabulary;
+
+/// What stands before a line at a terminal.
+const PROMPT: &str = "word2vec> ";
+/// The lines of earlier prompts that are kept.
+const KEPT_LINES: usize = 1000;
+
+/// What becomes of the answers.
+pub trait Shell {
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// When a word has no vector; the prompt says so and goes on.
+    fn answer(&self, query: &super::Query) -> Result<Answer>;
+
+    /// Prints an answer; whether someone still reads.
+    ///
+    /// # Errors
+    /// When it cannot be written; the prompt ends.
+    fn print(&self, answer: &Answer) -> Result<bool>;
+}
+
+/// Asks until `quit` or the end of input.
+///
+/// # Errors
+/// When input or output fails; at the end, when lines that came from no terminal could not be
+/// answered.
+pub fn run(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        interactive(shell, vocabulary)
+    } else {
+        scripted(shell, io::stdin().lock())
+    }
+}
+
+/// Whether more lines are to be read.
+enum Next {
+    Read,
+    Stop,
+}
+
+fn interactive(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
+    let mut editor = editor(vocabulary).context("cannot use the terminal")?;
+    let kept = history::path();
+    if let Some(path) = &kept {
+        // There is none before the first prompt.
+        let _ = editor.load_history(path);
+    }
+    eprintln!("{} words have vectors; help says what can be asked", vocabulary.len());
+    let result = ask(&mut editor, shell);
+    if let Some(path) = &kept {
+        keep(&mut editor, path);
+    }
+    result
+}
+
+type Edited<'a> = Editor<Completion<'a>, FileHistory>;
+
+fn editor(vocabulary: &Vocabulary) -> rustyline::Result<Edited<'_>> {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .max_history_size(KEPT_LINES)?
+        .auto_add_history(true)
+        .build();
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Completion(vocabulary)));
+    Ok(editor)
+}
+
+fn ask(editor: &mut Edited<'_>, shell: &impl Shell) -> Result<()> {
+    loop {
+        let line = match editor.readline(PROMPT) {
+            Ok(line) => line,
+            // As shells do: the line is given up, not the prompt.
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(error).context("cannot read from the terminal"),
+        };
+        match respond(shell, &line) {
+            Ok(Next::Read) => (),
+            Ok(Next::Stop) => return Ok(()),
+            Err(Failure::Line(error)) => eprintln!("{error:#}"),
+            Err(Failure::Output(error)) => return Err(error),
+        }
+    }
+}
+
+/// A history that cannot be kept is no reason to fail.
+fn keep(editor: &mut Edited<'_>, path: &Path) {
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let kept = folder.map_err(Into::into).and_then(|()| editor.save_history(path));
+    if let Err(error) = kept {
+        tracing::debug!("the history cannot be kept in {}: {error}", path.display());
+    }
+}
+
+fn scripted(shell: &impl Shell, input: impl BufRead) -> Result<()> {
+    let (mut lines, mut wrong) = (0, 0);
+    for line in input.lines() {
+        let line = line.context("cannot read the questions from standard input")?;
+        lines += 1;
+        match respond(shell, &line) {
+            Ok(Next::Read) => (),
+            Ok(Next::Stop) => break,
+            Err(Failure::Line(error)) => {
+                tracing::error!("line {lines}: {error:#}");
+                wrong += 1;
+            }
+            Err(Failure::Output(error)) => return Err(error),
+        }
+    }
+    if wrong > 0 {
+        bail!("{wrong} of {lines} lines could not be answered");
+    }
+    Ok(())
+}
+
+enum Failure {
+    /// What the line asks for cannot be had.
+    Line(anyhow::Error),
+    /// Nothing can be printed any more.
+    Output(anyhow::Error),
+}
+
+fn respond(shell: &impl Shell, line: &str) -> Result<Next, Failure> {
+    let query = match Line::parse(line).map_err(Failure::Line)? {
+        Line::Blank => return Ok(Next::Read),
+        Line::Quit => return Ok(Next::Stop),
+        Line::Help => {
+            // Standard output has answers and nothing else.
+            eprintln!("{HELP}");
+            return Ok(Next::Read);
+        }
+        Line::Query(query) => query,
+    };
+    let answer = shell.answer(&query).map_err(Failure::Line)?;
+    match shell.print(&answer).map_err(Failure::Output)? {
+        true => Ok(Next::Read),
+        false => Ok(Next::Stop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::tests::family;
+    use super::super::{NEARBY, Query};
+    use super::*;
+    use crate::models::word2vec::vectors::UnitVectors;
+    use crate::ops::{Cpu, Isa};
+
+    struct Written {
+        vectors: UnitVectors,
+        answers: RefCell<Vec<String>>,
+        most: usize,
+    }
+
+    impl Shell for Written {
+        fn answer(&self, query: &Query) -> Result<Answer> {
+            query.answer(&Cpu::new(Isa::Portable, 1)?, &self.vectors, NEARBY)
+        }
+
+        fn print(&self, answer: &Answer) -> Result<bool> {
+            let mut answers = self.answers.borrow_mut();
+            answers.push(answer.to_string());
+            Ok(answers.len() < self.most)
+        }
+    }
+
+    fn script(text: &str, most: usize) -> (Vec<String>, Result<()>) {
+        let shell = Written { vectors: family(), answers: RefCell::default(), most };
+        let result = scripted(&shell, text.as_bytes());
+        (shell.answers.into_inner(), result)
+    }
+
+    #[test]
+    fn a_script_is_answered_up_to_quit() {
+        let (answers, result) =
+            script("help\n\nanalogy man king woman\nnearby the\nquit\nnearby man\n", 9);
+        result.unwrap();
+        assert_eq!((answers.len(), answers[0].as_str()), (2, "queen"));
+        assert!(answers[1].starts_with("the\n===="));
+    }
+
+    #[test]
+    fn wrong_lines_do_not_stop_a_script_but_fail_it() {
+        let (answers, result) = script("nearby kingg\nking\nanalogy man king woman\n", 9);
+        assert_eq!(answers, ["queen"]);
+        assert_eq!(result.unwrap_err().to_string(), "2 of 3 lines could not be answered");
+    }
+
+    #[test]
+    fn a_reader_that_left_ends_a_script() {
+        let (answers, result) = script("nearby the\nnearby the\nnearby the\n", 1);
+        result.unwrap();
+        assert_eq!(answers.len(), 1);
+    }
+}

@@ -1,0 +1,239 @@
+//! Training, as the loop of [`crate::train`] sees it: a step is a block of the text, whose
+//! sentences all threads share, and which ends when the last of them is done.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::Tensor;
+use serde_json::{Map, Value, json};
+
+use super::analogies::{self, AnalogyScore};
+use super::config::{DecayBy, Word2VecConfig};
+use super::similarity;
+use super::text::Text;
+use super::trainer::Trainer;
+use super::vectors::WordVectors;
+use crate::checkpoint::Checkpoint;
+use crate::data::corpus::{Block, Cursor, Sentence, Sentences};
+use crate::models::weights;
+use crate::ops::Cpu;
+use crate::ops::skipgram::{self, Loss};
+use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
+
+/// Word vectors on their way through a text.
+pub struct Word2VecTask<'a> {
+    cpu: &'a Cpu,
+    config: &'a Word2VecConfig,
+    text: &'a Text,
+    sentences: Sentences<'a>,
+    trainer: Trainer,
+    cursor: Cursor,
+    block: Block,
+    batch: Vec<skipgram::Sentence>,
+    epoch: Loss,
+}
+
+impl<'a> Word2VecTask<'a> {
+    /// A task from the first step.
+    ///
+    /// # Errors
+    /// When subsampling would keep no word.
+    pub fn new(
+        cpu: &'a Cpu,
+        config: &'a Word2VecConfig,
+        text: &'a Text,
+        trainer: Trainer,
+    ) -> Result<Self> {
+        let sentences = text.sentences(config)?;
+        Ok(Self {
+            cpu,
+            config,
+            text,
+            sentences,
+            trainer,
+            cursor: Cursor::default(),
+            block: Block::default(),
+            batch: Vec::new(),
+            epoch: Loss::default(),
+        })
+    }
+
+    /// The words of an epoch.
+    fn words(&self) -> u64 {
+        self.text.corpus.len() as u64
+    }
+
+    /// The words of all epochs.
+    fn all_words(&self) -> u64 {
+        self.words() * self.config.train.epochs_to_train
+    }
+
+    /// The place in all epochs at which step `step` begins: epochs have equal steps.
+    fn begin_of(&self, step: u64) -> u64 {
+        let (epoch, step) = (step / self.steps_per_epoch(), step % self.steps_per_epoch());
+        epoch * self.words() + step * self.words() / self.steps_per_epoch()
+    }
+
+    fn learning_rate(&self, position: u64, kept: u64) -> f64 {
+        let done = match self.config.train.decay_by {
+            DecayBy::Raw => position,
+            DecayBy::Kept => kept,
+        };
+        self.config.train.learning_rate_at(done, self.all_words())
+    }
+
+    fn rated(&self, sentence: &Sentence) -> skipgram::Sentence {
+        let rate = self.learning_rate(sentence.position, sentence.first) as f32;
+        skipgram::Sentence { words: sentence.words.clone(), first: sentence.first, rate }
+    }
+
+    /// The share of the words that subsampling has kept so far.
+    fn kept_share(&self) -> f64 {
+        self.cursor.kept as f64 / self.cursor.position.max(1) as f64
+    }
+
+    /// The mean loss of a pair in this epoch.
+    fn loss(&self) -> f64 {
+        self.epoch.sum / self.epoch.pairs.max(1) as f64
+    }
+
+    fn rate_now(&self) -> f64 {
+        self.learning_rate(self.cursor.position, self.cursor.kept)
+    }
+
+    /// What the vectors know, as far as anything is asked.
+    fn evaluate(&self) -> Result<Vec<Measured>> {
+        let Text { corpus, questions, pairs } = self.text;
+        if questions.is_none() && pairs.is_none() {
+            return Ok(Vec::new());
+        }
+        self.trainer.fetch()?;
+        let (words, width) = (corpus.vocabulary.vocabulary(), self.config.network.embedding_size);
+        let rows = self.trainer.vectors().values().to_vec();
+        let vectors = WordVectors::new(Arc::clone(words), None, width, rows)?.into_unit();
+        let mut measured = Vec::new();
+        if let Some(questions) = questions {
+            let score = analogies::score(self.cpu, &vectors, &questions.ask(words)?);
+            measured.push(answered(&score));
+        }
+        if let Some(pairs) = pairs {
+            let score = similarity::score(&vectors, pairs)?;
+            let metrics = vec![("similarity", score.spearman)];
+            measured.push(Measured { phase: "test", metrics, line: score.to_string() });
+        }
+        Ok(measured)
+    }
+}
+
+/// The score in the reference's words.
+fn answered(score: &AnalogyScore) -> Measured {
+    let AnalogyScore { precision, right, questions, .. } = score;
+    let line = format!("Eval {right:4}/{questions} accuracy = {:4.1}%", 100.0 * precision);
+    Measured { phase: "test", metrics: vec![("analogy", *precision)], line }
+}
+
+impl Task for Word2VecTask<'_> {
+    fn model(&self) -> &'static str {
+        "word2vec"
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.words().div_ceil(self.config.train.block_words).max(1)
+    }
+
+    fn total_steps(&self) -> u64 {
+        self.steps_per_epoch() * self.config.train.epochs_to_train
+    }
+
+    fn items_per_step(&self) -> (&'static str, u64) {
+        ("words", self.words() / self.steps_per_epoch())
+    }
+
+    fn begin_epoch(&mut self, epoch: u64) -> String {
+        self.epoch = Loss::default();
+        format!("Epoch: {} Learning rate: {:.5}", epoch + 1, self.rate_now())
+    }
+
+    fn step(&mut self, step: u64) -> Result<()> {
+        let (until, end) = (self.begin_of(step + 1), self.all_words());
+        self.sentences.read(&mut self.cursor, until, end, &mut self.block);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.clear();
+        batch.extend(self.block.sentences.iter().map(|sentence| self.rated(sentence)));
+        let loss = self.trainer.train(self.cpu, &self.block.words, &batch)?;
+        self.batch = batch;
+        ensure!(loss.sum.is_finite(), "the loss is not finite");
+        self.epoch += loss;
+        Ok(())
+    }
+
+    fn progress(&self) -> Vec<(&'static str, f64)> {
+        vec![("loss", self.loss())]
+    }
+
+    fn record(&self, _: u64) -> Vec<(&'static str, f64)> {
+        vec![
+            ("loss", self.loss()),
+            ("learning_rate", self.rate_now()),
+            ("kept_share", self.kept_share()),
+        ]
+    }
+
+    /// Words a second as the reference counts them, those that subsampling keeps, and all.
+    fn report(&mut self, Progress { step, rate, .. }: Progress) -> Result<String> {
+        Ok(format!(
+            "Epoch {:4} Step {:8}: lr = {:5.3} loss = {:6.2} words/sec = {:8.0} (raw {rate:.0})",
+            step / self.steps_per_epoch() + 1,
+            step + 1,
+            self.rate_now(),
+            self.loss(),
+            rate * self.kept_share()
+        ))
+    }
+
+    fn end_epoch(&mut self, epoch: u64, _: &Interrupt) -> Result<Option<EpochEnd>> {
+        let loss = self.loss();
+        let line = format!("Epoch: {} Loss: {loss:.4}", epoch + 1);
+        let tests = self.evaluate()?;
+        let precision = tests.iter().flat_map(|test| &test.metrics);
+        let mut precision =
+            precision.filter(|(name, _)| *name == "analogy").map(|(_, value)| *value);
+        let score = precision.next_back().map_or(loss, |precision| 1.0 - precision);
+        let mut measured = vec![Measured { phase: "epoch", metrics: vec![("loss", loss)], line }];
+        measured.extend(tests);
+        Ok(Some(EpochEnd { measured, score: Some(score) }))
+    }
+
+    /// The last epoch has been evaluated.
+    fn finish(&mut self, _: &Interrupt) -> Result<Option<Vec<Measured>>> {
+        Ok(Some(Vec::new()))
+    }
+
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        self.trainer.fetch()?;
+        weights::of(&self.trainer.parameters())
+    }
+
+    fn state(&self) -> Map<String, Value> {
+        // The streams are functions of seed and place.
+        Map::from_iter([
+            ("seed".to_string(), self.config.seed.into()),
+            ("cursor".to_string(), json!(self.cursor)),
+            ("loss".to_string(), json!({ "sum": self.epoch.sum, "pairs": self.epoch.pairs })),
+        ])
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()> {
+        weights::check_exactly(self.model(), checkpoint, &self.tensors()?)?;
+        let part =
+            |name: &str| state.get(name).with_context(|| format!("the checkpoint holds no {name}"));
+        self.cursor = serde_json::from_value(part("cursor")?.clone())?;
+        let loss = part("loss")?;
+        let number = |name: &str| loss.get(name).context("the checkpoint's loss is damaged");
+        self.epoch = Loss {
+            sum: serde_json::from_value(number("sum")?.clone())?,
+            pairs: serde_json::from_value(number("pairs")?.clone())?,
+        };
+        self.trainer.begin_with(checkpoint)
+    }
+}

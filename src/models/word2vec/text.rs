@@ -1,0 +1,143 @@
+//! The text of a config, and what is asked of the vectors that it gives.
+
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use anyhow::{Result, bail, ensure};
+
+use super::analogies::Questions;
+use super::config::{Source, Word2VecConfig};
+use super::similarity::Pairs;
+use crate::data::corpus::{self, Corpus, CountedVocabulary, Limits, Sentences, Subsampling};
+use crate::data::{analogies, locate};
+
+/// The folder of the data folder in which texts lie.
+const TEXTS: &str = "enwiki";
+/// The folder of the data folder in which questions lie.
+const QUESTIONS: &str = "word2vec-eval";
+/// How many words a text must have for each word of a window's reach, as in the reference.
+const LEAST_WORDS: usize = 10;
+
+/// A text and the questions on it.
+pub struct Text {
+    /// The text in ids.
+    pub corpus: Corpus,
+    /// Analogies, where the config names some.
+    pub questions: Option<Questions>,
+    /// Pairs of words and how like they are, where the config names some.
+    pub pairs: Option<Pairs>,
+}
+
+impl Text {
+    /// Reads or makes the text, in the words of `vocabulary` where it is given. The questions
+    /// are read first: a name that is wrong shows before a long text is read.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged, or too little text.
+    pub fn load(
+        config: &Word2VecConfig,
+        data_dir: &Path,
+        vocabulary: Option<CountedVocabulary>,
+    ) -> Result<Self> {
+        let questions = questions(config, data_dir)?;
+        let pairs = match &*config.eval.similarity {
+            "" => None,
+            name => Some(Pairs::read(&evaluation_file("similarity", name, data_dir)?)?),
+        };
+        let corpus = match config.data.source {
+            Source::Files => {
+                let sources = corpus::files(&texts(config, data_dir)?)?;
+                read(config, &sources, vocabulary)?
+            }
+            Source::Analogies => {
+                let text = analogies::text(config.seed, config.data.analogies_words);
+                read(config, &[corpus::Source::Memory(&text)], vocabulary)?
+            }
+        };
+        let least = LEAST_WORDS * config.train.window_size;
+        ensure!(
+            corpus.len() >= least,
+            "{} contains too little data: {} words, and windows of {} need {least}",
+            match config.data.source {
+                Source::Files => config.data.train.join(", "),
+                Source::Analogies => "the generated text".to_string(),
+            },
+            corpus.len(),
+            config.train.window_size
+        );
+        let text = Self { corpus, questions, pairs };
+        // What would keep no word is an error before anything is made for it.
+        text.sentences(config)?;
+        Ok(text)
+    }
+
+    /// The sentences that training reads.
+    ///
+    /// # Errors
+    /// When subsampling would keep no word.
+    pub fn sentences(&self, config: &Word2VecConfig) -> Result<Sentences<'_>> {
+        let (counts, sample) = (self.corpus.vocabulary.counts(), config.train.subsample);
+        let subsampling = Subsampling::new(counts, sample, config.data.unk, config.seed)?;
+        Ok(Sentences::new(&self.corpus, subsampling, config.data.sentences))
+    }
+}
+
+fn read(
+    config: &Word2VecConfig,
+    sources: &[corpus::Source],
+    vocabulary: Option<CountedVocabulary>,
+) -> Result<Corpus> {
+    let threads = available_parallelism().map_or(1, usize::from);
+    match vocabulary {
+        Some(vocabulary) => Corpus::read_with(sources, &vocabulary, threads),
+        None => {
+            let (min_count, max_vocab) = (config.data.min_count, config.data.max_vocab);
+            Corpus::read(sources, Limits { min_count, max_vocab }, threads)
+        }
+    }
+}
+
+/// The analogies that the config names, or those of the text that the program makes.
+///
+/// # Errors
+/// A file that is missing or damaged.
+pub fn questions(config: &Word2VecConfig, data_dir: &Path) -> Result<Option<Questions>> {
+    Ok(match (&*config.eval.questions, config.data.source) {
+        ("", Source::Files) => None,
+        ("", Source::Analogies) => Some(Questions::parse(
+            Path::new("the generated text"),
+            analogies::questions().as_bytes(),
+        )?),
+        (name, _) => Some(Questions::read(&evaluation_file("questions", name, data_dir)?)?),
+    })
+}
+
+/// The path of `eval.<key> = name`.
+fn evaluation_file(key: &str, name: &str, data_dir: &Path) -> Result<PathBuf> {
+    let path = locate(&data_dir.join(QUESTIONS), name);
+    if !path.exists() {
+        bail!(
+            "{} is missing (eval.{key} = \"{name}\": a bare name lies in {}, a path with a \
+             separator is taken from here; --set eval.{key}= trains without it)",
+            path.display(),
+            data_dir.join(QUESTIONS).display()
+        );
+    }
+    Ok(path)
+}
+
+/// The paths of the texts.
+fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
+    let folder = data_dir.join(TEXTS);
+    let paths: Vec<_> = config.data.train.iter().map(|name| locate(&folder, name)).collect();
+    match paths.iter().find(|path| !path.exists()) {
+        Some(path) => bail!(
+            "{} is missing (data.train names the texts: a bare name lies in {}, a path with a \
+             separator is taken from here; any text will do: --set data.train=./text.txt \
+             --set data.sentences=lines)",
+            path.display(),
+            folder.display()
+        ),
+        None => Ok(paths),
+    }
+}

@@ -1,0 +1,211 @@
+//! The tables of the vectors, and the operators that train them.
+
+use anyhow::{Result, ensure};
+use candle_core::Device;
+
+use super::batches::Batches;
+use super::config::{Algorithm, Word2VecConfig};
+use crate::checkpoint::Checkpoint;
+use crate::data::corpus::{CountedVocabulary, Unk};
+use crate::models::weights;
+use crate::nn::Parameter;
+use crate::ops::Cpu;
+use crate::ops::nce::{Nce, Parameters};
+use crate::ops::skipgram::cuda::{Sentences, Sizes, WindowTrainer};
+use crate::ops::skipgram::{Engine, Loss, Noise, Order, Sentence, Skipgram};
+use crate::rng::Stream;
+
+/// The tables in training.
+pub struct Trainer {
+    /// The words' vectors (words, width).
+    input: Parameter,
+    /// Their vectors as what is predicted (words, width).
+    output: Parameter,
+    /// Their biases as what is predicted (words), which mini-batches have.
+    bias: Parameter,
+    noise: Noise,
+    config: Word2VecConfig,
+    batches: Batches,
+    /// The tables on the GPU, once one has trained them.
+    gpu: Option<WindowTrainer>,
+}
+
+/// The tensor of the words' vectors in a checkpoint.
+pub fn vectors_name(algorithm: Algorithm) -> &'static str {
+    names(algorithm)[0]
+}
+
+/// The names of the reference, of the vectors, the weights and the biases.
+fn names(algorithm: Algorithm) -> [&'static str; 3] {
+    match algorithm {
+        Algorithm::Windows | Algorithm::Pairs => ["w_in", "w_out", "unused"],
+        Algorithm::MiniBatch => ["emb", "sm_w_t", "sm_b"],
+    }
+}
+
+impl Trainer {
+    /// Tables at their beginning: vectors uniform in ±0.5 / width, all else zero.
+    ///
+    /// # Errors
+    /// More noise words of a mini-batch than there are words.
+    pub fn new(config: &Word2VecConfig, vocabulary: &CountedVocabulary) -> Result<Self> {
+        let shape = [vocabulary.len(), config.network.embedding_size];
+        let scale = 0.5 / shape[1] as f32;
+        let train = &config.train;
+        let noise = Noise::new(&noise_counts(vocabulary, config.data.unk))?;
+        let biases = if train.algorithm == Algorithm::MiniBatch { shape[0] } else { 0 };
+        let (asked, there) = (train.num_neg_samples, noise.drawable());
+        ensure!(
+            biases == 0 || asked <= there,
+            "train.num_neg_samples = {asked}: the noise words of a mini-batch are all different, \
+             and the vocabulary has {there}; give fewer, or a lower data.min_count"
+        );
+        let [input, output, bias] = names(train.algorithm);
+        Ok(Self {
+            input: Parameter::uniform(input, &shape, scale, config.seed)?,
+            output: Parameter::zeros(output, &shape)?,
+            bias: Parameter::zeros(bias, &[biases])?,
+            noise,
+            config: config.clone(),
+            batches: Batches::default(),
+            gpu: None,
+        })
+    }
+
+    /// Takes over the vectors of another run, and of the rest what it has.
+    ///
+    /// # Errors
+    /// When the vectors are missing or have another shape.
+    pub fn begin_with(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.gpu = None;
+        let has = |parameter: &&&Parameter| checkpoint.names().any(|name| name == parameter.name());
+        let all = self.parameters();
+        let (vectors, rest) = all.split_at(1);
+        weights::load("word2vec", vectors, checkpoint)?;
+        let rest: Vec<&Parameter> = rest.iter().filter(has).copied().collect();
+        weights::load("word2vec", &rest, checkpoint)
+    }
+
+    /// The words' vectors (words, width).
+    pub fn vectors(&self) -> &Parameter {
+        &self.input
+    }
+
+    /// Everything that is trained, the words' vectors first.
+    pub fn parameters(&self) -> Vec<&Parameter> {
+        let all = [&self.input, &self.output, &self.bias];
+        all.into_iter().filter(|parameter| !parameter.is_empty()).collect()
+    }
+
+    /// Copies what a GPU has trained to the parameters.
+    ///
+    /// # Errors
+    /// What the GPU says.
+    pub fn fetch(&self) -> Result<()> {
+        let Some(gpu) = &self.gpu else { return Ok(()) };
+        self.input.update(|w_in, _| self.output.update(|w_out, _| gpu.download(w_in, w_out)))??
+    }
+
+    /// Trains `sentences`, whose words are in `words`.
+    ///
+    /// # Errors
+    /// What a GPU says, or Candle of the storage.
+    pub fn train(&mut self, cpu: &Cpu, words: &[u32], sentences: &[Sentence]) -> Result<Loss> {
+        match (self.config.train.algorithm, cpu.gpu()) {
+            (Algorithm::Windows, Some(device)) => self.train_on_gpu(device, words, sentences),
+            (Algorithm::Windows, None) => self.descend(cpu, Engine::Windows, words, sentences),
+            (Algorithm::Pairs, _) => self.descend(cpu, Engine::Pairs, words, sentences),
+            (Algorithm::MiniBatch, _) => self.train_batches(cpu, words, sentences),
+        }
+    }
+
+    fn order(&self) -> Order {
+        if self.config.train.deterministic { Order::InOrder } else { Order::LockFree }
+    }
+
+    fn skipgram(&self, engine: Engine) -> Skipgram<'_> {
+        let (train, noise) = (&self.config.train, &self.noise);
+        let (window, negatives) = (train.window_size, train.num_neg_samples);
+        Skipgram { window, negatives, noise, stream: pairs_stream(&self.config), engine }
+    }
+
+    fn descend(
+        &self,
+        cpu: &Cpu,
+        engine: Engine,
+        words: &[u32],
+        sentences: &[Sentence],
+    ) -> Result<Loss> {
+        let (skipgram, order) = (self.skipgram(engine), self.order());
+        let width = self.config.network.embedding_size;
+        let loss = self.input.update(|w_in, _| {
+            self.output
+                .update(|w_out, _| skipgram.train(cpu, w_in, w_out, width, words, sentences, order))
+        })??;
+        Ok(loss)
+    }
+
+    fn train_on_gpu(
+        &mut self,
+        device: &Device,
+        words: &[u32],
+        sentences: &[Sentence],
+    ) -> Result<Loss> {
+        if self.gpu.is_none() {
+            let train = &self.config.train;
+            let sizes = Sizes {
+                ids: self.noise.len(),
+                width: self.config.network.embedding_size,
+                window: train.window_size,
+                negatives: train.num_neg_samples,
+            };
+            let (w_in, w_out) = (self.input.values(), self.output.values());
+            let stream = pairs_stream(&self.config);
+            self.gpu = Some(WindowTrainer::new(device, sizes, &self.noise, stream, &w_in, &w_out)?);
+        }
+        let Some(gpu) = &mut self.gpu else { return Ok(Loss::default()) };
+        let ends = sentences.last().map_or(0, |sentence| sentence.words.end);
+        let starts = sentences.iter().map(|sentence| sentence.words.start).chain([ends]);
+        let trained = gpu.train(Sentences {
+            words,
+            starts: &starts.map(|start| start as u32).collect::<Vec<_>>(),
+            first_numbers: &sentences.iter().map(|sentence| sentence.first).collect::<Vec<_>>(),
+            rates: &sentences.iter().map(|sentence| sentence.rate).collect::<Vec<_>>(),
+        })?;
+        Ok(Loss { sum: trained.loss, pairs: trained.pairs })
+    }
+
+    fn train_batches(&mut self, cpu: &Cpu, words: &[u32], sentences: &[Sentence]) -> Result<Loss> {
+        let (train, width) = (&self.config.train, self.config.network.embedding_size);
+        let mut batches = std::mem::take(&mut self.batches);
+        batches.collect(&self.skipgram(Engine::Pairs), train.batch_size, words, sentences);
+        let stream = Stream::new(self.config.seed, "noise");
+        let (batch, samples) = (train.batch_size, train.num_neg_samples);
+        let nce = Nce { batch, samples, noise: &self.noise, stream };
+        let loss = self.input.update(|embeddings, _| {
+            self.output.update(|weights, _| {
+                self.bias.update(|biases, _| {
+                    let parameters = Parameters { embeddings, weights, biases, width };
+                    let Batches { pairs, first, rates } = &batches;
+                    nce.train(cpu, parameters, pairs, *first, rates, self.order())
+                })
+            })
+        })???;
+        self.batches = batches;
+        Ok(loss)
+    }
+}
+
+/// The stream of windows and negatives.
+fn pairs_stream(config: &Word2VecConfig) -> Stream {
+    Stream::new(config.seed, "pairs")
+}
+
+/// The counts by which noise is drawn.
+fn noise_counts(vocabulary: &CountedVocabulary, unk: Unk) -> Vec<u64> {
+    let mut counts = vocabulary.counts().to_vec();
+    if unk == Unk::Drop {
+        counts[0] = 0;
+    }
+    counts
+}

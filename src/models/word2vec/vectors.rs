@@ -1,0 +1,229 @@
+//! Words and their vectors, wherever they come from.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+
+use super::spelling;
+use crate::data::vocabulary::Vocabulary;
+use crate::ops::Cpu;
+use crate::ops::top_k::{Hit, top_k};
+
+/// The word that stands for words outside the vocabulary, where the vectors begin with it.
+pub const UNKNOWN: &str = "UNK";
+
+/// Below this square of its length a vector is not brought to length 1, as in TensorFlow's
+/// `l2_normalize`: a vector of zeros stays one.
+const LEAST_SQUARE: f64 = 1e-12;
+
+/// The vectors of a vocabulary.
+#[derive(Clone, Debug)]
+pub struct WordVectors {
+    vocabulary: Arc<Vocabulary>,
+    counts: Option<Vec<u64>>,
+    width: usize,
+    rows: Vec<f32>,
+}
+
+impl WordVectors {
+    /// The vectors `rows` (words, `width`) of the words of `vocabulary`, in the order of their
+    /// ids, and how often the training text has each word, where that is known.
+    ///
+    /// # Errors
+    /// When there is no word, the sizes do not fit, or a value is not finite.
+    pub fn new(
+        vocabulary: Arc<Vocabulary>,
+        counts: Option<Vec<u64>>,
+        width: usize,
+        rows: Vec<f32>,
+    ) -> Result<Self> {
+        let n = vocabulary.len();
+        ensure!(n > 0 && width > 0, "{n} words of {width} values: both must be at least 1");
+        let expected = n.checked_mul(width).context("the vectors are too many to be counted")?;
+        ensure!(
+            rows.len() == expected,
+            "{n} vectors of {width} values are {expected} values, but there are {}",
+            rows.len()
+        );
+        if let Some(counts) = &counts {
+            ensure!(counts.len() == n, "{} counts for {n} words", counts.len());
+        }
+        if let Some(place) = rows.iter().position(|value| !value.is_finite()) {
+            let word = vocabulary.word((place / width) as u32);
+            anyhow::bail!(
+                "value {} of the vector of {word:?} is {}; vectors must be finite",
+                place % width + 1,
+                rows[place]
+            );
+        }
+        Ok(Self { vocabulary, counts, width, rows })
+    }
+
+    /// The words by id.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+
+    /// The number of words.
+    #[allow(clippy::len_without_is_empty, reason = "there is at least one word")]
+    pub fn len(&self) -> usize {
+        self.vocabulary.len()
+    }
+
+    /// How often the training text has each word, where that is known.
+    pub fn counts(&self) -> Option<&[u64]> {
+        self.counts.as_deref()
+    }
+
+    /// The values of a vector.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// All vectors (words, width).
+    pub fn rows(&self) -> &[f32] {
+        &self.rows
+    }
+
+    /// The vector of a word.
+    ///
+    /// # Panics
+    /// When there is no such id.
+    pub fn row(&self, id: u32) -> &[f32] {
+        &self.rows[id as usize * self.width..][..self.width]
+    }
+
+    /// The same words with vectors of length 1, in which questions are asked.
+    pub fn into_unit(mut self) -> UnitVectors {
+        for row in self.rows.chunks_mut(self.width) {
+            let square: f64 = row.iter().map(|value| f64::from(*value).powi(2)).sum();
+            let scale = square.max(LEAST_SQUARE).sqrt().recip();
+            row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+        }
+        UnitVectors(self)
+    }
+}
+
+/// Vectors of length 1, whose products are the cosines of the angles between them. A vector of
+/// zeros has no direction and stays as it is.
+#[derive(Clone, Debug)]
+pub struct UnitVectors(WordVectors);
+
+impl UnitVectors {
+    /// The words by id.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.0.vocabulary
+    }
+
+    /// The values of a vector.
+    pub fn width(&self) -> usize {
+        self.0.width
+    }
+
+    /// The vector of a word.
+    ///
+    /// # Panics
+    /// When there is no such id.
+    pub fn row(&self, id: u32) -> &[f32] {
+        self.0.row(id)
+    }
+
+    /// The id of a word.
+    ///
+    /// # Errors
+    /// When it has no vector: the message has the nearest spellings.
+    pub fn id(&self, word: &str) -> Result<u32> {
+        let vocabulary = self.vocabulary();
+        vocabulary.id(word).with_context(|| {
+            let near = spelling::nearest(vocabulary, word, spelling::SUGGESTIONS);
+            match near.is_empty() {
+                true => format!("no vector for {word:?}, and none for a like spelling"),
+                false => format!("no vector for {word:?}; nearest spellings: {}", near.join(", ")),
+            }
+        })
+    }
+
+    /// The `k` words nearest to each of `targets` (m, width) by the product with their vectors, of
+    /// equal ones the lower id: m lists of min(k, [`UnitVectors::n_answers`]) hits. `UNK` is none of
+    /// them.
+    ///
+    /// # Panics
+    /// When the size of `targets` does not fit.
+    pub fn nearest(&self, cpu: &Cpu, targets: &[f32], k: usize) -> Vec<Hit> {
+        let first = first_answer(self.vocabulary());
+        let rows = &self.0.rows[first as usize * self.0.width..];
+        let mut hits = top_k(cpu, targets, rows, self.0.width, k);
+        hits.iter_mut().for_each(|hit| hit.row = hit.row.saturating_add(first));
+        hits
+    }
+
+    /// The words that can be an answer.
+    pub fn n_answers(&self) -> usize {
+        self.0.len() - first_answer(self.vocabulary()) as usize
+    }
+}
+
+/// The first id that stands for a word: `UNK`, where it is the first, stands for all that were too
+/// rare, and is never an answer.
+pub fn first_answer(vocabulary: &Vocabulary) -> u32 {
+    u32::from(!vocabulary.is_empty() && vocabulary.word(0) == UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Isa;
+
+    fn vectors(words: &[&str], width: usize, rows: &[f32]) -> Result<WordVectors> {
+        let vocabulary = Arc::new(Vocabulary::new(words.iter().copied())?);
+        WordVectors::new(vocabulary, None, width, rows.to_vec())
+    }
+
+    #[test]
+    fn rows_get_length_one_and_zeros_stay() {
+        let unit = vectors(&["a", "b", "c"], 2, &[3.0, 4.0, 0.0, 0.0, 1e30, 0.0]).unwrap();
+        let unit = unit.into_unit();
+        assert_eq!((unit.row(0), unit.row(1)), ([0.6, 0.8].as_slice(), [0.0, 0.0].as_slice()));
+        assert_eq!(unit.row(2), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn unk_is_never_an_answer_where_it_comes_first() {
+        let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+        let rows = [1.0, 0.0, 1.0, 0.1, 0.0, 1.0];
+        let nearest = |words: &[&str]| {
+            let unit = vectors(words, 2, &rows).unwrap().into_unit();
+            let hits = unit.nearest(&cpu, &[1.0, 0.0], 9);
+            assert_eq!(hits.len(), unit.n_answers());
+            hits.iter().map(|hit| hit.row).collect::<Vec<_>>()
+        };
+        assert_eq!(nearest(&["UNK", "a", "b"]), [1, 2]);
+        assert_eq!(nearest(&["a", "UNK", "b"]), [0, 1, 2]);
+    }
+
+    #[test]
+    fn an_unknown_word_gets_its_nearest_spellings() {
+        let unit = vectors(&["UNK", "proton", "photon"], 1, &[1.0; 3]).unwrap().into_unit();
+        assert_eq!(unit.id("photon").unwrap(), 2);
+        let error = |word| unit.id(word).unwrap_err().to_string();
+        assert_eq!(error("protn"), "no vector for \"protn\"; nearest spellings: proton, photon");
+        assert_eq!(error("zzz"), "no vector for \"zzz\", and none for a like spelling");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let error = |words: &[&str], width, rows: &[f32]| {
+            vectors(words, width, rows).unwrap_err().to_string()
+        };
+        assert!(error(&[], 2, &[]).contains("at least 1"));
+        assert!(error(&["a"], 0, &[]).contains("at least 1"));
+        assert_eq!(
+            error(&["a", "b"], 2, &[1.0; 3]),
+            "2 vectors of 2 values are 4 values, but there are 3"
+        );
+        assert_eq!(
+            error(&["a", "b"], 2, &[1.0, 1.0, 1.0, f32::NAN]),
+            "value 2 of the vector of \"b\" is NaN; vectors must be finite"
+        );
+    }
+}

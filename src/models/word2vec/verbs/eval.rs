@@ -1,0 +1,86 @@
+//! `tfm eval word2vec`
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::json;
+
+use super::super::analogies::{self, Questions};
+use super::super::session::Session;
+use super::super::similarity::{self, Pairs};
+use crate::models::Verb;
+use crate::models::options::{
+    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
+};
+
+/// `tfm eval word2vec`
+pub const VERB: Verb = Verb {
+    name: "eval",
+    about: "Asks a run's vectors analogies, or how like words are",
+    args,
+    run,
+};
+
+#[derive(Args, Debug)]
+struct EvalArgs {
+    #[command(flatten)]
+    run: RunOption,
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
+    /// A file of analogies, such as questions-words.txt [default: that of the run's config]
+    ///
+    /// A line of four words a b c d asks: a is to b as c is to which word? The right answer is
+    /// d. A line that begins with a colon names a section. Words are looked up in lower case.
+    #[arg(long, value_name = "FILE")]
+    questions: Option<PathBuf>,
+    /// A file of word pairs and scores, such as wordsim353.tsv
+    ///
+    /// Prints Spearman's rho between the scores and the cosines of the vectors.
+    #[arg(long, value_name = "FILE")]
+    similarity: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+fn args(command: Command) -> Command {
+    EvalArgs::augment_args(command)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = EvalArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let cpu = args.device.cpu("word2vec")?;
+    // What is wrong with the small files shows before the large one is read.
+    let pairs = args.similarity.as_deref().map(Pairs::read).transpose()?;
+    let given = args.questions.as_deref().map(Questions::read).transpose()?;
+    let session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let questions = match (given, &pairs) {
+        (None, None) => super::super::text::questions(&session.config, &args.data.data_dir)?,
+        (given, _) => given,
+    };
+    ensure!(
+        questions.is_some() || pairs.is_some(),
+        "there is nothing to ask: the run's config has no eval.questions; give --questions FILE or \
+         --similarity FILE"
+    );
+    let unit = session.vectors.clone().into_unit();
+    let (mut metrics, mut text) = (json!({}), Vec::new());
+    if let Some(questions) = questions {
+        let score = analogies::score(&cpu, &unit, &questions.ask(unit.vocabulary())?);
+        metrics["analogy"] = score.precision.into();
+        metrics["analogies"] = json!(score);
+        text.push(score.to_string());
+    }
+    if let Some(pairs) = pairs {
+        let score = similarity::score(&unit, &pairs)?;
+        metrics["similarity"] = score.spearman.into();
+        metrics["similarities"] = json!(score);
+        text.push(score.to_string());
+    }
+    args.output.report(&session.summary(metrics), text.join("\n"))
+}

@@ -1,0 +1,110 @@
+//! `tfm import word2vec`
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Map, json};
+
+use super::super::config::Word2VecConfig;
+use super::super::file::{self, Format};
+use super::super::session::VOCABULARY;
+use super::super::trainer::vectors_name;
+use super::super::vectors::WordVectors;
+use crate::checkpoint::{self, Keep, Meta};
+use crate::config::to_toml;
+use crate::data::corpus::{CountedVocabulary, UNKNOWN};
+use crate::models::Verb;
+use crate::models::experiment::summary;
+use crate::models::options::OutputOptions;
+use crate::ops::Isa;
+use crate::run::{self, Manifest, RunDir};
+use crate::train::Position;
+use crate::version::{GIT_REVISION, VERSION};
+
+/// `tfm import word2vec`
+pub const VERB: Verb =
+    Verb { name: "import", about: "Makes a run of a file of vectors", args, run };
+
+#[derive(Args, Debug)]
+struct ImportArgs {
+    /// A file in word2vec's text or binary format, also as .gz
+    file: PathBuf,
+    /// The format [default: what the file looks like]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The folder of the new run [default: runs/word2vec-<file>-<time>]
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const EXAMPLES: &str = "Examples:
+  tfm import word2vec GoogleNews-vectors-negative300.bin.gz --run-dir google
+  tfm query word2vec --run google nearby king
+  tfm train word2vec --init-from google --set network.embedding_size=300 --set data.train=text.txt";
+
+fn args(command: Command) -> Command {
+    ImportArgs::augment_args(command).after_help(EXAMPLES)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = ImportArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let vectors = file::read(&args.file, args.format)?;
+    let vocabulary = counted(&vectors)?;
+    let width = vectors.width();
+    let mut rows = vec![0.0; (vocabulary.len() - vectors.len()) * width];
+    rows.extend_from_slice(vectors.rows());
+    let mut config = Word2VecConfig::default();
+    config.network.embedding_size = width;
+    let manifest = manifest(&args.file, &vocabulary, config.seed)?;
+    let words = vocabulary.to_text();
+    let files = [(VOCABULARY, words.as_bytes())];
+    let toml = to_toml(&config)?;
+    let run = match &args.run_dir {
+        Some(path) => RunDir::create(path, &manifest, &toml, &files)?,
+        None => RunDir::create_in(Path::new("runs"), SystemTime::now(), &manifest, &toml, &files)?,
+    };
+    let tensor = Tensor::from_vec(rows, (vocabulary.len(), width), &Device::Cpu)?;
+    let mut meta = Meta::new("word2vec", 0);
+    meta.state = Position::default().to_state(Map::new());
+    let name = vectors_name(config.train.algorithm).to_string();
+    checkpoint::save(&run.checkpoints_dir(), &meta, [(name, tensor)], Keep { last: 1 }, false)?;
+    let metrics = json!({ "words": vectors.len(), "width": width });
+    let text = format!("{} words of {width} numbers: {}", vectors.len(), run.path().display());
+    args.output.report(&summary(&run, 0, metrics), text)
+}
+
+/// The words behind [`UNKNOWN`], which a run begins with; nothing is known of their counts.
+fn counted(vectors: &WordVectors) -> Result<CountedVocabulary> {
+    let words = vectors.vocabulary();
+    let own = (0..words.len() as u32).map(|id| words.word(id));
+    let unknown = (words.word(0) != UNKNOWN).then_some(UNKNOWN);
+    let all: Vec<&str> = unknown.into_iter().chain(own).collect();
+    let counts = vec![0; all.len()];
+    CountedVocabulary::new(all, counts)
+}
+
+fn manifest(path: &Path, vocabulary: &CountedVocabulary, seed: u64) -> Result<Manifest> {
+    let stem = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = stem.split('.').next().unwrap_or_default();
+    Ok(Manifest {
+        format: run::FORMAT,
+        model: "word2vec".to_string(),
+        preset: format!("word2vec-{stem}"),
+        version: VERSION.to_string(),
+        git_revision: GIT_REVISION.to_string(),
+        device: "cpu".to_string(),
+        isa: Isa::from_environment()?.name().to_string(),
+        threads: 1,
+        seed,
+        init_from: String::new(),
+        data: format!("{}, imported from {}", vocabulary.fingerprint(), path.display()),
+        started: run::rfc3339(SystemTime::now()),
+        command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+    })
+}

@@ -1,0 +1,51 @@
+//! `tfm plot word2vec`: the curves of runs as for every model, or a map of a run's words.
+
+use std::num::NonZeroUsize;
+
+use anyhow::{Context, Result, bail};
+use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
+use serde_json::json;
+
+use super::super::map;
+use super::super::session::Session;
+use crate::checkpoint::Choice;
+use crate::metrics::picture::{write_map_png, write_map_svg};
+use crate::models::Verb;
+use crate::models::options::DeviceOptions;
+use crate::models::verbs::plot::{self, Plot};
+
+/// `tfm plot word2vec`
+pub const VERB: Verb =
+    Verb { name: "plot", about: "Draws the records of runs, or a map of a run's words", args, run };
+
+fn args(command: Command) -> Command {
+    let words = Arg::new("words")
+        .long("words")
+        .value_name("N")
+        .value_parser(value_parser!(NonZeroUsize))
+        .help("A map of the N most frequent words instead, by t-SNE");
+    plot::args(command.arg(words))
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let Some(words) = matches.get_one::<NonZeroUsize>("words") else {
+        return plot::run("word2vec", matches);
+    };
+    let plot = Plot::from_arg_matches(matches)?;
+    plot.output.init_logging();
+    let [run] = &plot.runs[..] else { bail!("a map is of one run; give --run once") };
+    let cpu = DeviceOptions::default().cpu("word2vec")?;
+    let session = Session::open(run, Choice::Last)?;
+    let seed = session.config.seed;
+    let unit = session.vectors.clone().into_unit();
+    let places = map::tsne(&cpu, &unit, words.get(), seed)?;
+    let out = plot.out.clone().unwrap_or_else(|| run.join("plots"));
+    std::fs::create_dir_all(&out)
+        .with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let title = format!("{} words of {}", places.len(), run.display());
+    let files = [out.join("words.png"), out.join("words.svg")];
+    write_map_png(&files[0], &title, &places)?;
+    write_map_svg(&files[1], &title, &places)?;
+    let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+    plot.output.report(&session.summary(json!({ "files": files })), text.join("\n"))
+}

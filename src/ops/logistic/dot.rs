@@ -1,0 +1,169 @@
+//! Dot products of every target's row with every input's.
+
+use super::gradient::Gradient;
+use crate::ops::simd::{LANES, Simd};
+
+/// The most targets whose products are found together.
+pub(super) const TARGETS: usize = 4;
+
+/// Rows in memory that are multiplied with each other.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    /// Where the row of each target starts.
+    pub targets: &'a [*mut f32],
+    /// The rows of the inputs, `stride` apart, padded with zeros to whole vectors.
+    pub inputs: *const f32,
+    /// The number of inputs.
+    pub n: usize,
+    /// Whole vectors.
+    pub stride: usize,
+    /// The values of a row.
+    pub width: usize,
+}
+
+/// The largest tile of targets and inputs whose sums stay in registers.
+const fn tile<S: Simd>() -> [usize; 2] {
+    match S::TILE[0] * S::TILE[1] {
+        24.. => [TARGETS, 6],
+        6.. => [2, 2],
+        _ => [1, 2],
+    }
+}
+
+/// Gives `gradient` a vector for each pair `t · n + j` of target t and input j, the sum of whose
+/// lanes is the dot product. Meanwhile the rows `ahead` are asked for.
+///
+/// # Safety
+/// The rows must be valid for their widths; others may write them meanwhile, as lock-free training
+/// does.
+#[inline(always)]
+pub(super) unsafe fn dots<S: Simd>(rows: Rows, gradient: &mut Gradient<S>, ahead: &[*mut f32]) {
+    let [most_targets, most_inputs] = tile::<S>();
+    let mut ahead = ahead.iter();
+    let mut t = 0;
+    while t < rows.targets.len() {
+        let left = rows.targets.len() - t;
+        let count = [4, 2, 1].into_iter().find(|&c| c <= most_targets && c <= left).unwrap_or(1);
+        for &row in ahead.by_ref().take(count) {
+            prefetch::<S>(row, rows.width);
+        }
+        let mut j = 0;
+        while j < rows.n {
+            let inputs = (rows.n - j).div_ceil((rows.n - j).div_ceil(most_inputs));
+            // SAFETY: as the caller vouches.
+            unsafe {
+                match count {
+                    4 if most_targets >= 4 => targets::<S, 4>(rows, t, j, inputs, gradient),
+                    2 if most_targets >= 2 => targets::<S, 2>(rows, t, j, inputs, gradient),
+                    _ => targets::<S, 1>(rows, t, j, inputs, gradient),
+                }
+            }
+            j += inputs;
+        }
+        t += count;
+        gradient.advance(t * rows.n);
+    }
+    for &row in ahead {
+        prefetch::<S>(row, rows.width);
+    }
+}
+
+/// Asks for the cache lines of a row.
+#[inline(always)]
+pub(super) fn prefetch<S: Simd>(row: *const f32, width: usize) {
+    for at in (0..width).step_by(LANES) {
+        S::prefetch(row.wrapping_add(at));
+    }
+    S::prefetch(row.wrapping_add(width - 1));
+}
+
+#[inline(always)]
+unsafe fn targets<S: Simd, const T: usize>(
+    rows: Rows,
+    t: usize,
+    j: usize,
+    inputs: usize,
+    gradient: &mut Gradient<S>,
+) {
+    let most = tile::<S>()[1];
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match inputs {
+            6 if most >= 6 => product::<S, T, 6>(rows, t, j, gradient),
+            5 if most >= 5 => product::<S, T, 5>(rows, t, j, gradient),
+            4 if most >= 4 => product::<S, T, 4>(rows, t, j, gradient),
+            3 if most >= 3 => product::<S, T, 3>(rows, t, j, gradient),
+            2 => product::<S, T, 2>(rows, t, j, gradient),
+            _ => product::<S, T, 1>(rows, t, j, gradient),
+        }
+    }
+}
+
+/// The products of `T` targets with `N` inputs.
+#[inline(always)]
+unsafe fn product<S: Simd, const T: usize, const N: usize>(
+    rows: Rows,
+    t: usize,
+    j: usize,
+    gradient: &mut Gradient<S>,
+) {
+    let mut targets = [std::ptr::null_mut(); T];
+    targets.copy_from_slice(&rows.targets[t..t + T]);
+    let mut sums = [[S::splat(0.0); N]; T];
+    let whole = rows.width / LANES * LANES;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let inputs = rows.inputs.add(j * rows.stride);
+        for at in (0..whole).step_by(LANES) {
+            add::<S, T, N>(&mut sums, targets, inputs, rows.stride, at, LANES);
+        }
+        if whole < rows.width {
+            add::<S, T, N>(&mut sums, targets, inputs, rows.stride, whole, rows.width - whole);
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        for (k, sum) in sums.iter().enumerate() {
+            sum.store_slice(gradient.place((t + i) * rows.n + j + k));
+        }
+    }
+}
+
+/// Adds the products of the `len` values from `at` on.
+#[inline(always)]
+unsafe fn add<S: Simd, const T: usize, const N: usize>(
+    sums: &mut [[S; N]; T],
+    targets: [*mut f32; T],
+    inputs: *const f32,
+    stride: usize,
+    at: usize,
+    len: usize,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let mut w = [S::splat(0.0); T];
+        for (w, row) in w.iter_mut().zip(targets) {
+            *w = load::<S>(row.add(at), len);
+        }
+        for k in 0..N {
+            let x = S::load(inputs.add(k * stride + at));
+            for (sums, w) in sums.iter_mut().zip(w) {
+                sums[k] = w.mul_add(x, sums[k]);
+            }
+        }
+    }
+}
+
+/// The first `len` values at `from`; the rest is zero.
+///
+/// # Safety
+/// `from` must be valid for `len` values, at most [`LANES`].
+#[inline(always)]
+pub(in crate::ops) unsafe fn load<S: Simd>(from: *const f32, len: usize) -> S {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match len {
+            LANES => S::load(from),
+            _ => S::load_slice(std::slice::from_raw_parts(from, len), 0.0),
+        }
+    }
+}

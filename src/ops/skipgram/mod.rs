@@ -1,0 +1,152 @@
+//! Skip-gram with negative sampling (Mikolov et al., arXiv 1301.3781 and 1310.4546), trained by
+//! stochastic gradient descent in place.
+//!
+//! The draws of the centre with running number c come from `stream.block(c, i)`, i = 0, 1, …, one
+//! 32-bit word after another: the first gives the reach 1 + (word · window >> 32), the next K the
+//! negatives ([`Noise::draw`]). They are a function of the stream's key and c alone.
+//!
+//! [`Engine::Windows`] takes a centre with all its context words at once (Ji et al., arXiv
+//! 1604.04661): inputs are `w_in[x]` of the context words x, targets `w_out[t]` of the centre
+//! (label 1) and its K negatives (label 0; skipped where they are the centre). All logits and
+//! updates are of the rows as they were before; a word that occurs twice counts twice.
+//!
+//! [`Engine::Pairs`] is the plain rule: for each context word in the order of the text, `w_in` of
+//! the centre against `w_out` of the context word and of K negatives of this pair (skipped where
+//! they are the context word), `w_out` changed at once, `w_in` after the pair. Pair q of a centre
+//! (q = 0, 1, …) draws from the blocks ⌈(1 + K) / 4⌉ + q · ⌈K / 4⌉ on.
+
+pub mod cuda;
+mod draws;
+mod noise;
+mod pairs;
+pub mod reference;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use super::logistic::{Block, Tables};
+pub use super::logistic::{Loss, Order};
+use super::{Cpu, Shared};
+use crate::rng::Stream;
+use draws::{Draws, PairDraws};
+pub use noise::Noise;
+use pairs::Pairs;
+use window::Windows;
+
+/// The model's rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Skipgram<'a> {
+    /// The largest reach of a window to each side; at least 1.
+    pub window: usize,
+    /// Negatives of a centre, or of a pair.
+    pub negatives: usize,
+    /// The distribution of the negatives.
+    pub noise: &'a Noise,
+    /// The stream of reaches and negatives.
+    pub stream: Stream,
+    /// What shares negatives.
+    pub engine: Engine,
+}
+
+/// What shares negatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// All pairs of a centre.
+    Windows,
+    /// None: the plain rule, one pair at a time.
+    Pairs,
+}
+
+/// Kept words that may be each other's context.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    /// Where its words are.
+    pub words: Range<usize>,
+    /// The running number c of its first word.
+    pub first: u64,
+    /// The learning rate.
+    pub rate: f32,
+}
+
+/// The memory of a thread, kept from call to call.
+#[derive(Default)]
+struct Scratch {
+    block: Block,
+    draws: Draws,
+    pair_draws: PairDraws,
+}
+
+impl Skipgram<'_> {
+    /// How far the window of the centre with the running number `c` reaches to each side.
+    pub fn reach(&self, c: u64) -> usize {
+        draws::reach(draws::first_word(self.stream, c), self.window) as usize
+    }
+
+    /// Trains `sentences` of `words` on the tables `w_in` and `w_out` (V, `width`). Parameters
+    /// that are not numbers make a loss that is none.
+    ///
+    /// # Panics
+    /// When the tables have another size than (V, `width`), V being the noise's; when `window` or
+    /// `width` is zero, a sentence leaves the words, or a word the tables.
+    #[allow(clippy::too_many_arguments, reason = "two tables and a text, each with its shape")]
+    pub fn train(
+        &self,
+        cpu: &Cpu,
+        w_in: &mut [f32],
+        w_out: &mut [f32],
+        width: usize,
+        words: &[u32],
+        sentences: &[Sentence],
+        order: Order,
+    ) -> Loss {
+        self.check([w_in.len(), w_out.len()], width, words, sentences);
+        let (inputs, targets) = (Shared::new(w_in), Shared::new(w_out));
+        let tables = Tables { inputs, targets, bias: None, width };
+        order.sum(cpu, sentences.len(), |i| self.train_sentence(cpu, tables, words, &sentences[i]))
+    }
+
+    fn check(&self, tables: [usize; 2], width: usize, words: &[u32], sentences: &[Sentence]) {
+        let ids = self.noise.len();
+        assert!(self.window > 0 && width > 0, "window and width must be at least 1");
+        assert_eq!(tables, [ids * width; 2], "both tables are (ids, width)");
+        for sentence in sentences {
+            let words = &words[sentence.words.clone()];
+            assert!(words.iter().all(|&id| (id as usize) < ids), "a word is not in the tables");
+        }
+    }
+
+    fn train_sentence(
+        &self,
+        cpu: &Cpu,
+        tables: Tables,
+        words: &[u32],
+        sentence: &Sentence,
+    ) -> Loss {
+        thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
+        let words = &words[sentence.words.clone()];
+        let (first, rate) = (sentence.first, sentence.rate);
+        SCRATCH.with_borrow_mut(|Scratch { block, draws, pair_draws }| match self.engine {
+            Engine::Windows => {
+                let most = (2 * self.window).min(words.len());
+                block.reserve(most, 1 + self.negatives, tables.width);
+                draws.reserve(self);
+                let skipgram = self;
+                cpu.isa().run(Windows { skipgram, tables, words, first, rate, block, draws })
+            }
+            Engine::Pairs => {
+                block.reserve(2, 1, tables.width);
+                let (skipgram, draws) = (self, pair_draws);
+                cpu.isa().run(Pairs { skipgram, tables, words, first, rate, draws })
+            }
+        })
+    }
+}
+
+/// The context words of centre `i` in a sentence of `len` words: the range without `i`.
+#[inline(always)]
+pub fn context(i: usize, reach: usize, len: usize) -> Range<usize> {
+    i.saturating_sub(reach)..len.min(i + reach + 1)
+}

@@ -1,0 +1,130 @@
+//! The plain rule: one pair at a time, with negatives of its own.
+
+use super::draws::{PairDraws, first_word, reach};
+use super::{Loss, Skipgram, context};
+use crate::ops::cpu::with_thread_buffer;
+use crate::ops::logistic::{Tables, copy, load};
+use crate::ops::simd::{Kernel, LANES, Simd, logistic};
+
+/// One sentence.
+pub(super) struct Pairs<'a> {
+    pub skipgram: &'a Skipgram<'a>,
+    pub tables: Tables<'a>,
+    pub words: &'a [u32],
+    pub first: u64,
+    pub rate: f32,
+    pub draws: &'a mut PairDraws,
+}
+
+impl Kernel for Pairs<'_> {
+    type Output = Loss;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Loss {
+        let width = self.tables.width;
+        let stride = width.next_multiple_of(LANES);
+        let Self { skipgram, tables, words, first, rate, draws } = self;
+        let mut pair =
+            Pair { width, rate, input: std::ptr::null_mut(), change: std::ptr::null_mut() };
+        let mut loss = Loss::default();
+        // The buffer is a cell's: the loop itself must not be in a closure, whose code would be
+        // without the level's instructions.
+        let buffer = with_thread_buffer(2 * stride, |buffer| buffer.as_mut_ptr());
+        pair.input = buffer;
+        pair.change = buffer.wrapping_add(stride);
+        for i in 0..words.len() {
+            let centre = first.wrapping_add(i as u64);
+            let reach = reach(first_word(skipgram.stream, centre), skipgram.window) as usize;
+            let around = context(i, reach, words.len());
+            draws.fill(skipgram, centre, around.len() - 1);
+            let mut q = 0;
+            for j in around {
+                if j == i {
+                    continue;
+                }
+                let random = draws.words(skipgram, q);
+                // SAFETY: the words were checked, the noise has as many ids as the tables have
+                // rows, and nothing else uses the thread's buffer meanwhile.
+                loss.sum += unsafe {
+                    pair.train::<S>(
+                        tables,
+                        words[i],
+                        words[j],
+                        random.iter().map(|&word| skipgram.noise.draw(word)),
+                    )
+                };
+                q += 1;
+            }
+            loss.pairs += q as u64;
+        }
+        loss
+    }
+}
+
+/// The memory of a pair: the input's row as it is, and how it will change.
+struct Pair {
+    width: usize,
+    rate: f32,
+    input: *mut f32,
+    change: *mut f32,
+}
+
+impl Pair {
+    /// Trains one pair and returns its loss.
+    ///
+    /// # Safety
+    /// Ids must be rows of the tables; `input` and `change` must be valid for whole vectors of
+    /// `width` values.
+    #[inline(always)]
+    unsafe fn train<S: Simd>(
+        &self,
+        tables: Tables,
+        input: u32,
+        label: u32,
+        negatives: impl Iterator<Item = u32>,
+    ) -> f64 {
+        let row = tables.input(input);
+        // SAFETY: as the caller vouches.
+        unsafe {
+            copy::<S>(row, self.width, self.input);
+            for at in (0..self.width).step_by(LANES) {
+                S::splat(0.0).store(self.change.add(at));
+            }
+            let mut loss = f64::from(self.target::<S>(tables.target(label), 1.0));
+            for negative in negatives {
+                if negative != label {
+                    loss += f64::from(self.target::<S>(tables.target(negative), 0.0));
+                }
+            }
+            for at in (0..self.width).step_by(LANES) {
+                let len = LANES.min(self.width - at);
+                let new = load::<S>(row.add(at), len).add(S::load(self.change.add(at)));
+                new.store_slice(std::slice::from_raw_parts_mut(row.add(at), len));
+            }
+            loss
+        }
+    }
+
+    /// Changes the row of one target at once.
+    #[inline(always)]
+    unsafe fn target<S: Simd>(&self, row: *mut f32, label: f32) -> f32 {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let mut sum = S::splat(0.0);
+            for at in (0..self.width).step_by(LANES) {
+                let w = load::<S>(row.add(at), LANES.min(self.width - at));
+                sum = w.mul_add(S::load(self.input.add(at)), sum);
+            }
+            let logit = sum.sum();
+            let (sigmoid, softplus) = logistic(S::splat(logit));
+            let g = S::splat(label).sub(sigmoid).mul(S::splat(self.rate));
+            for at in (0..self.width).step_by(LANES) {
+                let len = LANES.min(self.width - at);
+                let (w, x) = (load::<S>(row.add(at), len), S::load(self.input.add(at)));
+                g.mul_add(w, S::load(self.change.add(at))).store(self.change.add(at));
+                g.mul_add(x, w).store_slice(std::slice::from_raw_parts_mut(row.add(at), len));
+            }
+            softplus.to_array()[0] - label * logit
+        }
+    }
+}
