@@ -35,8 +35,12 @@ impl Vocabulary {
         let mut ids = HashMap::with_capacity(words.len());
         for (id, word) in words.iter().enumerate() {
             ensure!(!word.contains('\n'), "a word of the vocabulary holds a newline");
-            if ids.insert(word.clone(), u32::try_from(id)?).is_some() {
-                bail!("the vocabulary holds {word:?} twice");
+            if let Some(first) = ids.insert(word.clone(), u32::try_from(id)?) {
+                bail!(
+                    "the vocabulary holds {word:?} twice, as word {} and as word {}",
+                    first + 1,
+                    id + 1
+                );
             }
         }
         Ok(Self { words, ids })

@@ -22,8 +22,10 @@ pub struct Buffer {
 impl Buffer {
     /// A buffer of `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        let mut lines = vec![Line([0.0; LANES]); len.div_ceil(LANES)];
-        huge_pages::advise(&mut lines);
+        let count = len.div_ceil(LANES);
+        let mut lines = Vec::with_capacity(count);
+        huge_pages::advise(lines.spare_capacity_mut());
+        lines.resize(count, Line([0.0; LANES]));
         Self { lines, len }
     }
 

@@ -5,8 +5,8 @@
 #[cfg(target_os = "linux")]
 const LEAST_BYTES: usize = 4 << 20;
 
-/// Asks the system to put `values` on large pages, best before they are first written. That
-/// it cannot is no error.
+/// Asks the system to put `values` on large pages, before they are first written. That it cannot
+/// is no error.
 #[cfg(target_os = "linux")]
 pub fn advise<T>(values: &mut [T]) {
     const PAGE: usize = 4096;

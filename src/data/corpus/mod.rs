@@ -48,7 +48,8 @@ impl Corpus {
     /// give.
     ///
     /// # Errors
-    /// A file that is missing, empty or damaged, or a text that is not UTF-8, with its line.
+    /// A file that is missing, empty or damaged, or a text that is not UTF-8, with its line
+    /// and byte.
     pub fn read(sources: &[Source], limits: Limits, threads: usize) -> Result<Self> {
         Self::with(sources, threads, |counts, total| CountedVocabulary::of(counts, total, limits))
     }
@@ -74,8 +75,10 @@ impl Corpus {
         let pieces = pieces(sources)?;
         let (counts, sizes) = count(&pieces, threads)?;
         let total: usize = sizes.iter().sum();
-        let names: Vec<_> = sources.iter().map(Source::to_string).collect();
-        ensure!(total > 0, "{} holds no word", names.join(", "));
+        for source in sources {
+            let mut own = pieces.iter().zip(&sizes).filter(|(piece, _)| piece.is_of(source));
+            ensure!(own.any(|(_, &size)| size > 0), "{source} holds no word");
+        }
         let vocabulary = vocabulary(counts, total as u64)?;
         let mut words = vec![0; total];
         let mut rest = &mut words[..];

@@ -1,6 +1,7 @@
 //! A text in pieces that threads read side by side.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -78,6 +79,11 @@ fn is_space(byte: u8) -> bool {
 }
 
 impl Piece<'_> {
+    /// Whether this is a part of `source`, which is one of those that were cut.
+    pub fn is_of(&self, source: &Source<'_>) -> bool {
+        std::ptr::eq(self.source, source)
+    }
+
     /// The source that this is a part of.
     pub fn source(&self) -> &Source<'_> {
         self.source
@@ -134,14 +140,17 @@ fn not_utf8(path: &Path, start: u64, valid: &[u8]) -> anyhow::Error {
         Ok(lines)
     };
     let line = before().map_or_else(|_| "?".to_string(), |n| (n + newlines(valid) + 1).to_string());
-    let byte = start + valid.len() as u64;
+    invalid(line, start + valid.len() as u64)
+}
+
+fn invalid(line: impl Display, byte: u64) -> anyhow::Error {
     anyhow::anyhow!("line {line}, byte {byte}: the text is not UTF-8; convert it, as with iconv")
 }
 
 fn for_each_word_of_gzip(path: &Path, mut each: impl FnMut(&str, bool)) -> Result<()> {
     let mut starts_line = true;
     let mut reader = MultiGzDecoder::new(File::open(path).context("cannot be opened")?);
-    let (mut buffer, mut line) = (Vec::new(), 1);
+    let (mut buffer, mut line, mut start) = (Vec::new(), 1, 0);
     loop {
         let held = buffer.len() as u64;
         let n = { reader.by_ref() }
@@ -156,13 +165,14 @@ fn for_each_word_of_gzip(path: &Path, mut each: impl FnMut(&str, bool)) -> Resul
         let text = std::str::from_utf8(&buffer[..whole]).map_err(|error| {
             let valid = &buffer[..error.valid_up_to()];
             let line = line + valid.iter().filter(|&&byte| byte == b'\n').count();
-            anyhow::anyhow!("line {line}: the text is not UTF-8; convert it, as with iconv")
+            invalid(line, start + valid.len() as u64)
         })?;
         words(text, &mut starts_line, &mut each)?;
         if n == 0 {
             return Ok(());
         }
         line += text.bytes().filter(|&byte| byte == b'\n').count();
+        start += whole as u64;
         buffer.drain(..whole);
         check_length(buffer.len())?;
     }

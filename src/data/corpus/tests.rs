@@ -129,9 +129,13 @@ fn bad_files_are_named() {
     };
     assert!(error("empty", b"").contains("is empty"));
     assert!(error("blank", b" \n\t ").contains("holds no word"));
+    let [good, nothing] = [("good", "word"), ("nothing.gz", "")]
+        .map(|(name, text)| write(folder.path(), name, &gzip(text.as_bytes())));
+    let beside = Corpus::read(&files(&[good, nothing]).unwrap(), ALL, 2).unwrap_err();
+    assert!(beside.to_string().ends_with("nothing.gz holds no word"), "{beside}");
     let bytes = error("bytes", b"good\nbad \xff\n");
     assert!(bytes.contains("line 2, byte 9: the text is not UTF-8"), "{bytes}");
-    assert!(error("bytes.gz", &gzip(b"good\nbad \xff\n")).contains("line 2: the text is not"));
+    assert!(error("bytes.gz", &gzip(b"good\nbad \xff\n")).contains("line 2, byte 9: the text"));
     let whole = gzip(TEXT.repeat(50).as_bytes());
     let cut = error("cut.gz", &whole[..whole.len() / 2]);
     assert!(cut.contains("is damaged: it cannot be decompressed"), "{cut}");
@@ -149,7 +153,9 @@ fn a_damaged_vocabulary_is_named_by_its_line() {
     assert!(error("UNK 1\nthe").starts_with("line 2: \"the\" is not a word, a space"));
     assert!(error("UNK 1\nthe x\n").starts_with("line 2: \"x\" is not the count"));
     assert!(error("the 1\n").contains("the first word is not UNK"));
-    assert!(error("UNK 1\na 1\na 1\n").contains("twice"));
+    assert!(error("UNK 1\na 1\na 1\n").contains("\"a\" twice, as word 2 and as word 3"));
+    assert!(error("UNK 1\n 7\n").starts_with("line 2: no word stands before the count 7"));
+    assert!(error(&format!("UNK 1\nthe {}\n", u64::MAX)).contains("add up to more than"));
     assert!(error("").contains("the first word is not UNK"));
 }
 

@@ -128,11 +128,14 @@ impl CountedVocabulary {
             let Some((word, count)) = line.rsplit_once(' ') else {
                 bail!("line {}: {line:?} is not a word, a space and a count", i + 1);
             };
+            ensure!(!word.is_empty(), "line {}: no word stands before the count {count}", i + 1);
             words.push(word.into());
             counts.push(count.parse().with_context(|| {
                 format!("line {}: {count:?} is not the count of a word", i + 1)
             })?);
         }
+        let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
+        ensure!(total.is_some(), "the counts add up to more than {}", u64::MAX);
         Self::new(words, counts)
     }
 

@@ -9,12 +9,11 @@ impl DeviceOptions {
     /// The processor, at the instruction level of `TFM_ISA`, where the options ask for it.
     ///
     /// # Errors
-    /// A GPU is asked for, on which `model` has no operators; `TFM_ISA` is wrong.
+    /// A GPU is asked for, which this verb of `model` cannot use; `TFM_ISA` is wrong.
     pub fn cpu(&self, model: &str) -> Result<Cpu> {
         if let DeviceChoice::Cuda(_) = self.device {
             bail!(
-                "--device {}: the operators of {model} run on the processor only; use \
-                 --device cpu",
+                "--device {}: this command of {model} runs on the processor only; use --device cpu",
                 self.device
             );
         }
