@@ -114,6 +114,11 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
+    /// Its number, from 0 to those of the team less one.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// This member's share of `0..len`: contiguous, the shares' sizes differ by one at most.
     pub fn share(&self, len: usize) -> Range<usize> {
         len * self.index / self.count..len * (self.index + 1) / self.count

@@ -263,6 +263,8 @@ fn steps_are_timed_without_data() {
     let said = dir.one_thread("bench word2vec --steps 1 --set network.embedding_size=8 --json");
     let json = said.json();
     assert_eq!((&json["item"], &json["steps"]), (&"words".into(), &1.into()));
-    assert!(json["items_per_second"].as_f64().unwrap() > 0.0);
+    let [all, kept] = ["items_per_second", "second_items_per_second"].map(|field| &json[field]);
+    assert!(0.0 < kept.as_f64().unwrap() && kept.as_f64() < all.as_f64(), "{json}");
+    assert_eq!(json["second_item"], "kept words");
     assert!(said.stderr.contains("timing random data"), "{said:?}");
 }

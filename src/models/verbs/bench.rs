@@ -33,6 +33,11 @@ pub trait Benchmark: Experiment {
     /// Operations of an item of a step, forward and backward, counted as a direct
     /// computation would do them.
     fn operations(config: &Self::Config, data: &Self::Data) -> f64;
+
+    /// A second kind of items, of which there is this share of one in an item of a step.
+    fn second_item(_: &Self::Config, _: &Self::Data) -> Option<(&'static str, f64)> {
+        None
+    }
 }
 
 #[derive(Args, Debug)]
@@ -86,7 +91,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     let rate = items as f64 / seconds;
     let flops = E::operations(config, &data) * rate;
     let peak = peak::flops(&cpu);
-    let json = json!({
+    let mut json = json!({
         "model": E::MODEL,
         "preset": loaded.name,
         "device": "cpu",
@@ -99,8 +104,14 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         "share_of_peak": flops / peak,
         "steps": n,
     });
+    let second = E::second_item(config, &data).map(|(item, share)| (item, share * rate));
+    if let Some((item, rate)) = second {
+        json["second_item"] = item.into();
+        json["second_items_per_second"] = rate.into();
+    }
+    let second = second.map_or_else(String::new, |(item, rate)| format!(" ({rate:.0} {item}/s)"));
     let text = format!(
-        "{}: {rate:.0} {item}/s, {:.2} ms a step over {n} steps, {:.0} GFLOP/s, {:.0} % of this \
+        "{}: {rate:.0} {item}/s{second}, {:.2} ms a step over {n} steps, {:.0} GFLOP/s, {:.0} % of this \
          machine's peak of {:.0} ({}, {} threads)",
         loaded.name,
         seconds * 1e3,

@@ -50,8 +50,14 @@ mod tests {
     fn every_word_is_paired_with_its_window() {
         let noise = Noise::new(&[1; 9]).unwrap();
         let stream = Stream::new(1, "pairs");
-        let skipgram =
-            Skipgram { window: 1, negatives: 1, noise: &noise, stream, engine: Engine::Pairs };
+        let skipgram = Skipgram {
+            window: 1,
+            negatives: 1,
+            noise: &noise,
+            shares: &[],
+            stream,
+            engine: Engine::Pairs,
+        };
         let sentence = |words, first, rate| Sentence { words, first, rate };
         let mut batches = Batches::default();
         let sentences = [sentence(0..3, 10, 0.5), sentence(3..4, 13, 0.4), sentence(4..6, 14, 0.3)];

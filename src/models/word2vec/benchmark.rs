@@ -22,8 +22,14 @@ impl Benchmark for Word2Vec {
         let (ids, width) = (50, 40);
         let noise = Noise::new(&(1..=ids as u64).rev().collect::<Vec<_>>())?;
         let stream = Stream::new(1, "bench");
-        let skipgram =
-            Skipgram { window: 5, negatives: 5, noise: &noise, stream, engine: Engine::Windows };
+        let skipgram = Skipgram {
+            window: 5,
+            negatives: 5,
+            noise: &noise,
+            shares: &[],
+            stream,
+            engine: Engine::Windows,
+        };
         let words: Vec<u32> = (0..300u32).map(|i| i * i % 47).collect();
         let sentences = [Sentence { words: 0..words.len(), first: 0, rate: 0.1 }];
         let mut numbers = stream.at(u64::MAX);
@@ -64,9 +70,19 @@ impl Benchmark for Word2Vec {
     /// every pair of an input and a target.
     fn operations(config: &Word2VecConfig, text: &Text) -> f64 {
         let (width, train) = (config.network.embedding_size, &config.train);
-        let share = text.sentences(config).map_or(1.0, |sentences| sentences.expected_share());
+        let share = kept_share(config, text);
         // Reaches from 1 to the window's are equally likely.
         let pairs = (train.window_size + 1) as f64;
         6.0 * (width * (1 + train.num_neg_samples)) as f64 * pairs * share
     }
+
+    /// The reference counts the words that subsampling keeps.
+    fn second_item(config: &Word2VecConfig, text: &Text) -> Option<(&'static str, f64)> {
+        Some(("kept words", kept_share(config, text)))
+    }
+}
+
+/// The share of the text that subsampling keeps in the mean.
+fn kept_share(config: &Word2VecConfig, text: &Text) -> f64 {
+    text.sentences(config).map_or(1.0, |sentences| sentences.expected_share())
 }

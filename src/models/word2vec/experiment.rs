@@ -68,7 +68,7 @@ impl Experiment for Word2Vec {
         text: &'a Text,
         init: Option<&Checkpoint>,
     ) -> Result<Word2VecTask<'a>> {
-        let mut trainer = Trainer::new(config, &text.corpus.vocabulary)?;
+        let mut trainer = Trainer::new(config, &text.corpus.vocabulary, cpu.threads())?;
         if let Some(checkpoint) = init {
             trainer.begin_with(checkpoint)?;
         }

@@ -24,6 +24,8 @@ pub struct Trainer {
     /// Their biases as what is predicted (words), which mini-batches have.
     bias: Parameter,
     noise: Noise,
+    /// The noise of each thread that trains without locks.
+    shares: Vec<Noise>,
     config: Word2VecConfig,
     batches: Batches,
     /// The tables on the GPU, once one has trained them.
@@ -44,15 +46,21 @@ fn names(algorithm: Algorithm) -> [&'static str; 3] {
 }
 
 impl Trainer {
-    /// Tables at their beginning: vectors uniform in ±0.5 / width, all else zero.
+    /// Tables at their beginning, for so many threads: vectors uniform in ±0.5 / width, all else
+    /// zero.
     ///
     /// # Errors
     /// More noise words of a mini-batch than there are words.
-    pub fn new(config: &Word2VecConfig, vocabulary: &CountedVocabulary) -> Result<Self> {
+    pub fn new(
+        config: &Word2VecConfig,
+        vocabulary: &CountedVocabulary,
+        threads: usize,
+    ) -> Result<Self> {
         let shape = [vocabulary.len(), config.network.embedding_size];
         let scale = 0.5 / shape[1] as f32;
         let train = &config.train;
-        let noise = Noise::new(&noise_counts(vocabulary, config.data.unk))?;
+        let counts = noise_counts(vocabulary, config.data.unk);
+        let noise = Noise::new(&counts)?;
         let biases = if train.algorithm == Algorithm::MiniBatch { shape[0] } else { 0 };
         let (asked, there) = (train.num_neg_samples, noise.drawable());
         ensure!(
@@ -66,6 +74,7 @@ impl Trainer {
             output: Parameter::zeros(output, &shape)?,
             bias: Parameter::zeros(bias, &[biases])?,
             noise,
+            shares: Noise::deal(&counts, threads)?,
             config: config.clone(),
             batches: Batches::default(),
             gpu: None,
@@ -124,9 +133,9 @@ impl Trainer {
     }
 
     fn skipgram(&self, engine: Engine) -> Skipgram<'_> {
-        let (train, noise) = (&self.config.train, &self.noise);
-        let (window, negatives) = (train.window_size, train.num_neg_samples);
-        Skipgram { window, negatives, noise, stream: pairs_stream(&self.config), engine }
+        let Self { config, noise, shares, .. } = self;
+        let (window, negatives) = (config.train.window_size, config.train.num_neg_samples);
+        Skipgram { window, negatives, noise, shares, stream: pairs_stream(config), engine }
     }
 
     fn descend(

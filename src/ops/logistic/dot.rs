@@ -1,7 +1,7 @@
 //! Dot products of every target's row with every input's.
 
-use super::gradient::Gradient;
-use crate::ops::simd::{LANES, Simd};
+use super::gradient::{Gradient, Ring};
+use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// The most targets whose products are found together.
 pub(super) const TARGETS: usize = 4;
@@ -50,13 +50,10 @@ pub(super) unsafe fn dots<S: Simd>(rows: Rows, gradient: &mut Gradient<S>, ahead
         let mut j = 0;
         while j < rows.n {
             let inputs = (rows.n - j).div_ceil((rows.n - j).div_ceil(most_inputs));
-            // SAFETY: as the caller vouches.
-            unsafe {
-                match count {
-                    4 if most_targets >= 4 => targets::<S, 4>(rows, t, j, inputs, gradient),
-                    2 if most_targets >= 2 => targets::<S, 2>(rows, t, j, inputs, gradient),
-                    _ => targets::<S, 1>(rows, t, j, inputs, gradient),
-                }
+            match count {
+                4 if most_targets >= 4 => targets::<S, 4>(rows, t, j, inputs, gradient.ring),
+                2 if most_targets >= 2 => targets::<S, 2>(rows, t, j, inputs, gradient.ring),
+                _ => targets::<S, 1>(rows, t, j, inputs, gradient.ring),
             }
             j += inputs;
         }
@@ -68,62 +65,62 @@ pub(super) unsafe fn dots<S: Simd>(rows: Rows, gradient: &mut Gradient<S>, ahead
     }
 }
 
-/// Asks for the cache lines of a row.
+/// Asks for the cache lines of a row that will change.
 #[inline(always)]
-pub(super) fn prefetch<S: Simd>(row: *const f32, width: usize) {
+fn prefetch<S: Simd>(row: *mut f32, width: usize) {
     for at in (0..width).step_by(LANES) {
-        S::prefetch(row.wrapping_add(at));
+        S::prefetch_to_write(row.wrapping_add(at));
     }
-    S::prefetch(row.wrapping_add(width - 1));
+    S::prefetch_to_write(row.wrapping_add(width - 1));
 }
 
+/// `T` targets from `t` on with `inputs` inputs from `j` on.
 #[inline(always)]
-unsafe fn targets<S: Simd, const T: usize>(
-    rows: Rows,
-    t: usize,
-    j: usize,
-    inputs: usize,
-    gradient: &mut Gradient<S>,
-) {
+fn targets<S: Simd, const T: usize>(rows: Rows, t: usize, j: usize, inputs: usize, ring: Ring) {
     let most = tile::<S>()[1];
-    // SAFETY: as the caller vouches.
-    unsafe {
-        match inputs {
-            6 if most >= 6 => product::<S, T, 6>(rows, t, j, gradient),
-            5 if most >= 5 => product::<S, T, 5>(rows, t, j, gradient),
-            4 if most >= 4 => product::<S, T, 4>(rows, t, j, gradient),
-            3 if most >= 3 => product::<S, T, 3>(rows, t, j, gradient),
-            2 => product::<S, T, 2>(rows, t, j, gradient),
-            _ => product::<S, T, 1>(rows, t, j, gradient),
-        }
+    match inputs {
+        6 if most >= 6 => S::call(Product::<T, 6> { rows, t, j, ring }),
+        5 if most >= 5 => S::call(Product::<T, 5> { rows, t, j, ring }),
+        4 if most >= 4 => S::call(Product::<T, 4> { rows, t, j, ring }),
+        3 if most >= 3 => S::call(Product::<T, 3> { rows, t, j, ring }),
+        2 => S::call(Product::<T, 2> { rows, t, j, ring }),
+        _ => S::call(Product::<T, 1> { rows, t, j, ring }),
     }
 }
 
-/// The products of `T` targets with `N` inputs.
-#[inline(always)]
-unsafe fn product<S: Simd, const T: usize, const N: usize>(
-    rows: Rows,
+/// The products of `T` targets with `N` inputs. It is made by [`dots`] alone, whose caller answers
+/// for the pointers.
+struct Product<'a, const T: usize, const N: usize> {
+    rows: Rows<'a>,
     t: usize,
     j: usize,
-    gradient: &mut Gradient<S>,
-) {
-    let mut targets = [std::ptr::null_mut(); T];
-    targets.copy_from_slice(&rows.targets[t..t + T]);
-    let mut sums = [[S::splat(0.0); N]; T];
-    let whole = rows.width / LANES * LANES;
-    // SAFETY: as the caller vouches.
-    unsafe {
-        let inputs = rows.inputs.add(j * rows.stride);
-        for at in (0..whole).step_by(LANES) {
-            add::<S, T, N>(&mut sums, targets, inputs, rows.stride, at, LANES);
-        }
-        if whole < rows.width {
-            add::<S, T, N>(&mut sums, targets, inputs, rows.stride, whole, rows.width - whole);
-        }
-    }
-    for (i, sums) in sums.iter().enumerate() {
-        for (k, sum) in sums.iter().enumerate() {
-            sum.store_slice(gradient.place((t + i) * rows.n + j + k));
+    ring: Ring,
+}
+
+impl<const T: usize, const N: usize> Kernel for Product<'_, T, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { rows, t, j, ring } = self;
+        let mut targets = [std::ptr::null_mut(); T];
+        targets.copy_from_slice(&rows.targets[t..t + T]);
+        let mut sums = [[S::splat(0.0); N]; T];
+        let whole = rows.width / LANES * LANES;
+        let inputs = rows.inputs.wrapping_add(j * rows.stride);
+        // SAFETY: as the caller of `dots` vouches.
+        unsafe {
+            for at in (0..whole).step_by(LANES) {
+                add::<S, T, N>(&mut sums, targets, inputs, rows.stride, at, LANES);
+            }
+            if whole < rows.width {
+                add::<S, T, N>(&mut sums, targets, inputs, rows.stride, whole, rows.width - whole);
+            }
+            for (i, sums) in sums.iter().enumerate() {
+                for (k, sum) in sums.iter().enumerate() {
+                    sum.store(ring.vector((t + i) * rows.n + j + k));
+                }
+            }
         }
     }
 }
@@ -146,7 +143,7 @@ unsafe fn add<S: Simd, const T: usize, const N: usize>(
         }
         for k in 0..N {
             let x = S::load(inputs.add(k * stride + at));
-            for (sums, w) in sums.iter_mut().zip(w) {
+            for (sums, w) in sums.iter_mut().zip(&w) {
                 sums[k] = w.mul_add(x, sums[k]);
             }
         }

@@ -2,11 +2,27 @@
 
 use crate::ops::simd::{LANES, Simd, logistic};
 
-/// Turns dot products into gradients, sixteen pairs at a time.
+/// A vector for each of the latest pairs whose lanes' sum is the dot product.
+#[derive(Clone, Copy)]
+pub(super) struct Ring {
+    /// Valid for `vectors` vectors.
+    pub data: *mut f32,
+    /// A power of two, at least [`LANES`].
+    pub vectors: usize,
+}
+
+impl Ring {
+    /// Where the vector of pair `i` is; those of sixteen pairs from a multiple of [`LANES`] on
+    /// follow one another.
+    #[inline(always)]
+    pub(super) fn vector(self, i: usize) -> *mut f32 {
+        self.data.wrapping_add((i & (self.vectors - 1)) * LANES)
+    }
+}
+
+/// Turns dot products into gradients, sixteen pairs at a time. Its maker answers for the ring.
 pub(super) struct Gradient<'a, S> {
-    /// A vector for each pair whose lanes' sum is the dot product: pair i is at i modulo the
-    /// number of vectors, a power of two.
-    pub ring: &'a mut [f32],
+    pub ring: Ring,
     pub bias: Option<&'a [f32]>,
     /// Whole vectors.
     pub positive: &'a [f32],
@@ -18,13 +34,6 @@ pub(super) struct Gradient<'a, S> {
 }
 
 impl<S: Simd> Gradient<'_, S> {
-    /// Where the vector of pair `i` belongs.
-    #[inline(always)]
-    pub(super) fn place(&mut self, i: usize) -> &mut [f32] {
-        let vectors = self.ring.len() / LANES;
-        &mut self.ring[(i & (vectors - 1)) * LANES..][..LANES]
-    }
-
     /// The vectors of the pairs below `ready` are there.
     #[inline(always)]
     pub(super) fn advance(&mut self, ready: usize) {
@@ -36,14 +45,13 @@ impl<S: Simd> Gradient<'_, S> {
     /// The vectors of all `pairs` are there: the loss.
     #[inline(always)]
     pub(super) fn finish(mut self, pairs: usize) -> f32 {
-        self.advance(pairs);
-        if self.done < pairs {
-            // What an earlier step left behind the last pair might not be a number.
-            for i in pairs..pairs.next_multiple_of(LANES) {
-                S::splat(0.0).store_slice(self.place(i));
-            }
-            self.sixteen();
+        // What an earlier step left behind the last pair might not be a number.
+        let end = pairs.next_multiple_of(LANES);
+        for i in pairs..end {
+            // SAFETY: the ring holds vectors.
+            unsafe { S::splat(0.0).store(self.ring.vector(i)) };
         }
+        self.advance(end);
         self.losses.sum()
     }
 
@@ -51,11 +59,9 @@ impl<S: Simd> Gradient<'_, S> {
     fn sixteen(&mut self) {
         let at = self.done;
         let mut vectors = [S::splat(0.0); LANES];
-        let start = (at & (self.ring.len() / LANES - 1)) * LANES;
-        let from = self.ring[start..start + LANES * LANES].as_ptr();
         for (i, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: sixteen vectors start there.
-            *vector = unsafe { S::load(from.add(i * LANES)) };
+            // SAFETY: the ring holds vectors.
+            *vector = unsafe { S::load(self.ring.vector(at + i)) };
         }
         let mut x = S::sums(vectors);
         if let Some(bias) = self.bias {

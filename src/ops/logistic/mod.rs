@@ -16,7 +16,7 @@ use super::simd::{LANES, Simd};
 use super::{Buffer, Shared};
 pub(super) use dot::load;
 use dot::{Rows, TARGETS};
-use gradient::Gradient;
+use gradient::{Gradient, Ring};
 pub(super) use ids::Ids;
 pub use order::{Loss, Order};
 
@@ -81,7 +81,7 @@ impl Block {
         self.copies.at_least(inputs * width.next_multiple_of(LANES));
         self.vectors = (TARGETS * inputs + LANES).next_power_of_two();
         self.ring.at_least(self.vectors * LANES);
-        self.old.at_least(targets * LANES);
+        self.old.at_least(targets * width.next_multiple_of(LANES));
         for buffer in [&mut self.total, &mut self.positive, &mut self.bias] {
             buffer.at_least(pairs);
         }
@@ -160,7 +160,7 @@ impl Block {
                 spread_bias(bias, self.targets.as_slice(), rows.n, &mut self.bias[..pairs]);
             }
             let mut gradient = Gradient {
-                ring: &mut self.ring[..self.vectors * LANES],
+                ring: Ring { data: self.ring.as_mut_ptr(), vectors: self.vectors },
                 bias: tables.bias.is_some().then_some(&self.bias[..padded]),
                 positive: &self.positive[..padded],
                 total: &mut self.total[..padded],

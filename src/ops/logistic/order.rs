@@ -33,8 +33,8 @@ impl AddAssign for Loss {
 }
 
 impl Order {
-    /// The sum of `train(i)` for the `len` pieces of work.
-    pub(in crate::ops) fn sum<F: Fn(usize) -> Loss + Sync>(
+    /// The sum of `train(thread, i)` for the `len` pieces of work i.
+    pub(in crate::ops) fn sum<F: Fn(usize, usize) -> Loss + Sync>(
         self,
         cpu: &Cpu,
         len: usize,
@@ -42,14 +42,14 @@ impl Order {
     ) -> Loss {
         let mut loss = Loss::default();
         match self {
-            Order::InOrder => (0..len).for_each(|i| loss += train(i)),
+            Order::InOrder => (0..len).for_each(|i| loss += train(0, i)),
             Order::LockFree => {
                 let queue = Queue::new(len);
                 let total = Mutex::new(&mut loss);
-                cpu.team(usize::MAX, |_| {
+                cpu.team(usize::MAX, |member| {
                     let mut own = Loss::default();
                     while let Some(i) = queue.next() {
-                        own += train(i);
+                        own += train(member.index(), i);
                     }
                     // A panic elsewhere leaves the sum whole.
                     **total.lock().unwrap_or_else(PoisonError::into_inner) += own;

@@ -79,7 +79,7 @@ impl Nce<'_> {
             bias: Some(Shared::new(parameters.biases)),
             width: parameters.width,
         };
-        order.sum(cpu, rates.len().div_ceil(RUN), |i| {
+        order.sum(cpu, rates.len().div_ceil(RUN), |_, i| {
             let start = i * RUN;
             let end = rates.len().min(start + RUN);
             let pairs = &pairs[start * self.batch..pairs.len().min(end * self.batch)];

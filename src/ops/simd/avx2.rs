@@ -13,16 +13,34 @@ pub fn is_supported() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
+/// The intrinsic would ask for reading only, unless the whole build were for processors with
+/// PREFETCHW. Processors before Broadwell take it for no operation.
+#[inline(always)]
+pub(super) fn prefetch_to_write(at: *mut f32) {
+    // SAFETY: a prefetch touches nothing that the program can see, wherever `at` lies.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags));
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn compiled<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
+/// The same, never part of its caller.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn called<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
 /// Runs `kernel` compiled for AVX2.
 ///
 /// # Panics
 /// When this machine lacks AVX2 or FMA.
 #[inline]
 pub fn run<K: Kernel>(kernel: K) -> K::Output {
-    #[target_feature(enable = "avx2,fma")]
-    fn compiled<K: Kernel>(kernel: K) -> K::Output {
-        kernel.run::<Avx2>()
-    }
     assert!(is_supported(), "this machine lacks AVX2 or FMA");
     // SAFETY: the features were just checked.
     unsafe { compiled(kernel) }
@@ -165,8 +183,18 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        unsafe { called(kernel) }
+    }
+
+    #[inline(always)]
     fn prefetch(at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_to_write(at: *mut f32) {
+        prefetch_to_write(at);
     }
 
     #[inline(always)]

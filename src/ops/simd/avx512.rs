@@ -17,16 +17,24 @@ pub fn is_supported() -> bool {
         && super::avx2::is_supported()
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
+fn compiled<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
+/// The same, never part of its caller.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
+fn called<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
 /// Runs `kernel` compiled for AVX-512.
 ///
 /// # Panics
 /// When this machine lacks AVX-512.
 #[inline]
 pub fn run<K: Kernel>(kernel: K) -> K::Output {
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
-    fn compiled<K: Kernel>(kernel: K) -> K::Output {
-        kernel.run::<Avx512>()
-    }
     assert!(is_supported(), "this machine lacks AVX-512");
     // SAFETY: the features were just checked.
     unsafe { compiled(kernel) }
@@ -180,8 +188,18 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        unsafe { called(kernel) }
+    }
+
+    #[inline(always)]
     fn prefetch(at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_to_write(at: *mut f32) {
+        super::avx2::prefetch_to_write(at);
     }
 
     #[inline(always)]

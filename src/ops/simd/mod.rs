@@ -86,10 +86,18 @@ pub trait Simd: Copy {
     /// `self` where the lane's byte is `byte`, else zero.
     fn keep_where(self, bytes: [u8; LANES], byte: u8) -> Self;
 
+    /// Runs `kernel` as a function of its own at this level: large code that is wanted in several
+    /// places, or for several sizes, stays out of its callers.
+    fn call<K: Kernel>(kernel: K) -> K::Output;
+
     /// Asks for the cache line at `at`, which may lie anywhere. Nothing where the level has
     /// no such instruction.
     #[inline(always)]
     fn prefetch(_at: *const f32) {}
+
+    /// The same for a cache line that will be written: no other core keeps a copy of it.
+    #[inline(always)]
+    fn prefetch_to_write(_at: *mut f32) {}
 
     /// Rows become columns: lane `j` of vector `i` goes to lane `i` of vector `j`.
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sixteen lanes in plain Rust, for every machine.
 
-use super::{FOURTH_ROOT_BITS, LANES, Simd};
+use super::{FOURTH_ROOT_BITS, Kernel, LANES, Simd};
 
 /// Sixteen lanes as an array, which the compiler maps to whatever the target has.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,11 @@ impl Portable {
 
 impl Simd for Portable {
     const TILE: [usize; 2] = [2, 1];
+
+    #[inline(never)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 
     #[inline(always)]
     fn splat(value: f32) -> Self {

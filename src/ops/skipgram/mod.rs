@@ -29,7 +29,8 @@ use std::ops::Range;
 
 use super::logistic::{Block, Tables};
 pub use super::logistic::{Loss, Order};
-use super::{Cpu, Shared};
+use super::simd::LANES;
+use super::{Buffer, Cpu, Shared};
 use crate::rng::Stream;
 use draws::{Draws, PairDraws};
 pub use noise::Noise;
@@ -45,6 +46,9 @@ pub struct Skipgram<'a> {
     pub negatives: usize,
     /// The distribution of the negatives.
     pub noise: &'a Noise,
+    /// What threads without locks draw the negatives of windows from instead, each from one of
+    /// [`Noise::deal`] at a time; may be empty.
+    pub shares: &'a [Noise],
     /// The stream of reaches and negatives.
     pub stream: Stream,
     /// What shares negatives.
@@ -71,12 +75,17 @@ pub struct Sentence {
     pub rate: f32,
 }
 
+/// Words that a thread trains with one share of the noise: so many that most rows stay with it,
+/// and so few that every part of a text meets all noise.
+const WORDS_OF_A_TURN: u64 = 4096;
+
 /// The memory of a thread, kept from call to call.
 #[derive(Default)]
 struct Scratch {
     block: Block,
     draws: Draws,
     pair_draws: PairDraws,
+    rows: Buffer,
 }
 
 impl Skipgram<'_> {
@@ -105,7 +114,23 @@ impl Skipgram<'_> {
         self.check([w_in.len(), w_out.len()], width, words, sentences);
         let (inputs, targets) = (Shared::new(w_in), Shared::new(w_out));
         let tables = Tables { inputs, targets, bias: None, width };
-        order.sum(cpu, sentences.len(), |i| self.train_sentence(cpu, tables, words, &sentences[i]))
+        order.sum(cpu, sentences.len(), |thread, i| {
+            let own = self.of_thread(order, thread, &sentences[i]);
+            own.train_sentence(cpu, tables, words, &sentences[i])
+        })
+    }
+
+    /// The same with the noise of one thread. The shares take turns by the running number of
+    /// words, which all threads have in common.
+    fn of_thread(&self, order: Order, thread: usize, sentence: &Sentence) -> Self {
+        match (order, self.engine, self.shares) {
+            (Order::LockFree, Engine::Windows, shares @ [_, ..]) => {
+                let turn = sentence.first / (WORDS_OF_A_TURN * shares.len() as u64);
+                let share = (thread as u64).wrapping_add(turn) % shares.len() as u64;
+                Self { noise: &shares[share as usize], ..*self }
+            }
+            _ => *self,
+        }
     }
 
     fn check(&self, tables: [usize; 2], width: usize, words: &[u32], sentences: &[Sentence]) {
@@ -128,7 +153,7 @@ impl Skipgram<'_> {
         thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
         let words = &words[sentence.words.clone()];
         let (first, rate) = (sentence.first, sentence.rate);
-        SCRATCH.with_borrow_mut(|Scratch { block, draws, pair_draws }| match self.engine {
+        SCRATCH.with_borrow_mut(|Scratch { block, draws, pair_draws, rows }| match self.engine {
             Engine::Windows => {
                 let most = (2 * self.window).min(words.len());
                 block.reserve(most, 1 + self.negatives, tables.width);
@@ -137,9 +162,9 @@ impl Skipgram<'_> {
                 cpu.isa().run(Windows { skipgram, tables, words, first, rate, block, draws })
             }
             Engine::Pairs => {
-                block.reserve(2, 1, tables.width);
+                let buffer = rows.at_least(2 * tables.width.next_multiple_of(LANES));
                 let (skipgram, draws) = (self, pair_draws);
-                cpu.isa().run(Pairs { skipgram, tables, words, first, rate, draws })
+                cpu.isa().run(Pairs { skipgram, tables, words, first, rate, draws, buffer })
             }
         })
     }

@@ -2,15 +2,35 @@
 //! 1310.4546, §2.2), drawn from an alias table (Walker 1977; Vose, IEEE Transactions on Software
 //! Engineering 17(9), 1991).
 
+use std::ops::Range;
+
 /// Draws an id from one random word of 32 bits, in constant time.
 ///
-/// With product = word · V, the slot is product >> 32 and the fraction is its low half: the id is
-/// the slot where the fraction is below the slot's threshold, else the slot's alias.
+/// With product = word · slots, the slot is product >> 32 and the fraction is its low half: the id
+/// is the slot's own where the fraction is below the slot's threshold, else the slot's alias.
 #[derive(Clone, Debug)]
 pub struct Noise {
-    /// Threshold and alias of each slot.
-    slots: Vec<[u32; 2]>,
+    slots: Vec<Slot>,
+    ids: usize,
+    drawable: usize,
 }
+
+/// Two ids that share an equal part of all random words.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Slot {
+    /// The fraction of 2³² below which a random word means the slot's own id.
+    pub threshold: u32,
+    /// The slot's own id. Of the noise of all ids, slot i has the id i.
+    pub id: u32,
+    /// The id of the rest.
+    pub alias: u32,
+}
+
+/// The heaviest word of a share has at most one of so many parts of it.
+const LEAST_VARIETY: f64 = 4.0;
+/// A share is made of at least so many runs of neighbours, each of at most so many words.
+const RUNS_OF_A_SHARE: f64 = 16.0;
+const LONGEST_RUN: usize = 32;
 
 impl Noise {
     /// The distribution of `counts` (V), some of which may be zero, to the power of 3/4.
@@ -18,40 +38,66 @@ impl Noise {
     /// # Errors
     /// When no count is above zero, or there are more than 2³¹.
     pub fn new(counts: &[u64]) -> anyhow::Result<Self> {
-        let weights: Vec<f64> = counts.iter().map(|&count| three_quarters(count)).collect();
-        let total: f64 = weights.iter().sum();
-        anyhow::ensure!(
-            total > 0.0,
-            "none of {} words has a count above 0: there is no noise to draw; give more text or a \
-             lower min_count",
-            counts.len()
-        );
-        anyhow::ensure!(counts.len() <= 1 << 31, "{} words are more than 2^31", counts.len());
-        Ok(Self { slots: vose(&weights, total) })
+        let weights = weights(counts)?;
+        Ok(Self::over((0..counts.len()).collect(), &weights))
     }
 
-    /// The number of ids.
+    /// Deals the words out to at most `shares` shares of equal weight, no word in two of them:
+    /// threads that draw from a share each do not write each other's rows. All shares together
+    /// draw each word as often as the whole noise does. There are fewer shares where they would
+    /// have little variety.
+    ///
+    /// Neighbours stay together, since a processor that reads a row also fetches the beginning of
+    /// the next one, and would take it from the thread that writes it.
+    ///
+    /// # Errors
+    /// As those of [`Noise::new`].
+    pub fn deal(counts: &[u64], shares: usize) -> anyhow::Result<Vec<Self>> {
+        let weights = weights(counts)?;
+        let total: f64 = weights.iter().sum();
+        let heaviest = weights.iter().fold(0.0f64, |a, &b| a.max(b));
+        let shares = ((total / (LEAST_VARIETY * heaviest)) as usize).clamp(1, shares.max(1));
+        let mut dealt = vec![(0.0, Vec::new()); shares];
+        for (weight, run) in runs(&weights, total / (RUNS_OF_A_SHARE * shares as f64)) {
+            let lightest = (0..shares).fold(0, |a, b| if dealt[b].0 < dealt[a].0 { b } else { a });
+            dealt[lightest].0 += weight;
+            dealt[lightest].1.extend(run.filter(|&id| weights[id] > 0.0));
+        }
+        Ok(dealt.into_iter().map(|(_, ids)| Self::over(ids, &weights)).collect())
+    }
+
+    /// The distribution of some of the ids.
+    fn over(ids: Vec<usize>, weights: &[f64]) -> Self {
+        let own: Vec<f64> = ids.iter().map(|&id| weights[id]).collect();
+        let slots: Vec<Slot> = vose(&own, own.iter().sum())
+            .into_iter()
+            .zip(&ids)
+            .map(|((threshold, alias), &id)| Slot {
+                threshold,
+                id: id as u32,
+                alias: ids[alias] as u32,
+            })
+            .collect();
+        Self { ids: weights.len(), drawable: drawable(&slots, weights.len()), slots }
+    }
+
+    /// The number of ids V.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.ids
     }
 
     /// Never: there is at least one id.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.ids == 0
     }
 
     /// How many ids can be drawn at all.
     pub fn drawable(&self) -> usize {
-        let mut drawable = vec![false; self.len()];
-        for (slot, &[threshold, alias]) in self.slots.iter().enumerate() {
-            drawable[slot] |= threshold > 0;
-            drawable[alias as usize] |= threshold < u32::MAX;
-        }
-        drawable.into_iter().filter(|&drawable| drawable).count()
+        self.drawable
     }
 
-    /// Threshold and alias of each slot (V).
-    pub fn slots(&self) -> &[[u32; 2]] {
+    /// The table: V slots for the noise of all words.
+    pub fn slots(&self) -> &[Slot] {
         &self.slots
     }
 
@@ -59,12 +105,40 @@ impl Noise {
     #[inline(always)]
     pub fn draw(&self, word: u32) -> u32 {
         let product = u64::from(word) * self.slots.len() as u64;
-        let slot = (product >> 32) as u32;
-        let [threshold, alias] = self.slots[slot as usize];
+        let Slot { threshold, id, alias } = self.slots[(product >> 32) as usize];
         // A mask: which of the two it is cannot be predicted.
         let mask = u32::from((product as u32) < threshold).wrapping_neg();
-        slot & mask | alias & !mask
+        id & mask | alias & !mask
     }
+}
+
+/// What each count weighs.
+fn weights(counts: &[u64]) -> anyhow::Result<Vec<f64>> {
+    let weights: Vec<f64> = counts.iter().map(|&count| three_quarters(count)).collect();
+    anyhow::ensure!(
+        weights.iter().any(|&weight| weight > 0.0),
+        "none of {} words has a count above 0: there is no noise to draw; give more text or a \
+         lower min_count",
+        counts.len()
+    );
+    anyhow::ensure!(counts.len() <= 1 << 31, "{} words are more than 2^31", counts.len());
+    Ok(weights)
+}
+
+/// Neighbours in runs that weigh `most` or are single words, the heaviest run first.
+fn runs(weights: &[f64], most: f64) -> Vec<(f64, Range<usize>)> {
+    let mut runs: Vec<(f64, Range<usize>)> = Vec::new();
+    for (id, &weight) in weights.iter().enumerate() {
+        match runs.last_mut() {
+            Some((sum, run)) if *sum + weight <= most && run.len() < LONGEST_RUN => {
+                *sum += weight;
+                run.end = id + 1;
+            }
+            _ => runs.push((weight, id..id + 1)),
+        }
+    }
+    runs.sort_by(|(a, first), (b, second)| b.total_cmp(a).then(first.start.cmp(&second.start)));
+    runs
 }
 
 /// By two square roots, which round the same on every machine.
@@ -73,16 +147,16 @@ fn three_quarters(count: u64) -> f64 {
     root * root.sqrt()
 }
 
-/// Vose's construction: every slot keeps its own share and is filled up by one larger word.
-fn vose(weights: &[f64], total: f64) -> Vec<[u32; 2]> {
+/// Vose's construction, a threshold and an alias for each weight: every slot keeps its own share and is filled up by one larger word.
+fn vose(weights: &[f64], total: f64) -> Vec<(u32, usize)> {
     let mean = total / weights.len() as f64;
     let mut shares: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
     let (mut small, mut large): (Vec<usize>, Vec<usize>) =
         (0..weights.len()).partition(|&i| shares[i] < 1.0);
-    let mut slots = vec![[0, 0]; weights.len()];
+    let mut slots = vec![(0, 0); weights.len()];
     while let (Some(&lower), Some(&upper)) = (small.last(), large.last()) {
         small.pop();
-        slots[lower] = [threshold(shares[lower]), upper as u32];
+        slots[lower] = (threshold(shares[lower]), upper);
         shares[upper] -= 1.0 - shares[lower];
         if shares[upper] < 1.0 {
             large.pop();
@@ -93,9 +167,19 @@ fn vose(weights: &[f64], total: f64) -> Vec<[u32; 2]> {
     let heaviest = (0..weights.len()).fold(0, |a, b| if weights[b] > weights[a] { b } else { a });
     for i in small.into_iter().chain(large) {
         let alias = if weights[i] > 0.0 { i } else { heaviest };
-        slots[i] = [threshold(shares[i]), alias as u32];
+        slots[i] = (threshold(shares[i]), alias);
     }
     slots
+}
+
+/// The number of ids that some random word stands for.
+fn drawable(slots: &[Slot], ids: usize) -> usize {
+    let mut is_drawable = vec![false; ids];
+    for &Slot { threshold, id, alias } in slots {
+        is_drawable[id as usize] |= threshold > 0;
+        is_drawable[alias as usize] |= threshold < u32::MAX;
+    }
+    is_drawable.into_iter().filter(|&is| is).count()
 }
 
 /// A share as a fraction of 2³².
@@ -112,10 +196,10 @@ mod tests {
     fn probabilities(noise: &Noise) -> Vec<f64> {
         let mut probabilities = vec![0.0; noise.len()];
         let whole = 4_294_967_296.0;
-        for (i, &[threshold, alias]) in noise.slots().iter().enumerate() {
+        for &Slot { threshold, id, alias } in noise.slots() {
             let own = f64::from(threshold) / whole;
-            probabilities[i] += own / noise.len() as f64;
-            probabilities[alias as usize] += (1.0 - own) / noise.len() as f64;
+            probabilities[id as usize] += own / noise.slots().len() as f64;
+            probabilities[alias as usize] += (1.0 - own) / noise.slots().len() as f64;
         }
         probabilities
     }
@@ -124,7 +208,7 @@ mod tests {
     fn the_table_holds_the_distribution() {
         let zipf: Vec<u64> = (0..5000).map(|i| 1_000_000 / (i + 1)).collect();
         let cases: [&[u64]; 6] =
-            [&[7], &[0, 3], &[5, 5, 5], &[0, 16, 0, 81, 1, 0], &[1, 1 << 40, 0], &zipf];
+            [&[7], &[0, 3], &[5, 5, 5], &[0, 16, 0, 81, 1, 0], &[1, 1 << 30, 0], &zipf];
         for counts in cases {
             let noise = Noise::new(counts).unwrap();
             let above = counts.iter().filter(|&&count| count > 0).count();
@@ -139,14 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_no_random_word_stands_for_is_not_drawable() {
+        assert_eq!(Noise::new(&[1, u64::MAX, 0]).unwrap().drawable(), 1);
+    }
+
+    #[test]
     fn words_are_drawn_as_the_table_says() {
         // Shares of 8 and 27 of 35 in each of two slots.
         let noise = Noise::new(&[16, 81]).unwrap();
-        assert_eq!(
-            noise.slots(),
-            [[(16.0f64 / 35.0 * 4_294_967_296.0).round() as u32, 1], [u32::MAX, 1]]
-        );
-        let edge = noise.slots()[0][0] / 2;
+        let threshold = (16.0f64 / 35.0 * 4_294_967_296.0).round() as u32;
+        let slots =
+            [Slot { threshold, id: 0, alias: 1 }, Slot { threshold: u32::MAX, id: 1, alias: 1 }];
+        assert_eq!(noise.slots(), slots);
+        let edge = threshold / 2;
         assert_eq!((noise.draw(0), noise.draw(edge - 1), noise.draw(edge + 1)), (0, 0, 1));
         assert_eq!((noise.draw(1 << 31), noise.draw(u32::MAX)), (1, 1));
         let counts: Vec<u64> = (0..100).collect();
@@ -157,6 +246,34 @@ mod tests {
         let total: f64 = (0..100).map(|i| f64::from(i).powf(0.75)).sum();
         let nineties = (0..n).filter(|i| noise.draw(i << 12) == 99).count() as f64 / f64::from(n);
         assert!((nineties - 99f64.powf(0.75) / total).abs() < 1e-4);
+    }
+
+    #[test]
+    fn shares_of_equal_weight_make_the_whole() {
+        let zipf: Vec<u64> = (0..5000).map(|i| 1_000_000 / (i + 1)).chain([0, 0]).collect();
+        let whole = probabilities(&Noise::new(&zipf).unwrap());
+        // The last run that is dealt out is one of the rarest words.
+        let unequal = LONGEST_RUN as f64 * whole[4999];
+        for shares in [1, 2, 3, 6] {
+            let dealt = Noise::deal(&zipf, shares).unwrap();
+            assert_eq!(dealt.len(), shares);
+            assert_eq!(dealt.iter().map(Noise::drawable).sum::<usize>(), 5000);
+            let each: Vec<_> = dealt.iter().map(probabilities).collect();
+            for (id, want) in whole.iter().enumerate() {
+                let own = each.iter().map(|share| share[id]).fold(0.0, f64::max);
+                let all = each.iter().map(|share| share[id]).sum::<f64>();
+                assert_eq!(own, all, "word {id} is in one share of {shares}");
+                let share = all / shares as f64;
+                assert!((share - want).abs() <= unequal * shares as f64 * want, "{share} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_that_outweighs_a_share_makes_them_fewer() {
+        assert_eq!(Noise::deal(&[1 << 40, 3, 2, 2], 4).unwrap().len(), 1);
+        assert_eq!(Noise::deal(&[0, 7, 7, 7, 7, 7, 7, 7, 7], 64).unwrap().len(), 2);
+        assert_eq!(Noise::deal(&[5; 40], 0).unwrap().len(), 1);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use super::draws::{PairDraws, first_word, reach};
 use super::{Loss, Skipgram, context};
-use crate::ops::cpu::with_thread_buffer;
 use crate::ops::logistic::{Tables, copy, load};
 use crate::ops::simd::{Kernel, LANES, Simd, logistic};
 
@@ -14,6 +13,8 @@ pub(super) struct Pairs<'a> {
     pub first: u64,
     pub rate: f32,
     pub draws: &'a mut PairDraws,
+    /// Two rows of whole vectors.
+    pub buffer: &'a mut [f32],
 }
 
 impl Kernel for Pairs<'_> {
@@ -23,15 +24,10 @@ impl Kernel for Pairs<'_> {
     fn run<S: Simd>(self) -> Loss {
         let width = self.tables.width;
         let stride = width.next_multiple_of(LANES);
-        let Self { skipgram, tables, words, first, rate, draws } = self;
-        let mut pair =
-            Pair { width, rate, input: std::ptr::null_mut(), change: std::ptr::null_mut() };
+        let Self { skipgram, tables, words, first, rate, draws, .. } = self;
+        let (input, change) = self.buffer[..2 * stride].split_at_mut(stride);
+        let pair = Pair { width, rate, input: input.as_mut_ptr(), change: change.as_mut_ptr() };
         let mut loss = Loss::default();
-        // The buffer is a cell's: the loop itself must not be in a closure, whose code would be
-        // without the level's instructions.
-        let buffer = with_thread_buffer(2 * stride, |buffer| buffer.as_mut_ptr());
-        pair.input = buffer;
-        pair.change = buffer.wrapping_add(stride);
         for i in 0..words.len() {
             let centre = first.wrapping_add(i as u64);
             let reach = reach(first_word(skipgram.stream, centre), skipgram.window) as usize;
@@ -44,7 +40,7 @@ impl Kernel for Pairs<'_> {
                 }
                 let random = draws.words(skipgram, q);
                 // SAFETY: the words were checked, the noise has as many ids as the tables have
-                // rows, and nothing else uses the thread's buffer meanwhile.
+                // rows, and the buffer holds two rows of whole vectors.
                 loss.sum += unsafe {
                     pair.train::<S>(
                         tables,

@@ -62,6 +62,7 @@ impl Case {
             window: self.window,
             negatives: self.negatives,
             noise: &noise,
+            shares: &[],
             stream,
             engine,
         };
@@ -111,7 +112,14 @@ fn in_order_gives_the_same_bits_for_any_number_of_threads() {
                 let (words, sentences) = text(60, &[50, 3, 40, 70]);
                 let noise = Noise::new(&[3; 60]).unwrap();
                 let stream = Stream::new(1, "pairs");
-                let skipgram = Skipgram { window: 5, negatives: 6, noise: &noise, stream, engine };
+                let skipgram = Skipgram {
+                    window: 5,
+                    negatives: 6,
+                    noise: &noise,
+                    shares: &[],
+                    stream,
+                    engine,
+                };
                 let mut w_in = single(&wave(60 * 20, 0.7));
                 let mut w_out = single(&wave(60 * 20, 1.1));
                 let cpu = Cpu::new(isa, threads).unwrap();
@@ -137,7 +145,7 @@ fn the_reference_of_a_window_equals_finite_differences() {
     let noise = Noise::new(&[4, 3, 2, 5]).unwrap();
     let stream = Stream::new(5, "pairs");
     let engine = Engine::Windows;
-    let skipgram = Skipgram { window: 1, negatives: 5, noise: &noise, stream, engine };
+    let skipgram = Skipgram { window: 1, negatives: 5, noise: &noise, shares: &[], stream, engine };
     // With a rate of zero the windows of all three centres see the same rows.
     let loss = |tables: &[f64], rate: f32| {
         let (mut w_in, mut w_out) = (tables[..12].to_vec(), tables[12..].to_vec());
@@ -198,7 +206,8 @@ fn equals_tensorflow_and_numpy() {
     for (engine, [want_in, want_out]) in ENGINES.into_iter().zip(wants) {
         for isa in Isa::available() {
             let stream = Stream::new(1, "pairs");
-            let skipgram = Skipgram { window: 1, negatives: 2, noise: &noise, stream, engine };
+            let skipgram =
+                Skipgram { window: 1, negatives: 2, noise: &noise, shares: &[], stream, engine };
             let angle = |i: usize| i as f32 * 0.7;
             let mut w_in: [f32; 9] = std::array::from_fn(|i| angle(i).sin());
             let mut w_out: [f32; 9] = std::array::from_fn(|i| angle(i).cos());
@@ -222,7 +231,8 @@ fn what_is_not_a_number_shows_in_the_loss() {
     let stream = Stream::new(1, "pairs");
     let (words, sentences) = text(5, &[20]);
     for engine in ENGINES {
-        let skipgram = Skipgram { window: 2, negatives: 3, noise: &noise, stream, engine };
+        let skipgram =
+            Skipgram { window: 2, negatives: 3, noise: &noise, shares: &[], stream, engine };
         for isa in Isa::available() {
             let cpu = Cpu::new(isa, 2).unwrap();
             let train = |first: f32| {
@@ -235,6 +245,35 @@ fn what_is_not_a_number_shows_in_the_loss() {
         }
     }
 }
+/// A thread without locks changes only rows of its share, and shares take turns.
+#[test]
+fn threads_draw_from_their_shares_in_turn() {
+    let (counts, stream) = ([7; 40], Stream::new(1, "pairs"));
+    let (noise, shares) = (Noise::new(&counts).unwrap(), Noise::deal(&counts, 2).unwrap());
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let changed = |engine, order, first: u64| -> Vec<usize> {
+        let (window, negatives) = (2, 9);
+        let (noise, shares) = (&noise, &shares[..]);
+        let skipgram = Skipgram { window, negatives, noise, shares, stream, engine };
+        let (mut w_in, mut w_out) = ([0.1; 80], [0.1; 80]);
+        let sentence = Sentence { words: 0..60, first, rate: 0.1 };
+        skipgram.train(&cpu, &mut w_in, &mut w_out, 2, &[0; 60], &[sentence], order);
+        (1..40).filter(|&id| w_out[2 * id] != 0.1).collect()
+    };
+    let of = |share: &Noise| -> Vec<usize> {
+        let mut ids: Vec<usize> = share.slots().iter().map(|slot| slot.id as usize).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter(|&id| id > 0).collect()
+    };
+    let all: Vec<usize> = (1..40).collect();
+    for (turn, share) in [0, 1, 0].into_iter().enumerate() {
+        let first = turn as u64 * 2 * WORDS_OF_A_TURN;
+        assert_eq!(changed(Engine::Windows, Order::LockFree, first), of(&shares[share]));
+        assert_eq!(changed(Engine::Windows, Order::InOrder, first), all);
+        assert_eq!(changed(Engine::Pairs, Order::LockFree, first), all);
+    }
+}
+
 const GOLD_LOSS: f64 = 8.233_717;
 const GOLD_WINDOWS: [[f32; 9]; 2] = [
     [

@@ -120,7 +120,8 @@ fn encode(problem: &Problem<'_>, seeds: &[u32], dropped: Option<u32>) -> Vec<u8>
     head.extend([dropped.unwrap_or(u32::MAX), seeds.len() as u32]);
     let mut bytes = Vec::new();
     let slots = noise.slots().iter();
-    let (thresholds, aliases): (Vec<_>, Vec<_>) = slots.map(|&[t, a]| (t, a)).unzip();
+    let (thresholds, aliases): (Vec<_>, Vec<_>) =
+        slots.map(|slot| (slot.threshold, slot.alias)).unzip();
     let lists = [&head, seeds, sentences.starts, sentences.words, &thresholds, &aliases];
     for list in lists {
         bytes.extend(list.iter().flat_map(|n| n.to_ne_bytes()));

@@ -15,7 +15,7 @@ pub(super) fn train_in_order(
     let cpu = Cpu::new(Isa::from_environment().unwrap(), 1).unwrap();
     let engine = Engine::Windows;
     let (window, negatives) = (sizes.window, sizes.negatives);
-    let skipgram = Skipgram { window, negatives, noise, stream, engine };
+    let skipgram = Skipgram { window, negatives, noise, shares: &[], stream, engine };
     let train = |s: usize| {
         let words = sentences.starts[s] as usize..sentences.starts[s + 1] as usize;
         let (first, rate) = (sentences.first_numbers[s], sentences.rates[s]);

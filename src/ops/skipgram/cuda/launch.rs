@@ -54,7 +54,8 @@ impl WindowTrainer {
         assert!(sizes.ids > 0 && sizes.width > 0 && sizes.window > 0, "{sizes:?} holds a zero");
         assert_eq!(noise.len(), sizes.ids, "noise and ids");
         let slots = noise.slots().iter();
-        let (thresholds, aliases): (Vec<_>, Vec<_>) = slots.map(|&[t, a]| (t, a)).unzip();
+        let (thresholds, aliases): (Vec<_>, Vec<_>) =
+            slots.map(|slot| (slot.threshold, slot.alias)).unzip();
         let device = device.as_cuda_device()?.clone();
         let (kernel, shape) = load(&device, sizes)?;
         let too_large =
