@@ -6,11 +6,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::{Header, excerpt};
-use super::read::{Source, cannot_read, until};
+use super::read::{MOST_WORD, Source, cannot_read, until};
 use super::table::Table;
 
-/// The longest first line, and the longest word.
-const MOST_WORD: u64 = 1 << 20;
 /// Bytes of values that are read at a time: a wrong width asks for no more memory than this.
 const PART: usize = 1 << 16;
 const VALUE: usize = size_of::<f32>();
@@ -32,8 +30,7 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
 pub(super) fn read(mut source: Source) -> Result<WordVectors> {
     let path = source.path;
     let mut line = Vec::new();
-    until(&mut *source.reader, b'\n', MOST_WORD, &mut line).with_context(|| cannot_read(path))?;
-    let header = Header::parse(&line).with_context(|| format!("{}:1", path.display()))?;
+    let header = source.header(&mut line)?;
     let mut table = Table::new(header, header.reserve(source.bytes, VALUE as u64));
     let place = |index: usize| format!("{}, word {}", path.display(), index + 1);
     while table.len() < header.words {
@@ -41,12 +38,7 @@ pub(super) fn read(mut source: Source) -> Result<WordVectors> {
         skip_line_ends(&mut *source.reader).with_context(|| place(index))?;
         until(&mut *source.reader, b' ', MOST_WORD, &mut line).with_context(|| place(index))?;
         if line.is_empty() {
-            bail!(
-                "{} ends after {index} words, but its first line says {}; it is cut off, or that \
-                 line is wrong",
-                path.display(),
-                header.words
-            );
+            return Err(source.cut_off(index, header));
         }
         read_word(&mut *source.reader, &line, header, &mut table).with_context(|| place(index))?;
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use flate2::read::MultiGzDecoder;
 
 use super::super::vectors::WordVectors;
@@ -14,12 +14,34 @@ use super::{Format, binary, text};
 /// What is read of a file at a time, and all that is looked at to find out its format.
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// The longest first line, and the longest word.
+pub(super) const MOST_WORD: u64 = 1 << 20;
+
 /// A file that is being read.
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) reader: Box<dyn BufRead + 'a>,
     /// The file's size, where that is the size of what is read.
     pub(super) bytes: Option<u64>,
+}
+
+impl Source<'_> {
+    /// Reads the first line, by way of `line`.
+    pub(super) fn header(&mut self, line: &mut Vec<u8>) -> Result<Header> {
+        let place = || cannot_read(self.path);
+        until(&mut *self.reader, b'\n', MOST_WORD, line).with_context(place)?;
+        Header::parse(line).with_context(|| format!("{}:1", self.path.display()))
+    }
+
+    /// The error of a file that ends after `words` words.
+    pub(super) fn cut_off(&self, words: usize, header: Header) -> anyhow::Error {
+        anyhow!(
+            "{} ends after {words} words, but its first line says {}; it is cut off, or that line \
+             is wrong",
+            self.path.display(),
+            header.words
+        )
+    }
 }
 
 /// Reads a file in word2vec's text or binary format, either also compressed as `.gz`. Without

@@ -2,17 +2,16 @@
 
 use std::io::{BufRead, Write};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::{Header, excerpt};
-use super::read::{Source, cannot_read, until};
+use super::read::{MOST_WORD, Source, cannot_read, until};
 use super::table::Table;
 
 /// The fewest bytes of a value: a digit and a blank.
 const LEAST_BYTES: u64 = 2;
-/// The longest line that may be: a word, and values of so many bytes.
-const MOST_WORD: u64 = 1 << 20;
+/// The most bytes of a value in the longest line that may be.
 const MOST_BYTES: u64 = 64;
 
 /// Writes `V D` and a line for each word. A value is the shortest decimal number that is read back
@@ -33,8 +32,7 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
 pub(super) fn read(mut source: Source) -> Result<WordVectors> {
     let path = source.path;
     let mut line = Vec::new();
-    until(&mut *source.reader, b'\n', MOST_WORD, &mut line).with_context(|| cannot_read(path))?;
-    let header = Header::parse(&line).with_context(|| format!("{}:1", path.display()))?;
+    let header = source.header(&mut line)?;
     let mut table = Table::new(header, header.reserve(source.bytes, LEAST_BYTES));
     let most = MOST_WORD.saturating_add((header.width as u64).saturating_mul(MOST_BYTES));
     while table.len() < header.words {
@@ -42,13 +40,7 @@ pub(super) fn read(mut source: Source) -> Result<WordVectors> {
         let place = || format!("{}:{number}", path.display());
         until(&mut *source.reader, b'\n', most, &mut line).with_context(place)?;
         if line.is_empty() {
-            bail!(
-                "{} ends after {} words, but its first line says {}; it is cut off, or that line \
-                 is wrong",
-                path.display(),
-                table.len(),
-                header.words
-            );
+            return Err(source.cut_off(table.len(), header));
         }
         read_line(&line, header, &mut table).with_context(place)?;
     }
