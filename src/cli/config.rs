@@ -73,7 +73,7 @@ struct Shown<'a> {
 fn show(registry: Registry, show: &Show) -> Result<()> {
     show.output.init_logging();
     let entry = entry_of(registry, &show.config)?;
-    let text = (entry.show)(Some(&show.config), &show.sets)?;
+    let text = entry.show(Some(&show.config), &show.sets)?;
     let values = toml::from_str(&text).context("the resolved config cannot be read back")?;
     show.output.report(&Shown { config: &show.config, model: entry.name, values }, text)
 }
@@ -104,7 +104,7 @@ fn check(registry: Registry, check: &Check) -> Result<()> {
 }
 
 fn outcome(registry: Registry, config: &str) -> Outcome<'_> {
-    let checked = entry_of(registry, config).and_then(|entry| (entry.show)(Some(config), &[]));
+    let checked = entry_of(registry, config).and_then(|entry| entry.show(Some(config), &[]));
     let error = checked.err().map(|error| format!("{error:#}"));
     Outcome { config, ok: error.is_none(), error }
 }

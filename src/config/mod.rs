@@ -3,9 +3,11 @@
 //!
 //! The valid keys are those of `C::default()` written as TOML, nested tables included; a
 //! config therefore has no `Option` field (an absent one would not be a key), no enum with
-//! fields, no `serde(flatten)`, and no integer above `i64::MAX` (TOML has none). The one
-//! place where keys are free are the tables named in [`Config::FREE_TABLES`]; the structs
-//! in those and in arrays say `deny_unknown_fields` themselves.
+//! fields, and no integer above `i64::MAX` (TOML has none). The one place where keys are free
+//! are the tables named in [`Config::FREE_TABLES`]; the structs in those and in arrays say
+//! `deny_unknown_fields` themselves. Elsewhere the keys are checked here and not by serde, so
+//! that a struct may be `serde(flatten)`, which does away with `deny_unknown_fields`: its
+//! fields are keys like the others, if they are not those of a map.
 //!
 //! Every error says where the value came from: `configs/x.toml:12`, `preset ptb-small:12`,
 //! `--set train.lr=0.1` or `default`.

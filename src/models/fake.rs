@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
 use super::verbs::{plot, verify};
-use super::{Better, Entry, Interrupted, Verb};
-use crate::config::{self, Config, Invalid, Preset, at_least};
+use super::{Better, Entry, Interrupted, Verb, to_toml};
+use crate::config::{Config, Invalid, Preset, at_least};
 use crate::metrics::Record;
 use crate::run::{FORMAT, Manifest, RunDir, rfc3339};
 
@@ -27,37 +27,37 @@ pub(crate) const ALEXNET: Entry = Entry {
         args: |command| command,
         run: |_| Ok(()),
     }],
+    examples: "",
     metrics: &[],
-    show: |_, _| Ok("model = \"alexnet\"\n".to_owned()),
+    scores: &[],
+    may_change: &[],
+    to_toml: |_, _, _| Ok("model = \"alexnet\"\n".to_owned()),
 };
-
-const METRICS: &[(&str, Better)] = &[("perplexity", Better::Lower)];
-
-const PRESETS: &[Preset] = &[
-    Preset { name: "toy-large", text: "# Large.\nmodel = \"toy\"\nsize = 9\n" },
-    Preset { name: "toy-small", text: "# Small.\n# Two lines.\nmodel = \"toy\"\n" },
-];
 
 pub(crate) const TOY: Entry = Entry {
     name: "toy",
     about: "A toy",
     default_preset: "toy-small",
-    presets: PRESETS,
+    presets: &[
+        Preset { name: "toy-large", text: "# Large.\nmodel = \"toy\"\nsize = 9\n" },
+        Preset { name: "toy-small", text: "# Small.\n# Two lines.\nmodel = \"toy\"\n" },
+    ],
     verbs: &[
         Verb { name: "train", about: "Trains a toy", args: train_args, run: train },
-        Verb { name: "plot", about: plot::ABOUT, args: plot::args, run: |m| plot::run("toy", m) },
+        Verb { name: "plot", about: plot::ABOUT, args: plot::args, run: |m| plot::run(&TOY, m) },
         Verb {
             name: "verify",
             about: verify::ABOUT,
             args: verify::args,
-            run: |matches| verify::run("toy", METRICS, matches),
+            run: |matches| verify::run(&TOY, matches),
         },
         Verb { name: "wind-up", about: "Winds up", args: |command| command, run: |_| Ok(()) },
     ],
-    metrics: METRICS,
-    show: |name, sets| {
-        config::to_toml(&config::load::<Toy>(name, "toy-small", PRESETS, sets)?.config)
-    },
+    examples: "",
+    metrics: &[("perplexity", Better::Lower)],
+    scores: &["test_perplexity"],
+    may_change: &[],
+    to_toml: to_toml::<Toy>,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -96,7 +96,7 @@ fn train_args(command: Command) -> Command {
 
 fn train(matches: &ArgMatches) -> Result<()> {
     let Train { config, output, .. } = Train::from_arg_matches(matches)?;
-    (TOY.show)(config.config.as_deref(), &config.sets)?;
+    TOY.show(config.config.as_deref(), &config.sets)?;
     if output.quiet {
         bail!(Interrupted { message: "stopped".to_owned() });
     }

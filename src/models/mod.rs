@@ -22,6 +22,8 @@ pub mod options;
 pub mod output;
 mod plain;
 pub mod ptb;
+pub mod run_config;
+pub mod session;
 pub mod verbs;
 mod weights;
 pub mod word2vec;
@@ -32,15 +34,14 @@ pub(crate) mod fake;
 use anyhow::Result;
 use clap::{ArgMatches, Command};
 
-use crate::config::Preset;
-use experiment::Metrics;
+use crate::config::{self, Config, Loaded, Preset};
 pub use interrupted::Interrupted;
 
 /// Every model, in alphabetic order.
 pub const ALL: &[&Entry] =
     &[&alexnet::ENTRY, &cifar10::ENTRY, &mnist::ENTRY, &ptb::ENTRY, &word2vec::ENTRY];
 
-/// What the command line knows of a model.
+/// What a model is: its one declaration.
 #[derive(Debug)]
 pub struct Entry {
     /// The name on the command line, in configs and in run folders.
@@ -53,14 +54,23 @@ pub struct Entry {
     pub presets: &'static [Preset],
     /// What can be done with it.
     pub verbs: &'static [Verb],
+    /// What the help of `train` shows at its end.
+    pub examples: &'static str,
     /// The names of its scores in the records of a run, such as `perplexity`, and which way
     /// each is better. A name may begin with the phase (`test_accuracy`) where the
     /// direction holds for that phase alone.
     pub metrics: Metrics,
-    /// The resolved TOML of a config, after every check that needs neither data nor device.
-    /// The first argument is the value of `--config`, the second the list of `--set`.
-    pub show: fn(Option<&str>, &[String]) -> Result<String>,
+    /// The scores of a run that an `[expect]` table can name: `<phase>_<metric>`.
+    pub scores: &'static [&'static str],
+    /// The keys that may differ from the run's config when it is resumed, beside
+    /// `checkpoint` and `expect`.
+    pub may_change: &'static [&'static str],
+    /// [`to_toml`] of the type of its config; [`show`](Self::show) calls it.
+    pub to_toml: fn(&Self, Option<&str>, &[String]) -> Result<String>,
 }
+
+/// The names of scores, and which way each is better.
+pub type Metrics = &'static [(&'static str, Better)];
 
 /// Something that can be done with a model: `tfm <verb> <model>`.
 #[derive(Debug)]
@@ -89,6 +99,32 @@ impl Entry {
     pub fn verb(&self, name: &str) -> Option<&'static Verb> {
         self.verbs.iter().find(|verb| verb.name == name)
     }
+
+    /// The config that `name`, the value of `--config`, names, else the default preset, with
+    /// the list of `--set`.
+    ///
+    /// # Errors
+    /// No such config, or a value that is refused.
+    pub fn load<C: Config>(&self, name: Option<&str>, sets: &[String]) -> Result<Loaded<C>> {
+        config::load(name, self.default_preset, self.presets, sets)
+    }
+
+    /// The resolved TOML of the config of [`load`](Self::load), after every check that needs
+    /// neither data nor device.
+    ///
+    /// # Errors
+    /// No such config, or a value that is refused.
+    pub fn show(&self, name: Option<&str>, sets: &[String]) -> Result<String> {
+        (self.to_toml)(self, name, sets)
+    }
+}
+
+/// [`Entry::show`] of a model whose config is a `C`.
+///
+/// # Errors
+/// No such config, or a value that is refused.
+pub fn to_toml<C: Config>(entry: &Entry, name: Option<&str>, sets: &[String]) -> Result<String> {
+    config::to_toml(&entry.load::<C>(name, sets)?.config)
 }
 
 /// The model of that name, if there is one.
@@ -110,12 +146,29 @@ mod tests {
                 let own = name == model || name.starts_with(&format!("{model}-"));
                 assert!(own, "preset {name} does not begin with {model}");
                 assert!(preset.text.starts_with("# "), "preset {name} has no head comment");
-                (entry.show)(Some(name), &[]).unwrap();
+                entry.show(Some(name), &[]).unwrap();
             }
+            check_scores(entry);
             let mut verbs: Vec<_> = entry.verbs.iter().map(|verb| verb.name).collect();
             verbs.sort_unstable();
             verbs.dedup();
             assert_eq!(verbs.len(), entry.verbs.len(), "{model} has a verb twice");
+        }
+    }
+
+    /// Every score is a phase and a metric, and every key that may change is one of the config.
+    fn check_scores(entry: &Entry) {
+        for score in entry.scores {
+            let (_, metric) = score.split_once('_').unwrap();
+            let is_metric = |(name, _): &(&str, Better)| [metric, score].contains(name);
+            assert!(entry.metrics.iter().any(is_metric), "{score} is no metric");
+        }
+        let config: toml::Table = entry.show(None, &[]).unwrap().parse().unwrap();
+        for key in entry.may_change {
+            let mut names = key.split('.');
+            let first = names.next().and_then(|name| config.get(name));
+            let value = names.fold(first, |value, name| value.and_then(|value| value.get(name)));
+            assert!(value.is_some(), "{} has no key {key}", entry.name);
         }
     }
 

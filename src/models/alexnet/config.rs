@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, in_range, one_of};
+use super::ENTRY;
+use crate::config::{Invalid, in_range};
 
 /// What is timed; the default is the reference's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlexnetConfig {
-    /// "alexnet".
+    /// The model's name.
     pub model: String,
     /// The seed of images and parameters.
     pub seed: u64,
@@ -22,14 +23,13 @@ pub struct AlexnetConfig {
 
 impl Default for AlexnetConfig {
     fn default() -> Self {
-        let model = "alexnet".to_string();
+        let model = ENTRY.name.to_string();
         Self { model, seed: 1, batch_size: 128, num_batches: 100, lrn: false }
     }
 }
 
 impl crate::config::Config for AlexnetConfig {
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("model", &self.model, &["alexnet"])?;
         in_range("batch_size", self.batch_size, 1, 4_096)?;
         in_range("num_batches", self.num_batches, 1, 1_000_000)
     }

@@ -5,28 +5,25 @@ mod layers;
 mod network;
 mod verbs;
 
-use super::{Entry, Verb};
-use crate::config::{Preset, load, to_toml};
+use super::{Entry, Verb, to_toml};
+use crate::config::Preset;
 use config::AlexnetConfig;
-
-/// The preset that is used where no config is named.
-const DEFAULT_PRESET: &str = "alexnet";
-
-/// The configs that are compiled in.
-const PRESETS: &[Preset] = &[preset!("alexnet")];
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "alexnet",
     about: "The convolutions of AlexNet, forward and backward, to be timed",
-    default_preset: DEFAULT_PRESET,
-    presets: PRESETS,
+    default_preset: "alexnet",
+    presets: &[preset!("alexnet")],
     verbs: &[Verb {
         name: "bench",
         about: "Times the forward and the forward-backward pass, and each layer",
         args: verbs::bench::args,
         run: verbs::bench::run,
     }],
+    examples: "",
     metrics: &[],
-    show: |name, sets| to_toml(&load::<AlexnetConfig>(name, DEFAULT_PRESET, PRESETS, sets)?.config),
+    scores: &[],
+    may_change: &[],
+    to_toml: to_toml::<AlexnetConfig>,
 };

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::ENTRY;
 use super::config::Train;
 use super::network::Network;
 use crate::checkpoint::Checkpoint;
@@ -38,7 +39,7 @@ impl Averages {
     /// When one is missing or has another shape.
     pub fn load(classes: usize, checkpoint: &Checkpoint) -> Result<Self> {
         let averages = Self::of(&Network::new(classes, 0)?)?;
-        weights::load("cifar10", &averages.parameters(), checkpoint)?;
+        weights::load(ENTRY.name, &averages.parameters(), checkpoint)?;
         Ok(averages)
     }
 

@@ -2,30 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
+use crate::config::{Invalid, at_least, in_range, one_of, positive};
+use crate::models::Entry;
+use crate::models::run_config::{RunConfig, Settings};
 use crate::train::CheckpointConfig;
 
-/// The scores of a run that an `[expect]` table can name.
-pub const METRICS: [&str; 1] = ["test_precision"];
+/// A whole experiment. The seed is that of the initial parameters, of the order of examples and
+/// of distortions.
+pub type Cifar10Config = RunConfig<Cifar10Settings>;
 
-/// A whole experiment; the default is the reference's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Cifar10Config {
-    /// "cifar10".
-    pub model: String,
-    /// The seed of the initial parameters, of the order of examples and of distortions.
-    pub seed: u64,
+/// The model's own tables; the default is the reference's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cifar10Settings {
     /// The pictures.
     pub data: Data,
     /// How it is trained.
     pub train: Train,
     /// When it is evaluated and summarised.
     pub eval: Eval,
-    /// When it is saved.
-    pub checkpoint: CheckpointConfig,
-    /// The published or measured scores.
-    pub expect: Expect,
 }
 
 /// The `[data]` table.
@@ -74,20 +69,6 @@ pub struct Eval {
     pub summary_steps: u64,
 }
 
-impl Default for Cifar10Config {
-    fn default() -> Self {
-        Self {
-            model: "cifar10".to_string(),
-            seed: 1,
-            data: Data::default(),
-            train: Train::default(),
-            eval: Eval::default(),
-            checkpoint: CheckpointConfig { every_epoch: false, ..Default::default() },
-            expect: Expect::default(),
-        }
-    }
-}
-
 impl Default for Data {
     fn default() -> Self {
         Self { source: "cifar10".to_string(), images: String::new(), drawn_examples: 20_000 }
@@ -116,16 +97,17 @@ impl Default for Eval {
     }
 }
 
-impl crate::config::Config for Cifar10Config {
-    const FREE_TABLES: &'static [&'static str] = &["expect"];
+impl Settings for Cifar10Settings {
+    const ENTRY: &'static Entry = &super::ENTRY;
+
+    fn checkpoint() -> CheckpointConfig {
+        CheckpointConfig { every_epoch: false, ..Default::default() }
+    }
 
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("model", &self.model, &["cifar10"])?;
         one_of("data.source", &self.data.source, &["cifar10", "drawn"])?;
         in_range("data.drawn_examples", self.data.drawn_examples, 100, 10_000_000)?;
-        self.train.validate()?;
-        self.checkpoint.validate()?;
-        check_expect("expect", &self.expect, &METRICS)
+        self.train.validate()
     }
 }
 

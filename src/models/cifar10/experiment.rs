@@ -6,18 +6,16 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::averages::Averages;
-use super::config::Cifar10Config;
+use super::config::{Cifar10Config, Cifar10Settings};
 use super::network::Network;
 use super::pictures::Pictures;
 use super::task::{Cifar10Task, EVAL_BATCH};
-use super::{DEFAULT_PRESET, METRICS, PRESETS};
 use crate::checkpoint::Checkpoint;
-use crate::config::Preset;
 use crate::data::augment::{CROP_VALUES, inputs};
 use crate::data::cifar10::Images;
 use crate::data::photo;
-use crate::models::classify::{Part, PictureModel};
-use crate::models::experiment::{Common, Experiment, Metrics};
+use crate::models::classify::{Part, PictureModel, Trained};
+use crate::models::experiment::Experiment;
 use crate::models::weights;
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -26,19 +24,10 @@ use crate::run::RunDir;
 pub struct Cifar10;
 
 impl Experiment for Cifar10 {
-    const MODEL: &'static str = "cifar10";
-    const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: Metrics = METRICS;
-    const MAY_CHANGE: &'static [&'static str] = &["train.max_steps", "train.workers", "eval"];
-
-    type Config = Cifar10Config;
+    type Settings = Cifar10Settings;
     type Data = Pictures;
     type Task<'a> = Cifar10Task<'a>;
-
-    fn common(config: &mut Cifar10Config) -> Common<'_> {
-        Common { seed: config.seed, checkpoint: &config.checkpoint, expect: &mut config.expect }
-    }
+    type Trained = Trained<Network>;
 
     fn data(config: &Cifar10Config, data_dir: &Path, _: Option<&RunDir>) -> Result<Pictures> {
         Pictures::load(config, data_dir)
@@ -56,9 +45,14 @@ impl Experiment for Cifar10 {
     ) -> Result<Cifar10Task<'a>> {
         let network = Network::new(pictures.classes.len(), config.seed)?;
         if let Some(checkpoint) = init {
-            weights::load(Self::MODEL, &network.parameters(), checkpoint)?;
+            weights::load(Self::ENTRY.name, &network.parameters(), checkpoint)?;
         }
         Cifar10Task::new(cpu, config, pictures, network)
+    }
+
+    /// The moving averages.
+    fn trained(_: &RunDir, _: &Cifar10Config, checkpoint: &Checkpoint) -> Result<Trained<Network>> {
+        Trained::read(checkpoint, |classes| Ok(Averages::load(classes, checkpoint)?.into_network()))
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
@@ -72,11 +66,6 @@ impl PictureModel for Cifar10 {
     type Examples = Images;
 
     const EVAL_BATCH: usize = EVAL_BATCH;
-
-    /// The moving averages.
-    fn trained(classes: usize, checkpoint: &Checkpoint) -> Result<Network> {
-        Ok(Averages::load(classes, checkpoint)?.into_network())
-    }
 
     fn examples(pictures: &Pictures, part: Part) -> Option<&Images> {
         match part {

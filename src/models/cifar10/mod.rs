@@ -14,19 +14,11 @@ mod towers;
 mod tests;
 
 use super::classify::verbs::{eval, predict};
-use super::experiment::{Metrics, show};
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry};
+use super::{Better, Entry, to_toml};
 use crate::config::Preset;
+use config::Cifar10Config;
 use experiment::Cifar10;
-
-/// The preset that is used where no config is named.
-const DEFAULT_PRESET: &str = "cifar10";
-
-/// The configs that are compiled in.
-const PRESETS: &[Preset] = &[preset!("cifar10"), preset!("cifar10-demo")];
-
-const METRICS: Metrics = &[("precision", Better::Higher), ("loss", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train cifar10 --config cifar10-demo    two minutes, needs no data
@@ -38,18 +30,19 @@ const EXAMPLES: &str = "Examples:
 pub const ENTRY: Entry = Entry {
     name: "cifar10",
     about: "The convolutional network of the CIFAR-10 tutorial on small pictures",
-    default_preset: DEFAULT_PRESET,
-    presets: PRESETS,
+    default_preset: "cifar10",
+    presets: &[preset!("cifar10"), preset!("cifar10-demo")],
     verbs: &[
-        train::verb::<Cifar10>("Trains the network on pictures", |command| {
-            train::args(command, EXAMPLES)
-        }),
+        train::verb::<Cifar10>("Trains the network on pictures"),
         bench::verb::<Cifar10>(),
         eval::verb::<Cifar10>(),
         predict::verb::<Cifar10>(),
         verify::verb::<Cifar10>(),
         plot::verb::<Cifar10>(),
     ],
-    metrics: METRICS,
-    show: show::<Cifar10>,
+    examples: EXAMPLES,
+    metrics: &[("precision", Better::Higher), ("loss", Better::Lower)],
+    scores: &["test_precision"],
+    may_change: &["train.max_steps", "train.workers", "eval"],
+    to_toml: to_toml::<Cifar10Config>,
 };

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
+use super::ENTRY;
 use super::averages::Averages;
 use super::config::Cifar10Config;
 use super::network::Network;
@@ -135,7 +136,7 @@ impl<'a> Cifar10Task<'a> {
 
 impl Task for Cifar10Task<'_> {
     fn model(&self) -> &'static str {
-        "cifar10"
+        ENTRY.name
     }
 
     fn steps_per_epoch(&self) -> u64 {

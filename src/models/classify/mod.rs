@@ -3,7 +3,7 @@
 
 mod examples;
 mod score;
-mod session;
+mod trained;
 pub mod verbs;
 
 use std::path::Path;
@@ -12,10 +12,9 @@ use anyhow::Result;
 
 pub use examples::{Examples, Thumbnail};
 pub use score::{Score, evaluate};
-pub use session::Session;
+pub use trained::Trained;
 
 use super::experiment::Experiment;
-use crate::checkpoint::Checkpoint;
 use crate::ops::Cpu;
 
 /// A network that tells classes apart.
@@ -39,7 +38,7 @@ pub enum Part {
 }
 
 /// A model of pictures as `eval` and `predict` see it.
-pub trait PictureModel: Experiment {
+pub trait PictureModel: Experiment<Trained = Trained<<Self as PictureModel>::Network>> {
     /// The network.
     type Network: Classifier;
     /// Pictures with labels.
@@ -47,12 +46,6 @@ pub trait PictureModel: Experiment {
 
     /// Images that are classified at a time.
     const EVAL_BATCH: usize;
-
-    /// The network of a checkpoint, as it is evaluated.
-    ///
-    /// # Errors
-    /// When the checkpoint is not of this model, or of another number of classes.
-    fn trained(classes: usize, checkpoint: &Checkpoint) -> Result<Self::Network>;
 
     /// A part of the data; none where the model has no such part.
     fn examples(data: &Self::Data, part: Part) -> Option<&Self::Examples>;

@@ -2,28 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
-use crate::train::CheckpointConfig;
+use crate::config::{Invalid, at_least, in_range, one_of, positive};
+use crate::models::Entry;
+use crate::models::run_config::{RunConfig, Settings};
 
-/// The scores of a run that an `[expect]` table can name.
-pub const METRICS: [&str; 2] = ["valid_error", "test_error"];
+/// A whole experiment. The seed is that of the initial parameters and of dropout.
+pub type MnistConfig = RunConfig<MnistSettings>;
 
-/// A whole experiment; the default is the reference's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MnistConfig {
-    /// "mnist".
-    pub model: String,
-    /// The seed of the initial parameters and of dropout.
-    pub seed: u64,
+/// The model's own tables; the default is the reference's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MnistSettings {
     /// The digits.
     pub data: Data,
     /// How it is trained.
     pub train: Train,
-    /// When it is saved.
-    pub checkpoint: CheckpointConfig,
-    /// The published or measured scores.
-    pub expect: Expect,
 }
 
 /// The `[data]` table.
@@ -59,19 +52,6 @@ pub struct Train {
     pub eval_frequency: u64,
 }
 
-impl Default for MnistConfig {
-    fn default() -> Self {
-        Self {
-            model: "mnist".to_string(),
-            seed: 1,
-            data: Data::default(),
-            train: Train::default(),
-            checkpoint: CheckpointConfig::default(),
-            expect: Expect::default(),
-        }
-    }
-}
-
 impl Default for Data {
     fn default() -> Self {
         let source = "mnist".to_string();
@@ -93,17 +73,14 @@ impl Default for Train {
     }
 }
 
-impl crate::config::Config for MnistConfig {
-    const FREE_TABLES: &'static [&'static str] = &["expect"];
+impl Settings for MnistSettings {
+    const ENTRY: &'static Entry = &super::ENTRY;
 
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("model", &self.model, &["mnist"])?;
         one_of("data.source", &self.data.source, &["mnist", "drawn", "fake"])?;
         in_range("data.validation_size", self.data.validation_size, 1, 1_000_000)?;
         in_range("data.made_examples", self.data.made_examples, 2, 10_000_000)?;
-        self.train.validate()?;
-        self.checkpoint.validate()?;
-        check_expect("expect", &self.expect, &METRICS)
+        self.train.validate()
     }
 }
 

@@ -5,17 +5,15 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::config::MnistConfig;
+use super::config::{MnistConfig, MnistSettings};
 use super::digits::{Digits, scaled};
 use super::network::Network;
 use super::task::{EVAL_BATCH, MnistTask};
-use super::{DEFAULT_PRESET, METRICS, PRESETS};
 use crate::checkpoint::Checkpoint;
-use crate::config::Preset;
 use crate::data::mnist::Images;
 use crate::data::photo;
-use crate::models::classify::{Part, PictureModel};
-use crate::models::experiment::{Common, Experiment, Metrics};
+use crate::models::classify::{Part, PictureModel, Trained};
+use crate::models::experiment::Experiment;
 use crate::models::weights;
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -24,19 +22,10 @@ use crate::run::RunDir;
 pub struct Mnist;
 
 impl Experiment for Mnist {
-    const MODEL: &'static str = "mnist";
-    const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: Metrics = METRICS;
-    const MAY_CHANGE: &'static [&'static str] = &["train.num_epochs"];
-
-    type Config = MnistConfig;
+    type Settings = MnistSettings;
     type Data = Digits;
     type Task<'a> = MnistTask<'a>;
-
-    fn common(config: &mut MnistConfig) -> Common<'_> {
-        Common { seed: config.seed, checkpoint: &config.checkpoint, expect: &mut config.expect }
-    }
+    type Trained = Trained<Network>;
 
     fn data(config: &MnistConfig, data_dir: &Path, _: Option<&RunDir>) -> Result<Digits> {
         Digits::load(config, data_dir)
@@ -54,9 +43,17 @@ impl Experiment for Mnist {
     ) -> Result<MnistTask<'a>> {
         let network = Network::new(config.seed)?;
         if let Some(checkpoint) = init {
-            weights::load(Self::MODEL, &network.parameters(), checkpoint)?;
+            weights::load(Self::ENTRY.name, &network.parameters(), checkpoint)?;
         }
         MnistTask::new(cpu, config, digits, network)
+    }
+
+    fn trained(_: &RunDir, _: &MnistConfig, checkpoint: &Checkpoint) -> Result<Trained<Network>> {
+        Trained::read(checkpoint, |_| {
+            let network = Network::new(0)?;
+            weights::load(Self::ENTRY.name, &network.parameters(), checkpoint)?;
+            Ok(network)
+        })
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
@@ -70,12 +67,6 @@ impl PictureModel for Mnist {
     type Examples = Images;
 
     const EVAL_BATCH: usize = EVAL_BATCH;
-
-    fn trained(_: usize, checkpoint: &Checkpoint) -> Result<Network> {
-        let network = Network::new(0)?;
-        weights::load(Self::MODEL, &network.parameters(), checkpoint)?;
-        Ok(network)
-    }
 
     fn examples(digits: &Digits, part: Part) -> Option<&Images> {
         Some(match part {

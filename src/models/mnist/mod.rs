@@ -11,19 +11,11 @@ mod task;
 mod tests;
 
 use super::classify::verbs::{eval, predict};
-use super::experiment::{Metrics, show};
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry};
+use super::{Better, Entry, to_toml};
 use crate::config::Preset;
+use config::MnistConfig;
 use experiment::Mnist;
-
-/// The preset that is used where no config is named.
-const DEFAULT_PRESET: &str = "mnist";
-
-/// The configs that are compiled in.
-const PRESETS: &[Preset] = &[preset!("mnist"), preset!("mnist-demo"), preset!("mnist-self-test")];
-
-const METRICS: Metrics = &[("error", Better::Lower), ("loss", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train mnist --config mnist-demo        a minute, needs no data
@@ -35,18 +27,19 @@ const EXAMPLES: &str = "Examples:
 pub const ENTRY: Entry = Entry {
     name: "mnist",
     about: "The LeNet-like network on handwritten digits",
-    default_preset: DEFAULT_PRESET,
-    presets: PRESETS,
+    default_preset: "mnist",
+    presets: &[preset!("mnist"), preset!("mnist-demo"), preset!("mnist-self-test")],
     verbs: &[
-        train::verb::<Mnist>("Trains the network on digits", |command| {
-            train::args(command, EXAMPLES)
-        }),
+        train::verb::<Mnist>("Trains the network on digits"),
         bench::verb::<Mnist>(),
         eval::verb::<Mnist>(),
         predict::verb::<Mnist>(),
         verify::verb::<Mnist>(),
         plot::verb::<Mnist>(),
     ],
-    metrics: METRICS,
-    show: show::<Mnist>,
+    examples: EXAMPLES,
+    metrics: &[("error", Better::Lower), ("loss", Better::Lower)],
+    scores: &["valid_error", "test_error"],
+    may_change: &["train.num_epochs"],
+    to_toml: to_toml::<MnistConfig>,
 };

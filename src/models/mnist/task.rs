@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
+use super::ENTRY;
 use super::config::{MnistConfig, Train};
 use super::digits::{Digits, class_names};
 use super::network::Network;
@@ -115,7 +116,7 @@ impl<'a> MnistTask<'a> {
 
 impl Task for MnistTask<'_> {
     fn model(&self) -> &'static str {
-        "mnist"
+        ENTRY.name
     }
 
     fn steps_per_epoch(&self) -> u64 {
@@ -227,7 +228,7 @@ impl Task for MnistTask<'_> {
         let last = state.get("last").context("the checkpoint holds no losses")?;
         self.last = serde_json::from_value(last.clone())?;
         let parameters = self.network.parameters();
-        weights::load("mnist", &parameters, checkpoint)?;
+        weights::load(ENTRY.name, &parameters, checkpoint)?;
         for (parameter, accumulator) in parameters.into_iter().zip(&mut self.accumulators) {
             let values = weights::values(checkpoint, &momentum_of(parameter.name()))?;
             accumulator.copy_from_slice(&values);

@@ -2,31 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
+use crate::config::{Invalid, at_least, in_range, one_of, positive};
 use crate::data::vocabulary::OutOfVocabulary;
-use crate::train::CheckpointConfig;
+use crate::models::Entry;
+use crate::models::run_config::{RunConfig, Settings};
 
-/// The scores of a run that an `[expect]` table can name.
-pub const METRICS: [&str; 3] = ["train_perplexity", "valid_perplexity", "test_perplexity"];
+/// A whole experiment. The seed is that of the initial parameters, of dropout and of generated
+/// text.
+pub type PtbConfig = RunConfig<PtbSettings>;
 
-/// A whole experiment; the default is the reference's small model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PtbConfig {
-    /// "ptb".
-    pub model: String,
-    /// The seed of the initial parameters, of dropout and of generated text.
-    pub seed: u64,
+/// The model's own tables; the default is the reference's small model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PtbSettings {
     /// The network.
     pub network: Network,
     /// The texts.
     pub data: Data,
     /// How it is trained.
     pub train: Train,
-    /// When it is saved.
-    pub checkpoint: CheckpointConfig,
-    /// The published or measured scores.
-    pub expect: Expect,
 }
 
 /// The `[network]` table.
@@ -87,20 +81,6 @@ pub struct Train {
     pub max_grad_norm: f64,
 }
 
-impl Default for PtbConfig {
-    fn default() -> Self {
-        Self {
-            model: "ptb".to_string(),
-            seed: 1,
-            network: Network::default(),
-            data: Data::default(),
-            train: Train::default(),
-            checkpoint: CheckpointConfig::default(),
-            expect: Expect::default(),
-        }
-    }
-}
-
 impl Default for Network {
     fn default() -> Self {
         Self { hidden_size: 200, num_layers: 2, init_scale: 0.1, dtype: "f32".to_string() }
@@ -137,16 +117,13 @@ impl Default for Train {
     }
 }
 
-impl crate::config::Config for PtbConfig {
-    const FREE_TABLES: &'static [&'static str] = &["expect"];
+impl Settings for PtbSettings {
+    const ENTRY: &'static Entry = &super::ENTRY;
 
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("model", &self.model, &["ptb"])?;
         self.network.validate()?;
         self.data.validate()?;
-        self.train.validate()?;
-        self.checkpoint.validate()?;
-        check_expect("expect", &self.expect, &METRICS)
+        self.train.validate()
     }
 }
 

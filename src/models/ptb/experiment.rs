@@ -5,19 +5,19 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::config::PtbConfig;
+use super::config::{PtbConfig, PtbSettings};
 use super::corpus::Corpus;
 use super::generate::Sampler;
 use super::model::LanguageModel;
-use super::session::{VOCABULARY, architecture, vocabulary_of};
 use super::task::PtbTask;
-use super::{DEFAULT_PRESET, METRICS, PRESETS};
+use super::trained::{Trained, architecture, vocabulary_of};
 use crate::checkpoint::Checkpoint;
-use crate::config::{self, Loaded, Preset};
+use crate::config::{self, Loaded};
 use crate::data::vocabulary::UNKNOWN;
 use crate::data::words::END_OF_SENTENCE;
-use crate::models::experiment::{Common, Experiment, Metrics};
+use crate::models::experiment::Experiment;
 use crate::models::options::DeviceOptions;
+use crate::models::session::VOCABULARY;
 use crate::models::weights;
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -26,26 +26,17 @@ use crate::run::RunDir;
 pub struct Ptb;
 
 impl Experiment for Ptb {
-    const MODEL: &'static str = "ptb";
-    const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: Metrics = METRICS;
-    const MAY_CHANGE: &'static [&'static str] = &["train.max_max_epoch", "train.max_steps"];
-
-    type Config = PtbConfig;
+    type Settings = PtbSettings;
     type Data = Corpus;
     type Task<'a> = PtbTask<'a>;
-
-    fn common(config: &mut PtbConfig) -> Common<'_> {
-        Common { seed: config.seed, checkpoint: &config.checkpoint, expect: &mut config.expect }
-    }
+    type Trained = Trained;
 
     fn cpu(device: &DeviceOptions, loaded: &Loaded<PtbConfig>) -> Result<Cpu> {
         if loaded.config.network.dtype != "f32" {
             let rule = "is not for this device: the processor computes in f32";
             return Err(loaded.error(&config::Invalid::new("network.dtype", rule)));
         }
-        device.cpu(Self::MODEL)
+        device.cpu(Self::ENTRY.name)
     }
 
     fn data(config: &PtbConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Corpus> {
@@ -68,9 +59,13 @@ impl Experiment for Ptb {
     ) -> Result<PtbTask<'a>> {
         let model = LanguageModel::new(architecture(config, corpus.vocabulary.len()))?;
         if let Some(checkpoint) = init {
-            weights::load(Self::MODEL, &model.parameters(), checkpoint)?;
+            weights::load(Self::ENTRY.name, &model.parameters(), checkpoint)?;
         }
         PtbTask::new(cpu, config, corpus, model)
+    }
+
+    fn trained(run: &RunDir, config: &PtbConfig, checkpoint: &Checkpoint) -> Result<Trained> {
+        Trained::read(run, config, checkpoint)
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {

@@ -9,32 +9,18 @@ mod experiment;
 mod generate;
 pub mod model;
 pub mod reference;
-mod session;
 mod task;
+mod trained;
 mod verbs;
 
 #[cfg(test)]
 mod tests;
 
-use super::experiment::{Metrics, show};
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry};
+use super::{Better, Entry, to_toml};
 use crate::config::Preset;
+use config::PtbConfig;
 use experiment::Ptb;
-
-/// The preset that is used where no config is named.
-const DEFAULT_PRESET: &str = "ptb-small";
-
-/// The configs that are compiled in.
-const PRESETS: &[Preset] = &[
-    preset!("ptb-demo"),
-    preset!("ptb-large"),
-    preset!("ptb-medium"),
-    preset!("ptb-small"),
-    preset!("ptb-test"),
-];
-
-const METRICS: Metrics = &[("perplexity", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train ptb --config ptb-demo            two minutes, needs no data
@@ -46,12 +32,16 @@ const EXAMPLES: &str = "Examples:
 pub const ENTRY: Entry = Entry {
     name: "ptb",
     about: "The LSTM word language model of the Penn Treebank",
-    default_preset: DEFAULT_PRESET,
-    presets: PRESETS,
+    default_preset: "ptb-small",
+    presets: &[
+        preset!("ptb-demo"),
+        preset!("ptb-large"),
+        preset!("ptb-medium"),
+        preset!("ptb-small"),
+        preset!("ptb-test"),
+    ],
     verbs: &[
-        train::verb::<Ptb>("Trains the language model on a text", |command| {
-            train::args(command, EXAMPLES)
-        }),
+        train::verb::<Ptb>("Trains the language model on a text"),
         verbs::eval::VERB,
         bench::verb::<Ptb>(),
         verbs::generate::VERB,
@@ -59,6 +49,9 @@ pub const ENTRY: Entry = Entry {
         verify::verb::<Ptb>(),
         plot::verb::<Ptb>(),
     ],
-    metrics: METRICS,
-    show: show::<Ptb>,
+    examples: EXAMPLES,
+    metrics: &[("perplexity", Better::Lower)],
+    scores: &["train_perplexity", "valid_perplexity", "test_perplexity"],
+    may_change: &["train.max_max_epoch", "train.max_steps"],
+    to_toml: to_toml::<PtbConfig>,
 };

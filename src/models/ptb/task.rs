@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value};
 
+use super::ENTRY;
 use super::config::PtbConfig;
 use super::corpus::Corpus;
 use super::evaluate::{every_word, in_batches};
@@ -79,7 +80,7 @@ impl<'a> PtbTask<'a> {
 
 impl Task for PtbTask<'_> {
     fn model(&self) -> &'static str {
-        "ptb"
+        ENTRY.name
     }
 
     fn steps_per_epoch(&self) -> u64 {

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::models::Verb;
 use crate::models::experiment::{Experiment, load};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
+use crate::models::run_config::RunConfig;
 use crate::ops::{Cpu, peak};
 use crate::train::Task;
 
@@ -28,14 +29,14 @@ pub trait Benchmark: Experiment {
     ///
     /// # Errors
     /// When it cannot be made.
-    fn random_data(config: &Self::Config) -> Result<Self::Data>;
+    fn random_data(config: &RunConfig<Self::Settings>) -> Result<Self::Data>;
 
     /// Operations of an item of a step, forward and backward, counted as a direct
     /// computation would do them.
-    fn operations(config: &Self::Config, data: &Self::Data) -> f64;
+    fn operations(config: &RunConfig<Self::Settings>, data: &Self::Data) -> f64;
 
     /// A second kind of items, of which there is this share of one in an item of a step.
-    fn second_item(_: &Self::Config, _: &Self::Data) -> Option<(&'static str, f64)> {
+    fn second_item(_: &RunConfig<Self::Settings>, _: &Self::Data) -> Option<(&'static str, f64)> {
         None
     }
 }
@@ -92,7 +93,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     let flops = E::operations(config, &data) * rate;
     let peak = peak::flops(&cpu);
     let mut json = json!({
-        "model": E::MODEL,
+        "model": E::ENTRY.name,
         "preset": loaded.name,
         "device": "cpu",
         "isa": cpu.isa().name(),
@@ -125,7 +126,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
 }
 
 fn random_data<E: Benchmark>(
-    config: &E::Config,
+    config: &RunConfig<E::Settings>,
     data_dir: &Path,
     error: &Error,
 ) -> Result<E::Data> {

@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
-use super::read_run;
 use crate::metrics::{self, Record};
-use crate::models::Verb;
 use crate::models::experiment::Experiment;
 use crate::models::options::OutputOptions;
+use crate::models::session::read_run;
+use crate::models::{Entry, Verb};
 
 /// What the verb does, in a line.
 pub const ABOUT: &str = "Draws the curves of runs as PNG and SVG";
@@ -42,7 +42,7 @@ struct Report<'a> {
 
 /// The verb of a model.
 pub const fn verb<E: Experiment>() -> Verb {
-    Verb { name: "plot", about: ABOUT, args, run: |matches| run(E::MODEL, matches) }
+    Verb { name: "plot", about: ABOUT, args, run: |matches| run(E::ENTRY, matches) }
 }
 
 /// Adds the verb's arguments.
@@ -59,7 +59,7 @@ pub fn args(command: Command) -> Command {
 /// # Errors
 /// A folder that is no run, a run of another model, records that are damaged or hold nothing
 /// to draw, a folder that cannot be written.
-pub fn run(model: &str, matches: &ArgMatches) -> Result<()> {
+pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let Plot { mut runs, out, output } = Plot::from_arg_matches(matches)?;
     output.init_logging();
     keep_first(&mut runs);
@@ -69,11 +69,11 @@ pub fn run(model: &str, matches: &ArgMatches) -> Result<()> {
     let files = metrics::plot::write(&out, &metrics::plot::charts(&named))?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     let runs = runs.iter().map(PathBuf::as_path).collect();
-    output.report(&Report { model, runs, files: &files }, text.join("\n"))
+    output.report(&Report { model: model.name, runs, files: &files }, text.join("\n"))
 }
 
-fn records(model: &str, path: &Path) -> Result<Vec<Record>> {
-    let run = read_run(model, path, "plot")?;
+fn records(model: &Entry, path: &Path) -> Result<Vec<Record>> {
+    let run = read_run(model, path, Some("plot"))?;
     metrics::read(run.metrics_path())
         .with_context(|| format!("the run {} has no metrics to draw", path.display()))
 }
@@ -118,7 +118,7 @@ mod tests {
 
     fn plot(args: &[&str]) -> Result<()> {
         let command = args_of_toy().try_get_matches_from(args)?;
-        run("toy", &command)
+        run(&fake::TOY, &command)
     }
 
     fn args_of_toy() -> Command {

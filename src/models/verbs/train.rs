@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 use crate::checkpoint::{self, Choice};
 use crate::config::{self, Loaded};
 use crate::metrics;
-use crate::models::experiment::{Experiment, check_model, load, read_run, summary};
+use crate::models::experiment::{Experiment, load};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions};
+use crate::models::run_config::RunConfig;
+use crate::models::session::{check_model, read_run, summary};
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, RunDir};
@@ -58,14 +60,13 @@ impl TrainArgs {
     }
 }
 
-/// The verb of a model. `args` are [`args`] with its examples.
-pub const fn verb<E: Experiment>(about: &'static str, args: fn(Command) -> Command) -> Verb {
-    Verb { name: "train", about, args, run: run::<E> }
+/// The verb of a model.
+pub const fn verb<E: Experiment>(about: &'static str) -> Verb {
+    Verb { name: "train", about, args: args::<E>, run: run::<E> }
 }
 
-/// Adds the arguments; `examples` stand at the end of the help.
-pub fn args(command: Command, examples: &'static str) -> Command {
-    TrainArgs::augment_args(command).after_help(examples)
+fn args<E: Experiment>(command: Command) -> Command {
+    TrainArgs::augment_args(command).after_help(E::ENTRY.examples)
 }
 
 /// Trains.
@@ -87,20 +88,19 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let mut loaded = load::<E>(name, &args.sets())?;
     drop_expect_of_another_experiment::<E>(&mut loaded, name)?;
     let cpu = E::cpu(&args.device, &loaded)?;
-    let from = args.init_from.as_deref().map(|run| read_run(E::MODEL, run)).transpose()?;
+    let from = args.init_from.as_deref().map(|run| read_run(E::ENTRY, run, None)).transpose()?;
     let data = E::data(&loaded.config, &args.data.data_dir, from.as_ref())?;
     let init =
         from.map(|run| checkpoint::open(&run.checkpoints_dir(), Choice::Last)).transpose()?;
     let mut task = E::task(&cpu, &loaded.config, &data, init.as_ref())?;
-    let mut config = loaded.config.clone();
-    let common = E::common(&mut config);
-    let manifest = manifest::<E>(args, &loaded, common.seed, &cpu, &data);
+    let manifest = manifest::<E>(args, &loaded, &cpu, &data);
     let run = create_run::<E>(args, &manifest, &config::to_toml(&loaded.config)?, &data)?;
     open_log(log, &run)?;
     tracing::info!("Run folder: {}", run.path().display());
     let interrupt = Interrupt::on_signals()?;
     let display = Display::new(args.output.quiet);
-    let training = Training::start(&mut task, &run, common.checkpoint, display, &interrupt)?;
+    let checkpoint = &loaded.config.checkpoint;
+    let training = Training::start(&mut task, &run, checkpoint, display, &interrupt)?;
     conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
 }
 
@@ -109,7 +109,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let path = run_to_resume::<E>(args, path)?;
     let mut run = RunDir::resume(&path)?;
     let manifest = run.manifest().clone();
-    check_model(E::MODEL, &run)?;
+    check_model(E::ENTRY, &run, None)?;
     if let Some(name) = args.config.config.as_deref() {
         let given = load::<E>(Some(name), &[])?.name;
         ensure!(
@@ -120,9 +120,10 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         );
     }
     let (preset, file) = (&manifest.preset, run.config_path());
-    let resumed = config::resume::<E::Config>(preset, &file, run.config_text(), &args.sets())?;
-    let mut config = resumed.loaded.config.clone();
-    config::refuse_differences(&resumed.previous, &config, &may_change::<E>())
+    let resumed =
+        config::resume::<RunConfig<E::Settings>>(preset, &file, run.config_text(), &args.sets())?;
+    let config = &resumed.loaded.config;
+    config::refuse_differences(&resumed.previous, config, &may_change::<E>())
         .with_context(|| format!("cannot resume {}", path.display()))?;
     open_log(log, &run)?;
     let cpu = E::cpu(&args.device, &resumed.loaded)?;
@@ -133,7 +134,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         path.display(),
         manifest.init_from
     );
-    let data = E::data(&config, &args.data.data_dir, Some(&run))?;
+    let data = E::data(config, &args.data.data_dir, Some(&run))?;
     let found = E::fingerprint(&data);
     ensure!(
         found == manifest.data,
@@ -141,12 +142,11 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         path.display(),
         manifest.data
     );
-    run.replace_config(&config::to_toml(&config)?)?;
-    let mut task = E::task(&cpu, &resumed.loaded.config, &data, None)?;
+    run.replace_config(&config::to_toml(config)?)?;
+    let mut task = E::task(&cpu, config, &data, None)?;
     let interrupt = Interrupt::on_signals()?;
     let display = Display::new(args.output.quiet);
-    let checkpoint = E::common(&mut config).checkpoint;
-    let training = Training::resume(&mut task, &run, checkpoint, display, &interrupt)?;
+    let training = Training::resume(&mut task, &run, &config.checkpoint, display, &interrupt)?;
     conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
 }
 
@@ -162,27 +162,26 @@ fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result
         (None, Some(path)) => Ok(path.clone()),
         (None, None) => {
             let preset = load::<E>(args.config.config.as_deref(), &[])?.name;
-            run::newest(Path::new(RUNS), E::MODEL, &preset)
+            run::newest(Path::new(RUNS), E::ENTRY.name, &preset)
         }
     }
 }
 
 /// What may differ from the run's config when it is resumed.
 fn may_change<E: Experiment>() -> Vec<&'static str> {
-    [E::MAY_CHANGE, &["checkpoint", "expect"]].concat()
+    [E::ENTRY.may_change, &["checkpoint", "expect"]].concat()
 }
 
 /// The scores of a preset say nothing about it with other data or another network.
 fn drop_expect_of_another_experiment<E: Experiment>(
-    loaded: &mut Loaded<E::Config>,
+    loaded: &mut Loaded<RunConfig<E::Settings>>,
     name: Option<&str>,
 ) -> Result<()> {
-    let mut plain = load::<E>(name, &[])?.config;
+    let plain = load::<E>(name, &[])?.config;
     let free = [may_change::<E>(), vec!["seed"]].concat();
     let differs = !config::differences(&plain, &loaded.config, &free)?.is_empty();
-    let expect = E::common(&mut loaded.config).expect;
-    if differs && E::common(&mut plain).expect == expect {
-        expect.clear();
+    if differs && plain.expect == loaded.config.expect {
+        loaded.config.expect.clear();
     }
     Ok(())
 }
@@ -207,21 +206,20 @@ fn warn_of_another_build(manifest: &Manifest, cpu: &Cpu) {
 
 fn manifest<E: Experiment>(
     args: &TrainArgs,
-    loaded: &Loaded<E::Config>,
-    seed: u64,
+    loaded: &Loaded<RunConfig<E::Settings>>,
     cpu: &Cpu,
     data: &E::Data,
 ) -> Manifest {
     Manifest {
         format: run::FORMAT,
-        model: E::MODEL.to_string(),
+        model: E::ENTRY.name.to_string(),
         preset: loaded.name.clone(),
         version: VERSION.to_string(),
         git_revision: GIT_REVISION.to_string(),
         device: "cpu".to_string(),
         isa: cpu.isa().name().to_string(),
         threads: cpu.threads(),
-        seed,
+        seed: loaded.config.seed,
         init_from: args.init_from.as_deref().map(Path::to_string_lossy).unwrap_or_default().into(),
         data: E::fingerprint(data),
         started: run::rfc3339(SystemTime::now()),
@@ -261,7 +259,7 @@ fn conclude<E: Experiment>(
 ) -> Result<()> {
     let path = run.path().display();
     if outcome == Outcome::Interrupted {
-        let model = E::MODEL;
+        let model = E::ENTRY.name;
         let message =
             format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
         bail!(Interrupted { message });

@@ -2,21 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Expect, Invalid, at_least, check_expect, in_range, one_of, positive};
+use crate::config::{Invalid, at_least, in_range, positive};
 use crate::data::corpus::{SentenceMode, Unk};
-use crate::train::CheckpointConfig;
+use crate::models::Entry;
+use crate::models::run_config::{RunConfig, Settings};
 
-/// The scores of a run that an `[expect]` table can name.
-pub const METRICS: [&str; 3] = ["test_analogy", "test_similarity", "train_loss"];
+/// A whole experiment. The seed is that of the initial vectors, of subsampling, windows and
+/// noise.
+pub type Word2VecConfig = RunConfig<Word2VecSettings>;
 
-/// A whole experiment; the default is that of the reference's `word2vec_optimized.py`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Word2VecConfig {
-    /// "word2vec".
-    pub model: String,
-    /// The seed of the initial vectors, of subsampling, windows and noise.
-    pub seed: u64,
+/// The model's own tables; the default is that of the reference's `word2vec_optimized.py`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Word2VecSettings {
     /// The tables.
     pub network: Network,
     /// The text.
@@ -25,10 +23,6 @@ pub struct Word2VecConfig {
     pub train: Train,
     /// What is asked of the vectors after every epoch.
     pub eval: Eval,
-    /// When it is saved.
-    pub checkpoint: CheckpointConfig,
-    /// The published or measured scores.
-    pub expect: Expect,
 }
 
 /// The `[network]` table.
@@ -130,21 +124,6 @@ pub struct Eval {
     pub similarity: String,
 }
 
-impl Default for Word2VecConfig {
-    fn default() -> Self {
-        Self {
-            model: "word2vec".to_string(),
-            seed: 1,
-            network: Network::default(),
-            data: Data::default(),
-            train: Train::default(),
-            eval: Eval::default(),
-            checkpoint: CheckpointConfig::default(),
-            expect: Expect::default(),
-        }
-    }
-}
-
 impl Default for Network {
     fn default() -> Self {
         Self { embedding_size: 200 }
@@ -182,16 +161,13 @@ impl Default for Train {
     }
 }
 
-impl crate::config::Config for Word2VecConfig {
-    const FREE_TABLES: &'static [&'static str] = &["expect"];
+impl Settings for Word2VecSettings {
+    const ENTRY: &'static Entry = &super::ENTRY;
 
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("model", &self.model, &["word2vec"])?;
         in_range("network.embedding_size", self.network.embedding_size, 1, 65_536)?;
         self.data.validate()?;
-        self.train.validate()?;
-        self.checkpoint.validate()?;
-        check_expect("expect", &self.expect, &METRICS)
+        self.train.validate()
     }
 }
 

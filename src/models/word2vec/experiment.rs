@@ -1,20 +1,23 @@
 //! The word vectors as the verbs that all models share see them.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-use super::config::{Algorithm, Word2VecConfig};
-use super::session::{VOCABULARY, vocabulary_of};
+use super::config::{Algorithm, Word2VecConfig, Word2VecSettings};
 use super::task::Word2VecTask;
 use super::text::Text;
-use super::trainer::Trainer;
-use super::{DEFAULT_PRESET, METRICS, PRESETS};
+use super::trainer::{Trainer, vectors_name};
+use super::vectors::WordVectors;
 use crate::checkpoint::Checkpoint;
-use crate::config::{self, Loaded, Preset};
-use crate::models::experiment::{Common, Experiment, Metrics};
+use crate::config::{self, Loaded};
+use crate::data::corpus::CountedVocabulary;
+use crate::models::experiment::Experiment;
 use crate::models::options::{DeviceChoice, DeviceOptions};
+use crate::models::session::{self, VOCABULARY};
+use crate::models::weights;
 use crate::ops::Cpu;
 use crate::run::RunDir;
 
@@ -22,19 +25,10 @@ use crate::run::RunDir;
 pub struct Word2Vec;
 
 impl Experiment for Word2Vec {
-    const MODEL: &'static str = "word2vec";
-    const DEFAULT_PRESET: &'static str = DEFAULT_PRESET;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: Metrics = METRICS;
-    const MAY_CHANGE: &'static [&'static str] = &["eval"];
-
-    type Config = Word2VecConfig;
+    type Settings = Word2VecSettings;
     type Data = Text;
     type Task<'a> = Word2VecTask<'a>;
-
-    fn common(config: &mut Word2VecConfig) -> Common<'_> {
-        Common { seed: config.seed, checkpoint: &config.checkpoint, expect: &mut config.expect }
-    }
+    type Trained = WordVectors;
 
     /// With a GPU, if there is one and the algorithm has a kernel.
     fn cpu(device: &DeviceOptions, loaded: &Loaded<Word2VecConfig>) -> Result<Cpu> {
@@ -75,10 +69,30 @@ impl Experiment for Word2Vec {
         Word2VecTask::new(cpu, config, text, trainer)
     }
 
+    fn trained(
+        run: &RunDir,
+        config: &Word2VecConfig,
+        checkpoint: &Checkpoint,
+    ) -> Result<WordVectors> {
+        let vocabulary = vocabulary_of(run)?;
+        let rows = weights::values(checkpoint, vectors_name(config.train.algorithm))?;
+        let (words, counts) = (Arc::clone(vocabulary.vocabulary()), vocabulary.counts().to_vec());
+        WordVectors::new(words, Some(counts), config.network.embedding_size, rows)
+            .with_context(|| checkpoint.path.display().to_string())
+    }
+
     fn result(metrics: &Map<String, Value>) -> Option<String> {
         if let Some(precision) = metrics.get("test_analogy").and_then(Value::as_f64) {
             return Some(format!("analogies {:.2} %", 100.0 * precision));
         }
         Some(format!("loss {:.4}", metrics.get("train_loss")?.as_f64()?))
     }
+}
+
+/// The words of a run and their counts.
+///
+/// # Errors
+/// When the file is missing, damaged, or not the one that the run began with.
+fn vocabulary_of(run: &RunDir) -> Result<CountedVocabulary> {
+    session::vocabulary_of(run, CountedVocabulary::from_text, CountedVocabulary::fingerprint)
 }

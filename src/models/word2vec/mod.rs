@@ -11,7 +11,6 @@ mod experiment;
 mod file;
 mod map;
 mod query;
-mod session;
 mod similarity;
 mod spelling;
 mod task;
@@ -20,21 +19,11 @@ mod trainer;
 mod vectors;
 mod verbs;
 
-use super::experiment::{Metrics, show};
 use super::verbs::{bench, train, verify};
-use super::{Better, Entry};
+use super::{Better, Entry, to_toml};
 use crate::config::Preset;
+use config::Word2VecConfig;
 use experiment::Word2Vec;
-
-/// The preset that is used where no config is named.
-const DEFAULT_PRESET: &str = "word2vec";
-
-/// The configs that are compiled in.
-const PRESETS: &[Preset] =
-    &[preset!("word2vec"), preset!("word2vec-batch"), preset!("word2vec-demo")];
-
-const METRICS: Metrics =
-    &[("analogy", Better::Higher), ("similarity", Better::Higher), ("loss", Better::Lower)];
 
 const EXAMPLES: &str = "Examples:
   tfm train word2vec --config word2vec-demo  a minute, needs no data
@@ -46,12 +35,10 @@ const EXAMPLES: &str = "Examples:
 pub const ENTRY: Entry = Entry {
     name: "word2vec",
     about: "Skip-gram word vectors",
-    default_preset: DEFAULT_PRESET,
-    presets: PRESETS,
+    default_preset: "word2vec",
+    presets: &[preset!("word2vec"), preset!("word2vec-batch"), preset!("word2vec-demo")],
     verbs: &[
-        train::verb::<Word2Vec>("Trains word vectors on a text", |command| {
-            train::args(command, EXAMPLES)
-        }),
+        train::verb::<Word2Vec>("Trains word vectors on a text"),
         bench::verb::<Word2Vec>(),
         verbs::eval::VERB,
         verbs::export::VERB,
@@ -60,6 +47,13 @@ pub const ENTRY: Entry = Entry {
         verbs::query::VERB,
         verify::verb::<Word2Vec>(),
     ],
-    metrics: METRICS,
-    show: show::<Word2Vec>,
+    examples: EXAMPLES,
+    metrics: &[
+        ("analogy", Better::Higher),
+        ("similarity", Better::Higher),
+        ("loss", Better::Lower),
+    ],
+    scores: &["test_analogy", "test_similarity", "train_loss"],
+    may_change: &["eval"],
+    to_toml: to_toml::<Word2VecConfig>,
 };

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
+use super::ENTRY;
 use super::analogies::{self, AnalogyScore};
 use super::config::{DecayBy, Word2VecConfig};
 use super::similarity;
@@ -134,7 +135,7 @@ fn answered(score: &AnalogyScore) -> Measured {
 
 impl Task for Word2VecTask<'_> {
     fn model(&self) -> &'static str {
-        "word2vec"
+        ENTRY.name
     }
 
     fn steps_per_epoch(&self) -> u64 {

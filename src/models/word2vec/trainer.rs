@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use candle_core::Device;
 
+use super::ENTRY;
 use super::batches::Batches;
 use super::config::{Algorithm, Word2VecConfig};
 use crate::checkpoint::Checkpoint;
@@ -90,9 +91,9 @@ impl Trainer {
         let has = |parameter: &&&Parameter| checkpoint.names().any(|name| name == parameter.name());
         let all = self.parameters();
         let (vectors, rest) = all.split_at(1);
-        weights::load("word2vec", vectors, checkpoint)?;
+        weights::load(ENTRY.name, vectors, checkpoint)?;
         let rest: Vec<&Parameter> = rest.iter().filter(has).copied().collect();
-        weights::load("word2vec", &rest, checkpoint)
+        weights::load(ENTRY.name, &rest, checkpoint)
     }
 
     /// The words' vectors (words, width).

@@ -7,11 +7,10 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
+use super::super::ENTRY;
 use super::super::config::AlexnetConfig;
 use super::super::layers::{Timing, time};
 use super::super::network::{IMAGE, Network};
-use super::super::{DEFAULT_PRESET, PRESETS};
-use crate::config;
 use crate::models::options::{ConfigOptions, DeviceOptions, OutputOptions};
 use crate::models::plain::compare_convolution;
 use crate::ops::{Buffer, Cpu, peak};
@@ -73,8 +72,8 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let args = BenchArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let name = args.config.config.as_deref();
-    let loaded = config::load::<AlexnetConfig>(name, DEFAULT_PRESET, PRESETS, &args.sets())?;
-    let (config, cpu) = (&loaded.config, args.device.cpu("alexnet")?);
+    let loaded = ENTRY.load::<AlexnetConfig>(name, &args.sets())?;
+    let (config, cpu) = (&loaded.config, args.device.cpu(ENTRY.name)?);
     let mut network = Network::new(config.lrn, config.seed)?;
     let shapes = network.shapes(config.batch_size);
     for &(layer, shape) in &shapes {
@@ -166,7 +165,7 @@ fn in_json(
         layer
     };
     json!({
-        "model": "alexnet",
+        "model": ENTRY.name,
         "preset": preset,
         "device": "cpu",
         "isa": cpu.isa().name(),

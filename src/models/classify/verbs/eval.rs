@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{Examples, Part, PictureModel, Score, Session, Thumbnail, evaluate};
+use super::super::{Examples, Part, PictureModel, Score, Thumbnail, evaluate};
 use crate::checkpoint;
 use crate::metrics::Raster;
 use crate::metrics::picture::write_sheet;
@@ -17,6 +17,7 @@ use crate::models::experiment::Experiment;
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
+use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -59,7 +60,7 @@ fn args(command: Command) -> Command {
 fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let cpu = args.device.cpu(M::MODEL)?;
+    let cpu = args.device.cpu(M::ENTRY.name)?;
     let interrupt = Interrupt::on_signals()?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
@@ -108,8 +109,8 @@ fn report<M: PictureModel>(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let examples = M::examples(data, args.split)
-        .with_context(|| format!("{} holds no pictures out; give --split test", M::MODEL))?;
-    let (network, classes) = (&mut session.network, &session.classes);
+        .with_context(|| format!("{} holds no pictures out; give --split test", M::ENTRY.name))?;
+    let (network, classes) = (&mut session.trained.network, &session.trained.classes);
     let score = evaluate(cpu, network, examples, classes, M::EVAL_BATCH, interrupt)?;
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the last picture".to_string() })

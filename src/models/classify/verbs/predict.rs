@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{Classifier, PictureModel, Session};
+use super::super::{Classifier, PictureModel};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
+use crate::models::session::Session;
 use crate::ops::{Cpu, softmax};
 
 #[derive(Args, Debug)]
@@ -46,7 +47,7 @@ fn args(command: Command) -> Command {
 fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = PredictArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let cpu = args.device.cpu(M::MODEL)?;
+    let cpu = args.device.cpu(M::ENTRY.name)?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let (mut lines, mut predictions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     for path in &args.images {
@@ -75,11 +76,11 @@ fn classes_of<M: PictureModel>(
     top: usize,
 ) -> Result<Vec<(String, f32)>> {
     let image = M::read_picture(path)?;
-    let logits = session.network.logits(cpu, &image).to_vec();
+    let logits = session.trained.network.logits(cpu, &image).to_vec();
     let mut classes: Vec<_> = probabilities(cpu, &logits).into_iter().enumerate().collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
     classes.truncate(top.max(1));
-    Ok(classes.into_iter().map(|(class, p)| (session.classes[class].clone(), p)).collect())
+    Ok(classes.into_iter().map(|(class, p)| (session.trained.classes[class].clone(), p)).collect())
 }
 
 /// The softmax of one row of logits.

@@ -6,12 +6,14 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use super::super::ENTRY;
 use super::super::corpus::{Corpus, Split, text_fingerprint};
 use super::super::evaluate::{every_word, in_batches};
-use super::super::session::Session;
+use super::super::experiment::Ptb;
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
+use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
 use crate::train::Interrupt;
 
@@ -52,17 +54,17 @@ fn args(command: Command) -> Command {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let cpu = args.device.cpu("ptb")?;
-    let mut session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let (tokens, floor) = tokens(&args, &session)?;
     let interrupt = Interrupt::on_signals()?;
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
         anyhow::ensure!(tokens.len() > 1, "the text has no word to predict");
-        every_word(&cpu, &mut session.model, &tokens, &interrupt)
+        every_word(&cpu, &mut session.trained.model, &tokens, &interrupt)
     } else {
         let (batch, steps) = (train.batch_size, train.num_steps);
-        in_batches(&cpu, &mut session.model, &tokens, batch, steps, &interrupt)?
+        in_batches(&cpu, &mut session.trained.model, &tokens, batch, steps, &interrupt)?
     };
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the end of the text".to_string() })
@@ -90,10 +92,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 /// The words to be predicted, and the lowest perplexity possible where it is known.
-fn tokens(args: &EvalArgs, session: &Session) -> Result<(Vec<u32>, Option<f64>)> {
+fn tokens(args: &EvalArgs, session: &Session<Ptb>) -> Result<(Vec<u32>, Option<f64>)> {
     let (mut config, data_dir) = (session.config.clone(), &args.data.data_dir);
     let Some(text) = &args.text else {
-        let read = Corpus::load_split(&config, data_dir, args.split, &session.vocabulary)?;
+        let read = Corpus::load_split(&config, data_dir, args.split, &session.trained.vocabulary)?;
         warn_of_another_text(session, &read.0);
         return Ok(read);
     };
@@ -101,11 +103,11 @@ fn tokens(args: &EvalArgs, session: &Session) -> Result<(Vec<u32>, Option<f64>)>
     let path = std::path::absolute(text)?;
     config.data.source = "files".to_string();
     config.data.test = path.to_str().context("the path of --text is not UTF-8")?.to_string();
-    Corpus::load_split(&config, data_dir, Split::Test, &session.vocabulary)
+    Corpus::load_split(&config, data_dir, Split::Test, &session.trained.vocabulary)
 }
 
 /// A figure on a text that the run never saw is no figure of the run.
-fn warn_of_another_text(session: &Session, tokens: &[u32]) {
+fn warn_of_another_text(session: &Session<Ptb>, tokens: &[u32]) {
     let (here, run) = (text_fingerprint(tokens), &session.run.manifest().data);
     if !run.contains(&here) {
         tracing::warn!("the text differs from the run's: {here} here, in run.json {run}");

@@ -4,12 +4,14 @@ use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use super::super::ENTRY;
+use super::super::experiment::Ptb;
 use super::super::generate::Sampler;
-use super::super::session::Session;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::END_OF_SENTENCE;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
+use crate::models::session::Session;
 
 /// `tfm generate ptb`
 pub const VERB: Verb =
@@ -57,25 +59,20 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "--temperature {} must be 0 or more",
         args.temperature
     );
-    let cpu = args.device.cpu("ptb")?;
-    let mut session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let vocabulary = &session.vocabulary;
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let vocabulary = &session.trained.vocabulary;
     let prompt = prompt_ids(vocabulary, &args.prompt)?;
     let suppressed = if args.allow_unk { None } else { vocabulary.id(UNKNOWN) };
     let (temperature, top_k, seed) = (args.temperature, args.top_k, args.seed);
     let sampler = Sampler { temperature, top_k, seed, suppressed };
-    let ids = sampler.generate(&cpu, &mut session.model, &prompt, args.tokens);
-    let words: Vec<&str> = ids.iter().map(|&id| session.vocabulary.word(id)).collect();
+    let ids = sampler.generate(&cpu, &mut session.trained.model, &prompt, args.tokens);
+    let words: Vec<&str> = ids.iter().map(|&id| session.trained.vocabulary.word(id)).collect();
     let text = text_of(args.prompt.split_whitespace().chain(words.iter().copied()));
-    let json = json!({
-        "model": "ptb",
-        "preset": session.run.manifest().preset,
-        "run_dir": session.run.path().to_string_lossy(),
-        "step": session.step,
-        "prompt": args.prompt,
-        "tokens": words,
-        "text": text,
-    });
+    let mut json = session.head();
+    json["prompt"] = json!(args.prompt);
+    json["tokens"] = json!(words);
+    json["text"] = json!(text);
     args.output.report(&json, &text)
 }
 

@@ -7,13 +7,16 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::ENTRY;
+use super::super::experiment::Ptb;
 use super::super::model::{LanguageModel, Window};
-use super::super::session::Session;
+use super::super::trained::Trained;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::END_OF_SENTENCE;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::output::{Reader, print};
+use crate::models::session::Session;
 use crate::ops::Cpu;
 
 /// `tfm score ptb`
@@ -58,17 +61,17 @@ struct Sentence {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = ScoreArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let cpu = args.device.cpu("ptb")?;
-    let mut session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let end = session
-        .vocabulary
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let Trained { vocabulary, model } = &mut session.trained;
+    let end = vocabulary
         .id(END_OF_SENTENCE)
         .with_context(|| format!("the vocabulary has no {END_OF_SENTENCE}: no sentence ends"))?;
     let mut sentences = Vec::new();
     let mut unknown = 0;
     for (i, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line.with_context(|| format!("standard input, line {}", i + 1))?;
-        let sentence = score(&cpu, &mut session.model, &session.vocabulary, end, &line);
+        let sentence = score(&cpu, model, vocabulary, end, &line);
         unknown += sentence.unknown;
         let text = format!("{:.4}\t{:.3}", sentence.log_probability, sentence.perplexity);
         if args.output.json {
@@ -78,7 +81,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         }
     }
     if unknown > 0 {
-        let fate = match session.vocabulary.id(UNKNOWN) {
+        let fate = match vocabulary.id(UNKNOWN) {
             Some(_) => "read as <unk>",
             None => "left out, for the vocabulary has no <unk>",
         };

@@ -6,12 +6,12 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize};
 
-use super::read_run;
 use crate::config::Expect;
 use crate::metrics;
 use crate::models::experiment::Experiment;
 use crate::models::options::{OutputOptions, RunOption};
-use crate::models::{Better, Verb};
+use crate::models::session::read_run;
+use crate::models::{Entry, Metrics, Verb};
 use crate::run::RunDir;
 use comparison::{Comparison, compare};
 
@@ -38,7 +38,7 @@ struct Report<'a> {
 
 /// The verb of a model.
 pub const fn verb<E: Experiment>() -> Verb {
-    Verb { name: "verify", about: ABOUT, args, run: |matches| run(E::MODEL, E::METRICS, matches) }
+    Verb { name: "verify", about: ABOUT, args, run: |matches| run(E::ENTRY, matches) }
 }
 
 /// Adds the verb's arguments.
@@ -53,17 +53,16 @@ pub fn args(command: Command) -> Command {
 }
 
 /// Compares the run of `model` that `matches` names with its config's `[expect]` table, and
-/// prints a line for each of its keys. `metrics` is that of the model's
-/// [`Entry`](crate::models::Entry).
+/// prints a line for each of its keys.
 ///
 /// # Errors
 /// A score falls short or is missing, or there is none to compare; a folder that is no run,
 /// or a run of another model.
-pub fn run(model: &str, metrics: &[(&str, Better)], matches: &ArgMatches) -> Result<()> {
+pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let Verify { run, output } = Verify::from_arg_matches(matches)?;
     output.init_logging();
-    let run = read_run(model, &run.run, "verify")?;
-    let scores = scores(&run, metrics)?;
+    let run = read_run(model, &run.run, Some("verify"))?;
+    let scores = scores(&run, model.metrics)?;
     ensure!(
         !scores.is_empty(),
         "{} has nothing in [expect] to compare the run with",
@@ -72,7 +71,7 @@ pub fn run(model: &str, metrics: &[(&str, Better)], matches: &ArgMatches) -> Res
     let failed = scores.iter().filter(|score| !score.is_reached()).count();
     let lines: Vec<_> = scores.iter().map(Comparison::to_string).collect();
     let report = Report {
-        model,
+        model: model.name,
         preset: &run.manifest().preset,
         run_dir: run.path(),
         reached: failed == 0,
@@ -86,7 +85,7 @@ pub fn run(model: &str, metrics: &[(&str, Better)], matches: &ArgMatches) -> Res
     }
 }
 
-fn scores(run: &RunDir, metrics: &[(&str, Better)]) -> Result<Vec<Comparison>> {
+fn scores(run: &RunDir, metrics: Metrics) -> Result<Vec<Comparison>> {
     let path = run.metrics_path();
     // A run that was stopped before its first record lacks every score.
     let records = if path.exists() { metrics::read(path)? } else { Vec::new() };
@@ -114,14 +113,12 @@ mod tests {
     use super::*;
     use crate::models::fake;
 
-    const METRICS: &[(&str, Better)] = &[("perplexity", Better::Lower)];
-
     fn verify(model: &str, expect: &str) -> Result<()> {
         let root = tempfile::tempdir().unwrap();
         let path = fake::run_of(root.path(), "a", model, expect);
         let command = args(Command::new("toy").no_binary_name(true));
         let matches = command.try_get_matches_from(["--run", path.to_str().unwrap(), "--json"])?;
-        run("toy", METRICS, &matches)
+        run(&fake::TOY, &matches)
     }
 
     #[track_caller]

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
 
+use super::super::ENTRY;
 use super::super::vectors::WordVectors;
 
 /// The tensors `vectors` (V, D) of `f32`, `words` (bytes) of `u8`, which are the words in UTF-8
@@ -33,7 +34,7 @@ pub(super) fn to_bytes(vectors: &WordVectors) -> Result<Vec<u8>> {
         tensors.push(("counts", TensorView::new(Dtype::I64, vec![n], counts)?));
     }
     let about = HashMap::from([
-        ("model".to_owned(), "word2vec".to_owned()),
+        ("model".to_owned(), ENTRY.name.to_owned()),
         ("words".to_owned(), "UTF-8, with a line feed between each two words".to_owned()),
     ]);
     Ok(serialize(tensors, Some(about))?)

@@ -6,13 +6,15 @@ use anyhow::{Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use super::super::ENTRY;
 use super::super::analogies::{self, Questions};
-use super::super::session::Session;
+use super::super::experiment::Word2Vec;
 use super::super::similarity::{self, Pairs};
 use crate::models::Verb;
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
+use crate::models::session::Session;
 
 /// `tfm eval word2vec`
 pub const VERB: Verb = Verb {
@@ -54,11 +56,11 @@ fn args(command: Command) -> Command {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let cpu = args.device.cpu("word2vec")?;
+    let cpu = args.device.cpu(ENTRY.name)?;
     // What is wrong with the small files shows before the large one is read.
     let pairs = args.similarity.as_deref().map(Pairs::read).transpose()?;
     let given = args.questions.as_deref().map(Questions::read).transpose()?;
-    let session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let questions = match (given, &pairs) {
         (None, None) => super::super::text::questions(&session.config, &args.data.data_dir)?,
         (given, _) => given,
@@ -68,7 +70,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "there is nothing to ask: the run's config has no eval.questions; give --questions FILE or \
          --similarity FILE"
     );
-    let unit = session.vectors.clone().into_unit();
+    let unit = session.trained.clone().into_unit();
     let (mut metrics, mut text) = (json!({}), Vec::new());
     if let Some(questions) = questions {
         let score = analogies::score(&cpu, &unit, &questions.ask(unit.vocabulary())?);

@@ -6,10 +6,11 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use super::super::experiment::Word2Vec;
 use super::super::file::{self, Format};
-use super::super::session::Session;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, OutputOptions, RunOption};
+use crate::models::session::Session;
 
 /// `tfm export word2vec`
 pub const VERB: Verb =
@@ -47,7 +48,7 @@ fn args(command: Command) -> Command {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = ExportArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let name = match args.format {
         Format::Text => "vectors.txt",
         Format::Bin => "vectors.bin",
@@ -55,7 +56,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         Format::Safetensors => "vectors.safetensors",
     };
     let out = args.out.unwrap_or_else(|| session.run.path().join(name));
-    let files = file::write(&session.vectors, args.format, &out, args.force)?;
+    let files = file::write(&session.trained, args.format, &out, args.force)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     args.output.report(&session.summary(json!({ "files": files })), text.join("\n"))
 }

@@ -8,17 +8,17 @@ use candle_core::{Device, Tensor};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, json};
 
+use super::super::ENTRY;
 use super::super::config::Word2VecConfig;
 use super::super::file::{self, Format};
-use super::super::session::VOCABULARY;
 use super::super::trainer::vectors_name;
 use super::super::vectors::WordVectors;
 use crate::checkpoint::{self, Keep, Meta};
 use crate::config::to_toml;
 use crate::data::corpus::{CountedVocabulary, UNKNOWN};
 use crate::models::Verb;
-use crate::models::experiment::summary;
 use crate::models::options::OutputOptions;
+use crate::models::session::{VOCABULARY, summary};
 use crate::ops::Isa;
 use crate::run::{self, Manifest, RunDir};
 use crate::train::Position;
@@ -70,7 +70,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         None => RunDir::create_in(Path::new("runs"), SystemTime::now(), &manifest, &toml, &files)?,
     };
     let tensor = Tensor::from_vec(rows, (vocabulary.len(), width), &Device::Cpu)?;
-    let mut meta = Meta::new("word2vec", 0);
+    let mut meta = Meta::new(ENTRY.name, 0);
     meta.state = Position::default().to_state(Map::new());
     let name = vectors_name(config.train.algorithm).to_string();
     checkpoint::save(&run.checkpoints_dir(), &meta, [(name, tensor)], Keep { last: 1 }, false)?;
@@ -94,8 +94,8 @@ fn manifest(path: &Path, vocabulary: &CountedVocabulary, seed: u64) -> Result<Ma
     let stem = stem.split('.').next().unwrap_or_default();
     Ok(Manifest {
         format: run::FORMAT,
-        model: "word2vec".to_string(),
-        preset: format!("word2vec-{stem}"),
+        model: ENTRY.name.to_string(),
+        preset: format!("{}-{stem}", ENTRY.name),
         version: VERSION.to_string(),
         git_revision: GIT_REVISION.to_string(),
         device: "cpu".to_string(),

@@ -6,12 +6,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 use serde_json::json;
 
+use super::super::ENTRY;
+use super::super::experiment::Word2Vec;
 use super::super::map;
-use super::super::session::Session;
 use crate::checkpoint::Choice;
 use crate::metrics::picture::{write_map_png, write_map_svg};
 use crate::models::Verb;
 use crate::models::options::DeviceOptions;
+use crate::models::session::Session;
 use crate::models::verbs::plot::{self, Plot};
 
 /// `tfm plot word2vec`
@@ -29,15 +31,15 @@ fn args(command: Command) -> Command {
 
 fn run(matches: &ArgMatches) -> Result<()> {
     let Some(words) = matches.get_one::<NonZeroUsize>("words") else {
-        return plot::run("word2vec", matches);
+        return plot::run(&ENTRY, matches);
     };
     let plot = Plot::from_arg_matches(matches)?;
     plot.output.init_logging();
     let [run] = &plot.runs[..] else { bail!("a map is of one run; give --run once") };
-    let cpu = DeviceOptions::default().cpu("word2vec")?;
-    let session = Session::open(run, Choice::Last)?;
+    let cpu = DeviceOptions::default().cpu(ENTRY.name)?;
+    let session = Session::<Word2Vec>::open(run, Choice::Last)?;
     let seed = session.config.seed;
-    let unit = session.vectors.clone().into_unit();
+    let unit = session.trained.clone().into_unit();
     let places = map::tsne(&cpu, &unit, words.get(), seed)?;
     let out = plot.out.clone().unwrap_or_else(|| run.join("plots"));
     std::fs::create_dir_all(&out)

@@ -4,13 +4,15 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use super::super::ENTRY;
+use super::super::experiment::Word2Vec;
 use super::super::query::prompt::{self, Shell};
 use super::super::query::{Answer, NEARBY, Query};
-use super::super::session::Session;
 use super::super::vectors::UnitVectors;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::output::{Reader, print};
+use crate::models::session::Session;
 use crate::ops::Cpu;
 
 /// `tfm query word2vec`
@@ -71,9 +73,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
         Some((command, words)) => Some(Query::parse(command, words)?),
         None => None,
     };
-    let cpu = args.device.cpu("word2vec")?;
-    let session = Session::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let vectors = session.vectors.clone().into_unit();
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let vectors = session.trained.clone().into_unit();
     let (number, json) = (args.number as usize, args.output.json);
     let Some(query) = query else {
         let shell = Printed { cpu: &cpu, vectors: &vectors, number, json };

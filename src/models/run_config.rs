@@ -1,0 +1,200 @@
+//! The config of a training run: what every model's has, around what is the model's own.
+
+use std::ops::{Deref, DerefMut};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Entry;
+use crate::config::{Config, Expect, Invalid, check_expect};
+use crate::train::CheckpointConfig;
+
+/// The tables of a config that are a model's own, such as `[network]`, `[data]` and `[train]`.
+///
+/// All fields are tables, since they stand behind the values at the top of the file.
+pub trait Settings: Default + Serialize + DeserializeOwned {
+    /// The model that they are of.
+    const ENTRY: &'static Entry;
+
+    /// When a run is saved where the config does not say.
+    fn checkpoint() -> CheckpointConfig {
+        CheckpointConfig::default()
+    }
+
+    /// Checks the range of every value, and what holds between values.
+    ///
+    /// # Errors
+    /// The first value that breaks a rule.
+    fn validate(&self) -> Result<(), Invalid>;
+}
+
+/// A whole experiment. It dereferences to the model's own tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, bound = "C: Settings")]
+pub struct RunConfig<C> {
+    /// The model's name.
+    pub model: String,
+    /// The seed of every random stream.
+    pub seed: u64,
+    #[serde(flatten)]
+    own: C,
+    /// When it is saved.
+    pub checkpoint: CheckpointConfig,
+    /// The published or measured scores.
+    pub expect: Expect,
+}
+
+impl<C: Settings> Default for RunConfig<C> {
+    fn default() -> Self {
+        Self {
+            model: C::ENTRY.name.to_string(),
+            seed: 1,
+            own: C::default(),
+            checkpoint: C::checkpoint(),
+            expect: Expect::default(),
+        }
+    }
+}
+
+impl<C> Deref for RunConfig<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.own
+    }
+}
+
+impl<C> DerefMut for RunConfig<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        &mut self.own
+    }
+}
+
+impl<C: Settings> Config for RunConfig<C> {
+    const FREE_TABLES: &'static [&'static str] = &["expect"];
+
+    fn validate(&self) -> Result<(), Invalid> {
+        self.own.validate()?;
+        self.checkpoint.validate()?;
+        check_expect("expect", &self.expect, C::ENTRY.scores)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Place, at_least, resume, to_toml};
+    use crate::models::fake;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Order {
+        Given,
+        Shuffled,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Train {
+        rate: f64,
+        decay: f32,
+        batch: usize,
+        order: Order,
+    }
+
+    impl Default for Train {
+        fn default() -> Self {
+            Self { rate: 1.0, decay: 0.1, batch: 8, order: Order::Given }
+        }
+    }
+
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Tables {
+        train: Train,
+    }
+
+    impl Settings for Tables {
+        const ENTRY: &'static Entry = &fake::TOY;
+
+        fn checkpoint() -> CheckpointConfig {
+            CheckpointConfig { every_epoch: false, ..Default::default() }
+        }
+
+        fn validate(&self) -> Result<(), Invalid> {
+            at_least("train.batch", self.train.batch, 1)
+        }
+    }
+
+    fn read(text: &str) -> anyhow::Result<crate::config::Loaded<RunConfig<Tables>>> {
+        Ok(resume("toy", Path::new("x.toml"), text, &[])?.loaded)
+    }
+
+    #[track_caller]
+    fn refuses(text: &str, expect: &str) {
+        let error = read(text).map(|loaded| loaded.config).expect_err("is refused");
+        assert_eq!(format!("{error:#}"), expect);
+    }
+
+    #[test]
+    fn the_tables_of_a_model_stand_between_what_all_have() {
+        let config = RunConfig::<Tables>::default();
+        let text = to_toml(&config).unwrap();
+        let keys = text.lines().filter(|line| line.starts_with(['m', 's', '[']));
+        let keys: Vec<_> = keys.map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(keys, ["model", "seed", "[train]", "[checkpoint]", "[expect]"]);
+        assert!(
+            text.starts_with("model = \"toy\"\nseed = 1\n\n[train]\nrate = 1.0\ndecay = 0.1\n")
+        );
+        assert!(!config.checkpoint.every_epoch);
+    }
+
+    #[test]
+    fn numbers_of_the_model_come_back_to_the_bit() {
+        let mut config = RunConfig::<Tables>::default();
+        for (rate, decay) in [(0.1 + 0.2, 0.1), (f64::MIN_POSITIVE, f32::MAX), (1e22, 1.0 / 3.0)] {
+            (config.train.rate, config.train.decay) = (rate, decay);
+            let text = to_toml(&config).unwrap();
+            assert_eq!(read(&text).unwrap().config, config);
+            assert_eq!(toml::from_str::<RunConfig<Tables>>(&text).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_tables_of_a_model_is_named_with_its_line() {
+        refuses(
+            "[train]\nbach = 1",
+            "x.toml:2: unknown key \"train.bach\"; did you mean \"train.batch\"?",
+        );
+        refuses(
+            "seed = 2\n[own.train]\nbatch = 1",
+            "x.toml:2: unknown key \"own\"; the keys at the top are: checkpoint, expect, model, seed, train",
+        );
+        refuses(
+            "[train]\nrate = 2.0\nbatch = -1",
+            "train.batch = -1: invalid value: integer `-1`, expected usize (x.toml:3)",
+        );
+        refuses(
+            "[train]\norder = \"sorted\"",
+            "train.order = \"sorted\": unknown variant `sorted`, expected `given` or `shuffled` (x.toml:2)",
+        );
+        refuses("[train]\ndecay = 1e300", "train.decay is too large for its type (x.toml:2)");
+        refuses("train = 5", "train = 5 is an integer; it must be a table (x.toml:1)");
+        refuses("[train]\nbatch = 0", "train.batch = 0 must be at least 1 (x.toml:2)");
+    }
+
+    #[test]
+    fn what_all_have_is_checked_once() {
+        refuses("[checkpoint]\nkeep = 0", "checkpoint.keep = 0 must be at least 1 (x.toml:2)");
+        refuses(
+            "[expect]\nprecision = { value = 1, tolerance = 0 }",
+            "expect.precision is not a metric; the metrics are: test_perplexity (x.toml:2)",
+        );
+        refuses("model = \"ptb\"", "this is a config of model \"ptb\", not of \"toy\" (x.toml:1)");
+        let loaded = read("[train]\nbatch = 3").unwrap();
+        assert_eq!((loaded.config.train.batch, loaded.config.checkpoint.every_epoch), (3, false));
+        assert_eq!(loaded.place("seed"), Place::Default);
+    }
+}
