@@ -62,6 +62,14 @@ pub fn one_of(key: &str, value: &str, choices: &[&str]) -> Result<(), Invalid> {
     check(choices.contains(&value), key, || format!("must be one of: {}", choices.join(", ")))
 }
 
+/// Checks that `value` divides `whole`, the value of `whole_key`.
+pub fn divides(key: &str, value: usize, whole_key: &str, whole: usize) -> Result<(), Invalid> {
+    if whole.is_multiple_of(value) {
+        return Ok(());
+    }
+    Err(Invalid::new(key, format!("must divide {whole_key} = {whole}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::Entry;
+use super::describe::Description;
 use super::options::DeviceOptions;
 use super::run_config::{RunConfig, Settings};
 use crate::checkpoint::Checkpoint;
@@ -77,6 +78,18 @@ pub trait Experiment {
         config: &RunConfig<Self::Settings>,
         checkpoint: &Checkpoint,
     ) -> Result<Self::Trained>;
+
+    /// The network of a config, for the data or, without, for data of the usual sizes; none where
+    /// the model is no graph.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input.
+    fn describe(
+        _: &RunConfig<Self::Settings>,
+        _: Option<&Self::Data>,
+    ) -> Result<Option<Description>> {
+        Ok(None)
+    }
 
     /// What a finished run is said to have reached, from its last metrics by name.
     fn result(metrics: &Map<String, Value>) -> Option<String>;

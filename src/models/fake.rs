@@ -31,6 +31,7 @@ pub(crate) const ALEXNET: Entry = Entry {
     metrics: &[],
     scores: &[],
     may_change: &[],
+    describe: |entry, _, _| Ok((entry.default_preset.to_owned(), None)),
     to_toml: |_, _, _| Ok("model = \"alexnet\"\n".to_owned()),
 };
 
@@ -57,6 +58,7 @@ pub(crate) const TOY: Entry = Entry {
     metrics: &[("perplexity", Better::Lower)],
     scores: &["test_perplexity"],
     may_change: &[],
+    describe: |entry, _, _| Ok((entry.default_preset.to_owned(), None)),
     to_toml: to_toml::<Toy>,
 };
 

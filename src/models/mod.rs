@@ -15,12 +15,12 @@ macro_rules! preset {
 pub mod alexnet;
 pub mod cifar10;
 pub mod classify;
+pub mod describe;
 pub mod experiment;
 mod interrupted;
 pub mod mnist;
 pub mod options;
 pub mod output;
-mod plain;
 pub mod ptb;
 pub mod run_config;
 pub mod session;
@@ -65,9 +65,15 @@ pub struct Entry {
     /// The keys that may differ from the run's config when it is resumed, beside
     /// `checkpoint` and `expect`.
     pub may_change: &'static [&'static str],
+    /// Its network for a config: [`describe::describe`].
+    pub describe: Describe,
     /// [`to_toml`] of the type of its config; [`show`](Self::show) calls it.
     pub to_toml: fn(&Self, Option<&str>, &[String]) -> Result<String>,
 }
+
+/// How the network of a config is found.
+pub type Describe =
+    fn(&Entry, Option<&str>, &[String]) -> Result<(String, Option<describe::Description>)>;
 
 /// The names of scores, and which way each is better.
 pub type Metrics = &'static [(&'static str, Better)];

@@ -38,12 +38,25 @@ pub fn check_exactly(
 /// # Errors
 /// When a parameter is missing or has another shape, or a value is not finite.
 pub fn load(model: &str, parameters: &[&Parameter], checkpoint: &Checkpoint) -> Result<()> {
-    let signature = |parameter: &&Parameter| {
-        (parameter.name().to_string(), Dtype::F32, parameter.shape().to_vec())
+    let named: Vec<_> = parameters.iter().map(|p| (p.name().to_string(), *p)).collect();
+    load_named(model, &named, checkpoint)
+}
+
+/// As [`load`], each parameter from the tensor of that name.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_named(
+    model: &str,
+    parameters: &[(String, &Parameter)],
+    checkpoint: &Checkpoint,
+) -> Result<()> {
+    let signature = |(name, parameter): &(String, &Parameter)| {
+        (name.clone(), Dtype::F32, parameter.shape().to_vec())
     };
     checkpoint.expect_among(model, &parameters.iter().map(signature).collect::<Vec<_>>())?;
-    for parameter in parameters {
-        parameter.set(&values(checkpoint, parameter.name())?)?;
+    for (name, parameter) in parameters {
+        parameter.set(&values(checkpoint, name)?)?;
     }
     Ok(())
 }

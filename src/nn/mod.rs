@@ -1,23 +1,24 @@
-//! Parts with parameters: layers that keep what their gradient needs, the optimizer, and
-//! clipping.
+//! Networks: described once, as a graph that is built from the forward pass.
 //!
-//! A layer has an explicit `forward` and `backward` instead of a graph: its buffers stay
-//! from step to step, and its gradient is written, not allocated and added to.
+//! Everything else is derived from the description: shapes, parameters, the backward pass, fused
+//! operators, the memory of all values, replicas for data-parallel training, the layer table.
 
-mod convolution;
-mod dense;
-mod embedding;
-mod initial;
-mod lstm;
-mod optimizer;
-mod output;
+mod gradient;
+pub mod graph;
+mod network;
+pub mod operators;
+pub mod optimizer;
 mod parameter;
+pub mod plan;
+mod random_feed;
+mod reference;
+mod replicas;
+mod timing;
 
-pub use convolution::Convolution;
-pub use dense::Dense;
-pub use embedding::Embedding;
-pub use initial::Initial;
-pub use lstm::{Lstm, LstmState};
-pub use optimizer::{GlobalNorm, GradientDescent};
-pub use output::SoftmaxOutput;
+pub use gradient::Gradient;
+pub use graph::{Builder, Filters, Graph, Ids, Init, Output, Value};
+pub use network::{Feed, Mode, Network};
 pub use parameter::Parameter;
+pub use random_feed::RandomFeed;
+pub use replicas::Replicas;
+pub use timing::NodeTime;

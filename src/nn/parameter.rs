@@ -1,21 +1,20 @@
-//! A named parameter: a Candle variable and the buffer of its gradient.
+//! A named parameter: a Candle variable.
 
 use std::cell::Cell;
 use std::ops::Deref;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
-use crate::ops::{Buffer, huge_pages};
+use crate::ops::huge_pages;
 use crate::rng::Stream;
 
-/// A trainable tensor.
+/// A tensor of a network: a weight that is trained, or a statistic that follows the data.
 #[derive(Debug)]
 pub struct Parameter {
     name: String,
     value: Var,
-    /// The gradient, in the order of the value. Empty until a layer asks for it: evaluation
-    /// needs none, and an embedding's is sparse.
-    pub gradient: Buffer,
+    decays: bool,
+    momentum: Option<f32>,
 }
 
 impl Parameter {
@@ -58,24 +57,41 @@ impl Parameter {
         Self::new(name, shape, |_| ())
     }
 
+    /// A statistic of the data, such as a moving mean: it is saved and not trained. Each step keeps
+    /// the share `momentum` of it.
+    ///
+    /// # Errors
+    /// When Candle cannot make the tensor.
+    pub fn statistic(name: &str, shape: &[usize], value: f32, momentum: f32) -> Result<Self> {
+        Ok(Self { momentum: Some(momentum), ..Self::constant(name, shape, value)? })
+    }
+
+    /// The same in the group that weight decay applies to.
+    pub fn decayed(self) -> Self {
+        Self { decays: true, ..self }
+    }
+
+    /// Whether weight decay applies to it.
+    pub fn decays(&self) -> bool {
+        self.decays
+    }
+
+    /// The share of a statistic that stays in a step; none for a weight.
+    pub fn statistic_momentum(&self) -> Option<f32> {
+        self.momentum
+    }
+
     fn new(name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) -> Result<Self> {
         let mut values = vec![0.0; shape.iter().product()];
         huge_pages::advise(&mut values);
         fill(&mut values);
         let value = Var::from_vec(values, shape, &Device::Cpu)?;
-        Ok(Self { name: name.to_string(), value, gradient: Buffer::default() })
+        Ok(Self { name: name.to_string(), value, decays: false, momentum: None })
     }
 
-    /// A parameter of the same value, in the same memory, with a gradient of its own: for a
-    /// tower that computes on a part of a batch.
+    /// The same parameter, in the same memory: for a replica that computes on a part of a batch.
     pub fn replica(&self) -> Self {
-        let (name, value) = (self.name.clone(), self.value.clone());
-        Self { name, value, gradient: Buffer::default() }
-    }
-
-    /// Changes the name, and with it that of the tensor in a checkpoint.
-    pub fn rename(&mut self, name: String) {
-        self.name = name;
+        Self { name: self.name.clone(), value: self.value.clone(), ..*self }
     }
 
     /// The name, which is that of the tensor in a checkpoint.
@@ -108,13 +124,13 @@ impl Parameter {
         Values(self.value.storage_and_layout().0)
     }
 
-    /// Changes the values in place, by what `work` makes of them and of the gradient.
+    /// Changes the values in place.
     ///
     /// # Errors
     /// What Candle reports of the storage.
-    pub fn update<R>(&self, work: impl FnOnce(&mut [f32], &[f32]) -> R) -> Result<R> {
+    pub fn update<R>(&self, work: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
         let result = Cell::new(None);
-        let work = |values: &mut [f32]| result.set(Some(work(values, &self.gradient)));
+        let work = |values: &mut [f32]| result.set(Some(work(values)));
         self.value.inplace_op1(&Update(Cell::new(Some(work))))?;
         let Some(result) = result.take() else { bail!("{} was not updated", self.name) };
         Ok(result)
@@ -128,7 +144,7 @@ impl Parameter {
         if values.len() != self.len() {
             bail!("{} has {} values, not {}", self.name, self.len(), values.len());
         }
-        self.update(|to, _| to.copy_from_slice(values))
+        self.update(|to| to.copy_from_slice(values))
     }
 }
 
@@ -181,12 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_shares_the_value_and_not_the_gradient() {
-        let mut parameter = Parameter::constant("p", &[3], 0.1).unwrap();
+    fn a_replica_shares_the_value_and_its_group() {
+        let parameter = Parameter::constant("p", &[3], 0.1).unwrap().decayed();
         let replica = parameter.replica();
-        parameter.gradient.at_least(3)[0] = 1.0;
         parameter.set(&[1.0, 2.0, 3.0]).unwrap();
-        assert_eq!((&*replica.values(), replica.gradient.len()), (&[1.0, 2.0, 3.0][..], 0));
+        assert_eq!((&*replica.values(), replica.decays()), (&[1.0, 2.0, 3.0][..], true));
+        let mean = Parameter::statistic("m", &[2], 0.0, 0.9).unwrap();
+        assert_eq!((mean.statistic_momentum(), parameter.statistic_momentum()), (Some(0.9), None));
         let normal = Parameter::truncated_normal("n", &[1000], 0.5, 1).unwrap();
         assert!(normal.values().iter().all(|value| value.abs() < 1.0));
         assert!(normal.values().iter().any(|value| value.abs() > 0.8));
@@ -195,7 +212,7 @@ mod tests {
     #[test]
     fn is_changed_in_place() {
         let parameter = Parameter::zeros("p", &[2, 2]).unwrap();
-        parameter.update(|values, _| values[3] = 7.0).unwrap();
+        parameter.update(|values| values[3] = 7.0).unwrap();
         assert_eq!(*parameter.values(), [0.0, 0.0, 0.0, 7.0]);
         parameter.set(&[1.0; 4]).unwrap();
         assert_eq!(parameter.tensor().to_vec2::<f32>().unwrap(), [[1.0, 1.0], [1.0, 1.0]]);

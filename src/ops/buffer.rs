@@ -29,6 +29,13 @@ impl Buffer {
         Self { lines, len }
     }
 
+    /// The same memory with exactly `len` values, some of an earlier use and the rest zeros.
+    pub fn resized(mut self, len: usize) -> Self {
+        self.at_least(len);
+        self.len = len;
+        self
+    }
+
     /// The first `len` values, grown with zeros where there are fewer. What an earlier use
     /// left in the buffer stays.
     pub fn at_least(&mut self, len: usize) -> &mut [f32] {

@@ -35,6 +35,12 @@ impl Cpu {
         Ok(Self { gpu: None, isa, threads, team, buffers: Mutex::default() })
     }
 
+    /// One thread at the portable level: for plain computations.
+    pub fn in_order() -> Self {
+        let (gpu, team, buffers) = (None, None, Mutex::default());
+        Self { gpu, isa: Isa::Portable, threads: 1, team, buffers }
+    }
+
     /// The same with a GPU.
     pub fn with_gpu(self, gpu: Option<Device>) -> Self {
         Self { gpu, ..self }

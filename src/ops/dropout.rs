@@ -18,7 +18,10 @@ struct Dropout<'a> {
     stream: Stream,
     step: u64,
     keep: f32,
-    offset: usize,
+    /// The index of the first value in the stream.
+    offset: u64,
+    /// Where the values are read, if not in place.
+    from: Option<&'a [f32]>,
     values: &'a mut [f32],
 }
 
@@ -29,16 +32,27 @@ impl Kernel for Dropout<'_> {
     fn run<S: Simd>(self) {
         let limit = threshold(self.keep);
         let scale = 1.0 / self.keep;
-        let first = (self.offset / WORDS) as u64;
-        for (group, values) in self.values.chunks_mut(GROUP * WORDS).enumerate() {
-            let at = first + (group * GROUP) as u64;
+        let first = self.offset / WORDS as u64;
+        // A part of a tensor may begin inside of a counter's words.
+        let skipped = (self.offset % WORDS as u64) as usize;
+        let mut done = 0;
+        let mut at = first;
+        while done < self.values.len() {
             let mut words = [[0u32; WORDS]; GROUP];
             for (i, word) in words.iter_mut().enumerate() {
                 *word = self.stream.block(self.step, at + i as u64);
             }
-            for (value, word) in values.iter_mut().zip(words.as_flattened()) {
+            let words = &words.as_flattened()[if done == 0 { skipped } else { 0 }..];
+            let end = self.values.len().min(done + words.len());
+            let values = &mut self.values[done..end];
+            if let Some(from) = self.from {
+                values.copy_from_slice(&from[done..end]);
+            }
+            for (value, word) in values.iter_mut().zip(words) {
                 *value = if *word < limit { *value * scale } else { 0.0 };
             }
+            done = end;
+            at += GROUP as u64;
         }
     }
 }
@@ -48,16 +62,40 @@ fn threshold(keep: f32) -> u32 {
     (f64::from(keep) * 4_294_967_296.0).min(f64::from(u32::MAX)) as u32
 }
 
-/// Zeroes values with probability `1 - keep` and divides the others by `keep`, in place.
-/// The same (stream, step) gives the same mask, so the gradient is this function too.
-pub fn dropout(cpu: &Cpu, stream: Stream, step: u64, keep: f32, values: &mut [f32]) {
+/// Zeroes values with probability `1 - keep` and divides the others by `keep`, in place. `first` is
+/// the index of the first value in the whole tensor, of which these may be a part. The same
+/// (stream, step) gives the same mask, so the gradient is this function too.
+pub fn dropout(cpu: &Cpu, stream: Stream, step: u64, keep: f32, first: usize, values: &mut [f32]) {
     let len = values.len();
     let shared = Shared::new(values);
     cpu.for_blocks(len, BLOCK, |block| {
-        let offset = block.start;
+        let offset = (first + block.start) as u64;
         // SAFETY: blocks are disjoint.
         let values = unsafe { shared.range(block) };
-        cpu.isa().run(Dropout { stream, step, keep, offset, values });
+        cpu.isa().run(Dropout { stream, step, keep, offset, from: None, values });
+    });
+}
+
+/// As [`dropout`], from `x` to `y`.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn dropout_to(
+    cpu: &Cpu,
+    stream: Stream,
+    step: u64,
+    keep: f32,
+    first: usize,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    assert_eq!(x.len(), y.len(), "input and output differ in size");
+    let shared = Shared::new(y);
+    cpu.for_blocks(x.len(), BLOCK, |block| {
+        let (offset, from) = ((first + block.start) as u64, Some(&x[block.clone()]));
+        // SAFETY: blocks are disjoint.
+        let values = unsafe { shared.range(block) };
+        cpu.isa().run(Dropout { stream, step, keep, offset, from, values });
     });
 }
 
@@ -69,7 +107,7 @@ mod tests {
     fn masked(isa: Isa, threads: usize, step: u64, keep: f32, len: usize) -> Vec<f32> {
         let mut values = vec![1.0; len];
         let cpu = Cpu::new(isa, threads).unwrap();
-        dropout(&cpu, Stream::new(5, "dropout"), step, keep, &mut values);
+        dropout(&cpu, Stream::new(5, "dropout"), step, keep, 0, &mut values);
         values
     }
 
@@ -94,5 +132,22 @@ mod tests {
             assert_eq!(value != 0.0, word < 1 << 31);
         }
         assert_ne!(masked(Isa::Portable, 1, 10, 0.5, 10_007), want);
+    }
+
+    #[test]
+    fn a_part_has_the_mask_of_the_whole() {
+        let stream = Stream::new(5, "dropout");
+        for isa in Isa::available() {
+            let want = masked(isa, 1, 9, 0.5, 10_007);
+            for (first, threads) in [(0, 1), (1, 2), (62, 1), (4_099, 3), (10_006, 2)] {
+                let cpu = Cpu::new(isa, threads).unwrap();
+                let mut part = vec![1.0; 10_007 - first];
+                let mut copied = vec![f32::NAN; part.len()];
+                dropout_to(&cpu, stream, 9, 0.5, first, &part, &mut copied);
+                dropout(&cpu, stream, 9, 0.5, first, &mut part);
+                assert_eq!(part, want[first..], "{isa:?} from {first}");
+                assert_eq!(copied, part);
+            }
+        }
     }
 }

@@ -4,12 +4,16 @@
 //! is split so that each output is summed in one fixed order: the bits are the same for
 //! any number of threads.
 
-pub mod average;
+pub mod activation;
+pub mod batch_norm;
+pub mod blocks;
 mod buffer;
+#[cfg(test)]
+mod checks;
 pub mod conv;
 mod cpu;
-pub mod descent;
 pub mod dropout;
+pub mod elementwise;
 pub mod embedding;
 pub mod huge_pages;
 mod isa;
@@ -17,15 +21,14 @@ mod logistic;
 pub mod lrn;
 pub mod lstm;
 pub mod matmul;
-pub mod momentum;
 pub mod nce;
 pub mod norm;
+pub mod optimizer;
 pub mod peak;
 pub mod pool;
 pub mod pool_lrn;
 pub mod precision;
 pub mod relu;
-pub mod sgd;
 pub mod simd;
 pub mod skipgram;
 pub mod softmax;

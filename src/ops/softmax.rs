@@ -80,6 +80,103 @@ pub fn cross_entropy(
     });
 }
 
+/// The softmax of each row of `logits` (rows, `classes`), to `y`.
+///
+/// # Panics
+/// When the sizes do not fit.
+pub fn softmax(cpu: &Cpu, classes: usize, logits: &[f32], y: &mut [f32]) {
+    check_rows(classes, [logits.len(), y.len()]);
+    let y = Shared::new(y);
+    cpu.for_blocks(logits.len() / classes, 8, |block| {
+        for row in block {
+            let at = row * classes..(row + 1) * classes;
+            // SAFETY: every row belongs to one block.
+            let y = unsafe { y.range(at.clone()) };
+            y.copy_from_slice(&logits[at]);
+            cpu.isa().run(Probabilities(y));
+        }
+    });
+}
+
+/// The gradient of [`softmax`]: `dx` from the probabilities `y` and `dy`, all (rows, `classes`):
+/// dxᵢ = yᵢ (dyᵢ - Σ dyⱼ yⱼ).
+///
+/// # Panics
+/// When the sizes do not fit.
+pub fn softmax_gradient(cpu: &Cpu, classes: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    check_rows(classes, [y.len(), dx.len()]);
+    assert_eq!(dy.len(), y.len(), "output and gradient differ in size");
+    let shared = Shared::new(dx);
+    cpu.for_blocks(y.len() / classes, 8, |block| {
+        for row in block {
+            let at = row * classes..(row + 1) * classes;
+            // SAFETY: every row belongs to one block.
+            let dx = unsafe { shared.range(at.clone()) };
+            cpu.isa().run(ProbabilityGradient { y: &y[at.clone()], dy: &dy[at], dx });
+        }
+    });
+}
+
+fn check_rows(classes: usize, [inputs, outputs]: [usize; 2]) {
+    assert_eq!(inputs, outputs, "input and output differ in size");
+    assert!(classes > 0 && inputs.is_multiple_of(classes), "not a whole number of rows");
+}
+
+struct Probabilities<'a>(&'a mut [f32]);
+
+impl Kernel for Probabilities<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let shift = S::splat(largest::<S>(self.0));
+        let mut sums = S::splat(0.0);
+        for chunk in self.0.chunks_mut(LANES) {
+            let e = exp(S::load_slice(chunk, f32::NEG_INFINITY).sub(shift));
+            sums = sums.add(e);
+            e.store_slice(chunk);
+        }
+        let factor = S::splat(1.0 / sums.sum());
+        for chunk in self.0.chunks_mut(LANES) {
+            S::load_slice(chunk, 0.0).mul(factor).store_slice(chunk);
+        }
+    }
+}
+
+struct ProbabilityGradient<'a> {
+    y: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for ProbabilityGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let pairs = self.y.chunks(LANES).zip(self.dy.chunks(LANES));
+        let mut sums = S::splat(0.0);
+        for (y, dy) in pairs.clone() {
+            sums = S::load_slice(y, 0.0).mul_add(S::load_slice(dy, 0.0), sums);
+        }
+        let sum = S::splat(sums.sum());
+        for (dx, (y, dy)) in self.dx.chunks_mut(LANES).zip(pairs) {
+            let difference = S::load_slice(dy, 0.0).sub(sum);
+            S::load_slice(y, 0.0).mul(difference).store_slice(dx);
+        }
+    }
+}
+
+/// The softmax of each row in plain `f64`.
+pub fn softmax_reference(classes: usize, logits: &[f64]) -> Vec<f64> {
+    let row = |row: &[f64]| {
+        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = row.iter().map(|z| (z - largest).exp()).sum();
+        row.iter().map(|z| (z - largest).exp() / sum).collect::<Vec<_>>()
+    };
+    logits.chunks(classes).flat_map(row).collect()
+}
+
 /// The plain formulas in `f64`: losses, and the gradient of their sum.
 pub fn cross_entropy_reference(logits: &[f64], targets: &[u32]) -> (Vec<f64>, Vec<f64>) {
     let classes = logits.len() / targets.len();
@@ -151,6 +248,66 @@ mod tests {
             z[17] = f32::NAN;
             cross_entropy(&cpu, &mut z, &[3], Some(1.0), &mut losses);
             assert!(losses[0].is_nan());
+        }
+    }
+
+    #[test]
+    fn probabilities_and_their_gradient_equal_the_reference() {
+        for (rows, classes) in [(1, 1), (3, 5), (9, 16), (20, 1003)] {
+            let z = logits(rows, classes);
+            let want = softmax_reference(classes, &z);
+            let dy: Vec<f32> = (0..z.len()).map(|i| (i as f32 * 1.3).cos()).collect();
+            for isa in Isa::available() {
+                let pass = |threads| {
+                    let cpu = Cpu::new(isa, threads).unwrap();
+                    let single: Vec<f32> = z.iter().map(|&z| z as f32).collect();
+                    let (mut y, mut dx) = (vec![f32::NAN; z.len()], vec![f32::NAN; z.len()]);
+                    softmax(&cpu, classes, &single, &mut y);
+                    softmax_gradient(&cpu, classes, &y, &dy, &mut dx);
+                    (y, dx)
+                };
+                let (y, dx) = pass(1);
+                for i in 0..z.len() {
+                    let row = i / classes * classes..(i / classes + 1) * classes;
+                    let sum: f64 = row.map(|j| want[j] * f64::from(dy[j])).sum();
+                    let slope = want[i] * (f64::from(dy[i]) - sum);
+                    assert!((f64::from(y[i]) - want[i]).abs() < 1e-6, "{isa:?}");
+                    assert!((f64::from(dx[i]) - slope).abs() < 1e-6, "{isa:?}");
+                }
+                assert!([2, 3].into_iter().all(|threads| pass(threads) == (y.clone(), dx.clone())));
+            }
+        }
+    }
+
+    /// Numbers of TensorFlow 2.15:
+    /// ```python
+    /// import numpy as np, tensorflow as tf
+    /// z = tf.constant(np.sin(np.arange(8) * 0.7).reshape(2, 4).astype("f") * 3)
+    /// with tf.GradientTape() as t:
+    ///     t.watch(z); p = tf.nn.softmax(z)
+    ///     loss = tf.reduce_sum(p * np.sin(np.arange(8) * 1.1).reshape(2, 4).astype("f"))
+    /// for v in (p, t.gradient(loss, z)): print(v.numpy().ravel().tolist())
+    /// ```
+    #[test]
+    fn the_softmax_equals_tensorflow() {
+        let probabilities = [
+            0.0247156, 0.1707307, 0.4752228, 0.3293309, 0.8519356, 0.1088746, 0.0228241, 0.0163657,
+        ];
+        let gradient = [
+            -0.0119728, 0.0694508, 0.1540076, -0.2114856, -0.0744299, 0.0172780, 0.0268361,
+            0.0303159,
+        ];
+        let z: Vec<f32> = (0..8).map(|i| (f64::from(i) * 0.7).sin() as f32 * 3.0).collect();
+        let dy: Vec<f32> = (0..8).map(|i| (f64::from(i) * 1.1).sin() as f32).collect();
+        for isa in Isa::available() {
+            let cpu = Cpu::new(isa, 1).unwrap();
+            let (mut y, mut dx) = ([0.0f32; 8], [0.0f32; 8]);
+            softmax(&cpu, 4, &z, &mut y);
+            softmax_gradient(&cpu, 4, &y, &dy, &mut dx);
+            let pairs = y.into_iter().chain(dx).zip(probabilities.into_iter().chain(gradient));
+            for (got, want) in pairs {
+                assert!((got - want).abs() < 1e-6, "{isa:?}: {got} and {want}");
+            }
         }
     }
 }

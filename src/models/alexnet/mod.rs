@@ -1,7 +1,6 @@
 //! The convolutions of AlexNet, timed as by TensorFlow's `alexnet_benchmark.py`.
 
 mod config;
-mod layers;
 mod network;
 mod verbs;
 
@@ -25,5 +24,9 @@ pub const ENTRY: Entry = Entry {
     metrics: &[],
     scores: &[],
     may_change: &[],
+    describe: |entry, name, sets| {
+        let loaded = entry.load::<AlexnetConfig>(name, sets)?;
+        Ok((loaded.name, Some(network::describe(&loaded.config)?)))
+    },
     to_toml: to_toml::<AlexnetConfig>,
 };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, at_least, in_range, one_of, positive};
+use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings};
 use crate::train::CheckpointConfig;
@@ -115,10 +115,7 @@ impl Train {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("train.batch_size", self.batch_size, 1, 65_536)?;
         in_range("train.towers", self.towers, 1, 1_024)?;
-        if !self.batch_size.is_multiple_of(self.towers) {
-            let rule = format!("must divide train.batch_size = {}", self.batch_size);
-            return Err(Invalid::new("train.towers", rule));
-        }
+        divides("train.towers", self.towers, "train.batch_size", self.batch_size)?;
         in_range("train.max_steps", self.max_steps, 1, 1_000_000_000)?;
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;

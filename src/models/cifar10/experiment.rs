@@ -1,24 +1,30 @@
 //! The CIFAR-10 model as the verbs that all models share see it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::averages::Averages;
-use super::config::{Cifar10Config, Cifar10Settings};
-use super::network::Network;
+use super::config::{Cifar10Config, Cifar10Settings, Train};
+use super::network::classifier;
 use super::pictures::Pictures;
-use super::task::{Cifar10Task, EVAL_BATCH};
+use super::recipe::Cifar10Recipe;
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{CROP_VALUES, inputs};
-use crate::data::cifar10::Images;
+use crate::data::cifar10::{CLASS_NAMES, CLASSES, IMAGE_BYTES, Images};
 use crate::data::photo;
-use crate::models::classify::{Part, PictureModel, Trained};
+use crate::models::classify::{Classifier, ClassifierTask, Part, PictureModel, Trained, Trainer};
+use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
-use crate::models::weights;
+use crate::models::verbs::bench::Benchmark;
+use crate::nn::optimizer::{Method, Optimizer, OptimizerConfig, Settings};
 use crate::ops::Cpu;
+use crate::rng::Stream;
 use crate::run::RunDir;
+
+/// Batches of random pictures.
+const BATCHES: usize = 20;
 
 /// The CIFAR-10 model.
 pub struct Cifar10;
@@ -26,8 +32,8 @@ pub struct Cifar10;
 impl Experiment for Cifar10 {
     type Settings = Cifar10Settings;
     type Data = Pictures;
-    type Task<'a> = Cifar10Task<'a>;
-    type Trained = Trained<Network>;
+    type Task<'a> = ClassifierTask<'a, Cifar10Recipe<'a>>;
+    type Trained = Trained;
 
     fn data(config: &Cifar10Config, data_dir: &Path, _: Option<&RunDir>) -> Result<Pictures> {
         Pictures::load(config, data_dir)
@@ -42,17 +48,27 @@ impl Experiment for Cifar10 {
         config: &'a Cifar10Config,
         pictures: &'a Pictures,
         init: Option<&Checkpoint>,
-    ) -> Result<Cifar10Task<'a>> {
-        let network = Network::new(pictures.classes.len(), config.seed)?;
+    ) -> Result<Self::Task<'a>> {
+        let classifier = classifier(pictures.classes.len(), config.seed)?;
         if let Some(checkpoint) = init {
-            weights::load(Self::ENTRY.name, &network.parameters(), checkpoint)?;
+            classifier.load(Self::ENTRY.name, "", checkpoint)?;
         }
-        Cifar10Task::new(cpu, config, pictures, network)
+        let classes = pictures.classes.clone();
+        let on = trainer(cpu, &config.train, config.seed, classifier, classes)?;
+        Ok(ClassifierTask { on, recipe: Cifar10Recipe::new(config, pictures) })
     }
 
     /// The moving averages.
-    fn trained(_: &RunDir, _: &Cifar10Config, checkpoint: &Checkpoint) -> Result<Trained<Network>> {
-        Trained::read(checkpoint, |classes| Ok(Averages::load(classes, checkpoint)?.into_network()))
+    fn trained(_: &RunDir, _: &Cifar10Config, checkpoint: &Checkpoint) -> Result<Trained> {
+        Trained::read(Self::ENTRY.name, "average/", checkpoint, |classes| classifier(classes, 0))
+    }
+
+    fn describe(
+        config: &Cifar10Config,
+        pictures: Option<&Pictures>,
+    ) -> Result<Option<Description>> {
+        let classes = pictures.map_or(CLASSES, |pictures| pictures.classes.len());
+        Ok(Some(classifier(classes, config.seed)?.describe(config.train.batch_size)))
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
@@ -61,11 +77,30 @@ impl Experiment for Cifar10 {
     }
 }
 
-impl PictureModel for Cifar10 {
-    type Network = Network;
-    type Examples = Images;
+/// The classifier with the reference's optimizer: gradient descent, and a moving average of every
+/// parameter.
+///
+/// # Errors
+/// When the threads of the towers cannot be started.
+pub fn trainer<'a>(
+    cpu: &'a Cpu,
+    train: &Train,
+    seed: u64,
+    classifier: Classifier,
+    classes: Vec<String>,
+) -> Result<Trainer<'a>> {
+    let settings = Settings {
+        weight_decay: train.weight_decay,
+        average_decay: Some(train.average_decay),
+        ..Default::default()
+    };
+    let rule = OptimizerConfig { name: Method::Sgd, ..Default::default() };
+    let optimizer = Optimizer::new(&rule, settings, classifier.network.parameters())?;
+    Trainer::new(cpu, classifier, optimizer, train.towers, seed, classes)
+}
 
-    const EVAL_BATCH: usize = EVAL_BATCH;
+impl PictureModel for Cifar10 {
+    type Examples = Images;
 
     fn examples(pictures: &Pictures, part: Part) -> Option<&Images> {
         match part {
@@ -81,5 +116,20 @@ impl PictureModel for Cifar10 {
         let mut image = vec![0.0; CROP_VALUES];
         inputs(&picture, 0..1, &mut image, &mut [0]);
         Ok(image)
+    }
+}
+
+impl Benchmark for Cifar10 {
+    fn random_data(config: &Cifar10Config) -> Result<Pictures> {
+        let mut numbers = Stream::new(config.seed, "bench").at(0);
+        let mut images = Images::default();
+        let mut image = [0; IMAGE_BYTES];
+        for i in 0..BATCHES * config.train.batch_size {
+            image.fill_with(|| numbers.word() as u8);
+            images.push((i % CLASSES) as u8, &image);
+        }
+        let train = Arc::new(images);
+        let classes = CLASS_NAMES.map(String::from).to_vec();
+        Ok(Pictures { test: Arc::clone(&train), train, classes })
     }
 }

@@ -1,19 +1,17 @@
 //! The network of TensorFlow's CIFAR-10 tutorial on small pictures.
 
-mod averages;
-mod benchmark;
 mod config;
 mod experiment;
 mod network;
 mod pictures;
+mod recipe;
 mod summaries;
-mod task;
-mod towers;
 
 #[cfg(test)]
 mod tests;
 
 use super::classify::verbs::{eval, predict};
+use super::describe::describe;
 use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, to_toml};
 use crate::config::Preset;
@@ -44,5 +42,6 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("precision", Better::Higher), ("loss", Better::Lower)],
     scores: &["test_precision"],
     may_change: &["train.max_steps", "train.workers", "eval"],
+    describe: describe::<Cifar10>,
     to_toml: to_toml::<Cifar10Config>,
 };

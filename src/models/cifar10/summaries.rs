@@ -3,10 +3,10 @@
 
 use anyhow::Result;
 
-use super::network::Network;
 use crate::data::augment::{CROP, CROP_VALUES};
 use crate::metrics::{Content, Histogram, Picture, Raster, Summary};
 use crate::models::classify::Classifier;
+use crate::nn::Mode;
 use crate::ops::{Cpu, statistics};
 
 /// Pictures that are shown.
@@ -16,15 +16,18 @@ const PICTURES: usize = 3;
 ///
 /// # Errors
 /// When a picture cannot be written as PNG.
-pub fn of(cpu: &Cpu, network: &mut Network, images: &[f32]) -> Result<Vec<Summary>> {
+pub fn of(cpu: &Cpu, classifier: &mut Classifier, images: &[f32]) -> Result<Vec<Summary>> {
     let mut summaries = Vec::new();
-    for parameter in network.parameters() {
+    let network = &classifier.network;
+    for (parameter, gradient) in network.parameters().iter().zip(network.gradients()) {
         let name = parameter.name();
         summaries.push(histogram(cpu, name.to_string(), &parameter.values()));
-        summaries.push(histogram(cpu, format!("{name}/gradients"), &parameter.gradient));
+        summaries.push(histogram(cpu, format!("{name}/gradients"), gradient.values()));
     }
-    network.logits(cpu, images);
-    for (name, values) in network.activations(images.len() / CROP_VALUES) {
+    let (names, outputs): (Vec<_>, Vec<_>) = network.graph().activations().into_iter().unzip();
+    let feed = classifier.feed(images, &[]);
+    let values = classifier.network.run_for(cpu, Mode::Inference, &outputs, feed)?;
+    for (name, values) in names.iter().zip(&values) {
         summaries.push(histogram(cpu, format!("{name}/activations"), values));
         let sparsity = statistics::statistics(cpu, values).sparsity();
         let tag = format!("{name}/sparsity");

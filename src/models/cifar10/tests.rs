@@ -1,32 +1,39 @@
-use super::averages::Averages;
 use super::config::Train;
-use super::network::Network;
-use super::towers::Towers;
+use super::experiment::trainer;
+use super::network::classifier;
 use crate::data::augment::CROP_VALUES;
-use crate::models::classify::Classifier;
-use crate::nn::Parameter;
+use crate::models::classify::{Batch, Classifier, Trainer};
+use crate::nn::{Gradient, Parameter};
 use crate::ops::{Cpu, Isa};
 
 const BATCH: usize = 8;
-const RATE: f32 = 0.02;
+const RATE: f64 = 0.02;
 /// The amplitude of each parameter's wave.
 const SIZES: [f64; 10] = [0.1, 0.1, 0.02, 0.1, 0.04, 0.1, 0.08, 0.1, 0.1, 0.1];
 
 /// A network whose parameter `i` is a wave of its own.
-fn fixed_network() -> Network {
-    let network = Network::new(10, 0).unwrap();
-    for (i, parameter) in network.parameters().into_iter().enumerate() {
+fn fixed_network() -> Classifier {
+    let classifier = classifier(10, 0).unwrap();
+    for (i, parameter) in classifier.network.parameters().iter().enumerate() {
         let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
         parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
     }
-    network
+    classifier
+}
+
+/// The network in training, in so many towers.
+fn fixed_trainer(cpu: &Cpu, towers: usize) -> Trainer<'_> {
+    let classes = (0..10).map(|class| class.to_string()).collect();
+    trainer(cpu, &Train { towers, ..Default::default() }, 0, fixed_network(), classes).unwrap()
 }
 
 /// Images whose values oscillate faster and faster, and their labels.
-fn batch() -> (Vec<f32>, Vec<u32>) {
+fn batch() -> Batch {
+    let mut batch = Batch::zeros(BATCH, CROP_VALUES);
     let value = |j: usize| ((j as f64).powf(1.1) * 0.61).sin() as f32;
-    let images = (0..BATCH * CROP_VALUES).map(value).collect();
-    (images, (0..BATCH as u32).map(|i| i * 7 % 10).collect())
+    batch.images.iter_mut().enumerate().for_each(|(j, image)| *image = value(j));
+    batch.labels = (0..BATCH as u32).map(|i| i * 7 % 10).collect();
+    batch
 }
 
 /// What five steps gave.
@@ -40,27 +47,22 @@ struct Trained {
 }
 
 fn train(cpu: &Cpu, towers: usize) -> Trained {
-    let (images, labels) = batch();
-    let network = fixed_network();
-    let averages = Averages::of(&network).unwrap();
-    let mut towers = Towers::new(cpu, towers, network).unwrap();
-    let settings = Train::default();
+    let (batch, mut trainer) = (batch(), fixed_trainer(cpu, towers));
+    let weight_decay = Train::default().weight_decay;
     let mut gradients = Vec::new();
     let step = |step| {
-        let cross_entropy = towers.gradients(&images, &labels);
-        let network = towers.network();
+        let loss = trainer.gradients(&batch, step).unwrap() + trainer.l2_loss(weight_decay);
         if step == 0 {
-            gradients = network.parameters().map(|p| p.gradient[..p.len()].to_vec()).to_vec();
+            let all = trainer.classifier.network.gradients().iter();
+            gradients = all.map(|gradient: &Gradient| gradient.values().to_vec()).collect();
         }
-        let loss = cross_entropy + f64::from(settings.weight_decay) * network.l2_loss(cpu);
-        towers.check_gradients().unwrap();
-        averages.descend(cpu, &settings, network, RATE, step).unwrap();
+        trainer.update(RATE, step).unwrap();
         loss
     };
     let losses = (0..5).map(step).collect();
-    let values = |parameters: [&Parameter; 10]| parameters.map(|p| p.values().to_vec()).to_vec();
-    let parameters = values(towers.network().parameters());
-    Trained { losses, gradients, parameters, averages: values(averages.parameters()) }
+    let values = |all: &[Parameter]| all.iter().map(|p| p.values().to_vec()).collect();
+    let parameters = values(trainer.classifier.network.parameters());
+    Trained { losses, gradients, parameters, averages: values(trainer.averages()) }
 }
 
 /// The length of `a - b`.
@@ -165,7 +167,7 @@ fn losses_gradients_and_averages_equal_tensorflow() {
             let error = (got - want).abs() / want;
             assert!(error < 1e-5, "{isa:?}, step {step}: {got} and {want}");
         }
-        for (i, parameter) in first.parameters().into_iter().enumerate() {
+        for (i, parameter) in first.network.parameters().iter().enumerate() {
             let (name, gradient) = (parameter.name(), &trained.gradients[i]);
             let wave: Vec<f64> = (0..gradient.len()).map(|j| (j as f64 * 0.5).sin()).collect();
             let along = gradient.iter().zip(&wave).map(|(&g, w)| f64::from(g) * w).sum::<f64>();
@@ -222,30 +224,30 @@ fn several_towers_equal_one() {
 
 #[test]
 fn towers_leave_their_gradients_in_the_network() {
-    let (mut images, labels) = batch();
+    let mut batch = batch();
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
-    let mut towers = Towers::new(&cpu, 2, fixed_network()).unwrap();
-    towers.gradients(&images, &labels);
-    towers.check_gradients().unwrap();
+    let mut trainer = fixed_trainer(&cpu, 2);
+    trainer.gradients(&batch, 0).unwrap();
+    trainer.update(RATE, 0).unwrap();
     // One value of the second tower's part is enough.
-    images[(BATCH - 1) * CROP_VALUES + 5] = f32::NAN;
-    let loss = towers.gradients(&images, &labels);
+    batch.images[(BATCH - 1) * CROP_VALUES + 5] = f32::NAN;
+    let loss = trainer.gradients(&batch, 1).unwrap();
     assert!(loss.is_nan());
-    let error = towers.check_gradients().unwrap_err().to_string();
+    let error = trainer.update(RATE, 1).unwrap_err().to_string();
     assert_eq!(error, "the gradient of conv1/weights is not finite");
 }
 
 #[test]
 fn a_batch_of_another_size_leaves_nothing_behind() {
-    let (images, _) = batch();
+    let Batch { images, .. } = batch();
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
     let mut network = fixed_network();
-    let all = network.logits(&cpu, &images).to_vec();
+    let all = network.logits(&cpu, &images).unwrap().to_vec();
     for i in [3, 0] {
-        let one = network.logits(&cpu, &images[i * CROP_VALUES..(i + 1) * CROP_VALUES]);
+        let one = network.logits(&cpu, &images[i * CROP_VALUES..(i + 1) * CROP_VALUES]).unwrap();
         for (got, want) in one.iter().zip(&all[i * 10..]) {
             assert!((got - want).abs() < 1e-5, "image {i}: {got} and {want}");
         }
     }
-    assert_eq!(network.logits(&cpu, &images), all);
+    assert_eq!(network.logits(&cpu, &images).unwrap(), all);
 }

@@ -1,8 +1,10 @@
 //! What models that tell pictures apart share: scores over a set of examples, and the verbs
 //! `eval` and `predict`.
 
+mod classifier;
 mod examples;
 mod score;
+mod task;
 mod trained;
 pub mod verbs;
 
@@ -10,21 +12,13 @@ use std::path::Path;
 
 use anyhow::Result;
 
+pub use classifier::Classifier;
 pub use examples::{Examples, Thumbnail};
 pub use score::{Score, evaluate};
+pub use task::{Batch, ClassifierTask, EVAL_BATCH, Recipe, Trainer};
 pub use trained::Trained;
 
 use super::experiment::Experiment;
-use crate::ops::Cpu;
-
-/// A network that tells classes apart.
-pub trait Classifier {
-    /// The number of classes.
-    fn classes(&self) -> usize;
-
-    /// The logits (batch, classes) of `images` (batch, values of an image).
-    fn logits(&mut self, cpu: &Cpu, images: &[f32]) -> &[f32];
-}
 
 /// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,14 +32,9 @@ pub enum Part {
 }
 
 /// A model of pictures as `eval` and `predict` see it.
-pub trait PictureModel: Experiment<Trained = Trained<<Self as PictureModel>::Network>> {
-    /// The network.
-    type Network: Classifier;
+pub trait PictureModel: Experiment<Trained = Trained> {
     /// Pictures with labels.
     type Examples: Examples;
-
-    /// Images that are classified at a time.
-    const EVAL_BATCH: usize;
 
     /// A part of the data; none where the model has no such part.
     fn examples(data: &Self::Data, part: Part) -> Option<&Self::Examples>;

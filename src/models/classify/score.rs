@@ -79,7 +79,7 @@ impl Score {
 /// When there are no examples, or a loss is not finite.
 pub fn evaluate(
     cpu: &Cpu,
-    classifier: &mut impl Classifier,
+    classifier: &mut Classifier,
     examples: &impl Examples,
     classes: &[String],
     batch: usize,
@@ -87,7 +87,7 @@ pub fn evaluate(
 ) -> Result<Option<Score>> {
     ensure!(!examples.is_empty(), "there is no example to classify");
     let mut score = Score::new(classes);
-    let (mut images, mut logits) = (Buffer::default(), Buffer::default());
+    let mut images = Buffer::default();
     let mut labels = vec![0; batch];
     for first in (0..examples.len()).step_by(batch) {
         if interrupt.requested() {
@@ -97,10 +97,7 @@ pub fn evaluate(
         let images = images.at_least(range.len() * examples.values());
         let labels = &mut labels[..range.len()];
         examples.fill(range, images, labels);
-        let found = classifier.logits(cpu, images);
-        let logits = logits.at_least(found.len());
-        logits.copy_from_slice(found);
-        score.add(cpu, first, logits, labels);
+        score.add(cpu, first, classifier.logits(cpu, images)?, labels);
     }
     ensure!(score.loss.is_finite(), "the loss of the evaluation is not finite");
     Ok(Some(score))
@@ -113,20 +110,6 @@ mod tests {
     use super::*;
     use crate::models::classify::Thumbnail;
     use crate::ops::Isa;
-
-    /// Takes the image for the logits.
-    struct Identity;
-
-    impl Classifier for Identity {
-        fn classes(&self) -> usize {
-            3
-        }
-
-        fn logits(&mut self, _: &Cpu, images: &[f32]) -> &[f32] {
-            // The test's images live as long as the program.
-            images.to_vec().leak()
-        }
-    }
 
     struct Four;
 
@@ -158,7 +141,9 @@ mod tests {
         for batch in [1, 3, 4, 100] {
             let never = Interrupt::default();
             let classes = ["a", "b", "c"].map(String::from);
-            let score = evaluate(&cpu, &mut Identity, &Four, &classes, batch, &never);
+            // It takes the image for the logits.
+            let mut identity = Classifier::new(&[3], 1, |images| images).unwrap();
+            let score = evaluate(&cpu, &mut identity, &Four, &classes, batch, &never);
             let score = score.unwrap().unwrap();
             let count = |i: usize| score.confusion.count(i / 3, i % 3);
             assert_eq!(std::array::from_fn(count), [1, 0, 0, 0, 0, 0, 1, 1, 1]);

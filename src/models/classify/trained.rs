@@ -2,28 +2,36 @@
 
 use anyhow::{Context, Result};
 
+use super::Classifier;
 use crate::checkpoint::Checkpoint;
 use crate::train::Position;
 
 /// A run's network and what its classes are called.
-pub struct Trained<N> {
+pub struct Trained {
     /// What the classes are called.
     pub classes: Vec<String>,
     /// The network with the parameters of the checkpoint.
-    pub network: N,
+    pub classifier: Classifier,
 }
 
-impl<N> Trained<N> {
-    /// What a checkpoint holds; `network` reads the one of so many classes from it.
+impl Trained {
+    /// What a checkpoint of `model` holds: the classifier of so many classes that `new` makes, with
+    /// its parameters as `<slot><parameter>`.
     ///
     /// # Errors
-    /// When the checkpoint does not name its classes, or the network cannot be read.
-    pub fn read(checkpoint: &Checkpoint, network: impl FnOnce(usize) -> Result<N>) -> Result<Self> {
+    /// When the checkpoint does not name its classes, or the parameters cannot be read.
+    pub fn read(
+        model: &str,
+        slot: &str,
+        checkpoint: &Checkpoint,
+        new: impl FnOnce(usize) -> Result<Classifier>,
+    ) -> Result<Self> {
         let (_, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
         let classes = state.get("classes").context("the checkpoint names no classes")?;
         let classes: Vec<String> = serde_json::from_value(classes.clone())
             .with_context(|| format!("the classes in {}", checkpoint.path.display()))?;
-        let network = network(classes.len())?;
-        Ok(Self { classes, network })
+        let classifier = new(classes.len())?;
+        classifier.load(model, slot, checkpoint)?;
+        Ok(Self { classes, classifier })
     }
 }

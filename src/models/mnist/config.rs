@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, at_least, in_range, one_of, positive};
+use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings};
 
@@ -36,8 +36,10 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
-    /// Images of a step.
+    /// Images of a step, all towers together.
     pub batch_size: usize,
+    /// Equal parts of a batch, each on a group of threads of its own.
+    pub towers: usize,
     /// Epochs in all.
     pub num_epochs: u64,
     /// The learning rate of the first epoch.
@@ -63,6 +65,7 @@ impl Default for Train {
     fn default() -> Self {
         Self {
             batch_size: 64,
+            towers: 1,
             num_epochs: 10,
             learning_rate: 0.01,
             lr_decay: 0.95,
@@ -87,6 +90,8 @@ impl Settings for MnistSettings {
 impl Train {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("train.batch_size", self.batch_size, 1, 65_536)?;
+        in_range("train.towers", self.towers, 1, 1_024)?;
+        divides("train.towers", self.towers, "train.batch_size", self.batch_size)?;
         in_range("train.num_epochs", self.num_epochs, 1, 1_000_000)?;
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;

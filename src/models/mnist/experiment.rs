@@ -5,16 +5,18 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::config::{MnistConfig, MnistSettings};
-use super::digits::{Digits, scaled};
-use super::network::Network;
-use super::task::{EVAL_BATCH, MnistTask};
+use super::config::{MnistConfig, MnistSettings, Train};
+use super::digits::{Digits, class_names, scaled};
+use super::network::classifier;
+use super::recipe::MnistRecipe;
 use crate::checkpoint::Checkpoint;
 use crate::data::mnist::Images;
 use crate::data::photo;
-use crate::models::classify::{Part, PictureModel, Trained};
+use crate::models::classify::{Classifier, ClassifierTask, Part, PictureModel, Trained, Trainer};
+use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
-use crate::models::weights;
+use crate::models::verbs::bench::Benchmark;
+use crate::nn::optimizer::{Method, Optimizer, OptimizerConfig, Settings};
 use crate::ops::Cpu;
 use crate::run::RunDir;
 
@@ -24,8 +26,8 @@ pub struct Mnist;
 impl Experiment for Mnist {
     type Settings = MnistSettings;
     type Data = Digits;
-    type Task<'a> = MnistTask<'a>;
-    type Trained = Trained<Network>;
+    type Task<'a> = ClassifierTask<'a, MnistRecipe<'a>>;
+    type Trained = Trained;
 
     fn data(config: &MnistConfig, data_dir: &Path, _: Option<&RunDir>) -> Result<Digits> {
         Digits::load(config, data_dir)
@@ -40,20 +42,22 @@ impl Experiment for Mnist {
         config: &'a MnistConfig,
         digits: &'a Digits,
         init: Option<&Checkpoint>,
-    ) -> Result<MnistTask<'a>> {
-        let network = Network::new(config.seed)?;
+    ) -> Result<Self::Task<'a>> {
+        let classifier = classifier(config.seed)?;
         if let Some(checkpoint) = init {
-            weights::load(Self::ENTRY.name, &network.parameters(), checkpoint)?;
+            classifier.load(Self::ENTRY.name, "", checkpoint)?;
         }
-        MnistTask::new(cpu, config, digits, network)
+        let recipe = MnistRecipe::new(config, digits)?;
+        let on = trainer(cpu, &config.train, config.seed, classifier)?;
+        Ok(ClassifierTask { on, recipe })
     }
 
-    fn trained(_: &RunDir, _: &MnistConfig, checkpoint: &Checkpoint) -> Result<Trained<Network>> {
-        Trained::read(checkpoint, |_| {
-            let network = Network::new(0)?;
-            weights::load(Self::ENTRY.name, &network.parameters(), checkpoint)?;
-            Ok(network)
-        })
+    fn trained(_: &RunDir, _: &MnistConfig, checkpoint: &Checkpoint) -> Result<Trained> {
+        Trained::read(Self::ENTRY.name, "", checkpoint, |_| classifier(0))
+    }
+
+    fn describe(config: &MnistConfig, _: Option<&Digits>) -> Result<Option<Description>> {
+        Ok(Some(classifier(config.seed)?.describe(config.train.batch_size)))
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
@@ -62,11 +66,26 @@ impl Experiment for Mnist {
     }
 }
 
-impl PictureModel for Mnist {
-    type Network = Network;
-    type Examples = Images;
+/// The classifier with the reference's optimizer: gradient descent with momentum.
+///
+/// # Errors
+/// When the threads of the towers cannot be started.
+pub fn trainer<'a>(
+    cpu: &'a Cpu,
+    train: &Train,
+    seed: u64,
+    classifier: Classifier,
+) -> Result<Trainer<'a>> {
+    let momentum = train.momentum;
+    let rule = OptimizerConfig { name: Method::Momentum, momentum, ..Default::default() };
+    let settings = Settings { weight_decay: train.weight_decay, ..Default::default() };
+    let optimizer = Optimizer::new(&rule, settings, classifier.network.parameters())?;
+    let classes = class_names(classifier.classes());
+    Trainer::new(cpu, classifier, optimizer, train.towers, seed, classes)
+}
 
-    const EVAL_BATCH: usize = EVAL_BATCH;
+impl PictureModel for Mnist {
+    type Examples = Images;
 
     fn examples(digits: &Digits, part: Part) -> Option<&Images> {
         Some(match part {
@@ -78,5 +97,11 @@ impl PictureModel for Mnist {
 
     fn read_picture(path: &Path) -> Result<Vec<f32>> {
         Ok(photo::digit(path)?.into_iter().map(scaled).collect())
+    }
+}
+
+impl Benchmark for Mnist {
+    fn random_data(config: &MnistConfig) -> Result<Digits> {
+        Digits::fake(config)
     }
 }

@@ -1,16 +1,16 @@
 //! The LeNet-like network of TensorFlow's `convolutional.py` on handwritten digits.
 
-mod benchmark;
 mod config;
 mod digits;
 mod experiment;
 mod network;
-mod task;
+mod recipe;
 
 #[cfg(test)]
 mod tests;
 
 use super::classify::verbs::{eval, predict};
+use super::describe::describe;
 use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, to_toml};
 use crate::config::Preset;
@@ -41,5 +41,6 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("error", Better::Lower), ("loss", Better::Lower)],
     scores: &["valid_error", "test_error"],
     may_change: &["train.num_epochs"],
+    describe: describe::<Mnist>,
     to_toml: to_toml::<MnistConfig>,
 };

@@ -1,31 +1,38 @@
 use super::config::Train;
-use super::network::Network;
-use super::task::{accumulators, descend};
+use super::experiment::trainer;
+use super::network::{classifier, without_dropout};
 use crate::data::mnist::IMAGE_BYTES;
-use crate::models::classify::Classifier;
+use crate::models::classify::{Batch, Classifier, Trainer};
+use crate::nn::{Gradient, Parameter};
 use crate::ops::{Cpu, Isa};
-use crate::rng::Stream;
 
 const BATCH: usize = 6;
 const RATE: f64 = 0.01;
 /// The amplitude of each parameter's wave.
 const SIZES: [f64; 8] = [0.2, 0.1, 0.05, 0.1, 0.03, 0.1, 0.05, 0.1];
 
-/// A network whose parameter `i` is a wave of its own.
-fn fixed_network() -> Network {
-    let network = Network::new(0).unwrap();
-    for (i, parameter) in network.parameters().into_iter().enumerate() {
+/// The network with and without dropout; its parameter `i` is a wave of its own.
+fn fixed_network(dropout: bool) -> Classifier {
+    let classifier = if dropout { classifier(1) } else { without_dropout(1) }.unwrap();
+    for (i, parameter) in classifier.network.parameters().iter().enumerate() {
         let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
         parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
     }
-    network
+    classifier
+}
+
+fn fixed_trainer(cpu: &Cpu, dropout: bool, towers: usize) -> Trainer<'_> {
+    let train = Train { towers, ..Default::default() };
+    trainer(cpu, &train, 1, fixed_network(dropout)).unwrap()
 }
 
 /// Images whose values oscillate faster and faster, and their labels.
-fn batch() -> (Vec<f32>, Vec<u32>) {
+fn batch() -> Batch {
+    let mut batch = Batch::zeros(BATCH, IMAGE_BYTES);
     let value = |j: usize| (((j as f64).powf(1.1) * 0.61).sin() / 2.0) as f32;
-    let images = (0..BATCH * IMAGE_BYTES).map(value).collect();
-    (images, (0..BATCH as u32).map(|i| i * 7 % 10).collect())
+    batch.images.iter_mut().enumerate().for_each(|(j, image)| *image = value(j));
+    batch.labels = (0..BATCH as u32).map(|i| i * 7 % 10).collect();
+    batch
 }
 
 /// What five steps without dropout gave.
@@ -37,22 +44,22 @@ struct Trained {
     parameters: Vec<Vec<f32>>,
 }
 
-fn train(cpu: &Cpu) -> Trained {
-    let ((images, labels), mut network) = (batch(), fixed_network());
-    let (settings, mut accumulators) = (Train::default(), accumulators(&network));
+fn train(cpu: &Cpu, dropout: bool, towers: usize) -> Trained {
+    let (batch, mut trainer) = (batch(), fixed_trainer(cpu, dropout, towers));
+    let weight_decay = Train::default().weight_decay;
     let mut gradients = Vec::new();
     let step = |step| {
-        let losses = network.gradients(cpu, &images, &labels, None);
-        let mean = losses.iter().copied().map(f64::from).sum::<f64>() / BATCH as f64;
+        let loss = trainer.gradients(&batch, step).unwrap() + trainer.l2_loss(weight_decay);
         if step == 0 {
-            gradients = network.parameters().map(|p| p.gradient[..p.len()].to_vec()).to_vec();
+            let all = trainer.classifier.network.gradients().iter();
+            gradients = all.map(|gradient: &Gradient| gradient.values().to_vec()).collect();
         }
-        let loss = mean + f64::from(settings.weight_decay) * network.l2_loss(cpu);
-        descend(cpu, &settings, &network, &mut accumulators, RATE).unwrap();
+        trainer.update(RATE, step).unwrap();
         loss
     };
     let losses = (0..5).map(step).collect();
-    let parameters = network.parameters().map(|p| p.values().to_vec()).to_vec();
+    let values = |all: &[Parameter]| all.iter().map(|p| p.values().to_vec()).collect();
+    let parameters = values(trainer.classifier.network.parameters());
     Trained { losses, gradients, parameters }
 }
 
@@ -122,14 +129,14 @@ const MOVED: [f64; 8] = [
 
 #[test]
 fn losses_gradients_and_parameters_equal_tensorflow() {
-    let first = fixed_network();
+    let first = fixed_network(false);
     for isa in Isa::available() {
-        let trained = train(&Cpu::new(isa, 2).unwrap());
+        let trained = train(&Cpu::new(isa, 2).unwrap(), false, 1);
         for (step, (got, want)) in trained.losses.iter().zip(LOSSES).enumerate() {
             let error = (got - want).abs() / want;
             assert!(error < 1e-5, "{isa:?}, step {step}: {got} and {want}");
         }
-        for (i, parameter) in first.parameters().into_iter().enumerate() {
+        for (i, parameter) in first.network.parameters().iter().enumerate() {
             let (name, gradient) = (parameter.name(), &trained.gradients[i]);
             let wave: Vec<f64> = (0..gradient.len()).map(|j| (j as f64 * 0.5).sin()).collect();
             let along = gradient.iter().zip(&wave).map(|(&g, w)| f64::from(g) * w).sum::<f64>();
@@ -151,45 +158,62 @@ fn losses_gradients_and_parameters_equal_tensorflow() {
 #[test]
 fn bits_do_not_depend_on_threads() {
     for isa in Isa::available() {
-        let [one, three] = [1, 3].map(|threads| train(&Cpu::new(isa, threads).unwrap()));
+        let [one, three] = [1, 3].map(|threads| train(&Cpu::new(isa, threads).unwrap(), true, 1));
         assert!(one == three, "{isa:?}: {:?} and {:?}", one.losses, three.losses);
     }
 }
 
 #[test]
+fn several_towers_equal_one() {
+    let cpu = Cpu::new(Isa::available().pop().unwrap(), 2).unwrap();
+    // Every tower has the masks of its examples in the whole batch.
+    let one = train(&cpu, true, 1);
+    for towers in [2, 3] {
+        let several = train(&cpu, true, towers);
+        for (got, want) in several.losses.iter().zip(&one.losses) {
+            assert!((got - want).abs() < 1e-5 * want, "{towers} towers: {got} and {want}");
+        }
+        for (got, want) in several.gradients.iter().zip(&one.gradients) {
+            let error = distance(got, want) / distance(want, &vec![0.0; want.len()]);
+            assert!(error < 1e-5, "{towers} towers: {error}");
+        }
+    }
+}
+
+#[test]
 fn dropout_changes_training_but_not_evaluation() {
-    let ((images, labels), mut network) = (batch(), fixed_network());
-    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
-    let evaluated = network.logits(&cpu, &images).to_vec();
-    let stream = Stream::new(1, "dropout/fc1");
-    let mut losses = |keep| network.gradients(&cpu, &images, &labels, keep).to_vec();
-    let (plain, dropped) = (losses(None), losses(Some((stream, 0))));
+    let (batch, cpu) = (batch(), Cpu::new(Isa::Portable, 1).unwrap());
+    let mut trainer = fixed_trainer(&cpu, true, 1);
+    let evaluated = trainer.classifier.logits(&cpu, &batch.images).unwrap().to_vec();
+    let plain = fixed_trainer(&cpu, false, 1).gradients(&batch, 0).unwrap();
+    let mut loss = |step| trainer.gradients(&batch, step).unwrap();
+    let dropped = loss(0);
     assert_ne!(plain, dropped);
-    assert_ne!(losses(Some((stream, 1))), dropped);
-    assert_eq!(losses(Some((stream, 0))), dropped);
-    assert_eq!(network.logits(&cpu, &images), evaluated);
+    assert_ne!(loss(1), dropped);
+    assert_eq!(loss(0), dropped);
+    assert_eq!(trainer.classifier.logits(&cpu, &batch.images).unwrap(), evaluated);
 }
 
 /// With the masks of dropout held, the loss falls along the gradient by its length squared.
 #[test]
 fn gradients_under_dropout_equal_finite_differences() {
-    let ((images, labels), mut network) = (batch(), fixed_network());
-    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
-    let keep = Some((Stream::new(1, "dropout/fc1"), 3));
-    network.gradients(&cpu, &images, &labels, keep);
-    let gradients = network.parameters().map(|p| p.gradient[..p.len()].to_vec());
+    let (batch, cpu) = (batch(), Cpu::new(Isa::Portable, 1).unwrap());
+    let mut trainer = fixed_trainer(&cpu, true, 1);
+    trainer.gradients(&batch, 3).unwrap();
+    let all = trainer.classifier.network.gradients().iter();
+    let gradients: Vec<Vec<f32>> = all.map(|gradient| gradient.values().to_vec()).collect();
     for (i, gradient) in gradients.iter().enumerate() {
-        let first = network.parameters()[i].values().to_vec();
+        let first = trainer.classifier.network.parameters()[i].values().to_vec();
         let length_squared: f64 = gradient.iter().map(|&g| f64::from(g).powi(2)).sum();
         let step = 2e-3 / length_squared.sqrt();
         let mut mean_loss = |sign: f64| {
             let moved = first.iter().zip(gradient).map(|(w, g)| w + (sign * step) as f32 * g);
-            network.parameters()[i].set(&moved.collect::<Vec<_>>()).unwrap();
-            let losses = network.gradients(&cpu, &images, &labels, keep);
-            losses.iter().copied().map(f64::from).sum::<f64>() / BATCH as f64
+            let parameter = &trainer.classifier.network.parameters()[i];
+            parameter.set(&moved.collect::<Vec<_>>()).unwrap();
+            trainer.gradients(&batch, 3).unwrap()
         };
         let slope = (mean_loss(1.0) - mean_loss(-1.0)) / (2.0 * step);
-        network.parameters()[i].set(&first).unwrap();
+        trainer.classifier.network.parameters()[i].set(&first).unwrap();
         let error = (slope - length_squared).abs() / length_squared;
         assert!(error < 3e-2, "parameter {i}: {slope} and {length_squared}");
     }

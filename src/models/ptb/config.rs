@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, at_least, in_range, one_of, positive};
+use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::vocabulary::OutOfVocabulary;
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings};
@@ -61,8 +61,10 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
-    /// Sequences side by side.
+    /// Sequences side by side, all towers together.
     pub batch_size: usize,
+    /// Equal parts of a batch, each on a group of threads of its own.
+    pub towers: usize,
     /// Time steps of a window.
     pub num_steps: usize,
     /// The probability of keeping a value in dropout.
@@ -105,6 +107,7 @@ impl Default for Train {
     fn default() -> Self {
         Self {
             batch_size: 20,
+            towers: 1,
             num_steps: 20,
             keep_prob: 1.0,
             learning_rate: 1.0,
@@ -149,6 +152,8 @@ impl Data {
 impl Train {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("train.batch_size", self.batch_size, 1, 65_536)?;
+        in_range("train.towers", self.towers, 1, 1_024)?;
+        divides("train.towers", self.towers, "train.batch_size", self.batch_size)?;
         in_range("train.num_steps", self.num_steps, 1, 65_536)?;
         positive("train.keep_prob", f64::from(self.keep_prob))?;
         in_range("train.keep_prob", f64::from(self.keep_prob), 0.0, 1.0)?;

@@ -47,7 +47,7 @@ pub fn in_batches(
         }
         batches.copy(tokens, index, &mut inputs, &mut targets);
         let window = Window { batch, inputs: &inputs, targets: &targets };
-        add(&mut score, model.evaluate(cpu, window, &mut state));
+        add(&mut score, model.evaluate(cpu, window, &mut state)?);
     }
     Ok(Some(score))
 }
@@ -55,25 +55,28 @@ pub fn in_batches(
 /// The score over every word but the first, in one sequence with carried state: what batch
 /// 1 and window 1 give, with the input projection and the softmax of many words at once.
 /// `None` when `interrupt` came.
+///
+/// # Errors
+/// Sizes that do not fit.
 pub fn every_word(
     cpu: &Cpu,
     model: &mut LanguageModel,
     tokens: &[u32],
     interrupt: &Interrupt,
-) -> Option<Score> {
+) -> anyhow::Result<Option<Score>> {
     let mut state = model.zero_state(1);
     let mut score = Score::default();
     let predictable = tokens.len().saturating_sub(1);
     for start in (0..predictable).step_by(CHUNK) {
         if interrupt.requested() {
-            return None;
+            return Ok(None);
         }
         let end = predictable.min(start + CHUNK);
         let (inputs, targets) = (&tokens[start..end], &tokens[start + 1..end + 1]);
         let window = Window { batch: 1, inputs, targets };
-        add(&mut score, model.evaluate(cpu, window, &mut state));
+        add(&mut score, model.evaluate(cpu, window, &mut state)?);
     }
-    Some(score)
+    Ok(Some(score))
 }
 
 fn add(score: &mut Score, losses: &[f32]) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::config::{PtbConfig, PtbSettings};
+use super::config::{PtbConfig, PtbSettings, Train};
 use super::corpus::Corpus;
 use super::generate::Sampler;
 use super::model::LanguageModel;
@@ -13,14 +13,22 @@ use super::task::PtbTask;
 use super::trained::{Trained, architecture, vocabulary_of};
 use crate::checkpoint::Checkpoint;
 use crate::config::{self, Loaded};
-use crate::data::vocabulary::UNKNOWN;
+use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::END_OF_SENTENCE;
+use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
 use crate::models::options::DeviceOptions;
 use crate::models::session::VOCABULARY;
+use crate::models::verbs::bench::Benchmark;
 use crate::models::weights;
 use crate::ops::Cpu;
+use crate::rng::Stream;
 use crate::run::RunDir;
+
+/// Windows of random text.
+const WINDOWS: usize = 20;
+/// Random words where the config keeps all that a text has.
+const WORDS: usize = 10_000;
 
 /// The language model.
 pub struct Ptb;
@@ -59,13 +67,25 @@ impl Experiment for Ptb {
     ) -> Result<PtbTask<'a>> {
         let model = LanguageModel::new(architecture(config, corpus.vocabulary.len()))?;
         if let Some(checkpoint) = init {
-            weights::load(Self::ENTRY.name, &model.parameters(), checkpoint)?;
+            weights::load(
+                Self::ENTRY.name,
+                &model.network.parameters().iter().collect::<Vec<_>>(),
+                checkpoint,
+            )?;
         }
         PtbTask::new(cpu, config, corpus, model)
     }
 
     fn trained(run: &RunDir, config: &PtbConfig, checkpoint: &Checkpoint) -> Result<Trained> {
         Trained::read(run, config, checkpoint)
+    }
+
+    fn describe(config: &PtbConfig, corpus: Option<&Corpus>) -> Result<Option<Description>> {
+        let usual = if config.data.max_vocab == 0 { WORDS } else { config.data.max_vocab };
+        let words = corpus.map_or(usual, |corpus| corpus.vocabulary.len());
+        let Train { batch_size: batch, num_steps: steps, .. } = config.train;
+        let (graph, [output, loss]) = architecture(config, words).graph()?;
+        Ok(Some(Description { graph, output, loss, batch, steps, seed: config.seed }))
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
@@ -80,9 +100,25 @@ impl Experiment for Ptb {
         let end = vocabulary.id(END_OF_SENTENCE)?;
         let suppressed = vocabulary.id(UNKNOWN);
         let sampler = Sampler { temperature: 0.7, top_k: 0, seed: 1, suppressed };
-        let words = sampler.generate(cpu, &mut task.into_model(), &[end], MOST_WORDS);
+        let words = sampler.generate(cpu, &mut task.into_model(), &[end], MOST_WORDS).ok()?;
         let first = words.iter().skip_while(|&&id| id == end).take_while(|&&id| id != end);
         let words: Vec<&str> = first.map(|&id| vocabulary.word(id)).collect();
         (!words.is_empty()).then(|| format!("A sentence of the model: {}", words.join(" ")))
+    }
+}
+
+impl Benchmark for Ptb {
+    fn random_data(config: &PtbConfig) -> Result<Corpus> {
+        let words = if config.data.max_vocab == 0 { WORDS } else { config.data.max_vocab };
+        let mut numbers = Stream::new(config.seed, "bench").at(0);
+        let needed = config.train.batch_size * (config.train.num_steps * WINDOWS + 1);
+        let train: Vec<u32> = (0..needed).map(|_| numbers.below(words as u32)).collect();
+        Ok(Corpus {
+            vocabulary: Vocabulary::new((0..words).map(|i| format!("word{i}")))?,
+            valid: train.clone(),
+            test: train.clone(),
+            train,
+            floor: None,
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! Text from a model, a word at a time.
 
+use anyhow::Result;
+
 use super::model::LanguageModel;
 use crate::ops::Cpu;
 use crate::rng::{Sequence, Stream};
@@ -21,6 +23,9 @@ impl Sampler {
     /// The words that follow `prompt`, `n` of them; the state before the prompt is zero.
     /// An empty prompt gives nothing to begin with: it must hold at least one word.
     ///
+    /// # Errors
+    /// A word that the model does not know.
+    ///
     /// # Panics
     /// When the prompt is empty.
     pub fn generate(
@@ -29,7 +34,7 @@ impl Sampler {
         model: &mut LanguageModel,
         prompt: &[u32],
         n: usize,
-    ) -> Vec<u32> {
+    ) -> Result<Vec<u32>> {
         assert!(!prompt.is_empty(), "a prompt has at least one word");
         let classes = model.architecture().vocab_size;
         let mut numbers = Stream::new(self.seed, "generate").at(0);
@@ -37,12 +42,12 @@ impl Sampler {
         let mut words = Vec::with_capacity(n);
         let mut inputs = prompt.to_vec();
         for _ in 0..n {
-            let logits = model.logits(cpu, 1, &inputs, &mut state);
+            let logits = model.logits(cpu, 1, &inputs, &mut state)?;
             let word = self.draw(&logits[logits.len() - classes..], &mut numbers);
             words.push(word);
             inputs = vec![word];
         }
-        words
+        Ok(words)
     }
 
     /// One word from its logits.

@@ -1,14 +1,12 @@
 //! The word language model of Zaremba et al., "Recurrent Neural Network Regularization"
 //! (arXiv 1409.2329), as TensorFlow's `ptb_word_lm.py` has it.
 
-mod benchmark;
 mod config;
 mod corpus;
 mod evaluate;
 mod experiment;
 mod generate;
 pub mod model;
-pub mod reference;
 mod task;
 mod trained;
 mod verbs;
@@ -16,6 +14,7 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
+use super::describe::describe;
 use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, to_toml};
 use crate::config::Preset;
@@ -53,5 +52,6 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("perplexity", Better::Lower)],
     scores: &["train_perplexity", "valid_perplexity", "test_perplexity"],
     may_change: &["train.max_max_epoch", "train.max_steps"],
+    describe: describe::<Ptb>,
     to_toml: to_toml::<PtbConfig>,
 };

@@ -1,13 +1,9 @@
 //! The language model: embedding, LSTM layers, softmax (arXiv 1409.2329, figure 2).
 
-use candle_core::Result;
+use anyhow::Result;
 
-use crate::nn::{
-    Embedding, GlobalNorm, GradientDescent, Lstm, LstmState, Parameter, SoftmaxOutput,
-};
-use crate::ops::dropout::dropout;
-use crate::ops::{Buffer, Cpu};
-use crate::rng::Stream;
+use crate::nn::{Feed, Graph, Ids, Init, Mode, Network, Output, Value};
+use crate::ops::Cpu;
 
 /// What a model is made from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +22,33 @@ pub struct Architecture {
     pub seed: u64,
 }
 
+/// The logits (steps · batch, words) of the words that follow `words`.
+fn network(words: Ids<'_>, of: Architecture) -> Value<'_> {
+    let Architecture { vocab_size, hidden_size, num_layers, keep_prob, .. } = of;
+    let init = Init::uniform(of.init_scale);
+    let x = words.embedding("embedding", vocab_size, hidden_size, init);
+    let mut x = x.dropout("0", keep_prob);
+    for i in 0..num_layers {
+        x = x.lstm(&format!("lstm_{i}"), hidden_size, init);
+        x = x.dropout(&format!("{}", i + 1), keep_prob);
+    }
+    x.linear_named("softmax", ["softmax_w", "softmax_b"], vocab_size, init.random_bias())
+}
+
+impl Architecture {
+    /// The network with its logits and its losses.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input.
+    pub fn graph(self) -> Result<(Graph, [Output; 2])> {
+        Graph::build(|g| {
+            let (words, targets) = (g.ids("words"), g.ids("targets"));
+            let logits = network(words, self);
+            [logits.output(), logits.cross_entropy(targets).output()]
+        })
+    }
+}
+
 /// A window of words: time-major, word `t * batch + b`.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
@@ -37,34 +60,31 @@ pub struct Window<'a> {
     pub targets: &'a [u32],
 }
 
-impl Window<'_> {
-    /// Time steps.
-    pub fn steps(&self) -> usize {
-        self.inputs.len() / self.batch
+impl<'a> Window<'a> {
+    /// The window with the recurrent state before it, which becomes that after it.
+    pub fn feed(self, state: &'a mut State) -> Feed<'a> {
+        Feed {
+            batch: self.batch,
+            inputs: Vec::new(),
+            ids: vec![self.inputs, self.targets],
+            states: state,
+        }
     }
 }
 
-/// The recurrent state: one a layer.
-pub type State = Vec<LstmState>;
-
-/// A step that made a value that is not finite.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotFinite {
-    /// The tensor: "loss" or a parameter whose gradient it is.
-    pub tensor: String,
-}
+/// The recurrent state: cell and hidden state of each layer, (batch, hidden) each.
+pub type State = Vec<Vec<f32>>;
 
 /// The word language model of Zaremba et al.
 #[derive(Debug)]
 pub struct LanguageModel {
+    /// The network.
+    pub network: Network,
+    /// The logits (steps · batch, words).
+    pub logits: Output,
+    /// The cross-entropies in nats (steps · batch).
+    pub losses: Output,
     architecture: Architecture,
-    embedding: Embedding,
-    layers: Vec<Lstm>,
-    output: SoftmaxOutput,
-    /// The input of every layer and of the softmax, after dropout.
-    xs: Vec<Buffer>,
-    /// The gradients of two neighbouring `xs`, in turn.
-    d_xs: [Buffer; 2],
 }
 
 impl LanguageModel {
@@ -73,17 +93,8 @@ impl LanguageModel {
     /// # Errors
     /// When Candle cannot make the tensors.
     pub fn new(architecture: Architecture) -> Result<Self> {
-        let Architecture { vocab_size, hidden_size, num_layers, init_scale, seed, .. } =
-            architecture;
-        let layer = |i| Lstm::new(&format!("lstm_{i}"), hidden_size, hidden_size, init_scale, seed);
-        Ok(Self {
-            architecture,
-            embedding: Embedding::new("embedding", vocab_size, hidden_size, init_scale, seed)?,
-            layers: (0..num_layers).map(layer).collect::<Result<_>>()?,
-            output: SoftmaxOutput::new(hidden_size, vocab_size, init_scale, seed)?,
-            xs: vec![Buffer::default(); num_layers + 1],
-            d_xs: Default::default(),
-        })
+        let (graph, [logits, losses]) = architecture.graph()?;
+        Ok(Self { network: Network::new(graph, architecture.seed)?, logits, losses, architecture })
     }
 
     /// What the model was made from.
@@ -93,139 +104,31 @@ impl LanguageModel {
 
     /// The state of zeros for `batch` sequences.
     pub fn zero_state(&self, batch: usize) -> State {
-        let hidden = self.architecture.hidden_size;
-        vec![LstmState::zeros(batch, hidden); self.layers.len()]
+        self.network.zero_states(batch)
     }
 
-    /// Every parameter, in a fixed order.
-    pub fn parameters(&self) -> Vec<&Parameter> {
-        let layers = self.layers.iter().flat_map(|layer| [&layer.kernel, &layer.bias]);
-        std::iter::once(&self.embedding.table)
-            .chain(layers)
-            .chain([&self.output.weight, &self.output.bias])
-            .collect()
-    }
-
-    /// The losses in nats of a window's words, without dropout, time-major. `state` goes on
-    /// to the end of the window.
-    pub fn evaluate(&mut self, cpu: &Cpu, window: Window, state: &mut State) -> &[f32] {
-        self.forward(cpu, window.batch, window.inputs, state, None);
-        let len = window.inputs.len() * self.architecture.hidden_size;
-        self.output.losses(cpu, &self.xs[self.layers.len()][..len], window.targets, None)
+    /// The losses in nats of a window's words, without dropout, time-major. `state` goes on to the
+    /// end of the window.
+    ///
+    /// # Errors
+    /// Sizes that do not fit.
+    pub fn evaluate(&mut self, cpu: &Cpu, window: Window, state: &mut State) -> Result<&[f32]> {
+        let losses = self.network.run(cpu, Mode::Inference, self.losses, window.feed(state))?;
+        Ok(losses)
     }
 
     /// The logits (steps · batch, words) after the words `inputs`; `state` goes on.
-    pub fn logits(&mut self, cpu: &Cpu, batch: usize, inputs: &[u32], state: &mut State) -> &[f32] {
-        self.forward(cpu, batch, inputs, state, None);
-        let len = inputs.len() * self.architecture.hidden_size;
-        self.output.logits(cpu, &self.xs[self.layers.len()][..len])
-    }
-
-    /// One step of training on a window: the cost, which is the sum of the losses over time
-    /// averaged over the batch.
     ///
     /// # Errors
-    /// [`NotFinite`] when the cost or a gradient is not finite; no parameter has then
-    /// changed. The outer error is Candle's.
-    pub fn train(
-        &mut self,
-        cpu: &Cpu,
-        window: Window,
-        state: &mut State,
-        step: u64,
-        learning_rate: f64,
-        max_grad_norm: f64,
-    ) -> Result<std::result::Result<f64, NotFinite>> {
-        self.forward(cpu, window.batch, window.inputs, state, Some(step));
-        let cost = self.backward(cpu, window, step);
-        if !cost.is_finite() {
-            return Ok(Err(NotFinite { tensor: "loss".to_string() }));
-        }
-        let norm = self.global_norm(cpu);
-        if let Some(tensor) = norm.not_finite() {
-            return Ok(Err(NotFinite { tensor: format!("gradient of {tensor}") }));
-        }
-        let clip = norm.clip_factor(max_grad_norm);
-        self.descend(cpu, GradientDescent { rate: learning_rate as f32, clip })?;
-        Ok(Ok(cost))
-    }
-
-    /// Fills `xs`: the outputs of the last layer are the last of them.
-    fn forward(
+    /// Sizes that do not fit.
+    pub fn logits(
         &mut self,
         cpu: &Cpu,
         batch: usize,
         inputs: &[u32],
         state: &mut State,
-        training_step: Option<u64>,
-    ) {
-        let len = inputs.len() * self.architecture.hidden_size;
-        self.embedding.forward(cpu, inputs, self.xs[0].at_least(len));
-        self.dropout(cpu, 0, len, training_step);
-        for i in 0..self.layers.len() {
-            let (before, after) = self.xs.split_at_mut(i + 1);
-            let shape = self.layers[i].shape(batch, inputs.len() / batch);
-            let outputs = self.layers[i].forward(cpu, shape, &before[i][..len], &mut state[i]);
-            after[0].at_least(len).copy_from_slice(outputs);
-            self.dropout(cpu, i + 1, len, training_step);
-        }
-    }
-
-    /// The cost of the window that went forward, and all gradients.
-    fn backward(&mut self, cpu: &Cpu, window: Window, step: u64) -> f64 {
-        let n_layers = self.layers.len();
-        let len = window.inputs.len() * self.architecture.hidden_size;
-        let scale = 1.0 / window.batch as f32;
-        let outputs = &self.xs[n_layers][..len];
-        let losses = self.output.losses(cpu, outputs, window.targets, Some(scale));
-        let cost = losses.iter().copied().map(f64::from).sum::<f64>() / window.batch as f64;
-
-        let [mut d_out, mut d_in] = std::mem::take(&mut self.d_xs);
-        self.output.backward(cpu, outputs, d_out.at_least(len));
-        for i in (0..n_layers).rev() {
-            self.dropout_gradient(cpu, i + 1, step, d_out.at_least(len));
-            let shape = self.layers[i].shape(window.batch, window.steps());
-            let xs = &self.xs[i][..len];
-            self.layers[i].backward(cpu, shape, xs, d_out.at_least(len), d_in.at_least(len));
-            std::mem::swap(&mut d_out, &mut d_in);
-        }
-        self.dropout_gradient(cpu, 0, step, d_out.at_least(len));
-        self.embedding.gradient().copy_from_slice(d_out.at_least(len));
-        self.d_xs = [d_out, d_in];
-        cost
-    }
-
-    fn global_norm(&mut self, cpu: &Cpu) -> GlobalNorm {
-        let mut norm = GlobalNorm::default();
-        norm.add_rows(cpu, &mut self.embedding);
-        for parameter in &self.parameters()[1..] {
-            norm.add(cpu, parameter);
-        }
-        norm
-    }
-
-    fn descend(&self, cpu: &Cpu, optimizer: GradientDescent) -> Result<()> {
-        optimizer.descend_rows(cpu, &self.embedding)?;
-        for parameter in &self.parameters()[1..] {
-            optimizer.descend(cpu, parameter)?;
-        }
-        Ok(())
-    }
-
-    fn dropout(&mut self, cpu: &Cpu, place: usize, len: usize, training_step: Option<u64>) {
-        if let Some(step) = training_step {
-            let mut xs = std::mem::take(&mut self.xs[place]);
-            self.dropout_gradient(cpu, place, step, &mut xs[..len]);
-            self.xs[place] = xs;
-        }
-    }
-
-    /// Dropout is linear: its gradient is dropout with the same mask.
-    fn dropout_gradient(&self, cpu: &Cpu, place: usize, step: u64, values: &mut [f32]) {
-        let keep = self.architecture.keep_prob;
-        if keep < 1.0 {
-            let stream = Stream::new(self.architecture.seed, &format!("dropout/{place}"));
-            dropout(cpu, stream, step, keep, values);
-        }
+    ) -> Result<&[f32]> {
+        let feed = Window { batch, inputs, targets: &[] }.feed(state);
+        Ok(self.network.run(cpu, Mode::Inference, self.logits, feed)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Training, as the loop of [`crate::train`] sees it.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value};
 
@@ -12,6 +12,8 @@ use super::model::{LanguageModel, State, Window};
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::Batches;
 use crate::models::weights;
+use crate::nn::optimizer::{Method, Optimizer, OptimizerConfig, Settings};
+use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::Cpu;
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
 
@@ -21,7 +23,7 @@ pub struct PtbTask<'a> {
     config: &'a PtbConfig,
     corpus: &'a Corpus,
     batches: Batches,
-    model: LanguageModel,
+    trainer: Trainer,
     state: State,
     window: (Vec<u32>, Vec<u32>),
     costs: Costs,
@@ -44,6 +46,56 @@ impl Costs {
     }
 }
 
+/// A model with what trains it.
+pub struct Trainer {
+    /// The model.
+    pub model: LanguageModel,
+    replicas: Replicas,
+    optimizer: Optimizer,
+}
+
+impl Trainer {
+    /// The reference's optimizer: gradient descent, the gradients clipped to a global norm of
+    /// `max_norm`; each step in `towers` equal parts of a batch.
+    ///
+    /// # Errors
+    /// When the threads of the towers cannot be started.
+    pub fn new(cpu: &Cpu, model: LanguageModel, towers: usize, max_norm: f64) -> Result<Self> {
+        let replicas = Replicas::new(cpu, &model.network, towers)?;
+        let rule = OptimizerConfig { name: Method::Sgd, ..Default::default() };
+        let settings = Settings { max_norm: Some(max_norm), ..Default::default() };
+        let optimizer = Optimizer::new(&rule, settings, model.network.parameters())?;
+        Ok(Self { model, replicas, optimizer })
+    }
+
+    /// Trains on a window: the cost, which is the sum of the losses over time averaged over the
+    /// batch.
+    ///
+    /// # Errors
+    /// A cost or a gradient that is not finite, by its name; no parameter has then changed.
+    pub fn step(
+        &mut self,
+        cpu: &Cpu,
+        window: Window,
+        state: &mut State,
+        step: u64,
+        rate: f64,
+    ) -> Result<f64> {
+        let mode = Mode::Gradients { step, scale: 1.0 / window.batch as f32 };
+        let LanguageModel { network, losses, .. } = &mut self.model;
+        let sum = self.replicas.gradients(cpu, network, mode, *losses, window.feed(state))?;
+        let cost = sum / window.batch as f64;
+        ensure!(cost.is_finite(), "the loss is not finite");
+        let (parameters, gradients) = (network.parameters(), network.gradients());
+        self.optimizer.step(cpu, parameters, gradients, rate, step)?;
+        Ok(cost)
+    }
+
+    fn parameters(&self) -> Vec<&Parameter> {
+        self.model.network.parameters().iter().chain(self.optimizer.state()).collect()
+    }
+}
+
 impl<'a> PtbTask<'a> {
     /// A task from the first step.
     ///
@@ -59,14 +111,15 @@ impl<'a> PtbTask<'a> {
         let batches = Batches::new(corpus.train.len(), batch, steps).context("training text")?;
         Batches::new(corpus.valid.len(), batch, steps).context("validation text")?;
         ensure!(corpus.test.len() > 1, "test text: epoch_size == 0: it has no word to predict");
-        let state = model.zero_state(batch);
-        let window = Default::default();
-        Ok(Self { cpu, config, corpus, batches, model, state, window, costs: Costs::default() })
+        let (state, window, costs) =
+            (model.zero_state(batch), Default::default(), Costs::default());
+        let trainer = Trainer::new(cpu, model, config.train.towers, config.train.max_grad_norm)?;
+        Ok(Self { cpu, config, corpus, batches, trainer, state, window, costs })
     }
 
     /// The model, trained as far as it is.
     pub fn into_model(self) -> LanguageModel {
-        self.model
+        self.trainer.model
     }
 
     fn epoch_of(&self, step: u64) -> u64 {
@@ -100,7 +153,7 @@ impl Task for PtbTask<'_> {
     }
 
     fn begin_epoch(&mut self, epoch: u64) -> String {
-        self.state = self.model.zero_state(self.config.train.batch_size);
+        self.state = self.trainer.model.zero_state(self.config.train.batch_size);
         self.costs = Costs::default();
         format!("Epoch: {} Learning rate: {:.3}", epoch + 1, self.learning_rate(epoch))
     }
@@ -111,16 +164,11 @@ impl Task for PtbTask<'_> {
         self.batches.copy(&self.corpus.train, index, inputs, targets);
         let window = Window { batch: self.config.train.batch_size, inputs, targets };
         let rate = self.config.train.learning_rate_of(step / self.batches.windows() as u64);
-        let max_norm = self.config.train.max_grad_norm;
-        match self.model.train(self.cpu, window, &mut self.state, step, rate, max_norm)? {
-            Ok(cost) => {
-                self.costs.sum += cost;
-                self.costs.steps += self.config.train.num_steps as u64;
-                self.costs.last = cost;
-                Ok(())
-            }
-            Err(not_finite) => bail!("the {} is not finite", not_finite.tensor),
-        }
+        let cost = self.trainer.step(self.cpu, window, &mut self.state, step, rate)?;
+        self.costs.sum += cost;
+        self.costs.steps += self.config.train.num_steps as u64;
+        self.costs.last = cost;
+        Ok(())
     }
 
     fn progress(&self) -> Vec<(&'static str, f64)> {
@@ -143,8 +191,14 @@ impl Task for PtbTask<'_> {
 
     fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
         let (batch, steps) = (self.config.train.batch_size, self.config.train.num_steps);
-        let valid =
-            in_batches(self.cpu, &mut self.model, &self.corpus.valid, batch, steps, interrupt)?;
+        let valid = in_batches(
+            self.cpu,
+            &mut self.trainer.model,
+            &self.corpus.valid,
+            batch,
+            steps,
+            interrupt,
+        )?;
         let Some(valid) = valid else { return Ok(None) };
         ensure!(valid.loss.is_finite(), "the validation loss is not finite");
         let measured = |phase, name: &str, perplexity: f64| Measured {
@@ -160,7 +214,7 @@ impl Task for PtbTask<'_> {
     }
 
     fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>> {
-        let test = every_word(self.cpu, &mut self.model, &self.corpus.test, interrupt);
+        let test = every_word(self.cpu, &mut self.trainer.model, &self.corpus.test, interrupt)?;
         let Some(perplexity) = test.map(|score| score.perplexity()) else { return Ok(None) };
         let mut metrics = vec![("perplexity", perplexity)];
         let mut line = format!("Test Perplexity: {perplexity:.3}");
@@ -173,13 +227,10 @@ impl Task for PtbTask<'_> {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut tensors = weights::of(&self.model.parameters())?;
-        for (i, layer) in self.state.iter().enumerate() {
-            let shape = (self.config.train.batch_size, self.config.network.hidden_size);
-            for (part, values) in [("cell", &layer.cell), ("hidden", &layer.hidden)] {
-                let tensor = Tensor::from_slice(values, shape, &Device::Cpu)?;
-                tensors.push((state_name(i, part), tensor));
-            }
+        let mut tensors = weights::of(&self.trainer.parameters())?;
+        for (spec, values) in self.trainer.model.network.graph().states.iter().zip(&self.state) {
+            let shape = (self.config.train.batch_size, spec.width);
+            tensors.push((spec.name.clone(), Tensor::from_slice(values, shape, &Device::Cpu)?));
         }
         Ok(tensors)
     }
@@ -204,15 +255,11 @@ impl Task for PtbTask<'_> {
         );
         let costs = state.get("costs").context("the checkpoint holds no costs")?;
         self.costs = serde_json::from_value(costs.clone())?;
-        weights::load(self.model(), &self.model.parameters(), checkpoint)?;
-        for (i, layer) in self.state.iter_mut().enumerate() {
-            layer.cell = weights::values(checkpoint, &state_name(i, "cell"))?;
-            layer.hidden = weights::values(checkpoint, &state_name(i, "hidden"))?;
+        weights::load(self.model(), &self.trainer.parameters(), checkpoint)?;
+        for (spec, values) in self.trainer.model.network.graph().states.iter().zip(&mut self.state)
+        {
+            *values = weights::values(checkpoint, &spec.name)?;
         }
         Ok(())
     }
-}
-
-fn state_name(layer: usize, part: &str) -> String {
-    format!("state/lstm_{layer}/{part}")
 }

@@ -1,6 +1,6 @@
 use super::evaluate::{every_word, in_batches};
 use super::model::{Architecture, LanguageModel, Window};
-use super::reference::mean_loss;
+use super::task::Trainer;
 use crate::data::batches::Batches;
 use crate::ops::{Cpu, Isa};
 use crate::train::Interrupt;
@@ -24,7 +24,7 @@ fn text() -> Vec<u32> {
 /// A model whose parameter `i` is a wave of its own.
 fn fixed_model() -> LanguageModel {
     let model = LanguageModel::new(ARCHITECTURE).unwrap();
-    for (i, parameter) in model.parameters().into_iter().enumerate() {
+    for (i, parameter) in model.network.parameters().iter().enumerate() {
         let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * 0.4) as f32;
         parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
     }
@@ -32,17 +32,17 @@ fn fixed_model() -> LanguageModel {
 }
 
 /// The costs of ten steps at learning rate 0.5.
-fn ten_costs(cpu: &Cpu, max_grad_norm: f64) -> Vec<f64> {
-    let (text, mut model) = (text(), fixed_model());
+fn ten_costs(cpu: &Cpu, max_grad_norm: f64, towers: usize) -> Vec<f64> {
+    let (text, model) = (text(), fixed_model());
     let batches = Batches::new(text.len(), BATCH, STEPS).unwrap();
     let mut state = model.zero_state(BATCH);
+    let mut trainer = Trainer::new(cpu, model, towers, max_grad_norm).unwrap();
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
     (0..10)
         .map(|step| {
             batches.copy(&text, step, &mut inputs, &mut targets);
             let window = Window { batch: BATCH, inputs: &inputs, targets: &targets };
-            let step = step as u64;
-            model.train(cpu, window, &mut state, step, 0.5, max_grad_norm).unwrap().unwrap()
+            trainer.step(cpu, window, &mut state, step as u64, 0.5).unwrap()
         })
         .collect()
 }
@@ -113,7 +113,7 @@ fn ten_training_costs_equal_tensorflow() {
         let cpu = Cpu::new(isa, 2).unwrap();
         // The gradients' norm is about 1.65: the first bound clips, the second does not.
         for (bound, want) in [(1.0, CLIPPED), (1000.0, UNCLIPPED)] {
-            for (step, (got, want)) in ten_costs(&cpu, bound).into_iter().zip(want).enumerate() {
+            for (step, (got, want)) in ten_costs(&cpu, bound, 1).into_iter().zip(want).enumerate() {
                 let error = (got - want).abs() / want;
                 assert!(error < 1e-5, "{isa:?}, bound {bound}, step {step}: {got} and {want}");
             }
@@ -124,15 +124,45 @@ fn ten_training_costs_equal_tensorflow() {
 #[test]
 fn the_loss_equals_the_plain_computation() {
     let (text, mut model) = (text(), fixed_model());
-    let (inputs, targets) = (&text[..40], &text[4..44]);
-    let want = mean_loss(&model, BATCH, inputs, targets);
+    let window = Window { batch: BATCH, inputs: &text[..40], targets: &text[4..44] };
+    let mut state = model.zero_state(BATCH);
+    let want = model.network.reference(model.losses, &window.feed(&mut state)).unwrap();
     for isa in Isa::available() {
         let cpu = Cpu::new(isa, 2).unwrap();
         let mut state = model.zero_state(BATCH);
-        let window = Window { batch: BATCH, inputs, targets };
-        let losses = model.evaluate(&cpu, window, &mut state);
-        let got = losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64;
-        assert!((got - want).abs() < 1e-6 * want, "{isa:?}: {got} and {want}");
+        let got = model.evaluate(&cpu, window, &mut state).unwrap();
+        assert_eq!(got.len(), want.len());
+        for (&got, &want) in got.iter().zip(&want) {
+            assert!((f64::from(got) - want).abs() < 1e-5 * want, "{isa:?}: {got} and {want}");
+        }
+    }
+}
+
+/// Every tower has its sequences of the batch, with their states and masks.
+#[test]
+fn several_towers_equal_one() {
+    let cpu = Cpu::new(Isa::available().pop().unwrap(), 2).unwrap();
+    let one = ten_costs(&cpu, 1.0, 1);
+    for towers in [2, 4] {
+        for (got, want) in ten_costs(&cpu, 1.0, towers).into_iter().zip(&one) {
+            assert!((got - want).abs() < 1e-5 * want, "{towers} towers: {got} and {want}");
+        }
+    }
+    let dropped = |towers| {
+        let model = LanguageModel::new(Architecture { keep_prob: 0.5, ..ARCHITECTURE }).unwrap();
+        let (text, mut state) = (text(), model.zero_state(BATCH));
+        let window = Window { batch: BATCH, inputs: &text[..20], targets: &text[4..24] };
+        let mut trainer = Trainer::new(&cpu, model, towers, 5.0).unwrap();
+        let costs = [0, 1].map(|step| trainer.step(&cpu, window, &mut state, step, 0.5).unwrap());
+        (costs, state)
+    };
+    let (costs, state) = dropped(1);
+    let (several, split) = dropped(2);
+    for (got, want) in several.into_iter().zip(costs) {
+        assert!((got - want).abs() < 1e-5 * want, "{got} and {want}");
+    }
+    for (got, want) in split.concat().into_iter().zip(state.concat()) {
+        assert!((got - want).abs() < 1e-5, "{got} and {want}");
     }
 }
 
@@ -141,7 +171,7 @@ fn many_words_at_once_equal_one_at_a_time() {
     let (text, mut model) = (text(), fixed_model());
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
     let interrupt = Interrupt::default();
-    let fast = every_word(&cpu, &mut model, &text, &interrupt).unwrap();
+    let fast = every_word(&cpu, &mut model, &text, &interrupt).unwrap().unwrap();
     let slow = in_batches(&cpu, &mut model, &text, 1, 1, &interrupt).unwrap().unwrap();
     assert_eq!(fast.words, text.len() as u64 - 1);
     assert_eq!(fast.words, slow.words);
@@ -153,11 +183,12 @@ fn dropout_changes_training_but_not_evaluation() {
     let text = text();
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
     let cost = |keep_prob, step| {
-        let mut model = LanguageModel::new(Architecture { keep_prob, ..ARCHITECTURE }).unwrap();
+        let model = LanguageModel::new(Architecture { keep_prob, ..ARCHITECTURE }).unwrap();
         let mut state = model.zero_state(BATCH);
+        let mut trainer = Trainer::new(&cpu, model, 1, 5.0).unwrap();
         let window = Window { batch: BATCH, inputs: &text[..20], targets: &text[4..24] };
-        let cost = model.train(&cpu, window, &mut state, step, 0.0, 5.0).unwrap().unwrap();
-        (cost, model.evaluate(&cpu, window, &mut state).to_vec())
+        let cost = trainer.step(&cpu, window, &mut state, step, 0.0).unwrap();
+        (cost, trainer.model.evaluate(&cpu, window, &mut state).unwrap().to_vec())
     };
     let (plain, evaluated) = cost(1.0, 0);
     let (dropped, evaluated_dropped) = cost(0.5, 0);
@@ -171,11 +202,12 @@ fn a_step_that_is_not_finite_names_its_tensor_and_changes_nothing() {
     let text = text();
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
     let window = Window { batch: BATCH, inputs: &text[..20], targets: &text[4..24] };
-    let mut model = fixed_model();
+    let model = fixed_model();
     let mut state = model.zero_state(BATCH);
-    state[0].cell[0] = f32::NAN;
-    let before = model.parameters()[1].values().to_vec();
-    let result = model.train(&cpu, window, &mut state, 0, 1.0, 5.0).unwrap();
-    assert_eq!(result.unwrap_err().tensor, "loss");
-    assert_eq!(*model.parameters()[1].values(), *before);
+    state[0][0] = f32::NAN;
+    let before = model.network.parameters()[1].values().to_vec();
+    let mut trainer = Trainer::new(&cpu, model, 1, 5.0).unwrap();
+    let error = trainer.step(&cpu, window, &mut state, 0, 1.0).unwrap_err();
+    assert_eq!(error.to_string(), "the loss is not finite");
+    assert_eq!(*trainer.model.network.parameters()[1].values(), *before);
 }

@@ -29,7 +29,11 @@ impl Trained {
     pub fn read(run: &RunDir, config: &PtbConfig, checkpoint: &Checkpoint) -> Result<Self> {
         let vocabulary = vocabulary_of(run)?;
         let model = LanguageModel::new(architecture(config, vocabulary.len()))?;
-        weights::load(ENTRY.name, &model.parameters(), checkpoint)?;
+        weights::load(
+            ENTRY.name,
+            &model.network.parameters().iter().collect::<Vec<_>>(),
+            checkpoint,
+        )?;
         Ok(Self { vocabulary, model })
     }
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use super::layers;
 use crate::models::Verb;
 use crate::models::experiment::{Experiment, load};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
@@ -23,7 +24,9 @@ pub trait Benchmark: Experiment {
     ///
     /// # Errors
     /// When they differ.
-    fn compare(cpu: &Cpu) -> Result<()>;
+    fn compare(cpu: &Cpu, config: &RunConfig<Self::Settings>, data: &Self::Data) -> Result<()> {
+        Self::describe(config, Some(data))?.map_or(Ok(()), |network| network.compare(cpu))
+    }
 
     /// Random data, as large as the config's but for the number of examples.
     ///
@@ -33,7 +36,13 @@ pub trait Benchmark: Experiment {
 
     /// Operations of an item of a step, forward and backward, counted as a direct
     /// computation would do them.
-    fn operations(config: &RunConfig<Self::Settings>, data: &Self::Data) -> f64;
+    ///
+    /// # Errors
+    /// As [`Experiment::describe`].
+    fn operations(config: &RunConfig<Self::Settings>, data: &Self::Data) -> Result<f64> {
+        let network = Self::describe(config, Some(data))?;
+        Ok(network.map_or(f64::NAN, |network| network.operations()))
+    }
 
     /// A second kind of items, of which there is this share of one in an item of a step.
     fn second_item(_: &RunConfig<Self::Settings>, _: &Self::Data) -> Option<(&'static str, f64)> {
@@ -48,6 +57,9 @@ struct BenchArgs {
     /// How many steps to time [default: about ten seconds of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
+    /// Times every layer too, forward and backward, on random data
+    #[arg(long)]
+    layers: bool,
     #[command(flatten)]
     data: DataOptions,
     #[command(flatten)]
@@ -77,20 +89,21 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let loaded = load::<E>(args.config.config.as_deref(), &args.config.sets)?;
     let (config, cpu) = (&loaded.config, E::cpu(&args.device, &loaded)?);
-    E::compare(&cpu)?;
     let data = match E::data(config, &args.data.data_dir, None) {
         Ok(data) => data,
         Err(error) => random_data::<E>(config, &args.data.data_dir, &error)?,
     };
+    E::compare(&cpu, config, &data)?;
     let mut task = E::task(&cpu, config, &data, None)?;
     task.begin_epoch(0);
     let warm_up = seconds(&mut task, 0, WARM_UP)?;
     let n = args.steps.unwrap_or_else(|| ((10.0 / warm_up) as u64).clamp(3, 5_000));
     let seconds = seconds(&mut task, WARM_UP, n)?;
-
     let (item, items) = task.items_per_step();
+    drop(task);
+
     let rate = items as f64 / seconds;
-    let flops = E::operations(config, &data) * rate;
+    let flops = E::operations(config, &data)? * rate;
     let peak = peak::flops(&cpu);
     let mut json = json!({
         "model": E::ENTRY.name,
@@ -111,7 +124,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         json["second_items_per_second"] = rate.into();
     }
     let second = second.map_or_else(String::new, |(item, rate)| format!(" ({rate:.0} {item}/s)"));
-    let text = format!(
+    let mut text = format!(
         "{}: {rate:.0} {item}/s{second}, {:.2} ms a step over {n} steps, {:.0} GFLOP/s, {:.0} % of this \
          machine's peak of {:.0} ({}, {} threads)",
         loaded.name,
@@ -122,6 +135,14 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         cpu.isa().name(),
         cpu.threads()
     );
+    if args.layers {
+        let network = E::describe(config, Some(&data))?;
+        let network =
+            network.with_context(|| format!("{} has no layers to time", E::ENTRY.name))?;
+        let times = network.times(&cpu)?;
+        json["layers"] = layers::in_json(&times, peak);
+        text = format!("{}{text}", layers::in_words(&times, peak));
+    }
     args.output.report(&json, text)
 }
 

@@ -3,6 +3,7 @@
 //! line each in its list of verbs.
 
 pub mod bench;
+pub mod layers;
 pub mod plot;
 pub mod train;
 pub mod verify;

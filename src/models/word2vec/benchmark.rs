@@ -18,7 +18,7 @@ const DIFFERENT: u32 = 50_000;
 
 impl Benchmark for Word2Vec {
     /// The loss and the vectors of a short text.
-    fn compare(cpu: &Cpu) -> Result<()> {
+    fn compare(cpu: &Cpu, _: &Word2VecConfig, _: &Text) -> Result<()> {
         let (ids, width) = (50, 40);
         let noise = Noise::new(&(1..=ids as u64).rev().collect::<Vec<_>>())?;
         let stream = Stream::new(1, "bench");
@@ -68,12 +68,12 @@ impl Benchmark for Word2Vec {
 
     /// A multiply-add for the product and one for each of the two updates, of every number of
     /// every pair of an input and a target.
-    fn operations(config: &Word2VecConfig, text: &Text) -> f64 {
+    fn operations(config: &Word2VecConfig, text: &Text) -> Result<f64> {
         let (width, train) = (config.network.embedding_size, &config.train);
         let share = kept_share(config, text);
         // Reaches from 1 to the window's are equally likely.
         let pairs = (train.window_size + 1) as f64;
-        6.0 * (width * (1 + train.num_neg_samples)) as f64 * pairs * share
+        Ok(6.0 * (width * (1 + train.num_neg_samples)) as f64 * pairs * share)
     }
 
     /// The reference counts the words that subsampling keeps.

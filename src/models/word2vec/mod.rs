@@ -19,6 +19,7 @@ mod trainer;
 mod vectors;
 mod verbs;
 
+use super::describe::describe;
 use super::verbs::{bench, train, verify};
 use super::{Better, Entry, to_toml};
 use crate::config::Preset;
@@ -55,5 +56,6 @@ pub const ENTRY: Entry = Entry {
     ],
     scores: &["test_analogy", "test_similarity", "train_loss"],
     may_change: &["eval"],
+    describe: describe::<Word2Vec>,
     to_toml: to_toml::<Word2VecConfig>,
 };

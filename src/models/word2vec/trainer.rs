@@ -113,7 +113,7 @@ impl Trainer {
     /// What the GPU says.
     pub fn fetch(&self) -> Result<()> {
         let Some(gpu) = &self.gpu else { return Ok(()) };
-        self.input.update(|w_in, _| self.output.update(|w_out, _| gpu.download(w_in, w_out)))??
+        self.input.update(|w_in| self.output.update(|w_out| gpu.download(w_in, w_out)))??
     }
 
     /// Trains `sentences`, whose words are in `words`.
@@ -148,9 +148,9 @@ impl Trainer {
     ) -> Result<Loss> {
         let (skipgram, order) = (self.skipgram(engine), self.order());
         let width = self.config.network.embedding_size;
-        let loss = self.input.update(|w_in, _| {
+        let loss = self.input.update(|w_in| {
             self.output
-                .update(|w_out, _| skipgram.train(cpu, w_in, w_out, width, words, sentences, order))
+                .update(|w_out| skipgram.train(cpu, w_in, w_out, width, words, sentences, order))
         })??;
         Ok(loss)
     }
@@ -192,9 +192,9 @@ impl Trainer {
         let stream = Stream::new(self.config.seed, "noise");
         let (batch, samples) = (train.batch_size, train.num_neg_samples);
         let nce = Nce { batch, samples, noise: &self.noise, stream };
-        let loss = self.input.update(|embeddings, _| {
-            self.output.update(|weights, _| {
-                self.bias.update(|biases, _| {
+        let loss = self.input.update(|embeddings| {
+            self.output.update(|weights| {
+                self.bias.update(|biases| {
                     let parameters = Parameters { embeddings, weights, biases, width };
                     let Batches { pairs, first, rates } = &batches;
                     nce.train(cpu, parameters, pairs, *first, rates, self.order())

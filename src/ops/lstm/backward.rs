@@ -16,8 +16,8 @@ pub struct Gradients<'a> {
     pub kernel: &'a mut [f32],
     /// (4 · hidden)
     pub bias: &'a mut [f32],
-    /// (steps · batch, input)
-    pub inputs: &'a mut [f32],
+    /// (steps · batch, input), where it is wanted
+    pub inputs: Option<&'a mut [f32]>,
 }
 
 /// The gradients of a layer over a window, from the gradient of its outputs `d_outputs`
@@ -39,12 +39,15 @@ pub fn backward(
 ) {
     weights.check(shape);
     assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has another size");
-    let gates = &mut trace.gates[..shape.rows() * shape.gates()];
-    through_time(cpu, shape, weights, d_outputs, gates, &trace.cells);
+    trace.check(shape);
+    let gates = &mut *trace.gates;
+    through_time(cpu, shape, weights, d_outputs, gates, trace.cells);
 
     let (rows, width) = (shape.rows(), shape.gates());
     let d_gates = Matrix::new(gates, rows, width);
-    matmul(cpu, d_gates, weights.of_input(shape).transposed(), Start::Zero, gradients.inputs);
+    if let Some(inputs) = gradients.inputs {
+        matmul(cpu, d_gates, weights.of_input(shape).transposed(), Start::Zero, inputs);
+    }
     let (d_input_rows, d_state_rows) = gradients.kernel.split_at_mut(shape.input * width);
     let inputs = Matrix::new(xs, rows, shape.input);
     matmul(cpu, inputs.transposed(), d_gates, Start::Zero, d_input_rows);

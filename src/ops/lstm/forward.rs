@@ -16,7 +16,8 @@ use super::{GATES, Shape, Trace, Weights, column};
 /// When a size does not fit `shape`.
 pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mut Trace) {
     weights.check(shape);
-    let gates = &mut trace.gates[..shape.rows() * shape.gates()];
+    trace.check(shape);
+    let gates = &mut *trace.gates;
     let inputs = Matrix::new(xs, shape.rows(), shape.input);
     matmul(cpu, inputs, weights.of_input(shape), Start::Bias(weights.bias), gates);
 
@@ -30,8 +31,8 @@ pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mu
             weights: Shared::new(packed_weights),
             states: Shared::new(&mut states[..2 * shape.state()]),
             gates: Shared::new(gates),
-            cells: Shared::new(&mut trace.cells),
-            hidden: Shared::new(&mut trace.hidden),
+            cells: Shared::new(trace.cells),
+            hidden: Shared::new(trace.hidden),
         };
         cpu.team(shape.operations(), |member| recurrence.run(cpu, weights.of_state(shape), member));
     });

@@ -21,7 +21,6 @@ pub use backward::{Gradients, backward};
 pub use forward::forward;
 pub use reference::{Reference, lstm_reference, lstm_reference_backward};
 
-use super::Buffer;
 use super::matmul::Matrix;
 
 /// Input gate, candidate, forget gate, output gate.
@@ -54,6 +53,16 @@ impl Shape {
     /// Multiplications and additions of the recurrent product of one time step.
     pub fn operations(&self) -> usize {
         2 * self.state() * self.gates()
+    }
+
+    /// Values of the gates of a window (steps · batch, 4 · hidden).
+    pub fn gates_len(&self) -> usize {
+        self.rows() * self.gates()
+    }
+
+    /// Values of the states of a window (steps + 1, batch, hidden).
+    pub fn states_len(&self) -> usize {
+        (self.steps + 1) * self.state()
     }
 
     /// Values of a state (batch, hidden).
@@ -91,42 +100,48 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// What a window leaves behind: the state at every step, and what the gradient needs.
-#[derive(Debug, Default)]
-pub struct Trace {
+/// What a window leaves behind: the state at every step, and what the gradient needs. The memory
+/// is the caller's.
+#[derive(Debug)]
+pub struct Trace<'a> {
     /// Activated gates (steps · batch, 4 · hidden); after the backward pass their gradient.
-    gates: Buffer,
+    pub gates: &'a mut [f32],
     /// Cell states (steps + 1, batch, hidden), the initial one first.
-    cells: Buffer,
+    pub cells: &'a mut [f32],
     /// Hidden states (steps + 1, batch, hidden), the initial one first.
-    hidden: Buffer,
+    pub hidden: &'a mut [f32],
 }
 
-impl Trace {
+impl Trace<'_> {
     /// Sets the state before the first step: `cell` and `hidden` (batch, hidden).
     ///
     /// # Panics
     /// When a state has another size.
     pub fn start(&mut self, shape: Shape, cell: &[f32], hidden: &[f32]) {
-        let values = shape.state() * (shape.steps + 1);
-        self.gates.at_least(shape.rows() * shape.gates());
-        self.cells.at_least(values)[..shape.state()].copy_from_slice(cell);
-        self.hidden.at_least(values)[..shape.state()].copy_from_slice(hidden);
+        self.cells[..shape.state()].copy_from_slice(cell);
+        self.hidden[..shape.state()].copy_from_slice(hidden);
     }
 
     /// The outputs of all steps (steps · batch, hidden).
     pub fn outputs(&self, shape: Shape) -> &[f32] {
-        &self.hidden[shape.state()..][..shape.rows() * shape.hidden]
+        &self.hidden[shape.state()..]
     }
 
     /// The cell state after the last step (batch, hidden).
     pub fn last_cell(&self, shape: Shape) -> &[f32] {
-        &self.cells[shape.rows() * shape.hidden..][..shape.state()]
+        &self.cells[shape.rows() * shape.hidden..]
     }
 
     /// The hidden state after the last step (batch, hidden).
     pub fn last_hidden(&self, shape: Shape) -> &[f32] {
-        &self.hidden[shape.rows() * shape.hidden..][..shape.state()]
+        &self.hidden[shape.rows() * shape.hidden..]
+    }
+
+    fn check(&self, shape: Shape) {
+        assert_eq!(self.gates.len(), shape.gates_len(), "the gates have another size");
+        let states = shape.states_len();
+        assert_eq!(self.cells.len(), states, "the cells have another size");
+        assert_eq!(self.hidden.len(), states, "the hidden states have another size");
     }
 }
 

@@ -58,7 +58,9 @@ impl Case {
         let shape = self.shape;
         let (kernel, bias, xs) = (single(&self.kernel), single(&self.bias), single(&self.xs));
         let weights = Weights { kernel: &kernel, bias: &bias };
-        let mut trace = Trace::default();
+        let [mut gates, mut cells, mut hidden] =
+            [shape.gates_len(), shape.states_len(), shape.states_len()].map(|n| vec![f32::NAN; n]);
+        let mut trace = Trace { gates: &mut gates, cells: &mut cells, hidden: &mut hidden };
         trace.start(shape, &single(&self.cell), &single(&self.hidden));
         forward(cpu, shape, weights, &xs, &mut trace);
         let outputs = trace.outputs(shape).to_vec();
@@ -66,7 +68,8 @@ impl Case {
         let mut d_kernel = vec![f32::NAN; kernel.len()];
         let mut d_bias = vec![f32::NAN; bias.len()];
         let mut d_xs = vec![f32::NAN; xs.len()];
-        let gradients = Gradients { kernel: &mut d_kernel, bias: &mut d_bias, inputs: &mut d_xs };
+        let gradients =
+            Gradients { kernel: &mut d_kernel, bias: &mut d_bias, inputs: Some(&mut d_xs) };
         backward(cpu, shape, weights, &xs, &single(&self.d_outputs), &mut trace, gradients);
         [outputs, cell, d_kernel, d_bias, d_xs]
     }

@@ -1,7 +1,7 @@
 use super::super::window::Padding::{self, Same, Valid};
 use super::reference::*;
 use super::*;
-use crate::ops::{Cpu, Isa};
+use crate::ops::{Cpu, Isa, checks};
 
 /// Sines with one decimal: many values of a window are equal.
 fn coarse(len: usize) -> Vec<f64> {
@@ -258,6 +258,52 @@ fn what_is_not_a_number_wins() {
                 let [max, d_max, ..] = fused(&cpu, shape, floor, &x, &[1.0; 17]);
                 assert!(max[16].is_nan() && max[15] == 0.5, "{isa:?} {place}");
                 assert_eq!(d_max[place * 17 + 16], 1.0);
+            }
+        }
+    }
+}
+
+/// Global average pooling. Windows of a mean may have any size, those of a maximum 255 values.
+/// Numbers of an independent engine:
+/// ```python
+/// import numpy as np, tensorflow as tf
+/// x = tf.constant((1 + np.sin(np.arange(1200) * 0.7)).reshape(1, 20, 20, 3).astype("f"))
+/// with tf.GradientTape() as t:
+///     t.watch(x); y = tf.reduce_mean(x, (1, 2)); loss = tf.reduce_sum(y * [[1., -2., 3.]])
+/// print(y.numpy().tolist(), t.gradient(loss, x).numpy().ravel()[:3].tolist())
+/// ```
+#[test]
+fn a_window_as_large_as_the_image_gives_the_mean_over_the_image() {
+    let images = [[1, 20, 20, 3], [3, 1, 1, 5], [2, 7, 7, 70], [5, 8, 4, 1], [2, 64, 33, 17]];
+    for image in images {
+        let [batch, height, width, channels] = image;
+        let shape = shape(image, [height, width], [1, 1], Valid);
+        let pixels = height * width;
+        let x: Vec<f64> = (0..shape.inputs()).map(|i| 1.0 + (i as f64 * 0.7).sin()).collect();
+        let dy = [1.0, -2.0, 3.0].into_iter().cycle().take(batch * channels).collect::<Vec<_>>();
+        let mut mean = vec![0.0; batch * channels];
+        let mut dx = vec![0.0; shape.inputs()];
+        for i in 0..x.len() {
+            let output = i / (pixels * channels) * channels + i % channels;
+            mean[output] += x[i] / pixels as f64;
+            dx[i] = dy[output] / pixels as f64;
+        }
+        for isa in Isa::available() {
+            let results = |threads| {
+                let cpu = Cpu::new(isa, threads).unwrap();
+                let [mut y, mut d] = [vec![f32::NAN; mean.len()], vec![f32::NAN; x.len()]];
+                avg_pool2d(&cpu, shape, &single(&x), &mut y);
+                avg_pool2d_gradient(&cpu, shape, &single(&dy), &mut d);
+                (y, d)
+            };
+            let (y, d) = results(1);
+            let error = 1e-7 * (1.0 + (pixels as f64).sqrt());
+            checks::assert_near(&y, &mean, error, &format!("{isa:?} {image:?} means"));
+            assert_near(&d, &dx, &format!("{isa:?} {image:?} gradient"));
+            assert!([2, 3].into_iter().all(|threads| results(threads) == (y.clone(), d.clone())));
+            if image[1] == 20 {
+                assert_near(&y, &[1.0021429, 1.0023106, 1.0013909], "TensorFlow's means");
+                assert_near(&d[..3], &[0.0025, -0.005, 0.0075], "TensorFlow's gradient");
             }
         }
     }

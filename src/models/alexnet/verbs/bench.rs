@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::super::ENTRY;
 use super::super::config::AlexnetConfig;
-use super::super::layers::{Timing, time};
-use super::super::network::{IMAGE, Network};
+use super::super::network::describe;
+use crate::models::describe::Description;
 use crate::models::options::{ConfigOptions, DeviceOptions, OutputOptions};
-use crate::models::plain::compare_convolution;
-use crate::ops::{Buffer, Cpu, peak};
-use crate::rng::Stream;
+use crate::models::verbs::layers;
+use crate::nn::{Mode, Network, NodeTime, RandomFeed};
+use crate::ops::{Cpu, peak};
 use crate::run::rfc3339;
 use crate::version::{GIT_REVISION, VERSION};
 
@@ -40,7 +40,7 @@ struct BenchArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "Each layer is first compared with plain sums in f64 on two images. GFLOP are \
+const LONG: &str = "The network is first compared with plain sums in f64 on two images. GFLOP are \
 those of the direct computation, so that a share of the peak may exceed 100 %.";
 
 /// Adds the arguments.
@@ -74,47 +74,37 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let name = args.config.config.as_deref();
     let loaded = ENTRY.load::<AlexnetConfig>(name, &args.sets())?;
     let (config, cpu) = (&loaded.config, args.device.cpu(ENTRY.name)?);
-    let mut network = Network::new(config.lrn, config.seed)?;
-    let shapes = network.shapes(config.batch_size);
-    for &(layer, shape) in &shapes {
-        compare_convolution(&cpu, layer, shape)?;
+    let description = describe(config)?;
+    description.compare(&cpu)?;
+    let layers = description.graph.layers(config.batch_size, 1);
+    for layer in layers.iter().filter(|layer| ["conv2d", "max_pool"].contains(&&layer.operator[..]))
+    {
+        tracing::info!("{}   {:?}", layer.name, layer.output);
     }
-    for (name, shape) in network.activations(config.batch_size) {
-        tracing::info!("{name}   {shape:?}");
-    }
-    let images = images(config);
+    let Description { graph, output, loss, batch, seed, .. } = description;
+    let mut network = Network::new(graph, seed)?;
+    let mut random = RandomFeed::new(&network, batch, 1, seed);
     let forward = seconds(config.num_batches, "Forward", || {
-        network.forward(&cpu, &images);
-    });
+        network.run(&cpu, Mode::Inference, output, random.feed())?;
+        Ok(())
+    })?;
+    let gradients = Mode::Gradients { step: 0, scale: 1.0 };
     let both = seconds(config.num_batches, "Forward-backward", || {
-        network.forward(&cpu, &images);
-        network.backward(&cpu, &images);
-    });
-    drop(network);
+        network.run(&cpu, gradients, loss, random.feed())?;
+        Ok(())
+    })?;
+    let times = network.time_nodes(&cpu, gradients, loss, &mut random)?;
     let peak = peak::flops(&cpu);
-    let timings: Vec<Timing> = shapes
-        .iter()
-        .enumerate()
-        .flat_map(|(i, &(layer, shape))| time(&cpu, layer, shape, i == 0))
-        .collect();
-    let json = in_json(&loaded.name, &cpu, config, [forward, both], &timings, peak);
-    args.output.report(&json, in_words(&cpu, config, [forward, both], &timings, peak))
-}
-
-/// Images from a normal distribution of standard deviation 0.1, as the reference's.
-fn images(config: &AlexnetConfig) -> Buffer {
-    let mut numbers = Stream::new(config.seed, "images").at(0);
-    let mut images = Buffer::zeros(config.batch_size * IMAGE);
-    images.fill_with(|| 0.1 * numbers.normal() as f32);
-    images
+    let json = in_json(&loaded.name, &cpu, config, [forward, both], &times, peak);
+    args.output.report(&json, in_words(&cpu, config, [forward, both], &times, peak))
 }
 
 /// Times `work` on `n` batches, after some that do not count.
-fn seconds(n: u64, what: &str, mut work: impl FnMut()) -> Seconds {
+fn seconds(n: u64, what: &str, mut work: impl FnMut() -> Result<()>) -> Result<Seconds> {
     let (mut sum, mut squares) = (0.0, 0.0);
     for i in 0..WARM_UP + n {
         let start = Instant::now();
-        work();
+        work()?;
         let duration = start.elapsed().as_secs_f64();
         if i < WARM_UP {
             continue;
@@ -130,14 +120,14 @@ fn seconds(n: u64, what: &str, mut work: impl FnMut()) -> Seconds {
     let deviation = (squares / n as f64 - mean * mean).max(0.0).sqrt();
     let now = rfc3339(SystemTime::now());
     tracing::info!("{now}: {what} across {n} steps, {mean:.3} +/- {deviation:.3} sec / batch");
-    Seconds { mean, deviation }
+    Ok(Seconds { mean, deviation })
 }
 
 /// Operations of the direct computation of all layers: forward, and forward-backward without
 /// the gradient of the images.
-fn gflop(timings: &[Timing]) -> [f64; 2] {
-    let forward = timings.iter().filter(|timing| timing.pass == "forward");
-    [forward.map(|timing| timing.gflop).sum(), timings.iter().map(|timing| timing.gflop).sum()]
+fn gflop(times: &[NodeTime]) -> [f64; 2] {
+    let forward = times.iter().filter(|time| time.pass == "forward");
+    [forward.map(|time| time.gflop).sum(), times.iter().map(|time| time.gflop).sum()]
 }
 
 fn in_json(
@@ -145,10 +135,10 @@ fn in_json(
     cpu: &Cpu,
     config: &AlexnetConfig,
     [forward, both]: [Seconds; 2],
-    timings: &[Timing],
+    times: &[NodeTime],
     peak: f64,
 ) -> Value {
-    let [gflop_forward, gflop_both] = gflop(timings);
+    let [gflop_forward, gflop_both] = gflop(times);
     let pass = |seconds: Seconds, gflop: f64| {
         json!({
             "seconds_per_step": seconds.mean,
@@ -157,12 +147,6 @@ fn in_json(
             "gflops": gflop / seconds.mean,
             "share_of_peak": gflop * 1e9 / seconds.mean / peak,
         })
-    };
-    let layer = |timing: &Timing| {
-        let mut layer = json!(timing);
-        layer["gflops"] = json!(timing.gflop / timing.seconds);
-        layer["share_of_peak"] = json!(timing.gflop * 1e9 / timing.seconds / peak);
-        layer
     };
     json!({
         "model": ENTRY.name,
@@ -180,7 +164,7 @@ fn in_json(
         "lrn": config.lrn,
         "forward": pass(forward, gflop_forward),
         "forward_backward": pass(both, gflop_both),
-        "layers": timings.iter().map(layer).collect::<Vec<_>>(),
+        "layers": layers::in_json(times, peak),
         "peak_gflops": peak / 1e9,
         "version": VERSION,
         "git_revision": GIT_REVISION,
@@ -191,29 +175,16 @@ fn in_words(
     cpu: &Cpu,
     config: &AlexnetConfig,
     passes: [Seconds; 2],
-    timings: &[Timing],
+    times: &[NodeTime],
     peak: f64,
 ) -> String {
-    let mut text = format!(
-        "{:6} {:15} {:20} {:18} {:>8} {:>9} {:>9} {:>6}\n",
-        "layer", "pass", "input", "filters", "GFLOP", "ms", "GFLOP/s", "peak"
-    );
-    let shape = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
-    let rates = |gflop: f64, seconds: f64| {
-        let (rate, share) = (gflop / seconds, 100.0 * gflop * 1e9 / seconds / peak);
-        format!("{gflop:>8.2} {:>9.2} {rate:>9.0} {share:>4.0} %\n", 1e3 * seconds)
-    };
-    for timing in timings {
-        let (input, filters) = (shape(&timing.input), shape(&timing.filters));
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{:6} {:15} {input:20} {filters:18} ", timing.layer, timing.pass);
-        text += &rates(timing.gflop, timing.seconds);
-    }
+    let mut text = layers::in_words(times, peak);
     for ((what, gflop), seconds) in
-        ["Forward", "Forward-backward"].into_iter().zip(gflop(timings)).zip(passes)
+        ["Forward", "Forward-backward"].into_iter().zip(gflop(times)).zip(passes)
     {
-        let _ = write!(text, "{what:61} ");
-        text += &rates(gflop, seconds.mean);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{what:18} ");
+        text += &layers::rates(gflop, seconds.mean, peak);
         let (n, Seconds { mean, deviation }) = (config.num_batches, seconds);
         let _ = writeln!(text, "  across {n} steps, {mean:.3} +/- {deviation:.3} sec / batch");
     }

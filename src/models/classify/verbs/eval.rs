@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{Examples, Part, PictureModel, Score, Thumbnail, evaluate};
+use super::super::{EVAL_BATCH, Examples, Part, PictureModel, Score, Thumbnail, Trained, evaluate};
 use crate::checkpoint;
 use crate::metrics::Raster;
 use crate::metrics::picture::write_sheet;
@@ -110,8 +110,8 @@ fn report<M: PictureModel>(
 ) -> Result<()> {
     let examples = M::examples(data, args.split)
         .with_context(|| format!("{} holds no pictures out; give --split test", M::ENTRY.name))?;
-    let (network, classes) = (&mut session.trained.network, &session.trained.classes);
-    let score = evaluate(cpu, network, examples, classes, M::EVAL_BATCH, interrupt)?;
+    let Trained { classifier, classes } = &mut session.trained;
+    let score = evaluate(cpu, classifier, examples, classes, EVAL_BATCH, interrupt)?;
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the last picture".to_string() })
     };

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{Classifier, PictureModel};
+use super::super::PictureModel;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
@@ -76,7 +76,7 @@ fn classes_of<M: PictureModel>(
     top: usize,
 ) -> Result<Vec<(String, f32)>> {
     let image = M::read_picture(path)?;
-    let logits = session.trained.network.logits(cpu, &image).to_vec();
+    let logits = session.trained.classifier.logits(cpu, &image)?.to_vec();
     let mut classes: Vec<_> = probabilities(cpu, &logits).into_iter().enumerate().collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
     classes.truncate(top.max(1));

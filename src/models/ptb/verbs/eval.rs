@@ -61,7 +61,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
         anyhow::ensure!(tokens.len() > 1, "the text has no word to predict");
-        every_word(&cpu, &mut session.trained.model, &tokens, &interrupt)
+        every_word(&cpu, &mut session.trained.model, &tokens, &interrupt)?
     } else {
         let (batch, steps) = (train.batch_size, train.num_steps);
         in_batches(&cpu, &mut session.trained.model, &tokens, batch, steps, &interrupt)?

@@ -66,7 +66,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let suppressed = if args.allow_unk { None } else { vocabulary.id(UNKNOWN) };
     let (temperature, top_k, seed) = (args.temperature, args.top_k, args.seed);
     let sampler = Sampler { temperature, top_k, seed, suppressed };
-    let ids = sampler.generate(&cpu, &mut session.trained.model, &prompt, args.tokens);
+    let ids = sampler.generate(&cpu, &mut session.trained.model, &prompt, args.tokens)?;
     let words: Vec<&str> = ids.iter().map(|&id| session.trained.vocabulary.word(id)).collect();
     let text = text_of(args.prompt.split_whitespace().chain(words.iter().copied()));
     let mut json = session.head();

@@ -71,7 +71,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let mut unknown = 0;
     for (i, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line.with_context(|| format!("standard input, line {}", i + 1))?;
-        let sentence = score(&cpu, model, vocabulary, end, &line);
+        let sentence = score(&cpu, model, vocabulary, end, &line)?;
         unknown += sentence.unknown;
         let text = format!("{:.4}\t{:.3}", sentence.log_probability, sentence.perplexity);
         if args.output.json {
@@ -101,7 +101,7 @@ fn score(
     vocabulary: &Vocabulary,
     end: u32,
     line: &str,
-) -> Sentence {
+) -> Result<Sentence> {
     let mut unknown = 0;
     let mut ids = vec![end];
     for word in line.split_whitespace() {
@@ -113,8 +113,8 @@ fn score(
     let words = ids.len() - 1;
     let window = Window { batch: 1, inputs: &ids[..words], targets: &ids[1..] };
     let mut state = model.zero_state(1);
-    let losses = model.evaluate(cpu, window, &mut state);
+    let losses = model.evaluate(cpu, window, &mut state)?;
     let loss: f64 = losses.iter().copied().map(f64::from).sum();
     let perplexity = (loss / words as f64).exp();
-    Sentence { log_probability: -loss, perplexity, words, unknown }
+    Ok(Sentence { log_probability: -loss, perplexity, words, unknown })
 }

@@ -1,0 +1,128 @@
+//! `tfm models show MODEL`: the layers of a network.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde::Serialize;
+
+use super::super::Registry;
+use crate::models;
+use crate::models::options::{ConfigOptions, OutputOptions};
+use crate::nn::graph::Layer;
+
+#[derive(Args, Debug)]
+struct Show {
+    /// The model
+    #[arg(value_name = "MODEL", value_parser = PossibleValuesParser::new(names()))]
+    model: String,
+    #[command(flatten)]
+    config: ConfigOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    preset: &'a str,
+    /// Values of all parameters.
+    parameters: usize,
+    /// Multiplications and additions of a training step.
+    operations: u64,
+    /// Bytes of all parameters.
+    parameter_memory: usize,
+    /// Bytes of the values of a training step, which share their memory.
+    training_memory: usize,
+    /// Bytes of those of a forward pass alone.
+    inference_memory: usize,
+    layers: &'a [Layer],
+}
+
+const LONG: &str = "For a batch of the config: the shape of what each layer gives, the values of its \
+parameters, the\nmultiplications and additions of a training step (forward, and the gradients of \
+parameters and\nof what lies below), and the memory of its output. Values that are not needed at \
+the same time\nshare their memory: the last line says what all of them take.\n\n\
+Examples:\n  tfm models show cifar10\n  tfm models show ptb --config ptb-large --set train.batch_size=8";
+
+pub(super) fn command() -> Command {
+    Show::augment_args(Command::new("show"))
+        .about("Shows the layers of a model's network: shapes, parameters, operations, memory")
+        .after_long_help(LONG)
+}
+
+fn names() -> Vec<&'static str> {
+    models::ALL.iter().map(|entry| entry.name).collect()
+}
+
+/// Shows a network.
+///
+/// # Errors
+/// No such model or config, or a model that is no graph.
+pub(super) fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
+    let Show { model, config, output } = Show::from_arg_matches(matches)?;
+    output.init_logging();
+    let entry = registry.iter().find(|entry| entry.name == model);
+    let entry = entry.with_context(|| format!("there is no model {model}"))?;
+    let (preset, description) = (entry.describe)(entry, config.config.as_deref(), &config.sets)?;
+    let description = description.with_context(|| {
+        format!("{model} is no graph of layers: its tables change in place as the text is read")
+    })?;
+    let layers = description.graph.layers(description.batch, description.steps);
+    let [training_memory, inference_memory] = description.memory()?;
+    let values = |spec: &crate::nn::graph::ParameterSpec| spec.shape.iter().product::<usize>();
+    let parameters = description.graph.parameters.iter().map(values).sum();
+    let report = Report {
+        model: entry.name,
+        preset: &preset,
+        parameters,
+        operations: layers.iter().map(|layer| layer.operations).sum(),
+        parameter_memory: parameters * size_of::<f32>(),
+        training_memory,
+        inference_memory,
+        layers: &layers,
+    };
+    output.report(&report, text(&report))
+}
+
+fn text(report: &Report) -> String {
+    let width = |of: fn(&Layer) -> &str, least: usize| {
+        report.layers.iter().map(|layer| of(layer).chars().count()).max().unwrap_or(0).max(least)
+    };
+    let (name, operator) = (width(|layer| &layer.name, 5), width(|layer| &layer.operator, 8));
+    let mut text = format!(
+        "{:name$}  {:operator$}  {:>20} {:>12} {:>10} {:>9}\n",
+        "layer", "operator", "output", "parameters", "MFLOP", "MB"
+    );
+    for layer in report.layers {
+        let axes: Vec<_> = layer.output.iter().map(usize::to_string).collect();
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:name$}  {:operator$}  {:>20} {:>12} {:>10.1} {:>9.2}",
+            layer.name,
+            layer.operator,
+            axes.join("×"),
+            layer.parameters,
+            layer.operations as f64 / 1e6,
+            megabytes(layer.memory)
+        );
+    }
+    let _ = write!(
+        text,
+        "{}: {} parameters ({:.1} MB), {:.1} MFLOP a step; values take {:.1} MB in training, {:.1} MB \
+         in a forward pass",
+        report.preset,
+        report.parameters,
+        megabytes(report.parameter_memory),
+        report.operations as f64 / 1e6,
+        megabytes(report.training_memory),
+        megabytes(report.inference_memory)
+    );
+    text
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}

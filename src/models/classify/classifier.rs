@@ -1,0 +1,88 @@
+//! A network that tells classes apart.
+
+use anyhow::Result;
+
+use crate::checkpoint::Checkpoint;
+use crate::models::describe::Description;
+use crate::models::weights;
+use crate::nn::{Feed, Graph, Mode, Network, Output, Parameter, Value};
+use crate::ops::Cpu;
+
+/// A network from images to the logits of classes.
+#[derive(Debug)]
+pub struct Classifier {
+    /// The network.
+    pub network: Network,
+    /// The logits (batch, classes).
+    pub logits: Output,
+    /// The cross-entropies in nats (batch).
+    pub losses: Output,
+    values: usize,
+    classes: usize,
+}
+
+impl Classifier {
+    /// The classifier whose forward pass is `forward`, from images (batch, `image`…) to logits.
+    ///
+    /// # Errors
+    /// A layer whose input does not fit.
+    pub fn new(
+        image: &[usize],
+        seed: u64,
+        forward: impl for<'g> FnOnce(Value<'g>) -> Value<'g>,
+    ) -> Result<Self> {
+        let (graph, (logits, losses)) = Graph::build(|g| {
+            let (images, labels) = (g.input("images", image), g.ids("labels"));
+            let logits = forward(images);
+            (logits.output(), logits.cross_entropy(labels).output())
+        })?;
+        let classes = graph.shape(logits, 1).iter().product();
+        let (network, values) = (Network::new(graph, seed)?, image.iter().product());
+        Ok(Self { network, logits, losses, values, classes })
+    }
+
+    /// The network as a description, for batches of that size.
+    pub fn describe(&self, batch: usize) -> Description {
+        let (graph, seed) = (self.network.graph().clone(), self.network.seed());
+        Description { graph, output: self.logits, loss: self.losses, batch, steps: 1, seed }
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// What is fed of `images` (batch, …) and their `labels`.
+    pub fn feed<'a>(&self, images: &'a [f32], labels: &'a [u32]) -> Feed<'a> {
+        Feed::images(images.len() / self.values.max(1), images, labels)
+    }
+
+    /// The logits (batch, classes) of `images`, to be changed.
+    ///
+    /// # Errors
+    /// Images that are no whole number of them.
+    pub fn logits(&mut self, cpu: &Cpu, images: &[f32]) -> Result<&mut [f32]> {
+        let feed = self.feed(images, &[]);
+        Ok(self.network.run(cpu, Mode::Inference, self.logits, feed)?)
+    }
+
+    /// The same network with other values of its parameters, such as their moving averages.
+    pub fn with_values(&self, values: &[Parameter]) -> Self {
+        Self { network: self.network.with_values(values), ..*self }
+    }
+
+    /// Takes over the parameters of a checkpoint of `model`; those that are trained as
+    /// `<slot><parameter>`.
+    ///
+    /// # Errors
+    /// When one is missing or has another shape.
+    pub fn load(&self, model: &str, slot: &str, checkpoint: &Checkpoint) -> Result<()> {
+        let named = |parameter: &Parameter| match parameter.statistic_momentum() {
+            Some(_) => parameter.name().to_string(),
+            None => format!("{slot}{}", parameter.name()),
+        };
+        let parameters = self.network.parameters();
+        let named: Vec<_> = parameters.iter().map(|p| (named(p), p)).collect();
+        weights::load_named(model, &named, checkpoint)
+    }
+}

@@ -1,0 +1,102 @@
+//! The network of a config, before it has parameters or data: what tables, benchmarks and checks go
+//! by.
+
+use anyhow::{Result, ensure};
+
+use super::Entry;
+use super::experiment::Experiment;
+use crate::nn::plan::Plan;
+use crate::nn::{Graph, Mode, Network, NodeTime, Output, RandomFeed};
+use crate::ops::Cpu;
+
+/// The largest difference from the plain computation, relative to the largest output.
+const TOLERANCE: f64 = 1e-4;
+/// Examples on which the two are compared, and rows of each at most.
+const COMPARED: [usize; 2] = [2, 2];
+
+/// The network of a config.
+#[derive(Debug)]
+pub struct Description {
+    /// The network.
+    pub graph: Graph,
+    /// What it is for, such as the logits.
+    pub output: Output,
+    /// What is trained on.
+    pub loss: Output,
+    /// Examples of a step.
+    pub batch: usize,
+    /// Rows of an example: 1, or the time steps of a window.
+    pub steps: usize,
+    /// The seed of the parameters.
+    pub seed: u64,
+}
+
+impl Description {
+    /// Multiplications and additions of a training step on one row of one example.
+    pub fn operations(&self) -> f64 {
+        let layers = self.graph.layers(self.batch, self.steps);
+        let sum: u64 = layers.iter().map(|layer| layer.operations).sum();
+        sum as f64 / (self.batch * self.steps) as f64
+    }
+
+    /// Bytes of the values of a training step, and of a forward pass alone.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input.
+    pub fn memory(&self) -> Result<[usize; 2]> {
+        let sizes = [self.batch, self.steps];
+        let of = |mode, output| -> Result<usize> {
+            Ok(Plan::of(&self.graph, mode, output, sizes)?.memory())
+        };
+        let training = Mode::Gradients { step: 0, scale: 1.0 };
+        Ok([of(training, self.loss)?, of(Mode::Inference, self.output)?])
+    }
+
+    /// The times of all passes of a training step on random data.
+    ///
+    /// # Errors
+    /// When the network cannot be made.
+    pub fn times(self, cpu: &Cpu) -> Result<Vec<NodeTime>> {
+        let mut network = Network::new(self.graph, self.seed)?;
+        let mut random = RandomFeed::new(&network, self.batch, self.steps, self.seed);
+        let mode = Mode::Gradients { step: 0, scale: 1.0 / self.batch as f32 };
+        Ok(network.time_nodes(cpu, mode, self.loss, &mut random)?)
+    }
+
+    /// Holds the network's fast computation on a few random examples to the plain formulas.
+    ///
+    /// # Errors
+    /// When they differ.
+    pub fn compare(&self, cpu: &Cpu) -> Result<()> {
+        let mut network = Network::new(self.graph.clone(), self.seed)?;
+        let [batch, steps] = COMPARED;
+        let mut random = RandomFeed::new(&network, batch, self.steps.min(steps), self.seed);
+        let want = network.reference(self.output, &random.feed())?;
+        let got = network.run(cpu, Mode::Inference, self.output, random.feed())?;
+        let largest = want.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(b.abs()));
+        let errors = got.iter().zip(&want).map(|(&got, want)| (f64::from(got) - want).abs());
+        // Not a number must not pass for a small error.
+        let error = errors.fold(0.0, |a, b| if b <= a { a } else { b }) / largest;
+        ensure!(
+            error < TOLERANCE,
+            "the network differs from the plain computation by {error:.1e} of its largest output \
+             at {}",
+            cpu.isa().name()
+        );
+        Ok(())
+    }
+}
+
+/// The network of the config that `name` and `sets` give, and the config's name; none for a model
+/// that is no graph.
+///
+/// # Errors
+/// No such config, or a value that is refused.
+pub fn describe<E: Experiment>(
+    entry: &Entry,
+    name: Option<&str>,
+    sets: &[String],
+) -> Result<(String, Option<Description>)> {
+    let loaded = entry.load(name, sets)?;
+    Ok((loaded.name, E::describe(&loaded.config, None)?))
+}

@@ -1,0 +1,77 @@
+//! The values that parameters begin with.
+
+/// The first values of one parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Initial {
+    /// Uniform in [-scale, scale).
+    Uniform(f32),
+    /// Normal with that standard deviation, drawn again beyond two of them.
+    TruncatedNormal(f64),
+    /// Every value the same.
+    Constant(f32),
+    /// A moving statistic of the data, not a weight: it begins at `value`, and each step keeps
+    /// the share `momentum` of it.
+    Statistic {
+        /// The first value.
+        value: f32,
+        /// The share that stays in a step.
+        momentum: f32,
+    },
+}
+
+/// Which parameters of a layer weight decay applies to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decay {
+    /// None.
+    #[default]
+    None,
+    /// The weights, not the biases.
+    Weights,
+    /// Weights and biases.
+    All,
+}
+
+/// The first values of a layer's weights and biases, and whether they decay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Init {
+    /// Those of the weights.
+    pub weights: Initial,
+    /// Those of the biases.
+    pub biases: Initial,
+    /// Which of them decay.
+    pub decay: Decay,
+}
+
+impl Init {
+    /// Weights from a normal distribution cut at two standard deviations; biases of zero.
+    pub fn truncated_normal(stddev: f64) -> Self {
+        let (weights, biases) = (Initial::TruncatedNormal(stddev), Initial::Constant(0.0));
+        Self { weights, biases, decay: Decay::None }
+    }
+
+    /// Weights uniform in ±`scale`; biases of zero.
+    pub fn uniform(scale: f32) -> Self {
+        let (weights, biases) = (Initial::Uniform(scale), Initial::Constant(0.0));
+        Self { weights, biases, decay: Decay::None }
+    }
+
+    /// The same with every bias at `value`.
+    pub fn bias(self, value: f32) -> Self {
+        Self { biases: Initial::Constant(value), ..self }
+    }
+
+    /// The same with biases drawn as the weights are.
+    pub fn random_bias(self) -> Self {
+        Self { biases: self.weights, ..self }
+    }
+
+    /// The same with weight decay on the weights.
+    pub fn decay_weights(self) -> Self {
+        Self { decay: Decay::Weights, ..self }
+    }
+
+    /// The same with weight decay on weights and biases.
+    pub fn decay_all(self) -> Self {
+        Self { decay: Decay::All, ..self }
+    }
+}

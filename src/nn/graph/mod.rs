@@ -1,0 +1,281 @@
+//! The description of a network: a list of nodes in the order of its forward pass.
+//!
+//! A [`Graph`] holds no numbers. It knows each node's operator, what it reads, its parameters and
+//! its shape, and everything else is derived from that: see [`crate::nn`].
+
+mod init;
+mod table;
+mod value;
+
+use std::cell::{Cell, RefCell};
+
+use anyhow::{Result, bail};
+
+use super::operators::{Op, Shapes, written};
+
+pub use init::{Decay, Init, Initial};
+pub use table::Layer;
+pub use value::{Filters, Ids, Value};
+
+/// Where a number of the graph comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The input of that number, which the caller feeds.
+    Input(usize),
+    /// The output of the node of that number.
+    Node(usize),
+}
+
+/// One operator of a network, with what it reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The name of the layer, such as `conv1`.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// The values that it reads.
+    pub inputs: Vec<Source>,
+    /// The integer input that it reads: word ids or labels.
+    pub ids: Option<usize>,
+    /// Its parameters, as indices into [`Graph::parameters`].
+    pub parameters: Vec<usize>,
+    /// The states that it reads and replaces, as indices into [`Graph::states`].
+    pub states: Vec<usize>,
+    /// The shape of its output for a batch of one example.
+    pub shape: Vec<usize>,
+}
+
+/// An input of numbers: a name and the shape for one example.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// What errors call it.
+    pub name: String,
+    /// (1, …), or (steps, …) where an example has several rows.
+    pub shape: Vec<usize>,
+}
+
+/// A tensor (batch, width) that a run reads and leaves for the next run, such as the cell of a
+/// recurrent layer. No gradient passes through it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateSpec {
+    /// The name, which is that of the tensor in a checkpoint.
+    pub name: String,
+    /// Values of one example.
+    pub width: usize,
+}
+
+/// A parameter before it has values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterSpec {
+    /// The name, which is that of the tensor in a checkpoint.
+    pub name: String,
+    /// The shape.
+    pub shape: Vec<usize>,
+    /// The first values.
+    pub initial: Initial,
+    /// Whether weight decay applies to it.
+    pub decays: bool,
+}
+
+/// The description of a network.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// The nodes; each reads only inputs and nodes before it.
+    pub nodes: Vec<Node>,
+    /// The inputs of numbers.
+    pub inputs: Vec<Input>,
+    /// The names of the inputs of integers.
+    pub ids: Vec<String>,
+    /// What a run leaves for the next.
+    pub states: Vec<StateSpec>,
+    /// The parameters, in the order in which the layers were built.
+    pub parameters: Vec<ParameterSpec>,
+}
+
+impl Graph {
+    /// Builds a graph: `build` gets a builder, and returns what the caller wants to know of the
+    /// graph, such as the number of the node that holds the logits.
+    ///
+    /// # Errors
+    /// The first layer whose input does not fit, with its name and the shapes; a name that two
+    /// parameters share.
+    ///
+    /// ```
+    /// use tfm::nn::{Graph, Init};
+    ///
+    /// let (graph, logits) = Graph::build(|g| {
+    ///     let pixels = g.input("pixels", &[28, 28, 1]);
+    ///     let hidden = pixels.linear("hidden", 100, Init::truncated_normal(0.1)).relu();
+    ///     hidden.linear("logits", 10, Init::truncated_normal(0.1)).output()
+    /// })?;
+    /// assert_eq!(graph.shape(logits, 64), [64, 10]);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn build<R>(build: impl FnOnce(&Builder) -> R) -> Result<(Self, R)> {
+        let builder = Builder::default();
+        let wanted = build(&builder);
+        let Builder { graph, error, .. } = builder;
+        match error.into_inner() {
+            Some(error) => bail!("{error}"),
+            None => Ok((graph.into_inner(), wanted)),
+        }
+    }
+
+    /// The shape of an output for a batch of `batch` examples.
+    pub fn shape(&self, output: Output, batch: usize) -> Vec<usize> {
+        let mut shape = self.shape_of(output.0).to_vec();
+        if let Some(rows) = shape.first_mut() {
+            *rows *= batch;
+        }
+        shape
+    }
+
+    /// The shape for one example.
+    pub(super) fn shape_of(&self, source: Source) -> &[usize] {
+        match source {
+            Source::Input(i) => &self.inputs[i].shape,
+            Source::Node(i) => &self.nodes[i].shape,
+        }
+    }
+
+    /// The output of every layer with parameters, behind its activation function, by the layer's
+    /// name.
+    pub fn activations(&self) -> Vec<(String, Output)> {
+        let is_activation = |node: &Node| matches!(node.op, Op::Relu(_) | Op::Activate(_));
+        let layers = self.nodes.iter().enumerate().filter(|(_, node)| !node.parameters.is_empty());
+        let activated = |(i, layer): (usize, &Node)| {
+            let mut last = i;
+            let reads = |node: &Node, last| node.inputs.contains(&Source::Node(last));
+            while let Some(next) =
+                self.nodes.iter().position(|node| is_activation(node) && reads(node, last))
+            {
+                last = next;
+            }
+            (layer.name.clone(), Output(Source::Node(last)))
+        };
+        layers.map(activated).collect()
+    }
+
+    /// The node whose output carries the name of a layer: the last of its activation functions.
+    pub fn find(&self, layer: &str) -> Option<Output> {
+        let named = |node: &Node| node.name == layer;
+        self.nodes.iter().position(named).map(|i| Output(Source::Node(i)))
+    }
+}
+
+/// A value that a run can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output(pub(super) Source);
+
+/// A graph that is being built. The first error is kept and reported at the end, so that a forward
+/// pass reads like the paper's.
+#[derive(Debug, Default)]
+pub struct Builder {
+    graph: RefCell<Graph>,
+    error: RefCell<Option<String>>,
+    shares: Cell<bool>,
+}
+
+impl Builder {
+    /// An input of numbers. `shape` is that of one example, without the axis of the batch: the
+    /// values that are fed are (batch, shape…).
+    pub fn input(&self, name: &str, shape: &[usize]) -> Value<'_> {
+        let mut graph = self.graph.borrow_mut();
+        let shape = [&[1], shape].concat();
+        graph.inputs.push(Input { name: name.to_string(), shape });
+        Value { builder: self, source: Source::Input(graph.inputs.len() - 1) }
+    }
+
+    /// An input of integers: word ids or labels.
+    pub fn ids(&self, name: &str) -> Ids<'_> {
+        let mut graph = self.graph.borrow_mut();
+        graph.ids.push(name.to_string());
+        Ids { builder: self, index: graph.ids.len() - 1 }
+    }
+
+    /// A state (batch, `width`), zero before the first run, with its name in checkpoints.
+    pub(super) fn state(&self, name: String, width: usize) -> usize {
+        let states = &mut self.graph.borrow_mut().states;
+        states.push(StateSpec { name, width });
+        states.len() - 1
+    }
+
+    /// Builds layers whose parameters are those that exist already under their names, as at the
+    /// later positions of an unrolled network. Their gradients add up.
+    pub fn shared<R>(&self, build: impl FnOnce() -> R) -> R {
+        let before = self.shares.replace(true);
+        let built = build();
+        self.shares.set(before);
+        built
+    }
+
+    /// A parameter.
+    pub(super) fn parameter(&self, spec: ParameterSpec) -> usize {
+        let named = |other: &ParameterSpec| other.name == spec.name;
+        let known = self.graph.borrow().parameters.iter().position(named);
+        match known {
+            Some(known) if self.shares.get() => {
+                let shape = self.graph.borrow().parameters[known].shape.clone();
+                if shape != spec.shape {
+                    let (is, wanted) = (written(&shape), written(&spec.shape));
+                    self.fail(format!("{} is {is} and cannot be shared as {wanted}", spec.name));
+                }
+                return known;
+            }
+            Some(_) => self.fail(format!(
+                "two parameters are called {}; layers that share one are built in Builder::shared",
+                spec.name
+            )),
+            None => {}
+        }
+        let parameters = &mut self.graph.borrow_mut().parameters;
+        parameters.push(spec);
+        parameters.len() - 1
+    }
+
+    fn shape_of(&self, source: Source) -> Vec<usize> {
+        self.graph.borrow().shape_of(source).to_vec()
+    }
+
+    /// Appends a node, whose shape follows from what it reads.
+    fn push(&self, node: Unshaped) -> Value<'_> {
+        let inputs: Vec<_> = node.inputs.iter().map(|&input| self.shape_of(input)).collect();
+        let Unshaped { name, op, inputs: sources, ids, parameters, states } = node;
+        let shape = op.get().shape(&Shapes { batch: 1, ids: 1, inputs, output: Vec::new() });
+        let shape = shape.unwrap_or_else(|error| {
+            self.fail(format!("{name}: {error}"));
+            // What follows goes on with the shape of the input; its errors are not reported.
+            sources.first().map_or_else(|| vec![1], |&input| self.shape_of(input))
+        });
+        let nodes = &mut self.graph.borrow_mut().nodes;
+        nodes.push(Node { name, op, inputs: sources, ids, parameters, states, shape });
+        Value { builder: self, source: Source::Node(nodes.len() - 1) }
+    }
+
+    /// `pool1`, `pool2`, … for nodes that nobody names.
+    fn numbered(&self, kind: &str) -> String {
+        let is_kind = |node: &&Node| {
+            let number = node.name.strip_prefix(kind);
+            number.is_some_and(|number| number.parse::<usize>().is_ok())
+        };
+        let count = self.graph.borrow().nodes.iter().filter(is_kind).count();
+        format!("{kind}{}", count + 1)
+    }
+
+    fn fail(&self, error: String) {
+        self.error.borrow_mut().get_or_insert(error);
+    }
+}
+
+/// A node before its shape is known.
+struct Unshaped {
+    name: String,
+    op: Op,
+    inputs: Vec<Source>,
+    ids: Option<usize>,
+    parameters: Vec<usize>,
+    states: Vec<usize>,
+}
+
+#[cfg(test)]
+mod tests;

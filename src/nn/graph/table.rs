@@ -1,0 +1,67 @@
+//! The layer table: what a network consists of.
+
+use serde::Serialize;
+
+use super::{Graph, Source};
+use crate::nn::operators::Shapes;
+
+/// A row of the layer table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    /// The name.
+    pub name: String,
+    /// The operator.
+    pub operator: String,
+    /// The shape of the output.
+    pub output: Vec<usize>,
+    /// Values that are trained or kept.
+    pub parameters: usize,
+    /// Multiplications and additions of a training step.
+    pub operations: u64,
+    /// Bytes of the output.
+    pub memory: usize,
+}
+
+impl Graph {
+    /// Every node of the graph for a batch of `batch` examples of `steps` rows each, with the
+    /// operations of a training step: forward, and the gradients of parameters and of every
+    /// input that depends on some.
+    pub fn layers(&self, batch: usize, steps: usize) -> Vec<Layer> {
+        let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.nodes.len());
+        let mut depends = Vec::with_capacity(self.nodes.len());
+        let mut layers = Vec::with_capacity(self.nodes.len());
+        let rows = batch * steps;
+        for node in &self.nodes {
+            let shape_of = |source: &Source| match *source {
+                Source::Input(i) => [&[rows], &self.inputs[i].shape[1..]].concat(),
+                Source::Node(i) => shapes[i].clone(),
+            };
+            let inputs = node.inputs.iter().map(shape_of).collect();
+            let mut sizes = Shapes { batch, ids: rows, inputs, output: Vec::new() };
+            // The graph was built with the same rule.
+            sizes.output = node.op.get().shape(&sizes).unwrap_or_else(|_| node.shape.clone());
+            let of_inputs = node.inputs.iter();
+            let is_input_wanted =
+                of_inputs.clone().any(|input| matches!(*input, Source::Node(i) if depends[i]));
+            depends.push(is_input_wanted || !node.parameters.is_empty());
+            let count = node.op.get().operations(&sizes);
+            let backward =
+                count.parameter_gradient + if is_input_wanted { count.input_gradient } else { 0 };
+            layers.push(Layer {
+                name: node.name.clone(),
+                operator: node.op.get().kind(),
+                parameters: node.parameters.iter().map(|&i| self.values(i)).sum(),
+                operations: count.forward + backward,
+                memory: sizes.outputs() * size_of::<f32>(),
+                output: sizes.output.clone(),
+            });
+            shapes.push(sizes.output);
+        }
+        layers
+    }
+
+    /// Values of a parameter.
+    fn values(&self, parameter: usize) -> usize {
+        self.parameters[parameter].shape.iter().product()
+    }
+}

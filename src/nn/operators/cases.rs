@@ -1,0 +1,241 @@
+//! The sizes at which every operator is tested. An operator without cases does not compile here.
+
+use super::*;
+use crate::nn::graph::Filters;
+use crate::ops::activation::Activation;
+use crate::ops::lrn::Lrn;
+use crate::ops::window::Padding::{Same, Valid};
+
+/// An operator at one size.
+pub(super) struct Case {
+    pub op: Op,
+    pub batch: usize,
+    pub inputs: Vec<Vec<usize>>,
+    pub ids: Vec<u32>,
+    pub training: bool,
+    /// Parameters from this number on are statistics, which have no gradient; the last of them is
+    /// a variance.
+    pub statistics: Option<usize>,
+}
+
+/// What an operator is tested at.
+pub(super) trait Cases {
+    fn cases() -> Vec<Case>;
+}
+
+fn case(op: Op, inputs: &[&[usize]]) -> Case {
+    let inputs: Vec<Vec<usize>> = inputs.iter().map(|shape| shape.to_vec()).collect();
+    let batch = inputs.first().map_or(1, |shape| shape[0]);
+    Case { op, batch, inputs, ids: Vec::new(), training: true, statistics: None }
+}
+
+fn ids(count: usize, below: u32) -> Vec<u32> {
+    (0..count as u32).map(|i| i * i * 7 % below).collect()
+}
+
+const LRN: Lrn = Lrn { radius: 2, bias: 1.0, alpha: 0.3, beta: 0.75 };
+
+impl Cases for Activate {
+    fn cases() -> Vec<Case> {
+        let of = |function| case(Op::Activate(Self(function)), &[&[5, 7]]);
+        let all = [Activation::Sigmoid, Activation::Tanh, Activation::Gelu, Activation::Silu];
+        all.into_iter().map(of).collect()
+    }
+}
+
+impl Cases for AvgPool {
+    fn cases() -> Vec<Case> {
+        let of = |size, stride, padding, images: [usize; 4]| {
+            case(Op::AvgPool(Self { size, stride, padding }), &[&images])
+        };
+        vec![
+            of(Some(3), 2, Same, [2, 7, 6, 5]),
+            of(Some(2), 2, Valid, [1, 5, 4, 17]),
+            of(None, 1, Valid, [3, 6, 5, 4]),
+            of(None, 1, Valid, [1, 17, 19, 2]),
+        ]
+    }
+}
+
+impl Cases for BatchNorm {
+    fn cases() -> Vec<Case> {
+        let of = |training, shape: &[usize]| Case {
+            training,
+            statistics: Some(2),
+            ..case(Op::BatchNorm(Self { epsilon: 1e-3 }), &[shape])
+        };
+        let mut cases = vec![of(true, &[2, 4, 3, 5]), of(true, &[30, 17])];
+        // In inference it is no node of training: only its output counts.
+        cases.push(of(false, &[4, 3]));
+        cases
+    }
+}
+
+impl Cases for Concat {
+    fn cases() -> Vec<Case> {
+        vec![
+            case(Op::Concat(Self { axis: 1 }), &[&[3, 4], &[3, 2], &[3, 5]]),
+            case(Op::Concat(Self { axis: 3 }), &[&[2, 3, 2, 4], &[2, 3, 2, 1]]),
+            case(
+                Op::Concat(Self { axis: 2 }),
+                &[&[2, 3, 2, 4], &[2, 3, 5, 4], &[2, 3, 1, 4], &[2, 3, 2, 4]],
+            ),
+        ]
+    }
+}
+
+impl Cases for Conv2d {
+    fn cases() -> Vec<Case> {
+        let plain = |filters, biases, images: [usize; 4]| {
+            case(Op::Conv2d(Self::new(filters, biases)), &[&images])
+        };
+        let relu = Self { relu: true, ..Self::new(Filters::new(4, 3), true) };
+        let folded = |biases| Case {
+            training: false,
+            statistics: Some(0),
+            ..case(
+                Op::Conv2d(Self { folded: Some(1e-3), ..Self::new(Filters::new(4, 3), biases) }),
+                &[&[2, 5, 4, 3]],
+            )
+        };
+        vec![
+            plain(Filters::new(5, 3), true, [2, 6, 5, 3]),
+            plain(Filters::new(3, 5).stride(2), true, [2, 9, 7, 2]),
+            plain(Filters::new(2, 2).valid(), false, [1, 4, 5, 3]),
+            plain(Filters::new(17, 1), true, [2, 3, 3, 16]),
+            case(Op::Conv2d(relu), &[&[2, 5, 4, 3]]),
+            folded(true),
+            folded(false),
+        ]
+    }
+}
+
+impl Cases for CrossEntropy {
+    fn cases() -> Vec<Case> {
+        let of = |rows, classes: usize| Case {
+            ids: ids(rows, classes as u32),
+            ..case(Op::CrossEntropy(Self), &[&[rows, classes]])
+        };
+        vec![of(1, 1), of(3, 5), of(9, 20)]
+    }
+}
+
+impl Cases for Dropout {
+    fn cases() -> Vec<Case> {
+        let of = |keep, shape: &[usize]| {
+            case(Op::Dropout(Self { keep, stream: "dropout/test".into() }), &[shape])
+        };
+        vec![of(0.5, &[3, 7]), of(0.3, &[2, 3, 4, 5])]
+    }
+}
+
+impl Cases for Embedding {
+    fn cases() -> Vec<Case> {
+        let of = |count, width, tokens| Case {
+            ids: ids(tokens, count as u32),
+            ..case(Op::Embedding(Self { count, width }), &[])
+        };
+        vec![of(7, 5, 12), of(3, 16, 1)]
+    }
+}
+
+impl Cases for HalfSumOfSquares {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::HalfSumOfSquares(Self), &[&[3, 4, 2]])]
+    }
+}
+
+impl Cases for Linear {
+    fn cases() -> Vec<Case> {
+        let dropout = Dropout { keep: 0.5, stream: "dropout/test".into() };
+        let relu = Self { relu: true, ..Self::new(6) };
+        let all = Self { relu: true, dropout: Some(dropout.clone()), ..Self::new(33) };
+        let dropped = Self { dropout: Some(dropout), ..Self::new(5) };
+        vec![
+            case(Op::Linear(Self::new(4)), &[&[3, 5]]),
+            case(Op::Linear(Self::new(17)), &[&[2, 3, 2, 4]]),
+            case(Op::Linear(relu), &[&[4, 7]]),
+            case(Op::Linear(dropped), &[&[4, 7]]),
+            case(Op::Linear(all), &[&[5, 9]]),
+        ]
+    }
+}
+
+impl Cases for LrnNode {
+    fn cases() -> Vec<Case> {
+        let general = Lrn { beta: 0.5, radius: 4, ..LRN };
+        vec![
+            case(Op::LrnNode(Self(LRN)), &[&[2, 3, 2, 17]]),
+            case(Op::LrnNode(Self(general)), &[&[4, 5]]),
+        ]
+    }
+}
+
+impl Cases for LrnPool {
+    fn cases() -> Vec<Case> {
+        let of = |pool| case(Op::LrnPool(Self { lrn: LRN, pool }), &[&[2, 5, 6, 7]]);
+        vec![of(MaxPool::new(3, 2, Same)), of(MaxPool::new(2, 2, Valid))]
+    }
+}
+
+impl Cases for Lstm {
+    fn cases() -> Vec<Case> {
+        let of = |hidden, batch, steps, width| Case {
+            batch,
+            ..case(Op::Lstm(Self { hidden }), &[&[steps * batch, width]])
+        };
+        vec![of(1, 1, 1, 1), of(5, 3, 4, 2), of(17, 1, 6, 16)]
+    }
+}
+
+impl Cases for MaxPool {
+    fn cases() -> Vec<Case> {
+        let relu = Self { relu: true, ..Self::new(2, 2, Same) };
+        vec![
+            case(Op::MaxPool(Self::new(3, 2, Same)), &[&[2, 7, 6, 5]]),
+            case(Op::MaxPool(Self::new(2, 3, Valid)), &[&[1, 7, 5, 17]]),
+            case(Op::MaxPool(relu), &[&[2, 5, 4, 3]]),
+        ]
+    }
+}
+
+impl Cases for PoolLrn {
+    fn cases() -> Vec<Case> {
+        let relu = MaxPool { relu: true, ..MaxPool::new(3, 2, Same) };
+        let of = |pool| case(Op::PoolLrn(Self { pool, lrn: LRN }), &[&[2, 5, 6, 7]]);
+        vec![of(MaxPool::new(3, 2, Same)), of(relu)]
+    }
+}
+
+impl Cases for Relu {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::Relu(Self), &[&[5, 9]])]
+    }
+}
+
+impl Cases for Reshape {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::Reshape(Self { row: vec![3, 4] }), &[&[2, 2, 6]])]
+    }
+}
+
+impl Cases for Slice {
+    fn cases() -> Vec<Case> {
+        vec![
+            case(Op::Slice(Self { axis: 1, start: 2, len: 3 }), &[&[3, 7]]),
+            case(Op::Slice(Self { axis: 2, start: 0, len: 1 }), &[&[2, 3, 4, 5]]),
+        ]
+    }
+}
+
+impl Cases for Softmax {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::Softmax(Self), &[&[3, 5]]), case(Op::Softmax(Self), &[&[2, 20]])]
+    }
+}
+
+impl Cases for Sum {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::Sum(Self), &[&[3, 5, 2], &[3, 5, 2]])]
+    }
+}

@@ -1,0 +1,77 @@
+//! Losses. Their forward pass leaves the gradient in the place of their input, so that neither
+//! logits nor their gradient are written twice.
+
+use super::{Forward, GradientRule, Operations, Operator, Reference, Shapes, rank, written};
+use crate::ops::norm::sum_of_squares;
+use crate::ops::softmax::{cross_entropy, cross_entropy_reference};
+
+/// The cross-entropy in nats of the softmax of each row of logits against its label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrossEntropy;
+
+impl Operator for CrossEntropy {
+    fn kind(&self) -> String {
+        "softmax cross-entropy".to_string()
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
+        let logits = &shapes.inputs[0];
+        rank(logits, &["rows", "classes"])?;
+        if logits[0] != shapes.ids {
+            let (logits, labels) = (written(logits), written(&[shapes.ids]));
+            return Err(format!("the logits are {logits} and the labels {labels}"));
+        }
+        Ok(vec![logits[0]])
+    }
+
+    fn gradient(&self) -> GradientRule {
+        GradientRule::Loss
+    }
+
+    fn forward(&self, run: Forward) {
+        // A loss has its input in `saved`, to be changed.
+        cross_entropy(run.cpu, run.saved, run.ids, run.scale, run.y);
+    }
+
+    fn operations(&self, shapes: &Shapes) -> Operations {
+        Operations::per_value(shapes.values(), 3)
+    }
+
+    fn reference(&self, run: Reference) -> Vec<f64> {
+        cross_entropy_reference(run.x[0], run.ids).0
+    }
+}
+
+/// Half the sum of the squares of all values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfSumOfSquares;
+
+impl Operator for HalfSumOfSquares {
+    fn kind(&self) -> String {
+        "half sum of squares".to_string()
+    }
+
+    fn shape(&self, _: &Shapes) -> Result<Vec<usize>, String> {
+        Ok(vec![1])
+    }
+
+    fn gradient(&self) -> GradientRule {
+        GradientRule::Loss
+    }
+
+    fn forward(&self, run: Forward) {
+        run.y[0] = (sum_of_squares(run.cpu, run.saved) / 2.0) as f32;
+        // The gradient of x² / 2 is x.
+        if let Some(scale) = run.scale.filter(|&scale| scale != 1.0) {
+            run.saved.iter_mut().for_each(|x| *x *= scale);
+        }
+    }
+
+    fn operations(&self, shapes: &Shapes) -> Operations {
+        Operations::per_value(shapes.values(), 2)
+    }
+
+    fn reference(&self, run: Reference) -> Vec<f64> {
+        vec![run.x[0].iter().map(|x| x * x).sum::<f64>() / 2.0]
+    }
+}

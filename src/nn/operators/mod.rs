@@ -1,0 +1,413 @@
+//! The operators that nodes of a graph can be, one file each.
+//!
+//! Each knows its shape rule, its forward pass, its gradient, how many operations these take, and
+//! the plain formula in `f64`. `tests.rs` holds every one of them to finite differences: an
+//! operator without cases does not compile there.
+
+mod activate;
+mod batch_norm;
+mod concat;
+mod conv2d;
+mod dropout;
+mod embedding;
+mod linear;
+mod loss;
+mod lrn;
+mod lstm;
+mod pool;
+mod pool_lrn;
+mod relu;
+mod reshape;
+mod slice;
+mod softmax;
+mod sum;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Deref;
+
+use super::{Gradient, Parameter};
+use crate::ops::Cpu;
+
+pub use activate::Activate;
+pub use batch_norm::BatchNorm;
+pub use concat::Concat;
+pub use conv2d::Conv2d;
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use linear::Linear;
+pub use loss::{CrossEntropy, HalfSumOfSquares};
+pub use lrn::LrnNode;
+pub use lstm::Lstm;
+pub use pool::{AvgPool, MaxPool};
+pub use pool_lrn::{LrnPool, PoolLrn};
+pub use relu::Relu;
+pub use reshape::Reshape;
+pub use slice::Slice;
+pub use softmax::Softmax;
+pub use sum::Sum;
+
+/// The most values that a node reads, and the most parameters that it has.
+pub const MOST_INPUTS: usize = 4;
+
+/// Declares every operator once: the enum, and the list that the tests go through.
+macro_rules! operators {
+    ($($operator:ident),* $(,)?) => {
+        /// An operator.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "the types are documented")]
+        pub enum Op {
+            $($operator($operator)),*
+        }
+
+        impl Op {
+            /// The operator behind its trait.
+            pub fn get(&self) -> &dyn Operator {
+                match self {
+                    $(Self::$operator(operator) => operator),*
+                }
+            }
+        }
+
+        /// The cases of every operator, by its name.
+        #[cfg(test)]
+        fn all_cases() -> Vec<(&'static str, Vec<cases::Case>)> {
+            vec![$((stringify!($operator), <$operator as cases::Cases>::cases())),*]
+        }
+    };
+}
+
+operators!(
+    Activate,
+    AvgPool,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    CrossEntropy,
+    Dropout,
+    Embedding,
+    HalfSumOfSquares,
+    Linear,
+    LrnNode,
+    LrnPool,
+    Lstm,
+    MaxPool,
+    PoolLrn,
+    Relu,
+    Reshape,
+    Slice,
+    Softmax,
+    Sum,
+);
+
+/// What one kind of node computes.
+pub trait Operator {
+    /// The name in the layer table, such as "conv2d + relu".
+    fn kind(&self) -> String;
+
+    /// The shape of the output.
+    ///
+    /// # Errors
+    /// The shapes of the inputs do not fit: which, and what would.
+    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String>;
+
+    /// The shapes of the parameters for inputs of these shapes.
+    fn parameters(&self, _inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
+        Vec::new()
+    }
+
+    /// Values that the forward pass leaves for the backward pass beside inputs and output.
+    fn saved(&self, _: &Shapes) -> usize {
+        0
+    }
+
+    /// Bytes that it leaves.
+    fn saved_bytes(&self, _: &Shapes) -> usize {
+        0
+    }
+
+    /// Values of the operator's own that stand before the output in its memory.
+    fn prefix(&self, _: &Shapes) -> usize {
+        0
+    }
+
+    /// What the backward pass reads.
+    fn reads(&self) -> Reads {
+        Reads::default()
+    }
+
+    /// Whether the output may stand in the memory of the first input.
+    fn runs_in_place(&self) -> bool {
+        false
+    }
+
+    /// How the gradient of the input comes about.
+    fn gradient(&self) -> GradientRule {
+        GradientRule::Computed
+    }
+
+    /// The output from the inputs.
+    fn forward(&self, run: Forward);
+
+    /// The gradients of inputs and parameters from that of the output.
+    fn backward(&self, _run: Backward) {}
+
+    /// Multiplications and additions, as a direct computation does them.
+    fn operations(&self, shapes: &Shapes) -> Operations;
+
+    /// The output in plain `f64`.
+    fn reference(&self, run: Reference) -> Vec<f64>;
+}
+
+/// The sizes of a node in a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shapes {
+    /// Examples side by side.
+    pub batch: usize,
+    /// Ids that the node reads.
+    pub ids: usize,
+    /// The shapes of what it reads.
+    pub inputs: Vec<Vec<usize>>,
+    /// The shape of what it gives.
+    pub output: Vec<usize>,
+}
+
+impl Shapes {
+    /// Values of the output.
+    pub fn outputs(&self) -> usize {
+        self.output.iter().product()
+    }
+
+    /// Values of the first input.
+    pub fn values(&self) -> usize {
+        self.inputs.first().map_or(0, |shape| shape.iter().product())
+    }
+
+    /// The last axis of the first input: channels, or the width of a row.
+    pub fn channels(&self) -> usize {
+        self.inputs.first().and_then(|shape| shape.last()).copied().unwrap_or(0)
+    }
+}
+
+/// A shape as it is written: `(64, 28, 28, 1)`.
+pub fn written(shape: &[usize]) -> String {
+    let axes: Vec<_> = shape.iter().map(usize::to_string).collect();
+    format!("({})", axes.join(", "))
+}
+
+/// What a backward pass reads of the forward pass, beside what was saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// The inputs.
+    pub inputs: bool,
+    /// The output.
+    pub output: bool,
+}
+
+/// How the gradient of the first input comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GradientRule {
+    /// The backward pass writes it.
+    Computed,
+    /// The backward pass changes the gradient of the output into it, in place.
+    InPlace,
+    /// Every input's gradient is that of the output.
+    PassedOn,
+    /// The node is a loss: its forward pass leaves the gradient in the input's place.
+    Loss,
+}
+
+/// Multiplications and additions of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// Of the forward pass.
+    pub forward: u64,
+    /// Of the gradient of its inputs.
+    pub input_gradient: u64,
+    /// Of the gradients of its parameters.
+    pub parameter_gradient: u64,
+}
+
+impl Operations {
+    /// Those of an operator without parameters that takes `count` for each value, forward and
+    /// backward.
+    pub(super) fn per_value(values: usize, count: usize) -> Self {
+        let count = (values * count) as u64;
+        Self { forward: count, input_gradient: count, parameter_gradient: 0 }
+    }
+
+    /// Those of an operator whose three passes are products of one size.
+    pub(super) fn product(count: usize) -> Self {
+        let count = count as u64;
+        Self { forward: count, input_gradient: count, parameter_gradient: count }
+    }
+}
+
+/// How a network is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// Whether dropout drops and batch normalisation looks at the batch.
+    pub training: bool,
+    /// The step of the run, which dropout's masks are functions of.
+    pub step: u64,
+    /// The seed of the masks.
+    pub seed: u64,
+    /// Which part of the batch this is.
+    pub shard: Shard,
+}
+
+/// A part of a batch: examples `first` to `first + batch` of `total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// The first example.
+    pub first: usize,
+    /// Examples of the whole batch.
+    pub total: usize,
+}
+
+/// What the forward pass of a node works on.
+pub struct Forward<'a> {
+    /// Threads and instruction level.
+    pub cpu: &'a Cpu,
+    /// The sizes.
+    pub shapes: &'a Shapes,
+    /// The inputs.
+    pub x: [&'a [f32]; MOST_INPUTS],
+    /// Whether the output holds the first input already, which `x` then lacks.
+    pub in_place: bool,
+    /// The ids.
+    pub ids: &'a [u32],
+    /// The parameters.
+    pub parameters: Parameters<'a>,
+    /// The prefix and the output.
+    pub y: &'a mut [f32],
+    /// What the backward pass will read.
+    pub saved: &'a mut [f32],
+    /// What the backward pass will read.
+    pub bytes: &'a mut [u8],
+    /// What the last run left.
+    pub states: StateRefs<'a>,
+    /// How the network is run.
+    pub pass: Pass,
+    /// Of a loss: the factor of its gradient, which takes the output's place; none where no
+    /// gradient is wanted.
+    pub scale: Option<f32>,
+}
+
+/// What the backward pass of a node works on.
+pub struct Backward<'a> {
+    /// Threads and instruction level.
+    pub cpu: &'a Cpu,
+    /// The sizes.
+    pub shapes: &'a Shapes,
+    /// The inputs, where the operator reads them.
+    pub x: [&'a [f32]; MOST_INPUTS],
+    /// The ids.
+    pub ids: &'a [u32],
+    /// The parameters.
+    pub parameters: Parameters<'a>,
+    /// The prefix and the output, where the operator reads them.
+    pub y: &'a mut [f32],
+    /// What the forward pass has left, to be used up.
+    pub saved: &'a mut [f32],
+    /// What the forward pass has left.
+    pub bytes: &'a [u8],
+    /// The gradient of the output, to be used up.
+    pub dy: &'a mut [f32],
+    /// Where the gradients of the inputs go; none where none is wanted.
+    pub dx: [Option<&'a mut [f32]>; MOST_INPUTS],
+    /// Where the gradients of the parameters go.
+    pub gradients: ParameterGradients<'a>,
+    /// How the network is run.
+    pub pass: Pass,
+}
+
+/// What the plain computation of a node works on.
+pub struct Reference<'a> {
+    /// The sizes.
+    pub shapes: &'a Shapes,
+    /// The inputs.
+    pub x: &'a [&'a [f64]],
+    /// The ids.
+    pub ids: &'a [u32],
+    /// The parameters.
+    pub parameters: &'a [Vec<f64>],
+    /// What the last run left, and what this one leaves.
+    pub states: &'a mut [Vec<f64>],
+    /// How the network is run.
+    pub pass: Pass,
+}
+
+/// The parameters of a node, out of all of the network.
+#[derive(Clone, Copy)]
+pub struct Parameters<'a> {
+    pub(super) all: &'a [Parameter],
+    pub(super) indices: &'a [usize],
+}
+
+impl<'a> Parameters<'a> {
+    /// The values of the node's parameter of that number.
+    pub fn values(&self, i: usize) -> impl Deref<Target = [f32]> + use<'a> {
+        self.all[self.indices[i]].values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+}
+
+/// The gradients of a node's parameters, out of all of the network.
+pub struct ParameterGradients<'a> {
+    pub(super) all: &'a mut [Gradient],
+    pub(super) indices: &'a [usize],
+}
+
+impl ParameterGradients<'_> {
+    /// A dense gradient to be overwritten.
+    pub fn dense(&mut self, i: usize, len: usize) -> &mut [f32] {
+        self.all[self.indices[i]].dense(len)
+    }
+
+    /// The first two, to be overwritten at the same time.
+    pub fn first_two(&mut self, lens: [usize; 2]) -> [&mut [f32]; 2] {
+        let indices = [self.indices[0], self.indices[1]];
+        // A layer's parameters are two: one number would be a graph that was not built here.
+        let Ok([a, b]) = self.all.get_disjoint_mut(indices) else {
+            unreachable!("a layer's weights and biases are two parameters")
+        };
+        [a.dense(lens[0]), b.dense(lens[1])]
+    }
+
+    /// The gradient of the node's parameter of that number.
+    pub fn get(&mut self, i: usize) -> &mut Gradient {
+        &mut self.all[self.indices[i]]
+    }
+}
+
+/// The states of a node, out of all of a run.
+pub struct StateRefs<'a> {
+    pub(super) all: &'a mut [Vec<f32>],
+    pub(super) indices: &'a [usize],
+}
+
+impl StateRefs<'_> {
+    /// The values (batch, width) of the node's state of that number.
+    pub fn get(&mut self, i: usize) -> &mut [f32] {
+        &mut self.all[self.indices[i]]
+    }
+}
+
+/// The error of an input that has another rank than an operator takes.
+fn rank(shape: &[usize], axes: &[&str]) -> Result<(), String> {
+    if shape.len() == axes.len() {
+        return Ok(());
+    }
+    Err(format!("its input is {}, not ({})", written(shape), axes.join(", ")))
+}
+
+/// The axes of images.
+const IMAGES: [&str; 4] = ["batch", "height", "width", "channels"];

@@ -1,0 +1,195 @@
+//! Rewrites: nodes that become part of a neighbour, or that a run does not need.
+//!
+//! A rewrite puts the fused operator in the place of the later node and leaves the earlier one
+//! unread, so that every value that can be asked for keeps its number. It never takes away a value
+//! that somebody else reads.
+
+use super::{Key, Planned, Source};
+use crate::nn::graph::Output;
+use crate::nn::operators::{LrnNode, LrnPool, Op, PoolLrn};
+
+/// Rewrites `nodes`; where the outputs of `key` are now. Nodes that do nothing are skipped even
+/// where neighbours are not to be `fused`.
+pub(super) fn rewrite(nodes: &mut [Planned], key: &Key, fused: bool) -> Vec<Source> {
+    let outputs = key.outputs.iter().map(|&Output(source)| source).collect();
+    let mut rewriting = Rewriting { nodes, outputs };
+    rewriting.skip(|op| matches!(op, Op::Reshape(_)));
+    if !key.training {
+        rewriting.skip(|op| matches!(op, Op::Dropout(_)));
+    }
+    if !fused {
+        return rewriting.outputs;
+    }
+    if !key.training {
+        rewriting.pairs(fold_normalisation);
+    }
+    rewriting.pairs(relu_into_layer);
+    rewriting.pairs(dropout_into_linear);
+    rewriting.pairs(relu_into_pooling);
+    rewriting.pairs(pooling_and_normalisation);
+    rewriting.pairs(relu_before_normalisation);
+    rewriting.outputs
+}
+
+struct Rewriting<'a> {
+    nodes: &'a mut [Planned],
+    outputs: Vec<Source>,
+}
+
+impl Rewriting<'_> {
+    /// Lets whoever reads a node of that kind read its input instead.
+    fn skip(&mut self, is_skipped: impl Fn(&Op) -> bool) {
+        for i in 0..self.nodes.len() {
+            if !is_skipped(&self.nodes[i].node.op) {
+                continue;
+            }
+            let input = self.nodes[i].node.inputs[0];
+            let inputs = self.nodes.iter_mut().flat_map(|planned| &mut planned.node.inputs);
+            for source in inputs.chain(&mut self.outputs) {
+                if *source == Source::Node(i) {
+                    *source = input;
+                }
+            }
+        }
+    }
+
+    /// Offers every node to `rewrite` together with the node whose output it alone reads.
+    fn pairs(&mut self, rewrite: fn(&mut Planned, &mut Planned)) {
+        for second in 0..self.nodes.len() {
+            let Some(&Source::Node(first)) = self.nodes[second].node.inputs.first() else {
+                continue;
+            };
+            let is_read = live(self.nodes, &self.outputs)[second];
+            if !is_read || self.readers(Source::Node(first)) != 1 {
+                continue;
+            }
+            let (before, after) = self.nodes.split_at_mut(second);
+            rewrite(&mut before[first], &mut after[0]);
+        }
+    }
+
+    /// How often a value is read, by nodes that are read themselves or by the caller.
+    fn readers(&self, source: Source) -> usize {
+        let live = live(self.nodes, &self.outputs);
+        let nodes = self.nodes.iter().zip(live).filter(|(_, live)| *live);
+        let reads = nodes.flat_map(|(planned, _)| &planned.node.inputs);
+        reads.chain(&self.outputs).filter(|&&read| read == source).count()
+    }
+}
+
+/// Which nodes the outputs depend on.
+pub(super) fn live(nodes: &[Planned], outputs: &[Source]) -> Vec<bool> {
+    let mut live = vec![false; nodes.len()];
+    let mark = |live: &mut Vec<bool>, sources: &[Source]| {
+        for source in sources {
+            if let Source::Node(i) = *source {
+                live[i] = true;
+            }
+        }
+    };
+    mark(&mut live, outputs);
+    for i in (0..nodes.len()).rev() {
+        if live[i] {
+            mark(&mut live, &nodes[i].node.inputs);
+        }
+    }
+    live
+}
+
+/// The second node takes over what the first one is and reads, with `op` for both.
+fn merge(first: &Planned, second: &mut Planned, op: Op) {
+    let parameters = [&first.node.parameters[..], &second.node.parameters[..]].concat();
+    second.node = crate::nn::graph::Node {
+        op,
+        parameters,
+        shape: std::mem::take(&mut second.node.shape),
+        ..first.node.clone()
+    };
+    second.shapes.inputs = first.shapes.inputs.clone();
+}
+
+/// For inference, the normalisation's factor and shift go into the filters before it.
+fn fold_normalisation(first: &mut Planned, second: &mut Planned) {
+    if let (Op::Conv2d(convolution), Op::BatchNorm(normalisation)) =
+        (&first.node.op, &second.node.op)
+        && !convolution.relu
+    {
+        let mut fused = *convolution;
+        fused.folded = Some(normalisation.epsilon);
+        merge(first, second, Op::Conv2d(fused));
+    }
+}
+
+/// The last store of a convolution or a product does the ReLU.
+fn relu_into_layer(first: &mut Planned, second: &mut Planned) {
+    let Op::Relu(_) = second.node.op else { return };
+    let fused = match &first.node.op {
+        Op::Conv2d(convolution) => {
+            let mut convolution = *convolution;
+            convolution.relu = true;
+            Op::Conv2d(convolution)
+        }
+        Op::Linear(linear) if linear.dropout.is_none() => {
+            let mut linear = linear.clone();
+            linear.relu = true;
+            Op::Linear(linear)
+        }
+        _ => return,
+    };
+    merge(first, second, fused);
+}
+
+/// Dropout behind a layer with a ReLU: the ReLU's gradient needs no output of its own, since where
+/// dropout takes a value away the gradient is zero already.
+fn dropout_into_linear(first: &mut Planned, second: &mut Planned) {
+    if let (Op::Linear(linear), Op::Dropout(dropout)) = (&first.node.op, &second.node.op)
+        && linear.dropout.is_none()
+    {
+        let mut linear = linear.clone();
+        linear.dropout = Some(dropout.clone());
+        merge(first, second, Op::Linear(linear));
+    }
+}
+
+/// A max pooling knows from its winners where the ReLU before it was zero: the ReLU's gradient
+/// needs no pass of its own.
+fn relu_into_pooling(first: &mut Planned, second: &mut Planned) {
+    let Op::MaxPool(mut pool) = second.node.op else { return };
+    pool.relu = true;
+    match &mut first.node.op {
+        Op::Conv2d(convolution) if convolution.relu => {
+            convolution.relu_is_undone = true;
+            second.node.op = Op::MaxPool(pool);
+        }
+        Op::Relu(_) => {
+            let name = second.node.name.clone();
+            merge(first, second, Op::MaxPool(pool));
+            second.node.name = name;
+        }
+        _ => {}
+    }
+}
+
+/// A pooling and a normalisation next to each other go image by image, while it is in the cache.
+fn pooling_and_normalisation(first: &mut Planned, second: &mut Planned) {
+    let fused = match (&first.node.op, &second.node.op) {
+        (&Op::MaxPool(pool), &Op::LrnNode(LrnNode(lrn))) => Op::PoolLrn(PoolLrn { pool, lrn }),
+        (&Op::LrnNode(LrnNode(lrn)), &Op::MaxPool(pool)) if !pool.relu => {
+            Op::LrnPool(LrnPool { lrn, pool })
+        }
+        _ => return,
+    };
+    let name = format!("{} + {}", first.node.name, second.node.name);
+    merge(first, second, fused);
+    second.node.name = name;
+}
+
+/// Where a normalisation and a pooling read a ReLU's output, they give the gradient of its input.
+fn relu_before_normalisation(first: &mut Planned, second: &mut Planned) {
+    if let (Op::Conv2d(convolution), Op::LrnPool(both)) = (&mut first.node.op, &mut second.node.op)
+        && convolution.relu
+    {
+        convolution.relu_is_undone = true;
+        both.pool.relu = true;
+    }
+}

@@ -1,0 +1,194 @@
+//! A plan at work.
+
+use std::mem::{swap, take};
+use std::time::Instant;
+
+use super::{GRADIENT, INPUT_GRADIENTS, MOST_INPUTS, OUTPUT, Place, Plan, SAVED, Step, Task};
+use crate::nn::network::Feed;
+use crate::nn::operators::{Backward, Forward, ParameterGradients, Parameters, Pass, StateRefs};
+use crate::nn::{Gradient, Parameter};
+use crate::ops::{Buffer, Cpu, elementwise};
+
+/// Values that an arena keeps although the plan at work needs less than half of it.
+const KEPT: usize = 4 << 20;
+
+/// The memory of all values of a run, kept from run to run.
+#[derive(Debug, Default)]
+pub struct Arena {
+    values: Buffer,
+    bytes: Vec<u8>,
+    /// The gradients of earlier uses of a parameter, while a later one is found.
+    earlier: Vec<Gradient>,
+}
+
+impl Arena {
+    /// Makes it large enough for a plan, and smaller where it is much too large.
+    fn fit(&mut self, [values, bytes]: [usize; 2]) {
+        if self.values.len() > KEPT && self.values.len() / 2 > values {
+            self.values = Buffer::default();
+        }
+        if self.values.len() < values {
+            // What is in it belongs to an earlier run: the old memory goes before the new comes.
+            self.values = Buffer::default();
+            self.values = Buffer::zeros(values);
+        }
+        if self.bytes.len() < bytes {
+            self.bytes.resize(bytes, 0);
+        }
+    }
+}
+
+/// What a plan runs on.
+pub(in crate::nn) struct Execution<'a, 'f> {
+    pub cpu: &'a Cpu,
+    pub parameters: &'a [Parameter],
+    pub gradients: &'a mut [Gradient],
+    pub arena: &'a mut Arena,
+    pub feed: &'a mut Feed<'f>,
+    pub pass: Pass,
+    pub scale: Option<f32>,
+}
+
+impl Plan {
+    /// Runs all steps.
+    pub(in crate::nn) fn run(&self, on: &mut Execution) {
+        on.arena.fit(self.sizes);
+        self.steps.iter().for_each(|step| self.step(step, on));
+    }
+
+    /// Runs all steps; the seconds of each, with its node and whether it is a backward pass. Steps
+    /// that only move gradients have no node.
+    pub(in crate::nn) fn run_timed(&self, on: &mut Execution) -> Vec<(Option<(usize, bool)>, f64)> {
+        on.arena.fit(self.sizes);
+        let timed = |step: &Step| {
+            let start = Instant::now();
+            self.step(step, on);
+            let node = match step {
+                Step::Forward(task) => Some((task.node, false)),
+                Step::Backward(task) => Some((task.node, true)),
+                Step::Copy { .. } | Step::Add { .. } => None,
+            };
+            (node, start.elapsed().as_secs_f64())
+        };
+        self.steps.iter().map(timed).collect()
+    }
+
+    /// An output of the last run.
+    pub(in crate::nn) fn output<'a>(
+        &self,
+        i: usize,
+        arena: &'a mut Arena,
+        feed: &Feed,
+    ) -> &'a mut [f32] {
+        match &self.outputs[i] {
+            Place::Input(_) => {
+                // Nobody changes what was fed: a copy stands in the arena's tail.
+                let fed = feed.inputs[i];
+                let start = self.sizes[0];
+                let to = &mut arena.values.at_least(start + fed.len())[start..];
+                to.copy_from_slice(fed);
+                to
+            }
+            Place::Arena(range) => &mut arena.values[range.clone()],
+        }
+    }
+
+    fn step(&self, step: &Step, on: &mut Execution) {
+        match step {
+            Step::Forward(task) => self.forward(task, on),
+            Step::Backward(task) => self.backward(task, on),
+            Step::Copy { from: Place::Input(fed), to } => {
+                elementwise::copy(on.cpu, on.feed.inputs[*fed], &mut on.arena.values[to.clone()]);
+            }
+            Step::Copy { from: Place::Arena(from), to } => {
+                let [from, to] = disjoint(&mut on.arena.values, [from.clone(), to.clone()]);
+                elementwise::copy(on.cpu, from, to);
+            }
+            Step::Add { from, to } => {
+                let [from, to] = disjoint(&mut on.arena.values, [from.clone(), to.clone()]);
+                elementwise::add_assign(on.cpu, to, from);
+            }
+        }
+    }
+
+    fn forward(&self, task: &Task, on: &mut Execution) {
+        let planned = &self.nodes[task.node];
+        let mut parts = disjoint(&mut on.arena.values, task.parts.clone());
+        let (y, saved) = (take(&mut parts[OUTPUT]), take(&mut parts[SAVED]));
+        let x = inputs(task, &parts, &on.feed.inputs);
+        planned.node.op.get().forward(Forward {
+            cpu: on.cpu,
+            shapes: &planned.shapes,
+            x,
+            in_place: task.in_place,
+            ids: planned.node.ids.map_or(&[], |i| on.feed.ids[i]),
+            parameters: Parameters { all: on.parameters, indices: &planned.node.parameters },
+            y,
+            saved,
+            bytes: &mut on.arena.bytes[task.bytes.clone()],
+            states: StateRefs { all: on.feed.states, indices: &planned.node.states },
+            pass: on.pass,
+            scale: on.scale,
+        });
+    }
+
+    fn backward(&self, task: &Task, on: &mut Execution) {
+        let planned = &self.nodes[task.node];
+        let indices = &planned.node.parameters;
+        let accumulated = indices.iter().zip(task.accumulates).filter(|(_, adds)| *adds);
+        on.arena.earlier.resize_with(on.parameters.len(), Gradient::default);
+        for (&i, _) in accumulated.clone() {
+            swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
+        }
+        let mut parts = disjoint(&mut on.arena.values, task.parts.clone());
+        let [y, saved, dy] = [OUTPUT, SAVED, GRADIENT].map(|i| take(&mut parts[i]));
+        let mut dx = [const { None }; MOST_INPUTS];
+        for (i, dx) in dx.iter_mut().enumerate() {
+            *dx = Some(take(&mut parts[INPUT_GRADIENTS + i])).filter(|dx| !dx.is_empty());
+        }
+        let x = inputs(task, &parts, &on.feed.inputs);
+        planned.node.op.get().backward(Backward {
+            cpu: on.cpu,
+            shapes: &planned.shapes,
+            x,
+            ids: planned.node.ids.map_or(&[], |i| on.feed.ids[i]),
+            parameters: Parameters { all: on.parameters, indices },
+            y,
+            saved,
+            bytes: &on.arena.bytes[task.bytes.clone()],
+            dy,
+            dx,
+            gradients: ParameterGradients { all: on.gradients, indices },
+            pass: on.pass,
+        });
+        for (&i, _) in accumulated {
+            swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
+            on.gradients[i].add(on.cpu, &on.arena.earlier[i]);
+        }
+    }
+}
+
+/// The inputs of a pass, from the arena and from what is fed.
+fn inputs<'a, const N: usize>(
+    task: &Task,
+    parts: &'a [&mut [f32]; N],
+    fed: &[&'a [f32]],
+) -> [&'a [f32]; MOST_INPUTS] {
+    std::array::from_fn(|i| match (task.fed[i], task.same[i]) {
+        (Some(input), _) => fed[input],
+        (None, Some(same)) => &*parts[same],
+        (None, None) => &*parts[i],
+    })
+}
+
+/// Parts of the arena that do not overlap.
+fn disjoint<const N: usize>(
+    values: &mut [f32],
+    parts: [std::ops::Range<usize>; N],
+) -> [&mut [f32]; N] {
+    match values.get_disjoint_mut(parts) {
+        Ok(parts) => parts,
+        // The plan's blocks that are needed at one step do not overlap: memory.rs has the test.
+        Err(error) => unreachable!("the plan's memory overlaps: {error}"),
+    }
+}

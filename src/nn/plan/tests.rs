@@ -1,0 +1,318 @@
+//! What rewrites, memory and backward pass make of whole networks.
+
+use crate::nn::graph::{Builder, Filters, Graph, Init, Output, Value};
+use crate::nn::{Feed, Mode, Network, RandomFeed};
+use crate::ops::lrn::Lrn;
+use crate::ops::window::Padding::{Same, Valid};
+use crate::ops::{Cpu, Isa};
+use crate::rng::Stream;
+
+const BATCH: usize = 3;
+const LRN: Lrn = Lrn { radius: 2, bias: 1.0, alpha: 0.3, beta: 0.75 };
+
+fn init() -> Init {
+    Init::truncated_normal(0.3).bias(0.1)
+}
+
+/// A network of that forward pass on images (6, 6, 2), with a linear layer to five classes.
+fn network(forward: impl for<'g> Fn(&'g Builder, Value<'g>) -> Value<'g>) -> Graphs {
+    let (graph, [logits, loss]) = Graph::build(|g| {
+        let (images, labels) = (g.input("images", &[6, 6, 2]), g.ids("labels"));
+        let logits = forward(g, images).linear("logits", 5, init());
+        [logits.output(), logits.cross_entropy(labels).output()]
+    })
+    .unwrap();
+    Graphs { graph, logits, loss }
+}
+
+struct Graphs {
+    graph: Graph,
+    logits: Output,
+    loss: Output,
+}
+
+/// Logits, losses and gradients.
+type Results = (Vec<f32>, Vec<f32>, Vec<Vec<f32>>);
+
+impl Graphs {
+    fn network(&self) -> Network {
+        Network::new(self.graph.clone(), 4).unwrap()
+    }
+
+    fn random(&self, network: &Network) -> RandomFeed {
+        let mut random = RandomFeed::new(network, BATCH, 1, 5);
+        // Larger than the usual images, so that every operator has something to do.
+        random.inputs_mut().for_each(|x| *x *= 10.0);
+        random
+    }
+
+    fn run(&self, network: &mut Network, cpu: &Cpu) -> Results {
+        let mut random = self.random(network);
+        let logits =
+            network.run(cpu, Mode::Inference, self.logits, random.feed()).unwrap().to_vec();
+        let mode = Mode::Gradients { step: 3, scale: 0.5 };
+        let losses = network.run(cpu, mode, self.loss, random.feed()).unwrap().to_vec();
+        let gradients = network.gradients().iter().map(|g| g.values().to_vec()).collect();
+        (logits, losses, gradients)
+    }
+
+    fn kinds(&self, mode: Mode) -> Vec<String> {
+        let mut network = self.network();
+        let mut random = self.random(&network);
+        let output = if mode == Mode::Inference { self.logits } else { self.loss };
+        let plan = network.plan_for(mode, &[output], &random.feed()).unwrap();
+        plan.forward_nodes().into_iter().map(|(_, kind)| kind).collect()
+    }
+}
+
+#[track_caller]
+fn near(got: &[f32], want: &[f32]) {
+    assert_eq!(got.len(), want.len());
+    let largest = want.iter().fold(1e-3f32, |largest, want| largest.max(want.abs()));
+    for (got, want) in got.iter().zip(want) {
+        assert!((got - want).abs() <= 2e-5 * largest, "{got} and {want}");
+    }
+}
+
+const TRAINING: Mode = Mode::Gradients { step: 3, scale: 0.5 };
+
+/// Holds a network's fused run to the unfused one, and what is fused to `training` and `inference`.
+#[track_caller]
+fn check(graphs: &Graphs, training: &[&str], inference: &[&str]) {
+    assert_eq!(graphs.kinds(TRAINING), [training, &["linear", "softmax cross-entropy"]].concat());
+    assert_eq!(graphs.kinds(Mode::Inference), [inference, &["linear"]].concat());
+    for isa in Isa::available() {
+        let cpu = Cpu::new(isa, 2).unwrap();
+        let (logits, losses, gradients) = graphs.run(&mut graphs.network(), &cpu);
+        let plain = graphs.run(&mut graphs.network().unfused(), &cpu);
+        near(&logits, &plain.0);
+        near(&losses, &plain.1);
+        for (got, want) in gradients.iter().zip(&plain.2) {
+            near(got, want);
+        }
+    }
+}
+
+#[test]
+fn relu_goes_into_convolutions_and_products() {
+    let graphs = network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init()).relu();
+        x.linear("fc", 8, init()).relu()
+    });
+    check(&graphs, &["conv2d + relu", "linear + relu"], &["conv2d + relu", "linear + relu"]);
+}
+
+#[test]
+fn dropout_goes_into_products_and_is_gone_in_inference() {
+    let graphs = network(|_, x| x.linear("fc", 8, init()).relu().dropout("fc", 0.5));
+    check(&graphs, &["linear + relu + dropout"], &["linear + relu"]);
+    let graphs = network(|_, x| x.linear("fc", 8, init()).tanh().dropout("fc", 0.5));
+    check(&graphs, &["linear", "tanh", "dropout"], &["linear", "tanh"]);
+}
+
+#[test]
+fn relu_before_a_pooling_is_undone_by_it() {
+    let convolution =
+        network(|_, x| x.conv2d("conv", Filters::new(4, 3), init()).relu().max_pool(2, 2, Same));
+    let kinds = ["conv2d + relu", "relu + max_pool"];
+    check(&convolution, &kinds, &kinds);
+    let sum = network(|_, x| {
+        let a = x.conv2d("a", Filters::new(4, 3), init());
+        a.add(x.conv2d("b", Filters::new(4, 1), init())).relu().max_pool(3, 2, Same)
+    });
+    let kinds = ["conv2d", "conv2d", "add", "relu + max_pool"];
+    check(&sum, &kinds, &kinds);
+}
+
+#[test]
+fn pooling_and_normalisation_are_one_pass() {
+    let first = network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init()).relu();
+        x.max_pool(3, 2, Same).lrn(LRN)
+    });
+    check(
+        &first,
+        &["conv2d + relu", "relu + max_pool + lrn"],
+        &["conv2d + relu", "relu + max_pool + lrn"],
+    );
+    let second = network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init()).relu();
+        x.lrn(LRN).max_pool(2, 2, Valid)
+    });
+    check(
+        &second,
+        &["conv2d + relu", "relu + lrn + max_pool"],
+        &["conv2d + relu", "relu + lrn + max_pool"],
+    );
+}
+
+#[test]
+fn batch_normalisation_goes_into_filters_in_inference() {
+    let graphs = network(|_, x| {
+        let x = x.conv2d_without_biases("conv", Filters::new(4, 3), init()).batch_norm("norm");
+        x.relu().conv2d("next", Filters::new(3, 1), init()).batch_norm("norm2")
+    });
+    check(
+        &graphs,
+        &["conv2d", "batch_norm", "relu", "conv2d", "batch_norm"],
+        &["conv2d + batch_norm + relu", "conv2d + batch_norm"],
+    );
+}
+
+#[test]
+fn what_somebody_else_reads_is_not_fused_away() {
+    let graphs = network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init());
+        x.relu().add(x)
+    });
+    check(&graphs, &["conv2d", "relu", "add"], &["conv2d", "relu", "add"]);
+    // A value that the caller asks for stays, too.
+    let graphs = network(|_, x| {
+        x.conv2d("conv", Filters::new(4, 3), init()).relu().max_pool(2, 2, Same).lrn(LRN)
+    });
+    let mut network = graphs.network();
+    let mut random = graphs.random(&network);
+    let pooled = graphs.graph.find("pool1").unwrap();
+    let outputs = [pooled, graphs.logits];
+    let plan = network.plan_for(Mode::Inference, &outputs, &random.feed()).unwrap();
+    let kinds: Vec<_> = plan.forward_nodes().into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, ["conv2d + relu", "relu + max_pool", "lrn", "linear"]);
+}
+
+/// The slope of the losses along a random direction in all parameters, by the plain formulas, is
+/// the sum over them of gradient times direction.
+#[track_caller]
+fn check_slope(graphs: &Graphs) {
+    for isa in Isa::available() {
+        let cpu = Cpu::new(isa, 3).unwrap();
+        let mut network = graphs.network();
+        let mut random = graphs.random(&network);
+        let mode = Mode::Gradients { step: 0, scale: 1.0 };
+        network.run(&cpu, mode, graphs.loss, random.feed()).unwrap();
+        let mut numbers = Stream::new(8, "direction").at(0);
+        let (mut slope, mut directions) = (0.0, Vec::new());
+        for (parameter, gradient) in network.parameters().iter().zip(network.gradients()) {
+            let direction: Vec<f32> =
+                (0..parameter.len()).map(|_| 1e-4 * numbers.normal() as f32).collect();
+            let pairs = gradient.values().iter().zip(&direction);
+            slope += pairs.map(|(&g, &d)| f64::from(g) * f64::from(d)).sum::<f64>();
+            directions.push(direction);
+        }
+        let mut at = |sign: f32| {
+            for (parameter, direction) in network.parameters().iter().zip(&directions) {
+                let step = |(w, d): (&mut f32, &f32)| *w += sign * d;
+                parameter.update(|w| w.iter_mut().zip(direction).for_each(step)).unwrap();
+            }
+            network.reference(graphs.loss, &random.feed()).unwrap().iter().sum::<f64>()
+        };
+        let (above, below) = (at(1.0), at(-2.0));
+        let found = (above - below) / 2.0;
+        assert!((found - slope).abs() < 2e-3 * slope.abs(), "{isa:?}: {found} and {slope}");
+    }
+}
+
+#[test]
+fn a_value_that_several_nodes_read_gets_the_sum_of_their_gradients() {
+    check_slope(&network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init()).tanh();
+        let y = x.conv2d("inner", Filters::new(4, 3), init()).tanh();
+        let z = y.conv2d("inner2", Filters::new(4, 3), init());
+        z.add(x).add(y).add(y)
+    }));
+    check_slope(&network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init());
+        let both = x.silu().concat(3, &[x, x.gelu(), x.sigmoid(), x.tanh()]);
+        both.slice(3, 3, 11).add(both.slice(3, 0, 11)).global_avg_pool()
+    }));
+    check_slope(&network(|_, x| {
+        let x = x.linear("a", 8, init());
+        x.reshape(&[2, 4]).add(x.softmax().reshape(&[2, 4])).flatten().add(x)
+    }));
+}
+
+#[test]
+fn a_parameter_that_several_nodes_use_gets_the_sum_of_its_gradients() {
+    check_slope(&network(|g, x| {
+        let x = x.linear("in", 8, init()).tanh();
+        let y = x.linear("step", 8, init()).tanh();
+        let z = g.shared(|| y.linear("step", 8, init()).tanh());
+        g.shared(|| z.linear("step", 8, init()))
+    }));
+}
+
+#[test]
+fn rows_of_a_shared_embedding_are_all_there() {
+    let (graph, loss) = Graph::build(|g| {
+        let (words, others, labels) = (g.ids("words"), g.ids("others"), g.ids("labels"));
+        let x = words.embedding("table", 7, 4, init());
+        let y = g.shared(|| others.embedding("table", 7, 4, init()));
+        let logits = x.tanh().add(y).linear("logits", 5, init());
+        logits.cross_entropy(labels).output()
+    })
+    .unwrap();
+    let mut network = Network::new(graph, 1).unwrap();
+    let feed = |states| Feed {
+        batch: 3,
+        inputs: Vec::new(),
+        ids: vec![&[1, 2, 1], &[6, 1, 0], &[0, 4, 2]],
+        states,
+    };
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let mode = Mode::Gradients { step: 0, scale: 1.0 };
+    network.run(&cpu, mode, loss, feed(&mut [])).unwrap();
+    let crate::nn::Gradient::Rows { ids, .. } = &network.gradients()[0] else { panic!("dense") };
+    assert_eq!(ids, &[6, 1, 0, 1, 2, 1]);
+}
+
+#[test]
+fn runs_of_other_sizes_and_kinds_leave_nothing_behind() {
+    let graphs = network(|_, x| {
+        let x = x.conv2d("conv", Filters::new(4, 3), init()).relu().max_pool(2, 2, Same);
+        x.linear("fc", 8, init()).relu().dropout("fc", 0.5)
+    });
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let mut used = graphs.network();
+    let first = graphs.run(&mut used, &cpu);
+    for batch in [1, 40, 7] {
+        let mut random = RandomFeed::new(&used, batch, 1, 9);
+        used.run(&cpu, Mode::Inference, graphs.logits, random.feed()).unwrap();
+    }
+    assert!(graphs.run(&mut used, &cpu) == first);
+    assert!(graphs.run(&mut graphs.network(), &cpu) == first);
+}
+
+#[test]
+fn inference_keeps_nothing_for_a_backward_pass() {
+    // Ten layers of one size need room for two values in inference.
+    let graphs = network(|_, mut x| {
+        for i in 0..10 {
+            x = x.conv2d(&format!("conv{i}"), Filters::new(32, 3), init()).relu();
+        }
+        x
+    });
+    let mut network = graphs.network();
+    let mut random = graphs.random(&network);
+    let value = BATCH * 6 * 6 * 32 * 4;
+    let mut memory =
+        |mode, output| network.plan_for(mode, &[output], &random.feed()).unwrap().memory();
+    let (inference, training) =
+        (memory(Mode::Inference, graphs.logits), memory(TRAINING, graphs.loss));
+    assert!((2 * value..2 * value + 4096).contains(&inference), "{inference} and {value}");
+    assert!((11 * value..13 * value).contains(&training), "{training} and {value}");
+}
+
+#[test]
+fn what_is_fed_is_held_to_the_graph() {
+    let graphs = network(|_, x| x);
+    let mut network = graphs.network();
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let mut run = |batch, images: &[f32], labels: &[u32]| {
+        let feed = Feed::images(batch, images, labels);
+        network.run(&cpu, TRAINING, graphs.loss, feed).map(|_| ()).unwrap_err().to_string()
+    };
+    assert_eq!(run(2, &[0.0; 100], &[1, 2]), "images: 100 values are no rows of 72 for 2 examples");
+    assert_eq!(run(2, &[0.0; 144], &[1]), "loss: the logits are (2, 5) and the labels (1)");
+    let feed = Feed::images(2, &[0.0; 144], &[]);
+    let error = network.run(&cpu, TRAINING, graphs.logits, feed).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "gradients are those of losses, and logits is none");
+}

@@ -1,0 +1,160 @@
+//! Data-parallel training: replicas of a network take equal parts of a batch at the same time, each
+//! on threads of its own, and their gradients are added before the update, as the reference's
+//! multi-GPU training does with its towers.
+
+use std::ops::Range;
+use std::thread;
+
+use anyhow::Result;
+
+use super::graph::Output;
+use super::network::{Feed, Mode, Network};
+use super::operators::Shard;
+use crate::ops::{Buffer, Cpu};
+
+/// The replicas of a network; none where it is trained alone.
+pub struct Replicas(Vec<Replica>);
+
+/// A replica, its threads, and its part of a batch.
+struct Replica {
+    cpu: Cpu,
+    network: Network,
+    inputs: Vec<Buffer>,
+    ids: Vec<Vec<u32>>,
+    states: Vec<Vec<f32>>,
+}
+
+impl Replicas {
+    /// `count` replicas of `network` on the threads of `cpu`; one is the network itself.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn new(cpu: &Cpu, network: &Network, count: usize) -> Result<Self> {
+        let threads = (cpu.threads() / count).max(1);
+        let replica = |_| {
+            let cpu = Cpu::new(cpu.isa(), threads)?;
+            let (inputs, ids, states) = (Vec::new(), Vec::new(), Vec::new());
+            Ok(Replica { cpu, network: network.replica(), inputs, ids, states })
+        };
+        let several = if count > 1 { count } else { 0 };
+        Ok(Self((0..several).map(replica).collect::<Result<_>>()?))
+    }
+
+    /// The sum of the losses `output` of a batch, and in `network` the gradients of `scale` times
+    /// that sum. The batch is a whole number of examples for each replica.
+    ///
+    /// # Errors
+    /// As [`Network::run`].
+    pub fn gradients(
+        &mut self,
+        cpu: &Cpu,
+        network: &mut Network,
+        mode: Mode,
+        output: Output,
+        feed: Feed,
+    ) -> Result<f64> {
+        if self.0.is_empty() {
+            return Ok(sum(network.run(cpu, mode, output, feed)?));
+        }
+        let Feed { batch, inputs, ids, states } = feed;
+        let part = batch / self.0.len();
+        for (i, replica) in self.0.iter_mut().enumerate() {
+            replica.take(batch, i * part..(i + 1) * part, &inputs, &ids, states);
+        }
+        let losses: Vec<Result<f64>> = thread::scope(|scope| {
+            let start =
+                |replica| scope.spawn(move || Replica::gradients(replica, mode, output, part));
+            let handles: Vec<_> = self.0.iter_mut().map(start).collect();
+            // A panic in a replica is one here.
+            handles.into_iter().map(|handle| handle.join().unwrap_or(Ok(f64::NAN))).collect()
+        });
+        for (i, replica) in self.0.iter().enumerate() {
+            for (state, own) in states.iter_mut().zip(&replica.states) {
+                state[i * own.len()..(i + 1) * own.len()].copy_from_slice(own);
+            }
+        }
+        self.add_up(cpu, network);
+        losses.into_iter().sum()
+    }
+
+    /// Adds the gradients in the replicas' order. Of statistics it takes the mean.
+    fn add_up(&self, cpu: &Cpu, network: &mut Network) {
+        let count = self.0.len() as f32;
+        let (parameters, gradients) = network.parameters_and_gradients();
+        for (i, (parameter, total)) in parameters.iter().zip(gradients).enumerate() {
+            for (n, replica) in self.0.iter().enumerate() {
+                match n {
+                    0 => total.copy_from(&replica.network.gradients()[i]),
+                    _ => total.add(cpu, &replica.network.gradients()[i]),
+                }
+            }
+            if parameter.statistic_momentum().is_some() {
+                total.dense(parameter.len()).iter_mut().for_each(|value| *value /= count);
+            }
+        }
+    }
+}
+
+impl Replica {
+    /// Takes the part of the batch with these examples.
+    fn take(
+        &mut self,
+        batch: usize,
+        examples: Range<usize>,
+        inputs: &[&[f32]],
+        ids: &[&[u32]],
+        states: &[Vec<f32>],
+    ) {
+        self.network.set_shard(Shard { first: examples.start, total: batch });
+        self.inputs.resize_with(inputs.len(), Buffer::default);
+        self.ids.resize_with(ids.len(), Vec::new);
+        self.states.resize_with(states.len(), Vec::new);
+        let rows =
+            self.network.graph().inputs.iter().map(|input| input.shape[1..].iter().product());
+        let rows: Vec<usize> = rows.collect();
+        for ((to, from), row) in self.inputs.iter_mut().zip(inputs).zip(rows) {
+            let pieces = pieces(from.len() / row.max(1), batch, examples.clone());
+            let len = pieces.clone().map(|piece| piece.len() * row).sum();
+            *to = std::mem::take(to).resized(len);
+            let mut at = 0;
+            for piece in pieces {
+                let piece = &from[piece.start * row..piece.end * row];
+                to[at..at + piece.len()].copy_from_slice(piece);
+                at += piece.len();
+            }
+        }
+        for (to, from) in self.ids.iter_mut().zip(ids) {
+            to.clear();
+            pieces(from.len(), batch, examples.clone()).for_each(|piece| to.extend(&from[piece]));
+        }
+        for (to, from) in self.states.iter_mut().zip(states) {
+            let width = from.len() / batch;
+            to.clear();
+            to.extend_from_slice(&from[examples.start * width..examples.end * width]);
+        }
+    }
+
+    fn gradients(&mut self, mode: Mode, output: Output, batch: usize) -> Result<f64> {
+        let feed = Feed {
+            batch,
+            inputs: self.inputs.iter().map(|input| &input[..]).collect(),
+            ids: self.ids.iter().map(|ids| &ids[..]).collect(),
+            states: &mut self.states,
+        };
+        Ok(sum(self.network.run(&self.cpu, mode, output, feed)?))
+    }
+}
+
+/// The rows of some examples among `rows`, which are time-major where there are several a step.
+fn pieces(
+    rows: usize,
+    batch: usize,
+    examples: Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + Clone {
+    let steps = rows / batch.max(1);
+    (0..steps).map(move |step| step * batch + examples.start..step * batch + examples.end)
+}
+
+fn sum(losses: &[f32]) -> f64 {
+    losses.iter().copied().map(f64::from).sum()
+}
