@@ -7,117 +7,21 @@ mod clock;
 mod display;
 pub mod interrupt;
 mod position;
+mod task;
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use candle_core::Tensor;
-use serde_json::{Map, Value};
 
-use crate::checkpoint::{self, Checkpoint, Choice, Keep, Meta};
-use crate::metrics::{Record, Recorder, Summary};
+use crate::checkpoint::{self, Choice, Keep, Meta};
+use crate::metrics::{Record, Recorder};
 use crate::run::RunDir;
 
 pub use clock::{CheckpointConfig, Clock};
 pub use display::Display;
 pub use interrupt::Interrupt;
 pub use position::Position;
-
-/// Numbers measured at one moment, and how they are said on the console.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
-    /// "epoch", "valid" or "test".
-    pub phase: &'static str,
-    /// Names and values.
-    pub metrics: Vec<(&'static str, f64)>,
-    /// The line for the console.
-    pub line: String,
-}
-
-/// What an epoch ends with.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EpochEnd {
-    /// What was measured, in order.
-    pub measured: Vec<Measured>,
-    /// The score by which the best checkpoint is chosen: the lower, the better. `None` where
-    /// this epoch was not evaluated.
-    pub score: Option<f64>,
-}
-
-/// Where the run stands when it reports.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// The step that was just done, counted from 0.
-    pub step: u64,
-    /// The share of the epoch that was done before it.
-    pub fraction: f64,
-    /// Items a second since the epoch began, or since the run went on.
-    pub rate: f64,
-}
-
-/// A model in training, as the loop sees it. Epochs and steps count from 0.
-pub trait Task {
-    /// The registered name of the model.
-    fn model(&self) -> &'static str;
-    /// Steps of an epoch.
-    fn steps_per_epoch(&self) -> u64;
-    /// Steps of the whole run.
-    fn total_steps(&self) -> u64;
-    /// What is counted a second, and how many of it a step has.
-    fn items_per_step(&self) -> (&'static str, u64);
-    /// Prepares the first step of an epoch; the line for the console.
-    fn begin_epoch(&mut self, epoch: u64) -> String;
-    /// Runs step `step` of the run.
-    ///
-    /// # Errors
-    /// A loss or gradient that is not finite, with its tensor.
-    fn step(&mut self, step: u64) -> Result<()>;
-    /// What a bar shows of this epoch so far.
-    fn progress(&self) -> Vec<(&'static str, f64)>;
-    /// What is recorded of this epoch so far; `step` was the last one.
-    fn record(&self, step: u64) -> Vec<(&'static str, f64)>;
-    /// Whether progress is reported after step `step`: by default ten times an epoch.
-    fn is_reported(&self, step: u64) -> bool {
-        let per_epoch = self.steps_per_epoch();
-        clock::is_reported(step % per_epoch, per_epoch)
-    }
-    /// The progress in words, in the reference's wording. What it takes to say them may be
-    /// computed here, for [`Task::record`] to record.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being computed.
-    fn report(&mut self, progress: Progress) -> Result<String>;
-    /// Distributions and pictures for TensorBoard after step `step`; none where none are due.
-    ///
-    /// # Errors
-    /// Whatever keeps them from being computed.
-    fn summaries(&mut self, _step: u64) -> Result<Vec<Summary>> {
-        Ok(Vec::new())
-    }
-    /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
-    /// when `interrupt` came.
-    ///
-    /// # Errors
-    /// Whatever keeps the evaluation from its end.
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>>;
-    /// Evaluates at the end of the run, as [`Task::end_epoch`].
-    ///
-    /// # Errors
-    /// Whatever keeps the evaluation from its end.
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>>;
-    /// Parameters, optimizer state and recurrent state by name.
-    ///
-    /// # Errors
-    /// A value that is not finite, with its tensor: no run could go on from it.
-    fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
-    /// Meters, random streams and the like.
-    fn state(&self) -> Map<String, Value>;
-    /// Takes over what [`Task::tensors`] and [`Task::state`] have given.
-    ///
-    /// # Errors
-    /// When names, shapes or values do not fit this task.
-    fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()>;
-}
+pub use task::{EpochEnd, Measured, Progress, Task};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,34 +73,13 @@ impl<'a, T: Task> Training<'a, T> {
         display: Display,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        let dir = run.checkpoints_dir();
         if !Self::has_checkpoint(run)? {
             tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
             let recorder = Recorder::resume(run.path(), 0, 0)?;
-            return Ok(Self::new(
-                task,
-                run,
-                recorder,
-                config,
-                display,
-                interrupt,
-                Position::default(),
-            ));
+            let position = Position::default();
+            return Ok(Self::new(task, run, recorder, config, display, interrupt, position));
         }
-        let checkpoint = checkpoint::open(&dir, Choice::Last)?;
-        let (mut position, state) =
-            Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)
-                .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
-        task.restore(&checkpoint, &state)
-            .with_context(|| format!("cannot resume from {}", checkpoint.path.display()))?;
-        let mut lines = checkpoint.meta.metrics_lines;
-        if position.finished && position.step < task.total_steps() {
-            // The run has become longer: what it measured at its end is none of it any more.
-            lines -= lines.min(std::mem::take(&mut position.end_lines));
-            position.finished = false;
-        }
-        let recorder = Recorder::resume(run.path(), lines, position.step)?;
-        tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
+        let (position, recorder) = restored(task, run)?;
         let last_saved = Some(position.step);
         let training = Self::new(task, run, recorder, config, display, interrupt, position);
         Ok(Self { last_saved, ..training })
@@ -376,4 +259,22 @@ impl<'a, T: Task> Training<'a, T> {
         self.last_saved = Some(self.position.step);
         Ok(())
     }
+}
+
+/// Takes task and metrics back to the last good checkpoint of `run`.
+fn restored<T: Task>(task: &mut T, run: &RunDir) -> Result<(Position, Recorder)> {
+    let checkpoint = checkpoint::open(&run.checkpoints_dir(), Choice::Last)?;
+    let from = || format!("cannot resume from {}", checkpoint.path.display());
+    let (mut position, state) =
+        Position::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
+    task.restore(&checkpoint, &state).with_context(from)?;
+    let mut lines = checkpoint.meta.metrics_lines;
+    if position.finished && position.step < task.total_steps() {
+        // The run has become longer: what it measured at its end is none of it any more.
+        lines -= lines.min(std::mem::take(&mut position.end_lines));
+        position.finished = false;
+    }
+    let recorder = Recorder::resume(run.path(), lines, position.step)?;
+    tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
+    Ok((position, recorder))
 }

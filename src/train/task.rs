@@ -1,0 +1,105 @@
+//! What the loop asks of a model in training.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use serde_json::{Map, Value};
+
+use super::{Interrupt, clock};
+use crate::checkpoint::Checkpoint;
+use crate::metrics::Summary;
+
+/// Numbers measured at one moment, and how they are said on the console.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// "epoch", "valid" or "test".
+    pub phase: &'static str,
+    /// Names and values.
+    pub metrics: Vec<(&'static str, f64)>,
+    /// The line for the console.
+    pub line: String,
+}
+
+/// What an epoch ends with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochEnd {
+    /// What was measured, in order.
+    pub measured: Vec<Measured>,
+    /// The score by which the best checkpoint is chosen: the lower, the better. `None` where
+    /// this epoch was not evaluated.
+    pub score: Option<f64>,
+}
+
+/// Where the run stands when it reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The step that was just done, counted from 0.
+    pub step: u64,
+    /// The share of the epoch that was done before it.
+    pub fraction: f64,
+    /// Items a second since the epoch began, or since the run went on.
+    pub rate: f64,
+}
+
+/// A model in training, as the loop sees it. Epochs and steps count from 0.
+pub trait Task {
+    /// The registered name of the model.
+    fn model(&self) -> &'static str;
+    /// Steps of an epoch.
+    fn steps_per_epoch(&self) -> u64;
+    /// Steps of the whole run.
+    fn total_steps(&self) -> u64;
+    /// What is counted a second, and how many of it a step has.
+    fn items_per_step(&self) -> (&'static str, u64);
+    /// Prepares the first step of an epoch; the line for the console.
+    fn begin_epoch(&mut self, epoch: u64) -> String;
+    /// Runs step `step` of the run.
+    ///
+    /// # Errors
+    /// A loss or gradient that is not finite, with its tensor.
+    fn step(&mut self, step: u64) -> Result<()>;
+    /// What a bar shows of this epoch so far.
+    fn progress(&self) -> Vec<(&'static str, f64)>;
+    /// What is recorded of this epoch so far; `step` was the last one.
+    fn record(&self, step: u64) -> Vec<(&'static str, f64)>;
+    /// Whether progress is reported after step `step`: by default ten times an epoch.
+    fn is_reported(&self, step: u64) -> bool {
+        let per_epoch = self.steps_per_epoch();
+        clock::is_reported(step % per_epoch, per_epoch)
+    }
+    /// The progress in words, in the reference's wording. What it takes to say them may be
+    /// computed here, for [`Task::record`] to record.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being computed.
+    fn report(&mut self, progress: Progress) -> Result<String>;
+    /// Distributions and pictures for TensorBoard after step `step`; none where none are due.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being computed.
+    fn summaries(&mut self, _step: u64) -> Result<Vec<Summary>> {
+        Ok(Vec::new())
+    }
+    /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
+    /// when `interrupt` came.
+    ///
+    /// # Errors
+    /// Whatever keeps the evaluation from its end.
+    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>>;
+    /// Evaluates at the end of the run, as [`Task::end_epoch`].
+    ///
+    /// # Errors
+    /// Whatever keeps the evaluation from its end.
+    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>>;
+    /// Parameters, optimizer state and recurrent state by name.
+    ///
+    /// # Errors
+    /// A value that is not finite, with its tensor: no run could go on from it.
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
+    /// Meters, random streams and the like.
+    fn state(&self) -> Map<String, Value>;
+    /// Takes over what [`Task::tensors`] and [`Task::state`] have given.
+    ///
+    /// # Errors
+    /// When names, shapes or values do not fit this task.
+    fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()>;
+}
