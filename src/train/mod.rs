@@ -278,3 +278,6 @@ fn restored<T: Task>(task: &mut T, run: &RunDir) -> Result<(Position, Recorder)>
     tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
     Ok((position, recorder))
 }
+
+#[cfg(test)]
+mod tests;
