@@ -234,7 +234,8 @@ impl<'a, T: Task> Training<'a, T> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let Some(measured) = self.task.finish(self.interrupt)? else { return Ok(()) };
+        let measured = self.task.finish(self.interrupt);
+        let Some(measured) = measured.map_err(|error| self.stopped(error))? else { return Ok(()) };
         for measured in &measured {
             self.display.line(&measured.line);
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;

@@ -1,12 +1,79 @@
-//! Errors.
+//! Errors, at every call that may fail among others.
 
 use std::fs;
 
 use candle_core::{Device, Tensor};
 
 use super::fake::{Plan, Trouble};
-use super::lab::{Lab, undisturbed};
+use super::lab::{Ended, Lab, steps, undisturbed};
 use crate::checkpoint::{self, Keep, Meta};
+
+fn may_fail(call: &str) -> bool {
+    !["begin_epoch", "record", "state"].iter().any(|name| call.starts_with(name))
+}
+
+/// What the error says: the steps done, the call, and the way out.
+fn expected(lab: &Lab, calls: &[String], call: &str, first_step: u64) -> String {
+    let done = first_step + steps(calls).len() as u64;
+    let way_out = match lab.last() {
+        Some(saved) => format!(
+            "the checkpoint of step {} is kept: start a new run from it with --init-from {}",
+            saved.meta.step,
+            lab.path().display()
+        ),
+        None => "there is no checkpoint yet: start a new run".to_string(),
+    };
+    format!("step {done}: {call} fails; {way_out}, for example with a lower learning rate")
+}
+
+fn fail_at_every_call(plan: &Plan) {
+    let (calls, end) = undisturbed(plan);
+    for (n, call) in calls.iter().enumerate().filter(|(_, call)| may_fail(call)) {
+        let context = format!("at call {n}, {call}");
+        let lab = Lab::new();
+        let ended = lab.start(plan, Some((n, Trouble::Fail)));
+        assert_eq!(ended.calls, calls[..=n], "nothing is called after the error");
+        assert_eq!(ended.error(), expected(&lab, &calls[..n], call, 0), "{context}");
+        // Where a save had succeeded, its checkpoint is there.
+        let has_saved = calls[..n].iter().any(|call| call == "tensors");
+        assert_eq!(lab.last().is_some(), has_saved, "{context}");
+        lab.check_checkpoints();
+        lab.ends_as(plan, &end, &context);
+    }
+}
+
+#[test]
+fn a_run_that_fails_at_any_call_says_where_and_goes_on_as_if_it_had_not() {
+    fail_at_every_call(&Plan::new());
+}
+
+#[test]
+fn so_does_one_that_saves_seldom() {
+    let mut plan = Plan { scores: &[2.0, 3.0], ..Plan::new().of(6) };
+    (plan.checkpoint.every_steps, plan.checkpoint.every_epoch) = (0, false);
+    fail_at_every_call(&plan);
+}
+
+#[test]
+fn an_extended_run_that_fails_at_any_call_says_where_and_goes_on_as_if_it_had_not() {
+    let plan = Plan::new();
+    let (_, end) = undisturbed(&plan);
+    let extend = |trouble| -> (Lab, Ended) {
+        let lab = Lab::new();
+        lab.start(&plan.of(5), None);
+        let ended = lab.resume(&plan, trouble);
+        (lab, ended)
+    };
+    let calls = extend(None).1.calls;
+    assert_eq!(calls[0], "restore");
+    for (n, call) in calls.iter().enumerate().skip(1).filter(|(_, call)| may_fail(call)) {
+        let context = format!("at call {n}, {call}");
+        let (lab, ended) = extend(Some((n, Trouble::Fail)));
+        assert_eq!(ended.error(), expected(&lab, &calls[..n], call, 5), "{context}");
+        lab.check_checkpoints();
+        lab.ends_as(&plan, &end, &context);
+    }
+}
 
 #[test]
 fn a_checkpoint_that_the_task_refuses_is_named_and_kept() {
