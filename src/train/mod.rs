@@ -12,6 +12,7 @@ mod task;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
+use candle_core::Tensor;
 
 use crate::checkpoint::{self, Choice, Keep, Meta};
 use crate::metrics::{Record, Recorder};
@@ -79,7 +80,7 @@ impl<'a, T: Task> Training<'a, T> {
             let position = Position::default();
             return Ok(Self::new(task, run, recorder, config, display, interrupt, position));
         }
-        let (position, recorder) = restored(task, run)?;
+        let (position, recorder) = restored(task, run, config)?;
         let last_saved = Some(position.step);
         let training = Self::new(task, run, recorder, config, display, interrupt, position);
         Ok(Self { last_saved, ..training })
@@ -151,7 +152,7 @@ impl<'a, T: Task> Training<'a, T> {
 
     /// The epoch of the last step, counted from 0.
     fn epoch(&self) -> u64 {
-        self.position.step.saturating_sub(1) / self.task.steps_per_epoch()
+        self.position.epoch(self.task.steps_per_epoch())
     }
 
     fn train_step(&mut self) -> Result<()> {
@@ -249,12 +250,9 @@ impl<'a, T: Task> Training<'a, T> {
     fn save(&mut self, is_best: bool) -> Result<()> {
         // The lines that the checkpoint counts must be on the disk before it is.
         self.recorder.sync()?;
-        let mut meta = Meta::new(self.task.model(), self.position.step);
-        meta.epoch = self.epoch() + 1;
-        meta.metrics_lines = self.recorder.lines();
-        meta.state = self.position.to_state(self.task.state());
+        let contents = contents(self.task, &self.position, self.recorder.lines());
+        let (meta, tensors) = contents.map_err(|error| self.stopped(error))?;
         let keep = Keep { last: self.clock.config().keep };
-        let tensors = self.task.tensors().map_err(|error| self.stopped(error))?;
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
         self.clock.saved();
         self.last_saved = Some(self.position.step);
@@ -263,21 +261,45 @@ impl<'a, T: Task> Training<'a, T> {
 }
 
 /// Takes task and metrics back to the last good checkpoint of `run`.
-fn restored<T: Task>(task: &mut T, run: &RunDir) -> Result<(Position, Recorder)> {
+fn restored<T: Task>(
+    task: &mut T,
+    run: &RunDir,
+    config: &CheckpointConfig,
+) -> Result<(Position, Recorder)> {
     let checkpoint = checkpoint::open(&run.checkpoints_dir(), Choice::Last)?;
-    let from = || format!("cannot resume from {}", checkpoint.path.display());
+    let path = checkpoint.path.clone();
+    let from = || format!("cannot resume from {}", path.display());
     let (mut position, state) =
         Position::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
     task.restore(&checkpoint, &state).with_context(from)?;
     let mut lines = checkpoint.meta.metrics_lines;
+    // A file that is mapped cannot be replaced everywhere.
+    drop(checkpoint);
     if position.finished && position.step < task.total_steps() {
-        // The run has become longer: what it measured at its end is none of it any more.
+        // The run has become longer: what it measured at its end is none of it any more. The
+        // checkpoint says so before those records go, for it counts them.
         lines -= lines.min(std::mem::take(&mut position.end_lines));
         position.finished = false;
+        let (meta, tensors) = contents(task, &position, lines).with_context(from)?;
+        let keep = Keep { last: config.keep };
+        checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
     }
     let recorder = Recorder::resume(run.path(), lines, position.step)?;
-    tracing::info!("Resumed at step {} from {}", position.step, checkpoint.path.display());
+    tracing::info!("Resumed at step {} from {}", position.step, path.display());
     Ok((position, recorder))
+}
+
+/// What a checkpoint holds of a task at a position that follows `lines` records.
+fn contents<T: Task>(
+    task: &T,
+    position: &Position,
+    lines: u64,
+) -> Result<(Meta, Vec<(String, Tensor)>)> {
+    let mut meta = Meta::new(task.model(), position.step);
+    meta.epoch = position.epoch(task.steps_per_epoch()) + 1;
+    meta.metrics_lines = lines;
+    meta.state = position.to_state(task.state());
+    Ok((meta, task.tensors()?))
 }
 
 #[cfg(test)]

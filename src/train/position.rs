@@ -22,6 +22,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// The epoch of the last step, counted from 0.
+    pub fn epoch(&self, steps_per_epoch: u64) -> u64 {
+        self.step.saturating_sub(1) / steps_per_epoch
+    }
+
     /// Takes in the score of an epoch: whether it is the best so far.
     pub fn take_score(&mut self, score: f64) -> bool {
         let is_best = self.best_score.is_none_or(|best| score < best);

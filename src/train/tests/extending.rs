@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::fake::Plan;
+use super::fake::{Plan, Trouble};
 use super::lab::{Lab, undisturbed};
 use crate::train::Outcome;
 
@@ -63,4 +63,20 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+#[test]
+fn an_extension_that_is_killed_and_taken_back_ends_like_the_short_run() {
+    let plan = Plan { scores: &[3.0, 2.0, 4.0], ..Plan::new() };
+    for short in [5, 6] {
+        let (_, end) = undisturbed(&plan.of(short));
+        // Killed in its first calls, the extension has saved nothing that it trained.
+        for at in 0..5 {
+            let lab = Lab::new();
+            lab.start(&plan.of(short), None);
+            let killed = lab.resume(&plan.of(12), Some((at, Trouble::Kill)));
+            assert!(killed.result.is_none());
+            lab.ends_as(&plan.of(short), &end, &format!("{short}, killed at {at}"));
+        }
+    }
 }
