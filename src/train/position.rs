@@ -27,9 +27,10 @@ impl Position {
         self.step.saturating_sub(1) / steps_per_epoch
     }
 
-    /// Takes in the score of an epoch: whether it is the best so far.
+    /// Takes in the score of an epoch: whether it is the best so far. One that is not finite
+    /// never is: a checkpoint could not remember it, and nothing is lower than NaN.
     pub fn take_score(&mut self, score: f64) -> bool {
-        let is_best = self.best_score.is_none_or(|best| score < best);
+        let is_best = score.is_finite() && self.best_score.is_none_or(|best| score < best);
         if is_best {
             self.best_score = Some(score);
         }
@@ -87,5 +88,13 @@ mod tests {
             [3.0, 4.0, 2.0, 2.0].map(|s| position.take_score(s)),
             [true, false, true, false]
         );
+    }
+
+    #[test]
+    fn a_score_that_is_not_finite_is_never_the_best() {
+        let mut position = Position::default();
+        let scores = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 3.0, f64::NAN, 2.0];
+        let is_best = scores.map(|score| position.take_score(score));
+        assert_eq!(is_best, [false, false, false, true, false, true]);
     }
 }

@@ -48,6 +48,14 @@ fn so_does_one_that_saves_seldom() {
 }
 
 #[test]
+fn so_does_one_whose_first_score_is_not_finite() {
+    for score in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let scores = Box::leak(Box::new([score, 3.0, 4.0]));
+        interrupt_at_every_call(&Plan { scores, ..Plan::new() });
+    }
+}
+
+#[test]
 fn an_extended_run_interrupted_at_any_call_goes_on_as_if_it_had_not_been() {
     let plan = Plan::new();
     let (_, end) = undisturbed(&plan);
@@ -67,8 +75,8 @@ fn an_extended_run_interrupted_at_any_call_goes_on_as_if_it_had_not_been() {
     assert!(n > 10, "{n}");
 }
 
-/// Call 0 is to restore. By call 1 a step has begun, or an evaluation, which the signal ends:
-/// a process that evaluates needs one call more than one that trains.
+/// Call 0 restores. A step at call 1 is done all the same; an evaluation at call 1 is not, and
+/// the next process is left alone for a call more.
 #[test]
 fn a_run_interrupted_again_and_again_ends_as_if_it_had_not_been() {
     let plan = Plan::new();

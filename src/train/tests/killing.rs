@@ -75,7 +75,7 @@ fn an_extended_run_killed_at_any_call_goes_on_as_if_it_had_not_been() {
     }
 }
 
-/// Seven calls get any process from one save to the next.
+/// Eight calls get any process to its next save.
 #[test]
 fn a_run_killed_again_and_again_ends_as_if_it_had_not_been() {
     let mut plan = Plan::new();
