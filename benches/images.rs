@@ -3,10 +3,8 @@
 
 use std::time::Instant;
 
-use tfm::ops::average::AveragedDescent;
-use tfm::ops::descent::descend_by;
 use tfm::ops::lrn::{Lrn, Until, lrn, lrn_gradient};
-use tfm::ops::momentum::Momentum;
+use tfm::ops::optimizer::{Averaged, Momentum, Sgd, step};
 use tfm::ops::pool::{self, Floor, avg_pool2d, avg_pool2d_gradient};
 use tfm::ops::pool::{max_pool2d, max_pool2d_gradient};
 use tfm::ops::pool_lrn::{self, PoolLrn};
@@ -129,12 +127,13 @@ impl Meter {
         let n = 1_068_298;
         let (mut w, mut a, g) = (wave(n), wave(n), wave(n));
         self.print("cifar10 descent + average", 5 * n, || {
-            let settings = AveragedDescent { rate: 1e-6, weight_decay: 0.004, decay: 0.9999 };
-            descend_by(cpu, settings, &mut w, &mut a, &g);
+            let rule = Sgd { rate: 1e-6, clip: 1.0, weight_decay: 0.004 };
+            step(cpu, Averaged { rule, decay: 0.9999 }, &mut w, [&mut a], &g);
         });
         self.print("cifar10 momentum", 5 * n, || {
-            let settings = Momentum { rate: 1e-6, momentum: 0.9, weight_decay: 0.004 };
-            descend_by(cpu, settings, &mut w, &mut a, &g);
+            let (rate, momentum, weight_decay) = (1e-6, 0.9, 0.004);
+            let rule = Momentum { rate, clip: 1.0, weight_decay, momentum, nesterov: false };
+            step(cpu, rule, &mut w, [&mut a], &g);
         });
         let x = wave(BATCH * 24 * 24 * 64);
         self.print("cifar10 conv1 statistics", x.len(), || {

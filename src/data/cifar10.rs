@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Labelled;
+use super::{Labelled, Split};
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 32;
@@ -29,31 +29,16 @@ const FOLDER: &str = "cifar-10-batches-bin";
 const RECORD_BYTES: usize = 1 + IMAGE_BYTES;
 const PLANE: usize = SIDE * SIDE;
 
-/// A part of the set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// `data_batch_1.bin` to `data_batch_5.bin`: 50,000 images.
-    Train,
-    /// `test_batch.bin`: 10,000 images.
-    Test,
-}
-
-impl Split {
-    /// The names of the part's files.
-    pub fn files(self) -> &'static [&'static str] {
-        const TRAIN: [&str; 5] = [
-            "data_batch_1.bin",
-            "data_batch_2.bin",
-            "data_batch_3.bin",
-            "data_batch_4.bin",
-            "data_batch_5.bin",
-        ];
-        match self {
-            Split::Train => &TRAIN,
-            Split::Test => &["test_batch.bin"],
-        }
-    }
-}
+/// The 50,000 training images.
+const TRAIN: [&str; 5] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+];
+/// The 10,000 test images.
+const TEST: [&str; 1] = ["test_batch.bin"];
 
 /// Images (height, width, depth) of 32 × 32 × 3 bytes, and their classes.
 pub type Images = Labelled<IMAGE_BYTES>;
@@ -67,14 +52,20 @@ fn interleaved(planes: &[u8]) -> [u8; IMAGE_BYTES] {
     image
 }
 
-/// Reads all files of a part. `folder` holds `cifar-10-batches-bin`, or is it.
+/// Reads all files of a split. `folder` holds `cifar-10-batches-bin`, or is it.
 ///
 /// # Errors
 /// A file is missing, truncated, empty or has a label above 9: file and record are named.
+/// The set has no validation split.
 pub fn load(folder: &Path, split: Split) -> Result<Images> {
     let folder = files_folder(folder);
+    let files = match split {
+        Split::Train => &TRAIN[..],
+        Split::Valid => bail!("CIFAR-10 has no validation split"),
+        Split::Test => &TEST[..],
+    };
     let mut images = Images::default();
-    for name in split.files() {
+    for name in files {
         append(&folder.join(name), &mut images)?;
     }
     Ok(images)
@@ -198,13 +189,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let below = folder.path().join(FOLDER);
         fs::create_dir(&below).unwrap();
-        for (i, name) in Split::Train.files().iter().chain(Split::Test.files()).enumerate() {
+        for (i, name) in TRAIN.iter().chain(&TEST).enumerate() {
             fs::write(below.join(name), record(i as u8, [1, 2, 3])).unwrap();
         }
         for folder in [folder.path(), &below] {
             assert_eq!(load(folder, Split::Train).unwrap().labels(), [0, 1, 2, 3, 4]);
             assert_eq!(load(folder, Split::Test).unwrap().labels(), [5]);
         }
+        let error = load(&below, Split::Valid).unwrap_err().to_string();
+        assert_eq!(error, "CIFAR-10 has no validation split");
         fs::remove_file(below.join("data_batch_3.bin")).unwrap();
         let error = format!("{:#}", load(folder.path(), Split::Train).unwrap_err());
         assert!(error.contains("cannot open") && error.contains("data_batch_3.bin"), "{error}");

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 
-use super::{Labelled, idx};
+use super::{Labelled, Split, idx};
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 28;
@@ -16,39 +16,30 @@ pub const CLASSES: usize = 10;
 const WAY_OUT: &str = "`tfm data fetch mnist` brings what is missing, with --force also in the \
                        place of what is wrong";
 
-/// A part of the set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// 60,000 images.
-    Train,
-    /// 10,000 images.
-    Test,
-}
-
-impl Split {
-    /// The names of the files with the images and with the labels, without `.gz`.
-    pub fn files(self) -> [&'static str; 2] {
-        match self {
-            Split::Train => ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-            Split::Test => ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-        }
-    }
-}
+/// The files with the 60,000 training images and with their labels, without `.gz`.
+const TRAIN: [&str; 2] = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"];
+/// The files with the 10,000 test images and with their labels.
+const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// Images (height, width) of 28 × 28 bytes, 0 being the background, and their digits.
 pub type Images = Labelled<IMAGE_BYTES>;
 
-/// Reads a part from the two files of `folder`, each as it is or compressed (`.gz`).
+/// Reads a split from the two files of `folder`, each as it is or compressed (`.gz`).
 ///
 /// # Errors
 /// A file is missing, damaged or truncated; images of another size; numbers of images and labels
-/// that differ; a label above 9. File and, for a label, record are named.
+/// that differ; a label above 9. The set has no validation split. File and, for a label, record are named.
 pub fn load(folder: &Path, split: Split) -> Result<Images> {
     read_pair(folder, split).map_err(|error| anyhow!("{error:#}; {WAY_OUT}"))
 }
 
 fn read_pair(folder: &Path, split: Split) -> Result<Images> {
-    let [images, labels] = split.files().map(|name| idx::find(folder, name));
+    let files = match split {
+        Split::Train => TRAIN,
+        Split::Valid => bail!("MNIST has no validation split of its own"),
+        Split::Test => TEST,
+    };
+    let [images, labels] = files.map(|name| idx::find(folder, name));
     let (images_path, labels_path) = (images?, labels?);
     let (images, labels) = (idx::read(&images_path, 3)?, idx::read(&labels_path, 1)?);
     let (images_place, labels_place) = (images_path.display(), labels_path.display());
@@ -85,7 +76,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let values = sizes.iter().product::<u32>();
         let pixels: Vec<u8> = (0..values).map(|i| i as u8).collect();
-        let [images, digits] = Split::Test.files();
+        let [images, digits] = TEST;
         fs::write(folder.path().join(images), idx(&sizes, &pixels)).unwrap();
         let zipped = gzip(&idx(&[labels.len() as u32], labels));
         fs::write(folder.path().join(format!("{digits}.gz")), zipped).unwrap();

@@ -16,8 +16,10 @@ pub mod mnist;
 pub mod photo;
 pub mod prefetch;
 pub mod shuffle;
+mod split;
 pub mod vocabulary;
 pub mod words;
 
 pub use labelled::Labelled;
 pub use locate::locate;
+pub use split::Split;

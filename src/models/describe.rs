@@ -60,7 +60,7 @@ impl Description {
         let mut network = Network::new(self.graph, self.seed)?;
         let mut random = RandomFeed::new(&network, self.batch, self.steps, self.seed);
         let mode = Mode::Gradients { step: 0, scale: 1.0 / self.batch as f32 };
-        Ok(network.time_nodes(cpu, mode, self.loss, &mut random)?)
+        network.time_nodes(cpu, mode, self.loss, &mut random)
     }
 
     /// Holds the network's fast computation on a few random examples to the plain formulas.

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::graph::{Graph, Initial, Output};
 use super::operators::{Pass, Shard};
-use super::plan::{Arena, Execution, Key, Plan};
+use super::plan::{Arena, Execution, Key, Plan, StepTime};
 use super::{Gradient, Parameter};
 use crate::ops::{Cpu, norm};
 
@@ -218,7 +218,7 @@ impl Network {
         mode: Mode,
         output: Output,
         feed: &mut Feed,
-    ) -> Result<(&Plan, Vec<(Option<(usize, bool)>, f64)>)> {
+    ) -> Result<(&Plan, Vec<StepTime>)> {
         let plan = self.plan(mode, &[output], feed)?;
         let Self { plans, parameters, gradients, arena, .. } = self;
         let pass = pass(mode, self.seed, self.shard, feed.batch);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
-use crate::data::grammar::{self, Split};
+use crate::data::grammar::{self, SplitFile};
 use crate::models::options::{DataOptions, OutputOptions};
 
 #[derive(Args, Debug)]
@@ -77,12 +77,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     output.report(&Report { folder: &folder, words, seed, files }, text.join("\n"))
 }
 
-fn file(split: &Split) -> File<'_> {
+fn file(split: &SplitFile) -> File<'_> {
     let (path, tokens) = (split.path.as_path(), split.tokens);
-    File { split: split.name, path, tokens, perplexity: split.perplexity() }
+    File { split: split.split.name(), path, tokens, perplexity: split.perplexity() }
 }
 
-fn text(split: &Split) -> String {
+fn text(split: &SplitFile) -> String {
     let (path, tokens) = (split.path.display(), split.tokens);
     format!("{path}: {tokens} words, perplexity {:.2}", split.perplexity())
 }

@@ -1,26 +1,31 @@
 //! A text of any size as word ids, for models that look at words and their neighbours.
 //!
-//! Words stand between ASCII white space, as in the reference's `ScanWord`. A text is read
+//! Words stand between ASCII white space. A text is read
 //! twice, once to count and once for the ids, by all cores; in memory are the vocabulary and
 //! four bytes a word.
 
-mod pieces;
 mod sentences;
-mod source;
 mod subsampling;
 #[cfg(test)]
 mod tests;
-mod vocabulary;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use pieces::{count, for_each_piece, pieces};
 pub use sentences::{Block, Cursor, Sentence, SentenceMode, Sentences};
-pub use source::Source;
 pub use subsampling::{Subsampling, Unk};
-pub use vocabulary::{CountedVocabulary, UNKNOWN};
+
+use super::vocabulary::{Rules, Vocabulary};
+pub use super::words::Source;
+use super::words::{Counts, Space, Token, count, for_each_piece, pieces};
+
+/// The word that stands for all others; its id is 0. A text's own word of this spelling is
+/// counted among them.
+pub const UNKNOWN: &str = "UNK";
+/// The words at the first ids.
+pub const RESERVED: &[&str] = &[UNKNOWN];
 
 /// The bit of an id that marks the first word of a line.
 pub const LINE_START: u32 = 1 << 31;
@@ -38,7 +43,7 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {
     /// The words and their counts in this text.
-    pub vocabulary: CountedVocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     /// The ids of all words, [`LINE_START`] set where a line begins.
     words: Vec<u32>,
 }
@@ -51,7 +56,24 @@ impl Corpus {
     /// A file that is missing, empty or damaged, or a text that is not UTF-8, with its line
     /// and byte.
     pub fn read(sources: &[Source], limits: Limits, threads: usize) -> Result<Self> {
-        Self::with(sources, threads, |counts, total| CountedVocabulary::of(counts, total, limits))
+        let Limits { min_count, max_vocab } = limits;
+        let rules = Rules {
+            reserved: RESERVED,
+            unknown: Some(UNKNOWN),
+            min_count,
+            max: max_vocab,
+            ..Rules::default()
+        };
+        Self::with(sources, threads, |counts| {
+            let vocabulary = Vocabulary::of_counts(counts, &rules)?;
+            ensure!(
+                vocabulary.len() <= LINE_START as usize,
+                "the text has {} words that occur at least {min_count} times, and ids end at \
+                 {LINE_START}; raise min_count",
+                vocabulary.len()
+            );
+            Ok(vocabulary)
+        })
     }
 
     /// Reads `sources` in the ids of `words`, whose first is [`UNKNOWN`]; their counts are
@@ -59,27 +81,23 @@ impl Corpus {
     ///
     /// # Errors
     /// As [`Corpus::read`].
-    pub fn read_with(
-        sources: &[Source],
-        words: &CountedVocabulary,
-        threads: usize,
-    ) -> Result<Self> {
-        Self::with(sources, threads, |counts, total| words.recounted(&counts, total))
+    pub fn read_with(sources: &[Source], words: Vocabulary, threads: usize) -> Result<Self> {
+        Self::with(sources, threads, |counts| words.recounted(&counts, UNKNOWN))
     }
 
     fn with(
         sources: &[Source],
         threads: usize,
-        vocabulary: impl FnOnce(pieces::Counts, u64) -> Result<CountedVocabulary>,
+        vocabulary: impl FnOnce(Counts) -> Result<Vocabulary>,
     ) -> Result<Self> {
         let pieces = pieces(sources)?;
-        let (counts, sizes) = count(&pieces, threads)?;
+        let (counts, sizes) = count(&pieces, Space::Ascii, threads)?;
         let total: usize = sizes.iter().sum();
         for source in sources {
             let mut own = pieces.iter().zip(&sizes).filter(|(piece, _)| piece.is_of(source));
             ensure!(own.any(|(_, &size)| size > 0), "{source} holds no word");
         }
-        let vocabulary = vocabulary(counts, total as u64)?;
+        let vocabulary = vocabulary(counts)?;
         let mut words = vec![0; total];
         let mut rest = &mut words[..];
         let mut parts = Vec::with_capacity(sizes.len());
@@ -89,23 +107,25 @@ impl Corpus {
             rest = behind;
         }
         for_each_piece(&pieces, threads, parts, |piece, part: &mut [u32]| {
-            let mut place = 0;
-            piece.for_each_word(|word, starts_line| {
-                if let Some(slot) = part.get_mut(place) {
-                    let line = if starts_line { LINE_START } else { 0 };
-                    *slot = vocabulary.id(word).unwrap_or(0) | line;
+            let (mut place, mut line) = (0, if piece.starts_line() { LINE_START } else { 0 });
+            piece.for_each_token(Space::Ascii, |token| match token {
+                Token::Newline => line = LINE_START,
+                Token::Word(word) => {
+                    if let Some(slot) = part.get_mut(place) {
+                        *slot = vocabulary.id(word).unwrap_or(0) | std::mem::take(&mut line);
+                    }
+                    place += 1;
                 }
-                place += 1;
             })?;
             ensure!(place == part.len(), "{} changed while it was read", piece.source());
             Ok(())
         })?;
-        Ok(Self { vocabulary, words })
+        Ok(Self { vocabulary: Arc::new(vocabulary), words })
     }
 
     /// A text of known ids, for benchmarks.
-    pub fn of_ids(vocabulary: CountedVocabulary, words: Vec<u32>) -> Self {
-        Self { vocabulary, words }
+    pub fn of_ids(vocabulary: Vocabulary, words: Vec<u32>) -> Self {
+        Self { vocabulary: Arc::new(vocabulary), words }
     }
 
     /// The number of words.
@@ -141,7 +161,13 @@ const CHUNK: usize = 1 << 14;
 /// The files at `paths`, plain or compressed.
 ///
 /// # Errors
-/// A file that cannot be opened.
+/// A file that cannot be opened, or is empty.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<Source<'static>>> {
-    paths.iter().map(|path| Source::file(path)).collect()
+    let file = |path: &PathBuf| {
+        let (source, place) = (Source::file(path)?, path.display());
+        let size = path.metadata().with_context(|| format!("cannot read {place}"))?.len();
+        ensure!(size > 0, "{place} is empty: it holds no word");
+        Ok(source)
+    };
+    paths.iter().map(file).collect()
 }

@@ -42,8 +42,10 @@ fn words_and_counts_are_those_of_the_reference() {
     let corpus = of(TEXT, TWICE);
     let vocabulary = &corpus.vocabulary;
     assert_eq!(corpus.len(), 43);
-    assert_eq!(vocabulary.to_text(), "UNK 4\nthe 15\ncat 6\ndog 6\nsaw 6\nand 3\nbird 3\n");
-    assert_eq!(CountedVocabulary::from_text(&vocabulary.to_text()).unwrap(), *vocabulary);
+    assert_eq!(vocabulary.to_counted_text(), "UNK 4\nthe 15\ncat 6\ndog 6\nsaw 6\nand 3\nbird 3\n");
+    let read = Vocabulary::from_counted_text(&vocabulary.to_counted_text()).unwrap();
+    assert_eq!(read, **vocabulary);
+    read.ensure_reserved(RESERVED).unwrap();
     assert_eq!(
         lines(&corpus)[..2],
         ["the cat saw the dog", "the dog saw UNK the cat and the bird"]
@@ -52,14 +54,17 @@ fn words_and_counts_are_those_of_the_reference() {
     let all = of(TEXT, ALL);
     assert_eq!((all.vocabulary.len(), all.vocabulary.id("once")), (8, Some(7)));
     let three = of(TEXT, Limits { max_vocab: 3, ..TWICE });
-    assert_eq!(three.vocabulary.to_text(), "UNK 16\nthe 15\ncat 6\ndog 6\n");
+    assert_eq!(three.vocabulary.to_counted_text(), "UNK 16\nthe 15\ncat 6\ndog 6\n");
 }
 
 #[test]
 fn a_given_vocabulary_stays_and_is_counted_anew() {
-    let words = of(TEXT, TWICE).vocabulary;
-    let corpus = Corpus::read_with(&[Source::Memory("dog once dog\ncat")], &words, 1).unwrap();
-    assert_eq!(corpus.vocabulary.to_text(), "UNK 1\nthe 0\ncat 1\ndog 2\nsaw 0\nand 0\nbird 0\n");
+    let words = Vocabulary::clone(&of(TEXT, TWICE).vocabulary);
+    let corpus = Corpus::read_with(&[Source::Memory("dog once dog\ncat")], words, 1).unwrap();
+    assert_eq!(
+        corpus.vocabulary.to_counted_text(),
+        "UNK 1\nthe 0\ncat 1\ndog 2\nsaw 0\nand 0\nbird 0\n"
+    );
     assert_eq!(lines(&corpus), ["dog UNK dog", "cat"]);
 }
 
@@ -134,8 +139,11 @@ fn bad_files_are_named() {
     let beside = Corpus::read(&files(&[good, nothing]).unwrap(), ALL, 2).unwrap_err();
     assert!(beside.to_string().ends_with("nothing.gz holds no word"), "{beside}");
     let bytes = error("bytes", b"good\nbad \xff\n");
-    assert!(bytes.contains("line 2, byte 9: the text is not UTF-8"), "{bytes}");
-    assert!(error("bytes.gz", &gzip(b"good\nbad \xff\n")).contains("line 2, byte 9: the text"));
+    assert!(bytes.contains("bytes:2: the text is not UTF-8, byte 9"), "{bytes}");
+    assert!(
+        error("bytes.gz", &gzip(b"good\nbad \xff\n"))
+            .contains("bytes.gz:2: the text is not UTF-8, byte 9")
+    );
     let whole = gzip(TEXT.repeat(50).as_bytes());
     let cut = error("cut.gz", &whole[..whole.len() / 2]);
     assert!(cut.contains("is damaged: it cannot be decompressed"), "{cut}");
@@ -145,18 +153,6 @@ fn bad_files_are_named() {
     assert!(missing.contains("cannot open"), "{missing}");
     let place = files(&[folder.path().to_path_buf()]).unwrap_err().to_string();
     assert!(place.contains("is a folder"), "{place}");
-}
-
-#[test]
-fn a_damaged_vocabulary_is_named_by_its_line() {
-    let error = |text: &str| format!("{:#}", CountedVocabulary::from_text(text).unwrap_err());
-    assert!(error("UNK 1\nthe").starts_with("line 2: \"the\" is not a word, a space"));
-    assert!(error("UNK 1\nthe x\n").starts_with("line 2: \"x\" is not the count"));
-    assert!(error("the 1\n").contains("the first word is not UNK"));
-    assert!(error("UNK 1\na 1\na 1\n").contains("\"a\" twice, as word 2 and as word 3"));
-    assert!(error("UNK 1\n 7\n").starts_with("line 2: no word stands before the count 7"));
-    assert!(error(&format!("UNK 1\nthe {}\n", u64::MAX)).contains("add up to more than"));
-    assert!(error("").contains("the first word is not UNK"));
 }
 
 // (np.sqrt(c / (p * t)) + 1) * (p * t) / c

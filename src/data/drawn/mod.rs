@@ -12,6 +12,7 @@ mod transform;
 
 use std::thread;
 
+use crate::data::Split;
 use crate::rng::{Sequence, Stream};
 
 pub use digits::Digits;
@@ -31,15 +32,15 @@ pub trait Drawing: Sync {
     /// Bytes of a picture, which are row-major (`(row · SIDE + column) · CHANNELS + channel`).
     const BYTES: usize = Self::SIDE * Self::SIDE * Self::CHANNELS;
 
-    /// The split that the pictures are drawn for.
-    fn split(&self) -> &Split;
+    /// Where the random numbers come from.
+    fn streams(&self) -> &Streams;
 
     /// Draws a picture of the class `label` over all of `pixels`.
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]);
 
     /// The class of picture `index`.
     fn label(&self, index: u64) -> u8 {
-        self.split().label(index)
+        self.streams().label(index)
     }
 
     /// Draws picture `index` over all of `pixels` and gives its class.
@@ -49,7 +50,7 @@ pub trait Drawing: Sync {
     fn draw(&self, index: u64, pixels: &mut [u8]) -> u8 {
         assert_eq!(pixels.len(), Self::BYTES, "bytes of a drawn picture");
         let label = self.label(index);
-        self.paint(label, &mut self.split().pictures.at(index), pixels);
+        self.paint(label, &mut self.streams().pictures.at(index), pixels);
         label
     }
 
@@ -78,15 +79,15 @@ pub trait Drawing: Sync {
 
 /// Where the random numbers of the pictures of one seed and split come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Split {
+pub struct Streams {
     pictures: Stream,
     order: Stream,
 }
 
-impl Split {
-    /// The pictures of `kind` for the split `name` (`train`, `valid`, `test`, …).
-    fn new(seed: u64, kind: &str, name: &str) -> Self {
-        let stream = |part: &str| Stream::new(seed, &format!("drawn/{kind}/{name}/{part}"));
+impl Streams {
+    /// The pictures of `kind` for a split.
+    fn new(seed: u64, kind: &str, split: Split) -> Self {
+        let stream = |part: &str| Stream::new(seed, &format!("drawn/{kind}/{split}/{part}"));
         Self { pictures: stream("pictures"), order: stream("order") }
     }
 

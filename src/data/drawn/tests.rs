@@ -69,12 +69,12 @@ fn softmax_regression<D: Drawing>(train: &D, test: &D) -> f64 {
 
 #[test]
 fn the_pictures_never_change() {
-    let (digits, labels) = Digits::new(1, "train").examples(100, 1);
+    let (digits, labels) = Digits::new(1, Split::Train).examples(100, 1);
     assert_eq!(
         [checksum(&digits), checksum(&labels)],
         [0x55d4_2392_f2a5_1867, 0xac6d_ddc6_0dd9_bfe3]
     );
-    let (shapes, labels) = Shapes::new(1, "train").examples(100, 1);
+    let (shapes, labels) = Shapes::new(1, Split::Train).examples(100, 1);
     assert_eq!(
         [checksum(&shapes), checksum(&labels)],
         [0xdfa2_1a79_daaf_5150, 0x1168_29d5_526e_ed75]
@@ -83,7 +83,7 @@ fn the_pictures_never_change() {
 
 #[test]
 fn any_number_of_threads_draws_the_same() {
-    let digits = Digits::new(7, "train");
+    let digits = Digits::new(7, Split::Train);
     let one = digits.examples(57, 1);
     for n_threads in [2, 3, 5, 64] {
         assert_eq!(digits.examples(57, n_threads), one);
@@ -91,19 +91,20 @@ fn any_number_of_threads_draws_the_same() {
     let mut alone = vec![1; Digits::BYTES];
     assert_eq!(digits.draw(41, &mut alone), one.1[41]);
     assert_eq!(alone, one.0[41 * Digits::BYTES..][..Digits::BYTES]);
-    assert_eq!(Shapes::new(7, "train").examples(0, 2), (vec![], vec![]));
+    assert_eq!(Shapes::new(7, Split::Train).examples(0, 2), (vec![], vec![]));
 }
 
 #[test]
 fn seeds_and_splits_have_pictures_of_their_own() {
     let checksum = |seed, split| checksum(&Shapes::new(seed, split).examples(10, 1).0);
-    let checksums = [checksum(1, "train"), checksum(1, "test"), checksum(2, "train")];
+    let checksums =
+        [checksum(1, Split::Train), checksum(1, Split::Test), checksum(2, Split::Train)];
     assert!(checksums[0] != checksums[1] && checksums[0] != checksums[2]);
 }
 
 #[test]
 fn each_ten_pictures_show_every_class_in_an_order_of_their_own() {
-    let digits = Digits::new(3, "train");
+    let digits = Digits::new(3, Split::Train);
     let ten = |at: u64| -> Vec<u8> { (at * 10..at * 10 + 10).map(|i| digits.label(i)).collect() };
     for at in 0..50 {
         let mut labels = ten(at);
@@ -115,7 +116,7 @@ fn each_ten_pictures_show_every_class_in_an_order_of_their_own() {
 
 #[test]
 fn digits_are_light_on_black_and_lie_within_the_picture() {
-    let (pixels, _) = Digits::new(1, "test").examples(500, 2);
+    let (pixels, _) = Digits::new(1, Split::Test).examples(500, 2);
     for picture in pixels.chunks_exact(Digits::BYTES) {
         let ink = picture.iter().filter(|&&byte| byte > 100).count();
         assert!((12..400).contains(&ink), "{ink} pixels of ink");
@@ -127,13 +128,13 @@ fn digits_are_light_on_black_and_lie_within_the_picture() {
 
 #[test]
 fn digits_need_more_than_their_mean_pictures() {
-    let right = nearest_centroid(&Digits::new(1, "train"), &Digits::new(1, "test"));
+    let right = nearest_centroid(&Digits::new(1, Split::Train), &Digits::new(1, Split::Test));
     assert!((0.35..0.85).contains(&right), "{right}");
 }
 
 #[test]
 fn shapes_need_more_than_a_linear_classifier() {
-    let (train, test) = (Shapes::new(1, "train"), Shapes::new(1, "test"));
+    let (train, test) = (Shapes::new(1, Split::Train), Shapes::new(1, Split::Test));
     let right = nearest_centroid(&train, &test);
     assert!(right < 0.4, "nearest centroid: {right}");
     let right = softmax_regression(&train, &test);

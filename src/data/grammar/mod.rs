@@ -23,7 +23,7 @@ mod tests;
 use std::collections::HashMap;
 
 pub use cursor::Cursor;
-pub use splits::{Split, split_sizes, split_stream, write_splits};
+pub use splits::{SplitFile, split_sizes, split_stream, write_splits};
 
 use crate::rng::{Sequence, Stream};
 use compile::{Node, NodeId, WordId};

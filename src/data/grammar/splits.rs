@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::{Grammar, perplexity};
+use crate::data::Split;
 
 /// The least size of the validation and test splits, in tokens.
 const MIN_HELD_OUT: usize = 2_000;
@@ -15,18 +16,18 @@ const HELD_OUT_FRACTION: usize = 12;
 
 /// A file of generated text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Split {
+pub struct SplitFile {
     /// `grammar.<name>.txt` in the folder asked for.
     pub path: PathBuf,
-    /// "train", "valid" or "test".
-    pub name: &'static str,
+    /// What the text is for.
+    pub split: Split,
     /// Words, with an `<eos>` for each line.
     pub tokens: usize,
     /// Natural logarithm of the probability of all tokens.
     pub log_probability: f64,
 }
 
-impl Split {
+impl SplitFile {
     /// The perplexity per token of the grammar itself on this split: its floor.
     pub fn perplexity(&self) -> f64 {
         perplexity(self.log_probability, self.tokens)
@@ -39,13 +40,13 @@ impl Split {
 ///
 /// # Errors
 /// If `words` is 0, if a file exists and `force` is not set, or if one cannot be written.
-pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<Vec<Split>> {
+pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<Vec<SplitFile>> {
     if words == 0 {
         bail!("words = 0 must be at least 1");
     }
     let sizes = split_sizes(words);
-    let path = |name: &str| dir.join(format!("grammar.{name}.txt"));
-    if let Some(path) = sizes.iter().map(|(name, _)| path(name)).find(|path| path.exists())
+    let path = |split| dir.join(format!("grammar.{split}.txt"));
+    if let Some(path) = sizes.iter().map(|(split, _)| path(*split)).find(|path| path.exists())
         && !force
     {
         bail!("{} exists already; remove it, choose another folder or use --force", path.display());
@@ -54,7 +55,7 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
     let grammar = Grammar::english();
     sizes
         .into_iter()
-        .map(|(name, tokens)| write_split(&grammar, path(name), name, tokens, seed))
+        .map(|(split, tokens)| write_split(&grammar, path(split), split, tokens, seed))
         .collect()
 }
 
@@ -62,12 +63,12 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
 fn write_split(
     grammar: &Grammar,
     path: PathBuf,
-    name: &'static str,
+    split: Split,
     tokens: usize,
     seed: u64,
-) -> Result<Split> {
+) -> Result<SplitFile> {
     let temporary = path.with_extension(format!("txt.tmp-{}", std::process::id()));
-    let written = write_text(grammar, &temporary, name, tokens, seed)
+    let written = write_text(grammar, &temporary, split, tokens, seed)
         .and_then(|measures| fs::rename(&temporary, &path).map(|()| measures));
     if written.is_err() {
         // The first error is the one to report; a file that was never made has none to add.
@@ -75,32 +76,32 @@ fn write_split(
     }
     let (tokens, log_probability) =
         written.with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Split { path, name, tokens, log_probability })
+    Ok(SplitFile { path, split, tokens, log_probability })
 }
 
-/// The names and least sizes, in tokens, of the splits that go with `words` of training text.
-pub fn split_sizes(words: usize) -> [(&'static str, usize); 3] {
+/// The least sizes, in tokens, of the splits that go with `words` of training text.
+pub fn split_sizes(words: usize) -> [(Split, usize); 3] {
     let held_out = (words / HELD_OUT_FRACTION).max(MIN_HELD_OUT);
-    [("train", words), ("valid", held_out), ("test", held_out)]
+    [(Split::Train, words), (Split::Valid, held_out), (Split::Test, held_out)]
 }
 
 /// The stream of a split's sentences.
-pub fn split_stream(name: &str) -> String {
-    format!("grammar/{name}")
+pub fn split_stream(split: Split) -> String {
+    format!("grammar/{split}")
 }
 
 /// The number of tokens written and their log-probability.
 fn write_text(
     grammar: &Grammar,
     path: &Path,
-    name: &str,
+    split: Split,
     n_tokens: usize,
     seed: u64,
 ) -> std::io::Result<(usize, f64)> {
     let mut file = BufWriter::new(File::create(path)?);
     let (mut tokens, mut log_probability) = (0, 0.0);
     let mut line = String::new();
-    for sentence in grammar.sentences(seed, &split_stream(name)) {
+    for sentence in grammar.sentences(seed, &split_stream(split)) {
         if tokens >= n_tokens {
             break;
         }
@@ -132,14 +133,14 @@ mod tests {
             assert_eq!(lines.iter().map(|line| line.len() + 1).sum::<usize>(), split.tokens);
             let score: f64 = lines.iter().map(|line| grammar.score(line).unwrap()).sum();
             assert!((score - split.log_probability).abs() < 1e-6);
-            assert_eq!(text, grammar_text(&grammar, split.name, at_least));
+            assert_eq!(text, grammar_text(&grammar, split.split, at_least));
         }
         assert_ne!(fs::read(&splits[1].path).unwrap(), fs::read(&splits[2].path).unwrap());
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 3);
     }
 
-    fn grammar_text(grammar: &Grammar, name: &str, n_tokens: usize) -> String {
-        grammar.text(7, &format!("grammar/{name}"), n_tokens).text
+    fn grammar_text(grammar: &Grammar, split: Split, n_tokens: usize) -> String {
+        grammar.text(7, &format!("grammar/{split}"), n_tokens).text
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
+use crate::data::augment::{Augment, CROP, Shape, Step};
+use crate::data::cifar10::{DEPTH, SIDE};
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings};
 use crate::train::CheckpointConfig;
@@ -33,6 +35,8 @@ pub struct Data {
     pub images: String,
     /// Training pictures that are drawn.
     pub drawn_examples: usize,
+    /// What happens to a picture before the network sees it.
+    pub augment: Vec<Step>,
 }
 
 /// The `[train]` table.
@@ -71,7 +75,18 @@ pub struct Eval {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { source: "cifar10".to_string(), images: String::new(), drawn_examples: 20_000 }
+        Self {
+            source: "cifar10".to_string(),
+            images: String::new(),
+            drawn_examples: 20_000,
+            augment: vec![
+                Step::Crop { height: CROP, width: CROP },
+                Step::Flip,
+                Step::Brightness { most: 63.0 },
+                Step::Contrast { least: 0.2, most: 1.8 },
+                Step::Standardise,
+            ],
+        }
     }
 }
 
@@ -107,7 +122,19 @@ impl Settings for Cifar10Settings {
     fn validate(&self) -> Result<(), Invalid> {
         one_of("data.source", &self.data.source, &["cifar10", "drawn"])?;
         in_range("data.drawn_examples", self.data.drawn_examples, 100, 10_000_000)?;
+        let rule = self.data.augment().err();
+        rule.map_or(Ok(()), |rule| Err(Invalid::new("data.augment", rule.to_string())))?;
         self.train.validate()
+    }
+}
+
+impl Data {
+    /// The steps for pictures of the set; the network takes what they give.
+    ///
+    /// # Errors
+    /// The rule that is broken, where a step does not fit the pictures that it finds.
+    pub fn augment(&self) -> anyhow::Result<Augment> {
+        Augment::new(&self.augment, Shape { height: SIDE, width: SIDE, depth: DEPTH })
     }
 }
 
@@ -136,7 +163,10 @@ impl Train {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config;
 
     #[test]
     fn the_learning_rate_falls_in_the_stairs_of_the_reference() {
@@ -145,5 +175,37 @@ mod tests {
         let rate = |step| train.learning_rate_of(step, 50_000);
         assert_eq!((rate(0), rate(136_717)), (0.1, 0.1));
         assert!((rate(136_718) - 0.01).abs() < 1e-12);
+    }
+
+    fn invalid(steps: &str) -> String {
+        let text = format!("[data]\naugment = {steps}\n");
+        let read = config::resume::<Cifar10Config>("cifar10", Path::new("x.toml"), &text, &[]);
+        format!("{:#}", read.map(|run| run.loaded.config).expect_err("is refused"))
+    }
+
+    #[test]
+    fn steps_are_read_and_what_is_wrong_with_them_is_named() {
+        let default = Data::default();
+        let read = toml::from_str::<Data>("augment = [\"pad-and-crop 4\", \"crop 24\"]").unwrap();
+        assert_eq!(read.augment.len(), 2);
+        read.augment().unwrap();
+        let text = toml::to_string(&default).unwrap();
+        let list = "augment = [\"crop 24\", \"flip\", \"brightness 63\", \"contrast 0.2 1.8\", \"standardise\"]";
+        assert!(text.contains(list), "{text}");
+        // A config of an older run does not have the key.
+        assert_eq!(toml::from_str::<Data>("source = \"cifar10\"").unwrap(), default);
+        assert_eq!(
+            invalid("[\"crop 20\", \"crop 24\"]"),
+            "data.augment = [\"crop 20\", \"crop 24\"] must not take a crop of 24 × 24 from \
+             pictures of 20 × 20 (\"crop 24\") (x.toml:2)"
+        );
+        let error = invalid("[\"crop 24\", \"mirror\"]");
+        assert!(error.starts_with("data.augment = [\"crop 24\", \"mirror\"]: "), "{error}");
+        assert!(error.contains("\"mirror\" is no step; the steps are: crop SIDE"), "{error}");
+        assert!(error.ends_with("(x.toml:2)"), "{error}");
+        let error = invalid("[\"contrast 2 1\"]");
+        assert!(error.contains("\"contrast 2 1\": 1 must be a number from 2 to 100"), "{error}");
+        let error = invalid("3");
+        assert!(error.contains("data.augment = 3 is an integer; it must be an array"), "{error}");
     }
 }

@@ -1,20 +1,21 @@
 //! The CIFAR-10 model as the verbs that all models share see it.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::config::{Cifar10Config, Cifar10Settings, Train};
 use super::network::classifier;
-use super::pictures::Pictures;
+use super::pictures::{Pictures, Set};
 use super::recipe::Cifar10Recipe;
 use crate::checkpoint::Checkpoint;
-use crate::data::augment::{CROP_VALUES, inputs};
+use crate::data::Split;
 use crate::data::cifar10::{CLASS_NAMES, CLASSES, IMAGE_BYTES, Images};
 use crate::data::photo;
-use crate::models::classify::{Classifier, ClassifierTask, Part, PictureModel, Trained, Trainer};
+use crate::models::classify::{
+    Classifier, ClassifierTask, Examples, PictureModel, Trained, Trainer,
+};
 use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
 use crate::models::verbs::bench::Benchmark;
@@ -49,18 +50,20 @@ impl Experiment for Cifar10 {
         pictures: &'a Pictures,
         init: Option<&Checkpoint>,
     ) -> Result<Self::Task<'a>> {
-        let classifier = classifier(pictures.classes.len(), config.seed)?;
+        let (image, classes) = (pictures.train.shape(), pictures.classes.clone());
+        let classifier = classifier(image, classes.len(), config.seed)?;
         if let Some(checkpoint) = init {
             classifier.load(Self::ENTRY.name, "", checkpoint)?;
         }
-        let classes = pictures.classes.clone();
         let on = trainer(cpu, &config.train, config.seed, classifier, classes)?;
         Ok(ClassifierTask { on, recipe: Cifar10Recipe::new(config, pictures) })
     }
 
     /// The moving averages.
-    fn trained(_: &RunDir, _: &Cifar10Config, checkpoint: &Checkpoint) -> Result<Trained> {
-        Trained::read(Self::ENTRY.name, "average/", checkpoint, |classes| classifier(classes, 0))
+    fn trained(_: &RunDir, config: &Cifar10Config, checkpoint: &Checkpoint) -> Result<Trained> {
+        let image = config.data.augment()?.output();
+        let new = |classes| classifier(image, classes, 0);
+        Trained::read(Self::ENTRY.name, "average/", checkpoint, new)
     }
 
     fn describe(
@@ -68,7 +71,8 @@ impl Experiment for Cifar10 {
         pictures: Option<&Pictures>,
     ) -> Result<Option<Description>> {
         let classes = pictures.map_or(CLASSES, |pictures| pictures.classes.len());
-        Ok(Some(classifier(classes, config.seed)?.describe(config.train.batch_size)))
+        let image = config.data.augment()?.output();
+        Ok(Some(classifier(image, classes, config.seed)?.describe(config.train.batch_size)))
     }
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
@@ -100,21 +104,22 @@ pub fn trainer<'a>(
 }
 
 impl PictureModel for Cifar10 {
-    type Examples = Images;
+    type Examples = Set;
 
-    fn examples(pictures: &Pictures, part: Part) -> Option<&Images> {
-        match part {
-            Part::Train => Some(&pictures.train),
-            Part::Valid => None,
-            Part::Test => Some(&pictures.test),
+    fn examples(pictures: &Pictures, split: Split) -> Option<&Set> {
+        match split {
+            Split::Train => Some(&pictures.train),
+            Split::Valid => None,
+            Split::Test => Some(&pictures.test),
         }
     }
 
-    fn read_picture(path: &Path) -> Result<Vec<f32>> {
+    fn read_picture(config: &Cifar10Config, path: &Path) -> Result<Vec<f32>> {
         let mut picture = Images::default();
         picture.push(0, &photo::square(path)?);
-        let mut image = vec![0.0; CROP_VALUES];
-        inputs(&picture, 0..1, &mut image, &mut [0]);
+        let picture = Set::new(picture, config.data.augment()?);
+        let mut image = vec![0.0; picture.values()];
+        picture.fill(0..1, &mut image, &mut [0]);
         Ok(image)
     }
 }
@@ -128,8 +133,6 @@ impl Benchmark for Cifar10 {
             image.fill_with(|| numbers.word() as u8);
             images.push((i % CLASSES) as u8, &image);
         }
-        let train = Arc::new(images);
-        let classes = CLASS_NAMES.map(String::from).to_vec();
-        Ok(Pictures { test: Arc::clone(&train), train, classes })
+        Pictures::new((images.clone(), images, CLASS_NAMES.map(String::from).to_vec()), config)
     }
 }

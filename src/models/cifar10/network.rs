@@ -3,13 +3,13 @@
 
 use anyhow::Result;
 
-use crate::data::augment::CROP;
+use crate::data::augment::Shape;
 use crate::models::classify::Classifier;
 use crate::nn::{Filters, Init, Value};
 use crate::ops::lrn::Lrn;
 use crate::ops::window::Padding::Same;
 
-/// The logits of `images` (batch, 24, 24, 3). The weights of the local layers decay.
+/// The logits of `images` (batch, height, width, 3), 24 × 24 in the reference. The weights of the local layers decay.
 fn network(images: Value, classes: usize) -> Value {
     let init = |stddev, bias| Init::truncated_normal(stddev).bias(bias);
     let norm = Lrn { radius: 4, bias: 1.0, alpha: 0.001 / 9.0, beta: 0.75 };
@@ -22,10 +22,11 @@ fn network(images: Value, classes: usize) -> Value {
     x.linear("softmax_linear", classes, init(1.0 / 192.0, 0.0))
 }
 
-/// The network with its first parameters.
+/// The network for pictures of a size, with its first parameters.
 ///
 /// # Errors
 /// When Candle cannot make the tensors.
-pub fn classifier(classes: usize, seed: u64) -> Result<Classifier> {
-    Classifier::new(&[CROP, CROP, 3], seed, |images| network(images, classes))
+pub fn classifier(image: Shape, classes: usize, seed: u64) -> Result<Classifier> {
+    let Shape { height, width, depth } = image;
+    Classifier::new(&[height, width, depth], seed, |images| network(images, classes))
 }

@@ -9,12 +9,11 @@ use serde_json::{Map, Value, json};
 use super::config::Cifar10Config;
 use super::pictures::Pictures;
 use super::summaries;
-use crate::data::augment::{CROP_VALUES, distorted_inputs};
 use crate::data::prefetch::Prefetch;
 use crate::data::shuffle::Shuffle;
 use crate::metrics::Summary;
 use crate::models::Entry;
-use crate::models::classify::{Batch, Recipe, Score, Trainer};
+use crate::models::classify::{Batch, Examples, Recipe, Score, Trainer};
 use crate::rng::Stream;
 use crate::train::{EpochEnd, Interrupt, Measured, Progress};
 
@@ -72,14 +71,15 @@ impl<'a> Cifar10Recipe<'a> {
         let stream = Stream::new(self.config.seed, "distortion");
         Ok(move |step: u64, to: &mut Batch| {
             let first = step * to.labels.len() as u64;
-            distorted_inputs(&pictures, &order, &stream, first, &mut to.images, &mut to.labels);
+            pictures.distorted_inputs(&order, &stream, first, &mut to.images, &mut to.labels);
         })
     }
 
     /// The batches from `step` on, prepared beside the steps.
     fn batches_from(&self, step: u64) -> Result<Prefetch<Batch>> {
         let (batch, make) = (self.batch_size(), self.batch_maker()?);
-        let allocate = move || Batch::zeros(batch, CROP_VALUES);
+        let values = self.pictures.train.values();
+        let allocate = move || Batch::zeros(batch, values);
         let prepare = move |step: u64, to: &mut Batch| {
             make(step, to);
             Ok(())
@@ -164,9 +164,10 @@ impl Recipe for Cifar10Recipe<'_> {
         if every == 0 || !step.is_multiple_of(every) {
             return Ok(Vec::new());
         }
-        let mut batch = Batch::zeros(self.batch_size(), CROP_VALUES);
+        let mut batch = Batch::zeros(self.batch_size(), self.pictures.train.values());
         (self.batch_maker()?)(step, &mut batch);
-        summaries::of(on.cpu, &mut on.classifier, &batch.images)
+        let image = self.pictures.train.shape();
+        summaries::of(on.cpu, &mut on.classifier, &batch.images, image)
     }
 
     fn end_epoch(

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::data::augment::{CROP, CROP_VALUES};
+use crate::data::augment::Shape;
 use crate::metrics::{Content, Histogram, Picture, Raster, Summary};
 use crate::models::classify::Classifier;
 use crate::nn::Mode;
@@ -12,11 +12,16 @@ use crate::ops::{Cpu, statistics};
 /// Pictures that are shown.
 const PICTURES: usize = 3;
 
-/// The summaries of the last step, and of a forward pass of `images` (batch, 24, 24, 3).
+/// The summaries of the last step, and of a forward pass of `images` (batch, `image`).
 ///
 /// # Errors
 /// When a picture cannot be written as PNG.
-pub fn of(cpu: &Cpu, classifier: &mut Classifier, images: &[f32]) -> Result<Vec<Summary>> {
+pub fn of(
+    cpu: &Cpu,
+    classifier: &mut Classifier,
+    images: &[f32],
+    image: Shape,
+) -> Result<Vec<Summary>> {
     let mut summaries = Vec::new();
     let network = &classifier.network;
     for (parameter, gradient) in network.parameters().iter().zip(network.gradients()) {
@@ -33,8 +38,8 @@ pub fn of(cpu: &Cpu, classifier: &mut Classifier, images: &[f32]) -> Result<Vec<
         let tag = format!("{name}/sparsity");
         summaries.push(Summary { tag, content: Content::Scalar(sparsity) });
     }
-    for (i, image) in images.chunks(CROP_VALUES).take(PICTURES).enumerate() {
-        let content = Content::Picture(picture(image)?);
+    for (i, pixels) in images.chunks(image.values()).take(PICTURES).enumerate() {
+        let content = Content::Picture(picture(pixels, image)?);
         summaries.push(Summary { tag: format!("images/image/{i}"), content });
     }
     Ok(summaries)
@@ -55,11 +60,12 @@ fn histogram(cpu: &Cpu, tag: String, values: &[f32]) -> Summary {
     Summary { tag, content: Content::Histogram(histogram) }
 }
 
-/// An image (24, 24, 3) as PNG, scaled as TensorFlow does: zero is mid grey, the largest
+/// An image as PNG, scaled as TensorFlow does: zero is mid grey, the largest
 /// absolute value black or white.
-fn picture(image: &[f32]) -> Result<Picture> {
+fn picture(image: &[f32], shape: Shape) -> Result<Picture> {
     let largest = image.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
     let bytes: Vec<u8> =
         image.iter().map(|value| (value / largest * 127.0 + 128.0) as u8).collect();
-    Raster { width: CROP, height: CROP, channels: 3, pixels: &bytes }.summary()
+    let Shape { width, height, depth: channels } = shape;
+    Raster { width, height, channels, pixels: &bytes }.summary()
 }

@@ -1,7 +1,7 @@
 use super::config::Train;
 use super::experiment::trainer;
 use super::network::classifier;
-use crate::data::augment::CROP_VALUES;
+use crate::data::augment::{CROP, CROP_VALUES, Shape};
 use crate::models::classify::{Batch, Classifier, Trainer};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::{Cpu, Isa};
@@ -13,7 +13,8 @@ const SIZES: [f64; 10] = [0.1, 0.1, 0.02, 0.1, 0.04, 0.1, 0.08, 0.1, 0.1, 0.1];
 
 /// A network whose parameter `i` is a wave of its own.
 fn fixed_network() -> Classifier {
-    let classifier = classifier(10, 0).unwrap();
+    let image = Shape { height: CROP, width: CROP, depth: 3 };
+    let classifier = classifier(image, 10, 0).unwrap();
     for (i, parameter) in classifier.network.parameters().iter().enumerate() {
         let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
         parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();

@@ -63,7 +63,7 @@ impl Classifier {
     /// Images that are no whole number of them.
     pub fn logits(&mut self, cpu: &Cpu, images: &[f32]) -> Result<&mut [f32]> {
         let feed = self.feed(images, &[]);
-        Ok(self.network.run(cpu, Mode::Inference, self.logits, feed)?)
+        self.network.run(cpu, Mode::Inference, self.logits, feed)
     }
 
     /// The same network with other values of its parameters, such as their moving averages.

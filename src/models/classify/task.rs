@@ -171,7 +171,7 @@ impl<'a> Trainer<'a> {
     pub fn update(&mut self, rate: f64, step: u64) -> Result<()> {
         let network = &self.classifier.network;
         let (parameters, gradients) = (network.parameters(), network.gradients());
-        Ok(self.optimizer.step(self.cpu, parameters, gradients, rate, step)?)
+        self.optimizer.step(self.cpu, parameters, gradients, rate, step)
     }
 
     /// The moving averages of the parameters, where there are any.

@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 
 use super::config::MnistConfig;
 use crate::data::drawn::{self, Drawing};
-use crate::data::fetch;
-use crate::data::mnist::{self, IMAGE_BYTES, Images, SIDE, Split};
+use crate::data::mnist::{self, IMAGE_BYTES, Images, SIDE};
+use crate::data::{Split, fetch};
 use crate::models::classify::{Examples, Thumbnail};
 
 /// Images of the reference's fake test set.
@@ -82,12 +82,12 @@ fn published(data_dir: &Path) -> Result<(Images, Images)> {
 /// Digits that the program draws itself, a tenth as many to be tested on.
 fn drawn(config: &MnistConfig) -> (Images, Images) {
     let threads = available_parallelism().map_or(1, usize::from);
-    let split = |name, count| {
-        let (pixels, labels) = drawn::Digits::new(config.seed, name).examples(count, threads);
+    let draw = |split, count| {
+        let (pixels, labels) = drawn::Digits::new(config.seed, split).examples(count, threads);
         Images::new(pixels, labels)
     };
     let count = config.data.made_examples;
-    (split("train", count + config.data.validation_size), split("test", count / 10))
+    (draw(Split::Train, count + config.data.validation_size), draw(Split::Test, count / 10))
 }
 
 /// The reference's `fake_data`: black images of class 0 and white ones of class 1, in turn.

@@ -10,9 +10,10 @@ use super::digits::{Digits, class_names, scaled};
 use super::network::classifier;
 use super::recipe::MnistRecipe;
 use crate::checkpoint::Checkpoint;
+use crate::data::Split;
 use crate::data::mnist::Images;
 use crate::data::photo;
-use crate::models::classify::{Classifier, ClassifierTask, Part, PictureModel, Trained, Trainer};
+use crate::models::classify::{Classifier, ClassifierTask, PictureModel, Trained, Trainer};
 use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
 use crate::models::verbs::bench::Benchmark;
@@ -87,15 +88,15 @@ pub fn trainer<'a>(
 impl PictureModel for Mnist {
     type Examples = Images;
 
-    fn examples(digits: &Digits, part: Part) -> Option<&Images> {
-        Some(match part {
-            Part::Train => &digits.train,
-            Part::Valid => &digits.valid,
-            Part::Test => &digits.test,
+    fn examples(digits: &Digits, split: Split) -> Option<&Images> {
+        Some(match split {
+            Split::Train => &digits.train,
+            Split::Valid => &digits.valid,
+            Split::Test => &digits.test,
         })
     }
 
-    fn read_picture(path: &Path) -> Result<Vec<f32>> {
+    fn read_picture(_: &MnistConfig, path: &Path) -> Result<Vec<f32>> {
         Ok(photo::digit(path)?.into_iter().map(scaled).collect())
     }
 }

@@ -15,6 +15,7 @@ mod cpu;
 mod device;
 mod gpu;
 mod logging;
+mod split;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ use clap::Args;
 use crate::checkpoint::Choice;
 pub use device::{DeviceChoice, DeviceOptions, ThreadOption};
 pub use logging::LogFile;
+pub use split::split_parser;
 
 // Without `about = None` clap would take a group's doc comment for the text of the command that
 // it is flattened into. It still clears a text that was set before, so set that afterwards.

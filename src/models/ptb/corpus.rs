@@ -5,27 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::config::{Data, PtbConfig};
-use crate::data::fetch;
 use crate::data::grammar::{Grammar, split_sizes, split_stream};
-use crate::data::locate;
-use crate::data::vocabulary::{Vocabulary, WordCounter, WordReader};
-use crate::data::words::{for_each_word, for_each_word_of};
-
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Split {
-    /// The training text.
-    Train,
-    /// The validation text.
-    Valid,
-    /// The test text.
-    Test,
-}
-
-impl Split {
-    /// Every split.
-    pub const ALL: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
-}
+use crate::data::vocabulary::{OutOfVocabulary, Rules, Vocabulary, WordCounter, WordReader};
+use crate::data::words::{Source, Space};
+use crate::data::{Split, fetch, locate};
 
 /// Three texts in the ids of one vocabulary.
 #[derive(Clone, Debug)]
@@ -65,7 +48,9 @@ impl Corpus {
                 }
                 texts.for_each(Split::Train, |word| counter.add(word))?;
                 let Data { max_vocab, oov, .. } = config.data;
-                counter.finish(max_vocab, oov).context(texts.name(Split::Train))?
+                let rules = Rules { max: max_vocab, unknown: oov.unknown(), ..Rules::default() };
+                let made = counter.finish(&rules).context(texts.name(Split::Train))?;
+                (made.0.without_counts(), made.1)
             }
         };
         let valid = texts.read(Split::Valid, &vocabulary, &config.data)?;
@@ -90,7 +75,7 @@ impl Corpus {
 
     /// The sizes and checksums that tell this corpus from another.
     pub fn fingerprint(&self) -> String {
-        let mut text = vocabulary_fingerprint(&self.vocabulary);
+        let mut text = self.vocabulary.fingerprint();
         for (name, tokens) in [("train", &self.train), ("valid", &self.valid), ("test", &self.test)]
         {
             text += &format!(", {name} {}", text_fingerprint(tokens));
@@ -103,12 +88,6 @@ impl Corpus {
 pub fn text_fingerprint(tokens: &[u32]) -> String {
     let crc = tokens.iter().fold(0, |crc, id| crc32c::crc32c_append(crc, &id.to_le_bytes()));
     format!("{} {crc:08x}", tokens.len())
-}
-
-/// What the fingerprint of a corpus begins with.
-pub fn vocabulary_fingerprint(vocabulary: &Vocabulary) -> String {
-    let crc = crc32c::crc32c(vocabulary.to_text().as_bytes());
-    format!("{} words {crc:08x}", vocabulary.len())
 }
 
 /// Where the words come from.
@@ -146,7 +125,7 @@ impl Texts {
         let words = config.data.grammar_words;
         // The same text that `tfm data make grammar` writes.
         let made = split_sizes(words)
-            .map(|(name, words)| grammar.text(config.seed, &split_stream(name), words));
+            .map(|(split, words)| grammar.text(config.seed, &split_stream(split), words));
         let floor = made[2].perplexity();
         let words = grammar.words().to_vec();
         Self::Grammar { words, texts: Box::new(made.map(|text| text.text)), floor }
@@ -174,23 +153,21 @@ impl Texts {
         }
     }
 
-    fn for_each(&self, split: Split, each: impl FnMut(&str)) -> Result<()> {
-        match self {
-            Self::Files(paths) => for_each_word(&paths[split as usize], each),
-            Self::Grammar { texts, .. } => {
-                for_each_word_of(&texts[split as usize], each);
-                Ok(())
-            }
-        }
+    fn for_each(&self, split: Split, mut each: impl FnMut(&str)) -> Result<()> {
+        let source = match self {
+            Self::Files(paths) => Source::file(&paths[split as usize])?,
+            Self::Grammar { texts, .. } => Source::Memory(&texts[split as usize]),
+        };
+        source.for_each_token(Space::Unicode, |token| each(token.or_end()))
     }
 
     fn read(&self, split: Split, vocabulary: &Vocabulary, data: &Data) -> Result<Vec<u32>> {
-        let mut reader = WordReader::new(vocabulary, data.oov)?;
+        let mut reader = WordReader::new(vocabulary, data.oov.unknown())?;
         self.for_each(split, |word| reader.add(word))?;
         if reader.outside > 0 {
             let fate = match data.oov {
-                crate::data::vocabulary::OutOfVocabulary::Drop => "dropped",
-                crate::data::vocabulary::OutOfVocabulary::Unk => "read as <unk>",
+                OutOfVocabulary::Drop => "dropped",
+                OutOfVocabulary::Unk => "read as <unk>",
             };
             let name = self.name(split);
             tracing::warn!("{name}: {} words outside the vocabulary are {fate}", reader.outside);

@@ -4,7 +4,6 @@ use anyhow::Result;
 
 use super::ENTRY;
 use super::config::PtbConfig;
-use super::corpus::vocabulary_fingerprint;
 use super::model::{Architecture, LanguageModel};
 use crate::checkpoint::Checkpoint;
 use crate::data::vocabulary::Vocabulary;
@@ -43,7 +42,7 @@ impl Trained {
 /// # Errors
 /// When the file is missing, damaged, or not the one that the run began with.
 pub fn vocabulary_of(run: &RunDir) -> Result<Vocabulary> {
-    session::vocabulary_of(run, Vocabulary::from_text, vocabulary_fingerprint)
+    session::vocabulary_of(run, Vocabulary::from_text, Vocabulary::fingerprint)
 }
 
 /// The architecture that a config asks for.

@@ -5,7 +5,8 @@ use anyhow::{Result, ensure};
 use super::config::Word2VecConfig;
 use super::experiment::Word2Vec;
 use super::text::Text;
-use crate::data::corpus::{Corpus, CountedVocabulary, UNKNOWN};
+use crate::data::corpus::{Corpus, UNKNOWN};
+use crate::data::vocabulary::Vocabulary;
 use crate::models::verbs::bench::Benchmark;
 use crate::ops::Cpu;
 use crate::ops::skipgram::reference::train_reference;
@@ -62,7 +63,7 @@ impl Benchmark for Word2Vec {
         words.iter().for_each(|&word| counts[word as usize] += 1);
         let names = (1..DIFFERENT).map(|i| format!("word{i}"));
         let all = std::iter::once(UNKNOWN.to_string()).chain(names);
-        let vocabulary = CountedVocabulary::new(all, counts)?;
+        let vocabulary = Vocabulary::new(all)?.with_counts(counts)?;
         Ok(Text { corpus: Corpus::of_ids(vocabulary, words), questions: None, pairs: None })
     }
 

@@ -13,7 +13,8 @@ use super::trainer::{Trainer, vectors_name};
 use super::vectors::WordVectors;
 use crate::checkpoint::Checkpoint;
 use crate::config::{self, Loaded};
-use crate::data::corpus::CountedVocabulary;
+use crate::data::corpus::RESERVED;
+use crate::data::vocabulary::Vocabulary;
 use crate::models::experiment::Experiment;
 use crate::models::options::{DeviceChoice, DeviceOptions};
 use crate::models::session::{self, VOCABULARY};
@@ -53,7 +54,7 @@ impl Experiment for Word2Vec {
     }
 
     fn files(text: &Text) -> Vec<(&'static str, Vec<u8>)> {
-        vec![(VOCABULARY, text.corpus.vocabulary.to_text().into_bytes())]
+        vec![(VOCABULARY, text.corpus.vocabulary.to_counted_text().into_bytes())]
     }
 
     fn task<'a>(
@@ -76,8 +77,7 @@ impl Experiment for Word2Vec {
     ) -> Result<WordVectors> {
         let vocabulary = vocabulary_of(run)?;
         let rows = weights::values(checkpoint, vectors_name(config.train.algorithm))?;
-        let (words, counts) = (Arc::clone(vocabulary.vocabulary()), vocabulary.counts().to_vec());
-        WordVectors::new(words, Some(counts), config.network.embedding_size, rows)
+        WordVectors::new(Arc::new(vocabulary), config.network.embedding_size, rows)
             .with_context(|| checkpoint.path.display().to_string())
     }
 
@@ -93,6 +93,11 @@ impl Experiment for Word2Vec {
 ///
 /// # Errors
 /// When the file is missing, damaged, or not the one that the run began with.
-fn vocabulary_of(run: &RunDir) -> Result<CountedVocabulary> {
-    session::vocabulary_of(run, CountedVocabulary::from_text, CountedVocabulary::fingerprint)
+fn vocabulary_of(run: &RunDir) -> Result<Vocabulary> {
+    let read = |text: &str| {
+        let vocabulary = Vocabulary::from_counted_text(text)?;
+        vocabulary.ensure_reserved(RESERVED)?;
+        Ok(vocabulary)
+    };
+    session::vocabulary_of(run, read, Vocabulary::fingerprint)
 }

@@ -108,7 +108,7 @@ mod tests {
             f32::from(near) + numbers.uniform_between(-0.1, 0.1)
         });
         let vocabulary = Arc::new(Vocabulary::new(words).unwrap());
-        WordVectors::new(vocabulary, None, width, rows.collect()).unwrap().into_unit()
+        WordVectors::new(vocabulary, width, rows.collect()).unwrap().into_unit()
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn words_without_a_direction_have_a_place() {
         let vocabulary = Vocabulary::new((0..12).map(|i| format!("w{i}"))).unwrap();
-        let vectors = WordVectors::new(Arc::new(vocabulary), None, 2, vec![0.0; 24]).unwrap();
+        let vectors = WordVectors::new(Arc::new(vocabulary), 2, vec![0.0; 24]).unwrap();
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         let places = tsne(&cpu, &vectors.into_unit(), 12, 1).unwrap();
         assert!(places.iter().all(|place| place.x.is_finite() && place.y.is_finite()));

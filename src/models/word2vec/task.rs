@@ -109,9 +109,9 @@ impl<'a> Word2VecTask<'a> {
             return Ok(Vec::new());
         }
         self.trainer.fetch()?;
-        let (words, width) = (corpus.vocabulary.vocabulary(), self.config.network.embedding_size);
+        let (words, width) = (&corpus.vocabulary, self.config.network.embedding_size);
         let rows = self.trainer.vectors().values().to_vec();
-        let vectors = WordVectors::new(Arc::clone(words), None, width, rows)?.into_unit();
+        let vectors = WordVectors::new(Arc::clone(words), width, rows)?.into_unit();
         let mut measured = Vec::new();
         if let Some(questions) = questions {
             let score = analogies::score(self.cpu, &vectors, &questions.ask(words)?);

@@ -8,7 +8,8 @@ use anyhow::{Result, bail, ensure};
 use super::analogies::Questions;
 use super::config::{Source, Word2VecConfig};
 use super::similarity::Pairs;
-use crate::data::corpus::{self, Corpus, CountedVocabulary, Limits, Sentences, Subsampling};
+use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
+use crate::data::vocabulary::Vocabulary;
 use crate::data::{analogies, locate};
 
 /// The folder of the data folder in which texts lie.
@@ -37,7 +38,7 @@ impl Text {
     pub fn load(
         config: &Word2VecConfig,
         data_dir: &Path,
-        vocabulary: Option<CountedVocabulary>,
+        vocabulary: Option<Vocabulary>,
     ) -> Result<Self> {
         let questions = questions(config, data_dir)?;
         let pairs = match &*config.eval.similarity {
@@ -85,11 +86,11 @@ impl Text {
 fn read(
     config: &Word2VecConfig,
     sources: &[corpus::Source],
-    vocabulary: Option<CountedVocabulary>,
+    vocabulary: Option<Vocabulary>,
 ) -> Result<Corpus> {
     let threads = available_parallelism().map_or(1, usize::from);
     match vocabulary {
-        Some(vocabulary) => Corpus::read_with(sources, &vocabulary, threads),
+        Some(vocabulary) => Corpus::read_with(sources, vocabulary, threads),
         None => {
             let (min_count, max_vocab) = (config.data.min_count, config.data.max_vocab);
             Corpus::read(sources, Limits { min_count, max_vocab }, threads)

@@ -7,7 +7,8 @@ use super::ENTRY;
 use super::batches::Batches;
 use super::config::{Algorithm, Word2VecConfig};
 use crate::checkpoint::Checkpoint;
-use crate::data::corpus::{CountedVocabulary, Unk};
+use crate::data::corpus::Unk;
+use crate::data::vocabulary::Vocabulary;
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::ops::Cpu;
@@ -52,11 +53,7 @@ impl Trainer {
     ///
     /// # Errors
     /// More noise words of a mini-batch than there are words.
-    pub fn new(
-        config: &Word2VecConfig,
-        vocabulary: &CountedVocabulary,
-        threads: usize,
-    ) -> Result<Self> {
+    pub fn new(config: &Word2VecConfig, vocabulary: &Vocabulary, threads: usize) -> Result<Self> {
         let shape = [vocabulary.len(), config.network.embedding_size];
         let scale = 0.5 / shape[1] as f32;
         let train = &config.train;
@@ -212,7 +209,7 @@ fn pairs_stream(config: &Word2VecConfig) -> Stream {
 }
 
 /// The counts by which noise is drawn.
-fn noise_counts(vocabulary: &CountedVocabulary, unk: Unk) -> Vec<u64> {
+fn noise_counts(vocabulary: &Vocabulary, unk: Unk) -> Vec<u64> {
     let mut counts = vocabulary.counts().to_vec();
     if unk == Unk::Drop {
         counts[0] = 0;

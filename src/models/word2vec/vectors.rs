@@ -5,12 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use super::spelling;
+use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Cpu;
 use crate::ops::top_k::{Hit, top_k};
-
-/// The word that stands for words outside the vocabulary, where the vectors begin with it.
-pub const UNKNOWN: &str = "UNK";
 
 /// Below this square of its length a vector is not brought to length 1, as in TensorFlow's
 /// `l2_normalize`: a vector of zeros stays one.
@@ -20,23 +18,17 @@ const LEAST_SQUARE: f64 = 1e-12;
 #[derive(Clone, Debug)]
 pub struct WordVectors {
     vocabulary: Arc<Vocabulary>,
-    counts: Option<Vec<u64>>,
     width: usize,
     rows: Vec<f32>,
 }
 
 impl WordVectors {
     /// The vectors `rows` (words, `width`) of the words of `vocabulary`, in the order of their
-    /// ids, and how often the training text has each word, where that is known.
+    /// ids.
     ///
     /// # Errors
     /// When there is no word, the sizes do not fit, or a value is not finite.
-    pub fn new(
-        vocabulary: Arc<Vocabulary>,
-        counts: Option<Vec<u64>>,
-        width: usize,
-        rows: Vec<f32>,
-    ) -> Result<Self> {
+    pub fn new(vocabulary: Arc<Vocabulary>, width: usize, rows: Vec<f32>) -> Result<Self> {
         let n = vocabulary.len();
         ensure!(n > 0 && width > 0, "{n} words of {width} values: both must be at least 1");
         let expected = n.checked_mul(width).context("the vectors are too many to be counted")?;
@@ -45,9 +37,6 @@ impl WordVectors {
             "{n} vectors of {width} values are {expected} values, but there are {}",
             rows.len()
         );
-        if let Some(counts) = &counts {
-            ensure!(counts.len() == n, "{} counts for {n} words", counts.len());
-        }
         if let Some(place) = rows.iter().position(|value| !value.is_finite()) {
             let word = vocabulary.word((place / width) as u32);
             anyhow::bail!(
@@ -56,7 +45,7 @@ impl WordVectors {
                 rows[place]
             );
         }
-        Ok(Self { vocabulary, counts, width, rows })
+        Ok(Self { vocabulary, width, rows })
     }
 
     /// The words by id.
@@ -72,7 +61,7 @@ impl WordVectors {
 
     /// How often the training text has each word, where that is known.
     pub fn counts(&self) -> Option<&[u64]> {
-        self.counts.as_deref()
+        Some(self.vocabulary.counts()).filter(|counts| !counts.is_empty())
     }
 
     /// The values of a vector.
@@ -176,7 +165,7 @@ mod tests {
 
     fn vectors(words: &[&str], width: usize, rows: &[f32]) -> Result<WordVectors> {
         let vocabulary = Arc::new(Vocabulary::new(words.iter().copied())?);
-        WordVectors::new(vocabulary, None, width, rows.to_vec())
+        WordVectors::new(vocabulary, width, rows.to_vec())
     }
 
     #[test]

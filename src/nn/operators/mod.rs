@@ -353,11 +353,6 @@ impl<'a> Parameters<'a> {
     pub fn values(&self, i: usize) -> impl Deref<Target = [f32]> + use<'a> {
         self.all[self.indices[i]].values()
     }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.indices.len()
-    }
 }
 
 /// The gradients of a node's parameters, out of all of the network.

@@ -21,7 +21,7 @@ use super::graph::{Graph, Node, Output, Source};
 use super::network::Mode;
 use super::operators::{MOST_INPUTS, Shapes};
 
-pub(super) use run::{Arena, Execution};
+pub(super) use run::{Arena, Execution, StepTime};
 
 /// What a plan is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

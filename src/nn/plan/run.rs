@@ -49,6 +49,10 @@ pub(in crate::nn) struct Execution<'a, 'f> {
     pub scale: Option<f32>,
 }
 
+/// The node of a step, whether it is its backward pass, and the seconds that it took. Steps that
+/// only move gradients have no node.
+pub(in crate::nn) type StepTime = (Option<(usize, bool)>, f64);
+
 impl Plan {
     /// Runs all steps.
     pub(in crate::nn) fn run(&self, on: &mut Execution) {
@@ -56,9 +60,8 @@ impl Plan {
         self.steps.iter().for_each(|step| self.step(step, on));
     }
 
-    /// Runs all steps; the seconds of each, with its node and whether it is a backward pass. Steps
-    /// that only move gradients have no node.
-    pub(in crate::nn) fn run_timed(&self, on: &mut Execution) -> Vec<(Option<(usize, bool)>, f64)> {
+    /// Runs all steps, each against the clock.
+    pub(in crate::nn) fn run_timed(&self, on: &mut Execution) -> Vec<StepTime> {
         on.arena.fit(self.sizes);
         let timed = |step: &Step| {
             let start = Instant::now();

@@ -7,7 +7,8 @@ mod glyphs;
 mod pen;
 
 use super::transform::{Linear, Point};
-use super::{CLASSES, Drawing, Split};
+use super::{CLASSES, Drawing, Streams};
+use crate::data::Split;
 use crate::rng::Sequence;
 use glyphs::GLYPHS;
 use pen::Pen;
@@ -15,13 +16,13 @@ use pen::Pen;
 /// Grey pictures of 28×28 pixels of the digits 0–9.
 #[derive(Clone, Copy, Debug)]
 pub struct Digits {
-    split: Split,
+    streams: Streams,
 }
 
 impl Digits {
     /// The digits of one `seed` and `split`.
-    pub fn new(seed: u64, split: &str) -> Self {
-        Self { split: Split::new(seed, "digits", split) }
+    pub fn new(seed: u64, split: Split) -> Self {
+        Self { streams: Streams::new(seed, "digits", split) }
     }
 }
 
@@ -30,8 +31,8 @@ impl Drawing for Digits {
     const CHANNELS: usize = 1;
     const NAMES: [&'static str; CLASSES] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-    fn split(&self) -> &Split {
-        &self.split
+    fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]) {

@@ -9,20 +9,21 @@ mod outline;
 mod paint;
 
 use super::transform::{Linear, Point};
-use super::{CLASSES, Drawing, Split};
+use super::{CLASSES, Drawing, Streams};
+use crate::data::Split;
 use crate::rng::Sequence;
 use paint::{Gradient, Palette, add_noise, coverage};
 
 /// Coloured pictures of 32×32 pixels of ten shapes.
 #[derive(Clone, Copy, Debug)]
 pub struct Shapes {
-    split: Split,
+    streams: Streams,
 }
 
 impl Shapes {
     /// The shapes of one `seed` and `split`.
-    pub fn new(seed: u64, split: &str) -> Self {
-        Self { split: Split::new(seed, "shapes", split) }
+    pub fn new(seed: u64, split: Split) -> Self {
+        Self { streams: Streams::new(seed, "shapes", split) }
     }
 }
 
@@ -42,8 +43,8 @@ impl Drawing for Shapes {
         "hourglass",
     ];
 
-    fn split(&self) -> &Split {
-        &self.split
+    fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::Split;
 use crate::data::drawn::{Digits, Drawing};
 use crate::rng::Stream;
 
@@ -94,7 +95,7 @@ fn thin_and_flat_strokes_stay_in_the_picture() {
 #[test]
 fn digits_that_have_the_form_keep_it() {
     let mut pixels = vec![0; Digits::BYTES];
-    let digits = Digits::new(1, "test");
+    let digits = Digits::new(1, Split::Test);
     for index in 0..50 {
         digits.draw(index, &mut pixels);
         let picture =

@@ -9,19 +9,27 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{EVAL_BATCH, Examples, Part, PictureModel, Score, Thumbnail, Trained, evaluate};
+use super::super::{EVAL_BATCH, Examples, PictureModel, Score, Thumbnail, Trained, evaluate};
 use crate::checkpoint;
+use crate::data::Split;
 use crate::metrics::Raster;
 use crate::metrics::picture::write_sheet;
 use crate::models::experiment::Experiment;
 use crate::models::options::{
-    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
+    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption, split_parser,
 };
 use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::Interrupt;
+
+/// What the help says of the splits.
+const SPLITS: [&str; 3] = [
+    "What the parameters are fitted to",
+    "What is held out of the training pictures, where the model holds any out",
+    "What a run is judged by",
+];
 
 #[derive(Args, Debug)]
 struct EvalArgs {
@@ -30,8 +38,8 @@ struct EvalArgs {
     #[command(flatten)]
     checkpoint: CheckpointOption,
     /// The pictures that are classified
-    #[arg(long, value_enum, default_value = "test")]
-    split: Part,
+    #[arg(long, value_parser = split_parser(SPLITS), default_value = "test")]
+    split: Split,
     /// Looks for a new checkpoint every so many seconds, and evaluates each one
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     watch: Option<u64>,
@@ -115,13 +123,13 @@ fn report<M: PictureModel>(
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the last picture".to_string() })
     };
-    let split = format!("{:?}", args.split).to_lowercase();
-    let pictures = draw(&session.run, &score, examples, &split, session.step)?;
+    let split = args.split.name();
+    let pictures = draw(&session.run, &score, examples, split, session.step)?;
     for path in &pictures {
         tracing::info!("Drawn: {}", path.display());
     }
-    let text = in_words(&score, &split, session.step);
-    args.output.report(&session.summary(in_json(&score, &split, &pictures)), text)
+    let text = in_words(&score, split, session.step);
+    args.output.report(&session.summary(in_json(&score, split, &pictures)), text)
 }
 
 /// The confusion matrix, and a sheet of the worst mistakes where there are any, as PNG in the

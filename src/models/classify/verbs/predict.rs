@@ -75,7 +75,7 @@ fn classes_of<M: PictureModel>(
     path: &Path,
     top: usize,
 ) -> Result<Vec<(String, f32)>> {
-    let image = M::read_picture(path)?;
+    let image = M::read_picture(&session.config, path)?;
     let logits = session.trained.classifier.logits(cpu, &image)?.to_vec();
     let mut classes: Vec<_> = probabilities(cpu, &logits).into_iter().enumerate().collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));

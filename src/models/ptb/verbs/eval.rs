@@ -7,11 +7,12 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
 use super::super::ENTRY;
-use super::super::corpus::{Corpus, Split, text_fingerprint};
+use super::super::corpus::{Corpus, text_fingerprint};
 use super::super::evaluate::{every_word, in_batches};
 use super::super::experiment::Ptb;
+use crate::data::Split;
 use crate::models::options::{
-    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
+    CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption, split_parser,
 };
 use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
@@ -20,6 +21,9 @@ use crate::train::Interrupt;
 /// `tfm eval ptb`
 pub const VERB: Verb =
     Verb { name: "eval", about: "Prints the perplexity of a text under a run's model", args, run };
+
+/// What the help says of the splits.
+const SPLITS: [&str; 3] = ["The training text", "The validation text", "The test text"];
 
 #[derive(Args, Debug)]
 struct EvalArgs {
@@ -31,7 +35,7 @@ struct EvalArgs {
     ///
     /// test is read as one sequence, every word but the first predicted; valid and train in
     /// the batches of training, so that valid gives the figure of the training log.
-    #[arg(long, value_enum, default_value = "test")]
+    #[arg(long, value_parser = split_parser(SPLITS), default_value = "test")]
     split: Split,
     /// Another text in place of the split's
     #[arg(long, value_name = "FILE")]
@@ -71,7 +75,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let split = match &args.text {
         Some(text) => text.display().to_string(),
-        None => format!("{:?}", args.split).to_lowercase(),
+        None => args.split.to_string(),
     };
     let perplexity = score.perplexity();
     let mut metrics = json!({

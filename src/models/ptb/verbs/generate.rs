@@ -8,7 +8,7 @@ use super::super::ENTRY;
 use super::super::experiment::Ptb;
 use super::super::generate::Sampler;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
-use crate::data::words::END_OF_SENTENCE;
+use crate::data::words::{END_OF_SENTENCE, Space};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
@@ -68,7 +68,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let sampler = Sampler { temperature, top_k, seed, suppressed };
     let ids = sampler.generate(&cpu, &mut session.trained.model, &prompt, args.tokens)?;
     let words: Vec<&str> = ids.iter().map(|&id| session.trained.vocabulary.word(id)).collect();
-    let text = text_of(args.prompt.split_whitespace().chain(words.iter().copied()));
+    let text = text_of(Space::Unicode.words(&args.prompt).chain(words.iter().copied()));
     let mut json = session.head();
     json["prompt"] = json!(args.prompt);
     json["tokens"] = json!(words);
@@ -79,7 +79,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
 /// The prompt after an end of sentence, as all text is read.
 fn prompt_ids(vocabulary: &Vocabulary, prompt: &str) -> Result<Vec<u32>> {
     let mut ids: Vec<u32> = vocabulary.id(END_OF_SENTENCE).into_iter().collect();
-    for word in prompt.split_whitespace() {
+    for word in Space::Unicode.words(prompt) {
         let id = vocabulary.id(word).or_else(|| {
             tracing::warn!("{word:?} is not in the vocabulary and is read as {UNKNOWN}");
             vocabulary.id(UNKNOWN)

@@ -12,7 +12,7 @@ use super::super::experiment::Ptb;
 use super::super::model::{LanguageModel, Window};
 use super::super::trained::Trained;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
-use crate::data::words::END_OF_SENTENCE;
+use crate::data::words::{END_OF_SENTENCE, Space};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::output::{Reader, print};
@@ -104,7 +104,7 @@ fn score(
 ) -> Result<Sentence> {
     let mut unknown = 0;
     let mut ids = vec![end];
-    for word in line.split_whitespace() {
+    for word in Space::Unicode.words(line) {
         let id = vocabulary.id(word);
         unknown += usize::from(id.is_none());
         ids.extend(id.or(vocabulary.id(UNKNOWN)));

@@ -9,7 +9,7 @@ use crate::ops::Isa;
 
 fn unit(words: Vec<String>, width: usize, rows: Vec<f32>) -> UnitVectors {
     let vocabulary = Arc::new(Vocabulary::new(words).unwrap());
-    WordVectors::new(vocabulary, None, width, rows).unwrap().into_unit()
+    WordVectors::new(vocabulary, width, rows).unwrap().into_unit()
 }
 
 fn asked(ids: Vec<[u32; 4]>) -> Asked {

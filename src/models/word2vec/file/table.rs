@@ -62,6 +62,6 @@ impl Table {
         }
         drop(first);
         let vocabulary = Arc::new(Vocabulary::new(self.words)?);
-        WordVectors::new(vocabulary, None, self.header.width, self.rows)
+        WordVectors::new(vocabulary, self.header.width, self.rows)
     }
 }

@@ -29,8 +29,11 @@ fn golden() -> WordVectors {
 }
 
 fn of(words: &[&str], rows: Vec<f32>, counts: Option<Vec<u64>>) -> WordVectors {
-    let vocabulary = Arc::new(Vocabulary::new(words.iter().copied()).unwrap());
-    WordVectors::new(vocabulary, counts, rows.len() / words.len(), rows).unwrap()
+    let mut vocabulary = Vocabulary::new(words.iter().copied()).unwrap();
+    if let Some(counts) = counts {
+        vocabulary = vocabulary.with_counts(counts).unwrap();
+    }
+    WordVectors::new(Arc::new(vocabulary), rows.len() / words.len(), rows).unwrap()
 }
 
 fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {

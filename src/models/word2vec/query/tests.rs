@@ -17,7 +17,7 @@ pub(in crate::models::word2vec) fn family() -> UnitVectors {
         [0.1, -1.0, 0.0],
         [0.0, 0.0, 1.0],
     ];
-    WordVectors::new(vocabulary, None, 3, rows.concat()).unwrap().into_unit()
+    WordVectors::new(vocabulary, 3, rows.concat()).unwrap().into_unit()
 }
 
 fn cpu() -> Cpu {

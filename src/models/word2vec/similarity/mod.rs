@@ -80,7 +80,7 @@ mod tests {
         let words = ["up", "more", "right", "down"];
         let vocabulary = Arc::new(Vocabulary::new(words).unwrap());
         let rows = vec![0.0, 1.0, 0.5, 1.0, 1.0, 0.0, 0.0, -1.0];
-        WordVectors::new(vocabulary, None, 2, rows).unwrap().into_unit()
+        WordVectors::new(vocabulary, 2, rows).unwrap().into_unit()
     }
 
     fn of(text: &str) -> Result<SimilarityScore> {

@@ -15,7 +15,8 @@ use super::super::trainer::vectors_name;
 use super::super::vectors::WordVectors;
 use crate::checkpoint::{self, Keep, Meta};
 use crate::config::to_toml;
-use crate::data::corpus::{CountedVocabulary, UNKNOWN};
+use crate::data::corpus::UNKNOWN;
+use crate::data::vocabulary::Vocabulary;
 use crate::models::Verb;
 use crate::models::options::OutputOptions;
 use crate::models::session::{VOCABULARY, summary};
@@ -62,7 +63,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let mut config = Word2VecConfig::default();
     config.network.embedding_size = width;
     let manifest = manifest(&args.file, &vocabulary, config.seed)?;
-    let words = vocabulary.to_text();
+    let words = vocabulary.to_counted_text();
     let files = [(VOCABULARY, words.as_bytes())];
     let toml = to_toml(&config)?;
     let run = match &args.run_dir {
@@ -80,16 +81,15 @@ fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 /// The words behind [`UNKNOWN`], which a run begins with; nothing is known of their counts.
-fn counted(vectors: &WordVectors) -> Result<CountedVocabulary> {
+fn counted(vectors: &WordVectors) -> Result<Vocabulary> {
     let words = vectors.vocabulary();
-    let own = (0..words.len() as u32).map(|id| words.word(id));
     let unknown = (words.word(0) != UNKNOWN).then_some(UNKNOWN);
-    let all: Vec<&str> = unknown.into_iter().chain(own).collect();
+    let all = Vocabulary::new(unknown.into_iter().chain(words.words()))?;
     let counts = vec![0; all.len()];
-    CountedVocabulary::new(all, counts)
+    all.with_counts(counts)
 }
 
-fn manifest(path: &Path, vocabulary: &CountedVocabulary, seed: u64) -> Result<Manifest> {
+fn manifest(path: &Path, vocabulary: &Vocabulary, seed: u64) -> Result<Manifest> {
     let stem = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = stem.split('.').next().unwrap_or_default();
     Ok(Manifest {

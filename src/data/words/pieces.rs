@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::read::MultiGzDecoder;
 use memmap2::MmapOptions;
 
-use super::source::Source;
+use super::{Source, Space, Token, is_ascii_space};
 
 /// How often each word occurs.
 pub type Counts = HashMap<Box<str>, u64>;
@@ -31,6 +31,9 @@ pub struct Piece<'a> {
 }
 
 /// Cuts `sources` into pieces, in their order.
+///
+/// # Errors
+/// A file that cannot be read.
 pub fn pieces<'a>(sources: &'a [Source<'a>]) -> Result<Vec<Piece<'a>>> {
     let mut pieces = Vec::new();
     for source in sources {
@@ -64,18 +67,13 @@ fn end_of_word(file: &mut File, at: u64, size: u64) -> std::io::Result<u64> {
             return Ok(size);
         }
         for (i, &byte) in buffer[..n].iter().enumerate() {
-            if in_word && is_space(byte) {
+            if in_word && is_ascii_space(byte) {
                 return Ok((at + i as u64).min(size));
             }
-            in_word = !is_space(byte);
+            in_word = !is_ascii_space(byte);
         }
         at += n as u64;
     }
-}
-
-/// White space as C's `isspace` has it.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 impl Piece<'_> {
@@ -89,41 +87,45 @@ impl Piece<'_> {
         self.source
     }
 
-    /// Calls `each` for every word, and whether it is the first of its line.
+    /// Whether the text begins a line here.
+    pub fn starts_line(&self) -> bool {
+        self.bytes.start == 0
+    }
+
+    /// Calls `each` for every word and the end of every line.
     ///
     /// # Errors
     /// A file that cannot be read, a damaged archive, a text that is not UTF-8.
-    pub fn for_each_word(&self, mut each: impl FnMut(&str, bool)) -> Result<()> {
-        let mut starts_line = self.bytes.start == 0;
+    pub fn for_each_token(&self, space: Space, mut each: impl FnMut(Token)) -> Result<()> {
         match self.source {
-            Source::Memory(text) => words(text, &mut starts_line, &mut each),
-            Source::Plain(path) => for_each_word_of_file(path, &self.bytes, starts_line, each),
-            Source::Gzip(path) => for_each_word_of_gzip(path, each),
+            Source::Memory(text) => tokens(space, text, &mut each),
+            Source::Plain(path) => for_each_token_of_file(path, &self.bytes, space, each),
+            Source::Gzip(path) => for_each_token_of_gzip(path, space, each),
         }
-        .with_context(|| self.source.to_string())
     }
 }
 
-fn for_each_word_of_file(
+fn for_each_token_of_file(
     path: &Path,
     range: &Range<u64>,
-    mut starts_line: bool,
-    mut each: impl FnMut(&str, bool),
+    space: Space,
+    mut each: impl FnMut(Token),
 ) -> Result<()> {
     let bytes = map(path, range)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|error| not_utf8(path, range.start, &bytes[..error.valid_up_to()]))?;
-    words(text, &mut starts_line, &mut each)
+    tokens(space, text, &mut each).with_context(|| path.display().to_string())
 }
 
 /// The bytes of a file, which are in memory while they are looked at.
 fn map(path: &Path, bytes: &Range<u64>) -> Result<memmap2::Mmap> {
     let len = (bytes.end - bytes.start) as usize;
-    let file = File::open(path).context("cannot be opened")?;
+    let place = path.display();
+    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
     // SAFETY: a file that another program shortens meanwhile ends this process with a signal
     // instead of a wrong result; nothing else reads the mapping.
     unsafe { MmapOptions::new().offset(bytes.start).len(len).map(&file) }
-        .context("cannot be mapped")
+        .with_context(|| format!("cannot map {place}"))
 }
 
 /// The error of a text that is valid from `start` on as far as `valid` goes.
@@ -140,64 +142,54 @@ fn not_utf8(path: &Path, start: u64, valid: &[u8]) -> anyhow::Error {
         Ok(lines)
     };
     let line = before().map_or_else(|_| "?".to_string(), |n| (n + newlines(valid) + 1).to_string());
-    invalid(line, start + valid.len() as u64)
+    invalid(path, line, start + valid.len() as u64)
 }
 
-fn invalid(line: impl Display, byte: u64) -> anyhow::Error {
-    anyhow::anyhow!("line {line}, byte {byte}: the text is not UTF-8; convert it, as with iconv")
+fn invalid(path: &Path, line: impl Display, byte: u64) -> anyhow::Error {
+    let place = path.display();
+    anyhow::anyhow!("{place}:{line}: the text is not UTF-8, byte {byte}; convert it, as with iconv")
 }
 
-fn for_each_word_of_gzip(path: &Path, mut each: impl FnMut(&str, bool)) -> Result<()> {
-    let mut starts_line = true;
-    let mut reader = MultiGzDecoder::new(File::open(path).context("cannot be opened")?);
+fn for_each_token_of_gzip(path: &Path, space: Space, mut each: impl FnMut(Token)) -> Result<()> {
+    let place = path.display();
+    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
+    let mut reader = MultiGzDecoder::new(file);
     let (mut buffer, mut line, mut start) = (Vec::new(), 1, 0);
     loop {
         let held = buffer.len() as u64;
         let n = { reader.by_ref() }
             .take(PIECE.saturating_sub(held).max(1))
             .read_to_end(&mut buffer)
-            .context("is damaged: it cannot be decompressed to its end")?;
+            .with_context(|| format!("{place} is damaged: it cannot be decompressed to its end"))?;
         // What follows the last white space may be the begin of a word.
         let whole = match n {
             0 => buffer.len(),
-            _ => buffer.iter().rposition(|&byte| is_space(byte)).unwrap_or(0),
+            _ => buffer.iter().rposition(|&byte| is_ascii_space(byte)).unwrap_or(0),
         };
         let text = std::str::from_utf8(&buffer[..whole]).map_err(|error| {
             let valid = &buffer[..error.valid_up_to()];
             let line = line + valid.iter().filter(|&&byte| byte == b'\n').count();
-            invalid(line, start + valid.len() as u64)
+            invalid(path, line, start + valid.len() as u64)
         })?;
-        words(text, &mut starts_line, &mut each)?;
+        tokens(space, text, &mut each).with_context(|| place.to_string())?;
         if n == 0 {
             return Ok(());
         }
         line += text.bytes().filter(|&byte| byte == b'\n').count();
         start += whole as u64;
         buffer.drain(..whole);
-        check_length(buffer.len())?;
+        check_length(buffer.len()).with_context(|| place.to_string())?;
     }
 }
 
-/// Calls `each` for every word of `text`; `starts_line` says whether the next word is the
-/// first of its line.
-fn words(text: &str, starts_line: &mut bool, each: &mut impl FnMut(&str, bool)) -> Result<()> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    loop {
-        while let Some(&byte) = bytes.get(at).filter(|&&byte| is_space(byte)) {
-            *starts_line |= byte == b'\n';
-            at += 1;
+fn tokens(space: Space, text: &str, each: &mut impl FnMut(Token)) -> Result<()> {
+    space.tokens(text).try_for_each(|token| {
+        if let Token::Word(word) = token {
+            check_length(word.len())?;
         }
-        let start = at;
-        while bytes.get(at).is_some_and(|&byte| !is_space(byte)) {
-            at += 1;
-        }
-        if start == at {
-            return Ok(());
-        }
-        check_length(at - start)?;
-        each(&text[start..at], std::mem::take(starts_line));
-    }
+        each(token);
+        Ok(())
+    })
 }
 
 fn check_length(word: usize) -> Result<()> {
@@ -210,15 +202,16 @@ fn check_length(word: usize) -> Result<()> {
 /// Counts the words of all pieces; also how many each piece has.
 ///
 /// # Errors
-/// As [`Piece::for_each_word`].
-pub fn count(pieces: &[Piece], threads: usize) -> Result<(Counts, Vec<usize>)> {
+/// As [`Piece::for_each_token`].
+pub fn count(pieces: &[Piece], space: Space, threads: usize) -> Result<(Counts, Vec<usize>)> {
     let mut sizes = vec![0; pieces.len()];
     let counts = Mutex::new(Vec::<Counts>::new());
     let lock = || counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for_each_piece(pieces, threads, sizes.iter_mut().collect(), |piece, size: &mut usize| {
         // As many tables as threads: each piece goes on with one that no other has.
         let mut own = lock().pop().unwrap_or_default();
-        let result = piece.for_each_word(|word, _| {
+        let result = piece.for_each_token(space, |token| {
+            let Token::Word(word) = token else { return };
             *size += 1;
             match own.get_mut(word) {
                 Some(count) => *count += 1,

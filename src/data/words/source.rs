@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::{Space, Token, pieces};
+
 /// What a gzip file begins with (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -25,7 +27,7 @@ impl Source<'_> {
     /// The file at `path`; whether it is compressed, its first bytes tell.
     ///
     /// # Errors
-    /// When it cannot be read, or is a folder or empty.
+    /// When it cannot be read, or is a folder.
     pub fn file(path: &Path) -> Result<Self> {
         let place = path.display();
         let mut file = File::open(path).with_context(|| format!("cannot open {place}"))?;
@@ -34,9 +36,18 @@ impl Source<'_> {
         let mut begin = Vec::new();
         let reader = file.by_ref().take(GZIP_MAGIC.len() as u64);
         { reader }.read_to_end(&mut begin).with_context(|| format!("cannot read {place}"))?;
-        ensure!(!begin.is_empty(), "{place} is empty: it holds no word");
         let path = path.to_path_buf();
         Ok(if begin == GZIP_MAGIC { Self::Gzip(path) } else { Self::Plain(path) })
+    }
+
+    /// Calls `each` for every word and the end of every line, in turn.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a damaged archive, a text that is not UTF-8: file and line
+    /// are named.
+    pub fn for_each_token(&self, space: Space, mut each: impl FnMut(Token)) -> Result<()> {
+        let pieces = pieces(std::slice::from_ref(self))?;
+        pieces.iter().try_for_each(|piece| piece.for_each_token(space, &mut each))
     }
 }
 

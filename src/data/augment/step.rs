@@ -1,0 +1,189 @@
+//! The steps: how they are written, what they do to a size, and what they do to a picture.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::{Canvas, Shape, between, is_flipped, place};
+
+/// What is done to a picture. It is written as its name and its numbers, such as `crop 24`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Step {
+    /// `crop SIDE` or `crop HEIGHT WIDTH`: a part of this size from a random place; in
+    /// evaluation from the centre.
+    Crop {
+        /// Rows that stay.
+        height: usize,
+        /// Columns that stay.
+        width: usize,
+    },
+    /// `pad-and-crop PAD`: zeros on all sides, then a random crop of the old size (He et al.,
+    /// "Deep Residual Learning for Image Recognition", 4.2).
+    PadAndCrop {
+        /// Zeros on each side.
+        pad: usize,
+    },
+    /// `flip`: left and right change places in one of two cases.
+    Flip,
+    /// `brightness MOST`: a number from [-MOST, MOST) is added to every value.
+    Brightness {
+        /// The largest change.
+        most: f32,
+    },
+    /// `contrast LEAST MOST`: the distances to each channel's mean are multiplied by a number
+    /// from [LEAST, MOST).
+    Contrast {
+        /// The least factor.
+        least: f32,
+        /// The largest factor.
+        most: f32,
+    },
+    /// `standardise`: mean 0 and deviation 1 over all values; also in evaluation.
+    Standardise,
+}
+
+/// The bounds of brightness and contrast, so that no number of a picture can overflow.
+const BRIGHTEST: f32 = 255.0;
+const STRONGEST: f32 = 100.0;
+/// No picture has a longer side.
+const LONGEST_SIDE: usize = 1 << 16;
+
+impl Step {
+    /// The size of a picture of size `input` after this step.
+    ///
+    /// # Errors
+    /// What the list must not do, where the step does not fit.
+    pub fn output(self, input: Shape) -> Result<Shape> {
+        match self {
+            Step::Crop { height, width } => {
+                ensure!(
+                    height <= input.height && width <= input.width,
+                    "must not take a crop of {height} × {width} from pictures of {input} (\"{self}\")"
+                );
+                Ok(Shape { height, width, ..input })
+            }
+            Step::PadAndCrop { pad } => {
+                let most = input.height.min(input.width);
+                ensure!(pad <= most, "must not pad pictures of {input} by {pad} (\"{self}\")");
+                Ok(input)
+            }
+            _ => Ok(input),
+        }
+    }
+
+    /// Whether the step does something in evaluation.
+    pub fn is_of_evaluation(self) -> bool {
+        matches!(self, Step::Crop { .. } | Step::Standardise)
+    }
+
+    /// Works on a picture, by random numbers in training and without in evaluation.
+    ///
+    /// # Panics
+    /// When [`Step::output`] is an error for the picture's size.
+    pub fn apply(self, canvas: &mut Canvas, random: Option<[u32; 4]>) {
+        let Shape { height: rows, width: columns, .. } = canvas.shape();
+        match (self, random) {
+            (Step::Crop { height, width }, random) => {
+                assert!(height <= rows && width <= columns, "the crop leaves the image");
+                let (below, beside) = (rows - height, columns - width);
+                let centre = (below / 2, beside / 2);
+                let at = random.map_or(centre, |[word, ..]| place(below + 1, beside + 1, word));
+                canvas.cut(0, at, height, width);
+            }
+            (Step::PadAndCrop { pad }, Some([word, ..])) => {
+                let places = 2 * pad + 1;
+                canvas.cut(pad, place(places, places, word), rows, columns);
+            }
+            (Step::Flip, Some([word, ..])) if is_flipped(word) => canvas.flip(),
+            (Step::Brightness { most }, Some([word, ..])) => {
+                canvas.brighten(between(-most..most, word));
+            }
+            (Step::Contrast { least, most }, Some([word, ..])) => {
+                canvas.contrast(between(least..most, word));
+            }
+            (Step::Standardise, _) => canvas.standardise(),
+            _ => (),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Step::Crop { height, width } if height == width => write!(f, "crop {height}"),
+            Step::Crop { height, width } => write!(f, "crop {height} {width}"),
+            Step::PadAndCrop { pad } => write!(f, "pad-and-crop {pad}"),
+            Step::Flip => f.write_str("flip"),
+            Step::Brightness { most } => write!(f, "brightness {most}"),
+            Step::Contrast { least, most } => write!(f, "contrast {least} {most}"),
+            Step::Standardise => f.write_str("standardise"),
+        }
+    }
+}
+
+impl FromStr for Step {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let Some((name, numbers)) = words.split_first() else { bail!("a step is empty") };
+        let step = match (*name, numbers) {
+            ("crop", [side]) => {
+                let side = number(text, side, 1, LONGEST_SIDE)?;
+                Step::Crop { height: side, width: side }
+            }
+            ("crop", [height, width]) => Step::Crop {
+                height: number(text, height, 1, LONGEST_SIDE)?,
+                width: number(text, width, 1, LONGEST_SIDE)?,
+            },
+            ("pad-and-crop", [pad]) => {
+                Step::PadAndCrop { pad: number(text, pad, 1, LONGEST_SIDE)? }
+            }
+            ("flip", []) => Step::Flip,
+            ("brightness", [most]) => {
+                Step::Brightness { most: number(text, most, 0.0, BRIGHTEST)? }
+            }
+            ("contrast", [least, most]) => {
+                let least = number(text, least, 0.0, STRONGEST)?;
+                Step::Contrast { least, most: number(text, most, least, STRONGEST)? }
+            }
+            ("standardise", []) => Step::Standardise,
+            _ => bail!("\"{text}\" is no step; the steps are: {STEPS}"),
+        };
+        Ok(step)
+    }
+}
+
+/// All steps, as they are written.
+const STEPS: &str = "crop SIDE, crop HEIGHT WIDTH, pad-and-crop PAD, flip, brightness MOST, \
+                     contrast LEAST MOST, standardise";
+
+/// A number of the step `text`, from `least` to `most`.
+fn number<T: FromStr + PartialOrd + fmt::Display>(
+    text: &str,
+    word: &str,
+    least: T,
+    most: T,
+) -> Result<T> {
+    match word.parse::<T>() {
+        Ok(number) if number >= least && number <= most => Ok(number),
+        _ => bail!("\"{text}\": {word} must be a number from {least} to {most}"),
+    }
+}
+
+impl TryFrom<String> for Step {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Step> for String {
+    fn from(step: Step) -> Self {
+        step.to_string()
+    }
+}

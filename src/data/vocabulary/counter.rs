@@ -1,0 +1,88 @@
+//! Texts as ids, of a vocabulary that they make or that is there already.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, ensure};
+
+use super::{Rules, Vocabulary};
+
+/// Words as they are read for the first time: ids in the order of appearance, and counts.
+#[derive(Debug, Default)]
+pub struct WordCounter {
+    ids: HashMap<Box<str>, u32>,
+    counts: Vec<u64>,
+    tokens: Vec<u32>,
+}
+
+impl WordCounter {
+    /// Takes in the next word of the text.
+    pub fn add(&mut self, word: &str) {
+        let id = self.know(word);
+        self.counts[id as usize] += 1;
+        self.tokens.push(id);
+    }
+
+    /// Puts a word into the vocabulary, whether the text has it or not; its id of now.
+    pub fn know(&mut self, word: &str) -> u32 {
+        if let Some(&id) = self.ids.get(word) {
+            return id;
+        }
+        let id = self.counts.len() as u32;
+        self.ids.insert(word.into(), id);
+        self.counts.push(0);
+        id
+    }
+
+    /// The vocabulary that `rules` make of the words, and the text in its ids. Words outside
+    /// are read as [`Rules::unknown`], and left out where there is none.
+    ///
+    /// # Errors
+    /// When the text has no word.
+    pub fn finish(self, rules: &Rules) -> Result<(Vocabulary, Vec<u32>)> {
+        let Self { ids, counts, tokens } = self;
+        ensure!(!tokens.is_empty(), "the training text has no word");
+        let mut seen: Vec<(Box<str>, u32)> = ids.into_iter().collect();
+        seen.sort_unstable_by_key(|(_, id)| *id);
+        let words = seen.iter().map(|(word, _)| word.clone());
+        let vocabulary = Vocabulary::of_counts(words.zip(counts), rules)?;
+        let unknown = rules.unknown.and_then(|word| vocabulary.id(word));
+        let new_ids: Vec<_> =
+            seen.iter().map(|(word, _)| vocabulary.id(word).or(unknown)).collect();
+        let tokens = tokens.into_iter().filter_map(|token| new_ids[token as usize]).collect();
+        Ok((vocabulary, tokens))
+    }
+}
+
+/// Words as ids of a vocabulary that exists already.
+#[derive(Debug)]
+pub struct WordReader<'a> {
+    vocabulary: &'a Vocabulary,
+    unknown: Option<u32>,
+    /// The ids read so far.
+    pub tokens: Vec<u32>,
+    /// How many words were outside the vocabulary.
+    pub outside: u64,
+}
+
+impl<'a> WordReader<'a> {
+    /// A reader that reads words outside `vocabulary` as `unknown`, or leaves them out.
+    ///
+    /// # Errors
+    /// When the vocabulary lacks `unknown`.
+    pub fn new(vocabulary: &'a Vocabulary, unknown: Option<&str>) -> Result<Self> {
+        let id = unknown.and_then(|word| vocabulary.id(word));
+        ensure!(
+            id.is_some() == unknown.is_some(),
+            "the vocabulary lacks {}; use data.oov = \"drop\"",
+            unknown.unwrap_or_default()
+        );
+        Ok(Self { vocabulary, unknown: id, tokens: Vec::new(), outside: 0 })
+    }
+
+    /// Takes in the next word of the text.
+    pub fn add(&mut self, word: &str) {
+        let id = self.vocabulary.id(word);
+        self.outside += u64::from(id.is_none());
+        self.tokens.extend(id.or(self.unknown));
+    }
+}

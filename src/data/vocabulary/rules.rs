@@ -1,0 +1,77 @@
+//! Which words a vocabulary takes, and in what order.
+
+use anyhow::Result;
+
+use super::Vocabulary;
+
+/// How words are ordered that have no id of their own beforehand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By falling count, then by spelling.
+    #[default]
+    CountThenSpelling,
+    /// By falling count, then as they are seen first.
+    CountThenFirstSeen,
+}
+
+/// What a vocabulary is made of; the default takes every word.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules<'a> {
+    /// Words that stand at the ids from 0 on, whether the text has them or not.
+    pub reserved: &'a [&'a str],
+    /// The word that stands for those that are left out, and has their count. Where it is
+    /// neither reserved nor taken by the other rules, it has the last place.
+    pub unknown: Option<&'a str>,
+    /// How often a word must occur that is not reserved.
+    pub min_count: u64,
+    /// The most words that are taken beside those reserved; 0 is all.
+    pub max: usize,
+    /// The order of the words behind those reserved.
+    pub order: Order,
+}
+
+impl Vocabulary {
+    /// The vocabulary of words that are counted, in the order in which they are seen first where
+    /// `rules` ask for it. It has counts.
+    ///
+    /// # Errors
+    /// A word twice, or with a newline; more words than ids.
+    pub fn of_counts(
+        counts: impl IntoIterator<Item = (Box<str>, u64)>,
+        rules: &Rules,
+    ) -> Result<Self> {
+        let mut reserved: Vec<(Box<str>, u64)> =
+            rules.reserved.iter().map(|&word| (word.into(), 0)).collect();
+        let (mut others, mut total) = (Vec::new(), 0);
+        for (word, count) in counts {
+            total += count;
+            match reserved.iter_mut().find(|(reserved, _)| *reserved == word) {
+                Some((_, own)) => *own = count,
+                None if count >= rules.min_count => others.push((word, count)),
+                None => (),
+            }
+        }
+        match rules.order {
+            Order::CountThenSpelling => {
+                others.sort_unstable_by(|(a, i), (b, j)| (j, a).cmp(&(i, b)));
+            }
+            Order::CountThenFirstSeen => others.sort_by_key(|(_, count)| std::cmp::Reverse(*count)),
+        }
+        let limit = if rules.max == 0 { usize::MAX } else { rules.max };
+        others.truncate(limit);
+        let mut taken = reserved;
+        taken.append(&mut others);
+        if let Some(unknown) = rules.unknown {
+            let place = taken.iter().position(|(word, _)| &**word == unknown);
+            let place = place.unwrap_or_else(|| {
+                taken.truncate(rules.reserved.len().saturating_add(limit - 1));
+                taken.push((unknown.into(), 0));
+                taken.len() - 1
+            });
+            let inside: u64 = taken.iter().map(|(_, count)| count).sum();
+            taken[place].1 += total - inside;
+        }
+        let (words, counts): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        Self::new(words)?.with_counts(counts)
+    }
+}
