@@ -23,8 +23,16 @@ fn both_passes_and_every_layer_are_timed() {
         // One batch deviates from its own mean by nothing.
         assert!(json[pass]["deviation"].as_f64().unwrap().abs() < 1e-6, "{json}");
     }
-    // Five convolutions forward, and the gradients: of weights, and but for the first of inputs.
-    assert_eq!(json["layers"].as_array().unwrap().len(), 14, "{json}");
+    // Five convolutions and three poolings, forward and backward, and the loss.
+    let layers = json["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 17, "{json}");
+    for (field, value) in [("name", "conv1"), ("operator", "conv2d + relu"), ("pass", "forward")] {
+        assert_eq!(layers[0][field], value, "{json}");
+    }
+    assert_eq!(layers[0]["output"], serde_json::json!([2, 56, 56, 64]));
+    // The images have no gradient: conv1 goes back with that of its filters alone.
+    assert_eq!(layers[16]["name"], "conv1");
+    assert_eq!(layers[16]["gflop"], layers[0]["gflop"]);
 
     let shapes = ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5"];
     let said_shapes: Vec<_> = said.stderr.lines().filter(|line| line.contains("   [")).collect();
@@ -54,7 +62,8 @@ fn normalisation_is_timed_where_it_is_asked_for() {
     assert_eq!(said.stderr.lines().filter(|line| line.contains("   [1, ")).count(), 8, "{said:?}");
     let text = dir.tfm(&format!("{line} -q")).ok();
     let rows: Vec<_> = text.lines().filter(|line| line.starts_with("conv")).collect();
-    assert_eq!(rows.len(), 14, "{text}");
+    assert_eq!(rows.len(), 10, "{text}");
+    assert!(text.contains("\nnorm1 + pool1 "), "{text}");
     assert!(text.contains("\nForward-backward "), "{text}");
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod data;
 mod dir;
 mod mnist;
+mod networks;
 mod photos;
 mod pictures;
 mod pictures_signals;

@@ -165,7 +165,8 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_older_ones() {
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_tfm")]);
     let line = "train ptb --threads 1 --resume run --set train.max_max_epoch=2";
     let said = dir.run(command.args(line.split(' ')));
-    said.fails(1, &["cannot write the checkpoint", "step-00000038.safetensors", "File too large"]);
+    // A run that becomes longer is saved at once, without the records of its end.
+    said.fails(1, &["cannot write the checkpoint", "step-00000019.safetensors", "File too large"]);
     assert_eq!((run.names("checkpoints"), run.newest()), (before, bytes));
     dir.one_thread("train ptb --resume run -q").ok();
 }

@@ -112,6 +112,54 @@ fn modules_import_from_layers_below_alone() {
     }
 }
 
+/// A network is described once: no model runs operators of layers, writes a backward pass or keeps
+/// buffers of activations. The word vectors are no graph: their tables change in place.
+#[test]
+fn models_describe_their_networks_alone() {
+    let layers = [
+        "activation",
+        "batch_norm",
+        "blocks",
+        "conv",
+        "dropout",
+        "embedding",
+        "lstm",
+        "matmul",
+        "optimizer",
+        "pool",
+        "pool_lrn",
+        "relu",
+    ];
+    let models = sources().into_iter().filter(|(name, _)| name.starts_with("models/"));
+    let is_network =
+        |name: &str| !name.starts_with("models/word2vec/") && !name.ends_with("tests.rs");
+    for (name, text) in models.filter(|(name, _)| is_network(name)) {
+        let code = code(&text);
+        for path in imports(&code) {
+            let module = path.strip_prefix("ops::").and_then(|path| path.split("::").next());
+            let is_layer = module.is_some_and(|module| layers.contains(&module));
+            assert!(!is_layer, "src/{name} imports crate::{path}: that is for a node of the graph");
+        }
+        for word in ["fn backward", "_gradient(", "_gradient as", "dense(", ".gradient."] {
+            assert!(!code.contains(word), "src/{name} holds {word}: gradients are the graph's");
+        }
+    }
+}
+
+/// A network's file reads like the paper: its forward pass, and little else.
+#[test]
+fn files_of_networks_are_short() {
+    for (name, most) in
+        [("mnist/network", 40), ("cifar10/network", 40), ("alexnet/network", 50), ("ptb/model", 80)]
+    {
+        let name = format!("models/{name}.rs");
+        let (_, text) = sources().into_iter().find(|(other, _)| *other == name).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code(text).lines().filter(|line| !line.trim().is_empty()).count();
+        assert!(lines <= most, "src/{name} has {lines} lines of code; {most} are the limit");
+    }
+}
+
 #[test]
 fn files_are_small_and_finished() {
     for (name, text) in sources() {

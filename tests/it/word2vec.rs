@@ -245,7 +245,10 @@ fn texts_are_files_plain_or_compressed_and_one_or_several() {
     dir.write("empty.txt", "");
     fails("--set data.train=./empty.txt", &["./empty.txt is empty"]);
     dir.write("bytes.txt", b"good\nbad \xff\n");
-    fails("--set data.train=./bytes.txt", &["./bytes.txt", "line 2, byte 9"]);
+    fails(
+        "--set data.train=./bytes.txt",
+        &["./bytes.txt", "bytes.txt:2: the text is not UTF-8, byte 9"],
+    );
     let rare = "--set data.train=./text.txt --set data.min_count=1000";
     fails(&format!("{rare} --set data.unk=drop"), &["no word", "data.min_count"]);
     let many = "--set train.algorithm=minibatch --set train.num_neg_samples=100";

@@ -63,12 +63,8 @@ pub struct Window<'a> {
 impl<'a> Window<'a> {
     /// The window with the recurrent state before it, which becomes that after it.
     pub fn feed(self, state: &'a mut State) -> Feed<'a> {
-        Feed {
-            batch: self.batch,
-            inputs: Vec::new(),
-            ids: vec![self.inputs, self.targets],
-            states: state,
-        }
+        let (inputs, ids) = (Vec::new(), vec![self.inputs, self.targets]);
+        Feed { batch: self.batch, inputs, ids, states: state }
     }
 }
 
@@ -113,8 +109,7 @@ impl LanguageModel {
     /// # Errors
     /// Sizes that do not fit.
     pub fn evaluate(&mut self, cpu: &Cpu, window: Window, state: &mut State) -> Result<&[f32]> {
-        let losses = self.network.run(cpu, Mode::Inference, self.losses, window.feed(state))?;
-        Ok(losses)
+        Ok(self.network.run(cpu, Mode::Inference, self.losses, window.feed(state))?)
     }
 
     /// The logits (steps · batch, words) after the words `inputs`; `state` goes on.

@@ -14,6 +14,7 @@ mod linear;
 mod loss;
 mod lrn;
 mod lstm;
+mod operands;
 mod pool;
 mod pool_lrn;
 mod relu;
@@ -27,11 +28,6 @@ mod cases;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Deref;
-
-use super::{Gradient, Parameter};
-use crate::ops::Cpu;
-
 pub use activate::Activate;
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
@@ -42,6 +38,9 @@ pub use linear::Linear;
 pub use loss::{CrossEntropy, HalfSumOfSquares};
 pub use lrn::LrnNode;
 pub use lstm::Lstm;
+pub use operands::{
+    Backward, Forward, ParameterGradients, Parameters, Pass, Reference, Shard, StateRefs,
+};
 pub use pool::{AvgPool, MaxPool};
 pub use pool_lrn::{LrnPool, PoolLrn};
 pub use relu::Relu;
@@ -243,156 +242,6 @@ impl Operations {
     pub(super) fn product(count: usize) -> Self {
         let count = count as u64;
         Self { forward: count, input_gradient: count, parameter_gradient: count }
-    }
-}
-
-/// How a network is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
-    /// Whether dropout drops and batch normalisation looks at the batch.
-    pub training: bool,
-    /// The step of the run, which dropout's masks are functions of.
-    pub step: u64,
-    /// The seed of the masks.
-    pub seed: u64,
-    /// Which part of the batch this is.
-    pub shard: Shard,
-}
-
-/// A part of a batch: examples `first` to `first + batch` of `total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// The first example.
-    pub first: usize,
-    /// Examples of the whole batch.
-    pub total: usize,
-}
-
-/// What the forward pass of a node works on.
-pub struct Forward<'a> {
-    /// Threads and instruction level.
-    pub cpu: &'a Cpu,
-    /// The sizes.
-    pub shapes: &'a Shapes,
-    /// The inputs.
-    pub x: [&'a [f32]; MOST_INPUTS],
-    /// Whether the output holds the first input already, which `x` then lacks.
-    pub in_place: bool,
-    /// The ids.
-    pub ids: &'a [u32],
-    /// The parameters.
-    pub parameters: Parameters<'a>,
-    /// The prefix and the output.
-    pub y: &'a mut [f32],
-    /// What the backward pass will read.
-    pub saved: &'a mut [f32],
-    /// What the backward pass will read.
-    pub bytes: &'a mut [u8],
-    /// What the last run left.
-    pub states: StateRefs<'a>,
-    /// How the network is run.
-    pub pass: Pass,
-    /// Of a loss: the factor of its gradient, which takes the output's place; none where no
-    /// gradient is wanted.
-    pub scale: Option<f32>,
-}
-
-/// What the backward pass of a node works on.
-pub struct Backward<'a> {
-    /// Threads and instruction level.
-    pub cpu: &'a Cpu,
-    /// The sizes.
-    pub shapes: &'a Shapes,
-    /// The inputs, where the operator reads them.
-    pub x: [&'a [f32]; MOST_INPUTS],
-    /// The ids.
-    pub ids: &'a [u32],
-    /// The parameters.
-    pub parameters: Parameters<'a>,
-    /// The prefix and the output, where the operator reads them.
-    pub y: &'a mut [f32],
-    /// What the forward pass has left, to be used up.
-    pub saved: &'a mut [f32],
-    /// What the forward pass has left.
-    pub bytes: &'a [u8],
-    /// The gradient of the output, to be used up.
-    pub dy: &'a mut [f32],
-    /// Where the gradients of the inputs go; none where none is wanted.
-    pub dx: [Option<&'a mut [f32]>; MOST_INPUTS],
-    /// Where the gradients of the parameters go.
-    pub gradients: ParameterGradients<'a>,
-    /// How the network is run.
-    pub pass: Pass,
-}
-
-/// What the plain computation of a node works on.
-pub struct Reference<'a> {
-    /// The sizes.
-    pub shapes: &'a Shapes,
-    /// The inputs.
-    pub x: &'a [&'a [f64]],
-    /// The ids.
-    pub ids: &'a [u32],
-    /// The parameters.
-    pub parameters: &'a [Vec<f64>],
-    /// What the last run left, and what this one leaves.
-    pub states: &'a mut [Vec<f64>],
-    /// How the network is run.
-    pub pass: Pass,
-}
-
-/// The parameters of a node, out of all of the network.
-#[derive(Clone, Copy)]
-pub struct Parameters<'a> {
-    pub(super) all: &'a [Parameter],
-    pub(super) indices: &'a [usize],
-}
-
-impl<'a> Parameters<'a> {
-    /// The values of the node's parameter of that number.
-    pub fn values(&self, i: usize) -> impl Deref<Target = [f32]> + use<'a> {
-        self.all[self.indices[i]].values()
-    }
-}
-
-/// The gradients of a node's parameters, out of all of the network.
-pub struct ParameterGradients<'a> {
-    pub(super) all: &'a mut [Gradient],
-    pub(super) indices: &'a [usize],
-}
-
-impl ParameterGradients<'_> {
-    /// A dense gradient to be overwritten.
-    pub fn dense(&mut self, i: usize, len: usize) -> &mut [f32] {
-        self.all[self.indices[i]].dense(len)
-    }
-
-    /// The first two, to be overwritten at the same time.
-    pub fn first_two(&mut self, lens: [usize; 2]) -> [&mut [f32]; 2] {
-        let indices = [self.indices[0], self.indices[1]];
-        // A layer's parameters are two: one number would be a graph that was not built here.
-        let Ok([a, b]) = self.all.get_disjoint_mut(indices) else {
-            unreachable!("a layer's weights and biases are two parameters")
-        };
-        [a.dense(lens[0]), b.dense(lens[1])]
-    }
-
-    /// The gradient of the node's parameter of that number.
-    pub fn get(&mut self, i: usize) -> &mut Gradient {
-        &mut self.all[self.indices[i]]
-    }
-}
-
-/// The states of a node, out of all of a run.
-pub struct StateRefs<'a> {
-    pub(super) all: &'a mut [Vec<f32>],
-    pub(super) indices: &'a [usize],
-}
-
-impl StateRefs<'_> {
-    /// The values (batch, width) of the node's state of that number.
-    pub fn get(&mut self, i: usize) -> &mut [f32] {
-        &mut self.all[self.indices[i]]
     }
 }
 

@@ -3,7 +3,8 @@
 
 use super::cases::Case;
 use super::*;
-use crate::ops::Isa;
+use crate::nn::{Gradient, Parameter};
+use crate::ops::{Cpu, Isa};
 use crate::rng::Stream;
 
 /// Values of a tensor that are compared with finite differences.
