@@ -17,6 +17,8 @@ use crate::config::Preset;
 use config::MnistConfig;
 use experiment::Mnist;
 
+pub use network::classifier;
+
 const EXAMPLES: &str = "Examples:
   tfm train mnist --config mnist-demo        a minute, needs no data
   tfm train mnist --config mnist-self-test   seconds, needs no data

@@ -20,7 +20,6 @@ use crate::models::experiment::Experiment;
 use crate::models::options::DeviceOptions;
 use crate::models::session::VOCABULARY;
 use crate::models::verbs::bench::Benchmark;
-use crate::models::weights;
 use crate::ops::Cpu;
 use crate::rng::Stream;
 use crate::run::RunDir;
@@ -67,11 +66,7 @@ impl Experiment for Ptb {
     ) -> Result<PtbTask<'a>> {
         let model = LanguageModel::new(architecture(config, corpus.vocabulary.len()))?;
         if let Some(checkpoint) = init {
-            weights::load(
-                Self::ENTRY.name,
-                &model.network.parameters().iter().collect::<Vec<_>>(),
-                checkpoint,
-            )?;
+            model.load(checkpoint)?;
         }
         PtbTask::new(cpu, config, corpus, model)
     }

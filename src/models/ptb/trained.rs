@@ -2,13 +2,11 @@
 
 use anyhow::Result;
 
-use super::ENTRY;
 use super::config::PtbConfig;
 use super::model::{Architecture, LanguageModel};
 use crate::checkpoint::Checkpoint;
 use crate::data::vocabulary::Vocabulary;
 use crate::models::session;
-use crate::models::weights;
 use crate::run::RunDir;
 
 /// The words of a run and its model.
@@ -28,11 +26,7 @@ impl Trained {
     pub fn read(run: &RunDir, config: &PtbConfig, checkpoint: &Checkpoint) -> Result<Self> {
         let vocabulary = vocabulary_of(run)?;
         let model = LanguageModel::new(architecture(config, vocabulary.len()))?;
-        weights::load(
-            ENTRY.name,
-            &model.network.parameters().iter().collect::<Vec<_>>(),
-            checkpoint,
-        )?;
+        model.load(checkpoint)?;
         Ok(Self { vocabulary, model })
     }
 }
