@@ -25,7 +25,7 @@ pub mod ptb;
 pub mod run_config;
 pub mod session;
 pub mod verbs;
-mod weights;
+pub mod weights;
 pub mod word2vec;
 
 #[cfg(test)]
