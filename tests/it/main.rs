@@ -6,6 +6,7 @@ mod cifar10;
 mod cli;
 mod data;
 mod dir;
+mod example;
 mod mnist;
 mod networks;
 mod photos;
