@@ -2,9 +2,6 @@
 
 use anyhow::Result;
 
-use super::ENTRY;
-use crate::checkpoint::Checkpoint;
-use crate::models::weights;
 use crate::nn::{Feed, Graph, Ids, Init, Mode, Network, Output, Value};
 use crate::ops::Cpu;
 
@@ -94,15 +91,6 @@ impl LanguageModel {
     pub fn new(architecture: Architecture) -> Result<Self> {
         let (graph, [logits, losses]) = architecture.graph()?;
         Ok(Self { network: Network::new(graph, architecture.seed)?, logits, losses, architecture })
-    }
-
-    /// Takes over the parameters of a checkpoint.
-    ///
-    /// # Errors
-    /// When one is missing or has another shape.
-    pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let parameters: Vec<_> = self.network.parameters().iter().collect();
-        weights::load(ENTRY.name, &parameters, checkpoint)
     }
 
     /// What the model was made from.

@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 
+use super::ENTRY;
 use super::config::PtbConfig;
 use super::model::{Architecture, LanguageModel};
 use crate::checkpoint::Checkpoint;
 use crate::data::vocabulary::Vocabulary;
 use crate::models::session;
+use crate::models::weights;
 use crate::run::RunDir;
 
 /// The words of a run and its model.
@@ -48,5 +50,16 @@ pub fn architecture(config: &PtbConfig, vocab_size: usize) -> Architecture {
         init_scale: config.network.init_scale,
         keep_prob: config.train.keep_prob,
         seed: config.seed,
+    }
+}
+
+impl LanguageModel {
+    /// Takes over the parameters of a checkpoint.
+    ///
+    /// # Errors
+    /// When one is missing or has another shape.
+    pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let parameters: Vec<_> = self.network.parameters().iter().collect();
+        weights::load(ENTRY.name, &parameters, checkpoint)
     }
 }
