@@ -102,13 +102,14 @@ impl Network {
         Self::of(Arc::clone(&self.graph), self.seed, parameters)
     }
 
-    /// The same network with other values of its parameters, such as their moving averages.
-    /// Parameters that `values` lacks are shared.
+    /// The same network with other values of its parameters, such as their moving averages, each
+    /// named `<slot>/<parameter>`. Parameters that `values` lacks are shared.
     pub fn with_values(&self, values: &[Parameter]) -> Self {
         let mut network = self.replica();
         for parameter in &mut network.parameters {
+            // What stands behind the slot is the whole name: "average/a/b" is not that of "b".
             let own = |other: &&Parameter| {
-                other.name().strip_suffix(parameter.name()).is_some_and(|slot| slot.ends_with('/'))
+                other.name().split_once('/').is_some_and(|(_, own)| own == parameter.name())
             };
             if let Some(other) = values.iter().find(own) {
                 *parameter = other.replica();

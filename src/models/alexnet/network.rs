@@ -93,8 +93,7 @@ mod tests {
                 let scale = 10.0 / fan_in.sqrt();
                 parameter.update(|w| w.iter_mut().for_each(|w| *w *= scale)).unwrap();
             }
-            let feed = || Feed::images(1, &images, &[]);
-            let feed = || Feed { ids: Vec::new(), ..feed() };
+            let feed = || Feed { ids: Vec::new(), ..Feed::images(1, &images, &[]) };
             let objective = |network: &mut Network| {
                 let y = network.run(&cpu, Mode::Inference, output, feed()).unwrap();
                 y.iter().map(|&y| f64::from(y).powi(2)).sum::<f64>() / 2.0

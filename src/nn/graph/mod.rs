@@ -156,7 +156,7 @@ impl Graph {
         layers.map(activated).collect()
     }
 
-    /// The node whose output carries the name of a layer: the last of its activation functions.
+    /// The output of the node of that name, before an activation function that follows it.
     pub fn find(&self, layer: &str) -> Option<Output> {
         let named = |node: &Node| node.name == layer;
         self.nodes.iter().position(named).map(|i| Output(Source::Node(i)))

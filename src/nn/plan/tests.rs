@@ -1,7 +1,7 @@
 //! What rewrites, memory and backward pass make of whole networks.
 
 use crate::nn::graph::{Builder, Filters, Graph, Init, Output, Value};
-use crate::nn::{Feed, Mode, Network, RandomFeed};
+use crate::nn::{Feed, Mode, Network, Parameter, RandomFeed};
 use crate::ops::lrn::Lrn;
 use crate::ops::window::Padding::{Same, Valid};
 use crate::ops::{Cpu, Isa};
@@ -279,6 +279,30 @@ fn runs_of_other_sizes_and_kinds_leave_nothing_behind() {
     }
     assert!(graphs.run(&mut used, &cpu) == first);
     assert!(graphs.run(&mut graphs.network(), &cpu) == first);
+}
+
+#[test]
+fn other_values_are_found_by_the_whole_name() {
+    let graphs = network(|_, x| {
+        let x = x.linear("b", 4, init());
+        x.linear("a/b", 3, init())
+    });
+    let network = graphs.network();
+    let average = |name: &str| {
+        let of = network.parameters().iter().find(|parameter| parameter.name() == name).unwrap();
+        Parameter::constant(&format!("average/{name}"), of.shape(), 2.0).unwrap()
+    };
+    let other = network.with_values(&[average("a/b/weights"), average("b/weights")]);
+    for (parameter, own) in other.parameters().iter().zip(network.parameters()) {
+        assert_eq!(parameter.shape(), own.shape());
+        let is_averaged = parameter.name().starts_with("average/");
+        assert_eq!(
+            is_averaged,
+            ["a/b/weights", "b/weights"].contains(&own.name()),
+            "{}",
+            own.name()
+        );
+    }
 }
 
 #[test]
