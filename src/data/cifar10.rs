@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::augment::Shape;
 use super::{Labelled, Split};
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 32;
 /// Channels of an image: red, green and blue.
 pub const DEPTH: usize = 3;
+/// The size of an image.
+pub const SHAPE: Shape = Shape { height: SIDE, width: SIDE, depth: DEPTH };
 /// Bytes of an image.
 pub const IMAGE_BYTES: usize = SIDE * SIDE * DEPTH;
 /// The classes of the published set.
@@ -40,9 +43,6 @@ const TRAIN: [&str; 5] = [
 /// The 10,000 test images.
 const TEST: [&str; 1] = ["test_batch.bin"];
 
-/// Images (height, width, depth) of 32 × 32 × 3 bytes, and their classes.
-pub type Images = Labelled<IMAGE_BYTES>;
-
 /// An image (depth, height, width) as (height, width, depth).
 fn interleaved(planes: &[u8]) -> [u8; IMAGE_BYTES] {
     let mut image = [0; IMAGE_BYTES];
@@ -57,14 +57,14 @@ fn interleaved(planes: &[u8]) -> [u8; IMAGE_BYTES] {
 /// # Errors
 /// A file is missing, truncated, empty or has a label above 9: file and record are named.
 /// The set has no validation split.
-pub fn load(folder: &Path, split: Split) -> Result<Images> {
+pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
     let folder = files_folder(folder);
     let files = match split {
         Split::Train => &TRAIN[..],
         Split::Valid => bail!("CIFAR-10 has no validation split"),
         Split::Test => &TEST[..],
     };
-    let mut images = Images::default();
+    let mut images = Labelled::empty(SHAPE);
     for name in files {
         append(&folder.join(name), &mut images)?;
     }
@@ -75,8 +75,8 @@ pub fn load(folder: &Path, split: Split) -> Result<Images> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn read(path: &Path) -> Result<Images> {
-    let mut images = Images::default();
+pub fn read(path: &Path) -> Result<Labelled> {
+    let mut images = Labelled::empty(SHAPE);
     append(path, &mut images)?;
     Ok(images)
 }
@@ -110,7 +110,7 @@ fn files_folder(folder: &Path) -> PathBuf {
     if below.is_dir() { below } else { folder.to_path_buf() }
 }
 
-fn append(path: &Path, images: &mut Images) -> Result<()> {
+fn append(path: &Path, images: &mut Labelled) -> Result<()> {
     let place = path.display();
     let mut bytes = Vec::new();
     File::open(path)
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!((images.len(), images.labels()), (3, &[9, 3, 0][..]));
         for (i, (label, colour)) in RECORDS.into_iter().enumerate() {
             assert!(images.image(i).chunks(3).all(|pixel| pixel == colour));
-            let mut pushed = Images::default();
+            let mut pushed = Labelled::empty(SHAPE);
             pushed.push(label, images.image(i));
             assert_eq!((pushed.image(0), pushed.labels()), (images.image(i), &[label][..]));
         }

@@ -2,21 +2,35 @@
 
 use std::ops::Range;
 
-/// Images of `BYTES` bytes, and the class of each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labelled<const BYTES: usize> {
+use super::augment::Shape;
+
+/// Images of one size, a byte a value, and the class of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    shape: Shape,
     pixels: Vec<u8>,
     labels: Vec<u8>,
 }
 
-impl<const BYTES: usize> Labelled<BYTES> {
+impl Labelled {
     /// Images one after another, and their classes.
     ///
     /// # Panics
     /// When they are not as many.
-    pub fn new(pixels: Vec<u8>, labels: Vec<u8>) -> Self {
-        assert_eq!(pixels.len(), labels.len() * BYTES, "images and labels are not as many");
-        Self { pixels, labels }
+    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
+        let bytes = labels.len() * shape.values();
+        assert_eq!(pixels.len(), bytes, "images and labels are not as many");
+        Self { shape, pixels, labels }
+    }
+
+    /// No images yet, of that size.
+    pub fn empty(shape: Shape) -> Self {
+        Self::new(shape, Vec::new(), Vec::new())
+    }
+
+    /// The size of an image.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// The number of images.
@@ -24,14 +38,13 @@ impl<const BYTES: usize> Labelled<BYTES> {
         self.labels.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// All images, one after another.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
+    /// The images of a range, one after another.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn pixels(&self, range: Range<usize>) -> &[u8] {
+        let bytes = self.shape.values();
+        &self.pixels[range.start * bytes..range.end * bytes]
     }
 
     /// Image `index`.
@@ -39,7 +52,7 @@ impl<const BYTES: usize> Labelled<BYTES> {
     /// # Panics
     /// When there is no such image.
     pub fn image(&self, index: usize) -> &[u8] {
-        &self.pixels[index * BYTES..(index + 1) * BYTES]
+        self.pixels(index..index + 1)
     }
 
     /// The class of every image.
@@ -47,13 +60,13 @@ impl<const BYTES: usize> Labelled<BYTES> {
         &self.labels
     }
 
-    /// Some of the images.
+    /// Keeps the first `at` images and gives the others.
     ///
     /// # Panics
     /// When there are fewer.
-    pub fn part(&self, range: Range<usize>) -> Self {
-        let pixels = self.pixels[range.start * BYTES..range.end * BYTES].to_vec();
-        Self::new(pixels, self.labels[range].to_vec())
+    pub fn split_off(&mut self, at: usize) -> Self {
+        let pixels = self.pixels.split_off(at * self.shape.values());
+        Self::new(self.shape, pixels, self.labels.split_off(at))
     }
 
     /// Adds an image.
@@ -61,7 +74,7 @@ impl<const BYTES: usize> Labelled<BYTES> {
     /// # Panics
     /// When it has another size.
     pub fn push(&mut self, label: u8, image: &[u8]) {
-        assert_eq!(image.len(), BYTES, "an image has another size");
+        assert_eq!(image.len(), self.shape.values(), "an image has another size");
         self.labels.push(label);
         self.pixels.extend_from_slice(image);
     }

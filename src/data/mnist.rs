@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail, ensure};
 
+use super::augment::Shape;
 use super::{Labelled, Split, idx};
 
 /// Rows of an image, and its columns.
-pub const SIDE: usize = 28;
-/// Bytes of an image.
-pub const IMAGE_BYTES: usize = SIDE * SIDE;
+const SIDE: usize = 28;
+/// The size of an image.
+pub const SHAPE: Shape = Shape { height: SIDE, width: SIDE, depth: 1 };
 /// The digits.
 pub const CLASSES: usize = 10;
 
@@ -21,19 +22,17 @@ const TRAIN: [&str; 2] = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"];
 /// The files with the 10,000 test images and with their labels.
 const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// Images (height, width) of 28 × 28 bytes, 0 being the background, and their digits.
-pub type Images = Labelled<IMAGE_BYTES>;
-
-/// Reads a split from the two files of `folder`, each as it is or compressed (`.gz`).
+/// Reads a split from the two files of `folder`, each as it is or compressed (`.gz`). 0 is the
+/// background of an image.
 ///
 /// # Errors
 /// A file is missing, damaged or truncated; images of another size; numbers of images and labels
 /// that differ; a label above 9. The set has no validation split. File and, for a label, record are named.
-pub fn load(folder: &Path, split: Split) -> Result<Images> {
+pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
     read_pair(folder, split).map_err(|error| anyhow!("{error:#}; {WAY_OUT}"))
 }
 
-fn read_pair(folder: &Path, split: Split) -> Result<Images> {
+fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {
     let files = match split {
         Split::Train => TRAIN,
         Split::Valid => bail!("MNIST has no validation split of its own"),
@@ -61,7 +60,7 @@ fn read_pair(folder: &Path, split: Split) -> Result<Images> {
             "{labels_place}: record {record} has label {label}, it must be from 0 to 9"
         ));
     }
-    Ok(Images::new(images.values, labels))
+    Ok(Labelled::new(SHAPE, images.values, labels))
 }
 
 #[cfg(test)]
@@ -94,7 +93,7 @@ mod tests {
         let digits = load(folder([3, 28, 28], &[9, 0, 4]).path(), Split::Test).unwrap();
         assert_eq!((digits.len(), digits.labels()), (3, &[9, 0, 4][..]));
         assert_eq!(digits.image(1)[..2], [(784 % 256) as u8, (785 % 256) as u8]);
-        let mut copy = Images::default();
+        let mut copy = Labelled::empty(SHAPE);
         (0..3).for_each(|i| copy.push(digits.labels()[i], digits.image(i)));
         assert_eq!(copy, digits);
     }

@@ -71,6 +71,11 @@ impl<B: Send + 'static> Prefetch<B> {
         self.step
     }
 
+    /// The batch of the last step; none before the first.
+    pub fn current(&self) -> Option<&B> {
+        self.current.as_ref()
+    }
+
     /// The batch of the next step. Waits where it is not ready yet.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::rnn::{LSTMConfig, LSTMState, RNN};
 use candle_nn::{Conv2dConfig, VarBuilder, conv2d, embedding, linear, lstm};
 use tfm::checkpoint::Checkpoint;
+use tfm::data::mnist::{CLASSES, SHAPE};
+use tfm::models::classify::Classifier;
 use tfm::models::mnist;
 use tfm::models::ptb::model::{Architecture, LanguageModel};
 use tfm::ops::{Cpu, Isa};
@@ -123,7 +125,8 @@ fn candle_nn_gives_the_logits_of_a_run_of_mnist() {
     let want = digits(&ours, &theirs).unwrap();
     for isa in Isa::available() {
         let cpu = Cpu::new(isa, 1).unwrap();
-        let mut classifier = mnist::classifier(0).unwrap();
+        let mut classifier =
+            Classifier::new(SHAPE, 0, |images| mnist::logits(images, CLASSES)).unwrap();
         classifier.load("mnist", "", &checkpoint).unwrap();
         are_equal(isa, classifier.logits(&cpu, &images).unwrap(), &want);
     }

@@ -102,9 +102,9 @@ impl Augment {
     ///
     /// # Panics
     /// When `order` has another number of examples than `images`, or a slice another size.
-    pub fn distorted_inputs<const BYTES: usize>(
+    pub fn distorted_inputs(
         &self,
-        images: &Labelled<BYTES>,
+        images: &Labelled,
         order: &Shuffle,
         stream: &Stream,
         first: u64,
@@ -125,24 +125,16 @@ impl Augment {
     }
 
     /// The images of `range` as evaluation sees them. `inputs` is (images, height, width, depth)
-    /// of [`Augment::output`] and `labels` (images).
+    /// of [`Augment::output`].
     ///
     /// # Panics
     /// When the range leaves the images, or a slice has another size.
-    pub fn inputs<const BYTES: usize>(
-        &self,
-        images: &Labelled<BYTES>,
-        range: Range<usize>,
-        inputs: &mut [f32],
-        labels: &mut [u32],
-    ) {
+    pub fn inputs(&self, images: &Labelled, range: Range<usize>, inputs: &mut [f32]) {
         let values = self.output.values();
-        assert_eq!(labels.len(), range.len(), "the labels have another size");
         assert_eq!(inputs.len(), range.len() * values, "the inputs have another size");
         let mut canvas = Canvas::default();
-        for (example, (output, label)) in range.zip(inputs.chunks_exact_mut(values).zip(labels)) {
+        for (example, output) in range.zip(inputs.chunks_exact_mut(values)) {
             self.evaluate(images.image(example), &mut canvas, output);
-            *label = u32::from(images.labels()[example]);
         }
     }
 }

@@ -7,4 +7,4 @@ mod square;
 
 pub use digit::{DIGIT_SIDE, digit};
 pub use folder::{Folder, Pictures, Unreadable, read_folder};
-pub use square::{SQUARE_BYTES, SQUARE_SIDE, square};
+pub use square::{SQUARE, square};

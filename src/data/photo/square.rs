@@ -7,11 +7,12 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use super::decode::decode;
+use crate::data::augment::Shape;
 
 /// The width and height of a small picture in pixels.
-pub const SQUARE_SIDE: usize = 32;
-/// Bytes of a small picture, `(row · 32 + column) · 3 + channel`.
-pub const SQUARE_BYTES: usize = SQUARE_SIDE * SQUARE_SIDE * 3;
+const SIDE: usize = 32;
+/// The size of a small picture of red, green and blue.
+pub const SQUARE: Shape = Shape { height: SIDE, width: SIDE, depth: 3 };
 
 /// Reads a PNG or JPEG file: its middle square in 32×32 pixels of red, green and blue.
 ///
@@ -26,7 +27,7 @@ fn shrink(picture: &RgbImage) -> RgbImage {
     let side = width.min(height);
     let (left, top) = ((width - side) / 2, (height - side) / 2);
     let middle = imageops::crop_imm(picture, left, top, side, side).to_image();
-    let wanted = SQUARE_SIDE as u32;
+    let wanted = SIDE as u32;
     // The mean of whole blocks is fast, and four times the wanted size leaves the fine work to
     // the cubic filter.
     let coarse = 4 * wanted;

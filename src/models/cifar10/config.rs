@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
-use crate::data::augment::{Augment, CROP, Shape, Step};
-use crate::data::cifar10::{DEPTH, SIDE};
+use crate::config::{Invalid, in_range, one_of, positive};
+use crate::data::Split;
+use crate::data::augment::{Augment, CROP, Step};
+use crate::data::cifar10::SHAPE;
 use crate::models::Entry;
+use crate::models::classify::{Descent, PictureSettings};
 use crate::models::run_config::{RunConfig, Settings};
 use crate::train::CheckpointConfig;
 
@@ -39,24 +41,17 @@ pub struct Data {
     pub augment: Vec<Step>,
 }
 
-/// The `[train]` table.
+/// The `[train]` table. The weights of local3 and local4 decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Train {
-    /// Pictures of a step, all towers together.
-    pub batch_size: usize,
-    /// Equal parts of a batch, each on a device or a group of threads of its own.
-    pub towers: usize,
+    /// What all models of pictures have.
+    #[serde(flatten)]
+    pub descent: Descent,
     /// Steps of the run.
     pub max_steps: u64,
-    /// The learning rate at the start.
-    pub learning_rate: f64,
-    /// What the learning rate is multiplied by at each decay.
-    pub lr_decay: f64,
     /// Epochs from one decay to the next.
     pub epochs_per_decay: f64,
-    /// λ of the loss λ/2 Σ w² over the weights of local3 and local4.
-    pub weight_decay: f32,
     /// The share of the parameters' moving averages that stays in a step, after many steps.
     pub average_decay: f32,
     /// Threads that prepare batches beside the step.
@@ -92,17 +87,15 @@ impl Default for Data {
 
 impl Default for Train {
     fn default() -> Self {
-        Self {
+        let descent = Descent {
             batch_size: 128,
             towers: 1,
-            max_steps: 100_000,
             learning_rate: 0.1,
             lr_decay: 0.1,
-            epochs_per_decay: 350.0,
             weight_decay: 0.004,
-            average_decay: 0.9999,
-            workers: 1,
-        }
+        };
+        let (max_steps, epochs_per_decay) = (100_000, 350.0);
+        Self { descent, max_steps, epochs_per_decay, average_decay: 0.9999, workers: 1 }
     }
 }
 
@@ -120,11 +113,15 @@ impl Settings for Cifar10Settings {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("data.source", &self.data.source, &["cifar10", "drawn"])?;
-        in_range("data.drawn_examples", self.data.drawn_examples, 100, 10_000_000)?;
-        let rule = self.data.augment().err();
-        rule.map_or(Ok(()), |rule| Err(Invalid::new("data.augment", rule.to_string())))?;
-        self.train.validate()
+        let Self { data, train, .. } = self;
+        one_of("data.source", &data.source, &["cifar10", "drawn"])?;
+        in_range("data.drawn_examples", data.drawn_examples, 100, 10_000_000)?;
+        data.augment().map_err(|rule| Invalid::new("data.augment", rule.to_string()))?;
+        train.descent.validate()?;
+        in_range("train.max_steps", train.max_steps, 1, 1_000_000_000)?;
+        positive("train.epochs_per_decay", train.epochs_per_decay)?;
+        in_range("train.average_decay", f64::from(train.average_decay), 0.0, 1.0)?;
+        in_range("train.workers", train.workers, 0, 64)
     }
 }
 
@@ -134,30 +131,42 @@ impl Data {
     /// # Errors
     /// The rule that is broken, where a step does not fit the pictures that it finds.
     pub fn augment(&self) -> anyhow::Result<Augment> {
-        Augment::new(&self.augment, Shape { height: SIDE, width: SIDE, depth: DEPTH })
+        Augment::new(&self.augment, SHAPE)
     }
 }
 
-impl Train {
-    fn validate(&self) -> Result<(), Invalid> {
-        in_range("train.batch_size", self.batch_size, 1, 65_536)?;
-        in_range("train.towers", self.towers, 1, 1_024)?;
-        divides("train.towers", self.towers, "train.batch_size", self.batch_size)?;
-        in_range("train.max_steps", self.max_steps, 1, 1_000_000_000)?;
-        at_least("train.learning_rate", self.learning_rate, 0.0)?;
-        positive("train.lr_decay", self.lr_decay)?;
-        positive("train.epochs_per_decay", self.epochs_per_decay)?;
-        at_least("train.weight_decay", f64::from(self.weight_decay), 0.0)?;
-        in_range("train.average_decay", f64::from(self.average_decay), 0.0, 1.0)?;
-        in_range("train.workers", self.workers, 0, 64)
+impl PictureSettings for Cifar10Settings {
+    fn descent(&self) -> &Descent {
+        &self.train.descent
     }
 
-    /// The learning rate of a step, counted from 0, with `examples` an epoch: it falls in
-    /// stairs.
-    pub fn learning_rate_of(&self, step: u64, examples: usize) -> f64 {
-        let steps_per_epoch = examples as f64 / self.batch_size as f64;
-        let decay_steps = ((steps_per_epoch * self.epochs_per_decay) as u64).max(1);
-        self.learning_rate * self.lr_decay.powf((step / decay_steps) as f64)
+    fn total_steps(&self, _: usize) -> u64 {
+        self.train.max_steps
+    }
+
+    /// It falls in stairs.
+    fn learning_rate(&self, step: u64, examples: usize) -> f64 {
+        let Descent { batch_size, learning_rate, lr_decay, .. } = self.train.descent;
+        let steps_per_epoch = examples as f64 / batch_size as f64;
+        let decay_steps = ((steps_per_epoch * self.train.epochs_per_decay) as u64).max(1);
+        learning_rate * lr_decay.powf((step / decay_steps) as f64)
+    }
+
+    fn report_steps(&self) -> u64 {
+        10
+    }
+
+    fn judged_by(&self, epoch: u64) -> Option<Split> {
+        let every = self.eval.every_epochs;
+        (every > 0 && (epoch + 1).is_multiple_of(every)).then_some(Split::Test)
+    }
+
+    fn workers(&self) -> usize {
+        self.train.workers
+    }
+
+    fn summary_steps(&self) -> u64 {
+        self.eval.summary_steps
     }
 }
 
@@ -171,8 +180,8 @@ mod tests {
     #[test]
     fn the_learning_rate_falls_in_the_stairs_of_the_reference() {
         // int(50000 / 128 · 350) = 136718
-        let train = Train::default();
-        let rate = |step| train.learning_rate_of(step, 50_000);
+        let settings = Cifar10Settings::default();
+        let rate = |step| settings.learning_rate(step, 50_000);
         assert_eq!((rate(0), rate(136_717)), (0.1, 0.1));
         assert!((rate(136_718) - 0.01).abs() < 1e-12);
     }

@@ -1,22 +1,19 @@
 //! The network of TensorFlow's CIFAR-10 tutorial on small pictures.
 
 mod config;
-mod experiment;
+mod model;
 mod network;
-mod pictures;
 mod recipe;
-mod summaries;
 
 #[cfg(test)]
 mod tests;
 
-use super::classify::verbs::{eval, predict};
+use super::classify::verbs;
 use super::describe::describe;
-use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, to_toml};
 use crate::config::Preset;
 use config::Cifar10Config;
-use experiment::Cifar10;
+use model::Cifar10;
 
 const EXAMPLES: &str = "Examples:
   tfm train cifar10 --config cifar10-demo    two minutes, needs no data
@@ -30,14 +27,7 @@ pub const ENTRY: Entry = Entry {
     about: "The convolutional network of the CIFAR-10 tutorial on small pictures",
     default_preset: "cifar10",
     presets: &[preset!("cifar10"), preset!("cifar10-demo")],
-    verbs: &[
-        train::verb::<Cifar10>("Trains the network on pictures"),
-        bench::verb::<Cifar10>(),
-        eval::verb::<Cifar10>(),
-        predict::verb::<Cifar10>(),
-        verify::verb::<Cifar10>(),
-        plot::verb::<Cifar10>(),
-    ],
+    verbs: &verbs::all::<Cifar10>("Trains the network on pictures"),
     examples: EXAMPLES,
     metrics: &[("precision", Better::Higher), ("loss", Better::Lower)],
     scores: &["test_precision"],

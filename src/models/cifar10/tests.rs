@@ -1,9 +1,9 @@
-use super::config::Train;
-use super::experiment::trainer;
-use super::network::classifier;
+use super::config::Cifar10Settings;
+use super::model::Cifar10;
+use super::network::logits;
 use crate::data::augment::{CROP, CROP_VALUES, Shape};
-use crate::models::classify::{Batch, Classifier, Trainer};
-use crate::nn::{Gradient, Parameter};
+use crate::models::classify::fixed::{self, Trained, distance, length, set_waves, tolerance};
+use crate::models::classify::{Batch, Classifier, Trainer, names};
 use crate::ops::{Cpu, Isa};
 
 const BATCH: usize = 8;
@@ -11,69 +11,26 @@ const RATE: f64 = 0.02;
 /// The amplitude of each parameter's wave.
 const SIZES: [f64; 10] = [0.1, 0.1, 0.02, 0.1, 0.04, 0.1, 0.08, 0.1, 0.1, 0.1];
 
-/// A network whose parameter `i` is a wave of its own.
 fn fixed_network() -> Classifier {
     let image = Shape { height: CROP, width: CROP, depth: 3 };
-    let classifier = classifier(image, 10, 0).unwrap();
-    for (i, parameter) in classifier.network.parameters().iter().enumerate() {
-        let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
-        parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
-    }
+    let classifier = Classifier::new(image, 0, |images| logits(images, 10)).unwrap();
+    set_waves(&classifier, &SIZES);
     classifier
 }
 
 /// The network in training, in so many towers.
 fn fixed_trainer(cpu: &Cpu, towers: usize) -> Trainer<'_> {
-    let classes = (0..10).map(|class| class.to_string()).collect();
-    trainer(cpu, &Train { towers, ..Default::default() }, 0, fixed_network(), classes).unwrap()
+    let mut settings = Cifar10Settings::default();
+    settings.train.descent.towers = towers;
+    Trainer::new::<Cifar10>(cpu, &settings, fixed_network(), names(10)).unwrap()
 }
 
-/// Images whose values oscillate faster and faster, and their labels.
 fn batch() -> Batch {
-    let mut batch = Batch::zeros(BATCH, CROP_VALUES);
-    let value = |j: usize| ((j as f64).powf(1.1) * 0.61).sin() as f32;
-    batch.images.iter_mut().enumerate().for_each(|(j, image)| *image = value(j));
-    batch.labels = (0..BATCH as u32).map(|i| i * 7 % 10).collect();
-    batch
-}
-
-/// What five steps gave.
-#[derive(Debug, PartialEq)]
-struct Trained {
-    losses: Vec<f64>,
-    /// Those of the first step, without weight decay.
-    gradients: Vec<Vec<f32>>,
-    parameters: Vec<Vec<f32>>,
-    averages: Vec<Vec<f32>>,
+    fixed::batch(BATCH, CROP_VALUES, 1.0)
 }
 
 fn train(cpu: &Cpu, towers: usize) -> Trained {
-    let (batch, mut trainer) = (batch(), fixed_trainer(cpu, towers));
-    let weight_decay = Train::default().weight_decay;
-    let mut gradients = Vec::new();
-    let step = |step| {
-        let loss = trainer.gradients(&batch, step).unwrap() + trainer.l2_loss(weight_decay);
-        if step == 0 {
-            let all = trainer.classifier.network.gradients().iter();
-            gradients = all.map(|gradient: &Gradient| gradient.values().to_vec()).collect();
-        }
-        trainer.update(RATE, step).unwrap();
-        loss
-    };
-    let losses = (0..5).map(step).collect();
-    let values = |all: &[Parameter]| all.iter().map(|p| p.values().to_vec()).collect();
-    let parameters = values(trainer.classifier.network.parameters());
-    Trained { losses, gradients, parameters, averages: values(trainer.averages()) }
-}
-
-/// The length of `a - b`.
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
-    squares.sum::<f64>().sqrt()
-}
-
-fn length(a: &[f32]) -> f64 {
-    distance(a, &vec![0.0; a.len()])
+    fixed::train(fixed_trainer(cpu, towers), &batch(), RATE)
 }
 
 /// Numbers of TensorFlow 2.15:
@@ -164,27 +121,13 @@ fn losses_gradients_and_averages_equal_tensorflow() {
     let first = fixed_network();
     for isa in Isa::available() {
         let trained = train(&Cpu::new(isa, 2).unwrap(), 1);
-        for (step, (got, want)) in trained.losses.iter().zip(LOSSES).enumerate() {
-            let error = (got - want).abs() / want;
-            assert!(error < 1e-5, "{isa:?}, step {step}: {got} and {want}");
-        }
+        trained.equals(isa, &LOSSES, &GRADIENTS);
         for (i, parameter) in first.network.parameters().iter().enumerate() {
-            let (name, gradient) = (parameter.name(), &trained.gradients[i]);
-            let wave: Vec<f64> = (0..gradient.len()).map(|j| (j as f64 * 0.5).sin()).collect();
-            let along = gradient.iter().zip(&wave).map(|(&g, w)| f64::from(g) * w).sum::<f64>();
-            let (want_length, want_along) = GRADIENTS[i];
-            for (got, want) in [(length(gradient), want_length), (along, want_along)] {
-                let error = (got - want).abs() / want_length;
-                assert!(error < 5e-5, "{isa:?}, gradient of {name}: {got} and {want}");
-            }
             let moved = distance(&trained.averages[i], &parameter.values());
             let behind = distance(&trained.parameters[i], &trained.averages[i]);
-            // From step to step a few maxima of the first pooling, and zeros of the ReLU below,
-            // fall to the other side: any other rounding does that.
-            let tolerance = if name.starts_with("conv1") { 2e-3 } else { 1e-4 };
             for (got, want) in [(moved, MOVED[i]), (behind, BEHIND[i])] {
-                let error = (got - want).abs() / want;
-                assert!(error < tolerance, "{isa:?}, average of {name}: {got} and {want}");
+                let (name, error) = (parameter.name(), (got - want).abs() / want);
+                assert!(error < tolerance(name), "{isa:?}, average of {name}: {got} and {want}");
             }
         }
     }
@@ -205,13 +148,7 @@ fn several_towers_equal_one() {
     let one = train(&cpu, 1);
     for towers in [2, 4] {
         let several = train(&cpu, towers);
-        for (got, want) in several.losses.iter().zip(&one.losses) {
-            assert!((got - want).abs() < 1e-5 * want, "{towers} towers: {got} and {want}");
-        }
-        for (got, want) in several.gradients.iter().zip(&one.gradients) {
-            let error = distance(got, want) / length(want);
-            assert!(error < 1e-5, "{towers} towers: {error}");
-        }
+        several.is_close_to(&one);
         // After some steps a few maxima have fallen to the other side.
         for (got, want) in several.averages.iter().zip(&one.averages) {
             let error = distance(got, want) / length(want);

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::checkpoint::Checkpoint;
+use crate::data::augment::Shape;
 use crate::models::describe::Description;
 use crate::models::weights;
 use crate::nn::{Feed, Graph, Mode, Network, Output, Parameter, Value};
@@ -17,28 +18,28 @@ pub struct Classifier {
     pub logits: Output,
     /// The cross-entropies in nats (batch).
     pub losses: Output,
-    values: usize,
-    classes: usize,
+    /// The size of an image.
+    pub image: Shape,
 }
 
 impl Classifier {
-    /// The classifier whose forward pass is `forward`, from images (batch, `image`…) to logits.
+    /// The classifier whose forward pass is `forward`, from images (batch, height, width,
+    /// depth) to logits.
     ///
     /// # Errors
     /// A layer whose input does not fit.
     pub fn new(
-        image: &[usize],
+        image: Shape,
         seed: u64,
         forward: impl for<'g> FnOnce(Value<'g>) -> Value<'g>,
     ) -> Result<Self> {
         let (graph, (logits, losses)) = Graph::build(|g| {
-            let (images, labels) = (g.input("images", image), g.ids("labels"));
+            let Shape { height, width, depth } = image;
+            let (images, labels) = (g.input("images", &[height, width, depth]), g.ids("labels"));
             let logits = forward(images);
             (logits.output(), logits.cross_entropy(labels).output())
         })?;
-        let classes = graph.shape(logits, 1).iter().product();
-        let (network, values) = (Network::new(graph, seed)?, image.iter().product());
-        Ok(Self { network, logits, losses, values, classes })
+        Ok(Self { network: Network::new(graph, seed)?, logits, losses, image })
     }
 
     /// The network as a description, for batches of that size.
@@ -47,14 +48,9 @@ impl Classifier {
         Description { graph, output: self.logits, loss: self.losses, batch, steps: 1, seed }
     }
 
-    /// The number of classes.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
     /// What is fed of `images` (batch, …) and their `labels`.
     pub fn feed<'a>(&self, images: &'a [f32], labels: &'a [u32]) -> Feed<'a> {
-        Feed::images(images.len() / self.values.max(1), images, labels)
+        Feed::images(images.len() / self.image.values().max(1), images, labels)
     }
 
     /// The logits (batch, classes) of `images`, to be changed.

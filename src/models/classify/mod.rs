@@ -1,38 +1,84 @@
-//! What models that tell pictures apart share: scores over a set of examples, and the verbs
-//! `eval` and `predict`.
+//! What models that tell pictures apart share: where pictures come from, training and scores, and
+//! the verbs `eval` and `predict`.
 
 mod classifier;
+mod config;
 mod examples;
+mod experiment;
+mod pictures;
+mod recipe;
 mod score;
+mod sources;
+mod summaries;
 mod task;
 mod trained;
+mod trainer;
 pub mod verbs;
+
+#[cfg(test)]
+pub(super) mod fixed;
 
 use std::path::Path;
 
 use anyhow::Result;
 
 pub use classifier::Classifier;
-pub use examples::{Examples, Thumbnail};
+pub use config::{Descent, PictureSettings};
+pub use examples::{Examples, Input};
+pub use pictures::Pictures;
+pub use recipe::{MakeBatch, Recipe, Run};
 pub use score::{Score, evaluate};
-pub use task::{Batch, ClassifierTask, EVAL_BATCH, Recipe, Trainer};
+pub use sources::{Source, names};
+pub use task::ClassifierTask;
 pub use trained::Trained;
+pub use trainer::{Batch, EVAL_BATCH, Trainer};
 
-use super::experiment::Experiment;
 use super::run_config::RunConfig;
-use crate::data::Split;
+use crate::data::augment::Shape;
+use crate::nn::Value;
+use crate::nn::optimizer::{OptimizerConfig, Settings};
 
-/// A model of pictures as `eval` and `predict` see it.
-pub trait PictureModel: Experiment<Trained = Trained> {
-    /// Pictures with labels.
-    type Examples: Examples;
+/// A model of pictures: what it is trained on, its network and its reference's ways.
+pub trait PictureModel: Sized + 'static {
+    /// What is its own in the config of a run.
+    type Settings: PictureSettings;
+    /// How its network takes pictures.
+    type Input: Input;
+    /// How it is trained.
+    type Recipe: Recipe<Self>;
+    /// The size of a picture before the network takes it.
+    const PICTURE: Shape;
+    /// The classes of the published pictures.
+    const CLASSES: usize;
+    /// What stands before a parameter's name in a checkpoint, to be used instead of it.
+    const USED: &'static str = "";
 
-    /// A split of the data; none where the model has no such split.
-    fn examples(data: &Self::Data, split: Split) -> Option<&Self::Examples>;
+    /// The pictures that a config names.
+    ///
+    /// # Errors
+    /// Missing or damaged files.
+    fn source(config: &RunConfig<Self::Settings>, data_dir: &Path) -> Result<Source>;
 
-    /// A picture of the user, as the network of a run takes it.
+    /// How the network of a config takes pictures.
+    ///
+    /// # Errors
+    /// Steps that do not fit.
+    fn input(config: &Self::Settings) -> Result<Self::Input>;
+
+    /// A picture of the user in the form of the others.
     ///
     /// # Errors
     /// When the file is no picture.
-    fn read_picture(config: &RunConfig<Self::Settings>, path: &Path) -> Result<Vec<f32>>;
+    fn read_picture(path: &Path) -> Result<Vec<u8>>;
+
+    /// The forward pass, from images (batch, height, width, depth) to logits (batch, classes).
+    fn logits(images: Value, classes: usize) -> Value;
+
+    /// The reference's optimizer, but for the weight decay.
+    fn optimizer(config: &Self::Settings) -> (OptimizerConfig, Settings);
+
+    /// Numbers and checksums that tell pictures from others.
+    fn fingerprint_of(pictures: &Pictures<Self::Input>) -> String {
+        pictures.fingerprint()
+    }
 }

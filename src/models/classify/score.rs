@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Classifier, Examples};
+use super::{Classifier, Examples, Input};
 use crate::metrics::picture::{Confusion, Mistake, WorstMistakes};
 use crate::ops::precision::{argmax, in_top_k};
 use crate::ops::{Buffer, Cpu, softmax};
@@ -25,7 +25,8 @@ pub struct Score {
 }
 
 impl Score {
-    fn new(classes: &[String]) -> Self {
+    /// No examples yet, of classes of these names.
+    pub fn new(classes: &[String]) -> Self {
         let (confusion, worst) =
             (Confusion::new(classes.to_vec()), WorstMistakes::new(MOST_MISTAKES));
         Self { confusion, correct: 0, loss: 0.0, worst }
@@ -52,7 +53,7 @@ impl Score {
     }
 
     /// Takes in the logits (examples, classes) of examples from number `first` on.
-    fn add(&mut self, cpu: &Cpu, first: usize, logits: &mut [f32], labels: &[u32]) {
+    pub fn add(&mut self, cpu: &Cpu, first: usize, logits: &mut [f32], labels: &[u32]) {
         self.correct += in_top_k(logits, labels, 1).filter(|&right| right).count() as u64;
         let classes = self.confusion.classes().len();
         let predicted: Vec<u32> = argmax(logits, classes).map(|class| class as u32).collect();
@@ -80,12 +81,12 @@ impl Score {
 pub fn evaluate(
     cpu: &Cpu,
     classifier: &mut Classifier,
-    examples: &impl Examples,
+    examples: &Examples<impl Input>,
     classes: &[String],
     batch: usize,
     interrupt: &Interrupt,
 ) -> Result<Option<Score>> {
-    ensure!(!examples.is_empty(), "there is no example to classify");
+    ensure!(examples.len() > 0, "there is no example to classify");
     let mut score = Score::new(classes);
     let mut images = Buffer::default();
     let mut labels = vec![0; batch];
@@ -108,42 +109,39 @@ mod tests {
     use std::ops::Range;
 
     use super::*;
-    use crate::models::classify::Thumbnail;
+    use crate::data::Labelled;
+    use crate::data::augment::Shape;
     use crate::ops::Isa;
 
-    struct Four;
+    const SHAPE: Shape = Shape { height: 1, width: 1, depth: 3 };
 
-    impl Examples for Four {
-        fn len(&self) -> usize {
-            4
+    /// Bytes as they are.
+    #[derive(Clone)]
+    struct Plain;
+
+    impl Input for Plain {
+        fn shape(&self) -> Shape {
+            SHAPE
         }
 
-        fn values(&self) -> usize {
-            3
-        }
-
-        fn fill(&self, examples: Range<usize>, images: &mut [f32], labels: &mut [u32]) {
-            let all = [[2.0, 0.0, 0.0], [0.0, 5.0, 0.0], [9.0, 0.0, 1.0], [0.0, 0.0, 1.0]];
-            for (i, example) in examples.enumerate() {
-                images[3 * i..3 * i + 3].copy_from_slice(&all[example]);
-                labels[i] = [0, 2, 2, 2][example];
-            }
-        }
-
-        fn thumbnail(&self, example: usize) -> Thumbnail {
-            Thumbnail::grey(1, &[example as u8])
+        fn write(&self, images: &Labelled, range: Range<usize>, inputs: &mut [f32]) {
+            let pixels = images.pixels(range).iter();
+            inputs.iter_mut().zip(pixels).for_each(|(to, &pixel)| *to = f32::from(pixel));
         }
     }
 
     #[test]
     fn counts_are_those_of_the_examples_for_any_batch() {
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+        let pixels = [[2, 0, 0], [0, 5, 0], [9, 0, 1], [0, 0, 1]].concat();
+        let images = Labelled::new(SHAPE, pixels, vec![0, 2, 2, 2]);
+        let examples = Examples { images, input: Plain };
         for batch in [1, 3, 4, 100] {
             let never = Interrupt::default();
             let classes = ["a", "b", "c"].map(String::from);
             // It takes the image for the logits.
-            let mut identity = Classifier::new(&[3], 1, |images| images).unwrap();
-            let score = evaluate(&cpu, &mut identity, &Four, &classes, batch, &never);
+            let mut identity = Classifier::new(SHAPE, 1, |images| images).unwrap();
+            let score = evaluate(&cpu, &mut identity, &examples, &classes, batch, &never);
             let score = score.unwrap().unwrap();
             let count = |i: usize| score.confusion.count(i / 3, i % 3);
             assert_eq!(std::array::from_fn(count), [1, 0, 0, 0, 0, 0, 1, 1, 1]);

@@ -1,23 +1,21 @@
 //! The LeNet-like network of TensorFlow's `convolutional.py` on handwritten digits.
 
 mod config;
-mod digits;
-mod experiment;
+mod model;
 mod network;
 mod recipe;
 
 #[cfg(test)]
 mod tests;
 
-use super::classify::verbs::{eval, predict};
+use super::classify::verbs;
 use super::describe::describe;
-use super::verbs::{bench, plot, train, verify};
 use super::{Better, Entry, to_toml};
 use crate::config::Preset;
 use config::MnistConfig;
-use experiment::Mnist;
+use model::Mnist;
 
-pub use network::classifier;
+pub use network::logits;
 
 const EXAMPLES: &str = "Examples:
   tfm train mnist --config mnist-demo        a minute, needs no data
@@ -31,14 +29,7 @@ pub const ENTRY: Entry = Entry {
     about: "The LeNet-like network on handwritten digits",
     default_preset: "mnist",
     presets: &[preset!("mnist"), preset!("mnist-demo"), preset!("mnist-self-test")],
-    verbs: &[
-        train::verb::<Mnist>("Trains the network on digits"),
-        bench::verb::<Mnist>(),
-        eval::verb::<Mnist>(),
-        predict::verb::<Mnist>(),
-        verify::verb::<Mnist>(),
-        plot::verb::<Mnist>(),
-    ],
+    verbs: &verbs::all::<Mnist>("Trains the network on digits"),
     examples: EXAMPLES,
     metrics: &[("error", Better::Lower), ("loss", Better::Lower)],
     scores: &["valid_error", "test_error"],

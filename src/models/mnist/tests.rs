@@ -1,9 +1,9 @@
-use super::config::Train;
-use super::experiment::trainer;
-use super::network::{classifier, without_dropout};
-use crate::data::mnist::IMAGE_BYTES;
-use crate::models::classify::{Batch, Classifier, Trainer};
-use crate::nn::{Gradient, Parameter};
+use super::config::MnistSettings;
+use super::model::Mnist;
+use super::network::{KEEP, network};
+use crate::data::mnist::{CLASSES, SHAPE};
+use crate::models::classify::fixed::{self, Trained, distance, set_waves, tolerance};
+use crate::models::classify::{Batch, Classifier, Trainer, names};
 use crate::ops::{Cpu, Isa};
 
 const BATCH: usize = 6;
@@ -11,62 +11,26 @@ const RATE: f64 = 0.01;
 /// The amplitude of each parameter's wave.
 const SIZES: [f64; 8] = [0.2, 0.1, 0.05, 0.1, 0.03, 0.1, 0.05, 0.1];
 
-/// The network with and without dropout; its parameter `i` is a wave of its own.
+/// The network with and without dropout.
 fn fixed_network(dropout: bool) -> Classifier {
-    let classifier = if dropout { classifier(1) } else { without_dropout(1) }.unwrap();
-    for (i, parameter) in classifier.network.parameters().iter().enumerate() {
-        let wave = |j: usize| ((j as f64 * (0.37 + 0.11 * i as f64)).sin() * SIZES[i]) as f32;
-        parameter.set(&(0..parameter.len()).map(wave).collect::<Vec<_>>()).unwrap();
-    }
+    let keep = if dropout { KEEP } else { 1.0 };
+    let classifier = Classifier::new(SHAPE, 1, |images| network(images, CLASSES, keep)).unwrap();
+    set_waves(&classifier, &SIZES);
     classifier
 }
 
 fn fixed_trainer(cpu: &Cpu, dropout: bool, towers: usize) -> Trainer<'_> {
-    let train = Train { towers, ..Default::default() };
-    trainer(cpu, &train, 1, fixed_network(dropout)).unwrap()
+    let mut settings = MnistSettings::default();
+    settings.train.descent.towers = towers;
+    Trainer::new::<Mnist>(cpu, &settings, fixed_network(dropout), names(CLASSES)).unwrap()
 }
 
-/// Images whose values oscillate faster and faster, and their labels.
 fn batch() -> Batch {
-    let mut batch = Batch::zeros(BATCH, IMAGE_BYTES);
-    let value = |j: usize| (((j as f64).powf(1.1) * 0.61).sin() / 2.0) as f32;
-    batch.images.iter_mut().enumerate().for_each(|(j, image)| *image = value(j));
-    batch.labels = (0..BATCH as u32).map(|i| i * 7 % 10).collect();
-    batch
-}
-
-/// What five steps without dropout gave.
-#[derive(Debug, PartialEq)]
-struct Trained {
-    losses: Vec<f64>,
-    /// Those of the first step, without the L2 loss.
-    gradients: Vec<Vec<f32>>,
-    parameters: Vec<Vec<f32>>,
+    fixed::batch(BATCH, SHAPE.values(), 0.5)
 }
 
 fn train(cpu: &Cpu, dropout: bool, towers: usize) -> Trained {
-    let (batch, mut trainer) = (batch(), fixed_trainer(cpu, dropout, towers));
-    let weight_decay = Train::default().weight_decay;
-    let mut gradients = Vec::new();
-    let step = |step| {
-        let loss = trainer.gradients(&batch, step).unwrap() + trainer.l2_loss(weight_decay);
-        if step == 0 {
-            let all = trainer.classifier.network.gradients().iter();
-            gradients = all.map(|gradient: &Gradient| gradient.values().to_vec()).collect();
-        }
-        trainer.update(RATE, step).unwrap();
-        loss
-    };
-    let losses = (0..5).map(step).collect();
-    let values = |all: &[Parameter]| all.iter().map(|p| p.values().to_vec()).collect();
-    let parameters = values(trainer.classifier.network.parameters());
-    Trained { losses, gradients, parameters }
-}
-
-/// The length of `a - b`.
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
-    squares.sum::<f64>().sqrt()
+    fixed::train(fixed_trainer(cpu, dropout, towers), &batch(), RATE)
 }
 
 /// Numbers of TensorFlow 2.15:
@@ -132,25 +96,11 @@ fn losses_gradients_and_parameters_equal_tensorflow() {
     let first = fixed_network(false);
     for isa in Isa::available() {
         let trained = train(&Cpu::new(isa, 2).unwrap(), false, 1);
-        for (step, (got, want)) in trained.losses.iter().zip(LOSSES).enumerate() {
-            let error = (got - want).abs() / want;
-            assert!(error < 1e-5, "{isa:?}, step {step}: {got} and {want}");
-        }
+        trained.equals(isa, &LOSSES, &GRADIENTS);
         for (i, parameter) in first.network.parameters().iter().enumerate() {
-            let (name, gradient) = (parameter.name(), &trained.gradients[i]);
-            let wave: Vec<f64> = (0..gradient.len()).map(|j| (j as f64 * 0.5).sin()).collect();
-            let along = gradient.iter().zip(&wave).map(|(&g, w)| f64::from(g) * w).sum::<f64>();
-            let length = distance(gradient, &vec![0.0; gradient.len()]);
-            let (want_length, want_along) = GRADIENTS[i];
-            for (got, want) in [(length, want_length), (along, want_along)] {
-                let error = (got - want).abs() / want_length;
-                assert!(error < 5e-5, "{isa:?}, gradient of {name}: {got} and {want}");
-            }
             let (got, want) = (distance(&trained.parameters[i], &parameter.values()), MOVED[i]);
-            // From step to step a few maxima of the first pooling, and zeros of the ReLU below,
-            // fall to the other side: any other rounding does that.
-            let tolerance = if name.starts_with("conv1") { 2e-3 } else { 1e-4 };
-            assert!((got - want).abs() < tolerance * want, "{isa:?}, {name}: {got} and {want}");
+            let (name, error) = (parameter.name(), (got - want).abs() / want);
+            assert!(error < tolerance(name), "{isa:?}, {name}: {got} and {want}");
         }
     }
 }
@@ -169,14 +119,7 @@ fn several_towers_equal_one() {
     // Every tower has the masks of its examples in the whole batch.
     let one = train(&cpu, true, 1);
     for towers in [2, 3] {
-        let several = train(&cpu, true, towers);
-        for (got, want) in several.losses.iter().zip(&one.losses) {
-            assert!((got - want).abs() < 1e-5 * want, "{towers} towers: {got} and {want}");
-        }
-        for (got, want) in several.gradients.iter().zip(&one.gradients) {
-            let error = distance(got, want) / distance(want, &vec![0.0; want.len()]);
-            assert!(error < 1e-5, "{towers} towers: {error}");
-        }
+        train(&cpu, true, towers).is_close_to(&one);
     }
 }
 

@@ -9,7 +9,7 @@ mod standardise;
 mod tests;
 
 use super::{Shape, Step, between, is_flipped, place};
-use crate::data::cifar10::{DEPTH, IMAGE_BYTES, SIDE};
+use crate::data::cifar10::{DEPTH, IMAGE_BYTES, SHAPE, SIDE};
 use crate::rng::Stream;
 
 /// Rows of an image as the network sees it, and its columns (`IMAGE_SIZE` of the reference).
@@ -19,8 +19,6 @@ pub const CROP_VALUES: usize = CROP * CROP * DEPTH;
 
 /// The crop of the reference.
 const CROP_STEP: Step = Step::Crop { height: CROP, width: CROP };
-/// The images of the reference.
-const INPUT: Shape = Shape { height: SIDE, width: SIDE, depth: DEPTH };
 /// Where a crop may begin: at 0 to 8, in either direction.
 const OFFSETS: usize = SIDE - CROP + 1;
 
@@ -52,7 +50,7 @@ impl Distortion {
     /// Whether [`Distortion::NONE`] is what `steps` do to images of size `input` in evaluation.
     pub fn evaluates(steps: &[Step], input: Shape) -> bool {
         let steps = steps.iter().copied().filter(|step| step.is_of_evaluation());
-        input == INPUT && steps.eq([CROP_STEP, Step::Standardise])
+        input == SHAPE && steps.eq([CROP_STEP, Step::Standardise])
     }
 
     /// Writes the distorted and standardised `image` (32, 32, 3) to `output` (24, 24, 3).
@@ -87,7 +85,7 @@ impl Ranges {
                 Step::Brightness { most: brightness },
                 Step::Contrast { least, most },
                 Step::Standardise,
-            ] if input == INPUT => Some(Self { brightness, contrast: [least, most] }),
+            ] if input == SHAPE => Some(Self { brightness, contrast: [least, most] }),
             _ => None,
         }
     }

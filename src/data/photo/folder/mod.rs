@@ -14,7 +14,7 @@ use read::Decoded;
 /// Pictures of 32×32 pixels, and what they show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pictures {
-    /// [`SQUARE_BYTES`](super::SQUARE_BYTES) of each, one after another.
+    /// Those of [`SQUARE`](super::SQUARE) for each, one after another.
     pub pixels: Vec<u8>,
     /// The class of each: its place in [`Folder::classes`].
     pub labels: Vec<u32>,

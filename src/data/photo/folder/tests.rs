@@ -3,7 +3,7 @@ use std::fs;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
-use super::super::SQUARE_BYTES;
+use super::super::SQUARE;
 use super::*;
 
 /// A folder with a small picture at each of the paths; its red is the path's number.
@@ -40,12 +40,12 @@ fn every_picture_is_on_one_side_in_the_order_of_names() {
     assert_eq!(read.train.labels.len() + read.test.labels.len(), 57);
     assert!(read.train.names.is_sorted() && read.test.names.is_sorted());
     for pictures in [&read.train, &read.test] {
-        assert_eq!(pictures.pixels.len(), SQUARE_BYTES * pictures.labels.len());
+        assert_eq!(pictures.pixels.len(), SQUARE.values() * pictures.labels.len());
         for (at, name) in pictures.names.iter().enumerate() {
             let class = &read.classes[pictures.labels[at] as usize];
             assert!(name.starts_with(&format!("{class}/")), "{name} is no {class}");
             let number = paths.iter().flatten().position(|path| path == name).unwrap();
-            assert_eq!(usize::from(pictures.pixels[at * SQUARE_BYTES]), number, "{name}");
+            assert_eq!(usize::from(pictures.pixels[at * SQUARE.values()]), number, "{name}");
         }
     }
     for n_threads in [2, 3, 5, 100] {

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{EVAL_BATCH, Examples, PictureModel, Score, Thumbnail, Trained, evaluate};
+use super::super::{EVAL_BATCH, Examples, Input, PictureModel, Pictures, Score, Trained, evaluate};
 use crate::checkpoint;
 use crate::data::Split;
+use crate::data::augment::Shape;
 use crate::metrics::Raster;
 use crate::metrics::picture::write_sheet;
 use crate::models::experiment::Experiment;
@@ -102,7 +103,7 @@ fn next_session<M: PictureModel>(
 }
 
 /// A figure on pictures that the run never saw is no figure of the run.
-fn warn_of_other_data<M: PictureModel>(session: &Session<M>, data: &M::Data) {
+fn warn_of_other_data<M: PictureModel>(session: &Session<M>, data: &Pictures<M::Input>) {
     let (here, run) = (M::fingerprint(data), &session.run.manifest().data);
     if here != *run {
         tracing::warn!("the data differs from the run's: {here} here, in run.json {run}");
@@ -113,10 +114,11 @@ fn report<M: PictureModel>(
     cpu: &Cpu,
     args: &EvalArgs,
     session: &mut Session<M>,
-    data: &<M as Experiment>::Data,
+    data: &Pictures<M::Input>,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let examples = M::examples(data, args.split)
+    let examples = data
+        .split(args.split)
         .with_context(|| format!("{} holds no pictures out; give --split test", M::ENTRY.name))?;
     let Trained { classifier, classes } = &mut session.trained;
     let score = evaluate(cpu, classifier, examples, classes, EVAL_BATCH, interrupt)?;
@@ -137,7 +139,7 @@ fn report<M: PictureModel>(
 fn draw(
     run: &RunDir,
     score: &Score,
-    examples: &impl Examples,
+    examples: &Examples<impl Input>,
     split: &str,
     step: u64,
 ) -> Result<Vec<PathBuf>> {
@@ -151,14 +153,10 @@ fn draw(
     }
     let thumbnails: Vec<_> =
         mistakes.iter().map(|mistake| examples.thumbnail(mistake.index as usize)).collect();
-    let shown: Vec<_> = mistakes
-        .iter()
-        .zip(&thumbnails)
-        .map(|(mistake, Thumbnail { side, rgb })| {
-            let raster = Raster { width: *side, height: *side, channels: 3, pixels: rgb };
-            (mistake.clone(), raster)
-        })
-        .collect();
+    let Shape { height, width, .. } = examples.images.shape();
+    let raster = |pixels| Raster { width, height, channels: 3, pixels };
+    let shown: Vec<_> =
+        mistakes.iter().cloned().zip(thumbnails.iter().map(|pixels| raster(&pixels[..]))).collect();
     let sheet = path("mistakes");
     write_sheet(&sheet, &title, score.confusion.classes(), &shown)?;
     Ok(vec![confusion, sheet])

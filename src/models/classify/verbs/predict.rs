@@ -6,8 +6,10 @@ use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::PictureModel;
+use super::super::{Input, PictureModel};
+use crate::data::Labelled;
 use crate::models::Verb;
+use crate::models::experiment::Experiment;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
 use crate::ops::{Cpu, softmax};
@@ -75,7 +77,10 @@ fn classes_of<M: PictureModel>(
     path: &Path,
     top: usize,
 ) -> Result<Vec<(String, f32)>> {
-    let image = M::read_picture(&session.config, path)?;
+    let input = M::input(&session.config)?;
+    let images = Labelled::new(M::PICTURE, M::read_picture(path)?, vec![0]);
+    let mut image = vec![0.0; input.shape().values()];
+    input.write(&images, 0..1, &mut image);
     let logits = session.trained.classifier.logits(cpu, &image)?.to_vec();
     let mut classes: Vec<_> = probabilities(cpu, &logits).into_iter().enumerate().collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));

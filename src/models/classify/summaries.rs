@@ -12,16 +12,11 @@ use crate::ops::{Cpu, statistics};
 /// Pictures that are shown.
 const PICTURES: usize = 3;
 
-/// The summaries of the last step, and of a forward pass of `images` (batch, `image`).
+/// The summaries of the last step, and of a forward pass of `images`.
 ///
 /// # Errors
 /// When a picture cannot be written as PNG.
-pub fn of(
-    cpu: &Cpu,
-    classifier: &mut Classifier,
-    images: &[f32],
-    image: Shape,
-) -> Result<Vec<Summary>> {
+pub fn of(cpu: &Cpu, classifier: &mut Classifier, images: &[f32]) -> Result<Vec<Summary>> {
     let mut summaries = Vec::new();
     let network = &classifier.network;
     for (parameter, gradient) in network.parameters().iter().zip(network.gradients()) {
@@ -38,6 +33,7 @@ pub fn of(
         let tag = format!("{name}/sparsity");
         summaries.push(Summary { tag, content: Content::Scalar(sparsity) });
     }
+    let image = classifier.image;
     for (i, pixels) in images.chunks(image.values()).take(PICTURES).enumerate() {
         let content = Content::Picture(picture(pixels, image)?);
         summaries.push(Summary { tag: format!("images/image/{i}"), content });

@@ -1,0 +1,65 @@
+//! The CIFAR-10 model among the models of pictures.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::config::{Cifar10Config, Cifar10Settings};
+use super::network::logits;
+use super::recipe::Cifar10Recipe;
+use crate::data::augment::{Augment, Shape};
+use crate::data::cifar10::{self, CLASSES, SHAPE};
+use crate::data::drawn::Shapes;
+use crate::data::photo;
+use crate::models::classify::{PictureModel, Pictures, Source};
+use crate::nn::Value;
+use crate::nn::optimizer::{Method, OptimizerConfig, Settings};
+
+/// The CIFAR-10 model.
+pub struct Cifar10;
+
+impl PictureModel for Cifar10 {
+    type Settings = Cifar10Settings;
+    type Input = Augment;
+    type Recipe = Cifar10Recipe;
+    const PICTURE: Shape = SHAPE;
+    const CLASSES: usize = CLASSES;
+    /// The moving averages.
+    const USED: &'static str = "average/";
+
+    fn source(config: &Cifar10Config, data_dir: &Path) -> Result<Source> {
+        let drawn = config.data.drawn_examples;
+        match (config.data.images.as_str(), config.data.source.as_str()) {
+            ("", "drawn") => {
+                Ok(Source::drawn(|split| Shapes::new(config.seed, split), [drawn, drawn / 10]))
+            }
+            ("", _) => Source::published("cifar10", data_dir, cifar10::load, cifar10::class_names),
+            (folder, _) => Source::folder(Path::new(folder), config.seed),
+        }
+    }
+
+    fn input(settings: &Cifar10Settings) -> Result<Augment> {
+        settings.data.augment().context("data.augment")
+    }
+
+    fn read_picture(path: &Path) -> Result<Vec<u8>> {
+        photo::square(path)
+    }
+
+    fn logits(images: Value, classes: usize) -> Value {
+        logits(images, classes)
+    }
+
+    /// Gradient descent, and a moving average of every parameter.
+    fn optimizer(settings: &Cifar10Settings) -> (OptimizerConfig, Settings) {
+        let rule = OptimizerConfig { name: Method::Sgd, ..Default::default() };
+        let average_decay = Some(settings.train.average_decay);
+        (rule, Settings { average_decay, ..Default::default() })
+    }
+
+    /// The user's classes are a part of the data.
+    fn fingerprint_of(pictures: &Pictures<Augment>) -> String {
+        let names = crc32c::crc32c(pictures.classes.join("\n").as_bytes());
+        format!("{} classes {names:08x}, {}", pictures.classes.len(), pictures.fingerprint())
+    }
+}

@@ -1,0 +1,99 @@
+//! A model of pictures as the verbs that all models share see it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use super::{
+    Classifier, ClassifierTask, Input, PictureModel, PictureSettings, Pictures, Recipe, Source,
+    Trained,
+};
+use crate::checkpoint::Checkpoint;
+use crate::models::describe::Description;
+use crate::models::experiment::Experiment;
+use crate::models::run_config::RunConfig;
+use crate::models::verbs::bench::Benchmark;
+use crate::ops::Cpu;
+use crate::run::RunDir;
+
+/// Batches of random pictures.
+const BATCHES: usize = 20;
+
+impl<M: PictureModel> Experiment for M {
+    type Settings = M::Settings;
+    type Data = Pictures<M::Input>;
+    type Task<'a> = ClassifierTask<'a, M>;
+    type Trained = Trained;
+
+    fn data(
+        config: &RunConfig<M::Settings>,
+        data_dir: &Path,
+        _: Option<&RunDir>,
+    ) -> Result<Pictures<M::Input>> {
+        pictures::<M>(config, M::source(config, data_dir)?)
+    }
+
+    fn fingerprint(pictures: &Pictures<M::Input>) -> String {
+        M::fingerprint_of(pictures)
+    }
+
+    fn task<'a>(
+        cpu: &'a Cpu,
+        config: &'a RunConfig<M::Settings>,
+        pictures: &'a Pictures<M::Input>,
+        init: Option<&Checkpoint>,
+    ) -> Result<ClassifierTask<'a, M>> {
+        let classifier = classifier::<M>(config, pictures.classes.len())?;
+        if let Some(checkpoint) = init {
+            classifier.load(Self::ENTRY.name, "", checkpoint)?;
+        }
+        ClassifierTask::new(cpu, config, pictures, classifier)
+    }
+
+    fn trained(
+        _: &RunDir,
+        config: &RunConfig<M::Settings>,
+        checkpoint: &Checkpoint,
+    ) -> Result<Trained> {
+        let new = |classes| classifier::<M>(config, classes);
+        Trained::read(Self::ENTRY.name, M::USED, checkpoint, new)
+    }
+
+    fn describe(
+        config: &RunConfig<M::Settings>,
+        pictures: Option<&Pictures<M::Input>>,
+    ) -> Result<Option<Description>> {
+        let classes = pictures.map_or(M::CLASSES, |pictures| pictures.classes.len());
+        Ok(Some(classifier::<M>(config, classes)?.describe(config.descent().batch_size)))
+    }
+
+    fn result(metrics: &Map<String, Value>) -> Option<String> {
+        let (name, _) = Self::ENTRY.metrics[0];
+        let value = metrics.get(&format!("test_{name}"))?.as_f64()?;
+        Some(M::Recipe::result(value))
+    }
+}
+
+impl<M: PictureModel> Benchmark for M {
+    fn random_data(config: &RunConfig<M::Settings>) -> Result<Pictures<M::Input>> {
+        let count = config.held_out() + BATCHES * config.descent().batch_size;
+        pictures::<M>(config, Source::random(config.seed, M::PICTURE, count, M::CLASSES))
+    }
+}
+
+fn pictures<M: PictureModel>(
+    config: &RunConfig<M::Settings>,
+    source: Source,
+) -> Result<Pictures<M::Input>> {
+    Pictures::new(source, M::input(config)?, config.held_out(), config.descent().batch_size)
+}
+
+/// The network of a config with its first parameters.
+fn classifier<M: PictureModel>(
+    config: &RunConfig<M::Settings>,
+    classes: usize,
+) -> Result<Classifier> {
+    let image = M::input(config)?.shape();
+    Classifier::new(image, config.seed, |images| M::logits(images, classes))
+}

@@ -1,0 +1,101 @@
+//! Where pictures come from: published sets, drawings of the program, folders of the user.
+
+use std::path::Path;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::data::augment::Shape;
+use crate::data::drawn::Drawing;
+use crate::data::{Labelled, Split, fetch, photo};
+use crate::rng::Stream;
+
+/// The most classes: a label is a byte.
+const MOST_CLASSES: usize = 256;
+
+/// Pictures of training and test, and the names of their classes.
+#[derive(Debug)]
+pub struct Source {
+    /// The pictures for training, those to be held out among them.
+    pub train: Labelled,
+    /// The test pictures.
+    pub test: Labelled,
+    /// What the classes are called.
+    pub classes: Vec<String>,
+}
+
+impl Source {
+    /// The published set `name`: `load` reads a split from its folder, `classes` the names.
+    ///
+    /// # Errors
+    /// Missing or damaged files.
+    pub fn published(
+        name: &str,
+        data_dir: &Path,
+        load: impl Fn(&Path, Split) -> Result<Labelled>,
+        classes: impl Fn(&Path) -> Result<Vec<String>>,
+    ) -> Result<Self> {
+        let folder = data_dir.join(name);
+        let load = |split| fetch::or_help(name, data_dir, load(&folder, split));
+        Ok(Self {
+            train: load(Split::Train)?,
+            test: load(Split::Test)?,
+            classes: classes(&folder)?,
+        })
+    }
+
+    /// Pictures that the program draws itself, so many of training and of test; `new` makes the
+    /// drawings of a split.
+    pub fn drawn<D: Drawing>(new: impl Fn(Split) -> D, [train, test]: [usize; 2]) -> Self {
+        let draw = |split, count| {
+            let (pixels, labels) = new(split).examples(count, threads());
+            let shape = Shape { height: D::SIDE, width: D::SIDE, depth: D::CHANNELS };
+            Labelled::new(shape, pixels, labels)
+        };
+        let classes = D::NAMES.map(String::from).to_vec();
+        Self { train: draw(Split::Train, train), test: draw(Split::Test, test), classes }
+    }
+
+    /// The user's own pictures, a folder a class. Files that cannot be read are named and left
+    /// out.
+    ///
+    /// # Errors
+    /// A folder that cannot be trained on.
+    pub fn folder(folder: &Path, seed: u64) -> Result<Self> {
+        let found = photo::read_folder(folder, seed, threads())
+            .with_context(|| format!("data.images = \"{}\"", folder.display()))?;
+        for file in &found.unreadable {
+            tracing::warn!("{} is left out: {}", file.path.display(), file.reason);
+        }
+        let classes = found.classes.len();
+        ensure!(
+            classes <= MOST_CLASSES,
+            "{} holds {classes} classes; {MOST_CLASSES} are the most",
+            folder.display()
+        );
+        let part = |part: photo::Pictures| {
+            let labels = part.labels.into_iter().map(|label| label as u8).collect();
+            Labelled::new(photo::SQUARE, part.pixels, labels)
+        };
+        Ok(Self { train: part(found.train), test: part(found.test), classes: found.classes })
+    }
+
+    /// `count` pictures of noise, to be timed: each class in turn.
+    pub fn random(seed: u64, shape: Shape, count: usize, classes: usize) -> Self {
+        let mut numbers = Stream::new(seed, "bench").at(0);
+        let pixels = (0..count * shape.values()).map(|_| numbers.word() as u8).collect();
+        let labels = (0..count).map(|i| (i % classes) as u8).collect();
+        let train = Labelled::new(shape, pixels, labels);
+        Self { test: train.clone(), train, classes: names(classes) }
+    }
+}
+
+/// What classes without names are called.
+pub fn names(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| class.to_string()).collect()
+}
+
+/// Threads that draw and decode; the pictures do not depend on them.
+fn threads() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,86 @@
+//! The MNIST model among the models of pictures.
+
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::config::{MnistConfig, MnistSettings};
+use super::network::logits;
+use super::recipe::MnistRecipe;
+use crate::data::augment::Shape;
+use crate::data::drawn::Digits;
+use crate::data::mnist::{self, CLASSES, SHAPE};
+use crate::data::{Labelled, photo};
+use crate::models::classify::{Input, PictureModel, Source, names};
+use crate::nn::Value;
+use crate::nn::optimizer::{Method, OptimizerConfig, Settings};
+
+/// Images of the reference's fake test set.
+const FAKE_TESTS: usize = 64;
+
+/// The MNIST model.
+pub struct Mnist;
+
+impl PictureModel for Mnist {
+    type Settings = MnistSettings;
+    type Input = Scaled;
+    type Recipe = MnistRecipe;
+    const PICTURE: Shape = SHAPE;
+    const CLASSES: usize = CLASSES;
+
+    fn source(config: &MnistConfig, data_dir: &Path) -> Result<Source> {
+        let made = config.data.made_examples;
+        let all = made + config.data.validation_size;
+        match config.data.source.as_str() {
+            "fake" => Ok(fake(all)),
+            "drawn" => Ok(Source::drawn(|split| Digits::new(config.seed, split), [all, made / 10])),
+            _ => Source::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES))),
+        }
+    }
+
+    fn input(_: &MnistSettings) -> Result<Scaled> {
+        Ok(Scaled)
+    }
+
+    fn read_picture(path: &Path) -> Result<Vec<u8>> {
+        photo::digit(path)
+    }
+
+    fn logits(images: Value, classes: usize) -> Value {
+        logits(images, classes)
+    }
+
+    /// Gradient descent with momentum.
+    fn optimizer(settings: &MnistSettings) -> (OptimizerConfig, Settings) {
+        let (name, momentum) = (Method::Momentum, settings.train.momentum);
+        (OptimizerConfig { name, momentum, ..Default::default() }, Settings::default())
+    }
+}
+
+/// The reference's `fake_data`: black images of class 0 and white ones of class 1, in turn.
+fn fake(count: usize) -> Source {
+    let images = |count| {
+        let mut images = Labelled::empty(SHAPE);
+        let labels = (0..count).map(|i| (i % 2) as u8);
+        labels.for_each(|label| images.push(label, &vec![label * u8::MAX; SHAPE.values()]));
+        images
+    };
+    Source { train: images(count), test: images(FAKE_TESTS), classes: names(CLASSES) }
+}
+
+/// Pixels as the network takes them: from -0.5 to 0.5.
+#[derive(Clone, Debug)]
+pub struct Scaled;
+
+impl Input for Scaled {
+    fn shape(&self) -> Shape {
+        SHAPE
+    }
+
+    fn write(&self, images: &Labelled, range: Range<usize>, inputs: &mut [f32]) {
+        let scaled = |&pixel: &u8| (f32::from(pixel) - 127.5) / 255.0;
+        let pixels = images.pixels(range).iter();
+        inputs.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = scaled(pixel));
+    }
+}
