@@ -16,7 +16,7 @@ mod trainer;
 pub mod verbs;
 
 #[cfg(test)]
-pub(super) mod fixed;
+pub(super) mod tests;
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@ use super::config::MnistSettings;
 use super::model::Mnist;
 use super::network::{KEEP, network};
 use crate::data::mnist::{CLASSES, SHAPE};
-use crate::models::classify::fixed::{self, Trained, distance, set_waves, tolerance};
+use crate::models::classify::tests::{self as fixed, Trained, distance, set_waves, tolerance};
 use crate::models::classify::{Batch, Classifier, Trainer, names};
 use crate::ops::{Cpu, Isa};
 
