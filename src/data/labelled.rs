@@ -69,6 +69,14 @@ impl Labelled {
         Self::new(self.shape, pixels, self.labels.split_off(at))
     }
 
+    /// Gives each image the class `classes[label]` instead of its `label`.
+    ///
+    /// # Panics
+    /// When there are fewer classes.
+    pub fn relabel(&mut self, classes: &[u8]) {
+        self.labels.iter_mut().for_each(|label| *label = classes[usize::from(*label)]);
+    }
+
     /// Adds an image.
     ///
     /// # Panics

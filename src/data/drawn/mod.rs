@@ -12,6 +12,8 @@ mod transform;
 
 use std::thread;
 
+use anyhow::{Context, Result};
+
 use crate::data::Split;
 use crate::rng::{Sequence, Stream};
 
@@ -57,23 +59,29 @@ pub trait Drawing: Sync {
     /// The first `count` pictures, one after another, and their classes, drawn by `n_threads`
     /// threads.
     ///
+    /// # Errors
+    /// The system cannot start the threads.
+    ///
     /// # Panics
     /// When `n_threads` is 0.
-    fn examples(&self, count: usize, n_threads: usize) -> (Vec<u8>, Vec<u8>) {
+    fn examples(&self, count: usize, n_threads: usize) -> Result<(Vec<u8>, Vec<u8>)> {
         let (mut pixels, mut labels) = (vec![0; count * Self::BYTES], vec![0; count]);
         let share = count.div_ceil(n_threads).max(1);
         thread::scope(|scope| {
             let parts = pixels.chunks_mut(share * Self::BYTES).zip(labels.chunks_mut(share));
             for (part, (pixels, labels)) in parts.enumerate() {
-                scope.spawn(move || {
+                let draw = move || {
                     let pictures = pixels.chunks_exact_mut(Self::BYTES).zip(labels);
                     for (index, (pixels, label)) in pictures.enumerate() {
                         *label = self.draw((part * share + index) as u64, pixels);
                     }
-                });
+                };
+                let thread = thread::Builder::new().spawn_scoped(scope, draw);
+                thread.context("cannot start a thread that draws pictures")?;
             }
-        });
-        (pixels, labels)
+            Ok::<_, anyhow::Error>(())
+        })?;
+        Ok((pixels, labels))
     }
 }
 

@@ -24,9 +24,9 @@ fn squared_distance(picture: &[u8], centroid: &[f32]) -> f32 {
 
 /// The share of test pictures that lie nearest to the mean picture of their own class.
 fn nearest_centroid<D: Drawing>(train: &D, test: &D) -> f64 {
-    let (pixels, labels) = train.examples(5_000, 2);
+    let (pixels, labels) = train.examples(5_000, 2).unwrap();
     let centroids = centroids(D::BYTES, &pixels, &labels);
-    let (pixels, labels) = test.examples(1_000, 2);
+    let (pixels, labels) = test.examples(1_000, 2).unwrap();
     let right = pixels.chunks_exact(D::BYTES).zip(&labels).filter(|&(picture, &label)| {
         let distance = |class: usize| squared_distance(picture, &centroids[class]);
         let own = distance(usize::from(label));
@@ -39,7 +39,7 @@ fn nearest_centroid<D: Drawing>(train: &D, test: &D) -> f64 {
 /// gradient descent by single pictures.
 fn softmax_regression<D: Drawing>(train: &D, test: &D) -> f64 {
     const EPOCHS: usize = 4;
-    let (pixels, labels) = train.examples(4_000, 2);
+    let (pixels, labels) = train.examples(4_000, 2).unwrap();
     let mut weights = vec![0.0_f32; CLASSES * D::BYTES];
     let scaled = |picture: &[u8]| -> Vec<f32> {
         picture.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect()
@@ -59,7 +59,7 @@ fn softmax_regression<D: Drawing>(train: &D, test: &D) -> f64 {
             }
         }
     }
-    let (pixels, labels) = test.examples(1_000, 2);
+    let (pixels, labels) = test.examples(1_000, 2).unwrap();
     let right = pixels.chunks_exact(D::BYTES).zip(&labels).filter(|&(picture, &label)| {
         let z = logits(&weights, &scaled(picture));
         (0..CLASSES).all(|class| z[class] <= z[usize::from(label)])
@@ -69,12 +69,12 @@ fn softmax_regression<D: Drawing>(train: &D, test: &D) -> f64 {
 
 #[test]
 fn the_pictures_never_change() {
-    let (digits, labels) = Digits::new(1, Split::Train).examples(100, 1);
+    let (digits, labels) = Digits::new(1, Split::Train).examples(100, 1).unwrap();
     assert_eq!(
         [checksum(&digits), checksum(&labels)],
         [0x55d4_2392_f2a5_1867, 0xac6d_ddc6_0dd9_bfe3]
     );
-    let (shapes, labels) = Shapes::new(1, Split::Train).examples(100, 1);
+    let (shapes, labels) = Shapes::new(1, Split::Train).examples(100, 1).unwrap();
     assert_eq!(
         [checksum(&shapes), checksum(&labels)],
         [0xdfa2_1a79_daaf_5150, 0x1168_29d5_526e_ed75]
@@ -84,19 +84,19 @@ fn the_pictures_never_change() {
 #[test]
 fn any_number_of_threads_draws_the_same() {
     let digits = Digits::new(7, Split::Train);
-    let one = digits.examples(57, 1);
+    let one = digits.examples(57, 1).unwrap();
     for n_threads in [2, 3, 5, 64] {
-        assert_eq!(digits.examples(57, n_threads), one);
+        assert_eq!(digits.examples(57, n_threads).unwrap(), one);
     }
     let mut alone = vec![1; Digits::BYTES];
     assert_eq!(digits.draw(41, &mut alone), one.1[41]);
     assert_eq!(alone, one.0[41 * Digits::BYTES..][..Digits::BYTES]);
-    assert_eq!(Shapes::new(7, Split::Train).examples(0, 2), (vec![], vec![]));
+    assert_eq!(Shapes::new(7, Split::Train).examples(0, 2).unwrap(), (vec![], vec![]));
 }
 
 #[test]
 fn seeds_and_splits_have_pictures_of_their_own() {
-    let checksum = |seed, split| checksum(&Shapes::new(seed, split).examples(10, 1).0);
+    let checksum = |seed, split| checksum(&Shapes::new(seed, split).examples(10, 1).unwrap().0);
     let checksums =
         [checksum(1, Split::Train), checksum(1, Split::Test), checksum(2, Split::Train)];
     assert!(checksums[0] != checksums[1] && checksums[0] != checksums[2]);
@@ -116,7 +116,7 @@ fn each_ten_pictures_show_every_class_in_an_order_of_their_own() {
 
 #[test]
 fn digits_are_light_on_black_and_lie_within_the_picture() {
-    let (pixels, _) = Digits::new(1, Split::Test).examples(500, 2);
+    let (pixels, _) = Digits::new(1, Split::Test).examples(500, 2).unwrap();
     for picture in pixels.chunks_exact(Digits::BYTES) {
         let ink = picture.iter().filter(|&&byte| byte > 100).count();
         assert!((12..400).contains(&ink), "{ink} pixels of ink");

@@ -1,21 +1,40 @@
 //! From a file to red, green and blue, the right side up.
 
+use std::fs::{self, File};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use anyhow::{Context, Error, Result, anyhow, ensure};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+
+/// Bytes that a file has at most, and its pixels.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// Reads a PNG or JPEG file; what it is, its first bytes say and not its name. A photograph is
 /// turned as its Exif orientation says, and what is transparent lies on white.
 ///
 /// # Errors
-/// The file cannot be read, is neither PNG nor JPEG, is damaged, or would need more than the
-/// 512 MiB of memory that the `image` crate allows by default. The caller names the file.
+/// The file is none or cannot be read, is neither PNG nor JPEG, is damaged or not whole, or would
+/// need more than 512 MiB of memory: that is known before any of it is asked for. The caller names
+/// the file.
 pub(super) fn decode(path: &Path) -> Result<RgbImage> {
-    let reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .context("cannot be opened")?;
+    let bytes = read(path)?;
+    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
+    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let mut decoder = reader.into_decoder().map_err(no_picture)?;
+    let (mut limits, (width, height)) = (Limits::default(), decoder.dimensions());
+    limits.max_alloc = Some(MOST_BYTES);
+    let too_large =
+        limits.check_dimensions(width, height).and(limits.reserve(decoder.total_bytes()));
+    ensure!(
+        too_large.is_ok(),
+        "announces {width} × {height} pixels, which need more than {} MiB",
+        MOST_BYTES >> 20
+    );
+    ensure!(
+        !is_jpeg || is_whole_jpeg(&bytes),
+        "is no whole PNG or JPEG picture: its end is missing"
+    );
     // A picture whose orientation cannot be read is used as it lies.
     let orientation = decoder.orientation().ok();
     let mut picture = DynamicImage::from_decoder(decoder).map_err(no_picture)?;
@@ -23,6 +42,37 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage> {
         picture.apply_orientation(orientation);
     }
     Ok(if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() })
+}
+
+/// The bytes of a file. What is none, such as a pipe, might never end.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let cannot = "cannot be opened";
+    let found = fs::metadata(path).context(cannot)?;
+    ensure!(found.is_file(), "is no file but a folder, a pipe, a socket or a device");
+    let most = MOST_BYTES >> 20;
+    ensure!(found.len() <= MOST_BYTES, "has {} bytes, more than {most} MiB", found.len());
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).context(cannot)?;
+    Ok(bytes)
+}
+
+/// Whether a JPEG file goes on to the marker of its end. The decoder makes what is missing before
+/// it grey, without a word.
+fn is_whole_jpeg(mut rest: &[u8]) -> bool {
+    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
+        rest = &rest[at + 1..];
+        rest = match *rest {
+            [0xd9, ..] => return true,
+            // A byte of data, a fill byte, the start of the image, a restart: they have no length.
+            [0x00 | 0x01 | 0xd0..=0xd8 | 0xff, ..] => rest,
+            [_, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                rest.get(1 + length..).unwrap_or_default()
+            }
+            _ => return false,
+        };
+    }
+    false
 }
 
 /// An [`ImageError`] repeats its causes itself, so it has none beside its words.
@@ -44,6 +94,7 @@ mod tests {
     use std::fs;
 
     use image::{ExtendedColorType, ImageEncoder, Rgb, Rgba, RgbaImage};
+    use tempfile::TempDir;
 
     use super::*;
 
@@ -95,17 +146,64 @@ mod tests {
         assert_eq!(decode(&path).unwrap().into_raw(), [255, 255, 255, 0, 100, 200]);
     }
 
+    fn error_of(folder: &TempDir, bytes: &[u8]) -> String {
+        let path = folder.path().join("a.jpg");
+        fs::write(&path, bytes).unwrap();
+        format!("{:#}", decode(&path).unwrap_err())
+    }
+
     #[test]
     fn what_is_no_picture_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.jpg");
-        let whole = jpeg(1);
-        for bytes in [&b""[..], b"hello, world", &whole[..40], &whole[..whole.len() / 2]] {
-            fs::write(&path, bytes).unwrap();
-            let error = format!("{:#}", decode(&path).unwrap_err());
+        for bytes in [&b""[..], b"hello, world", &jpeg(1)[..40]] {
+            let error = error_of(&folder, bytes);
             assert!(error.starts_with("is no whole PNG or JPEG picture"), "{error}");
         }
         let error = format!("{:#}", decode(&folder.path().join("none.png")).unwrap_err());
         assert!(error.starts_with("cannot be opened"), "{error}");
+        let error = decode(folder.path()).unwrap_err().to_string();
+        assert!(error.starts_with("is no file but a folder, a pipe"), "{error}");
+    }
+
+    #[test]
+    fn a_picture_without_its_end_is_an_error_and_what_follows_the_end_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = jpeg(1);
+        // The Exif data hold a small picture of their own, with an end.
+        let comment =
+            [&[0xff, 0xd8, 0xff, 0xfe, 0, 6, 0xff, 0xd8, 0xff, 0xd9], &whole[2..]].concat();
+        let mut png = std::io::Cursor::new(Vec::new());
+        RgbImage::new(30, 20).write_to(&mut png, ImageFormat::Png).unwrap();
+        for whole in [&whole, &comment, png.get_ref()] {
+            // The last chunk of a PNG file holds nothing.
+            let ends = if whole[0] == 0xff { whole.len() - 1 } else { whole.len() - 16 };
+            for cut in [whole.len() / 2, ends - 20, ends] {
+                let error = error_of(&folder, &whole[..cut]);
+                assert!(error.starts_with("is no whole PNG or JPEG picture"), "{cut}: {error}");
+            }
+            let path = folder.path().join("more");
+            fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
+            decode(&path).unwrap();
+        }
+    }
+
+    /// A picture of 69 or a few hundred bytes that says to be large.
+    #[test]
+    fn what_announces_more_pixels_than_fit_is_refused_before_memory_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut png = std::io::Cursor::new(Vec::new());
+        RgbaImage::new(1, 1).write_to(&mut png, ImageFormat::Png).unwrap();
+        let mut png = png.into_inner();
+        png[16..24].copy_from_slice(&[0, 3, 0x0d, 0x40, 0, 0, 0x9c, 0x40]);
+        let mut crc = flate2::Crc::new();
+        crc.update(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        let error = error_of(&folder, &png);
+        assert_eq!(error, "announces 200000 × 40000 pixels, which need more than 512 MiB");
+        let mut jpeg = jpeg(1);
+        let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+        jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+        let error = error_of(&folder, &jpeg);
+        assert_eq!(error, "announces 65500 × 65500 pixels, which need more than 512 MiB");
     }
 }

@@ -31,7 +31,7 @@ impl PictureModel for Cifar10 {
         let drawn = config.data.drawn_examples;
         match (config.data.images.as_str(), config.data.source.as_str()) {
             ("", "drawn") => {
-                Ok(Source::drawn(|split| Shapes::new(config.seed, split), [drawn, drawn / 10]))
+                Source::drawn(|split| Shapes::new(config.seed, split), [drawn, drawn / 10])
             }
             ("", _) => Source::published("cifar10", data_dir, cifar10::load, cifar10::class_names),
             (folder, _) => Source::folder(Path::new(folder), config.seed),

@@ -2,7 +2,9 @@ use super::config::Cifar10Settings;
 use super::model::Cifar10;
 use super::network::logits;
 use crate::data::augment::{CROP, CROP_VALUES, Shape};
-use crate::models::classify::tests::{self as fixed, Trained, distance, length, set_waves, tolerance};
+use crate::models::classify::tests::{
+    self as fixed, Trained, distance, length, set_waves, tolerance,
+};
 use crate::models::classify::{Batch, Classifier, Trainer, names};
 use crate::ops::{Cpu, Isa};
 

@@ -16,6 +16,8 @@ pub struct Classifier {
     pub network: Network,
     /// The logits (batch, classes).
     pub logits: Output,
+    /// The probabilities of the classes (batch, classes).
+    probabilities: Output,
     /// The cross-entropies in nats (batch).
     pub losses: Output,
     /// The size of an image.
@@ -33,13 +35,13 @@ impl Classifier {
         seed: u64,
         forward: impl for<'g> FnOnce(Value<'g>) -> Value<'g>,
     ) -> Result<Self> {
-        let (graph, (logits, losses)) = Graph::build(|g| {
+        let (graph, [logits, probabilities, losses]) = Graph::build(|g| {
             let Shape { height, width, depth } = image;
             let (images, labels) = (g.input("images", &[height, width, depth]), g.ids("labels"));
             let logits = forward(images);
-            (logits.output(), logits.cross_entropy(labels).output())
+            [logits.output(), logits.softmax().output(), logits.cross_entropy(labels).output()]
         })?;
-        Ok(Self { network: Network::new(graph, seed)?, logits, losses, image })
+        Ok(Self { network: Network::new(graph, seed)?, logits, probabilities, losses, image })
     }
 
     /// The network as a description, for batches of that size.
@@ -60,6 +62,15 @@ impl Classifier {
     pub fn logits(&mut self, cpu: &Cpu, images: &[f32]) -> Result<&mut [f32]> {
         let feed = self.feed(images, &[]);
         self.network.run(cpu, Mode::Inference, self.logits, feed)
+    }
+
+    /// The probabilities (batch, classes) of the classes of `images`.
+    ///
+    /// # Errors
+    /// Images that are no whole number of them.
+    pub fn probabilities(&mut self, cpu: &Cpu, images: &[f32]) -> Result<&[f32]> {
+        let feed = self.feed(images, &[]);
+        Ok(self.network.run(cpu, Mode::Inference, self.probabilities, feed)?)
     }
 
     /// The same network with other values of its parameters, such as their moving averages.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
 use super::{
     Classifier, ClassifierTask, Input, PictureModel, PictureSettings, Pictures, Recipe, Source,
-    Trained,
+    Trained, classes_of,
 };
 use crate::checkpoint::Checkpoint;
 use crate::models::describe::Description;
@@ -46,6 +46,14 @@ impl<M: PictureModel> Experiment for M {
     ) -> Result<ClassifierTask<'a, M>> {
         let classifier = classifier::<M>(config, pictures.classes.len())?;
         if let Some(checkpoint) = init {
+            let known = classes_of(checkpoint)?;
+            ensure!(
+                known == pictures.classes,
+                "{} tells {} apart and not {}; begin a run without --init-from",
+                checkpoint.path.display(),
+                known.join(", "),
+                pictures.classes.join(", ")
+            );
             classifier.load(Self::ENTRY.name, "", checkpoint)?;
         }
         ClassifierTask::new(cpu, config, pictures, classifier)

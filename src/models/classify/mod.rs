@@ -30,7 +30,7 @@ pub use recipe::{MakeBatch, Recipe, Run};
 pub use score::{Score, evaluate};
 pub use sources::{Source, names};
 pub use task::ClassifierTask;
-pub use trained::Trained;
+pub use trained::{Trained, classes_of};
 pub use trainer::{Batch, EVAL_BATCH, Trainer};
 
 use super::run_config::RunConfig;

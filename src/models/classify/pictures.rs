@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Examples, Input, Source};
 use crate::data::Split;
@@ -53,10 +53,78 @@ impl<I: Input> Pictures<I> {
         }
     }
 
+    /// Gives every picture the label that a run has for the name of its class; `classes` are the
+    /// run's. Some of them may be missing here.
+    ///
+    /// # Errors
+    /// A class that the run does not know, by its name.
+    pub fn take_classes(&mut self, classes: &[String]) -> Result<()> {
+        let label = |name: &String| {
+            let place = classes.iter().position(|class| class == name);
+            place.map(|place| place as u8).with_context(|| {
+                format!("the run does not know the class {name:?}; it knows {}", classes.join(", "))
+            })
+        };
+        let labels = self.classes.iter().map(label).collect::<Result<Vec<u8>>>()?;
+        Arc::make_mut(&mut self.train).images.relabel(&labels);
+        self.valid.iter_mut().for_each(|valid| valid.images.relabel(&labels));
+        self.test.images.relabel(&labels);
+        self.classes = classes.to_vec();
+        Ok(())
+    }
+
     /// Numbers and checksums that tell these pictures from others.
     pub fn fingerprint(&self) -> String {
         let of =
             |split: Split| Some(format!("{split} {}", self.split(split)?.images.fingerprint()));
         Split::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Labelled;
+    use crate::data::augment::{Augment, Shape};
+
+    const SHAPE: Shape = Shape { height: 1, width: 1, depth: 1 };
+
+    /// Pictures whose value is their label, in `classes`.
+    fn source(classes: &[&str]) -> Source {
+        let labels: Vec<u8> = (0..classes.len() as u8).collect();
+        let images = Labelled::new(SHAPE, labels.clone(), labels);
+        let classes = classes.iter().map(|&class| class.to_string()).collect();
+        Source { train: images.clone(), test: images, classes }
+    }
+
+    fn pictures(classes: &[&str], held_out: usize, batch: usize) -> Result<Pictures<Augment>> {
+        Pictures::new(source(classes), Augment::new(&[], SHAPE)?, held_out, batch)
+    }
+
+    #[test]
+    fn the_first_pictures_are_held_out_and_a_batch_is_left() {
+        let found = pictures(&["a", "b", "c"], 1, 2).unwrap();
+        let labels = |split| found.split(split).map(|examples| examples.images.labels().to_vec());
+        assert_eq!(labels(Split::Valid), Some(vec![0]));
+        assert_eq!(labels(Split::Train), Some(vec![1, 2]));
+        assert_eq!(labels(Split::Test), Some(vec![0, 1, 2]));
+        assert!(pictures(&["a", "b"], 0, 1).unwrap().split(Split::Valid).is_none());
+        let error =
+            |held_out, batch| pictures(&["a", "b"], held_out, batch).unwrap_err().to_string();
+        assert!(error(2, 1).starts_with("data.validation_size = 2 must be less than the 2"));
+        assert!(error(0, 3).starts_with("2 training pictures are fewer than train.batch_size = 3"));
+    }
+
+    #[test]
+    fn labels_become_those_of_a_run_by_the_names_of_classes() {
+        let run = ["ant", "bee", "cat"].map(String::from);
+        let mut found = pictures(&["cat", "ant"], 1, 1).unwrap();
+        found.take_classes(&run).unwrap();
+        assert_eq!((&found.classes[..], found.test.images.labels()), (&run[..], &[2, 0][..]));
+        assert_eq!(found.valid.unwrap().images.labels(), [2]);
+        assert_eq!(found.train.images.labels(), [0]);
+        let error = pictures(&["ant", "dog"], 0, 1).unwrap().take_classes(&run).unwrap_err();
+        let expect = "the run does not know the class \"dog\"; it knows ant, bee, cat";
+        assert_eq!(error.to_string(), expect);
     }
 }

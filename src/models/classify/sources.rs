@@ -46,14 +46,17 @@ impl Source {
 
     /// Pictures that the program draws itself, so many of training and of test; `new` makes the
     /// drawings of a split.
-    pub fn drawn<D: Drawing>(new: impl Fn(Split) -> D, [train, test]: [usize; 2]) -> Self {
-        let draw = |split, count| {
-            let (pixels, labels) = new(split).examples(count, threads());
+    ///
+    /// # Errors
+    /// The system cannot start threads.
+    pub fn drawn<D: Drawing>(new: impl Fn(Split) -> D, [train, test]: [usize; 2]) -> Result<Self> {
+        let draw = |split, count| -> Result<Labelled> {
+            let (pixels, labels) = new(split).examples(count, threads())?;
             let shape = Shape { height: D::SIDE, width: D::SIDE, depth: D::CHANNELS };
-            Labelled::new(shape, pixels, labels)
+            Ok(Labelled::new(shape, pixels, labels))
         };
         let classes = D::NAMES.map(String::from).to_vec();
-        Self { train: draw(Split::Train, train), test: draw(Split::Test, test), classes }
+        Ok(Self { train: draw(Split::Train, train)?, test: draw(Split::Test, test)?, classes })
     }
 
     /// The user's own pictures, a folder a class. Files that cannot be read are named and left

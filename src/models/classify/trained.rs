@@ -26,12 +26,20 @@ impl Trained {
         checkpoint: &Checkpoint,
         new: impl FnOnce(usize) -> Result<Classifier>,
     ) -> Result<Self> {
-        let (_, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
-        let classes = state.get("classes").context("the checkpoint names no classes")?;
-        let classes: Vec<String> = serde_json::from_value(classes.clone())
-            .with_context(|| format!("the classes in {}", checkpoint.path.display()))?;
+        let classes = classes_of(checkpoint)?;
         let classifier = new(classes.len())?;
         classifier.load(model, slot, checkpoint)?;
         Ok(Self { classes, classifier })
     }
+}
+
+/// What the classes of a checkpoint are called.
+///
+/// # Errors
+/// When it does not name them.
+pub fn classes_of(checkpoint: &Checkpoint) -> Result<Vec<String>> {
+    let (_, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
+    let classes = state.get("classes").context("the checkpoint names no classes")?;
+    serde_json::from_value(classes.clone())
+        .with_context(|| format!("the classes in {}", checkpoint.path.display()))
 }

@@ -29,7 +29,7 @@ pub(super) enum Parts {
 
 /// Lists what `dir` holds.
 pub(super) fn parts(dir: &Path) -> Result<Parts> {
-    let sides = ["train", "test"].map(|side| dir.join(side));
+    let sides = [side(dir, "train")?, side(dir, "test")?];
     if sides.iter().all(|side| side.is_dir()) {
         let [train, test] = [classes(&sides[0])?, classes(&sides[1])?];
         ensure_same(dir, &train, &test)?;
@@ -47,6 +47,19 @@ pub(super) fn parts(dir: &Path) -> Result<Parts> {
         }
     }
     Ok(Parts::Whole(classes(dir)?))
+}
+
+/// The folder of one side, in small letters or with capitals.
+fn side(dir: &Path, name: &str) -> Result<PathBuf> {
+    let exact = dir.join(name);
+    let is_side = |path: &PathBuf| {
+        path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)) && path.is_dir()
+    };
+    Ok(if exact.is_dir() {
+        exact
+    } else {
+        entries(dir)?.into_iter().find(is_side).unwrap_or(exact)
+    })
 }
 
 /// The classes of a folder of class folders, sorted by name.

@@ -1,10 +1,11 @@
 //! All pictures of some classes, decoded side by side.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use super::super::square::square;
 use super::Unreadable;
@@ -65,10 +66,11 @@ fn decode_all(files: &[(u32, &Path)], n_threads: usize) -> Result<Vec<Result<Vec
         }
     };
     let mut all = thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..n_threads.clamp(1, files.len().max(1))).map(|_| scope.spawn(work)).collect();
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work);
+        let threads: io::Result<Vec<_>> =
+            (0..n_threads.clamp(1, files.len().max(1))).map(spawn).collect();
         let mut all = Vec::with_capacity(files.len());
-        for thread in threads {
+        for thread in threads.context("cannot start a thread that reads pictures")? {
             all.extend(thread.join().map_err(|_| anyhow!("a decoder of pictures panicked"))?);
         }
         Ok::<_, anyhow::Error>(all)

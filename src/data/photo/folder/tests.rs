@@ -62,6 +62,12 @@ fn a_division_of_the_user_is_kept() {
     assert_eq!((read.train.names, read.train.labels), (owned(&paths[..3]), vec![0, 1, 1]));
     assert_eq!((read.test.names, read.test.labels), (owned(&paths[3..]), vec![0, 1]));
     assert_eq!(read.unreadable, []);
+    for (from, to) in [("train", "Train"), ("test", "TEST")] {
+        fs::rename(dir.path().join(from), dir.path().join(to)).unwrap();
+    }
+    let capitals = read_folder(dir.path(), 1, 2).unwrap();
+    assert_eq!((capitals.train.labels, capitals.test.labels), (vec![0, 1, 1], vec![0, 1]));
+    assert_eq!(capitals.test.names[0], "TEST/a/1.png");
 }
 
 #[test]
@@ -75,6 +81,8 @@ fn files_that_cannot_be_read_are_listed() {
     put("b/.DS_Store", b"x");
     put("readme.txt", b"x");
     fs::create_dir(dir.path().join("b/more")).unwrap();
+    #[cfg(unix)]
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("b/socket.png")).unwrap();
     let read = read_folder(dir.path(), 1, 2).unwrap();
     assert_eq!(read.train.labels.len() + read.test.labels.len(), 4);
     let listed: Vec<_> = read
@@ -83,10 +91,15 @@ fn files_that_cannot_be_read_are_listed() {
         .map(|file| (file.path.strip_prefix(dir.path()).unwrap(), file.reason.as_str()))
         .collect();
     let names: Vec<_> = listed.iter().map(|(path, _)| path.to_str().unwrap()).collect();
-    assert_eq!(names, ["a/cut.png", "a/text.jpg", "b/more", "b/note.webp"]);
+    assert_eq!(names[..4], ["a/cut.png", "a/text.jpg", "b/more", "b/note.webp"]);
     assert!(listed[0].1.starts_with("is no whole PNG or JPEG picture: "), "{listed:?}");
     assert_eq!(listed[2].1, "is a folder inside a class folder");
     assert_eq!(listed[3].1, "does not end in .png, .jpg or .jpeg");
+    #[cfg(unix)]
+    assert_eq!(
+        listed[4..],
+        [(Path::new("b/socket.png"), "is no file but a folder, a pipe, a socket or a device")]
+    );
 }
 
 #[test]

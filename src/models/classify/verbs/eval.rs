@@ -72,8 +72,10 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(M::ENTRY.name)?;
     let interrupt = Interrupt::on_signals()?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
-    warn_of_other_data::<M>(&session, &data);
+    let mut data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
+    let fingerprint = M::fingerprint(&data);
+    data.take_classes(&session.trained.classes)?;
+    warn_of_other_data(&fingerprint, &session.run.manifest().data);
     loop {
         report::<M>(&cpu, &args, &mut session, &data, &interrupt)?;
         let Some(seconds) = args.watch else { return Ok(()) };
@@ -103,9 +105,8 @@ fn next_session<M: PictureModel>(
 }
 
 /// A figure on pictures that the run never saw is no figure of the run.
-fn warn_of_other_data<M: PictureModel>(session: &Session<M>, data: &Pictures<M::Input>) {
-    let (here, run) = (M::fingerprint(data), &session.run.manifest().data);
-    if here != *run {
+fn warn_of_other_data(here: &str, run: &str) {
+    if here != run {
         tracing::warn!("the data differs from the run's: {here} here, in run.json {run}");
     }
 }

@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{Input, PictureModel};
+use super::super::{EVAL_BATCH, Input, PictureModel, Trained};
 use crate::data::Labelled;
 use crate::models::Verb;
 use crate::models::experiment::Experiment;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
-use crate::ops::{Cpu, softmax};
+use crate::ops::Cpu;
 
 #[derive(Args, Debug)]
 struct PredictArgs {
@@ -52,13 +52,12 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(M::ENTRY.name)?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let (mut lines, mut predictions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-    for path in &args.images {
-        match classes_of::<M>(&cpu, &mut session, path, args.top) {
-            Ok(classes) => {
-                lines.push(format!("{}: {}", path.display(), in_words(&classes)));
-                predictions.push(in_json(path, &classes));
-            }
-            Err(error) => unreadable.push(format!("{}: {error:#}", path.display())),
+    for paths in args.images.chunks(EVAL_BATCH) {
+        let (paths, images) = read::<M>(paths, &mut unreadable);
+        for (path, classes) in paths.iter().zip(classes_of(&cpu, &mut session, &images, args.top)?)
+        {
+            lines.push(format!("{}: {}", path.display(), in_words(&classes)));
+            predictions.push(in_json(path, &classes));
         }
     }
     let json = session.summary(json!({ "predictions": predictions }));
@@ -70,33 +69,45 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// The most probable classes of a picture by name, the first one first.
+/// The pictures that can be read; what is wrong with the others is added to `unreadable`.
+fn read<'a, M: PictureModel>(
+    paths: &'a [PathBuf],
+    unreadable: &mut Vec<String>,
+) -> (Vec<&'a Path>, Labelled) {
+    let (mut readable, mut images) = (Vec::new(), Labelled::empty(M::PICTURE));
+    for path in paths {
+        match M::read_picture(path) {
+            Ok(picture) => {
+                readable.push(path.as_path());
+                images.push(0, &picture);
+            }
+            Err(error) => unreadable.push(format!("{}: {error:#}", path.display())),
+        }
+    }
+    (readable, images)
+}
+
+/// The most probable classes of each picture by name, the first one first.
 fn classes_of<M: PictureModel>(
     cpu: &Cpu,
     session: &mut Session<M>,
-    path: &Path,
+    images: &Labelled,
     top: usize,
-) -> Result<Vec<(String, f32)>> {
+) -> Result<Vec<Vec<(String, f32)>>> {
     let input = M::input(&session.config)?;
-    let images = Labelled::new(M::PICTURE, M::read_picture(path)?, vec![0]);
-    let mut image = vec![0.0; input.shape().values()];
-    input.write(&images, 0..1, &mut image);
-    let logits = session.trained.classifier.logits(cpu, &image)?.to_vec();
-    let mut classes: Vec<_> = probabilities(cpu, &logits).into_iter().enumerate().collect();
-    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-    classes.truncate(top.max(1));
-    Ok(classes.into_iter().map(|(class, p)| (session.trained.classes[class].clone(), p)).collect())
-}
-
-/// The softmax of one row of logits.
-fn probabilities(cpu: &Cpu, logits: &[f32]) -> Vec<f32> {
-    let of = |class| {
-        // The probability of a class is e to the power of minus its cross-entropy.
-        let mut loss = [0.0];
-        softmax::cross_entropy(cpu, &mut logits.to_vec(), &[class], None, &mut loss);
-        (-loss[0]).exp()
+    let mut inputs = vec![0.0; images.len() * input.shape().values()];
+    input.write(images, 0..images.len(), &mut inputs);
+    let Trained { classifier, classes } = &mut session.trained;
+    let named = |row: &[f32]| {
+        let mut named: Vec<_> = classes.iter().cloned().zip(row.iter().copied()).collect();
+        named.sort_by(|a, b| b.1.total_cmp(&a.1));
+        named.truncate(top.max(1));
+        named
     };
-    (0..logits.len() as u32).map(of).collect()
+    if images.len() == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(classifier.probabilities(cpu, &inputs)?.chunks(classes.len()).map(named).collect())
 }
 
 fn in_words(classes: &[(String, f32)]) -> String {
