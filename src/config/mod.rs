@@ -45,6 +45,10 @@ pub trait Config: Default + Serialize + DeserializeOwned {
     /// `validate` checks their names.
     const FREE_TABLES: &'static [&'static str] = &[];
 
+    /// Dotted keys that there were once, with the one value that worked: an old file that says it
+    /// is read as if it did not.
+    const RETIRED: &'static [(&'static str, &'static str)] = &[];
+
     /// Checks the range of every value, and what holds between values.
     fn validate(&self) -> Result<(), Invalid>;
 }

@@ -31,11 +31,12 @@ pub(super) enum Slot<'a> {
 pub(super) struct Schema {
     tree: Table,
     free: &'static [&'static str],
+    retired: &'static [(&'static str, &'static str)],
 }
 
 impl Schema {
     pub fn of<C: Config>() -> Result<Self> {
-        Ok(Self { tree: tree(&C::default())?, free: C::FREE_TABLES })
+        Ok(Self { tree: tree(&C::default())?, free: C::FREE_TABLES, retired: C::RETIRED })
     }
 
     pub fn defaults(&self) -> &Table {
@@ -77,6 +78,8 @@ impl Schema {
             key.push(name.get_ref().to_string());
             let here = place(name.span());
             match (self.slot(&key), value.get_ref()) {
+                (None, DeValue::String(value))
+                    if self.retired.contains(&(key.join(".").as_str(), &**value)) => {}
                 (None, _) => bail!(self.unknown(&key.join("."), &here)),
                 (Some(Slot::Table(_) | Slot::Free), DeValue::Table(inner)) => {
                     self.assign(&key, inner, place, into)?;

@@ -8,11 +8,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use flate2::bufread::MultiGzDecoder;
 
 /// Type of the values: the one that MNIST has.
 const UNSIGNED_BYTE: u8 = 8;
+/// The most records of a file; the largest published set has 814,255.
+const MOST_RECORDS: u32 = 1_000_000;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// An array of bytes.
@@ -24,21 +26,21 @@ pub struct Idx {
     pub values: Vec<u8>,
 }
 
-/// Reads a file of `dimensions` dimensions; its first bytes, not its name, tell whether it is
+/// Reads a file of records of the sizes `record`; its first bytes, not its name, tell whether it is
 /// compressed.
 ///
 /// # Errors
-/// The file cannot be read, is no idx file of bytes with so many dimensions, is truncated, or
-/// goes on after its last value. The file is named.
-pub fn read(path: &Path, dimensions: u8) -> Result<Idx> {
+/// The file cannot be read, is no idx file of such records of bytes, has too many of them, is
+/// truncated, or goes on after its last value. The file is named.
+pub fn read(path: &Path, record: &[u32]) -> Result<Idx> {
     let place = path.display();
     let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
     let mut content = BufReader::with_capacity(1 << 16, file);
     let start = content.fill_buf().with_context(|| format!("cannot read {place}"))?;
     if start.starts_with(&GZIP_MAGIC) {
-        parse(MultiGzDecoder::new(content), dimensions).with_context(|| format!("{place} (gzip)"))
+        parse(MultiGzDecoder::new(content), record).with_context(|| format!("{place} (gzip)"))
     } else {
-        parse(content, dimensions).with_context(|| place.to_string())
+        parse(content, record).with_context(|| place.to_string())
     }
 }
 
@@ -53,10 +55,11 @@ pub fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     found.ok_or_else(|| anyhow!("{} has neither {zipped} nor {name}", folder.display()))
 }
 
-fn parse(mut content: impl Read, dimensions: u8) -> Result<Idx> {
-    let header_bytes = 4 + 4 * usize::from(dimensions);
+fn parse(mut content: impl Read, record: &[u32]) -> Result<Idx> {
+    let dimensions = 1 + record.len();
+    let header_bytes = 4 + 4 * dimensions;
     let header = read_at_most(&mut content, header_bytes as u64)?;
-    let magic = [0, 0, UNSIGNED_BYTE, dimensions];
+    let magic = [0, 0, UNSIGNED_BYTE, dimensions as u8];
     let found = &header[..header.len().min(magic.len())];
     ensure!(
         header.len() < magic.len() || found == magic,
@@ -69,11 +72,15 @@ fn parse(mut content: impl Read, dimensions: u8) -> Result<Idx> {
         header.len()
     );
     let sizes: Vec<u32> = header[4..].chunks(4).map(big_endian).collect();
-    let shape = sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" × ");
-    let count = sizes.iter().try_fold(1_u64, |n, &size| n.checked_mul(u64::from(size)));
-    let Some(count) = count.filter(|&n| n < isize::MAX as u64) else {
-        bail!("{shape} values are more than fit in memory: the header is damaged");
-    };
+    let in_words = |sizes: &[u32]| sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" × ");
+    let (shape, found) = (in_words(&sizes), in_words(&sizes[1..]));
+    ensure!(
+        sizes[1..] == *record,
+        "its records have {found} values, they must have {}",
+        in_words(record)
+    );
+    ensure!(sizes[0] <= MOST_RECORDS, "it has {} records; {MOST_RECORDS} are the most", sizes[0]);
+    let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
     // One byte more shows that the content is too long, and makes gzip compare its checksum.
     let values = read_at_most(&mut content, count + 1)?;
     let bytes = values.len() as u64;
@@ -125,15 +132,15 @@ pub(super) mod tests {
         encoder.finish().unwrap()
     }
 
-    fn read_bytes(bytes: &[u8], dimensions: u8) -> Result<Idx> {
+    fn read_bytes(bytes: &[u8], record: &[u32]) -> Result<Idx> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x-ubyte");
         fs::write(&path, bytes).unwrap();
-        read(&path, dimensions)
+        read(&path, record)
     }
 
     fn error_of(bytes: &[u8], expect: &str) {
-        let error = format!("{:#}", read_bytes(bytes, 3).unwrap_err());
+        let error = format!("{:#}", read_bytes(bytes, &[3, 4]).unwrap_err());
         assert!(error.contains(expect) && error.contains("x-ubyte"), "{expect:?} not in {error}");
     }
 
@@ -142,12 +149,15 @@ pub(super) mod tests {
         let values: Vec<u8> = (0..24).collect();
         let bytes = idx(&[2, 3, 4], &values);
         let expected = Idx { sizes: vec![2, 3, 4], values };
-        assert_eq!(read_bytes(&bytes, 3).unwrap(), expected);
-        assert_eq!(read_bytes(&gzip(&bytes), 3).unwrap(), expected);
+        assert_eq!(read_bytes(&bytes, &[3, 4]).unwrap(), expected);
+        assert_eq!(read_bytes(&gzip(&bytes), &[3, 4]).unwrap(), expected);
         // A gzip file may be several, one after another.
         let halves = [gzip(&bytes[..20]), gzip(&bytes[20..])].concat();
-        assert_eq!(read_bytes(&halves, 3).unwrap(), expected);
-        assert_eq!(read_bytes(&idx(&[0], &[]), 1).unwrap(), Idx { sizes: vec![0], values: vec![] });
+        assert_eq!(read_bytes(&halves, &[3, 4]).unwrap(), expected);
+        assert_eq!(
+            read_bytes(&idx(&[0], &[]), &[]).unwrap(),
+            Idx { sizes: vec![0], values: vec![] }
+        );
     }
 
     #[test]
@@ -171,12 +181,14 @@ pub(super) mod tests {
     fn other_content_is_an_error() {
         error_of(&idx(&[24], &[0; 24]), "it begins with [00, 00, 08, 01]");
         error_of(b"<!DOCTYPE html>", "it begins with [3c, 21, 44, 4f]");
-        error_of(&idx(&[u32::MAX; 3], &[0; 24]), "more than fit in memory");
+        error_of(&idx(&[2, 3, 5], &[0; 30]), "its records have 3 × 5 values, they must have 3 × 4");
+        // A small compressed file can go on for long: it is not read to its end.
+        error_of(&idx(&[u32::MAX, 3, 4], &[0; 24]), "has 4294967295 records; 1000000 are the most");
         let mut damaged = gzip(&idx(&[2, 3, 4], &[7; 24]));
         let checksum = damaged.len() - 8;
         damaged[checksum] ^= 1;
         error_of(&damaged, "damaged");
-        let missing = format!("{:#}", read(Path::new("no/such"), 1).unwrap_err());
+        let missing = format!("{:#}", read(Path::new("no/such"), &[]).unwrap_err());
         assert!(missing.contains("cannot open no/such"), "{missing}");
     }
 

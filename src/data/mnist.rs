@@ -40,13 +40,10 @@ fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {
     };
     let [images, labels] = files.map(|name| idx::find(folder, name));
     let (images_path, labels_path) = (images?, labels?);
-    let (images, labels) = (idx::read(&images_path, 3)?, idx::read(&labels_path, 1)?);
+    let (images, labels) =
+        (idx::read(&images_path, &[SIDE as u32; 2])?, idx::read(&labels_path, &[])?);
     let (images_place, labels_place) = (images_path.display(), labels_path.display());
-    let (count, rows, columns) = (images.sizes[0], images.sizes[1], images.sizes[2]);
-    ensure!(
-        (rows, columns) == (SIDE, SIDE),
-        "{images_place}: the images have {rows} × {columns} pixels, they must have {SIDE} × {SIDE}"
-    );
+    let count = images.sizes[0];
     ensure!(count > 0, "{images_place} holds no images");
     let labels = labels.values;
     ensure!(
@@ -103,7 +100,10 @@ mod tests {
         let error = error_of([3, 28, 28], &[1, 2]);
         assert!(error.contains("has 3 images and") && error.contains("2 labels"), "{error}");
         let error = error_of([1, 32, 28], &[1]);
-        assert!(error.contains("32 × 28 pixels, they must have 28 × 28"), "{error}");
+        assert!(
+            error.contains("its records have 32 × 28 values, they must have 28 × 28"),
+            "{error}"
+        );
         let error = error_of([2, 28, 28], &[1, 10]);
         assert!(error.contains("t10k-labels-idx1-ubyte.gz: record 1 has label 10"), "{error}");
         assert!(error_of([0, 28, 28], &[]).contains("holds no images"));

@@ -16,6 +16,9 @@ pub trait Settings: Default + Serialize + DeserializeOwned {
     /// The model that they are of.
     const ENTRY: &'static Entry;
 
+    /// As [`Config::RETIRED`].
+    const RETIRED: &'static [(&'static str, &'static str)] = &[];
+
     /// When a run is saved where the config does not say.
     fn checkpoint() -> CheckpointConfig {
         CheckpointConfig::default()
@@ -72,6 +75,7 @@ impl<C> DerefMut for RunConfig<C> {
 
 impl<C: Settings> Config for RunConfig<C> {
     const FREE_TABLES: &'static [&'static str] = &["expect"];
+    const RETIRED: &'static [(&'static str, &'static str)] = C::RETIRED;
 
     fn validate(&self) -> Result<(), Invalid> {
         self.own.validate()?;
@@ -118,6 +122,7 @@ mod tests {
 
     impl Settings for Tables {
         const ENTRY: &'static Entry = &fake::TOY;
+        const RETIRED: &'static [(&'static str, &'static str)] = &[("train.dtype", "f32")];
 
         fn checkpoint() -> CheckpointConfig {
             CheckpointConfig { every_epoch: false, ..Default::default() }
@@ -183,6 +188,16 @@ mod tests {
         refuses("[train]\ndecay = 1e300", "train.decay is too large for its type (x.toml:2)");
         refuses("train = 5", "train = 5 is an integer; it must be a table (x.toml:1)");
         refuses("[train]\nbatch = 0", "train.batch = 0 must be at least 1 (x.toml:2)");
+    }
+
+    #[test]
+    fn a_key_that_there_was_once_is_read_over_with_the_value_that_worked() {
+        let loaded = read("[train]\ndtype = \"f32\"\nbatch = 3").unwrap();
+        assert_eq!(loaded.config.train, Train { batch: 3, ..Train::default() });
+        assert!(!to_toml(&loaded.config).unwrap().contains("dtype"));
+        let error = read("[train]\ndtype = \"f16\"").map(|loaded| loaded.config).unwrap_err();
+        let expect = "x.toml:2: unknown key \"train.dtype\"; ";
+        assert!(error.to_string().starts_with(expect), "{error}");
     }
 
     #[test]

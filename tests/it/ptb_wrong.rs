@@ -60,7 +60,7 @@ fn missing_data_says_what_to_download_and_where_to_put_it() {
 fn settings_are_refused_before_anything_is_written() {
     let dir = Dir::new();
     for (rest, parts) in [
-        ("--set network.dtype=f16", ["network.dtype = \"f16\"", "--set network.dtype=f16"]),
+        ("--set network.dtype=f16", ["--set network.dtype", "unknown key"]),
         ("--device cuda:0", ["--device cuda:0", "use --device cpu"]),
         ("--set train.lr=1", ["train.lr", "did you mean"]),
         ("--set train.batch_size=0", ["train.batch_size = 0", "1"]),

@@ -33,8 +33,6 @@ pub struct Network {
     pub num_layers: usize,
     /// Parameters start uniform in ± this.
     pub init_scale: f32,
-    /// "f32"; "f16" and "bf16" where the device can.
-    pub dtype: String,
 }
 
 /// The `[data]` table.
@@ -85,7 +83,7 @@ pub struct Train {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { hidden_size: 200, num_layers: 2, init_scale: 0.1, dtype: "f32".to_string() }
+        Self { hidden_size: 200, num_layers: 2, init_scale: 0.1 }
     }
 }
 
@@ -122,6 +120,7 @@ impl Default for Train {
 
 impl Settings for PtbSettings {
     const ENTRY: &'static Entry = &super::ENTRY;
+    const RETIRED: &'static [(&'static str, &'static str)] = &[("network.dtype", "f32")];
 
     fn validate(&self) -> Result<(), Invalid> {
         self.network.validate()?;
@@ -134,8 +133,7 @@ impl Network {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("network.hidden_size", self.hidden_size, 1, 65_536)?;
         in_range("network.num_layers", self.num_layers, 1, 64)?;
-        positive("network.init_scale", f64::from(self.init_scale))?;
-        one_of("network.dtype", &self.dtype, &["f32", "f16", "bf16"])
+        positive("network.init_scale", f64::from(self.init_scale))
     }
 }
 

@@ -12,12 +12,10 @@ use super::model::LanguageModel;
 use super::task::PtbTask;
 use super::trained::{Trained, architecture, vocabulary_of};
 use crate::checkpoint::Checkpoint;
-use crate::config::{self, Loaded};
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::END_OF_SENTENCE;
 use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
-use crate::models::options::DeviceOptions;
 use crate::models::session::VOCABULARY;
 use crate::models::verbs::bench::Benchmark;
 use crate::ops::Cpu;
@@ -37,14 +35,6 @@ impl Experiment for Ptb {
     type Data = Corpus;
     type Task<'a> = PtbTask<'a>;
     type Trained = Trained;
-
-    fn cpu(device: &DeviceOptions, loaded: &Loaded<PtbConfig>) -> Result<Cpu> {
-        if loaded.config.network.dtype != "f32" {
-            let rule = "is not for this device: the processor computes in f32";
-            return Err(loaded.error(&config::Invalid::new("network.dtype", rule)));
-        }
-        device.cpu(Self::ENTRY.name)
-    }
 
     fn data(config: &PtbConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Corpus> {
         Corpus::load(config, data_dir, run.map(vocabulary_of).transpose()?)
