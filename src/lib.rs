@@ -157,6 +157,7 @@
 //! | 1 | [`nn`] | [`ops`], [`rng`] |
 //! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, [`version`] | external crates; any of them `atomic`, `data` and `ops` also `rng` |
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
 
 mod atomic;
 pub mod checkpoint;
@@ -166,6 +167,7 @@ pub mod data;
 pub mod metrics;
 pub mod models;
 pub mod nn;
+#[allow(unsafe_code)]
 pub mod ops;
 pub mod rng;
 pub mod run;

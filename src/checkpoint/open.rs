@@ -154,6 +154,7 @@ fn read(path: &Path) -> Result<Result<Checkpoint, Error>> {
 }
 
 /// The file's bytes; `None` for an empty file, which some systems cannot map.
+#[allow(unsafe_code)]
 fn map(path: &Path) -> io::Result<Option<Mmap>> {
     let file = File::open(path)?;
     if file.metadata()?.len() == 0 {

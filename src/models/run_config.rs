@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Entry;
 use crate::config::{Config, Expect, Invalid, check_expect};
+use crate::nn::optimizer::OptimizerConfig;
 use crate::train::CheckpointConfig;
 
 /// The tables of a config that are a model's own, such as `[network]`, `[data]` and `[train]`.
@@ -82,6 +83,14 @@ impl<C: Settings> Config for RunConfig<C> {
         self.checkpoint.validate()?;
         check_expect("expect", &self.expect, C::ENTRY.scores)
     }
+}
+
+/// Checks the table `[optimizer]`.
+///
+/// # Errors
+/// The key and the rule that its value breaks.
+pub fn check_optimizer(config: &OptimizerConfig) -> Result<(), Invalid> {
+    config.check().map_err(|(key, rule)| Invalid::new(format!("optimizer.{key}"), rule))
 }
 
 #[cfg(test)]

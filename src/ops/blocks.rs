@@ -2,7 +2,7 @@
 //! and slicing do. A tensor (outer axes, axis, inner axes) is seen as rows, one for each place of
 //! the outer axes.
 
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Values a thread takes at a time, roughly.
 const BLOCK: usize = 32 * 1024;
@@ -40,13 +40,13 @@ impl Part {
 /// When the sizes do not fit.
 pub fn copy_into(cpu: &Cpu, at: Part, part: &[f32], whole: &mut [f32]) {
     let rows = at.check(whole.len(), part.len());
-    let shared = Shared::new(whole);
-    cpu.for_blocks(rows, at.rows(), |rows| {
-        for row in rows {
-            let start = row * at.whole + at.offset;
-            // SAFETY: rows are disjoint.
-            let to = unsafe { shared.range(start..start + at.len) };
-            to.copy_from_slice(&part[row * at.len..(row + 1) * at.len]);
+    if at.len == 0 {
+        return;
+    }
+    cpu.for_rows(rows, at.rows(), rows_mut(whole, at.whole), |rows, whole| {
+        let part = part[rows.start * at.len..].chunks_exact(at.len);
+        for (to, from) in whole.chunks_exact_mut(at.whole).zip(part) {
+            to[at.offset..at.offset + at.len].copy_from_slice(from);
         }
     });
 }
@@ -57,13 +57,13 @@ pub fn copy_into(cpu: &Cpu, at: Part, part: &[f32], whole: &mut [f32]) {
 /// When the sizes do not fit.
 pub fn copy_from(cpu: &Cpu, at: Part, whole: &[f32], part: &mut [f32]) {
     let rows = at.check(whole.len(), part.len());
-    let shared = Shared::new(part);
-    cpu.for_blocks(rows, at.rows(), |rows| {
-        for row in rows {
-            // SAFETY: rows are disjoint.
-            let to = unsafe { shared.range(row * at.len..(row + 1) * at.len) };
-            let start = row * at.whole + at.offset;
-            to.copy_from_slice(&whole[start..start + at.len]);
+    if at.len == 0 {
+        return;
+    }
+    cpu.for_rows(rows, at.rows(), rows_mut(part, at.len), |rows, part| {
+        let whole = whole[rows.start * at.whole..].chunks_exact(at.whole);
+        for (to, from) in part.chunks_exact_mut(at.len).zip(whole) {
+            to.copy_from_slice(&from[at.offset..at.offset + at.len]);
         }
     });
 }

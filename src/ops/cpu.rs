@@ -1,13 +1,13 @@
 //! The threads and the instruction level that operators run on.
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::Device;
 
+use super::disjoint::Rows;
 use super::team::{Barrier, Team};
 use super::{Buffer, Isa};
 
@@ -89,6 +89,22 @@ impl Cpu {
         });
     }
 
+    /// Calls `work` for each block of the rows `0..len`, with that block of `rows`, on whichever
+    /// thread is free.
+    ///
+    /// # Panics
+    /// When `rows` has fewer than `len` rows.
+    pub fn for_rows<R: Rows + Sync, F>(&self, len: usize, block: usize, rows: R, work: F)
+    where
+        F: Fn(Range<usize>, R::Block) + Sync,
+    {
+        self.for_blocks(len, block, |range| {
+            // SAFETY: every row is in one block, and `rows` is used up by this call.
+            let part = unsafe { rows.block(&range) };
+            work(range, part);
+        });
+    }
+
     /// Lends a buffer of `len` values to `work` and keeps it for the next call. Its
     /// values are whatever the last use left.
     pub fn with_buffer<R>(&self, len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
@@ -165,51 +181,6 @@ impl Queue {
     }
 }
 
-/// A mutable slice that the members of a team write in disjoint parts.
-#[derive(Clone, Copy)]
-pub struct Shared<'a, T = f32> {
-    data: *mut T,
-    len: usize,
-    life: PhantomData<&'a mut [T]>,
-}
-
-// SAFETY: access goes through unsafe methods whose callers answer for disjoint parts.
-unsafe impl<T: Send> Send for Shared<'_, T> {}
-// SAFETY: as for `Send`.
-unsafe impl<T: Send> Sync for Shared<'_, T> {}
-
-impl<'a, T> Shared<'a, T> {
-    /// Shares `slice` among the members of a team.
-    pub fn new(slice: &'a mut [T]) -> Self {
-        Self { data: slice.as_mut_ptr(), len: slice.len(), life: PhantomData }
-    }
-
-    /// A part of the slice.
-    ///
-    /// # Safety
-    /// No other thread writes or reads this range between two barriers.
-    ///
-    /// # Panics
-    /// When the range leaves the slice.
-    #[allow(clippy::mut_from_ref)]
-    #[inline(always)]
-    pub unsafe fn range(&self, range: Range<usize>) -> &'a mut [T] {
-        assert!(range.start <= range.end && range.end <= self.len, "range leaves the slice");
-        // SAFETY: the range lies inside the slice, and the caller answers for disjointness.
-        unsafe { std::slice::from_raw_parts_mut(self.data.add(range.start), range.len()) }
-    }
-
-    /// Where a part of the slice starts, for parts of several members that interleave.
-    ///
-    /// # Panics
-    /// When the range leaves the slice.
-    #[inline(always)]
-    pub fn pointer(&self, range: Range<usize>) -> *mut T {
-        assert!(range.start <= range.end && range.end <= self.len, "range leaves the slice");
-        self.data.wrapping_add(range.start)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,17 +203,15 @@ mod tests {
     fn shares_and_blocks_cover_everything_once() {
         for threads in [1, 2, 5] {
             let cpu = Cpu::new(Isa::Portable, threads).unwrap();
-            let mut hits = vec![0.0; 103];
-            let shared = Shared::new(&mut hits);
-            // SAFETY: the blocks are disjoint.
-            cpu.for_blocks(103, 10, |r| unsafe {
-                shared.range(r).iter_mut().for_each(|h| *h += 1.0)
-            });
-            // SAFETY: the shares are disjoint.
-            cpu.team(usize::MAX, |m| unsafe {
-                shared.range(m.share(103)).iter_mut().for_each(|h| *h += 1.0)
-            });
-            assert!(hits.iter().all(|&h| h == 2.0));
+            let hits: Vec<AtomicUsize> = (0..103).map(|_| AtomicUsize::new(0)).collect();
+            let hit = |range: Range<usize>| {
+                hits[range].iter().for_each(|hit| {
+                    hit.fetch_add(1, Ordering::Relaxed);
+                });
+            };
+            cpu.for_blocks(103, 10, hit);
+            cpu.team(usize::MAX, |member| hit(member.share(103)));
+            assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 2));
         }
     }
 }

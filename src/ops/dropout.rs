@@ -4,7 +4,7 @@
 //! pass draws the same mask again instead of keeping it.
 
 use super::simd::{Kernel, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 use crate::rng::Stream;
 
 /// Values a thread takes at a time; a multiple of what one counter gives.
@@ -67,11 +67,8 @@ fn threshold(keep: f32) -> u32 {
 /// (stream, step) gives the same mask, so the gradient is this function too.
 pub fn dropout(cpu: &Cpu, stream: Stream, step: u64, keep: f32, first: usize, values: &mut [f32]) {
     let len = values.len();
-    let shared = Shared::new(values);
-    cpu.for_blocks(len, BLOCK, |block| {
+    cpu.for_rows(len, BLOCK, rows_mut(values, 1), |block, values| {
         let offset = (first + block.start) as u64;
-        // SAFETY: blocks are disjoint.
-        let values = unsafe { shared.range(block) };
         cpu.isa().run(Dropout { stream, step, keep, offset, from: None, values });
     });
 }
@@ -90,11 +87,8 @@ pub fn dropout_to(
     y: &mut [f32],
 ) {
     assert_eq!(x.len(), y.len(), "input and output differ in size");
-    let shared = Shared::new(y);
-    cpu.for_blocks(x.len(), BLOCK, |block| {
-        let (offset, from) = ((first + block.start) as u64, Some(&x[block.clone()]));
-        // SAFETY: blocks are disjoint.
-        let values = unsafe { shared.range(block) };
+    cpu.for_rows(x.len(), BLOCK, rows_mut(y, 1), |block, values| {
+        let (offset, from) = ((first + block.start) as u64, Some(&x[block]));
         cpu.isa().run(Dropout { stream, step, keep, offset, from, values });
     });
 }

@@ -1,7 +1,7 @@
 //! Functions of values one by one: sums, copies, and what other operators bring.
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Values a thread takes at a time.
 const BLOCK: usize = 16 * 1024;
@@ -58,12 +58,8 @@ impl<F: Binary> Kernel for Join<'_, F> {
 /// When the slices differ in length.
 pub(super) fn map(cpu: &Cpu, function: impl Unary, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "input and output differ in size");
-    let y = Shared::new(y);
-    cpu.for_blocks(x.len(), BLOCK, |block| {
-        let x = &x[block.clone()];
-        // SAFETY: blocks are disjoint.
-        let y = unsafe { y.range(block) };
-        cpu.isa().run(Map { function, x, y });
+    cpu.for_rows(x.len(), BLOCK, rows_mut(y, 1), |block, y| {
+        cpu.isa().run(Map { function, x: &x[block], y });
     });
 }
 
@@ -74,12 +70,8 @@ pub(super) fn map(cpu: &Cpu, function: impl Unary, x: &[f32], y: &mut [f32]) {
 pub(super) fn join(cpu: &Cpu, function: impl Binary, a: &[f32], b: &[f32], y: &mut [f32]) {
     assert_eq!(a.len(), b.len(), "the inputs differ in size");
     assert_eq!(a.len(), y.len(), "input and output differ in size");
-    let y = Shared::new(y);
-    cpu.for_blocks(a.len(), BLOCK, |block| {
-        let (a, b) = (&a[block.clone()], &b[block.clone()]);
-        // SAFETY: blocks are disjoint.
-        let y = unsafe { y.range(block) };
-        cpu.isa().run(Join { function, a, b, y });
+    cpu.for_rows(a.len(), BLOCK, rows_mut(y, 1), |block, y| {
+        cpu.isa().run(Join { function, a: &a[block.clone()], b: &b[block], y });
     });
 }
 
@@ -126,12 +118,7 @@ impl Kernel for AddTo<'_> {
 /// When the slices differ in length.
 pub fn add_assign(cpu: &Cpu, y: &mut [f32], x: &[f32]) {
     assert_eq!(x.len(), y.len(), "what is added has another size");
-    let y = Shared::new(y);
-    cpu.for_blocks(x.len(), BLOCK, |block| {
-        let x = &x[block.clone()];
-        // SAFETY: blocks are disjoint.
-        cpu.isa().run(AddTo(unsafe { y.range(block) }, x));
-    });
+    cpu.for_rows(x.len(), BLOCK, rows_mut(y, 1), |block, y| cpu.isa().run(AddTo(y, &x[block])));
 }
 
 /// `y[i] = x[i]`
@@ -140,21 +127,13 @@ pub fn add_assign(cpu: &Cpu, y: &mut [f32], x: &[f32]) {
 /// When the slices differ in length.
 pub fn copy(cpu: &Cpu, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "input and output differ in size");
-    let y = Shared::new(y);
-    cpu.for_blocks(x.len(), BLOCK, |block| {
-        // SAFETY: blocks are disjoint.
-        unsafe { y.range(block.clone()) }.copy_from_slice(&x[block]);
-    });
+    cpu.for_rows(x.len(), BLOCK, rows_mut(y, 1), |block, y| y.copy_from_slice(&x[block]));
 }
 
 /// `y[i] = value`
 pub fn fill(cpu: &Cpu, value: f32, y: &mut [f32]) {
     let len = y.len();
-    let y = Shared::new(y);
-    cpu.for_blocks(len, BLOCK, |block| {
-        // SAFETY: blocks are disjoint.
-        unsafe { y.range(block) }.fill(value);
-    });
+    cpu.for_rows(len, BLOCK, rows_mut(y, 1), |_, y| y.fill(value));
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Rows of a table by their ids.
 
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Rows a thread takes at a time.
 const BLOCK: usize = 64;
@@ -11,12 +11,12 @@ const BLOCK: usize = 64;
 /// When an id is outside the table or `rows` has another size.
 pub fn gather(cpu: &Cpu, table: &[f32], width: usize, ids: &[u32], rows: &mut [f32]) {
     assert_eq!(rows.len(), ids.len() * width, "the rows have another size");
-    let shared = Shared::new(rows);
-    cpu.for_blocks(ids.len(), BLOCK, |block| {
-        for i in block {
-            // SAFETY: blocks are disjoint.
-            let to = unsafe { shared.range(i * width..(i + 1) * width) };
-            to.copy_from_slice(&table[ids[i] as usize * width..][..width]);
+    if width == 0 {
+        return;
+    }
+    cpu.for_rows(ids.len(), BLOCK, rows_mut(rows, width), |block, rows| {
+        for (&id, to) in ids[block].iter().zip(rows.chunks_exact_mut(width)) {
+            to.copy_from_slice(&table[id as usize * width..][..width]);
         }
     });
 }

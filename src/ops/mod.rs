@@ -12,6 +12,7 @@ mod buffer;
 mod checks;
 pub mod conv;
 mod cpu;
+mod disjoint;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
@@ -38,5 +39,6 @@ pub mod top_k;
 pub mod window;
 
 pub use buffer::Buffer;
-pub use cpu::{Cpu, Member, Shared};
+pub use cpu::{Cpu, Member};
+pub use disjoint::{DisjointSlice, Rows, RowsMut, rows_mut};
 pub use isa::{ISA_VARIABLE, Isa};

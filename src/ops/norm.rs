@@ -1,7 +1,7 @@
 //! Sums of squares, for clipping by the global norm.
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Values that are summed in `f32` lanes before the sum goes on in `f64`.
 const CHUNK: usize = 16 * 1024;
@@ -27,13 +27,12 @@ impl Kernel for SumOfSquares<'_> {
 
 /// The sum of the squares of all values, over a fixed split. Not finite where a value is not.
 pub fn sum_of_squares(cpu: &Cpu, values: &[f32]) -> f64 {
-    let mut sums = vec![0.0f32; values.len().div_ceil(CHUNK)];
-    let shared = Shared::new(&mut sums);
-    cpu.for_blocks(values.len(), CHUNK, |block| {
-        let i = block.start / CHUNK;
-        // SAFETY: every block has its own sum.
-        let to = unsafe { shared.range(i..i + 1) };
-        to[0] = cpu.isa().run(SumOfSquares(&values[block]));
+    let chunks = values.len().div_ceil(CHUNK);
+    let mut sums = vec![0.0f32; chunks];
+    cpu.for_rows(chunks, 1, rows_mut(&mut sums, 1), |chunk, sum| {
+        let start = chunk.start * CHUNK;
+        let values = &values[start..values.len().min(start + CHUNK)];
+        sum[0] = cpu.isa().run(SumOfSquares(values));
     });
     sums.into_iter().map(f64::from).sum()
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Buffer, Cpu, Shared};
+use super::{Buffer, Cpu, rows_mut};
 
 /// Independent chains: enough to hide the latency of a multiply-add on any known core.
 const CHAINS: usize = 12;
@@ -59,16 +59,13 @@ pub fn bandwidth(cpu: &Cpu) -> f64 {
             sums.into_iter().fold(S::splat(0.0), |a, b| a.add(b)).sum()
         }
     }
-    let mut buffer = Buffer::zeros(VALUES);
-    let values = Shared::new(&mut buffer);
+    let mut values = Buffer::zeros(VALUES);
     // Each thread touches its part first, so that the pages exist and lie near it.
-    // SAFETY: shares are disjoint.
-    cpu.team(usize::MAX, |member| unsafe { values.range(member.share(VALUES)).fill(1.0) });
+    let part = VALUES / cpu.threads();
+    cpu.for_rows(VALUES, part, rows_mut(&mut values, 1), |_, values| values.fill(1.0));
     best_rate(4.0 * VALUES as f64, || {
         cpu.team(usize::MAX, |member| {
-            // SAFETY: shares are disjoint.
-            let part = unsafe { values.range(member.share(VALUES)) };
-            std::hint::black_box(cpu.isa().run(Sum(part)));
+            std::hint::black_box(cpu.isa().run(Sum(&values[member.share(VALUES)])));
         });
     })
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::cpu::with_thread_buffer;
 use super::lrn::{Lrn, Until, lrn_pixels, lrn_pixels_gradient};
 use super::pool::{self, Floor, max_pool_rows, max_pool_rows_gradient};
-use super::{Cpu, Isa, Shared};
+use super::{Cpu, Isa, Rows, rows_mut};
 
 /// A max pooling and a normalisation, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,13 +37,9 @@ pub fn pool_lrn(
 ) {
     layers.pool.check([x.len(), y.len(), winners.len()]);
     assert_eq!(pooled.len(), y.len(), "the pooled images have another size");
-    let (pooled, winners, y) = (Shared::new(pooled), Shared::new(winners), Shared::new(y));
-    layers.for_images(cpu, |image, scratch| {
-        // SAFETY: every image is taken once.
-        let (pooled, winners, y) = unsafe {
-            let to = image.outputs.clone();
-            (pooled.range(to.clone()), winners.range(to.clone()), y.range(to))
-        };
+    let outputs = layers.pool.image().outputs();
+    let to = (rows_mut(pooled, outputs), rows_mut(winners, outputs), rows_mut(y, outputs));
+    layers.for_images(cpu, to, |image, (pooled, winners, y), scratch| {
         layers.max_pool(cpu.isa(), layers.floor(), &x[image.inputs], pooled, winners);
         lrn_pixels(cpu.isa(), layers.lrn, layers.pool.channels, pooled, y, scratch.lrn);
     });
@@ -63,8 +59,8 @@ pub fn pool_lrn_gradient(
 ) {
     layers.pool.check([dx.len(), dy.len(), winners.len()]);
     assert_eq!(pooled.len(), dy.len(), "the pooled images have another size");
-    let dx = Shared::new(dx);
-    layers.for_images(cpu, |image, scratch| {
+    let dx = rows_mut(dx, layers.pool.image().inputs());
+    layers.for_images(cpu, dx, |image, dx, scratch| {
         let (isa, at) = (cpu.isa(), image.outputs);
         let gradient = &mut scratch.between[..at.len()];
         gradient.copy_from_slice(&dy[at.clone()]);
@@ -72,8 +68,6 @@ pub fn pool_lrn_gradient(
         let (channels, pooled) = (layers.pool.channels, &pooled[at.clone()]);
         let until = Until::Input;
         lrn_pixels_gradient(isa, layers.lrn, until, channels, pooled, gradient, scratch.lrn);
-        // SAFETY: every image is taken once.
-        let dx = unsafe { dx.range(image.inputs) };
         layers.max_pool_gradient(isa, gradient, &winners[at], dx);
     });
 }
@@ -86,14 +80,12 @@ pub fn pool_lrn_gradient(
 /// When the sizes do not fit, or a window has more than 255 values.
 pub fn lrn_pool(cpu: &Cpu, layers: &PoolLrn, x: &[f32], y: &mut [f32], winners: &mut [u8]) {
     layers.pool.check([x.len(), y.len(), winners.len()]);
-    let (winners, y) = (Shared::new(winners), Shared::new(y));
-    layers.for_images(cpu, |image, scratch| {
+    let outputs = layers.pool.image().outputs();
+    let to = (rows_mut(winners, outputs), rows_mut(y, outputs));
+    layers.for_images(cpu, to, |image, (winners, y), scratch| {
         let normalised = &mut scratch.between[..image.inputs.len()];
         let (isa, channels, x) = (cpu.isa(), layers.pool.channels, &x[image.inputs]);
         lrn_pixels(isa, layers.lrn, channels, x, normalised, scratch.lrn);
-        // SAFETY: every image is taken once.
-        let (winners, y) =
-            unsafe { (winners.range(image.outputs.clone()), y.range(image.outputs)) };
         layers.max_pool(isa, Floor::None, normalised, y, winners);
     });
 }
@@ -112,11 +104,9 @@ pub fn lrn_pool_gradient(
 ) {
     layers.pool.check([dx.len(), dy.len(), winners.len()]);
     assert_eq!(x.len(), dx.len(), "the input has another size");
-    let dx = Shared::new(dx);
-    layers.for_images(cpu, |image, scratch| {
+    let dx = rows_mut(dx, layers.pool.image().inputs());
+    layers.for_images(cpu, dx, |image, dx, scratch| {
         let (isa, at) = (cpu.isa(), image.outputs);
-        // SAFETY: every image is taken once.
-        let dx = unsafe { dx.range(image.inputs.clone()) };
         layers.max_pool_gradient(isa, &dy[at.clone()], &winners[at], dx);
         let until = if layers.relu { Until::ReluInput } else { Until::Input };
         let (channels, x) = (layers.pool.channels, &x[image.inputs]);
@@ -143,19 +133,22 @@ impl PoolLrn {
         if self.relu { Floor::Zero } else { Floor::None }
     }
 
-    fn for_images(&self, cpu: &Cpu, work: impl Fn(Image, Scratch) + Sync) {
+    /// Calls `work` for each image, with its part of `to`.
+    fn for_images<R: Rows + Sync>(
+        &self,
+        cpu: &Cpu,
+        to: R,
+        work: impl Fn(Image, R::Block, Scratch) + Sync,
+    ) {
         let shape = self.pool.image();
         let (inputs, outputs) = (shape.inputs(), shape.outputs());
         let (between, lrn) = (inputs.max(outputs), self.lrn.scratch(shape.channels));
-        cpu.for_blocks(self.pool.batch, 1, |images| {
+        cpu.for_rows(self.pool.batch, 1, to, |image, to| {
             with_thread_buffer(between + lrn, |buffer| {
                 let (between, lrn) = buffer.split_at_mut(between);
-                for i in images {
-                    let (inputs, outputs) =
-                        (i * inputs..(i + 1) * inputs, i * outputs..(i + 1) * outputs);
-                    let scratch = Scratch { between: &mut *between, lrn: &mut *lrn };
-                    work(Image { inputs, outputs }, scratch);
-                }
+                let part = |values: usize| image.start * values..image.end * values;
+                let image = Image { inputs: part(inputs), outputs: part(outputs) };
+                work(image, to, Scratch { between, lrn });
             });
         });
     }

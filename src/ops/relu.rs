@@ -2,7 +2,7 @@
 //! it themselves.
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Values a thread takes at a time.
 const BLOCK: usize = 32 * 1024;
@@ -24,11 +24,7 @@ impl Kernel for Relu<'_> {
 /// Sets `values` to zero where they are below it.
 pub fn relu(cpu: &Cpu, values: &mut [f32]) {
     let len = values.len();
-    let values = Shared::new(values);
-    cpu.for_blocks(len, BLOCK, |block| {
-        // SAFETY: blocks are disjoint.
-        cpu.isa().run(Relu(unsafe { values.range(block) }));
-    });
+    cpu.for_rows(len, BLOCK, rows_mut(values, 1), |_, values| cpu.isa().run(Relu(values)));
 }
 
 struct Mask<'a> {
@@ -55,12 +51,8 @@ impl Kernel for Mask<'_> {
 /// When the slices differ in length.
 pub fn relu_gradient(cpu: &Cpu, y: &[f32], gradient: &mut [f32]) {
     assert_eq!(y.len(), gradient.len(), "output and gradient differ in size");
-    let gradient = Shared::new(gradient);
-    cpu.for_blocks(y.len(), BLOCK, |block| {
-        let y = &y[block.clone()];
-        // SAFETY: blocks are disjoint.
-        let gradient = unsafe { gradient.range(block) };
-        cpu.isa().run(Mask { y, gradient });
+    cpu.for_rows(y.len(), BLOCK, rows_mut(gradient, 1), |block, gradient| {
+        cpu.isa().run(Mask { y: &y[block], gradient });
     });
 }
 

@@ -1,7 +1,7 @@
 //! Softmax cross-entropy with integer targets, fused with its gradient.
 
 use super::simd::{Kernel, LANES, Simd, exp};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 struct Row<'a> {
     logits: &'a mut [f32],
@@ -67,15 +67,11 @@ pub fn cross_entropy(
     }
     let classes = logits.len() / targets.len();
     assert_eq!(logits.len(), classes * targets.len(), "one row of logits for each target");
-    let (logits, losses) = (Shared::new(logits), Shared::new(losses));
-    cpu.for_blocks(targets.len(), 8, |block| {
-        for row in block {
-            // SAFETY: every row belongs to one block.
-            let (loss, logits) = unsafe {
-                (losses.range(row..row + 1), logits.range(row * classes..(row + 1) * classes))
-            };
-            let target = targets[row] as usize;
-            loss[0] = cpu.isa().run(Row { logits, target, gradient_scale });
+    let rows = (rows_mut(logits, classes), rows_mut(losses, 1));
+    cpu.for_rows(targets.len(), 8, rows, |block, (logits, losses)| {
+        let rows = logits.chunks_exact_mut(classes).zip(losses).zip(&targets[block]);
+        for ((logits, loss), &target) in rows {
+            *loss = cpu.isa().run(Row { logits, target: target as usize, gradient_scale });
         }
     });
 }
@@ -86,13 +82,9 @@ pub fn cross_entropy(
 /// When the sizes do not fit.
 pub fn softmax(cpu: &Cpu, classes: usize, logits: &[f32], y: &mut [f32]) {
     check_rows(classes, [logits.len(), y.len()]);
-    let y = Shared::new(y);
-    cpu.for_blocks(logits.len() / classes, 8, |block| {
-        for row in block {
-            let at = row * classes..(row + 1) * classes;
-            // SAFETY: every row belongs to one block.
-            let y = unsafe { y.range(at.clone()) };
-            y.copy_from_slice(&logits[at]);
+    cpu.for_rows(logits.len() / classes, 8, rows_mut(y, classes), |block, y| {
+        y.copy_from_slice(&logits[block.start * classes..block.end * classes]);
+        for y in y.chunks_exact_mut(classes) {
             cpu.isa().run(Probabilities(y));
         }
     });
@@ -106,12 +98,9 @@ pub fn softmax(cpu: &Cpu, classes: usize, logits: &[f32], y: &mut [f32]) {
 pub fn softmax_gradient(cpu: &Cpu, classes: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
     check_rows(classes, [y.len(), dx.len()]);
     assert_eq!(dy.len(), y.len(), "output and gradient differ in size");
-    let shared = Shared::new(dx);
-    cpu.for_blocks(y.len() / classes, 8, |block| {
-        for row in block {
+    cpu.for_rows(y.len() / classes, 8, rows_mut(dx, classes), |block, dx| {
+        for (row, dx) in block.zip(dx.chunks_exact_mut(classes)) {
             let at = row * classes..(row + 1) * classes;
-            // SAFETY: every row belongs to one block.
-            let dx = unsafe { shared.range(at.clone()) };
             cpu.isa().run(ProbabilityGradient { y: &y[at.clone()], dy: &dy[at], dx });
         }
     });

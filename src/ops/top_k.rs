@@ -2,7 +2,7 @@
 
 use super::matmul::{Matrix, Start, matmul};
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Products are made in blocks of this many queries by this many rows, which stay in the
 /// last-level cache until they have been looked through.
@@ -63,12 +63,10 @@ pub fn top_k(cpu: &Cpu, queries: &[f32], rows: &[f32], width: usize, k: usize) -
 /// lists of hits.
 fn select(cpu: &Cpu, products: &[f32], first: u32, hits: &mut [Hit], m: usize) {
     let (n, k) = (products.len() / m, hits.len() / m);
-    let hits = Shared::new(hits);
-    cpu.for_blocks(m, SHARE, |queries| {
-        for query in queries {
-            // SAFETY: each query has its own list, and belongs to one block.
-            let best = unsafe { hits.range(query * k..(query + 1) * k) };
-            cpu.isa().run(Select { products: &products[query * n..(query + 1) * n], first, best });
+    cpu.for_rows(m, SHARE, rows_mut(hits, k), |queries, hits| {
+        let products = products[queries.start * n..].chunks_exact(n);
+        for (best, products) in hits.chunks_exact_mut(k).zip(products) {
+            cpu.isa().run(Select { products, first, best });
         }
     });
 }

@@ -59,6 +59,22 @@ fn a_run_that_is_killed_again_and_again_ends_to_the_bit_the_same() {
 }
 
 #[test]
+fn an_optimizer_with_a_state_is_chosen_by_the_config_and_resumed_to_the_bit() {
+    let dir = Dir::new();
+    let adam = "--set optimizer.name=adam --set train.learning_rate=0.01 \
+                --set checkpoint.every_minutes=0 -q";
+    dir.tfm(&train(&format!("{adam} --set train.max_steps=19 --run-dir whole"))).ok();
+    let whole = Run::of(&dir, "whole");
+    dir.tfm(&train(&format!("{adam} --set train.max_steps=11 --run-dir run"))).ok();
+    dir.tfm("train ptb --resume run --set train.max_steps=19 -q").ok();
+    Run::of(&dir, "run").ends_as(&whole);
+    let said = dir.tfm(&train("--set optimizer.beta1=1 --run-dir other"));
+    assert!(said.code == 1 && said.stderr.contains("optimizer.beta1"), "{said:?}");
+    let said = dir.tfm(&train("--set optimizer.name=adagrad --run-dir other"));
+    assert!(said.code == 1 && said.stderr.contains("adamw"), "{said:?}");
+}
+
+#[test]
 fn a_finished_run_stays_as_it_is_or_becomes_longer() {
     let dir = Dir::new();
     let sets = "--set checkpoint.every_minutes=0 -q";

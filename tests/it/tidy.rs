@@ -146,6 +146,26 @@ fn models_describe_their_networks_alone() {
     }
 }
 
+/// `unsafe` stands in the operators alone, and where files are mapped; the compiler holds the rest
+/// to it (`deny(unsafe_code)`). CUDA is asked for at the places that have a kernel.
+#[test]
+fn unsafe_code_and_cuda_stay_in_their_places() {
+    let places: [(&str, &[&str], usize); 2] = [
+        ("unsafe {", &["ops/", "checkpoint/open.rs", "data/words/pieces.rs"], 35),
+        ("feature = \"cuda\"", &["models/options/gpu.rs", "ops/skipgram/cuda/"], 3),
+    ];
+    for (word, folders, most) in places {
+        let holds = |(_, text): &&(String, String)| code(text).contains(word);
+        let sources = sources();
+        let files: Vec<&str> = sources.iter().filter(holds).map(|(name, _)| &**name).collect();
+        for name in &files {
+            let is_place = folders.iter().any(|place| name.starts_with(place));
+            assert!(is_place, "src/{name} holds {word}");
+        }
+        assert!(files.len() <= most, "{} files hold {word}; {most} are the limit", files.len());
+    }
+}
+
 /// A network's file reads like the paper: its forward pass, and little else.
 #[test]
 fn files_of_networks_are_short() {

@@ -118,6 +118,7 @@ fn for_each_token_of_file(
 }
 
 /// The bytes of a file, which are in memory while they are looked at.
+#[allow(unsafe_code)]
 fn map(path: &Path, bytes: &Range<u64>) -> Result<memmap2::Mmap> {
     let len = (bytes.end - bytes.start) as usize;
     let place = path.display();

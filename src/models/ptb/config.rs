@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::vocabulary::OutOfVocabulary;
 use crate::models::Entry;
-use crate::models::run_config::{RunConfig, Settings};
+use crate::models::run_config::{RunConfig, Settings, check_optimizer};
+use crate::nn::optimizer::OptimizerConfig;
 
 /// A whole experiment. The seed is that of the initial parameters, of dropout and of generated
 /// text.
@@ -21,6 +22,8 @@ pub struct PtbSettings {
     pub data: Data,
     /// How it is trained.
     pub train: Train,
+    /// The optimizer; the reference's is gradient descent.
+    pub optimizer: OptimizerConfig,
 }
 
 /// The `[network]` table.
@@ -125,7 +128,8 @@ impl Settings for PtbSettings {
     fn validate(&self) -> Result<(), Invalid> {
         self.network.validate()?;
         self.data.validate()?;
-        self.train.validate()
+        self.train.validate()?;
+        check_optimizer(&self.optimizer)
     }
 }
 

@@ -5,14 +5,14 @@ use candle_core::{Device, Tensor};
 use serde_json::{Map, Value};
 
 use super::ENTRY;
-use super::config::PtbConfig;
+use super::config::{PtbConfig, Train};
 use super::corpus::Corpus;
 use super::evaluate::{every_word, in_batches};
 use super::model::{LanguageModel, State, Window};
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::Batches;
 use crate::models::weights;
-use crate::nn::optimizer::{Method, Optimizer, OptimizerConfig, Settings};
+use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::Cpu;
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
@@ -55,16 +55,21 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// The reference's optimizer: gradient descent, the gradients clipped to a global norm of
-    /// `max_norm`; each step in `towers` equal parts of a batch.
+    /// A model and its optimizer, which clips the gradients to a global norm of `max_norm`; each
+    /// step in `towers` equal parts of a batch.
     ///
     /// # Errors
     /// When the threads of the towers cannot be started.
-    pub fn new(cpu: &Cpu, model: LanguageModel, towers: usize, max_norm: f64) -> Result<Self> {
+    pub fn new(
+        cpu: &Cpu,
+        model: LanguageModel,
+        optimizer: &OptimizerConfig,
+        towers: usize,
+        max_norm: f64,
+    ) -> Result<Self> {
         let replicas = Replicas::new(cpu, &model.network, towers)?;
-        let rule = OptimizerConfig { name: Method::Sgd, ..Default::default() };
         let settings = Settings { max_norm: Some(max_norm), ..Default::default() };
-        let optimizer = Optimizer::new(&rule, settings, model.network.parameters())?;
+        let optimizer = Optimizer::new(optimizer, settings, model.network.parameters())?;
         Ok(Self { model, replicas, optimizer })
     }
 
@@ -113,7 +118,8 @@ impl<'a> PtbTask<'a> {
         ensure!(corpus.test.len() > 1, "test text: epoch_size == 0: it has no word to predict");
         let (state, window, costs) =
             (model.zero_state(batch), Default::default(), Costs::default());
-        let trainer = Trainer::new(cpu, model, config.train.towers, config.train.max_grad_norm)?;
+        let Train { towers, max_grad_norm, .. } = config.train;
+        let trainer = Trainer::new(cpu, model, &config.optimizer, towers, max_grad_norm)?;
         Ok(Self { cpu, config, corpus, batches, trainer, state, window, costs })
     }
 

@@ -2,6 +2,7 @@ use super::evaluate::{every_word, in_batches};
 use super::model::{Architecture, LanguageModel, Window};
 use super::task::Trainer;
 use crate::data::batches::Batches;
+use crate::nn::optimizer::OptimizerConfig;
 use crate::ops::{Cpu, Isa};
 use crate::train::Interrupt;
 
@@ -36,7 +37,8 @@ fn ten_costs(cpu: &Cpu, max_grad_norm: f64, towers: usize) -> Vec<f64> {
     let (text, model) = (text(), fixed_model());
     let batches = Batches::new(text.len(), BATCH, STEPS).unwrap();
     let mut state = model.zero_state(BATCH);
-    let mut trainer = Trainer::new(cpu, model, towers, max_grad_norm).unwrap();
+    let mut trainer =
+        Trainer::new(cpu, model, &OptimizerConfig::default(), towers, max_grad_norm).unwrap();
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
     (0..10)
         .map(|step| {
@@ -152,7 +154,8 @@ fn several_towers_equal_one() {
         let model = LanguageModel::new(Architecture { keep_prob: 0.5, ..ARCHITECTURE }).unwrap();
         let (text, mut state) = (text(), model.zero_state(BATCH));
         let window = Window { batch: BATCH, inputs: &text[..20], targets: &text[4..24] };
-        let mut trainer = Trainer::new(&cpu, model, towers, 5.0).unwrap();
+        let mut trainer =
+            Trainer::new(&cpu, model, &OptimizerConfig::default(), towers, 5.0).unwrap();
         let costs = [0, 1].map(|step| trainer.step(&cpu, window, &mut state, step, 0.5).unwrap());
         (costs, state)
     };
@@ -185,7 +188,7 @@ fn dropout_changes_training_but_not_evaluation() {
     let cost = |keep_prob, step| {
         let model = LanguageModel::new(Architecture { keep_prob, ..ARCHITECTURE }).unwrap();
         let mut state = model.zero_state(BATCH);
-        let mut trainer = Trainer::new(&cpu, model, 1, 5.0).unwrap();
+        let mut trainer = Trainer::new(&cpu, model, &OptimizerConfig::default(), 1, 5.0).unwrap();
         let window = Window { batch: BATCH, inputs: &text[..20], targets: &text[4..24] };
         let cost = trainer.step(&cpu, window, &mut state, step, 0.0).unwrap();
         (cost, trainer.model.evaluate(&cpu, window, &mut state).unwrap().to_vec())
@@ -206,7 +209,7 @@ fn a_step_that_is_not_finite_names_its_tensor_and_changes_nothing() {
     let mut state = model.zero_state(BATCH);
     state[0][0] = f32::NAN;
     let before = model.network.parameters()[1].values().to_vec();
-    let mut trainer = Trainer::new(&cpu, model, 1, 5.0).unwrap();
+    let mut trainer = Trainer::new(&cpu, model, &OptimizerConfig::default(), 1, 5.0).unwrap();
     let error = trainer.step(&cpu, window, &mut state, 0, 1.0).unwrap_err();
     assert_eq!(error.to_string(), "the loss is not finite");
     assert_eq!(*trainer.model.network.parameters()[1].values(), *before);

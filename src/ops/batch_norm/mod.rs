@@ -5,7 +5,7 @@
 //! bits do not depend on the threads. The variance is that of the differences from the mean.
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 /// Values of a piece whose sums stand in one place.
 const PIECE: usize = 16 * 1024;
@@ -79,13 +79,10 @@ fn sums(cpu: &Cpu, [x, mean]: [&[f32]; 2], dy: Option<&[f32]>, [sums, products]:
     let piece = (PIECE / channels).max(1);
     let count = rows.div_ceil(piece);
     cpu.with_buffer(2 * count * channels, |buffer| {
-        let shared = Shared::new(buffer);
-        cpu.for_blocks(rows, piece, |rows| {
-            let at = rows.start / piece * 2 * channels;
-            // SAFETY: every piece has its own sums.
-            let (sums, products) =
-                unsafe { shared.range(at..at + 2 * channels) }.split_at_mut(channels);
-            let part = rows.start * channels..rows.end * channels;
+        cpu.for_rows(count, 1, rows_mut(buffer, 2 * channels), |at, sums| {
+            let (sums, products) = sums.split_at_mut(channels);
+            let start = at.start * piece;
+            let part = start * channels..rows.min(start + piece) * channels;
             let dy = dy.map(|dy| &dy[part.clone()]);
             cpu.isa().run(Sums { x: &x[part], dy, mean, sums, products });
         });
@@ -182,12 +179,10 @@ fn scale(
     let channels = mean.len();
     assert!(channels > 0 && x.len().is_multiple_of(channels), "not a whole number of rows");
     assert_eq!(x.len(), y.len(), "input and output differ in size");
-    let shared = Shared::new(y);
-    cpu.for_blocks(x.len() / channels, (BLOCK / channels).max(1), |rows| {
+    let block = (BLOCK / channels).max(1);
+    cpu.for_rows(x.len() / channels, block, rows_mut(y, channels), |rows, y| {
         let part = rows.start * channels..rows.end * channels;
         let gradient = gradient.map(|[dy, b]| [&dy[part.clone()], b]);
-        // SAFETY: blocks are disjoint.
-        let y = unsafe { shared.range(part.clone()) };
         cpu.isa().run(Scale { x: &x[part], mean, factor, rest, gradient, y });
     });
 }

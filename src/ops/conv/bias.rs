@@ -1,7 +1,7 @@
 //! The gradient of the bias.
 
 use super::super::simd::{Kernel, LANES, Simd};
-use super::super::{Cpu, Shared};
+use super::super::{Cpu, rows_mut};
 
 /// Values of a piece: its sums go on in another place.
 const PIECE_VALUES: usize = 32 * 1024;
@@ -23,12 +23,9 @@ pub fn bias_gradient(cpu: &Cpu, dy: &[f32], channels: usize, dbias: &mut [f32]) 
     let piece = (PIECE_VALUES / channels).max(1);
     let count = pixels.div_ceil(piece);
     cpu.with_buffer(count * channels, |sums| {
-        let shared = Shared::new(sums);
-        cpu.for_blocks(pixels, piece, |rows| {
-            let at = rows.start / piece * channels;
-            // SAFETY: every piece has its own sums.
-            let sums = unsafe { shared.range(at..at + channels) };
-            let rows = &dy[rows.start * channels..rows.end * channels];
+        cpu.for_rows(count, 1, rows_mut(sums, channels), |at, sums| {
+            let start = at.start * piece;
+            let rows = &dy[start * channels..pixels.min(start + piece) * channels];
             cpu.isa().run(SumPixels { rows, sums });
         });
         // The pieces' sums are pixels again, and few.

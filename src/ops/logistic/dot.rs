@@ -139,28 +139,13 @@ unsafe fn add<S: Simd, const T: usize, const N: usize>(
     unsafe {
         let mut w = [S::splat(0.0); T];
         for (w, row) in w.iter_mut().zip(targets) {
-            *w = load::<S>(row.add(at), len);
+            *w = S::load_first(row.add(at), len);
         }
         for k in 0..N {
             let x = S::load(inputs.add(k * stride + at));
             for (sums, w) in sums.iter_mut().zip(&w) {
                 sums[k] = w.mul_add(x, sums[k]);
             }
-        }
-    }
-}
-
-/// The first `len` values at `from`; the rest is zero.
-///
-/// # Safety
-/// `from` must be valid for `len` values, at most [`LANES`].
-#[inline(always)]
-pub(in crate::ops) unsafe fn load<S: Simd>(from: *const f32, len: usize) -> S {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        match len {
-            LANES => S::load(from),
-            _ => S::load_slice(std::slice::from_raw_parts(from, len), 0.0),
         }
     }
 }

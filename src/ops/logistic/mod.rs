@@ -5,6 +5,17 @@
 //! as a label (`positive`) and as noise, each any number of times; `total` is the sum. The loss is
 //! Σ total · log(1 + e^x) - positive · x, and the rows grow by the rate times
 //! g = positive - total · σ(x) times each other, all as they were before the step.
+//!
+//! # Threads without locks
+//!
+//! With `Order::LockFree`, threads change the same rows at the same time. In the terms of Rust and
+//! of C++ that is a data race, whose behaviour the language leaves open; relaxed atomics would
+//! define it, and there are none of a vector's width. So this is assumed of the compiler: rows of
+//! the tables are read and written through raw pointers alone, with vector intrinsics or copies of
+//! whole values, and never through a reference, of which it may assume that nobody else writes
+//! there. A read then gives for each value one that some thread wrote (aligned `f32`s are not torn
+//! on any machine this runs on), and whatever is computed with it is done on a copy in registers or
+//! in memory of the thread's own. No index, length or pointer is ever computed from such a value.
 
 mod dot;
 mod gradient;
@@ -13,8 +24,7 @@ mod order;
 mod update;
 
 use super::simd::{LANES, Simd};
-use super::{Buffer, Shared};
-pub(super) use dot::load;
+use super::{Buffer, DisjointSlice};
 use dot::{Rows, TARGETS};
 use gradient::{Gradient, Ring};
 pub(super) use ids::Ids;
@@ -24,11 +34,11 @@ pub use order::{Loss, Order};
 #[derive(Clone, Copy)]
 pub(super) struct Tables<'a> {
     /// (V, `width`)
-    pub inputs: Shared<'a>,
+    pub inputs: DisjointSlice<'a>,
     /// (V, `width`)
-    pub targets: Shared<'a>,
+    pub targets: DisjointSlice<'a>,
     /// (V), where targets have one.
-    pub bias: Option<Shared<'a>>,
+    pub bias: Option<DisjointSlice<'a>>,
     pub width: usize,
 }
 
@@ -188,13 +198,13 @@ impl Block {
 pub(super) unsafe fn copy<S: Simd>(from: *const f32, width: usize, to: *mut f32) {
     for at in (0..width).step_by(LANES) {
         // SAFETY: as the caller vouches.
-        unsafe { load::<S>(from.add(at), LANES.min(width - at)).store(to.add(at)) };
+        unsafe { S::load_first(from.add(at), LANES.min(width - at)).store(to.add(at)) };
     }
 }
 
 /// The bias of each target, for each of its `n` pairs.
 #[inline(always)]
-fn spread_bias(bias: Shared, targets: &[u32], n: usize, to: &mut [f32]) {
+fn spread_bias(bias: DisjointSlice, targets: &[u32], n: usize, to: &mut [f32]) {
     for (to, &id) in to.chunks_exact_mut(n).zip(targets) {
         let id = id as usize;
         // SAFETY: `pointer` has checked that the id is in the table.
@@ -203,7 +213,7 @@ fn spread_bias(bias: Shared, targets: &[u32], n: usize, to: &mut [f32]) {
 }
 
 #[inline(always)]
-fn add_to_bias(bias: Shared, targets: &[u32], n: usize, gradient: &[f32]) {
+fn add_to_bias(bias: DisjointSlice, targets: &[u32], n: usize, gradient: &[f32]) {
     for (gradient, &id) in gradient.chunks_exact(n).zip(targets) {
         let id = id as usize;
         // SAFETY: `pointer` has checked that the id is in the table.

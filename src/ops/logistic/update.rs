@@ -1,7 +1,7 @@
 //! The two outer products that change the rows of inputs and targets.
 
 use super::copy;
-use super::dot::{Rows, load};
+use super::dot::Rows;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// The inputs whose vectors and sums stay in registers beside those of one target.
@@ -115,34 +115,19 @@ impl<const N: usize, const OLD: bool> Group<'_, N, OLD> {
             let mut sums = [S::splat(0.0); N];
             let mut gradient = self.gradient.add(self.j);
             for (t, &row) in rows.targets.iter().enumerate() {
-                let mut new = load::<S>(row.add(at), len);
+                let mut new = S::load_first(row.add(at), len);
                 let w = if OLD { S::load(self.old.add(t * rows.stride + at)) } else { new };
                 for k in 0..N {
                     let g = S::splat(*gradient.add(k));
                     sums[k] = g.mul_add(w, sums[k]);
                     new = g.mul_add(x[k], new);
                 }
-                store(new, row.add(at), len);
+                new.store_first(row.add(at), len);
                 gradient = gradient.wrapping_add(rows.n);
             }
             for (&row, sum) in self.inputs.iter().zip(sums) {
-                store(load::<S>(row.add(at), len).add(sum), row.add(at), len);
+                S::load_first(row.add(at), len).add(sum).store_first(row.add(at), len);
             }
-        }
-    }
-}
-
-/// Writes the first `len` lanes.
-///
-/// # Safety
-/// `to` must be valid for `len` values, at most [`LANES`].
-#[inline(always)]
-unsafe fn store<S: Simd>(vector: S, to: *mut f32, len: usize) {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        match len {
-            LANES => vector.store(to),
-            _ => vector.store_slice(std::slice::from_raw_parts_mut(to, len)),
         }
     }
 }

@@ -15,7 +15,7 @@ mod tests;
 
 use super::cpu::with_thread_buffer;
 use super::simd::LANES;
-use super::{Cpu, Isa, Shared};
+use super::{Cpu, Isa, rows_mut};
 use kernel::{Backward, Forward};
 use power::{General, ThreeQuarters};
 
@@ -53,10 +53,7 @@ pub enum Until {
 /// When the sizes or the parameters do not fit.
 pub fn lrn(cpu: &Cpu, lrn: Lrn, channels: usize, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "input and output differ in size");
-    let y = Shared::new(y);
-    for_pixels(cpu, lrn, channels, x.len(), |at, scratch| {
-        // SAFETY: the blocks are disjoint.
-        let y = unsafe { y.range(at.clone()) };
+    for_pixels(cpu, lrn, channels, y, |at, y, scratch| {
         lrn_pixels(cpu.isa(), lrn, channels, &x[at], y, scratch);
     });
 }
@@ -75,10 +72,7 @@ pub fn lrn_gradient(
     gradient: &mut [f32],
 ) {
     assert_eq!(x.len(), gradient.len(), "input and gradient differ in size");
-    let gradient = Shared::new(gradient);
-    for_pixels(cpu, lrn, channels, x.len(), |at, scratch| {
-        // SAFETY: the blocks are disjoint.
-        let gradient = unsafe { gradient.range(at.clone()) };
+    for_pixels(cpu, lrn, channels, gradient, |at, gradient, scratch| {
         lrn_pixels_gradient(cpu.isa(), lrn, until, channels, &x[at], gradient, scratch);
     });
 }
@@ -87,14 +81,15 @@ fn for_pixels(
     cpu: &Cpu,
     lrn: Lrn,
     channels: usize,
-    len: usize,
-    work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync,
+    to: &mut [f32],
+    work: impl Fn(std::ops::Range<usize>, &mut [f32], &mut [f32]) + Sync,
 ) {
+    let len = to.len();
     assert!(channels > 0 && len.is_multiple_of(channels), "not a whole number of pixels");
     let block = (BLOCK / channels).max(1);
-    cpu.for_blocks(len / channels, block, |pixels| {
+    cpu.for_rows(len / channels, block, rows_mut(to, channels), |pixels, to| {
         with_thread_buffer(lrn.scratch(channels), |scratch| {
-            work(pixels.start * channels..pixels.end * channels, scratch);
+            work(pixels.start * channels..pixels.end * channels, to, scratch);
         });
     });
 }

@@ -6,7 +6,7 @@ use super::super::matmul::{
     Matrix, PackColumns, Panels, Start, Tile, matmul, matmul_and_sums, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, tanh};
-use super::super::{Cpu, Member, Shared};
+use super::super::{Cpu, DisjointSlice, Member};
 use super::{GATES, Shape, Trace, Weights, column};
 
 /// Where the gradients of a layer go; all are overwritten.
@@ -76,10 +76,10 @@ fn through_time(
         let recurrence = Recurrence {
             shape,
             rows: Panels::new(shape.batch, cpu.isa().max_rows()),
-            weights: Shared::new(packed_weights),
-            packed_gates: Shared::new(packed_gates),
-            gates: Shared::new(gates),
-            d_cells: Shared::new(d_cells),
+            weights: DisjointSlice::new(packed_weights),
+            packed_gates: DisjointSlice::new(packed_gates),
+            gates: DisjointSlice::new(gates),
+            d_cells: DisjointSlice::new(d_cells),
             cells,
             d_outputs,
         };
@@ -95,12 +95,12 @@ struct Recurrence<'a> {
     shape: Shape,
     rows: Panels,
     /// For every sixteen units: the transposed weights, a panel (4 · hidden, 16).
-    weights: Shared<'a>,
+    weights: DisjointSlice<'a>,
     /// The packed gradient of a step's gates, read and written in turn.
-    packed_gates: Shared<'a>,
-    gates: Shared<'a>,
+    packed_gates: DisjointSlice<'a>,
+    gates: DisjointSlice<'a>,
     /// The gradient that goes from cell state to cell state (batch, hidden).
-    d_cells: Shared<'a>,
+    d_cells: DisjointSlice<'a>,
     cells: &'a [f32],
     d_outputs: &'a [f32],
 }
@@ -112,7 +112,7 @@ impl Recurrence<'_> {
         for unit in units.clone() {
             let columns = unit * LANES..shape.hidden.min((unit + 1) * LANES);
             // SAFETY: every member packs its own units.
-            let to = unsafe { self.weights.range(self.weight_panel(unit)) };
+            let to = unsafe { self.weights.range_mut(self.weight_panel(unit)) };
             cpu.isa().run(PackColumns {
                 from: weights,
                 depth: 0..shape.gates(),
@@ -151,14 +151,14 @@ impl Kernel for Step<'_> {
         let mut product = Tile::zeros();
         for unit in self.units.clone() {
             // SAFETY: nobody writes the packed weights any more.
-            let weights = unsafe { &*layer.weights.range(layer.weight_panel(unit)) };
+            let weights = unsafe { layer.weights.range(layer.weight_panel(unit)) };
             for panel in 0..layer.rows.count {
                 let rows = layer.rows.range(panel);
                 if !is_last {
                     let at = self.packed(self.step + 1, &rows);
                     let len = rows.len() * shape.gates();
                     // SAFETY: nobody writes the gradient of the step after this one.
-                    let d_gates = unsafe { &*layer.packed_gates.range(at..at + len) };
+                    let d_gates = unsafe { layer.packed_gates.range(at..at + len) };
                     tile_product::<S>(rows.len(), d_gates, weights, &mut product);
                 }
                 self.differentiate::<S>(unit, rows, &product);
@@ -191,14 +191,14 @@ impl Step<'_> {
             // SAFETY: only this member touches the gates of its units.
             let gate = |gate: usize| unsafe {
                 let at = row * shape.gates() + column(shape, gate, 0);
-                layer.gates.range(at + first..at + last)
+                layer.gates.range_mut(at + first..at + last)
             };
             let (input, candidate) = (S::load_slice(gate(0), 0.0), S::load_slice(gate(1), 0.0));
             let (forget, output) = (S::load_slice(gate(2), 0.0), S::load_slice(gate(3), 0.0));
             let old_cell = S::load_slice(&layer.cells[state(row)], 0.0);
             let tanh_cell = tanh(S::load_slice(&layer.cells[state(row + shape.batch)], 0.0));
             // SAFETY: only this member touches the cell gradient of its units.
-            let d_cell_slot = unsafe { layer.d_cells.range(state(b)) };
+            let d_cell_slot = unsafe { layer.d_cells.range_mut(state(b)) };
 
             let d_hidden = S::load_slice(&layer.d_outputs[state(row)], 0.0).add(from_later.row(i));
             let tanh_slope = one.sub(tanh_cell.mul(tanh_cell));
@@ -218,7 +218,7 @@ impl Step<'_> {
         for (g, tile) in tiles.iter().enumerate() {
             let at = |unit: usize| packed + column(shape, g, unit) * rows.len();
             // SAFETY: only this member packs the gates of its units.
-            let to = unsafe { layer.packed_gates.range(at(first)..at(last)) };
+            let to = unsafe { layer.packed_gates.range_mut(at(first)..at(last)) };
             pack_tile::<S>(tile, rows.len(), to);
         }
     }

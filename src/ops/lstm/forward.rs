@@ -6,7 +6,7 @@ use super::super::matmul::{
     Matrix, PackColumns, PackRows, Panels, Start, Tile, matmul, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
-use super::super::{Cpu, Member, Shared};
+use super::super::{Cpu, DisjointSlice, Member};
 use super::{GATES, Shape, Trace, Weights, column};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input), from the state that
@@ -28,11 +28,11 @@ pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mu
         let recurrence = Recurrence {
             shape,
             rows: Panels::new(shape.batch, cpu.isa().max_rows()),
-            weights: Shared::new(packed_weights),
-            states: Shared::new(&mut states[..2 * shape.state()]),
-            gates: Shared::new(gates),
-            cells: Shared::new(trace.cells),
-            hidden: Shared::new(trace.hidden),
+            weights: DisjointSlice::new(packed_weights),
+            states: DisjointSlice::new(&mut states[..2 * shape.state()]),
+            gates: DisjointSlice::new(gates),
+            cells: DisjointSlice::new(trace.cells),
+            hidden: DisjointSlice::new(trace.hidden),
         };
         cpu.team(shape.operations(), |member| recurrence.run(cpu, weights.of_state(shape), member));
     });
@@ -44,12 +44,12 @@ struct Recurrence<'a> {
     shape: Shape,
     rows: Panels,
     /// For every sixteen units: the four gates' panels, each (hidden, 16).
-    weights: Shared<'a>,
+    weights: DisjointSlice<'a>,
     /// The packed hidden state, read and written in turn.
-    states: Shared<'a>,
-    gates: Shared<'a>,
-    cells: Shared<'a>,
-    hidden: Shared<'a>,
+    states: DisjointSlice<'a>,
+    gates: DisjointSlice<'a>,
+    cells: DisjointSlice<'a>,
+    hidden: DisjointSlice<'a>,
 }
 
 impl Recurrence<'_> {
@@ -77,7 +77,7 @@ impl Recurrence<'_> {
             for gate in 0..GATES {
                 let columns = column(self.shape, gate, start)..column(self.shape, gate, end);
                 // SAFETY: every member packs its own units.
-                let to = unsafe { self.weights.range(self.weight_panel(unit, gate)) };
+                let to = unsafe { self.weights.range_mut(self.weight_panel(unit, gate)) };
                 cpu.isa().run(PackColumns {
                     from: weights,
                     depth: 0..hidden,
@@ -95,8 +95,8 @@ impl Recurrence<'_> {
             let rows = self.rows.range(panel);
             // SAFETY: nobody writes the initial state; every member packs its own panels.
             let (from, to) = unsafe {
-                let to = self.states.range(rows.start * hidden..rows.end * hidden);
-                (&*self.hidden.range(0..shape.state()), to)
+                let to = self.states.range_mut(rows.start * hidden..rows.end * hidden);
+                (self.hidden.range(0..shape.state()), to)
             };
             let from = Matrix::new(from, shape.batch, hidden);
             cpu.isa().run(PackRows { from, rows, depth: 0..hidden, to });
@@ -125,11 +125,11 @@ impl Kernel for Step<'_> {
                 let rows = layer.rows.range(panel);
                 // SAFETY: nobody writes the packed weights or the old state in this step.
                 let from = unsafe {
-                    &*layer.states.range(old + rows.start * hidden..old + rows.end * hidden)
+                    layer.states.range(old + rows.start * hidden..old + rows.end * hidden)
                 };
                 for (gate, product) in products.iter_mut().enumerate() {
                     // SAFETY: as above.
-                    let weights = unsafe { &*layer.weights.range(layer.weight_panel(unit, gate)) };
+                    let weights = unsafe { layer.weights.range(layer.weight_panel(unit, gate)) };
                     tile_product::<S>(rows.len(), from, weights, product);
                 }
                 self.activate::<S>(unit, rows, &products);
@@ -151,7 +151,7 @@ impl Step<'_> {
             // SAFETY: only this member writes the values of its units.
             let gate = |gate: usize| unsafe {
                 let at = row * shape.gates() + column(shape, gate, 0);
-                layer.gates.range(at + first..at + last)
+                layer.gates.range_mut(at + first..at + last)
             };
             let sum = |g: usize| (&*gate(g), &products[g]);
             let input = sigmoid(preactivation::<S>(sum(0), i));
@@ -163,9 +163,9 @@ impl Step<'_> {
             // SAFETY: as above; the cell state before this step is only read.
             let (old_cell, new_cell, new_hidden) = unsafe {
                 (
-                    &*layer.cells.range(before + first..before + last),
-                    layer.cells.range(after + first..after + last),
-                    layer.hidden.range(after + first..after + last),
+                    layer.cells.range(before + first..before + last),
+                    layer.cells.range_mut(after + first..after + last),
+                    layer.hidden.range_mut(after + first..after + last),
                 )
             };
             let kept = S::load_slice(old_cell, 0.0).mul(forget);
@@ -182,7 +182,7 @@ impl Step<'_> {
             (self.step + 1) % 2 * shape.state() + rows.start * hidden + unit * rows.len()
         };
         // SAFETY: only this member packs the values of its units.
-        let to = unsafe { layer.states.range(at(first)..at(last)) };
+        let to = unsafe { layer.states.range_mut(at(first)..at(last)) };
         pack_tile::<S>(&new_state, rows.len(), to);
     }
 }

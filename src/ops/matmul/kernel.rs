@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::Shared;
+use super::super::DisjointSlice;
 use super::super::simd::{Kernel, LANES, Simd};
 use super::Start;
 use super::pack::Panels;
@@ -58,7 +58,7 @@ pub struct BlockProduct<'a> {
     pub columns: Range<usize>,
     /// Which tiles, counted along the columns of one row panel after another.
     pub tiles: Range<usize>,
-    pub result: Shared<'a>,
+    pub result: DisjointSlice<'a>,
     pub result_columns: usize,
 }
 
@@ -96,22 +96,26 @@ impl BlockProduct<'_> {
     fn line(&self, row: usize, columns: &Range<usize>) -> &mut [f32] {
         let at = row * self.result_columns;
         // SAFETY: only this thread has the tiles that it was given.
-        unsafe { self.result.range(at + columns.start..at + columns.end) }
+        unsafe { self.result.range_mut(at + columns.start..at + columns.end) }
     }
 
     #[inline(always)]
     fn whole_tile<S: Simd>(&self, rows: Range<usize>, left: &[f32], right: &[f32], column: usize) {
         let columns = column..column + COLUMNS;
-        let _last_row_is_inside = self.line(rows.end - 1, &columns);
-        let to = self.line(rows.start, &columns).as_mut_ptr();
+        let row = |row: usize| {
+            let at = row * self.result_columns;
+            self.result.pointer(at + columns.start..at + columns.end)
+        };
+        let _last_row_is_inside = row(rows.end - 1);
+        let to = row(rows.start);
         let from = match self.start {
             Start::Zero => None,
             Start::Result => Some((to.cast_const(), self.result_columns)),
             // The same row for every row.
             Start::Bias(bias) => Some((bias[columns].as_ptr(), 0)),
         };
-        // SAFETY: the first and the last row of the tile lie inside the result, the bias
-        // has these columns, and both panels hold `depth` steps.
+        // SAFETY: the first and the last row of the tile lie inside the result, only this thread has
+        // the tile, the bias has these columns, and both panels hold `depth` steps.
         unsafe {
             let (left, right) = (left.as_ptr(), right.as_ptr());
             product::<S>(rows.len(), self.depth, left, right, from, to, self.result_columns);

@@ -16,7 +16,7 @@ pub use pack::Matrix;
 pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
 use product::{DEPTH, Product};
 
-use super::{Cpu, Shared};
+use super::{Cpu, DisjointSlice};
 
 /// The values of one side that are packed at a time: a share of the last-level cache.
 const SLICE_VALUES: usize = 512 * 1024;
@@ -58,7 +58,7 @@ pub fn matmul_and_sums(
     assert_eq!(sums.len(), right.columns, "one sum for each column");
     assert!(right.has_contiguous_rows(), "sums need contiguous rows");
     sums.fill(0.0);
-    multiply(cpu, left, right, start, result, Some(Shared::new(sums)));
+    multiply(cpu, left, right, start, result, Some(DisjointSlice::new(sums)));
 }
 
 fn multiply(
@@ -67,7 +67,7 @@ fn multiply(
     right: Matrix,
     start: Start,
     result: &mut [f32],
-    sums: Option<Shared>,
+    sums: Option<DisjointSlice>,
 ) {
     let (m, k, n) = (left.rows, left.columns, right.columns);
     assert_eq!(right.rows, k, "inner sizes differ");
@@ -82,7 +82,7 @@ fn multiply(
         cpu,
         panels: Panels::new(m, cpu.isa().max_rows()),
         column_panels: n.div_ceil(COLUMNS),
-        result: Shared::new(result),
+        result: DisjointSlice::new(result),
         result_columns: n,
         sums,
     };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::cpu::{Queue, with_thread_buffer};
-use super::super::{Cpu, Shared};
+use super::super::{Cpu, DisjointSlice};
 use super::Start;
 use super::kernel::{BlockProduct, COLUMNS};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
@@ -21,10 +21,10 @@ pub struct Product<'a> {
     pub panels: Panels,
     /// The columns of the right side and of the result, in panels of sixteen.
     pub column_panels: usize,
-    pub result: Shared<'a>,
+    pub result: DisjointSlice<'a>,
     pub result_columns: usize,
     /// The sums of the right side's columns.
-    pub sums: Option<Shared<'a>>,
+    pub sums: Option<DisjointSlice<'a>>,
 }
 
 impl Product<'_> {
@@ -34,12 +34,12 @@ impl Product<'_> {
         let panels_a_block = (BLOCK_VALUES / (left.rows * COLUMNS)).clamp(2, 16);
         let queue = Queue::new(self.column_panels);
         cpu.with_buffer(packed_len, |packed| {
-            let packed = Shared::new(packed);
+            let packed = DisjointSlice::new(packed);
             cpu.team(self.operations(left), |member| {
                 self.pack_left(left, member.share(self.panels.count), packed);
                 member.wait();
                 // SAFETY: nobody writes the packed side after the barrier.
-                let packed = unsafe { &*packed.range(0..packed_len) };
+                let packed = unsafe { packed.range(0..packed_len) };
                 while let Some(block) = queue.next_run(panels_a_block, cpu.threads()) {
                     self.column_block(packed, right, start, block);
                 }
@@ -68,14 +68,14 @@ impl Product<'_> {
         cpu.with_buffer(left_len, |packed_left| {
             cpu.with_buffer(right_len, |packed_right| {
                 let (packed_left, packed_right) =
-                    (Shared::new(packed_left), Shared::new(packed_right));
+                    (DisjointSlice::new(packed_left), DisjointSlice::new(packed_right));
                 cpu.team(self.operations(left), |member| {
                     self.pack_left(left, member.share(self.panels.count), packed_left);
                     self.pack_right(right, member.share(self.column_panels), packed_right);
                     member.wait();
                     // SAFETY: nobody writes the packed sides after the barrier.
                     let (packed_left, packed_right) = unsafe {
-                        (&*packed_left.range(0..left_len), &*packed_right.range(0..right_len))
+                        (packed_left.range(0..left_len), packed_right.range(0..right_len))
                     };
                     while let Some(tiles) = queue.next_run(usize::MAX, cpu.threads()) {
                         for depth in depths(right.rows) {
@@ -113,24 +113,24 @@ impl Product<'_> {
     }
 
     /// Packs some row panels, at each depth.
-    fn pack_left(self, left: Matrix, share: Range<usize>, packed: Shared) {
+    fn pack_left(self, left: Matrix, share: Range<usize>, packed: DisjointSlice) {
         for depth in depths(left.columns) {
             for panel in share.clone() {
                 let rows = self.panels.range(panel);
                 let at = depth.start * left.rows + rows.start * depth.len();
                 // SAFETY: each panel at each depth has its own part.
-                let to = unsafe { packed.range(at..at + rows.len() * depth.len()) };
+                let to = unsafe { packed.range_mut(at..at + rows.len() * depth.len()) };
                 self.cpu.isa().run(PackRows { from: left, rows, depth: depth.clone(), to });
             }
         }
     }
 
     /// Packs some column panels, at each depth.
-    fn pack_right(self, right: Matrix, share: Range<usize>, packed: Shared) {
+    fn pack_right(self, right: Matrix, share: Range<usize>, packed: DisjointSlice) {
         for depth in depths(right.rows) {
             let at = (depth.start * self.column_panels + share.start * depth.len()) * COLUMNS;
             // SAFETY: each panel at each depth has its own part.
-            let to = unsafe { packed.range(at..at + share.len() * depth.len() * COLUMNS) };
+            let to = unsafe { packed.range_mut(at..at + share.len() * depth.len() * COLUMNS) };
             self.pack_columns(right, depth, &share, to);
         }
     }
@@ -145,7 +145,7 @@ impl Product<'_> {
     ) {
         let columns = self.columns(panels);
         // SAFETY: only the thread that packs a column, one depth after another, has its sum.
-        let sums = self.sums.map(|sums| unsafe { sums.range(columns.clone()) });
+        let sums = self.sums.map(|sums| unsafe { sums.range_mut(columns.clone()) });
         self.cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
     }
 

@@ -21,7 +21,7 @@ use super::logistic::{Block, Tables};
 pub use super::logistic::{Loss, Order};
 use super::simd::{Kernel, Simd};
 use super::skipgram::Noise;
-use super::{Cpu, Shared};
+use super::{Cpu, DisjointSlice};
 use crate::rng::Stream;
 use sampler::Sampler;
 
@@ -74,9 +74,9 @@ impl Nce<'_> {
     ) -> Loss {
         self.check(&parameters, pairs, rates);
         let tables = Tables {
-            inputs: Shared::new(parameters.embeddings),
-            targets: Shared::new(parameters.weights),
-            bias: Some(Shared::new(parameters.biases)),
+            inputs: DisjointSlice::new(parameters.embeddings),
+            targets: DisjointSlice::new(parameters.weights),
+            bias: Some(DisjointSlice::new(parameters.biases)),
             width: parameters.width,
         };
         order.sum(cpu, rates.len().div_ceil(RUN), |_, i| {

@@ -11,7 +11,7 @@ mod tests;
 use std::array;
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 
 pub use adam::Adam;
 pub use average::{Averaged, average, decay_at};
@@ -102,14 +102,9 @@ pub fn step<const N: usize>(
 ) {
     assert_eq!(weights.len(), gradient.len(), "weights and gradient differ in size");
     check_states(weights, &states);
-    let (weights, states) = (Shared::new(weights), states.map(Shared::new));
-    cpu.for_blocks(gradient.len(), BLOCK, |block| {
-        let gradient = &gradient[block.clone()];
-        // SAFETY: blocks are disjoint.
-        let weights = unsafe { weights.range(block.clone()) };
-        // SAFETY: as for the weights.
-        let states = states.map(|state| unsafe { state.range(block.clone()) });
-        cpu.isa().run(Pass { rule, weights, states, gradient });
+    let rows = (rows_mut(weights, 1), states.map(|state| rows_mut(state, 1)));
+    cpu.for_rows(gradient.len(), BLOCK, rows, |block, (weights, states)| {
+        cpu.isa().run(Pass { rule, weights, states, gradient: &gradient[block] });
     });
 }
 

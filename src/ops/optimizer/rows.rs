@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Rule, check_states, step_vector};
 use crate::ops::simd::{Kernel, LANES, Simd};
-use crate::ops::{Cpu, Shared};
+use crate::ops::{Cpu, DisjointSlice};
 
 /// A token as its id and, below, its place: sorted, words stand together in token order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,8 +19,8 @@ struct RowPass<'a, R, const N: usize> {
     rule: R,
     width: usize,
     columns: Range<usize>,
-    table: Shared<'a>,
-    states: [Shared<'a>; N],
+    table: DisjointSlice<'a>,
+    states: [DisjointSlice<'a>; N],
     tokens: &'a [Token],
     rows: &'a [f32],
 }
@@ -60,9 +60,9 @@ impl<R: Rule<N>, const N: usize> Kernel for RowPass<'_, R, N> {
         for word in self.tokens.chunk_by(|a, b| !one_by_one && a.id == b.id) {
             let part = self.part(word[0].id);
             // SAFETY: every thread has its own columns.
-            let weights = unsafe { self.table.range(part.clone()) };
+            let weights = unsafe { self.table.range_mut(part.clone()) };
             // SAFETY: as for the weights.
-            let mut states = self.states.map(|state| unsafe { state.range(part.clone()) });
+            let mut states = self.states.map(|state| unsafe { state.range_mut(part.clone()) });
             for (i, weights) in weights.chunks_mut(LANES).enumerate() {
                 let vector = i * LANES..i * LANES + weights.len();
                 let states = states.each_mut().map(|state| &mut state[vector.clone()]);
@@ -96,7 +96,7 @@ pub fn step_rows<const N: usize>(
     let inside = |&id: &u32| (id as usize + 1) * width <= table.len();
     assert!(ids.iter().all(inside), "an id is outside the table");
     check_states(table, &states);
-    let (table, states) = (Shared::new(table), states.map(Shared::new));
+    let (table, states) = (DisjointSlice::new(table), states.map(DisjointSlice::new));
     with_tokens(ids, !rule.adds_up(), |tokens| {
         cpu.team((2 + 4 * N) * rows.len(), |member| {
             // A thread takes columns, not tokens: rows of a word are then added in one fixed

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::simd::Simd;
-use super::super::{Cpu, Shared};
+use super::super::{Cpu, rows_mut};
 use super::max::BLOCK;
 use super::shape::Shape;
 use super::walk::{Backward, Forward, Pooling, Unpooling};
@@ -45,11 +45,8 @@ pub fn avg_pool2d(cpu: &Cpu, shape: Shape, x: &[f32], y: &mut [f32]) {
     shape.check_sides(x.len(), y.len());
     let line = shape.columns().output() * shape.channels;
     let rows = shape.batch * shape.rows().output();
-    let y = Shared::new(y);
     let block = (BLOCK / (shape.width * shape.channels * shape.stride[0]).max(1)).max(1);
-    cpu.for_blocks(rows, block, |rows| {
-        // SAFETY: the rows of a block are its own.
-        let y = unsafe { y.range(rows.start * line..rows.end * line) };
+    cpu.for_rows(rows, block, rows_mut(y, line), |rows, y| {
         cpu.isa().run(Forward { shape, rows, x, pooling: Mean(y) });
     });
 }
@@ -61,10 +58,8 @@ pub fn avg_pool2d(cpu: &Cpu, shape: Shape, x: &[f32], y: &mut [f32]) {
 pub fn avg_pool2d_gradient(cpu: &Cpu, shape: Shape, dy: &[f32], dx: &mut [f32]) {
     shape.check_sides(dx.len(), dy.len());
     let line = shape.width * shape.channels;
-    let dx = Shared::new(dx);
-    cpu.for_blocks(shape.batch * shape.height, (BLOCK / line.max(1)).max(1), |rows| {
-        // SAFETY: the rows of a block are its own.
-        let dx = unsafe { dx.range(rows.start * line..rows.end * line) };
+    let block = (BLOCK / line.max(1)).max(1);
+    cpu.for_rows(shape.batch * shape.height, block, rows_mut(dx, line), |rows, dx| {
         cpu.isa().run(Backward { shape, rows, dx, unpooling: Share(dy) });
     });
 }

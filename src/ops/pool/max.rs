@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::simd::{Simd, load_bytes};
-use super::super::{Cpu, Isa, Shared};
+use super::super::{Cpu, Isa, rows_mut};
 use super::shape::Shape;
 use super::walk::{Backward, Forward, Pooling, Unpooling};
 
@@ -81,12 +81,9 @@ pub fn max_pool2d(
     shape.check([x.len(), y.len(), winners.len()]);
     let line = shape.columns().output() * shape.channels;
     let rows = shape.batch * shape.rows().output();
-    let (y, winners) = (Shared::new(y), Shared::new(winners));
     let block = (BLOCK / (shape.width * shape.channels * shape.stride[0]).max(1)).max(1);
-    cpu.for_blocks(rows, block, |rows| {
-        let at = rows.start * line..rows.end * line;
-        // SAFETY: the rows of a block are its own.
-        let (y, winners) = unsafe { (y.range(at.clone()), winners.range(at)) };
+    let to = (rows_mut(y, line), rows_mut(winners, line));
+    cpu.for_rows(rows, block, to, |rows, (y, winners)| {
         max_pool_rows(cpu.isa(), shape, floor, x, rows, y, winners);
     });
 }
@@ -99,10 +96,8 @@ pub fn max_pool2d(
 pub fn max_pool2d_gradient(cpu: &Cpu, shape: Shape, dy: &[f32], winners: &[u8], dx: &mut [f32]) {
     shape.check([dx.len(), dy.len(), winners.len()]);
     let line = shape.width * shape.channels;
-    let dx = Shared::new(dx);
-    cpu.for_blocks(shape.batch * shape.height, (BLOCK / line.max(1)).max(1), |rows| {
-        // SAFETY: the rows of a block are its own.
-        let dx = unsafe { dx.range(rows.start * line..rows.end * line) };
+    let block = (BLOCK / line.max(1)).max(1);
+    cpu.for_rows(shape.batch * shape.height, block, rows_mut(dx, line), |rows, dx| {
         max_pool_rows_gradient(cpu.isa(), shape, dy, winners, rows, dx);
     });
 }

@@ -6,7 +6,7 @@ use super::{FOURTH_ROOT_BITS, Kernel, LANES, Simd};
 
 /// Two `ymm` registers, the lower eight lanes first.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx2([__m256; 2]);
+struct Avx2([__m256; 2]);
 
 /// Whether this machine has all that the level uses.
 pub fn is_supported() -> bool {

@@ -6,7 +6,7 @@ use super::{FOURTH_ROOT_BITS, Kernel, LANES, Simd};
 
 /// One `zmm` register.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512(__m512);
+struct Avx512(__m512);
 
 /// Whether this machine has all that the level uses.
 pub fn is_supported() -> bool {

@@ -4,9 +4,9 @@
 //! [`super::Isa::run`] compiles once for each level and chooses at run time.
 
 #[cfg(target_arch = "x86_64")]
-pub mod avx2;
+pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
-pub mod avx512;
+pub(super) mod avx512;
 mod math;
 mod portable;
 
@@ -33,9 +33,10 @@ pub trait Kernel {
 /// A vector of [`LANES`] `f32` values.
 ///
 /// # Safety
-/// `load` and `store` are the only unsafe functions: the pointer must be valid for
-/// sixteen values. The vector instructions themselves are safe because an implementation
-/// is only ever run through [`super::Isa::run`], whose levels are checked.
+/// `load`, `store` and what is built on them are the only unsafe functions: the pointer must be
+/// valid for the values. The vector instructions themselves are safe because the types that
+/// implement them are private to their modules: code meets one only as the `S` of
+/// [`Kernel::run`], which [`super::Isa::run`] calls after it has checked the level.
 pub trait Simd: Copy {
     /// The rows and vectors of the largest tile of a convolution that the registers hold
     /// beside a vector of each column and one value. With 32 registers two vectors a row
@@ -129,6 +130,38 @@ pub trait Simd: Copy {
     fn from_array(lanes: [f32; LANES]) -> Self {
         // SAFETY: the array holds sixteen values.
         unsafe { Self::load(lanes.as_ptr()) }
+    }
+
+    /// The first `len` values at `from`, at most sixteen; missing lanes are zero. No reference to
+    /// them is made, so that other threads may write them meanwhile.
+    ///
+    /// # Safety
+    /// `from` must be valid for reading `len` values.
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, len: usize) -> Self {
+        if len >= LANES {
+            // SAFETY: the caller's.
+            return unsafe { Self::load(from) };
+        }
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the caller's; there are more lanes.
+        unsafe { std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), len) };
+        Self::from_array(lanes)
+    }
+
+    /// Writes the first `len` lanes, at most sixteen, in the manner of [`Simd::load_first`].
+    ///
+    /// # Safety
+    /// `to` must be valid for writing `len` values.
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, len: usize) {
+        if len >= LANES {
+            // SAFETY: the caller's.
+            return unsafe { self.store(to) };
+        }
+        let lanes = self.to_array();
+        // SAFETY: the caller's; there are more lanes.
+        unsafe { std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, len) };
     }
 
     /// The first values of `from`, at most sixteen; missing lanes are `rest`.

@@ -30,7 +30,7 @@ use std::ops::Range;
 use super::logistic::{Block, Tables};
 pub use super::logistic::{Loss, Order};
 use super::simd::LANES;
-use super::{Buffer, Cpu, Shared};
+use super::{Buffer, Cpu, DisjointSlice};
 use crate::rng::Stream;
 use draws::{Draws, PairDraws};
 pub use noise::Noise;
@@ -112,7 +112,7 @@ impl Skipgram<'_> {
         order: Order,
     ) -> Loss {
         self.check([w_in.len(), w_out.len()], width, words, sentences);
-        let (inputs, targets) = (Shared::new(w_in), Shared::new(w_out));
+        let (inputs, targets) = (DisjointSlice::new(w_in), DisjointSlice::new(w_out));
         let tables = Tables { inputs, targets, bias: None, width };
         order.sum(cpu, sentences.len(), |thread, i| {
             let own = self.of_thread(order, thread, &sentences[i]);

@@ -2,7 +2,7 @@
 
 use super::draws::{PairDraws, first_word, reach};
 use super::{Loss, Skipgram, context};
-use crate::ops::logistic::{Tables, copy, load};
+use crate::ops::logistic::{Tables, copy};
 use crate::ops::simd::{Kernel, LANES, Simd, logistic};
 
 /// One sentence.
@@ -94,8 +94,8 @@ impl Pair {
             }
             for at in (0..self.width).step_by(LANES) {
                 let len = LANES.min(self.width - at);
-                let new = load::<S>(row.add(at), len).add(S::load(self.change.add(at)));
-                new.store_slice(std::slice::from_raw_parts_mut(row.add(at), len));
+                let new = S::load_first(row.add(at), len).add(S::load(self.change.add(at)));
+                new.store_first(row.add(at), len);
             }
             loss
         }
@@ -108,7 +108,7 @@ impl Pair {
         unsafe {
             let mut sum = S::splat(0.0);
             for at in (0..self.width).step_by(LANES) {
-                let w = load::<S>(row.add(at), LANES.min(self.width - at));
+                let w = S::load_first(row.add(at), LANES.min(self.width - at));
                 sum = w.mul_add(S::load(self.input.add(at)), sum);
             }
             let logit = sum.sum();
@@ -116,9 +116,9 @@ impl Pair {
             let g = S::splat(label).sub(sigmoid).mul(S::splat(self.rate));
             for at in (0..self.width).step_by(LANES) {
                 let len = LANES.min(self.width - at);
-                let (w, x) = (load::<S>(row.add(at), len), S::load(self.input.add(at)));
+                let (w, x) = (S::load_first(row.add(at), len), S::load(self.input.add(at)));
                 g.mul_add(w, S::load(self.change.add(at))).store(self.change.add(at));
-                g.mul_add(x, w).store_slice(std::slice::from_raw_parts_mut(row.add(at), len));
+                g.mul_add(x, w).store_first(row.add(at), len);
             }
             softplus.to_array()[0] - label * logit
         }

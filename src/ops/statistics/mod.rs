@@ -8,7 +8,7 @@ mod tests;
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Cpu, Shared};
+use super::{Cpu, rows_mut};
 use buckets::{Buckets, Counts};
 use moments::MomentsOf;
 
@@ -103,13 +103,11 @@ pub fn histogram(cpu: &Cpu, values: &[f32]) -> Histogram {
 
 /// The figures of `values`, with `also` called for each piece while it is in the cache.
 fn figures(cpu: &Cpu, values: &[f32], also: impl Fn(&[f32]) + Sync) -> Statistics {
-    let mut pieces = vec![Statistics::NONE; values.len().div_ceil(PIECE)];
-    let shared = Shared::new(&mut pieces);
-    cpu.for_blocks(values.len(), PIECE, |block| {
-        let piece = block.start / PIECE;
-        let values = &values[block];
-        // SAFETY: every piece is taken once.
-        let to = unsafe { shared.range(piece..piece + 1) };
+    let count = values.len().div_ceil(PIECE);
+    let mut pieces = vec![Statistics::NONE; count];
+    cpu.for_rows(count, 1, rows_mut(&mut pieces, 1), |piece, to| {
+        let start = piece.start * PIECE;
+        let values = &values[start..values.len().min(start + PIECE)];
         to[0] = cpu.isa().run(MomentsOf(values));
         also(values);
     });

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::super::super::cpu::{Queue, with_thread_buffer};
 use super::super::super::matmul::{Matrix, PackColumns, Panels};
 use super::super::super::simd::{Kernel, LANES, Simd};
-use super::super::super::{Cpu, Shared};
+use super::super::super::{Cpu, DisjointSlice};
 use super::super::Shape;
 use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
 
@@ -46,9 +46,9 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
     let pieces = shape.batch.min(WORKSPACE_VALUES / values + 1).min(MOST_PIECES);
     let split = Split::new(shape, TileSize::of(cpu.isa()), pieces, cpu.threads());
     let (offsets, queue) = (split.offsets(), Queue::new(pieces * split.slices));
-    let dweight = Shared::new(dweight);
+    let dweight = DisjointSlice::new(dweight);
     cpu.with_buffer((pieces - 1) * values, |rest| {
-        let rest = Shared::new(rest);
+        let rest = DisjointSlice::new(rest);
         cpu.team(shape.operations(), |member| {
             while let Some(i) = queue.next() {
                 let (piece, slice) = (i / split.slices, i % split.slices);
@@ -147,7 +147,7 @@ struct Sum<'a> {
     offsets: &'a Offsets,
     x: &'a [f32],
     dy: &'a [f32],
-    result: Shared<'a>,
+    result: DisjointSlice<'a>,
     /// Where the sum begins in the result.
     at: usize,
 }
@@ -284,8 +284,8 @@ struct AddPieces<'a> {
     pieces: usize,
     values: usize,
     range: Range<usize>,
-    rest: Shared<'a>,
-    dweight: Shared<'a>,
+    rest: DisjointSlice<'a>,
+    dweight: DisjointSlice<'a>,
 }
 
 impl Kernel for AddPieces<'_> {
@@ -295,7 +295,7 @@ impl Kernel for AddPieces<'_> {
     fn run<S: Simd>(self) {
         let Self { range, values, .. } = self;
         // SAFETY: the range is this thread's since the barrier.
-        let sums = unsafe { self.dweight.range(range.clone()) };
+        let sums = unsafe { self.dweight.range_mut(range.clone()) };
         for piece in 0..self.pieces {
             let first = piece * values;
             // SAFETY: as for the sums.

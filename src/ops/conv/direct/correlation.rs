@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::super::super::cpu::{Queue, with_thread_buffer};
 use super::super::super::matmul::Panels;
 use super::super::super::simd::{Kernel, Simd};
-use super::super::super::{Cpu, Isa, Shared};
+use super::super::super::{Cpu, DisjointSlice, Isa};
 use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
 use super::planes::{Planes, RowToLines};
 
@@ -88,18 +88,18 @@ impl Correlation {
             2 * self.batch * self.windows * self.planes.windows * panels * panel_values;
         let (offsets, blocks) = (self.offsets(), RowBlocks::new(self, cpu.threads()));
         let queue = Queue::new(self.batch * blocks.count);
-        let target = Shared::new(target);
+        let target = DisjointSlice::new(target);
         cpu.with_buffer(panels * panel_values, |packed| {
-            let packed = Shared::new(packed);
+            let packed = DisjointSlice::new(packed);
             cpu.team(operations, |member| {
                 for panel in member.share(panels) {
                     let at = panel * panel_values;
                     // SAFETY: each panel has its own part.
-                    pack(panel, unsafe { packed.range(at..at + panel_values) });
+                    pack(panel, unsafe { packed.range_mut(at..at + panel_values) });
                 }
                 member.wait();
                 // SAFETY: nobody writes the panels after the barrier.
-                let right = unsafe { &*packed.range(0..panels * panel_values) };
+                let right = unsafe { packed.range(0..panels * panel_values) };
                 while let Some(i) = queue.next() {
                     let (image, rows) = (i / blocks.count, blocks.range(i % blocks.count));
                     let block =
@@ -142,7 +142,7 @@ struct Block<'a> {
     offsets: &'a Offsets,
     right: &'a [f32],
     epilogue: Epilogue<'a>,
-    target: Shared<'a>,
+    target: DisjointSlice<'a>,
 }
 
 impl Block<'_> {

@@ -5,7 +5,7 @@
 //! what a step costs is a look into the table.
 
 use super::super::super::simd::{Kernel, LANES, Simd};
-use super::super::super::{Isa, Shared};
+use super::super::super::{DisjointSlice, Isa};
 
 /// The columns of a panel: one vector.
 pub const COLUMNS: usize = LANES;
@@ -81,7 +81,7 @@ pub struct Tile<'a> {
     /// Whether the result is added to what is there.
     pub add: bool,
     pub relu: bool,
-    pub result: Shared<'a>,
+    pub result: DisjointSlice<'a>,
     /// The tile's first value in the result.
     pub at: usize,
     /// From one row of the result to the next.
@@ -168,13 +168,12 @@ impl Tile<'_> {
     fn finish<S: Simd, const ROWS: usize, const PANELS: usize>(&self, sums: [[S; PANELS]; ROWS]) {
         if self.width == PANELS * COLUMNS {
             let row = |i| self.at + i * self.row_step..self.at + i * self.row_step + self.width;
-            // SAFETY: only this thread has the tile's rows and columns.
-            let _last_row_is_inside = unsafe { self.result.range(row(ROWS - 1)) };
-            // SAFETY: as for the last row.
-            let first = unsafe { self.result.range(row(0)) }.as_mut_ptr();
+            let _last_row_is_inside = self.result.pointer(row(ROWS - 1));
+            let first = self.result.pointer(row(0));
             for (i, sums) in sums.into_iter().enumerate() {
                 for (j, sum) in sums.into_iter().enumerate() {
-                    // SAFETY: the first and the last row lie inside the result, so this does.
+                    // SAFETY: the first and the last row lie inside the result, so this does, and
+                    // only this thread has the tile's rows and columns.
                     let to = unsafe {
                         std::slice::from_raw_parts_mut(
                             first.add(i * self.row_step + j * COLUMNS),
@@ -191,7 +190,7 @@ impl Tile<'_> {
                 let at = self.at + i * self.row_step + j * COLUMNS;
                 let width = COLUMNS.min(self.width - j * COLUMNS);
                 // SAFETY: only this thread has the tile's rows and columns.
-                let to = unsafe { self.result.range(at..at + width) };
+                let to = unsafe { self.result.range_mut(at..at + width) };
                 self.store(sum, to);
             }
         }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::super::simd::{Kernel, LANES, Simd};
-use super::super::super::{Cpu, Member, Shared};
+use super::super::super::{Cpu, DisjointSlice, Member};
 use super::super::Shape;
 use super::filters::{FinishGradients, GradientLayout};
 use super::mosaic::{Axis, Mosaic, Side};
@@ -52,8 +52,8 @@ fn run<const K: usize, const M: usize>(
         let (gradients, rest) = rest.split_at_mut(outputs.len());
         let (sums, zeros) = rest.split_at_mut(gradient.len());
         zeros.fill(0.0);
-        let [data, gradients, sums] = [data, gradients, sums].map(Shared::new);
-        let dweight = Shared::new(dweight);
+        let [data, gradients, sums] = [data, gradients, sums].map(DisjointSlice::new);
+        let dweight = DisjointSlice::new(dweight);
         cpu.team(shape.operations(), |member| {
             for start in (0..pass.mosaic.tiles).step_by(block) {
                 let tiles = start..pass.mosaic.tiles.min(start + block);
@@ -107,7 +107,7 @@ impl Pass<'_> {
         member: &Member,
         tiles: Range<usize>,
         zeros: &[f32],
-        [data, gradients]: [Shared; 2],
+        [data, gradients]: [DisjointSlice; 2],
     ) {
         let [inputs, outputs] = self.layouts(tiles.len());
         let share = member.share(tiles.len());
@@ -145,7 +145,7 @@ impl Pass<'_> {
         cpu: &Cpu,
         member: &Member,
         tiles: Range<usize>,
-        [data, gradients, sums]: [Shared; 3],
+        [data, gradients, sums]: [DisjointSlice; 3],
     ) {
         let layouts = self.layouts(tiles.len());
         let register_tile = register_tile(cpu.isa());
@@ -153,9 +153,9 @@ impl Pass<'_> {
         cpu.isa().run(AddProducts {
             register_tile,
             // SAFETY: between the two barriers nobody writes them.
-            data: unsafe { &*data.range(0..layouts[0].len()) },
+            data: unsafe { data.range(0..layouts[0].len()) },
             // SAFETY: as above.
-            gradients: unsafe { &*gradients.range(0..layouts[1].len()) },
+            gradients: unsafe { gradients.range(0..layouts[1].len()) },
             layouts,
             tiles: tiles.len(),
             add: tiles.start > 0,
@@ -180,7 +180,7 @@ struct AddProducts<'a> {
     groups: usize,
     /// Which groups, over all points.
     share: Range<usize>,
-    sums: Shared<'a>,
+    sums: DisjointSlice<'a>,
     gradient: GradientLayout,
 }
 

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::super::super::simd::{LANES, Simd};
+use super::super::super::simd::Simd;
 use super::points::{POINTS, Transform};
 
 /// Where the vectors of a tile come from.
@@ -114,7 +114,7 @@ impl<S: Simd, const N: usize> Source<S> for Pixels<'_, N> {
     #[inline(always)]
     unsafe fn get(&self, i: usize, j: usize) -> S {
         // SAFETY: the caller's.
-        unsafe { load(self.at[i][j].add(self.channel), self.width) }
+        unsafe { S::load_first(self.at[i][j].add(self.channel), self.width) }
     }
 }
 
@@ -122,38 +122,6 @@ impl<S: Simd, const N: usize> Sink<S> for Pixels<'_, N> {
     #[inline(always)]
     unsafe fn put(&self, i: usize, j: usize, values: S) {
         // SAFETY: the caller's.
-        unsafe { store(values, self.at[i][j].add(self.channel), self.width) }
-    }
-}
-
-/// The first `width` values at `from`, zeros in the other lanes.
-///
-/// # Safety
-/// `width` values are readable there.
-#[inline(always)]
-pub unsafe fn load<S: Simd>(from: *const f32, width: usize) -> S {
-    // SAFETY: the caller's.
-    unsafe {
-        if width >= LANES {
-            S::load(from)
-        } else {
-            S::load_slice(std::slice::from_raw_parts(from, width), 0.0)
-        }
-    }
-}
-
-/// The first `width` lanes go to `to`.
-///
-/// # Safety
-/// `width` values are writable there.
-#[inline(always)]
-pub unsafe fn store<S: Simd>(values: S, to: *mut f32, width: usize) {
-    // SAFETY: the caller's.
-    unsafe {
-        if width >= LANES {
-            values.store(to);
-        } else {
-            values.store_slice(std::slice::from_raw_parts_mut(to, width));
-        }
+        unsafe { values.store_first(self.at[i][j].add(self.channel), self.width) }
     }
 }

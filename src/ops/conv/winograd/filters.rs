@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::super::Shared;
+use super::super::super::DisjointSlice;
 use super::super::super::simd::{Kernel, LANES, Simd};
 use super::both_sides::{Pixels, Spread, both_sides};
 use super::points::{EvaluateScaled, InterpolateScaled, POINTS};
@@ -40,7 +40,7 @@ impl FilterLayout {
 
     /// All points of one in channel and a panel's out channels.
     #[inline(always)]
-    fn points(&self, to: Shared, panel: usize, channel: usize) -> Spread {
+    fn points(&self, to: DisjointSlice, panel: usize, channel: usize) -> Spread {
         let at = panel * self.panel() + channel * LANES;
         let at = to.pointer(at..at + (AREA - 1) * self.distance + LANES);
         Spread { at, distance: self.distance }
@@ -52,7 +52,7 @@ pub struct TransformFilters<'a, const K: usize> {
     pub weight: &'a [f32],
     pub layout: FilterLayout,
     pub channels: Range<usize>,
-    pub to: Shared<'a>,
+    pub to: DisjointSlice<'a>,
 }
 
 impl<const K: usize> Kernel for TransformFilters<'_, K> {
@@ -102,7 +102,7 @@ pub struct TransformTurnedFilters<'a, const K: usize> {
     pub layout: FilterLayout,
     /// Squares of sixteen by sixteen channels, the panels the outer index.
     pub squares: Range<usize>,
-    pub to: Shared<'a>,
+    pub to: DisjointSlice<'a>,
 }
 
 impl<const K: usize> TransformTurnedFilters<'_, K> {
@@ -176,12 +176,12 @@ impl GradientLayout {
 
 /// Turns the gradients at the points of some in channels into those of the filters.
 pub struct FinishGradients<'a, const K: usize> {
-    pub from: Shared<'a>,
+    pub from: DisjointSlice<'a>,
     pub layout: GradientLayout,
     pub in_channels: usize,
     pub out_channels: usize,
     pub channels: Range<usize>,
-    pub weight: Shared<'a>,
+    pub weight: DisjointSlice<'a>,
 }
 
 impl<const K: usize> Kernel for FinishGradients<'_, K> {
@@ -194,13 +194,13 @@ impl<const K: usize> Kernel for FinishGradients<'_, K> {
             let mut taps = [[std::ptr::null_mut(); K]; K];
             for (tap, to) in taps.as_flattened_mut().iter_mut().enumerate() {
                 let at = (tap * in_channels + channel) * out_channels;
-                // SAFETY: each in channel belongs to one thread.
-                *to = unsafe { self.weight.range(at..at + out_channels) }.as_mut_ptr();
+                *to = self.weight.pointer(at..at + out_channels);
             }
             for column in (0..out_channels).step_by(LANES) {
                 let at = channel * layout.row + column;
                 let to = Pixels { at: &taps, channel: column, width: out_channels - column };
-                // SAFETY: as above; every point has these columns of the row.
+                // SAFETY: each in channel belongs to one thread, every tap has `out_channels` values,
+                // and every point has these columns of the row.
                 unsafe {
                     let at = self.from.pointer(at..at + (AREA - 1) * layout.distance + LANES);
                     let from = Spread { at, distance: layout.distance };

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::super::cpu::{Queue, with_thread_buffer};
 use super::super::super::simd::LANES;
-use super::super::super::{Cpu, Isa, Shared, window};
+use super::super::super::{Cpu, DisjointSlice, Isa, window};
 use super::super::Shape;
 use super::filters::{FilterLayout, TransformFilters, TransformTurnedFilters};
 use super::mosaic::{Axis, Mosaic, Side};
@@ -97,18 +97,18 @@ impl Convolution<'_> {
     ) {
         let blocks = Blocks::new(self.mosaic.tiles, self.filters.in_channels, cpu.threads());
         let queue = Queue::new(blocks.count);
-        let y = Shared::new(y);
+        let y = DisjointSlice::new(y);
         let filters_len = self.filters.len();
         cpu.with_buffer(filters_len + self.filters.in_channels, |buffer| {
             let (transformed, zeros) = buffer.split_at_mut(filters_len);
             zeros.fill(0.0);
-            let (zeros, transformed) = (&*zeros, Shared::new(transformed));
+            let (zeros, transformed) = (&*zeros, DisjointSlice::new(transformed));
             cpu.team(self.operations, |member| {
                 let items = self.filter_items::<K>();
                 self.transform_filters::<K>(cpu.isa(), weight, member.share(items), transformed);
                 member.wait();
                 // SAFETY: nobody writes the filters after the barrier.
-                let filters = unsafe { &*transformed.range(0..filters_len) };
+                let filters = unsafe { transformed.range(0..filters_len) };
                 while let Some(block) = queue.next() {
                     self.block::<M>(cpu.isa(), blocks.tiles(block), filters, (x, zeros), y);
                 }
@@ -129,7 +129,7 @@ impl Convolution<'_> {
         isa: Isa,
         weight: &[f32],
         items: Range<usize>,
-        to: Shared,
+        to: DisjointSlice,
     ) {
         let layout = self.filters;
         match self.turned {
@@ -145,7 +145,7 @@ impl Convolution<'_> {
         tiles: Range<usize>,
         filters: &[f32],
         (x, zeros): (&[f32], &[f32]),
-        y: Shared,
+        y: DisjointSlice,
     ) {
         let count = tiles.len().next_multiple_of(PANEL);
         let layout = Layout::new(PANEL, count, self.filters.in_channels);
@@ -164,7 +164,7 @@ impl Convolution<'_> {
                 tiles: tiles.clone(),
                 first: 0,
                 layout,
-                to: Shared::new(data),
+                to: DisjointSlice::new(data),
                 transform: PhantomData,
             });
             for panels in self.panel_groups(register_tile.1) {

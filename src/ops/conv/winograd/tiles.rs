@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::super::Shared;
+use super::super::super::DisjointSlice;
 use super::super::super::simd::{Kernel, LANES, Simd};
-use super::both_sides::{Ahead, Pixels, Spread, both_sides, load, store};
+use super::both_sides::{Ahead, Pixels, Spread, both_sides};
 use super::both_sides::{Sink, Source};
 use super::mosaic::{Mosaic, Side};
 use super::points::{Interpolate, POINTS, Transform};
@@ -63,7 +63,7 @@ pub struct Gather<'a, T, const N: usize> {
     /// The place of the first tile among those of `to`.
     pub first: usize,
     pub layout: Layout,
-    pub to: Shared<'a>,
+    pub to: DisjointSlice<'a>,
     pub transform: PhantomData<T>,
 }
 
@@ -115,7 +115,7 @@ pub struct Scatter<'a, const M: usize> {
     /// Room for a value of each channel, where pixels outside the images go.
     pub spare: &'a mut [f32],
     pub finish: Finish<'a>,
-    pub images: Shared<'a>,
+    pub images: DisjointSlice<'a>,
     pub channels: usize,
 }
 
@@ -143,9 +143,7 @@ impl<const M: usize> Kernel for Scatter<'_, M> {
             let mut pixels = [[self.spare.as_mut_ptr(); M]; M];
             for (to, from) in pixels.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
                 if let &Some(place) = from {
-                    // SAFETY: every pixel belongs to one tile, and every tile to one thread.
-                    let pixel = unsafe { self.images.range(place..place + channels) };
-                    *to = pixel.as_mut_ptr();
+                    *to = self.images.pointer(place..place + channels);
                 }
             }
             for channel in columns.clone().step_by(LANES) {
@@ -153,7 +151,7 @@ impl<const M: usize> Kernel for Scatter<'_, M> {
                 let to = Pixels { at: &pixels, channel, width: lanes };
                 let bias = self.finish.bias.map(|bias| &bias[channel..columns.end]);
                 // SAFETY: the products of `count` tiles were found to be inside, and every
-                // pixel has `channels` values.
+                // pixel has `channels` values, belongs to one tile, and that to one thread.
                 unsafe {
                     let at = self.from.as_mut_ptr().add(i * width + channel - columns.start);
                     let now = Spread { at, distance: self.distance };
@@ -211,10 +209,10 @@ pub unsafe fn transpose<S: Simd>(
     // SAFETY: the caller's.
     unsafe {
         for (i, row) in rows.iter_mut().enumerate().take(height) {
-            *row = load(from.add(i * distance), width);
+            *row = S::load_first(from.add(i * distance), width);
         }
         for (j, column) in S::transpose(rows).into_iter().enumerate() {
-            store(column, to.add(j * LANES), LANES);
+            column.store(to.add(j * LANES));
         }
     }
 }
