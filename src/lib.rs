@@ -155,7 +155,7 @@
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
 //! | 1 | [`nn`] | [`ops`], [`rng`] |
-//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, [`version`] | external crates; any of them `atomic`, `data` and `ops` also `rng` |
+//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `memory`, [`version`] | external crates; any of them `atomic`, `data` and `ops` also `rng`, `data` also `memory` |
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -164,6 +164,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod data;
+mod memory;
 pub mod metrics;
 pub mod models;
 pub mod nn;

@@ -4,14 +4,14 @@
 //! A record is a byte with the label and 3,072 bytes with the image in the order
 //! [depth, height, width]. In memory an image is [height, width, depth].
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::augment::Shape;
-use super::{Labelled, Split};
+use super::{Labelled, Split, input};
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 32;
@@ -88,10 +88,9 @@ pub fn read(path: &Path) -> Result<Labelled> {
 /// The file cannot be read, or has not ten names.
 pub fn class_names(folder: &Path) -> Result<Vec<String>> {
     let path = files_folder(folder).join("batches.meta.txt");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => CLASS_NAMES.join("\n"),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    let text = match path.exists() {
+        true => input::read_to_string(&path)?,
+        false => CLASS_NAMES.join("\n"),
     };
     let names = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from);
     let names: Vec<String> = names.collect();
@@ -139,6 +138,8 @@ const WAY_OUT: &str = "`tfm data fetch cifar10 --force` brings the published fil
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn record(label: u8, colour: [u8; 3]) -> Vec<u8> {
@@ -223,6 +224,8 @@ mod tests {
         let path = folder.path().join("batches.meta.txt");
         fs::write(&path, "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n").unwrap();
         assert_eq!(class_names(folder.path()).unwrap()[9], "j");
+        fs::write(&path, "\u{feff}a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n").unwrap();
+        assert_eq!(class_names(folder.path()).unwrap()[0], "a");
         fs::write(&path, "a\nb\n").unwrap();
         let error = class_names(folder.path()).unwrap_err().to_string();
         assert!(error.contains("2 names of classes, there must be 10"), "{error}");

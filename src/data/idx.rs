@@ -4,18 +4,16 @@
 //! dimensions, the size of each dimension as a big-endian 32-bit number, then the values in
 //! row-major order. (LeCun, Cortes, Burges: "The MNIST database of handwritten digits".)
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use flate2::bufread::MultiGzDecoder;
+
+use super::input::{Input, Kind};
+use crate::memory;
 
 /// Type of the values: the one that MNIST has.
 const UNSIGNED_BYTE: u8 = 8;
-/// The most records of a file; the largest published set has 814,255.
-const MOST_RECORDS: u32 = 1_000_000;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// An array of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,18 +28,13 @@ pub struct Idx {
 /// compressed.
 ///
 /// # Errors
-/// The file cannot be read, is no idx file of such records of bytes, has too many of them, is
-/// truncated, or goes on after its last value. The file is named.
+/// The file cannot be read, is no idx file of such records of bytes, is truncated, or goes on after
+/// its last value. The file is named.
 pub fn read(path: &Path, record: &[u32]) -> Result<Idx> {
-    let place = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
-    let mut content = BufReader::with_capacity(1 << 16, file);
-    let start = content.fill_buf().with_context(|| format!("cannot read {place}"))?;
-    if start.starts_with(&GZIP_MAGIC) {
-        parse(MultiGzDecoder::new(content), record).with_context(|| format!("{place} (gzip)"))
-    } else {
-        parse(content, record).with_context(|| place.to_string())
-    }
+    let input = Input::open(path)?;
+    let packed = if matches!(input.kind, Kind::Gzip { .. }) { " (gzip)" } else { "" };
+    let most_bytes = input.most_bytes();
+    parse(input.reader, record, most_bytes).with_context(|| format!("{}{packed}", path.display()))
 }
 
 /// The file `name` in `folder`: as `name`.gz or, where that is not there, as it is.
@@ -55,7 +48,7 @@ pub fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     found.ok_or_else(|| anyhow!("{} has neither {zipped} nor {name}", folder.display()))
 }
 
-fn parse(mut content: impl Read, record: &[u32]) -> Result<Idx> {
+fn parse(mut content: impl Read, record: &[u32], most_bytes: u64) -> Result<Idx> {
     let dimensions = 1 + record.len();
     let header_bytes = 4 + 4 * dimensions;
     let header = read_at_most(&mut content, header_bytes as u64)?;
@@ -79,8 +72,12 @@ fn parse(mut content: impl Read, record: &[u32]) -> Result<Idx> {
         "its records have {found} values, they must have {}",
         in_words(record)
     );
-    ensure!(sizes[0] <= MOST_RECORDS, "it has {} records; {MOST_RECORDS} are the most", sizes[0]);
     let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
+    ensure!(
+        count <= most_bytes,
+        "truncated: it holds at most {most_bytes} bytes, and {shape} values are {count}"
+    );
+    memory::ensure_fits(count, || format!("{shape} values"))?;
     // One byte more shows that the content is too long, and makes gzip compare its checksum.
     let values = read_at_most(&mut content, count + 1)?;
     let bytes = values.len() as u64;
@@ -183,7 +180,7 @@ pub(super) mod tests {
         error_of(b"<!DOCTYPE html>", "it begins with [3c, 21, 44, 4f]");
         error_of(&idx(&[2, 3, 5], &[0; 30]), "its records have 3 × 5 values, they must have 3 × 4");
         // A small compressed file can go on for long: it is not read to its end.
-        error_of(&idx(&[u32::MAX, 3, 4], &[0; 24]), "has 4294967295 records; 1000000 are the most");
+        error_of(&idx(&[u32::MAX, 3, 4], &[0; 24]), "truncated: it holds at most 40 bytes");
         let mut damaged = gzip(&idx(&[2, 3, 4], &[7; 24]));
         let checksum = damaged.len() - 8;
         damaged[checksum] ^= 1;

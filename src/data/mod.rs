@@ -10,6 +10,7 @@ pub mod drawn;
 pub mod fetch;
 pub mod grammar;
 pub mod idx;
+pub mod input;
 mod labelled;
 mod locate;
 pub mod mnist;

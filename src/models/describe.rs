@@ -5,6 +5,8 @@ use anyhow::{Result, ensure};
 
 use super::Entry;
 use super::experiment::Experiment;
+use super::run_config::RunConfig;
+use crate::memory;
 use crate::nn::plan::Plan;
 use crate::nn::{Graph, Mode, Network, NodeTime, Output, RandomFeed};
 use crate::ops::Cpu;
@@ -85,6 +87,28 @@ impl Description {
         );
         Ok(())
     }
+}
+
+/// What decides how much memory a network takes, in configs that have it.
+const SIZES: [&str; 4] =
+    ["network.hidden_size", "network.num_layers", "train.batch_size", "train.num_steps"];
+
+/// Refuses a config whose training on `data` memory cannot hold: the parameters, their gradients,
+/// and the values of a step.
+///
+/// # Errors
+/// The sizes with their keys, and how much memory is needed.
+pub fn ensure_fits<E: Experiment>(config: &RunConfig<E::Settings>, data: &E::Data) -> Result<()> {
+    let Some(network) = E::describe(config, Some(data))? else { return Ok(()) };
+    let values = network.graph.parameters.iter().map(|spec| spec.shape.iter().product::<usize>());
+    let [step, _] = network.memory()?;
+    let bytes = 2 * size_of::<f32>() as u64 * values.sum::<usize>() as u64 + step as u64;
+    let config = toml::Value::try_from(config)?;
+    let size = |key: &&str| {
+        let value = key.split('.').try_fold(&config, |table, part| table.get(part))?;
+        Some(format!("{key} = {value}"))
+    };
+    memory::ensure_fits(bytes, || SIZES.iter().filter_map(size).collect::<Vec<_>>().join(", "))
 }
 
 /// The network of the config that `name` and `sets` give, and the config's name; none for a model

@@ -22,10 +22,18 @@ pub enum Reader {
 /// # Errors
 /// Stdout cannot be written, as when its disk is full.
 pub fn print(text: impl Display) -> Result<Reader> {
-    write(&mut io::stdout().lock(), &format!("{text}\n"))
+    write(&format!("{text}\n"))
 }
 
-fn write(to: &mut impl Write, text: &str) -> Result<Reader> {
+/// Writes a part of a line to stdout at once.
+///
+/// # Errors
+/// As [`print`].
+pub fn write(text: &str) -> Result<Reader> {
+    write_to(&mut io::stdout().lock(), text)
+}
+
+fn write_to(to: &mut impl Write, text: &str) -> Result<Reader> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
         Ok(()) => Ok(Reader::Listening),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
@@ -70,10 +78,10 @@ mod tests {
     #[test]
     fn a_reader_that_left_is_no_error() {
         let mut text = Vec::new();
-        assert_eq!(write(&mut text, "a\n").unwrap(), Reader::Listening);
+        assert_eq!(write_to(&mut text, "a\n").unwrap(), Reader::Listening);
         assert_eq!(text, b"a\n");
-        assert_eq!(write(&mut Fails(ErrorKind::BrokenPipe), "a").unwrap(), Reader::Gone);
-        let error = write(&mut Fails(ErrorKind::StorageFull), "a").unwrap_err();
+        assert_eq!(write_to(&mut Fails(ErrorKind::BrokenPipe), "a").unwrap(), Reader::Gone);
+        let error = write_to(&mut Fails(ErrorKind::StorageFull), "a").unwrap_err();
         assert_eq!(error.to_string(), "cannot write to stdout");
     }
 }

@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use candle_core::Tensor;
 
 use crate::checkpoint::{Checkpoint, Dtype};
-use crate::nn::Parameter;
+use crate::nn::graph::ParameterSpec;
+use crate::nn::{Graph, Parameter};
 
 /// Every parameter by name; the tensors share the parameters' memory.
 ///
@@ -31,6 +32,15 @@ pub fn check_exactly(
     let signature =
         |(name, tensor): &'_ (String, Tensor)| (name.clone(), Dtype::F32, tensor.dims().to_vec());
     checkpoint.expect(model, &tensors.iter().map(signature).collect::<Vec<_>>())
+}
+
+/// Holds a checkpoint to the parameters of a network that is not made yet.
+///
+/// # Errors
+/// When one is missing or has another shape.
+pub fn expect(model: &str, graph: &Graph, checkpoint: &Checkpoint) -> Result<()> {
+    let signature = |spec: &ParameterSpec| (spec.name.clone(), Dtype::F32, spec.shape.clone());
+    checkpoint.expect_among(model, &graph.parameters.iter().map(signature).collect::<Vec<_>>())
 }
 
 /// Takes over parameters from a checkpoint, which may hold other tensors too.

@@ -12,7 +12,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 pub use sentences::{Block, Cursor, Sentence, SentenceMode, Sentences};
 pub use subsampling::{Subsampling, Unk};
@@ -65,7 +65,17 @@ impl Corpus {
             ..Rules::default()
         };
         Self::with(sources, threads, |counts| {
+            let most =
+                counts.iter().filter(|(word, _)| &***word != UNKNOWN).max_by_key(|(_, n)| **n);
+            let most =
+                most.map(|(word, count)| format!("the most frequent, {word:?}, occurs {count}"));
             let vocabulary = Vocabulary::of_counts(counts, &rules)?;
+            ensure!(
+                vocabulary.len() > RESERVED.len(),
+                "no word of the text occurs data.min_count = {min_count} times: {}; give a lower \
+                 data.min_count",
+                most.unwrap_or_default()
+            );
             ensure!(
                 vocabulary.len() <= LINE_START as usize,
                 "the text has {} words that occur at least {min_count} times, and ids end at \
@@ -82,7 +92,11 @@ impl Corpus {
     /// # Errors
     /// As [`Corpus::read`].
     pub fn read_with(sources: &[Source], words: Vocabulary, threads: usize) -> Result<Self> {
-        Self::with(sources, threads, |counts| words.recounted(&counts, UNKNOWN))
+        Self::with(sources, threads, |counts| {
+            let known = counts.keys().any(|word| &**word != UNKNOWN && words.id(word).is_some());
+            ensure!(known, "no word of the text is in the vocabulary that it is read with");
+            words.recounted(&counts, UNKNOWN)
+        })
     }
 
     fn with(
@@ -161,13 +175,7 @@ const CHUNK: usize = 1 << 14;
 /// The files at `paths`, plain or compressed.
 ///
 /// # Errors
-/// A file that cannot be opened, or is empty.
+/// A file that cannot be opened.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<Source<'static>>> {
-    let file = |path: &PathBuf| {
-        let (source, place) = (Source::file(path)?, path.display());
-        let size = path.metadata().with_context(|| format!("cannot read {place}"))?.len();
-        ensure!(size > 0, "{place} is empty: it holds no word");
-        Ok(source)
-    };
-    paths.iter().map(file).collect()
+    paths.iter().map(|path| Source::file(path)).collect()
 }

@@ -14,7 +14,7 @@ const TWICE: Limits = Limits { min_count: 2, max_vocab: 0 };
 const ALL: Limits = Limits { min_count: 0, max_vocab: 0 };
 
 fn of(text: &str, limits: Limits) -> Corpus {
-    Corpus::read(&[Source::Memory(text)], limits, 1).unwrap()
+    Corpus::read(&[Source::Memory(text.into())], limits, 1).unwrap()
 }
 
 /// The corpus's words, a line an item.
@@ -60,7 +60,8 @@ fn words_and_counts_are_those_of_the_reference() {
 #[test]
 fn a_given_vocabulary_stays_and_is_counted_anew() {
     let words = Vocabulary::clone(&of(TEXT, TWICE).vocabulary);
-    let corpus = Corpus::read_with(&[Source::Memory("dog once dog\ncat")], words, 1).unwrap();
+    let corpus =
+        Corpus::read_with(&[Source::Memory("dog once dog\ncat".into())], words, 1).unwrap();
     assert_eq!(
         corpus.vocabulary.to_counted_text(),
         "UNK 1\nthe 0\ncat 1\ndog 2\nsaw 0\nand 0\nbird 0\n"
@@ -132,7 +133,7 @@ fn bad_files_are_named() {
         assert!(text.contains(name), "{text}");
         text
     };
-    assert!(error("empty", b"").contains("is empty"));
+    assert!(error("empty", b"").contains("holds no word"));
     assert!(error("blank", b" \n\t ").contains("holds no word"));
     let [good, nothing] = [("good", "word"), ("nothing.gz", "")]
         .map(|(name, text)| write(folder.path(), name, &gzip(text.as_bytes())));

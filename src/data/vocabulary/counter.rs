@@ -1,6 +1,7 @@
 //! Texts as ids, of a vocabulary that they make or that is there already.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use anyhow::{Result, ensure};
 
@@ -60,8 +61,31 @@ pub struct WordReader<'a> {
     unknown: Option<u32>,
     /// The ids read so far.
     pub tokens: Vec<u32>,
-    /// How many words were outside the vocabulary.
+    /// How much of the text the vocabulary has.
+    pub coverage: Coverage,
+}
+
+/// How much of a text a vocabulary has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// The words of the text, ends of sentences among them.
+    pub words: u64,
+    /// Those of them that are outside the vocabulary.
     pub outside: u64,
+}
+
+impl Coverage {
+    /// The share that is outside.
+    pub fn share_outside(self) -> f64 {
+        self.outside as f64 / self.words.max(1) as f64
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self { words, outside }, percent) = (self, 100.0 * self.share_outside());
+        write!(f, "{outside} of {words} words ({percent:.1} %) are outside the vocabulary")
+    }
 }
 
 impl<'a> WordReader<'a> {
@@ -76,13 +100,15 @@ impl<'a> WordReader<'a> {
             "the vocabulary lacks {}; use data.oov = \"drop\"",
             unknown.unwrap_or_default()
         );
-        Ok(Self { vocabulary, unknown: id, tokens: Vec::new(), outside: 0 })
+        let (tokens, coverage) = (Vec::new(), Coverage::default());
+        Ok(Self { vocabulary, unknown: id, tokens, coverage })
     }
 
     /// Takes in the next word of the text.
     pub fn add(&mut self, word: &str) {
         let id = self.vocabulary.id(word);
-        self.outside += u64::from(id.is_none());
+        self.coverage.words += 1;
+        self.coverage.outside += u64::from(id.is_none());
         self.tokens.extend(id.or(self.unknown));
     }
 }

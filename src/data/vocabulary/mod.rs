@@ -6,10 +6,12 @@ mod rules;
 mod tests;
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use anyhow::{Context, Result, bail, ensure};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-pub use counter::{WordCounter, WordReader};
+pub use counter::{Coverage, WordCounter, WordReader};
 pub use rules::{Order, Rules};
 
 /// The word that stands for words outside the vocabulary, in texts that have such a word.
@@ -34,33 +36,66 @@ impl OutOfVocabulary {
 }
 
 /// The words of a model by id and, where they are known, their counts in a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The words stand one behind another in one text, so that millions of them need little more
+/// memory than their letters.
+#[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
-    words: Vec<Box<str>>,
-    ids: HashMap<Box<str>, u32>,
+    text: String,
+    /// Where each word ends in the text, by id.
+    ends: Vec<usize>,
+    /// The ids by their words' hashes.
+    ids: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     /// By id; empty where nothing was counted.
     counts: Vec<u64>,
 }
+
+impl PartialEq for Vocabulary {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.text, &self.ends, &self.counts) == (&other.text, &other.ends, &other.counts)
+    }
+}
+
+impl Eq for Vocabulary {}
 
 impl Vocabulary {
     /// A vocabulary of `words` in the order of their ids, without counts.
     ///
     /// # Errors
     /// When a word occurs twice, or holds a newline.
-    pub fn new(words: impl IntoIterator<Item = impl Into<Box<str>>>) -> Result<Self> {
-        let words: Vec<Box<str>> = words.into_iter().map(Into::into).collect();
-        let mut ids = HashMap::with_capacity(words.len());
-        for (id, word) in words.iter().enumerate() {
+    pub fn new(words: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
+        let mut vocabulary = Self::default();
+        for word in words {
+            let word = word.as_ref();
             ensure!(!word.contains('\n'), "a word of the vocabulary holds a newline");
-            if let Some(first) = ids.insert(word.clone(), u32::try_from(id)?) {
+            if let Some(first) = vocabulary.push(word)? {
                 bail!(
                     "the vocabulary holds {word:?} twice, as word {} and as word {}",
                     first + 1,
-                    id + 1
+                    vocabulary.len() + 1
                 );
             }
         }
-        Ok(Self { words, ids, counts: Vec::new() })
+        Ok(vocabulary)
+    }
+
+    /// Gives a word without a count the next id; one that is there already keeps its own, which is
+    /// returned.
+    ///
+    /// # Errors
+    /// More words than ids.
+    pub fn push(&mut self, word: &str) -> Result<Option<u32>> {
+        if let Some(id) = self.id(word) {
+            return Ok(Some(id));
+        }
+        let id = u32::try_from(self.len())?;
+        self.text.push_str(word);
+        self.ends.push(self.text.len());
+        let Self { text, ends, ids, hasher, .. } = self;
+        let hash = |&id: &u32| hasher.hash_one(word_of(text, ends, id));
+        ids.insert_unique(hash(&id), id, hash);
+        Ok(None)
     }
 
     /// The same words with counts, by id.
@@ -90,7 +125,7 @@ impl Vocabulary {
     pub fn recounted(self, counts: &HashMap<Box<str>, u64>, unknown: &str) -> Result<Self> {
         let unknown = self.id(unknown).with_context(|| format!("{unknown} is not there"))?;
         let count = |word| counts.get(word).copied().unwrap_or(0);
-        let mut own: Vec<u64> = self.words.iter().map(count).collect();
+        let mut own: Vec<u64> = self.words().map(count).collect();
         let outside = counts.values().sum::<u64>() - own.iter().sum::<u64>();
         own[unknown as usize] += outside;
         self.with_counts(own)
@@ -102,7 +137,7 @@ impl Vocabulary {
     /// Another word stands at one of them; it is named by its number from 1 on.
     pub fn ensure_reserved(&self, reserved: &[&str]) -> Result<()> {
         for (id, expect) in reserved.iter().enumerate() {
-            let found = self.words.get(id).map_or("", |word| word);
+            let found = if id < self.len() { self.word(id as u32) } else { "" };
             ensure!(found == *expect, "word {} is {found:?} and not {expect}", id + 1);
         }
         Ok(())
@@ -110,17 +145,30 @@ impl Vocabulary {
 
     /// The number of words.
     pub fn len(&self) -> usize {
-        self.words.len()
+        self.ends.len()
     }
 
     /// Whether there is no word.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.ends.is_empty()
     }
 
     /// The id of a word.
     pub fn id(&self, word: &str) -> Option<u32> {
-        self.ids.get(word).copied()
+        let Self { text, ends, ids, hasher, .. } = self;
+        ids.find(hasher.hash_one(word), |&id| word_of(text, ends, id) == word).copied()
+    }
+
+    /// The id of a word as it is written, or else without regard to its case: in small letters,
+    /// with a capital, in capitals.
+    pub fn find(&self, word: &str) -> Option<u32> {
+        self.id(word).or_else(|| {
+            let small = word.to_lowercase();
+            let mut letters = small.chars();
+            let first = letters.next().into_iter().flat_map(char::to_uppercase);
+            let capital: String = first.chain(letters.as_str().chars()).collect();
+            [&*small, &*capital, &*word.to_uppercase()].iter().find_map(|word| self.id(word))
+        })
     }
 
     /// The word of an id.
@@ -128,12 +176,12 @@ impl Vocabulary {
     /// # Panics
     /// When there is no such id.
     pub fn word(&self, id: u32) -> &str {
-        &self.words[id as usize]
+        word_of(&self.text, &self.ends, id)
     }
 
     /// All words, by id.
     pub fn words(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.words.iter().map(|word| &**word)
+        (0..self.ends.len()).map(|id| self.word(id as u32))
     }
 
     /// How often each word occurs, by id; empty where it is not known.
@@ -143,7 +191,7 @@ impl Vocabulary {
 
     /// One word a line, in the order of the ids.
     pub fn to_text(&self) -> String {
-        self.words.iter().flat_map(|word| [word, "\n"]).collect()
+        self.words().flat_map(|word| [word, "\n"]).collect()
     }
 
     /// `word count` a line, as word2vec's `vocab.txt` without the `b'…'` that Python 3 puts
@@ -184,4 +232,11 @@ impl Vocabulary {
         let text = if self.counts.is_empty() { self.to_text() } else { self.to_counted_text() };
         format!("{} words {:08x}", self.len(), crc32c::crc32c(text.as_bytes()))
     }
+}
+
+/// The word of an id in the text of all words.
+fn word_of<'a>(text: &'a str, ends: &[usize], id: u32) -> &'a str {
+    let id = id as usize;
+    let start = if id == 0 { 0 } else { ends[id - 1] };
+    &text[start..ends[id]]
 }

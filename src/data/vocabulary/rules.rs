@@ -19,12 +19,14 @@ pub enum Order {
 pub struct Rules<'a> {
     /// Words that stand at the ids from 0 on, whether the text has them or not.
     pub reserved: &'a [&'a str],
-    /// The word that stands for those that are left out, and has their count. Where it is
-    /// neither reserved nor taken by the other rules, it has the last place.
+    /// Words that stay, at the place of their count, where the text has them, however rare.
+    pub kept: &'a [&'a str],
+    /// The word that stands for those that are left out, and has their count. It stays as those
+    /// that are kept do; where the text lacks it and it is not reserved, it has the last place.
     pub unknown: Option<&'a str>,
     /// How often a word must occur that is not reserved.
     pub min_count: u64,
-    /// The most words that are taken beside those reserved; 0 is all.
+    /// The most words that are taken beside those reserved, those that stay among them; 0 is all.
     pub max: usize,
     /// The order of the words behind those reserved.
     pub order: Order,
@@ -42,12 +44,13 @@ impl Vocabulary {
     ) -> Result<Self> {
         let mut reserved: Vec<(Box<str>, u64)> =
             rules.reserved.iter().map(|&word| (word.into(), 0)).collect();
+        let stays = |word: &str| rules.kept.contains(&word) || rules.unknown == Some(word);
         let (mut others, mut total) = (Vec::new(), 0);
         for (word, count) in counts {
             total += count;
             match reserved.iter_mut().find(|(reserved, _)| *reserved == word) {
                 Some((_, own)) => *own = count,
-                None if count >= rules.min_count => others.push((word, count)),
+                None if count >= rules.min_count || stays(&word) => others.push((word, count)),
                 None => (),
             }
         }
@@ -57,17 +60,24 @@ impl Vocabulary {
             }
             Order::CountThenFirstSeen => others.sort_by_key(|(_, count)| std::cmp::Reverse(*count)),
         }
-        let limit = if rules.max == 0 { usize::MAX } else { rules.max };
-        others.truncate(limit);
+        if let Some(unknown) = rules.unknown {
+            if !reserved.iter().chain(&others).any(|(word, _)| &**word == unknown) {
+                others.push((unknown.into(), 0));
+            }
+        }
+        if rules.max > 0 {
+            let staying = others.iter().filter(|(word, _)| stays(word)).count();
+            let mut room = rules.max.saturating_sub(staying);
+            others.retain(|(word, _)| {
+                let is_taken = stays(word) || room > 0;
+                room -= usize::from(is_taken && !stays(word));
+                is_taken
+            });
+        }
         let mut taken = reserved;
         taken.append(&mut others);
-        if let Some(unknown) = rules.unknown {
-            let place = taken.iter().position(|(word, _)| &**word == unknown);
-            let place = place.unwrap_or_else(|| {
-                taken.truncate(rules.reserved.len().saturating_add(limit - 1));
-                taken.push((unknown.into(), 0));
-                taken.len() - 1
-            });
+        let unknown = taken.iter().position(|(word, _)| rules.unknown == Some(word));
+        if let Some(place) = unknown {
             let inside: u64 = taken.iter().map(|(_, count)| count).sum();
             taken[place].1 += total - inside;
         }

@@ -68,6 +68,26 @@ fn reserved_words_stand_at_their_ids_whatever_the_text_has() {
     assert!(Vocabulary::of_counts([], &twice).unwrap_err().to_string().contains("twice"));
 }
 
+#[test]
+fn kept_words_stay_however_rare_they_are() {
+    let kept = Rules { kept: &["d"], max: 2, ..Rules::default() };
+    assert_eq!(count(TEXT, &kept), (words_of(&["b", "d"]), vec![0, 0, 1, 0], vec![3, 1]));
+    let both = Rules { max: 3, unknown: Some(UNKNOWN), min_count: 3, ..kept };
+    assert_eq!(count(TEXT, &both).0, ["b", "d", UNKNOWN]);
+    assert_eq!(count(TEXT, &Rules { max: 1, ..both }).0, ["d", UNKNOWN]);
+    // What the text lacks does not come in.
+    assert_eq!(count("a b", &kept).0, ["a", "b"]);
+}
+
+#[test]
+fn words_are_found_as_written_and_then_without_their_case() {
+    let vocabulary = Vocabulary::new(["paris", "Paris", "Rome", "USA", "été"]).unwrap();
+    let found = ["paris", "Paris", "PARIS", "rome", "usa", "Été", "oslo", ""];
+    let ids = found.map(|word| vocabulary.find(word));
+    let expect = [Some(0), Some(1), Some(0), Some(2), Some(3), Some(4), None, None];
+    assert_eq!(ids, expect);
+}
+
 fn words_of(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_string()).collect()
 }
@@ -78,7 +98,7 @@ fn reads_other_text_in_the_same_ids() {
     let read = |oov: OutOfVocabulary| {
         let mut reader = WordReader::new(&vocabulary, oov.unknown()).unwrap();
         ["x", "y", "x"].into_iter().for_each(|word| reader.add(word));
-        (reader.tokens, reader.outside)
+        (reader.tokens, reader.coverage.outside)
     };
     assert_eq!(read(OutOfVocabulary::Drop), (vec![0, 0], 1));
     assert_eq!(read(OutOfVocabulary::Unk), (vec![0, 1, 0], 1));

@@ -8,7 +8,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use pieces::{Counts, Piece, count, for_each_piece, pieces};
+pub use pieces::{Counts, Piece, Stream, count, for_each_piece, pieces};
 pub use source::Source;
 
 /// The word that ends a sentence.

@@ -1,24 +1,25 @@
 //! A text in pieces that threads read side by side.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
-use memmap2::MmapOptions;
 
 use super::{Source, Space, Token, is_ascii_space};
+use crate::data::input::{self, Input, newlines};
 
 /// How often each word occurs.
 pub type Counts = HashMap<Box<str>, u64>;
 
-/// The bytes of a piece, and of what is decompressed at a time, about.
+/// The bytes of a piece, about.
 const PIECE: u64 = 16 << 20;
+/// The bytes of a plain file that are read at a time: they stay in the cache.
+const BLOCK: usize = 1 << 18;
 /// Nothing longer is a word.
 const LONGEST_WORD: usize = 1 << 20;
 
@@ -37,14 +38,14 @@ pub struct Piece<'a> {
 pub fn pieces<'a>(sources: &'a [Source<'a>]) -> Result<Vec<Piece<'a>>> {
     let mut pieces = Vec::new();
     for source in sources {
-        let Source::Plain(path) = source else {
+        let Source::Plain { path, start } = source else {
             pieces.push(Piece { source, bytes: 0..0 });
             continue;
         };
         let place = || format!("cannot read {}", path.display());
         let mut file = File::open(path).with_context(place)?;
         let size = file.metadata().with_context(place)?.len();
-        let mut start = 0;
+        let mut start = *start;
         while start < size {
             let end = end_of_word(&mut file, start + PIECE, size).with_context(place)?;
             pieces.push(Piece { source, bytes: start..end });
@@ -89,108 +90,132 @@ impl Piece<'_> {
 
     /// Whether the text begins a line here.
     pub fn starts_line(&self) -> bool {
-        self.bytes.start == 0
+        match self.source {
+            Source::Plain { start, .. } => self.bytes.start == *start,
+            _ => true,
+        }
     }
 
     /// Calls `each` for every word and the end of every line.
     ///
     /// # Errors
-    /// A file that cannot be read, a damaged archive, a text that is not UTF-8.
+    /// A file that cannot be read or has changed, a damaged archive, a text that is not UTF-8.
     pub fn for_each_token(&self, space: Space, mut each: impl FnMut(Token)) -> Result<()> {
+        let mut each = |token: Token<'_>| {
+            each(token);
+            Ok(())
+        };
         match self.source {
             Source::Memory(text) => tokens(space, text, &mut each),
-            Source::Plain(path) => for_each_token_of_file(path, &self.bytes, space, each),
-            Source::Gzip(path) => for_each_token_of_gzip(path, space, each),
+            Source::Gzip(path) => {
+                let reader = &mut *Input::open(path)?.reader;
+                Stream { reader, path, before: (Some(0), 0) }.for_each_token(space, each)
+            }
+            Source::Plain { path, .. } => {
+                let Range { start, end } = self.bytes;
+                let reader = &mut part_of(path, &self.bytes)?;
+                let mut read = Stream { reader, path, before: (None, start) };
+                let bytes = read.for_each_token(space, each)?;
+                ensure!(
+                    bytes == end - start,
+                    "{} became shorter while it was read",
+                    path.display()
+                );
+                Ok(bytes)
+            }
         }
+        .map(|_| ())
     }
 }
 
-fn for_each_token_of_file(
-    path: &Path,
-    range: &Range<u64>,
-    space: Space,
-    mut each: impl FnMut(Token),
-) -> Result<()> {
-    let bytes = map(path, range)?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|error| not_utf8(path, range.start, &bytes[..error.valid_up_to()]))?;
-    tokens(space, text, &mut each).with_context(|| path.display().to_string())
+/// A part of a file.
+fn part_of(path: &Path, bytes: &Range<u64>) -> Result<impl BufRead + use<>> {
+    let place = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(place)?;
+    file.seek(SeekFrom::Start(bytes.start)).with_context(place)?;
+    Ok(BufReader::with_capacity(BLOCK, file).take(bytes.end - bytes.start))
 }
 
-/// The bytes of a file, which are in memory while they are looked at.
-#[allow(unsafe_code)]
-fn map(path: &Path, bytes: &Range<u64>) -> Result<memmap2::Mmap> {
-    let len = (bytes.end - bytes.start) as usize;
-    let place = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
-    // SAFETY: a file that another program shortens meanwhile ends this process with a signal
-    // instead of a wrong result; nothing else reads the mapping.
-    unsafe { MmapOptions::new().offset(bytes.start).len(len).map(&file) }
-        .with_context(|| format!("cannot map {place}"))
+/// A text that is read from here on.
+pub struct Stream<'a> {
+    /// What gives the text.
+    pub reader: &'a mut dyn BufRead,
+    /// What it is called.
+    pub path: &'a Path,
+    /// The lines and the bytes before it; those of a plain file are counted when an error asks.
+    pub before: (Option<u64>, u64),
 }
 
-/// The error of a text that is valid from `start` on as far as `valid` goes.
-fn not_utf8(path: &Path, start: u64, valid: &[u8]) -> anyhow::Error {
-    let newlines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
-    let before = || -> Result<usize> {
-        let mut lines = 0;
-        let mut at = 0;
-        while at < start {
-            let end = start.min(at + PIECE);
-            lines += newlines(&map(path, &(at..end))?);
-            at = end;
+impl Stream<'_> {
+    /// Calls `each` for every word and the end of every line, as soon as they are there, and
+    /// returns the number of bytes.
+    ///
+    /// # Errors
+    /// What `each` says; else as [`Piece::for_each_token`].
+    pub fn for_each_token(
+        &mut self,
+        space: Space,
+        mut each: impl FnMut(Token) -> Result<()>,
+    ) -> Result<u64> {
+        let place = self.path.display();
+        let (mut buffer, mut lines, mut start) = (Vec::new(), 0, 0);
+        loop {
+            let block = self.reader.fill_buf();
+            let block = block.with_context(|| format!("{place} cannot be read to its end"))?;
+            let n = block.len();
+            buffer.extend_from_slice(block);
+            self.reader.consume(n);
+            // What follows the last white space may be the begin of a word.
+            let whole = match n {
+                0 => buffer.len(),
+                _ => buffer.iter().rposition(|&byte| is_ascii_space(byte)).map_or(0, |i| i + 1),
+            };
+            let text = std::str::from_utf8(&buffer[..whole]).map_err(|error| {
+                let valid = &buffer[..error.valid_up_to()];
+                self.not_utf8(lines + newlines(valid), start + valid.len() as u64)
+            })?;
+            tokens(space, text, &mut each).with_context(|| place.to_string())?;
+            lines += newlines(text.as_bytes());
+            start += whole as u64;
+            if n == 0 {
+                return Ok(start);
+            }
+            buffer.drain(..whole);
+            check_length(buffer.len()).with_context(|| place.to_string())?;
         }
-        Ok(lines)
-    };
-    let line = before().map_or_else(|_| "?".to_string(), |n| (n + newlines(valid) + 1).to_string());
-    invalid(path, line, start + valid.len() as u64)
+    }
+
+    /// The error of a text that is valid for so many lines and bytes from here on.
+    fn not_utf8(&self, lines: u64, bytes: u64) -> anyhow::Error {
+        let (lines_before, bytes_before) = self.before;
+        let before = lines_before.or_else(|| lines_of(self.path, bytes_before).ok());
+        input::not_utf8(self.path, before.map(|before| before + lines), bytes_before + bytes)
+    }
 }
 
-fn invalid(path: &Path, line: impl Display, byte: u64) -> anyhow::Error {
-    let place = path.display();
-    anyhow::anyhow!("{place}:{line}: the text is not UTF-8, byte {byte}; convert it, as with iconv")
-}
-
-fn for_each_token_of_gzip(path: &Path, space: Space, mut each: impl FnMut(Token)) -> Result<()> {
-    let place = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
-    let mut reader = MultiGzDecoder::new(file);
-    let (mut buffer, mut line, mut start) = (Vec::new(), 1, 0);
+/// How many lines end in the first bytes of a file.
+fn lines_of(path: &Path, bytes: u64) -> Result<u64> {
+    let mut reader = part_of(path, &(0..bytes))?;
+    let mut lines = 0;
     loop {
-        let held = buffer.len() as u64;
-        let n = { reader.by_ref() }
-            .take(PIECE.saturating_sub(held).max(1))
-            .read_to_end(&mut buffer)
-            .with_context(|| format!("{place} is damaged: it cannot be decompressed to its end"))?;
-        // What follows the last white space may be the begin of a word.
-        let whole = match n {
-            0 => buffer.len(),
-            _ => buffer.iter().rposition(|&byte| is_ascii_space(byte)).unwrap_or(0),
-        };
-        let text = std::str::from_utf8(&buffer[..whole]).map_err(|error| {
-            let valid = &buffer[..error.valid_up_to()];
-            let line = line + valid.iter().filter(|&&byte| byte == b'\n').count();
-            invalid(path, line, start + valid.len() as u64)
-        })?;
-        tokens(space, text, &mut each).with_context(|| place.to_string())?;
-        if n == 0 {
-            return Ok(());
+        let block = reader.fill_buf()?;
+        if block.is_empty() {
+            return Ok(lines);
         }
-        line += text.bytes().filter(|&byte| byte == b'\n').count();
-        start += whole as u64;
-        buffer.drain(..whole);
-        check_length(buffer.len()).with_context(|| place.to_string())?;
+        lines += newlines(block);
+        let n = block.len();
+        reader.consume(n);
     }
 }
 
-fn tokens(space: Space, text: &str, each: &mut impl FnMut(Token)) -> Result<()> {
+fn tokens(space: Space, text: &str, each: &mut impl FnMut(Token) -> Result<()>) -> Result<u64> {
     space.tokens(text).try_for_each(|token| {
         if let Token::Word(word) = token {
             check_length(word.len())?;
         }
-        each(token);
-        Ok(())
-    })
+        each(token)
+    })?;
+    Ok(text.len() as u64)
 }
 
 fn check_length(word: usize) -> Result<()> {
@@ -252,16 +277,19 @@ pub fn for_each_piece<'a, P: Send>(
             *first = Some((i, error));
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, pieces.len().max(1)) {
-            scope.spawn(|| {
-                while let Some((i, (piece, part))) = next() {
-                    if let Err(error) = work(piece, part) {
-                        return fail(i, error);
-                    }
-                }
-            });
+    let read = || {
+        while let Some((i, (piece, part))) = next() {
+            if let Err(error) = work(piece, part) {
+                return fail(i, error);
+            }
         }
+    };
+    thread::scope(|scope| {
+        // A thread that cannot be had leaves more to this one.
+        for _ in 1..threads.min(pieces.len()) {
+            let _ = thread::Builder::new().spawn_scoped(scope, read);
+        }
+        read();
     });
     match first_error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         Some((_, error)) => Err(error),

@@ -1,43 +1,42 @@
 //! Where a text comes from.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
 use super::{Space, Token, pieces};
-
-/// What a gzip file begins with (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+use crate::data::input::{self, Input, Kind};
 
 /// A text.
 #[derive(Clone, Debug)]
 pub enum Source<'a> {
     /// A plain file.
-    Plain(PathBuf),
+    Plain {
+        /// The file.
+        path: PathBuf,
+        /// Where its text begins: behind a byte order mark.
+        start: u64,
+    },
     /// A file compressed by gzip.
     Gzip(PathBuf),
     /// A text in memory.
-    Memory(&'a str),
+    Memory(Cow<'a, str>),
 }
 
 impl Source<'_> {
-    /// The file at `path`; whether it is compressed, its first bytes tell.
+    /// The file at `path`. What can be read only once, as a pipe, is read now.
     ///
     /// # Errors
-    /// When it cannot be read, or is a folder.
+    /// As [`Input::open`], and for a pipe also as [`input::read_to_string`].
     pub fn file(path: &Path) -> Result<Self> {
-        let place = path.display();
-        let mut file = File::open(path).with_context(|| format!("cannot open {place}"))?;
-        let size = file.metadata().with_context(|| format!("cannot read {place}"))?;
-        ensure!(!size.is_dir(), "{place} is a folder, not a text file");
-        let mut begin = Vec::new();
-        let reader = file.by_ref().take(GZIP_MAGIC.len() as u64);
-        { reader }.read_to_end(&mut begin).with_context(|| format!("cannot read {place}"))?;
-        let path = path.to_path_buf();
-        Ok(if begin == GZIP_MAGIC { Self::Gzip(path) } else { Self::Plain(path) })
+        let mut input = Input::open(path)?;
+        Ok(match input.kind {
+            Kind::Plain { mark, .. } => Self::Plain { path: path.to_path_buf(), start: mark },
+            Kind::Gzip { .. } => Self::Gzip(path.to_path_buf()),
+            Kind::Pipe => Self::Memory(input::whole_text(&mut *input.reader, path)?.into()),
+        })
     }
 
     /// Calls `each` for every word and the end of every line, in turn.
@@ -54,7 +53,7 @@ impl Source<'_> {
 impl fmt::Display for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(path) | Self::Gzip(path) => path.display().fmt(f),
+            Self::Plain { path, .. } | Self::Gzip(path) => path.display().fmt(f),
             Self::Memory(_) => f.write_str("the text"),
         }
     }

@@ -30,9 +30,11 @@ impl PictureModel for Cifar10 {
     fn source(config: &Cifar10Config, data_dir: &Path) -> Result<Source> {
         let drawn = config.data.drawn_examples;
         match (config.data.images.as_str(), config.data.source.as_str()) {
-            ("", "drawn") => {
-                Source::drawn(|split| Shapes::new(config.seed, split), [drawn, drawn / 10])
-            }
+            ("", "drawn") => Source::drawn(
+                "data.drawn_examples",
+                |split| Shapes::new(config.seed, split),
+                [drawn, drawn / 10],
+            ),
             ("", _) => Source::published("cifar10", data_dir, cifar10::load, cifar10::class_names),
             (folder, _) => Source::folder(Path::new(folder), config.seed),
         }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use crate::data::augment::Shape;
 use crate::data::drawn::Drawing;
 use crate::data::{Labelled, Split, fetch, photo};
+use crate::memory;
 use crate::rng::Stream;
 
 /// The most classes: a label is a byte.
@@ -44,12 +45,18 @@ impl Source {
         })
     }
 
-    /// Pictures that the program draws itself, so many of training and of test; `new` makes the
-    /// drawings of a split.
+    /// Pictures that the program draws itself, so many of training, which the config key `key`
+    /// says, and of test; `new` makes the drawings of a split.
     ///
     /// # Errors
-    /// The system cannot start threads.
-    pub fn drawn<D: Drawing>(new: impl Fn(Split) -> D, [train, test]: [usize; 2]) -> Result<Self> {
+    /// More of them than memory holds; the system cannot start threads.
+    pub fn drawn<D: Drawing>(
+        key: &str,
+        new: impl Fn(Split) -> D,
+        [train, test]: [usize; 2],
+    ) -> Result<Self> {
+        let bytes = (train + test) * D::SIDE * D::SIDE * D::CHANNELS;
+        memory::ensure_fits(bytes as u64, || format!("{key} = {train}"))?;
         let draw = |split, count| -> Result<Labelled> {
             let (pixels, labels) = new(split).examples(count, threads())?;
             let shape = Shape { height: D::SIDE, width: D::SIDE, depth: D::CHANNELS };

@@ -34,7 +34,11 @@ impl PictureModel for Mnist {
         let all = made + config.data.validation_size;
         match config.data.source.as_str() {
             "fake" => Ok(fake(all)),
-            "drawn" => Source::drawn(|split| Digits::new(config.seed, split), [all, made / 10]),
+            "drawn" => Source::drawn(
+                "data.made_examples",
+                |split| Digits::new(config.seed, split),
+                [all, made / 10],
+            ),
             _ => Source::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES))),
         }
     }

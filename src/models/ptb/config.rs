@@ -137,7 +137,8 @@ impl Network {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("network.hidden_size", self.hidden_size, 1, 65_536)?;
         in_range("network.num_layers", self.num_layers, 1, 64)?;
-        positive("network.init_scale", f64::from(self.init_scale))
+        positive("network.init_scale", f64::from(self.init_scale))?;
+        in_range("network.init_scale", f64::from(self.init_scale), 0.0, 1e3)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::config::{Data, PtbConfig};
 use crate::data::grammar::{Grammar, split_sizes, split_stream};
-use crate::data::vocabulary::{OutOfVocabulary, Rules, Vocabulary, WordCounter, WordReader};
-use crate::data::words::{Source, Space};
+use crate::data::vocabulary::{
+    Coverage, OutOfVocabulary, Rules, Vocabulary, WordCounter, WordReader,
+};
+use crate::data::words::{END_OF_SENTENCE, Source, Space};
 use crate::data::{Split, fetch, locate};
 
 /// Three texts in the ids of one vocabulary.
@@ -38,7 +40,7 @@ impl Corpus {
         let texts = Texts::new(config, data_dir, &Split::ALL)?;
         let (vocabulary, train) = match vocabulary {
             Some(vocabulary) => {
-                let train = texts.read(Split::Train, &vocabulary, &config.data)?;
+                let train = texts.read(Split::Train, &vocabulary, config.data.oov)?.tokens;
                 (vocabulary, train)
             }
             None => {
@@ -48,17 +50,18 @@ impl Corpus {
                 }
                 texts.for_each(Split::Train, |word| counter.add(word))?;
                 let Data { max_vocab, oov, .. } = config.data;
-                let rules = Rules { max: max_vocab, unknown: oov.unknown(), ..Rules::default() };
+                let (kept, unknown) = (&[END_OF_SENTENCE], oov.unknown());
+                let rules = Rules { max: max_vocab, kept, unknown, ..Rules::default() };
                 let made = counter.finish(&rules).context(texts.name(Split::Train))?;
                 (made.0.without_counts(), made.1)
             }
         };
-        let valid = texts.read(Split::Valid, &vocabulary, &config.data)?;
-        let test = texts.read(Split::Test, &vocabulary, &config.data)?;
+        let valid = texts.read(Split::Valid, &vocabulary, config.data.oov)?.tokens;
+        let test = texts.read(Split::Test, &vocabulary, config.data.oov)?.tokens;
         Ok(Self { vocabulary, train, valid, test, floor: texts.floor() })
     }
 
-    /// Reads one text alone, in the ids of `vocabulary`, and its floor where it is known.
+    /// Reads one text alone, in the ids of `vocabulary`.
     ///
     /// # Errors
     /// As [`Corpus::load`].
@@ -67,10 +70,19 @@ impl Corpus {
         data_dir: &Path,
         split: Split,
         vocabulary: &Vocabulary,
-    ) -> Result<(Vec<u32>, Option<f64>)> {
+    ) -> Result<Text> {
         let texts = Texts::new(config, data_dir, &[split])?;
         let floor = texts.floor().filter(|_| split == Split::Test);
-        Ok((texts.read(split, vocabulary, &config.data)?, floor))
+        Ok(Text { floor, ..texts.read(split, vocabulary, config.data.oov)? })
+    }
+
+    /// Reads a file in the ids of `vocabulary`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has no word of the vocabulary.
+    pub fn load_file(path: &Path, oov: OutOfVocabulary, vocabulary: &Vocabulary) -> Result<Text> {
+        let texts = Texts::Files([path.into(), path.into(), path.into()]);
+        texts.read(Split::Test, vocabulary, oov)
     }
 
     /// The sizes and checksums that tell this corpus from another.
@@ -82,6 +94,17 @@ impl Corpus {
         }
         text
     }
+}
+
+/// One text in the ids of a vocabulary.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// The ids.
+    pub tokens: Vec<u32>,
+    /// How much of it the vocabulary has.
+    pub coverage: Coverage,
+    /// The perplexity that no model can beat, where the text's grammar is known.
+    pub floor: Option<f64>,
 }
 
 /// The length and checksum of one text, as the fingerprint of its corpus holds them.
@@ -112,7 +135,7 @@ impl Texts {
             }
             Some(path) => bail!(
                 "{} is missing (data.train, data.valid and data.test name the texts: a bare \
-                 name lies in {}, a path with a separator is taken from here)",
+                 name lies in {} or here, any other path is taken as it is)",
                 path.display(),
                 folder.display()
             ),
@@ -156,22 +179,37 @@ impl Texts {
     fn for_each(&self, split: Split, mut each: impl FnMut(&str)) -> Result<()> {
         let source = match self {
             Self::Files(paths) => Source::file(&paths[split as usize])?,
-            Self::Grammar { texts, .. } => Source::Memory(&texts[split as usize]),
+            Self::Grammar { texts, .. } => Source::Memory(texts[split as usize].as_str().into()),
         };
         source.for_each_token(Space::Unicode, |token| each(token.or_end()))
     }
 
-    fn read(&self, split: Split, vocabulary: &Vocabulary, data: &Data) -> Result<Vec<u32>> {
-        let mut reader = WordReader::new(vocabulary, data.oov.unknown())?;
-        self.for_each(split, |word| reader.add(word))?;
-        if reader.outside > 0 {
-            let fate = match data.oov {
-                OutOfVocabulary::Drop => "dropped",
-                OutOfVocabulary::Unk => "read as <unk>",
-            };
+    fn read(&self, split: Split, vocabulary: &Vocabulary, oov: OutOfVocabulary) -> Result<Text> {
+        let mut reader = WordReader::new(vocabulary, oov.unknown())?;
+        let mut ends = 0;
+        self.for_each(split, |word| {
+            ends += u64::from(word == END_OF_SENTENCE);
+            reader.add(word);
+        })?;
+        let WordReader { tokens, coverage, .. } = reader;
+        if coverage.outside > 0 {
             let name = self.name(split);
-            tracing::warn!("{name}: {} words outside the vocabulary are {fate}", reader.outside);
+            ensure!(
+                coverage.outside < coverage.words - ends,
+                "{name}: none of its {} words is in the vocabulary: it is another language or \
+                 spelling",
+                coverage.outside
+            );
+            tracing::warn!("{name}: {coverage} and are {}", fate(oov));
         }
-        Ok(reader.tokens)
+        Ok(Text { tokens, coverage, floor: None })
+    }
+}
+
+/// What becomes of words outside the vocabulary.
+pub fn fate(oov: OutOfVocabulary) -> &'static str {
+    match oov {
+        OutOfVocabulary::Drop => "dropped",
+        OutOfVocabulary::Unk => "read as <unk>",
     }
 }

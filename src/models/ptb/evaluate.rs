@@ -1,6 +1,6 @@
 //! Perplexities of whole texts.
 
-use super::model::{LanguageModel, Window};
+use super::model::{LanguageModel, State, Window};
 use crate::data::batches::Batches;
 use crate::ops::Cpu;
 use crate::train::Interrupt;
@@ -53,8 +53,7 @@ pub fn in_batches(
 }
 
 /// The score over every word but the first, in one sequence with carried state: what batch
-/// 1 and window 1 give, with the input projection and the softmax of many words at once.
-/// `None` when `interrupt` came.
+/// 1 and window 1 give. `None` when `interrupt` came.
 ///
 /// # Errors
 /// Sizes that do not fit.
@@ -64,19 +63,62 @@ pub fn every_word(
     tokens: &[u32],
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Score>> {
-    let mut state = model.zero_state(1);
-    let mut score = Score::default();
-    let predictable = tokens.len().saturating_sub(1);
-    for start in (0..predictable).step_by(CHUNK) {
+    let mut sequence = Scored::new(model);
+    for &token in tokens {
         if interrupt.requested() {
             return Ok(None);
         }
-        let end = predictable.min(start + CHUNK);
-        let (inputs, targets) = (&tokens[start..end], &tokens[start + 1..end + 1]);
-        let window = Window { batch: 1, inputs, targets };
-        add(&mut score, model.evaluate(cpu, window, &mut state)?);
+        sequence.add(cpu, model, token)?;
     }
-    Ok(Some(score))
+    sequence.finish(cpu, model).map(Some)
+}
+
+/// The score of a sequence that comes word by word. Many words go through the model at a time, and
+/// no more than these are held.
+pub struct Scored {
+    state: State,
+    words: Vec<u32>,
+    score: Score,
+}
+
+impl Scored {
+    /// A sequence that begins in the zero state; its first word is not predicted.
+    pub fn new(model: &LanguageModel) -> Self {
+        Self { state: model.zero_state(1), words: Vec::new(), score: Score::default() }
+    }
+
+    /// Takes in the next word.
+    ///
+    /// # Errors
+    /// A word that the model does not know.
+    pub fn add(&mut self, cpu: &Cpu, model: &mut LanguageModel, word: u32) -> anyhow::Result<()> {
+        if self.words.len() > CHUNK {
+            self.predict(cpu, model)?;
+        }
+        self.words.push(word);
+        Ok(())
+    }
+
+    /// The score of the whole.
+    ///
+    /// # Errors
+    /// As [`Scored::add`].
+    pub fn finish(mut self, cpu: &Cpu, model: &mut LanguageModel) -> anyhow::Result<Score> {
+        if self.words.len() > 1 {
+            self.predict(cpu, model)?;
+        }
+        Ok(self.score)
+    }
+
+    /// Predicts the words that are held, but for the first, and goes on with the last.
+    fn predict(&mut self, cpu: &Cpu, model: &mut LanguageModel) -> anyhow::Result<()> {
+        let last = self.words.len() - 1;
+        let (inputs, targets) = (&self.words[..last], &self.words[1..]);
+        let window = Window { batch: 1, inputs, targets };
+        add(&mut self.score, model.evaluate(cpu, window, &mut self.state)?);
+        self.words.drain(..last);
+        Ok(())
+    }
 }
 
 fn add(score: &mut Score, losses: &[f32]) {

@@ -1,5 +1,6 @@
 //! The language model as the verbs that all models share see it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Result;
@@ -85,9 +86,16 @@ impl Experiment for Ptb {
         let end = vocabulary.id(END_OF_SENTENCE)?;
         let suppressed = vocabulary.id(UNKNOWN);
         let sampler = Sampler { temperature: 0.7, top_k: 0, seed: 1, suppressed };
-        let words = sampler.generate(cpu, &mut task.into_model(), &[end], MOST_WORDS).ok()?;
-        let first = words.iter().skip_while(|&&id| id == end).take_while(|&&id| id != end);
-        let words: Vec<&str> = first.map(|&id| vocabulary.word(id)).collect();
+        let mut words = Vec::new();
+        let generated = sampler.generate(cpu, &mut task.into_model(), &[end], MOST_WORDS, |id| {
+            match (id == end, words.is_empty()) {
+                (false, _) => words.push(vocabulary.word(id)),
+                (true, true) => (),
+                (true, false) => return Ok(ControlFlow::Break(())),
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        generated.ok()?;
         (!words.is_empty()).then(|| format!("A sentence of the model: {}", words.join(" ")))
     }
 }

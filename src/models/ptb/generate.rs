@@ -1,5 +1,7 @@
 //! Text from a model, a word at a time.
 
+use std::ops::ControlFlow;
+
 use anyhow::Result;
 
 use super::model::LanguageModel;
@@ -20,11 +22,11 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// The words that follow `prompt`, `n` of them; the state before the prompt is zero.
-    /// An empty prompt gives nothing to begin with: it must hold at least one word.
+    /// Hands the words that follow `prompt` to `each`, `n` of them or until it asks for no more;
+    /// the state before the prompt is zero.
     ///
     /// # Errors
-    /// A word that the model does not know.
+    /// A word that the model does not know; what `each` says.
     ///
     /// # Panics
     /// When the prompt is empty.
@@ -34,20 +36,22 @@ impl Sampler {
         model: &mut LanguageModel,
         prompt: &[u32],
         n: usize,
-    ) -> Result<Vec<u32>> {
+        mut each: impl FnMut(u32) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         assert!(!prompt.is_empty(), "a prompt has at least one word");
         let classes = model.architecture().vocab_size;
         let mut numbers = Stream::new(self.seed, "generate").at(0);
         let mut state = model.zero_state(1);
-        let mut words = Vec::with_capacity(n);
         let mut inputs = prompt.to_vec();
         for _ in 0..n {
             let logits = model.logits(cpu, 1, &inputs, &mut state)?;
             let word = self.draw(&logits[logits.len() - classes..], &mut numbers);
-            words.push(word);
+            if each(word)?.is_break() {
+                break;
+            }
             inputs = vec![word];
         }
-        Ok(words)
+        Ok(())
     }
 
     /// One word from its logits.

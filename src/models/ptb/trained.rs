@@ -27,7 +27,10 @@ impl Trained {
     /// When the vocabulary cannot be read, or the checkpoint does not fit.
     pub fn read(run: &RunDir, config: &PtbConfig, checkpoint: &Checkpoint) -> Result<Self> {
         let vocabulary = vocabulary_of(run)?;
-        let model = LanguageModel::new(architecture(config, vocabulary.len()))?;
+        let architecture = architecture(config, vocabulary.len());
+        // Before there is memory for sizes that are not the checkpoint's.
+        weights::expect(ENTRY.name, &architecture.graph()?.0, checkpoint)?;
+        let model = LanguageModel::new(architecture)?;
         model.load(checkpoint)?;
         Ok(Self { vocabulary, model })
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::layers;
 use crate::models::Verb;
+use crate::models::describe;
 use crate::models::experiment::{Experiment, load};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
 use crate::models::run_config::RunConfig;
@@ -93,6 +94,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         Ok(data) => data,
         Err(error) => random_data::<E>(config, &args.data.data_dir, &error)?,
     };
+    describe::ensure_fits::<E>(config, &data)?;
     E::compare(&cpu, config, &data)?;
     let mut task = E::task(&cpu, config, &data, None)?;
     task.begin_epoch(0);

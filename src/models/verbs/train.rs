@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::{self, Choice};
 use crate::config::{self, Loaded};
 use crate::metrics;
+use crate::models::describe;
 use crate::models::experiment::{Experiment, load};
 use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions};
 use crate::models::run_config::RunConfig;
@@ -92,6 +93,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let data = E::data(&loaded.config, &args.data.data_dir, from.as_ref())?;
     let init =
         from.map(|run| checkpoint::open(&run.checkpoints_dir(), Choice::Last)).transpose()?;
+    describe::ensure_fits::<E>(&loaded.config, &data)?;
     let mut task = E::task(&cpu, &loaded.config, &data, init.as_ref())?;
     let manifest = manifest::<E>(args, &loaded, &cpu, &data);
     let run = create_run::<E>(args, &manifest, &config::to_toml(&loaded.config)?, &data)?;
@@ -143,6 +145,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         manifest.data
     );
     run.replace_config(&config::to_toml(config)?)?;
+    describe::ensure_fits::<E>(config, &data)?;
     let mut task = E::task(&cpu, config, &data, None)?;
     let interrupt = Interrupt::on_signals()?;
     let display = Display::new(args.output.quiet);

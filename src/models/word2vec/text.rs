@@ -9,7 +9,7 @@ use super::analogies::Questions;
 use super::config::{Source, Word2VecConfig};
 use super::similarity::Pairs;
 use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
-use crate::data::vocabulary::Vocabulary;
+use crate::data::vocabulary::{Coverage, Vocabulary};
 use crate::data::{analogies, locate};
 
 /// The folder of the data folder in which texts lie.
@@ -18,6 +18,8 @@ const TEXTS: &str = "enwiki";
 const QUESTIONS: &str = "word2vec-eval";
 /// How many words a text must have for each word of a window's reach, as in the reference.
 const LEAST_WORDS: usize = 10;
+/// The share of a text from which on it is warned that the vocabulary lacks it.
+const MUCH_OUTSIDE: f64 = 0.2;
 
 /// A text and the questions on it.
 pub struct Text {
@@ -52,7 +54,7 @@ impl Text {
             }
             Source::Analogies => {
                 let text = analogies::text(config.seed, config.data.analogies_words);
-                read(config, &[corpus::Source::Memory(&text)], vocabulary)?
+                read(config, &[corpus::Source::Memory(text.into())], vocabulary)?
             }
         };
         let least = LEAST_WORDS * config.train.window_size;
@@ -66,6 +68,7 @@ impl Text {
             corpus.len(),
             config.train.window_size
         );
+        tell_coverage(&corpus);
         let text = Self { corpus, questions, pairs };
         // What would keep no word is an error before anything is made for it.
         text.sentences(config)?;
@@ -80,6 +83,16 @@ impl Text {
         let (counts, sample) = (self.corpus.vocabulary.counts(), config.train.subsample);
         let subsampling = Subsampling::new(counts, sample, config.data.unk, config.seed)?;
         Ok(Sentences::new(&self.corpus, subsampling, config.data.sentences))
+    }
+}
+
+/// Says how much of the text has a vector of its own, and warns where it is little.
+fn tell_coverage(corpus: &Corpus) {
+    let outside = corpus.vocabulary.counts().first().copied().unwrap_or_default();
+    let coverage = Coverage { words: corpus.len() as u64, outside };
+    match coverage.share_outside() {
+        share if share > MUCH_OUTSIDE => tracing::warn!("{coverage}"),
+        _ => tracing::info!("{coverage}"),
     }
 }
 
@@ -105,10 +118,9 @@ fn read(
 pub fn questions(config: &Word2VecConfig, data_dir: &Path) -> Result<Option<Questions>> {
     Ok(match (&*config.eval.questions, config.data.source) {
         ("", Source::Files) => None,
-        ("", Source::Analogies) => Some(Questions::parse(
-            Path::new("the generated text"),
-            analogies::questions().as_bytes(),
-        )?),
+        ("", Source::Analogies) => {
+            Some(Questions::parse(Path::new("the generated text"), &analogies::questions()))
+        }
         (name, _) => Some(Questions::read(&evaluation_file("questions", name, data_dir)?)?),
     })
 }
@@ -118,8 +130,8 @@ fn evaluation_file(key: &str, name: &str, data_dir: &Path) -> Result<PathBuf> {
     let path = locate(&data_dir.join(QUESTIONS), name);
     if !path.exists() {
         bail!(
-            "{} is missing (eval.{key} = \"{name}\": a bare name lies in {}, a path with a \
-             separator is taken from here; --set eval.{key}= trains without it)",
+            "{} is missing (eval.{key} = \"{name}\": a bare name lies in {} or here, any other path \
+             is taken as it is; --set eval.{key}= trains without it)",
             path.display(),
             data_dir.join(QUESTIONS).display()
         );
@@ -133,8 +145,8 @@ fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
     let paths: Vec<_> = config.data.train.iter().map(|name| locate(&folder, name)).collect();
     match paths.iter().find(|path| !path.exists()) {
         Some(path) => bail!(
-            "{} is missing (data.train names the texts: a bare name lies in {}, a path with a \
-             separator is taken from here; any text will do: --set data.train=./text.txt \
+            "{} is missing (data.train names the texts: a bare name lies in {} or here, any other \
+             path is taken as it is; any text will do: --set data.train=./text.txt \
              --set data.sentences=lines)",
             path.display(),
             folder.display()

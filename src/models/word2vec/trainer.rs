@@ -9,6 +9,7 @@ use super::config::{Algorithm, Word2VecConfig};
 use crate::checkpoint::Checkpoint;
 use crate::data::corpus::Unk;
 use crate::data::vocabulary::Vocabulary;
+use crate::memory;
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::ops::Cpu;
@@ -34,6 +35,9 @@ pub struct Trainer {
     gpu: Option<WindowTrainer>,
 }
 
+/// Tables of vectors: those of the words, and those of what is predicted.
+const TABLES: u64 = 2;
+
 /// The tensor of the words' vectors in a checkpoint.
 pub fn vectors_name(algorithm: Algorithm) -> &'static str {
     names(algorithm)[0]
@@ -55,7 +59,10 @@ impl Trainer {
     /// More noise words of a mini-batch than there are words.
     pub fn new(config: &Word2VecConfig, vocabulary: &Vocabulary, threads: usize) -> Result<Self> {
         let shape = [vocabulary.len(), config.network.embedding_size];
-        let scale = 0.5 / shape[1] as f32;
+        let (scale, values) = (0.5 / shape[1] as f32, shape[0] as u64 * shape[1] as u64);
+        memory::ensure_fits(TABLES * 4 * values, || {
+            format!("network.embedding_size = {} for {} words", shape[1], shape[0])
+        })?;
         let train = &config.train;
         let counts = noise_counts(vocabulary, config.data.unk);
         let noise = Noise::new(&counts)?;
@@ -88,6 +95,18 @@ impl Trainer {
         let has = |parameter: &&&Parameter| checkpoint.names().any(|name| name == parameter.name());
         let all = self.parameters();
         let (vectors, rest) = all.split_at(1);
+        if let Ok(tensor) = checkpoint.tensor(self.input.name()) {
+            let (own, theirs) = (self.input.shape()[1], tensor.shape().last().copied());
+            ensure!(
+                theirs.is_none_or(|theirs| theirs == own),
+                "{} has {} {:?}, and network.embedding_size is {own}: begin with it by --set \
+                 network.embedding_size={}",
+                checkpoint.path.display(),
+                self.input.name(),
+                tensor.shape(),
+                theirs.unwrap_or_default()
+            );
+        }
         weights::load(ENTRY.name, vectors, checkpoint)?;
         let rest: Vec<&Parameter> = rest.iter().filter(has).copied().collect();
         weights::load(ENTRY.name, &rest, checkpoint)

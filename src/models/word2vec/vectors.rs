@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use super::spelling;
-use crate::data::corpus::UNKNOWN;
+use crate::data::corpus::{UNKNOWN, Unk};
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Cpu;
 use crate::ops::top_k::{Hit, top_k};
@@ -61,7 +61,7 @@ impl WordVectors {
 
     /// How often the training text has each word, where that is known.
     pub fn counts(&self) -> Option<&[u64]> {
-        Some(self.vocabulary.counts()).filter(|counts| !counts.is_empty())
+        Some(self.vocabulary.counts()).filter(|counts| counts.iter().any(|&count| count > 0))
     }
 
     /// The values of a vector.
@@ -80,6 +80,36 @@ impl WordVectors {
     /// When there is no such id.
     pub fn row(&self, id: u32) -> &[f32] {
         &self.rows[id as usize * self.width..][..self.width]
+    }
+
+    /// All vectors (words, width), alone.
+    pub fn into_rows(self) -> Vec<f32> {
+        self.rows
+    }
+
+    /// The words that training, or the file that was imported, has given a vector: all but
+    /// [`UNKNOWN`] where no word was read as it.
+    ///
+    /// # Errors
+    /// None that is to be expected.
+    pub fn without_untrained(mut self, unk: Unk) -> Result<Self> {
+        let counts = self.vocabulary.counts();
+        // Of what is imported as a rule no count is known.
+        let is_trained = match counts.iter().all(|&count| count == 0) {
+            true => self.row(0).iter().any(|&value| value != 0.0),
+            false => unk == Unk::Keep && counts[0] > 0,
+        };
+        if is_trained || first_answer(&self.vocabulary) == 0 {
+            return Ok(self);
+        }
+        self.rows.drain(..self.width);
+        let words = Vocabulary::new(self.vocabulary.words().skip(1))?;
+        let words = match counts {
+            [] => words,
+            [_, counts @ ..] => words.with_counts(counts.to_vec())?,
+        };
+        self.vocabulary = Arc::new(words);
+        Ok(self)
     }
 
     /// The same words with vectors of length 1, in which questions are asked.
@@ -117,13 +147,13 @@ impl UnitVectors {
         self.0.row(id)
     }
 
-    /// The id of a word.
+    /// The id of a word, in another case where it is not there as it is written.
     ///
     /// # Errors
     /// When it has no vector: the message has the nearest spellings.
     pub fn id(&self, word: &str) -> Result<u32> {
         let vocabulary = self.vocabulary();
-        vocabulary.id(word).with_context(|| {
+        vocabulary.find(word).with_context(|| {
             let near = spelling::nearest(vocabulary, word, spelling::SUGGESTIONS);
             match near.is_empty() {
                 true => format!("no vector for {word:?}, and none for a like spelling"),

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
 use super::super::ENTRY;
-use super::super::corpus::{Corpus, text_fingerprint};
+use super::super::corpus::{Corpus, Text, fate, text_fingerprint};
 use super::super::evaluate::{every_word, in_batches};
 use super::super::experiment::Ptb;
 use crate::data::Split;
@@ -60,11 +60,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let (tokens, floor) = tokens(&args, &session)?;
+    let Text { tokens, coverage, floor } = text(&args, &session)?;
     let interrupt = Interrupt::on_signals()?;
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
-        anyhow::ensure!(tokens.len() > 1, "the text has no word to predict");
+        ensure!(tokens.len() > 1, "the text has no word to predict");
         every_word(&cpu, &mut session.trained.model, &tokens, &interrupt)?
     } else {
         let (batch, steps) = (train.batch_size, train.num_steps);
@@ -82,12 +82,18 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "perplexity": perplexity,
         "loss": score.loss / score.words as f64,
         "words": score.words,
+        "outside": coverage.outside,
+        "outside_share": coverage.share_outside(),
         "split": split,
     });
     let mut text = format!(
         "{split} perplexity {perplexity:.3} over {} words at step {}",
         score.words, session.step
     );
+    if coverage.outside > 0 {
+        let (percent, fate) = (100.0 * coverage.share_outside(), fate(session.config.data.oov));
+        text += &format!(", {percent:.1} % of the text {fate}");
+    }
     if let Some(floor) = floor {
         metrics["floor"] = floor.into();
         text += &format!(" (the grammar's own: {floor:.3})");
@@ -95,19 +101,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.report(&session.summary(metrics), text)
 }
 
-/// The words to be predicted, and the lowest perplexity possible where it is known.
-fn tokens(args: &EvalArgs, session: &Session<Ptb>) -> Result<(Vec<u32>, Option<f64>)> {
-    let (mut config, data_dir) = (session.config.clone(), &args.data.data_dir);
-    let Some(text) = &args.text else {
-        let read = Corpus::load_split(&config, data_dir, args.split, &session.trained.vocabulary)?;
-        warn_of_another_text(session, &read.0);
-        return Ok(read);
-    };
-    // An absolute path is taken as it is, wherever the data folder is.
-    let path = std::path::absolute(text)?;
-    config.data.source = "files".to_string();
-    config.data.test = path.to_str().context("the path of --text is not UTF-8")?.to_string();
-    Corpus::load_split(&config, data_dir, Split::Test, &session.trained.vocabulary)
+/// The words to be predicted.
+fn text(args: &EvalArgs, session: &Session<Ptb>) -> Result<Text> {
+    let (config, vocabulary) = (&session.config, &session.trained.vocabulary);
+    if let Some(path) = &args.text {
+        ensure!(path.exists(), "--text {}: there is no such file", path.display());
+        return Corpus::load_file(path, config.data.oov, vocabulary);
+    }
+    let text = Corpus::load_split(config, &args.data.data_dir, args.split, vocabulary)?;
+    warn_of_another_text(session, &text.tokens);
+    Ok(text)
 }
 
 /// A figure on a text that the run never saw is no figure of the run.

@@ -1,5 +1,7 @@
 //! `tfm generate ptb`
 
+use std::ops::ControlFlow;
+
 use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
@@ -7,10 +9,12 @@ use serde_json::json;
 use super::super::ENTRY;
 use super::super::experiment::Ptb;
 use super::super::generate::Sampler;
+use super::super::trained::Trained;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::{END_OF_SENTENCE, Space};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
+use crate::models::output::{Reader, print, write};
 use crate::models::session::Session;
 
 /// `tfm generate ptb`
@@ -66,14 +70,31 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let suppressed = if args.allow_unk { None } else { vocabulary.id(UNKNOWN) };
     let (temperature, top_k, seed) = (args.temperature, args.top_k, args.seed);
     let sampler = Sampler { temperature, top_k, seed, suppressed };
-    let ids = sampler.generate(&cpu, &mut session.trained.model, &prompt, args.tokens)?;
-    let words: Vec<&str> = ids.iter().map(|&id| session.trained.vocabulary.word(id)).collect();
-    let text = text_of(Space::Unicode.words(&args.prompt).chain(words.iter().copied()));
-    let mut json = session.head();
+    let Trained { vocabulary, model } = &mut session.trained;
+    let mut text = Text::default();
+    let mut begin: String =
+        Space::Unicode.words(&args.prompt).map(|word| text.next(word)).collect();
+    let mut words = Vec::new();
+    sampler.generate(&cpu, model, &prompt, args.tokens, |id| {
+        let word = vocabulary.word(id);
+        begin += &text.next(word);
+        if args.output.json {
+            words.push(word);
+            return Ok(ControlFlow::Continue(()));
+        }
+        match write(&std::mem::take(&mut begin))? {
+            Reader::Listening => Ok(ControlFlow::Continue(())),
+            Reader::Gone => Ok(ControlFlow::Break(())),
+        }
+    })?;
+    if !args.output.json {
+        return print(begin).map(|_| ());
+    }
+    let (tokens, mut json) = (json!(words), session.head());
     json["prompt"] = json!(args.prompt);
-    json["tokens"] = json!(words);
-    json["text"] = json!(text);
-    args.output.report(&json, &text)
+    json["tokens"] = tokens;
+    json["text"] = json!(begin);
+    args.output.report(&json, "")
 }
 
 /// The prompt after an end of sentence, as all text is read.
@@ -92,20 +113,22 @@ fn prompt_ids(vocabulary: &Vocabulary, prompt: &str) -> Result<Vec<u32>> {
     Ok(ids)
 }
 
-/// Words as lines of text, a line a sentence.
-fn text_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let mut text = String::new();
-    for word in words {
+/// A text that words are added to, a line a sentence. What ends it is not written.
+#[derive(Default)]
+struct Text {
+    /// What stands before the next word.
+    before: String,
+}
+
+impl Text {
+    /// What the next word adds.
+    fn next(&mut self, word: &str) -> String {
         if word == END_OF_SENTENCE {
-            text.push('\n');
-        } else {
-            if !text.is_empty() && !text.ends_with('\n') {
-                text.push(' ');
-            }
-            text.push_str(word);
+            self.before = self.before.replace(' ', "") + "\n";
+            return String::new();
         }
+        std::mem::replace(&mut self.before, " ".to_owned()) + word
     }
-    text.trim_end().to_string()
 }
 
 #[cfg(test)]
@@ -114,8 +137,13 @@ mod tests {
 
     #[test]
     fn sentences_become_lines() {
-        assert_eq!(text_of(["a", "b", "<eos>", "c", "<eos>"].into_iter()), "a b\nc");
-        assert_eq!(text_of([].into_iter()), "");
+        let of = |words: &[&str]| -> String {
+            let mut text = Text::default();
+            words.iter().map(|word| text.next(word)).collect()
+        };
+        assert_eq!(of(&["a", "b", "<eos>", "c", "<eos>"]), "a b\nc");
+        assert_eq!(of(&["<eos>", "a", "<eos>", "<eos>", "b"]), "\na\n\nb");
+        assert_eq!(of(&[]), "");
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! `tfm score ptb`
 
-use std::io::BufRead;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 use serde_json::json;
 
 use super::super::ENTRY;
+use super::super::evaluate::Scored;
 use super::super::experiment::Ptb;
-use super::super::model::{LanguageModel, Window};
+use super::super::model::LanguageModel;
 use super::super::trained::Trained;
+use crate::data::input;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
-use crate::data::words::{END_OF_SENTENCE, Space};
+use crate::data::words::{END_OF_SENTENCE, Space, Stream, Token};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::output::{Reader, print};
@@ -69,17 +71,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
         .with_context(|| format!("the vocabulary has no {END_OF_SENTENCE}: no sentence ends"))?;
     let mut sentences = Vec::new();
     let mut unknown = 0;
-    for (i, line) in std::io::stdin().lock().lines().enumerate() {
-        let line = line.with_context(|| format!("standard input, line {}", i + 1))?;
-        let sentence = score(&cpu, model, vocabulary, end, &line)?;
+    let mut scorer = Scorer { cpu: &cpu, model, vocabulary, end, begun: None };
+    scorer.for_each_sentence(|sentence| {
         unknown += sentence.unknown;
         let text = format!("{:.4}\t{:.3}", sentence.log_probability, sentence.perplexity);
         if args.output.json {
             sentences.push(sentence);
-        } else if print(text)? == Reader::Gone {
-            return Ok(());
+            return Ok(Reader::Listening);
         }
-    }
+        print(text)
+    })?;
     if unknown > 0 {
         let fate = match vocabulary.id(UNKNOWN) {
             Some(_) => "read as <unk>",
@@ -95,26 +96,64 @@ fn run(matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn score(
-    cpu: &Cpu,
-    model: &mut LanguageModel,
-    vocabulary: &Vocabulary,
+/// Scores the lines of standard input.
+struct Scorer<'a> {
+    cpu: &'a Cpu,
+    model: &'a mut LanguageModel,
+    vocabulary: &'a Vocabulary,
     end: u32,
-    line: &str,
-) -> Result<Sentence> {
-    let mut unknown = 0;
-    let mut ids = vec![end];
-    for word in Space::Unicode.words(line) {
-        let id = vocabulary.id(word);
-        unknown += usize::from(id.is_none());
-        ids.extend(id.or(vocabulary.id(UNKNOWN)));
+    /// The sentence that is being read, and its words outside the vocabulary.
+    begun: Option<(Scored, usize)>,
+}
+
+impl Scorer<'_> {
+    /// Hands each sentence to `each` until there is none, or nobody listens any more.
+    fn for_each_sentence(
+        &mut self,
+        mut each: impl FnMut(Sentence) -> Result<Reader>,
+    ) -> Result<()> {
+        let (path, mut stdin) = (Path::new("standard input"), input::stdin()?);
+        let mut text = Stream { reader: &mut stdin, path, before: (Some(0), 0) };
+        let mut reader = Reader::Listening;
+        let read = text.for_each_token(Space::Unicode, |token| {
+            match token {
+                Token::Word(word) => self.add(word)?,
+                Token::Newline => reader = each(self.finish()?)?,
+            }
+            ensure!(reader == Reader::Listening, "nobody reads on");
+            Ok(())
+        });
+        match (reader, &self.begun) {
+            (Reader::Gone, _) => return Ok(()),
+            // The last line needs no end.
+            (_, Some(_)) if read.is_ok() => drop(each(self.finish()?)?),
+            _ => (),
+        }
+        read.map(|_| ())
     }
-    ids.push(end);
-    let words = ids.len() - 1;
-    let window = Window { batch: 1, inputs: &ids[..words], targets: &ids[1..] };
-    let mut state = model.zero_state(1);
-    let losses = model.evaluate(cpu, window, &mut state)?;
-    let loss: f64 = losses.iter().copied().map(f64::from).sum();
-    let perplexity = (loss / words as f64).exp();
-    Ok(Sentence { log_probability: -loss, perplexity, words, unknown })
+
+    fn begin(&mut self) -> Result<(Scored, usize)> {
+        let mut scored = Scored::new(self.model);
+        scored.add(self.cpu, self.model, self.end)?;
+        Ok((scored, 0))
+    }
+
+    fn add(&mut self, word: &str) -> Result<()> {
+        let (mut scored, mut unknown) = self.begun.take().map_or_else(|| self.begin(), Ok)?;
+        let id = self.vocabulary.id(word);
+        unknown += usize::from(id.is_none());
+        if let Some(id) = id.or(self.vocabulary.id(UNKNOWN)) {
+            scored.add(self.cpu, self.model, id)?;
+        }
+        self.begun = Some((scored, unknown));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Sentence> {
+        let (mut scored, unknown) = self.begun.take().map_or_else(|| self.begin(), Ok)?;
+        scored.add(self.cpu, self.model, self.end)?;
+        let score = scored.finish(self.cpu, self.model)?;
+        let (log_probability, perplexity) = (-score.loss, score.perplexity());
+        Ok(Sentence { log_probability, perplexity, words: score.words as usize, unknown })
+    }
 }

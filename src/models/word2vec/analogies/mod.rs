@@ -23,13 +23,14 @@ fn targets(vectors: &UnitVectors, questions: impl Iterator<Item = [u32; 3]>) -> 
     questions.flat_map(target).collect()
 }
 
-/// The word nearest to c + (b − a) that is none of the three, if there is one.
-pub fn answer(cpu: &Cpu, vectors: &UnitVectors, question: [u32; 3]) -> Option<Hit> {
+/// The `n` words nearest to c + (b − a) that are none of the three, with their cosines to it.
+pub fn answers(cpu: &Cpu, vectors: &UnitVectors, question: [u32; 3], n: usize) -> Vec<Hit> {
     let target = targets(vectors, std::iter::once(question));
-    vectors
-        .nearest(cpu, &target, CANDIDATES)
-        .into_iter()
-        .find(|hit| !question.contains(&hit.row) && hit.score.is_finite())
+    let length = target.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    let hits = vectors.nearest(cpu, &target, n.saturating_add(question.len())).into_iter();
+    let others = hits.filter(|hit| !question.contains(&hit.row) && hit.score.is_finite()).take(n);
+    let cosine = |score: f32| (f64::from(score) / length.max(f64::MIN_POSITIVE)) as f32;
+    others.map(|hit| Hit { score: cosine(hit.score), ..hit }).collect()
 }
 
 /// Asks all questions; precision @ 1 as the reference counts it. The four words nearest to
@@ -44,6 +45,7 @@ pub fn score(cpu: &Cpu, vectors: &UnitVectors, asked: &Asked) -> AnalogyScore {
             right: n_right as u64,
             questions: section.ids.len() as u64,
             skipped: section.skipped,
+            malformed: section.malformed,
         }
     });
     AnalogyScore::of(sections.collect())

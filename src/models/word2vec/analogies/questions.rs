@@ -1,10 +1,10 @@
 //! Files of questions, such as `questions-words.txt`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
 
 /// The questions of a file.
@@ -24,8 +24,10 @@ pub struct Asked {
 pub(super) struct AskedSection {
     pub(super) name: String,
     pub(super) ids: Vec<[u32; 4]>,
-    /// Questions that have a word without a vector, or not four words.
+    /// Questions that have a word without a vector.
     pub(super) skipped: u64,
+    /// Lines that have not four words.
+    pub(super) malformed: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -41,30 +43,22 @@ const UNNAMED: &str = "questions";
 
 impl Questions {
     /// Reads a file. A line that begins with a colon names a section, any other is a question of
-    /// four words, which are brought to lower case; blank lines are nothing.
+    /// four words; blank lines are nothing.
     ///
     /// # Errors
     /// When the file cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path)
-            .with_context(|| format!("cannot read the questions {}", path.display()))?;
-        Self::parse(path, &bytes)
+        Ok(Self::parse(path, &input::read_to_string(path)?))
     }
 
     /// The questions of a text in memory; `path` names it in errors.
-    ///
-    /// # Errors
-    /// When it is not UTF-8.
-    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+    pub fn parse(path: &Path, text: &str) -> Self {
         let mut sections: Vec<Section<_>> = Vec::new();
-        for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-            let line = std::str::from_utf8(line)
-                .with_context(|| format!("{}:{number} is not UTF-8", path.display()))?;
+        for line in text.lines() {
             if let Some(name) = line.strip_prefix(':') {
                 sections.push(Section::new(name.trim()));
                 continue;
             }
-            let line = line.to_lowercase();
             let words: Vec<&str> = line.split_whitespace().collect();
             if words.is_empty() {
                 continue;
@@ -74,11 +68,11 @@ impl Questions {
             }
             let Some(section) = sections.last_mut() else { continue };
             match <[&str; 4]>::try_from(words) {
-                Ok(words) => section.questions.push(words.map(Box::from)),
+                Ok(words) => section.questions.push(words.map(Box::<str>::from)),
                 Err(_) => section.malformed += 1,
             }
         }
-        Ok(Self { path: path.to_owned(), sections })
+        Self { path: path.to_owned(), sections }
     }
 
     /// The questions in the ids of a vocabulary. Those with a word that it lacks are counted.
@@ -100,11 +94,11 @@ impl Questions {
         let Some(first) = questions.next() else {
             return format!("{path} has no question: a question is a line of four words");
         };
-        let missing = first.iter().find(|word| vocabulary.id(word).is_none());
+        let missing = first.iter().find(|word| vocabulary.find(word).is_none());
         format!(
-            "each of the {} questions of {path} has a word without a vector, such as {:?}; words \
-             are looked up in lower case: give questions about the words of the text, or train on \
-             more text or with a lower data.min_count",
+            "each of the {} questions of {path} has a word without a vector, such as {:?}: give \
+             questions about the words of the text, or train on more text or with a lower \
+             data.min_count",
             questions.count() + 1,
             missing.map_or("", |word| word)
         )
@@ -118,13 +112,13 @@ impl Section<[Box<str>; 4]> {
 
     fn ask(&self, vocabulary: &Vocabulary) -> AskedSection {
         let ids = |words: &[Box<str>; 4]| {
-            let ids = words.each_ref().map(|word| vocabulary.id(word));
+            let ids = words.each_ref().map(|word| vocabulary.find(word));
             let [Some(a), Some(b), Some(c), Some(d)] = ids else { return None };
             Some([a, b, c, d])
         };
         let ids: Vec<_> = self.questions.iter().filter_map(ids).collect();
-        let skipped = (self.questions.len() - ids.len()) as u64 + self.malformed;
-        AskedSection { name: self.name.clone(), ids, skipped }
+        let skipped = (self.questions.len() - ids.len()) as u64;
+        AskedSection { name: self.name.clone(), ids, skipped, malformed: self.malformed }
     }
 }
 
@@ -132,34 +126,37 @@ impl Section<[Box<str>; 4]> {
 mod tests {
     use super::*;
 
-    fn parse(text: &[u8]) -> Result<Questions> {
+    fn parse(text: &str) -> Questions {
         Questions::parse(Path::new("questions.txt"), text)
     }
 
     #[test]
-    fn sections_words_and_what_is_skipped() {
+    fn sections_words_and_what_is_not_asked() {
         let text = "a b c d\n: Capital \nA b\tC  d\r\na b c x\na b c\n\n: empty\n";
-        let vocabulary = Vocabulary::new(["d", "c", "b", "a"]).unwrap();
-        let Asked { sections } = parse(text.as_bytes()).unwrap().ask(&vocabulary).unwrap();
-        let expect = [(UNNAMED, 1, 0), ("Capital", 1, 2), ("empty", 0, 0)];
+        let vocabulary = Vocabulary::new(["d", "c", "b", "a", "C"]).unwrap();
+        let Asked { sections } = parse(text).ask(&vocabulary).unwrap();
+        // A word is looked up as it is written, and then without its case.
+        let expect: [(&str, &[[u32; 4]], _, _); 3] = [
+            (UNNAMED, &[[3, 2, 1, 0]], 0, 0),
+            ("Capital", &[[3, 2, 4, 0]], 1, 1),
+            ("empty", &[], 0, 0),
+        ];
         assert_eq!(sections.len(), expect.len());
-        for (section, (name, n, skipped)) in sections.iter().zip(expect) {
-            assert_eq!((section.name.as_str(), section.skipped), (name, skipped));
-            assert_eq!(section.ids, vec![[3, 2, 1, 0]; n]);
+        for (section, (name, ids, skipped, malformed)) in sections.iter().zip(expect) {
+            assert_eq!((section.name.as_str(), &*section.ids), (name, ids));
+            assert_eq!((section.skipped, section.malformed), (skipped, malformed));
         }
     }
 
     #[test]
     fn errors_name_file_line_and_way_out() {
-        let error = parse(b": x\na b c \xff\n").unwrap_err().to_string();
-        assert_eq!(error, "questions.txt:2 is not UTF-8");
         let vocabulary = Vocabulary::new(["a", "b"]).unwrap();
-        let none = |text: &[u8]| parse(text).unwrap().ask(&vocabulary).unwrap_err().to_string();
-        assert!(none(b": x\na b\n").contains("questions.txt has no question"));
-        let error = none(b"A B Athens Greece\na b c d\n");
+        let none = |text: &str| parse(text).ask(&vocabulary).unwrap_err().to_string();
+        assert!(none(": x\na b\n").contains("questions.txt has no question"));
+        let error = none("A B Athens Greece\na b c d\n");
         assert!(error.starts_with("each of the 2 questions of questions.txt"), "{error}");
-        assert!(error.contains("\"athens\"") && error.contains("data.min_count"), "{error}");
+        assert!(error.contains("\"Athens\"") && error.contains("data.min_count"), "{error}");
         let error = Questions::read(Path::new("no/such.txt")).unwrap_err();
-        assert!(format!("{error:#}").starts_with("cannot read the questions no/such.txt: "));
+        assert!(format!("{error:#}").starts_with("cannot open no/such.txt: "));
     }
 }

@@ -13,8 +13,10 @@ pub struct SectionScore {
     pub right: u64,
     /// Questions asked.
     pub questions: u64,
-    /// Questions not asked: a word has no vector, or the line has not four words.
+    /// Questions not asked, since a word has no vector.
     pub skipped: u64,
+    /// Lines that have not four words.
+    pub malformed: u64,
 }
 
 impl SectionScore {
@@ -33,8 +35,10 @@ pub struct AnalogyScore {
     pub right: u64,
     /// Questions asked.
     pub questions: u64,
-    /// Questions not asked.
+    /// Questions not asked, since a word has no vector.
     pub skipped: u64,
+    /// Lines that have not four words.
+    pub malformed: u64,
     /// In the order of the file.
     pub sections: Vec<SectionScore>,
 }
@@ -48,6 +52,7 @@ impl AnalogyScore {
             right,
             questions,
             skipped: sum(|section| section.skipped),
+            malformed: sum(|section| section.malformed),
             sections,
         }
     }
@@ -68,13 +73,16 @@ impl fmt::Display for AnalogyScore {
                 None => writeln!(f, "{name:width$} no question could be asked")?,
             }
         }
-        let Self { precision, right, questions, skipped, .. } = self;
+        let Self { precision, right, questions, skipped, malformed, .. } = self;
         let percent = 100.0 * precision;
         write!(f, "{:width$} {percent:5.1} %  {right:5} of {questions:5}", "total")?;
-        match skipped {
-            0 => Ok(()),
-            _ => write!(f, "; {skipped} skipped, since a word has no vector"),
+        if *skipped > 0 {
+            write!(f, "; {skipped} skipped, since a word has no vector")?;
         }
+        if *malformed > 0 {
+            write!(f, "; {malformed} lines have not four words")?;
+        }
+        Ok(())
     }
 }
 
@@ -89,11 +97,13 @@ mod tests {
             right,
             questions,
             skipped,
+            malformed: skipped / 7,
         };
         let score = AnalogyScore::of(vec![section("one", 1, 4, 0), section("no one", 0, 0, 7)]);
         assert_eq!((score.precision, score.skipped), (0.25, 7));
         let expect = "one     25.0 %      1 of     4\nno one no question could be asked\n\
-                      total   25.0 %      1 of     4; 7 skipped, since a word has no vector";
+                      total   25.0 %      1 of     4; 7 skipped, since a word has no vector; \
+                      1 lines have not four words";
         assert_eq!(score.to_string(), expect);
     }
 }

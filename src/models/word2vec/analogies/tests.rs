@@ -13,7 +13,7 @@ fn unit(words: Vec<String>, width: usize, rows: Vec<f32>) -> UnitVectors {
 }
 
 fn asked(ids: Vec<[u32; 4]>) -> Asked {
-    Asked { sections: vec![AskedSection { name: "all".to_owned(), ids, skipped: 0 }] }
+    Asked { sections: vec![AskedSection { name: "all".to_owned(), ids, skipped: 0, malformed: 0 }] }
 }
 
 fn mix(i: u64) -> u64 {
@@ -68,7 +68,7 @@ fn words_of_the_question_are_passed_over() {
     let vectors = family();
     let id = |word| vectors.id(word).unwrap();
     let [king, queen, man, woman] = ["king", "queen", "man", "woman"].map(id);
-    assert_eq!(answer(&cpu, &vectors, [man, king, woman]).unwrap().row, queen);
+    assert_eq!(answers(&cpu, &vectors, [man, king, woman], 1)[0].row, queen);
     let score = |ids| score(&cpu, &vectors, &asked(vec![ids])).right;
     assert_eq!(score([man, king, woman, queen]), 1);
     assert_eq!(score([man, king, woman, man]), 0);
@@ -83,8 +83,8 @@ fn few_words_and_no_questions_are_no_harm() {
         let rows = vec![1.0; words.len()];
         let vectors = unit(words, 1, rows);
         assert_eq!(
-            answer(&cpu, &vectors, [0, 0, 0]).map(|hit| hit.row),
-            (vectors.n_answers() > 0).then_some(1)
+            answers(&cpu, &vectors, [0, 0, 0], 4).iter().map(|hit| hit.row).collect::<Vec<_>>(),
+            (1..=vectors.n_answers() as u32).collect::<Vec<_>>()
         );
         assert_eq!(score(&cpu, &vectors, &asked(vec![])).precision, 0.0);
         assert_eq!(score(&cpu, &vectors, &asked(vec![[0; 4]])).right, 0);

@@ -23,8 +23,8 @@ impl Header {
         let numbers: Vec<usize> = fields.iter().flat_map(|field| field.parse()).collect();
         let (&[words, width], 2) = (numbers.as_slice(), fields.len()) else {
             bail!(
-                "{} must be the number of words and the number of values of each; a file of GloVe's \
-                 lacks this line and is read once it is put in",
+                "{} must be the number of words and the number of values of each, or a word and its \
+                 values",
                 excerpt(&text)
             );
         };
@@ -40,14 +40,20 @@ impl Header {
         Ok(Self { words, width })
     }
 
-    /// Values that may be reserved at once: all of them where the file is long enough for them at
-    /// `bytes_a_value`, since a wrong header must not ask for memory that its file cannot fill.
-    pub(super) fn reserve(self, file_bytes: Option<u64>, bytes_a_value: u64) -> usize {
-        let values = self.words.saturating_mul(self.width);
-        match file_bytes {
-            Some(bytes) if values as u64 <= bytes / bytes_a_value => values,
-            _ => 0,
-        }
+    /// Holds the line to what its file can hold, where a value takes so many bytes at least.
+    ///
+    /// # Errors
+    /// More values than that.
+    pub(super) fn ensure_held(self, most_bytes: u64, bytes_a_value: u64) -> Result<()> {
+        let bytes = (self.words as u64 * self.width as u64).saturating_mul(bytes_a_value);
+        ensure!(
+            bytes <= most_bytes,
+            "{} words of {} values need {bytes} bytes, and the file has at most {most_bytes}: it is \
+             cut off, or this line is wrong",
+            self.words,
+            self.width
+        );
+        Ok(())
     }
 }
 
@@ -76,11 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_file_can_hold_is_reserved() {
+    fn no_more_than_the_file_can_hold() {
         let header = Header { words: 10, width: 10 };
-        assert_eq!(header.reserve(Some(400), 4), 100);
-        assert_eq!((header.reserve(Some(399), 4), header.reserve(None, 4)), (0, 0));
-        let lies = Header { words: u32::MAX as usize, width: usize::MAX / 8 };
-        assert_eq!(lies.reserve(Some(u64::MAX / 8), 4), 0);
+        header.ensure_held(400, 4).unwrap();
+        let error = header.ensure_held(399, 4).unwrap_err().to_string();
+        assert!(error.starts_with("10 words of 10 values need 400 bytes, and the file has"));
+        let lies = Header { words: u32::MAX as usize, width: MOST_VALUES / u32::MAX as usize };
+        lies.ensure_held(u64::MAX / 8, 4).unwrap_err();
     }
 }

@@ -1,13 +1,13 @@
 //! Files of word vectors, as gensim and the TensorFlow projector read and write them.
 //!
-//! | format | files | read |
-//! |---|---|---|
-//! | text | `V D`, then a line for each word: it and its values, with blanks between | yes |
-//! | bin | `V D`, then each word, a blank, its values as little-endian `f32`, a line's end | yes |
-//! | tsv | `vectors.tsv` and `metadata.tsv` for projector.tensorflow.org | |
-//! | safetensors | tensors `vectors` (V, D), `words`, `counts` | |
+//! | format | files |
+//! |---|---|
+//! | text | `V D`, then a line for each word: it and its values, with blanks between |
+//! | bin | `V D`, then each word, a blank, its values as little-endian `f32`, a line's end |
+//! | tsv | a folder with `vectors.tsv` and `metadata.tsv` for projector.tensorflow.org |
+//! | safetensors | tensors `vectors` (V, D), `words`, `counts` |
 //!
-//! Files are placed whole, and only with `force` in the place of others.
+//! GloVe's files, which are text without the first line, are read too. Files are placed whole, and only with `force` in the place of others.
 
 mod binary;
 mod header;
@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-pub use read::read;
+pub use read::{Options, read};
+pub use table::Imported;
 
 use super::vectors::WordVectors;
 use crate::atomic;
@@ -34,7 +35,7 @@ pub enum Format {
     Text,
     /// word2vec's binary format
     Bin,
-    /// a folder with vectors.tsv and metadata.tsv for the TensorFlow projector
+    /// a folder with vectors.tsv and metadata.tsv for the TensorFlow projector and TensorBoard
     Tsv,
     /// the tensors vectors, words and counts
     Safetensors,
@@ -64,13 +65,14 @@ pub fn write(
             atomic::write_with(path, |file| binary::write(vectors, file))?;
         }
         Format::Tsv => {
-            let files = [path.join("vectors.tsv"), path.join("metadata.tsv")];
-            allow(&[&files[0], &files[1]], force)?;
+            let files = projector::FILES.map(|name| path.join(name));
+            allow(&files.each_ref().map(|file| &**file), force)?;
             ensure_words_fit(vectors, "tsv", |c| matches!(c, '\t' | '\n' | '\r'))?;
             fs::create_dir_all(path)
                 .with_context(|| format!("cannot create the folder {}", path.display()))?;
             atomic::write_with(&files[0], |file| projector::write_vectors(vectors, file))?;
             atomic::write_with(&files[1], |file| projector::write_metadata(vectors, file))?;
+            atomic::write_with(&files[2], |file| projector::write_config(file))?;
             return Ok(files.into());
         }
         Format::Safetensors => {

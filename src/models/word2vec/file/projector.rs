@@ -1,10 +1,29 @@
 //! The two files that the TensorFlow projector takes.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
+use super::read::{Options, parse_values};
+use super::table::Table;
+use crate::data::input::Input;
+
+/// The files of vectors, of words, and of where TensorBoard finds both.
+pub(super) const FILES: [&str; 3] = ["vectors.tsv", "metadata.tsv", "projector_config.pbtxt"];
+/// What a second column of the words is called.
+const HEAD: &str = "word\tcount";
+
+/// What TensorBoard's projector reads first.
+pub(super) fn write_config(to: &mut impl Write) -> Result<()> {
+    let [vectors, metadata, _] = FILES;
+    write!(
+        to,
+        "embeddings {{\n  tensor_path: \"{vectors}\"\n  metadata_path: \"{metadata}\"\n}}\n"
+    )?;
+    Ok(())
+}
 
 /// A line of values with tabs between them for each word.
 pub(super) fn write_vectors(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
@@ -26,9 +45,58 @@ pub(super) fn write_metadata(vectors: &WordVectors, to: &mut impl Write) -> Resu
         to.write_all(vocabulary.to_text().as_bytes())?;
         return Ok(());
     };
-    writeln!(to, "word\tcount")?;
+    writeln!(to, "{HEAD}")?;
     for (id, count) in (0..).zip(counts) {
         writeln!(to, "{}\t{count}", vocabulary.word(id))?;
     }
     Ok(())
+}
+
+/// Reads what is written so in `folder`.
+pub(super) fn read(folder: &Path, options: Options) -> Result<Table<'_>> {
+    let paths = FILES.map(|name| folder.join(name));
+    let [vectors, metadata, _] = &paths;
+    let (mut words, mut rows) = (lines(metadata)?, lines(vectors)?);
+    let mut first = words.next().transpose()?;
+    let has_counts = first.as_deref() == Some(HEAD);
+    if has_counts {
+        first = words.next().transpose()?;
+    }
+    let mut table = None;
+    for (line, word) in (1..).zip(first.into_iter().map(Ok).chain(words)) {
+        let (word, row) = (word?, rows.next().transpose()?);
+        let row = row.with_context(|| {
+            format!("{} ends before line {line}: there are more words", vectors.display())
+        })?;
+        let width = row.split('\t').count();
+        let table = match &mut table {
+            Some(table) => table,
+            none => none.insert(Table::new(folder, options, width, None)?),
+        };
+        let width = table.width;
+        table.add(
+            || format!("{}:{line}", vectors.display()),
+            |values| {
+                let (word, count) = match has_counts {
+                    true => word.rsplit_once('\t').context("the word has no count")?,
+                    false => (&*word, "0"),
+                };
+                parse_values(word, row.split('\t'), width, values)?;
+                Ok((word, count.parse().with_context(|| format!("{count:?} is not a count"))?))
+            },
+        )?;
+        if table.is_full() {
+            break;
+        }
+    }
+    let is_limited = table.as_ref().is_some_and(Table::is_full);
+    ensure!(is_limited || rows.next().is_none(), "{} has more lines than words", vectors.display());
+    table.with_context(|| format!("{} has no word", metadata.display()))
+}
+
+/// The lines of a file.
+fn lines(path: &Path) -> Result<impl Iterator<Item = Result<String>>> {
+    let place = path.display().to_string();
+    let lines = Input::open(path)?.reader.lines();
+    Ok(lines.map(move |line| line.with_context(|| format!("cannot read {place}"))))
 }

@@ -1,107 +1,107 @@
-//! Opening a file of vectors, plain or compressed, and finding out its format.
+//! Reading files of vectors: which format a file has, and what is common to all of them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
-use flate2::read::MultiGzDecoder;
+use anyhow::{Context, Result};
 
-use super::super::vectors::WordVectors;
-use super::header::Header;
-use super::{Format, binary, text};
+use super::header::{Header, excerpt};
+use super::table::{Imported, Table};
+use super::{Format, binary, projector, tensors, text};
+use crate::data::input::{Input, Kind, peek};
 
-/// What is read of a file at a time, and all that is looked at to find out its format.
-const BUFFER_BYTES: usize = 1 << 20;
-
+/// Bytes by which a format is found out.
+const HEAD: u64 = 1 << 16;
 /// The longest first line, and the longest word.
 pub(super) const MOST_WORD: u64 = 1 << 20;
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Its format; else what it looks like.
+    pub format: Option<Format>,
+    /// The most words that are read, the first ones.
+    pub limit: Option<NonZeroUsize>,
+    /// Whether a line that is wrong is an error, instead of being left out.
+    pub strict: bool,
+}
 
 /// A file that is being read.
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
-    pub(super) reader: Box<dyn BufRead + 'a>,
-    /// The file's size, where that is the size of what is read.
-    pub(super) bytes: Option<u64>,
+    pub(super) reader: Box<dyn BufRead>,
+    /// The most bytes that it can hold.
+    pub(super) most_bytes: u64,
+    pub(super) options: Options,
 }
 
-impl Source<'_> {
-    /// Reads the first line, by way of `line`.
-    pub(super) fn header(&mut self, line: &mut Vec<u8>) -> Result<Header> {
-        let place = || cannot_read(self.path);
-        until(&mut *self.reader, b'\n', MOST_WORD, line).with_context(place)?;
-        Header::parse(line).with_context(|| format!("{}:1", self.path.display()))
-    }
-
-    /// The error of a file that ends after `words` words.
-    pub(super) fn cut_off(&self, words: usize, header: Header) -> anyhow::Error {
-        anyhow!(
-            "{} ends after {words} words, but its first line says {}; it is cut off, or that line \
-             is wrong",
-            self.path.display(),
-            header.words
-        )
+impl<'a> Source<'a> {
+    /// Room for the words of a header, whose values take so many bytes at least.
+    ///
+    /// # Errors
+    /// More words than the file can hold, or than memory can.
+    pub(super) fn table(&self, header: Header, bytes_a_value: u64) -> Result<Table<'a>> {
+        let place = format!("{}:1", self.path.display());
+        header.ensure_held(self.most_bytes, bytes_a_value).context(place)?;
+        Table::new(self.path, self.options, header.width, Some(header.words))
     }
 }
 
-/// Reads a file in word2vec's text or binary format, either also compressed as `.gz`. Without
-/// `format` the first word's values tell which it is.
+/// Reads the vectors of a file, or for [`Format::Tsv`] of a folder: those of the word
+/// [`crate::data::corpus::UNKNOWN`] first, which are zeros where the file lacks it.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged or cut off, has a word twice, or another number of
-/// words than it says: the message has file, line or word, value and rule. Formats that are only
-/// written.
-pub fn read(path: &Path, format: Option<Format>) -> Result<WordVectors> {
-    let mut source = open(path)?;
-    let format = match format {
-        Some(format) => format,
-        None => guess(&mut source.reader).with_context(|| cannot_read(path))?,
-    };
-    match format {
+/// When the file cannot be read, is cut off, or has another number of words than it says: the
+/// message has file, line or word, value and rule. When no word is left, or with
+/// [`Options::strict`] when one is wrong.
+pub fn read(path: &Path, options: Options) -> Result<Imported> {
+    if path.is_dir() {
+        return projector::read(path, options)?.finish();
+    }
+    let mut input = Input::open(path)?;
+    let most_bytes = input.most_bytes();
+    let head = peek(&mut input.reader, HEAD).with_context(|| cannot_read(path))?;
+    let format = options.format.unwrap_or_else(|| guess(&head));
+    let source = Source { path, reader: input.reader, most_bytes, options };
+    let table = match format {
         Format::Text => text::read(source),
         Format::Bin => binary::read(source),
-        Format::Tsv | Format::Safetensors => {
-            bail!("{}: only the formats text and bin are read", path.display())
+        Format::Tsv => projector::read(path.parent().unwrap_or(Path::new("")), options),
+        Format::Safetensors => {
+            anyhow::ensure!(
+                matches!(input.kind, Kind::Plain { .. }),
+                "{} is read at several places: unpack it to a plain file",
+                path.display()
+            );
+            tensors::read(path, options)
         }
-    }
+    };
+    table?.finish()
 }
 
 pub(super) fn cannot_read(path: &Path) -> String {
     format!("cannot read the vectors {}", path.display())
 }
 
-fn open(path: &Path) -> Result<Source<'_>> {
-    let file = File::open(path).with_context(|| cannot_read(path))?;
-    let bytes = file.metadata().with_context(|| cannot_read(path))?.len();
-    let mut plain = BufReader::with_capacity(BUFFER_BYTES, file);
-    let is_gzip = plain.fill_buf().with_context(|| cannot_read(path))?.starts_with(&[0x1f, 0x8b]);
-    Ok(match is_gzip {
-        true => {
-            let unpacked = BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(plain));
-            Source { path, reader: Box::new(unpacked), bytes: None }
-        }
-        false => Source { path, reader: Box::new(plain), bytes: Some(bytes) },
-    })
-}
-
-/// Text, where the line after the first holds a word and numbers, or the file ends before that.
-fn guess(reader: &mut dyn BufRead) -> std::io::Result<Format> {
-    let head = reader.fill_buf()?;
-    let mut lines = head.split(|&byte| byte == b'\n');
-    let (first, second) = (lines.next().unwrap_or(b""), lines.next().unwrap_or(b""));
-    let Ok(header) = Header::parse(first) else { return Ok(Format::Text) };
-    let fields = second.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-    // The last one may be cut off by the end of the buffer.
-    let is_number = |field: &[u8]| {
-        std::str::from_utf8(field).is_ok_and(|field| {
-            field.parse::<f32>().is_ok() || field.ends_with(['e', 'E', '-', '+', '.'])
-        })
-    };
-    let numbers = fields.skip(1).take_while(|field| is_number(field)).count();
-    let is_text = numbers > 0
-        && (numbers >= header.width || lines.next().is_none())
-        && second.iter().all(|byte| !byte.is_ascii_control() || byte.is_ascii_whitespace());
-    Ok(if is_text || second.is_empty() { Format::Text } else { Format::Bin })
+/// The format of a file that begins with `head`. What follows the first line of a binary file is
+/// no text.
+fn guess(head: &[u8]) -> Format {
+    if head.get(8) == Some(&b'{') && head[4..8] == [0; 4] {
+        return Format::Safetensors;
+    }
+    let mut lines = head.splitn(2, |&byte| byte == b'\n');
+    let (first, rest) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    if Header::parse(first).is_err() {
+        let mut fields = first.split(|&byte| byte == b'\t');
+        let is_number = |field| std::str::from_utf8(field).is_ok_and(|f| f.parse::<f32>().is_ok());
+        return if fields.all(is_number) { Format::Tsv } else { Format::Text };
+    }
+    let is_letter = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+    // The last letter may be cut off by the end of the head.
+    let is_utf8 =
+        std::str::from_utf8(rest).map_or_else(|error| error.error_len().is_none(), |_| true);
+    if is_utf8 && rest.iter().all(is_letter) { Format::Text } else { Format::Bin }
 }
 
 /// Reads up to and with the next `end`, but no more than `most` bytes. Without its `end` where the
@@ -113,5 +113,27 @@ pub(super) fn until(
     to: &mut Vec<u8>,
 ) -> std::io::Result<()> {
     to.clear();
-    reader.take(most).read_until(end, to).map(|_| ())
+    std::io::Read::take(reader, most).read_until(end, to).map(|_| ())
+}
+
+/// The values that `fields` hold, of which there must be `width`, behind `rows`.
+///
+/// # Errors
+/// The value and the rule, without a place.
+pub(super) fn parse_values<'a>(
+    word: &str,
+    fields: impl Iterator<Item = &'a str>,
+    width: usize,
+    rows: &mut Vec<f32>,
+) -> Result<()> {
+    let mut n = 0;
+    for field in fields {
+        n += 1;
+        let value: f32 = field.parse().ok().with_context(|| {
+            format!("value {n} of {} is {}, but must be a number", excerpt(word), excerpt(field))
+        })?;
+        rows.push(value);
+    }
+    anyhow::ensure!(n == width, "{} has {n} values, but must have {width}", excerpt(word));
+    Ok(())
 }

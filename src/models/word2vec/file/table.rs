@@ -1,67 +1,171 @@
 //! The words and values that a reader has collected.
 
-use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::super::vectors::WordVectors;
-use super::header::{Header, excerpt};
+use super::header::excerpt;
+use super::read::Options;
+use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
+use crate::memory;
 
-/// Words and rows, in the order of the file.
-pub(super) struct Table {
-    header: Header,
-    words: Vec<Box<str>>,
-    pub(super) rows: Vec<f32>,
+/// What a file holds.
+#[derive(Debug)]
+pub struct Imported {
+    /// The vectors of [`UNKNOWN`] and of all words, in the order of the file.
+    pub vectors: WordVectors,
+    /// The words that the file has, [`UNKNOWN`] only where it has it.
+    pub words: usize,
+    /// What was left out.
+    pub warnings: Vec<String>,
 }
 
-impl Table {
-    pub(super) fn new(header: Header, reserve: usize) -> Self {
-        Self { header, words: Vec::new(), rows: Vec::with_capacity(reserve) }
+/// Words and rows, in the order of the file.
+pub(super) struct Table<'a> {
+    path: &'a Path,
+    options: Options,
+    pub(super) width: usize,
+    vocabulary: Vocabulary,
+    counts: Vec<u64>,
+    rows: Vec<f32>,
+    has_unknown: bool,
+    /// Lines that are wrong, and words that were there before.
+    wrong: LeftOut,
+    twice: LeftOut,
+}
+
+/// What was left out: how many, and the first.
+#[derive(Default)]
+struct LeftOut {
+    count: usize,
+    first: Option<anyhow::Error>,
+}
+
+impl LeftOut {
+    fn add(&mut self, error: anyhow::Error) {
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
+}
+
+impl<'a> Table<'a> {
+    /// Room for `words`, where their number is known.
+    ///
+    /// # Errors
+    /// When memory cannot hold them.
+    pub(super) fn new(
+        path: &'a Path,
+        options: Options,
+        width: usize,
+        words: Option<usize>,
+    ) -> Result<Self> {
+        let limit = options.limit.map_or(usize::MAX, usize::from);
+        let words = words.unwrap_or(0).min(limit);
+        let bytes = (words as u64 + 1).saturating_mul(4 * width as u64);
+        memory::ensure_fits(bytes, || {
+            format!("{}: {words} vectors of {width} values (--limit)", path.display())
+        })?;
+        let mut rows = Vec::with_capacity((words + 1) * width);
+        rows.resize(width, 0.0);
+        Ok(Self {
+            path,
+            options,
+            width,
+            vocabulary: Vocabulary::new([UNKNOWN])?,
+            counts: vec![0],
+            rows,
+            has_unknown: false,
+            wrong: LeftOut::default(),
+            twice: LeftOut::default(),
+        })
     }
 
     /// Words so far.
-    pub(super) fn len(&self) -> usize {
-        self.words.len()
+    fn words(&self) -> usize {
+        self.vocabulary.len() - usize::from(!self.has_unknown)
     }
 
-    /// Takes in a word whose values have been put into `rows`.
+    /// Whether there are as many words as are wanted.
+    pub(super) fn is_full(&self) -> bool {
+        self.options.limit.is_some_and(|limit| self.words() >= limit.get())
+    }
+
+    /// Takes in the word that `fill` returns, whose values it puts behind those that are there, and
+    /// its count; what is wrong is left out. `place` names the line.
     ///
     /// # Errors
-    /// The word and the rule, without a place: no word, not a finite value.
-    pub(super) fn push(&mut self, word: &str) -> Result<()> {
+    /// When memory cannot hold it; with [`Options::strict`] what is wrong.
+    pub(super) fn add<'w>(
+        &mut self,
+        place: impl Fn() -> String,
+        fill: impl FnOnce(&mut Vec<f32>) -> Result<(&'w str, u64)>,
+    ) -> Result<()> {
+        let begin = self.rows.len();
+        self.rows.try_reserve(self.width).with_context(|| {
+            format!("memory cannot hold the vectors of {}: give --limit", self.path.display())
+        })?;
+        let result = fill(&mut self.rows).and_then(|(word, count)| self.take(word, count, begin));
+        let (left_out, error) = match result {
+            Ok(true) => return Ok(()),
+            Ok(false) => (&mut self.twice, anyhow!("the word was there before")),
+            Err(error) => (&mut self.wrong, error),
+        };
+        self.rows.truncate(begin);
+        let error = anyhow!("{}: {error:#}", place());
+        if self.options.strict {
+            return Err(error);
+        }
+        left_out.add(error);
+        Ok(())
+    }
+
+    /// Takes in a word whose values begin at `begin`; false where it was there before.
+    fn take(&mut self, word: &str, count: u64, begin: usize) -> Result<bool> {
         ensure!(!word.is_empty(), "the word is empty");
         ensure!(
             !word.contains('\n'),
             "{} has the end of a line in it: the file is damaged, or its first line is wrong",
             excerpt(word)
         );
-        let values = &self.rows[self.words.len() * self.header.width..];
-        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            bail!("value {} of {word:?} is {}, but must be finite", index + 1, values[index]);
+        if let Some(index) = self.rows[begin..].iter().position(|value| !value.is_finite()) {
+            let value = self.rows[begin + index];
+            bail!("value {} of {word:?} is {value}, but must be finite", index + 1);
         }
-        self.words.push(word.into());
-        Ok(())
+        if word == UNKNOWN && !self.has_unknown {
+            self.rows.copy_within(begin.., 0);
+            self.rows.truncate(begin);
+            (self.has_unknown, self.counts[0]) = (true, count);
+            return Ok(true);
+        }
+        let is_new = self.vocabulary.push(word)?.is_none();
+        self.counts.extend(is_new.then_some(count));
+        Ok(is_new)
     }
 
     /// The vectors, once all words are there.
     ///
     /// # Errors
-    /// When a word is there twice: `place` names the place of a word by its index.
-    pub(super) fn finish(self, place: impl Fn(usize) -> String) -> Result<WordVectors> {
-        let mut first = HashMap::with_capacity(self.words.len());
-        for (index, word) in self.words.iter().enumerate() {
-            if let Some(first) = first.insert(word, index) {
-                bail!(
-                    "{}: {word:?} is there twice, at first in {}; a word has one vector",
-                    place(index),
-                    place(first)
-                );
-            }
+    /// When there is none.
+    pub(super) fn finish(self) -> Result<Imported> {
+        let (words, path) = (self.words(), self.path.display());
+        let left_out = |what: LeftOut, text: &str| {
+            let (count, first) = (what.count, what.first?);
+            Some(format!("{path}: {count} {text}; the first: {first:#}"))
+        };
+        if words == 0 {
+            let none = || anyhow!("{path} has no vectors");
+            return Err(self.wrong.first.unwrap_or_else(none));
         }
-        drop(first);
-        let vocabulary = Arc::new(Vocabulary::new(self.words)?);
-        WordVectors::new(vocabulary, self.header.width, self.rows)
+        let warnings = [
+            left_out(self.wrong, "lines are wrong and left out"),
+            left_out(self.twice, "words are there twice, of which the first is kept"),
+        ];
+        let warnings = warnings.into_iter().flatten().collect();
+        let vocabulary = Arc::new(self.vocabulary.with_counts(self.counts)?);
+        let vectors = WordVectors::new(vocabulary, self.width, self.rows)?;
+        Ok(Imported { vectors, words, warnings })
     }
 }

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::*;
+use crate::data::corpus::Unk;
 use crate::data::vocabulary::Vocabulary;
 
 /// ```python
@@ -36,12 +37,22 @@ fn of(words: &[&str], rows: Vec<f32>, counts: Option<Vec<u64>>) -> WordVectors {
     WordVectors::new(Arc::new(vocabulary), rows.len() / words.len(), rows).unwrap()
 }
 
-fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {
+fn import(bytes: &[u8], options: Options) -> Result<Imported> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("v");
     fs::write(&path, bytes).unwrap();
     let text = path.display().to_string();
-    read(&path, format).map_err(|error| anyhow::anyhow!(format!("{error:#}").replace(&text, "v")))
+    let rename = |error| anyhow::anyhow!(format!("{error:#}").replace(&text, "v"));
+    let mut imported = read(&path, options).map_err(rename)?;
+    imported.warnings.iter_mut().for_each(|warning| *warning = warning.replace(&text, "v"));
+    Ok(imported)
+}
+
+/// The words of a file without a fault.
+fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {
+    let imported = import(bytes, Options { format, strict: true, ..Options::default() })?;
+    assert_eq!(imported.warnings, [""; 0]);
+    imported.vectors.without_untrained(Unk::Keep)
 }
 
 /// What the file `name` of the written ones holds.
@@ -58,7 +69,7 @@ fn equal(got: &WordVectors, expect: &WordVectors) {
         vectors.rows().iter().map(|value| value.to_bits()).collect()
     };
     assert_eq!((got.width(), bits(got)), (expect.width(), bits(expect)));
-    assert_eq!(got.vocabulary(), expect.vocabulary());
+    assert!(got.vocabulary().words().eq(expect.vocabulary().words()));
 }
 
 #[test]
@@ -139,7 +150,7 @@ fn words_that_a_format_cannot_hold_are_named() {
         match write(&vectors, format, &path, true) {
             Ok(_) => {
                 assert!(fits, "{word:?} {format:?}");
-                equal(&read(&path, None).unwrap(), &vectors);
+                equal(&parse(&fs::read(&path).unwrap(), None).unwrap(), &vectors);
             }
             Err(error) => {
                 let error = error.to_string();
@@ -175,18 +186,20 @@ fn check(bytes: &[u8], format: Format, expect: &str) {
 fn damaged_text_is_named_by_line_and_value() {
     let text = |text: &str, expect| check(text.as_bytes(), Format::Text, expect);
     text("", "v:1: \"\" must be the number of words");
-    text("the 0.1 0.2\n", "v:1: \"the 0.1 0.2\\n\" must be the number of words");
+    text("the 0.1 x\n", "v:1: \"the 0.1 x\\n\" must be the number of words");
     text("2 1\na 1\n", "v ends after 1 words, but its first line says 2");
     text("1 1\na 1\nb 2\n", "v:3: more follows after 1 words");
-    text("2 2\na 1 2\nb 1\n", "v:3: \"b\" has 1 values, but the first line says 2");
+    text("2 2\na 1 2\nb 1\n", "v:3: \"b\" has 1 values, but must have 2");
     text("1 2\na 1 x\n", "v:2: value 2 of \"a\" is \"x\", but must be a number");
     text("1 2\na 1 nan\n", "v:2: value 2 of \"a\" is NaN, but must be finite");
     text("1 2\na 1 1e39\n", "v:2: value 2 of \"a\" is inf, but must be finite");
     text("1 1\n 1\n", "v:2: the word is empty");
-    text("3 1\na 1\nb 1\na 2\n", "v:4: \"a\" is there twice, at first in v:2");
-    text("4000000000 99999999\na 1\n", "v:2: \"a\" has 1 values");
+    text("3 1\na 1\nb 1\na 2\n", "v:4: the word was there before");
+    text("4000000000 99999999\na 1\n", "v:1: 4000000000 words of 99999999 values need");
+    text("apple 1,5 2\nb 1,5 2\n", "v:1: \"apple 1,5 2\\n\" must be");
+    text("1 2\na 1 2,04\n", "v:2: value 2 of \"a\" is \"2,04\", but must be a number");
     check(b"1 1\n\xff 1\n", Format::Text, "v:2: the line is not UTF-8");
-    check(b"1 1\na 1\n", Format::Safetensors, "v: only the formats text and bin are read");
+    check(&[8, 0, 0, 0, 0, 0, 0, 0, b'{'], Format::Safetensors, "cannot read the tensors of v");
 }
 
 #[test]
@@ -194,13 +207,68 @@ fn damaged_binaries_are_named_by_word() {
     let bin = |bytes: &[u8], expect| check(bytes, Format::Bin, expect);
     bin(b"2 1\na \0\0\0\0", "v ends after 1 words, but its first line says 2");
     bin(b"2 1\na \0\0\0\0\nb", "v, word 2: no blank ends \"b\"");
-    bin(b"1 2\na \0\0\0\0\0\0\0", "v, word 1: the file ends within the 2 values of \"a\"");
+    bin(b"1 2\na \0\0\0\0\0\0\0", "v:1: 1 words of 2 values need 8 bytes");
     bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more follows after 1 words of 1 values");
     bin(b"1 1\na \0\0\xc0\x7f", "v, word 1: value 1 of \"a\" is NaN, but must be finite");
-    bin(b"1 1\n\xff \0\0\0\0", "v, word 1: \"\u{fffd}\" is not UTF-8");
-    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: \"a\" is there twice, at first in v, word 1");
-    bin(b"4000000000 99999999\na \0\0\0\0", "v, word 1: the file ends within the 99999999 values");
+    bin(b"1 1\n\xff \0\0\0\0", "v, word 1: the word is not UTF-8");
+    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: the word was there before");
+    bin(b"4000000000 99999999\na \0\0\0\0", "v:1: 4000000000 words of 99999999 values need");
     for end in 0..GOOGLE_BIN.len() - 1 {
         parse(&GOOGLE_BIN[..end], Some(Format::Bin)).unwrap_err();
     }
+}
+
+#[test]
+fn wrong_lines_and_words_twice_are_left_out_and_counted() {
+    let text = b"5 2\na 1 2\nb 1,5 2\nc 1\na 3 4\nUNK 5 6\n";
+    let imported = import(text, Options::default()).unwrap();
+    assert_eq!(imported.words, 2);
+    let unknown = of(&["UNK", "a"], vec![5.0, 6.0, 1.0, 2.0], None);
+    equal(&imported.vectors, &unknown);
+    let expect = [
+        "v: 2 lines are wrong and left out; the first: v:3: value 1 of \"b\" is \"1,5\", but must be \
+         a number",
+        "v: 1 words are there twice, of which the first is kept; the first: v:5: the word was there \
+         before",
+    ];
+    assert_eq!(imported.warnings, expect);
+    let none = import(b"1 2\na 1,5 2\n", Options::default()).unwrap_err().to_string();
+    assert_eq!(none, "v:2: value 1 of \"a\" is \"1,5\", but must be a number");
+    let bin = import(b"3 1\na \0\0\0\0UNK \0\0\x80?\xff \0\0\0\0", Options::default()).unwrap();
+    equal(&bin.vectors, &of(&["UNK", "a"], vec![1.0, 0.0], None));
+    assert!(bin.warnings[0].ends_with("v, word 3: the word is not UTF-8"), "{:?}", bin.warnings);
+}
+
+#[test]
+fn a_first_line_may_lack_and_the_first_words_be_enough() {
+    let text = b"\xef\xbb\xbfthe 0.5 1e-3\n, -1 2\nof 3 4\n";
+    let vectors = of(&["the", ",", "of"], vec![0.5, 1e-3, -1.0, 2.0, 3.0, 4.0], None);
+    equal(&parse(text, None).unwrap(), &vectors);
+    for format in [Format::Text, Format::Bin, Format::Safetensors] {
+        let bytes = written(&vectors, format, "");
+        equal(&parse(&bytes, None).unwrap(), &vectors);
+        let limit = std::num::NonZeroUsize::new(2);
+        let two = import(&bytes, Options { limit, ..Options::default() }).unwrap();
+        assert_eq!((two.words, two.vectors.rows()), (2, &[0.0, 0.0, 0.5, 1e-3, -1.0, 2.0][..]));
+    }
+}
+
+#[test]
+fn exports_with_counts_come_back() {
+    let vectors = of(&["UNK", "a", "b"], vec![0.5, 1.0, 2.0], Some(vec![7, 9, 3]));
+    let folder = tempfile::tempdir().unwrap();
+    for (format, name) in [(Format::Tsv, "t"), (Format::Safetensors, "s")] {
+        let path = folder.path().join(name);
+        write(&vectors, format, &path, false).unwrap();
+        let back = read(&path, Options::default()).unwrap().vectors;
+        equal(&back, &vectors);
+        assert_eq!(back.counts(), vectors.counts());
+    }
+    let config = fs::read_to_string(folder.path().join("t/projector_config.pbtxt")).unwrap();
+    assert!(config.contains("tensor_path: \"vectors.tsv\""), "{config}");
+    let inside = folder.path().join("t/vectors.tsv");
+    equal(&read(&inside, Options::default()).unwrap().vectors, &vectors);
+    fs::write(&inside, "1.0\n").unwrap();
+    let error = read(&inside, Options::default()).unwrap_err().to_string();
+    assert!(error.ends_with("vectors.tsv ends before line 2: there are more words"), "{error}");
 }

@@ -1,18 +1,20 @@
 //! word2vec's text format.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
-use super::header::{Header, excerpt};
-use super::read::{MOST_WORD, Source, cannot_read, until};
+use super::header::Header;
+use super::read::{MOST_WORD, Source, cannot_read, parse_values, until};
 use super::table::Table;
 
 /// The fewest bytes of a value: a digit and a blank.
 const LEAST_BYTES: u64 = 2;
 /// The most bytes of a value in the longest line that may be.
 const MOST_BYTES: u64 = 64;
+/// The longest first line: a word and its values, where there is no other.
+const MOST_LINE: u64 = 64 * MOST_WORD;
 
 /// Writes `V D` and a line for each word. A value is the shortest decimal number that is read back
 /// as the same `f32`.
@@ -29,62 +31,66 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn read(mut source: Source) -> Result<WordVectors> {
+/// Reads what [`write`] writes, and files of GloVe's, which have no first line.
+pub(super) fn read(mut source: Source) -> Result<Table> {
     let path = source.path;
     let mut line = Vec::new();
-    let header = source.header(&mut line)?;
-    let mut table = Table::new(header, header.reserve(source.bytes, LEAST_BYTES));
-    let most = MOST_WORD.saturating_add((header.width as u64).saturating_mul(MOST_BYTES));
-    while table.len() < header.words {
-        let number = table.len() + 2;
-        let place = || format!("{}:{number}", path.display());
-        until(&mut *source.reader, b'\n', most, &mut line).with_context(place)?;
-        if line.is_empty() {
-            return Err(source.cut_off(table.len(), header));
-        }
-        read_line(&line, header, &mut table).with_context(place)?;
+    until(&mut *source.reader, b'\n', MOST_LINE, &mut line).with_context(|| cannot_read(path))?;
+    let header = Header::parse(&line);
+    let (mut table, words, head) = match (header, width_without_header(&line)) {
+        (Ok(header), _) => (source.table(header, LEAST_BYTES)?, Some(header.words), 1),
+        (_, Some(width)) => (Table::new(path, source.options, width, None)?, None, 0),
+        (Err(error), None) => return Err(error).with_context(|| format!("{}:1", path.display())),
+    };
+    let most = MOST_WORD.saturating_add((table.width as u64).saturating_mul(MOST_BYTES));
+    let (mut number, mut found) = (1, 0);
+    if head == 1 {
+        line.clear();
     }
-    ensure_end(&mut source, header)?;
-    table.finish(|index| format!("{}:{}", path.display(), index + 2))
+    while !table.is_full() {
+        let place = || format!("{}:{number}", path.display());
+        if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
+            let is_more = words.is_some_and(|words| found == words);
+            ensure!(
+                !is_more,
+                "{}: more follows after {found} words, which are all that the first line says",
+                place()
+            );
+            found += 1;
+            let width = table.width;
+            table.add(place, |rows| parse_line(&line, width, rows).map(|word| (word, 0)))?;
+        }
+        until(&mut *source.reader, b'\n', most, &mut line).with_context(place)?;
+        number += 1;
+        if line.is_empty() {
+            let is_whole = words.is_none_or(|words| found == words);
+            ensure!(
+                is_whole,
+                "{} ends after {found} words, but its first line says {}; it is cut off, or that \
+                 line is wrong",
+                path.display(),
+                words.unwrap_or_default()
+            );
+            break;
+        }
+    }
+    Ok(table)
 }
 
-/// A word and its values.
-fn read_line(line: &[u8], header: Header, table: &mut Table) -> Result<()> {
+/// The number of values of a line that is a word and its values.
+fn width_without_header(line: &[u8]) -> Option<usize> {
+    let line = std::str::from_utf8(line).ok()?;
+    let values = || line.split_ascii_whitespace().skip(1);
+    let is_number = |field: &str| field.parse::<f32>().is_ok();
+    (values().next().is_some() && values().all(is_number)).then(|| values().count())
+}
+
+/// A word, its values behind `rows`.
+fn parse_line<'a>(line: &'a [u8], width: usize, rows: &mut Vec<f32>) -> Result<&'a str> {
     let line = std::str::from_utf8(line).context("the line is not UTF-8")?;
     let line = line.trim_end_matches(|c: char| c.is_ascii_whitespace());
-    let (word, values) = line.split_once(' ').unwrap_or((line, ""));
-    let mut n = 0;
-    for field in values.split(' ').filter(|field| !field.is_empty()) {
-        n += 1;
-        let value: f32 = field.parse().ok().with_context(|| {
-            format!("value {n} of {} is {}, but must be a number", excerpt(word), excerpt(field))
-        })?;
-        table.rows.push(value);
-    }
-    ensure!(
-        n == header.width,
-        "{} has {n} values, but the first line says {}",
-        excerpt(word),
-        header.width
-    );
-    table.push(word)
-}
-
-/// After the last word there may be blank lines, and nothing else.
-fn ensure_end(source: &mut Source, header: Header) -> Result<()> {
-    loop {
-        let rest = source.reader.fill_buf().with_context(|| cannot_read(source.path))?;
-        if rest.is_empty() {
-            return Ok(());
-        }
-        ensure!(
-            rest.iter().all(u8::is_ascii_whitespace),
-            "{}:{}: more follows after {} words, which are all that its first line says",
-            source.path.display(),
-            header.words + 2,
-            header.words
-        );
-        let n = rest.len();
-        source.reader.consume(n);
-    }
+    let (word, values) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    let fields = values.split([' ', '\t']).filter(|field| !field.is_empty());
+    parse_values(word, fields, width, rows)?;
+    Ok(word)
 }

@@ -13,18 +13,20 @@ use serde::Serialize;
 use super::analogies;
 use super::vectors::UnitVectors;
 use crate::ops::Cpu;
+use crate::ops::top_k::Hit;
 
 pub use line::{Line, Query};
 
-/// The words that `nearby` names, as the reference does.
+/// The words that `nearby` names where no number is given, as the reference does.
 pub const NEARBY: usize = 20;
 
-/// A word, and the cosine of the angle between its vector and what was asked about.
+/// A word, and the cosine of the angle between its vector and what was asked about, which is
+/// c + (b − a) for an analogy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Neighbour {
     /// The word.
     pub word: String,
-    /// The cosine, or for an analogy the product with c + (b − a).
+    /// The cosine.
     pub similarity: f32,
 }
 
@@ -33,7 +35,7 @@ pub struct Neighbour {
 pub struct Nearby {
     /// The word asked about.
     pub word: String,
-    /// The nearest words, as a rule the word itself first.
+    /// The nearest words but itself.
     pub neighbours: Vec<Neighbour>,
 }
 
@@ -48,6 +50,8 @@ pub struct Analogy {
     pub c: String,
     /// The word nearest to c + (b − a) that is none of the three.
     pub answer: Neighbour,
+    /// As many of the nearest words as were asked for, the answer first.
+    pub answers: Vec<Neighbour>,
 }
 
 /// What a query brings.
@@ -66,47 +70,64 @@ pub enum Answer {
     },
 }
 
-/// The `n` words nearest to `word`, itself among them as in the reference, but never `UNK`.
+fn neighbour(vectors: &UnitVectors, hit: &Hit) -> Neighbour {
+    Neighbour { word: vectors.vocabulary().word(hit.row).to_owned(), similarity: hit.score }
+}
+
+/// The `n` words nearest to `word`, but never itself or `UNK`.
 ///
 /// # Errors
 /// When the word has no vector; with the nearest spellings.
 pub fn nearby(cpu: &Cpu, vectors: &UnitVectors, word: &str, n: usize) -> Result<Nearby> {
-    let target = vectors.row(vectors.id(word)?);
-    let neighbours = vectors.nearest(cpu, target, n).into_iter().map(|hit| Neighbour {
-        word: vectors.vocabulary().word(hit.row).to_owned(),
-        similarity: hit.score,
-    });
-    Ok(Nearby { word: word.to_owned(), neighbours: neighbours.collect() })
+    let id = vectors.id(word)?;
+    let hits = vectors.nearest(cpu, vectors.row(id), n.saturating_add(1));
+    let others = hits.iter().filter(|hit| hit.row != id).take(n);
+    let neighbours = others.map(|hit| neighbour(vectors, hit)).collect();
+    Ok(Nearby { word: vectors.vocabulary().word(id).to_owned(), neighbours })
 }
 
-/// The word d with `a` : `b` as `c` : d.
+/// The `n` words d, one at least, with `a` : `b` as `c` : d.
 ///
 /// # Errors
 /// When a word has no vector, or no other word is left to be the answer.
-pub fn analogy(cpu: &Cpu, vectors: &UnitVectors, [a, b, c]: [&str; 3]) -> Result<Analogy> {
+pub fn analogy(cpu: &Cpu, vectors: &UnitVectors, words: [&str; 3], n: usize) -> Result<Analogy> {
+    let [a, b, c] = words;
     let question = [vectors.id(a)?, vectors.id(b)?, vectors.id(c)?];
-    let hit = analogies::answer(cpu, vectors, question)
-        .with_context(|| format!("there is no word besides {a}, {b} and {c}"))?;
-    let answer =
-        Neighbour { word: vectors.vocabulary().word(hit.row).to_owned(), similarity: hit.score };
-    Ok(Analogy { a: a.to_owned(), b: b.to_owned(), c: c.to_owned(), answer })
+    let hits = analogies::answers(cpu, vectors, question, n.max(1));
+    let answers: Vec<_> = hits.iter().map(|hit| neighbour(vectors, hit)).collect();
+    let answer = answers.first().cloned();
+    let answer = answer.with_context(|| format!("there is no word besides {a}, {b} and {c}"))?;
+    let [a, b, c] = question.map(|id| vectors.vocabulary().word(id).to_owned());
+    Ok(Analogy { a, b, c, answer, answers })
 }
 
 impl Query {
-    /// Asks the vectors, for `n` neighbours of a word.
+    /// Asks the vectors, for `n` words, or else [`NEARBY`] neighbours or one answer.
     ///
     /// # Errors
     /// When a word has no vector; with the nearest spellings.
-    pub fn answer(&self, cpu: &Cpu, vectors: &UnitVectors, n: usize) -> Result<Answer> {
+    pub fn answer(&self, cpu: &Cpu, vectors: &UnitVectors, n: Option<usize>) -> Result<Answer> {
         Ok(match self {
             Query::Nearby(words) => {
+                let n = n.unwrap_or(NEARBY);
                 let nearby = words.iter().map(|word| nearby(cpu, vectors, word, n));
                 Answer::Nearby { nearby: nearby.collect::<Result<_>>()? }
             }
             Query::Analogy(words) => Answer::Analogy {
-                analogy: analogy(cpu, vectors, words.each_ref().map(String::as_str))?,
+                analogy: analogy(
+                    cpu,
+                    vectors,
+                    words.each_ref().map(String::as_str),
+                    n.unwrap_or(1),
+                )?,
             },
         })
+    }
+}
+
+impl fmt::Display for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<20} {:6.4}", self.word, self.similarity)
     }
 }
 
@@ -114,10 +135,7 @@ impl Query {
 impl fmt::Display for Nearby {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n=====================================", self.word)?;
-        for Neighbour { word, similarity } in &self.neighbours {
-            write!(f, "\n{word:<20} {similarity:6.4}")?;
-        }
-        Ok(())
+        self.neighbours.iter().try_for_each(|neighbour| write!(f, "\n{neighbour}"))
     }
 }
 
@@ -131,7 +149,10 @@ impl fmt::Display for Answer {
                 }
                 Ok(())
             }
-            Answer::Analogy { analogy } => f.write_str(&analogy.answer.word),
+            Answer::Analogy { analogy } => {
+                let lines: Vec<_> = analogy.answers.iter().map(Neighbour::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
         }
     }
 }

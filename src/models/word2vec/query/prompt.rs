@@ -15,6 +15,7 @@ use rustyline::{CompletionType, Config, Editor};
 use super::complete::Completion;
 use super::line::HELP;
 use super::{Answer, Line, history};
+use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
 
 /// What stands before a line at a terminal.
@@ -46,7 +47,7 @@ pub fn run(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         interactive(shell, vocabulary)
     } else {
-        scripted(shell, io::stdin().lock())
+        scripted(shell, input::stdin()?)
     }
 }
 
@@ -161,8 +162,8 @@ fn respond(shell: &impl Shell, line: &str) -> Result<Next, Failure> {
 mod tests {
     use std::cell::RefCell;
 
+    use super::super::Query;
     use super::super::tests::family;
-    use super::super::{NEARBY, Query};
     use super::*;
     use crate::models::word2vec::vectors::UnitVectors;
     use crate::ops::{Cpu, Isa};
@@ -175,7 +176,7 @@ mod tests {
 
     impl Shell for Written {
         fn answer(&self, query: &Query) -> Result<Answer> {
-            query.answer(&Cpu::new(Isa::Portable, 1)?, &self.vectors, NEARBY)
+            query.answer(&Cpu::new(Isa::Portable, 1)?, &self.vectors, None)
         }
 
         fn print(&self, answer: &Answer) -> Result<bool> {
@@ -196,14 +197,14 @@ mod tests {
         let (answers, result) =
             script("help\n\nanalogy man king woman\nnearby the\nquit\nnearby man\n", 9);
         result.unwrap();
-        assert_eq!((answers.len(), answers[0].as_str()), (2, "queen"));
+        assert!(answers.len() == 2 && answers[0].starts_with("queen "), "{answers:?}");
         assert!(answers[1].starts_with("the\n===="));
     }
 
     #[test]
     fn wrong_lines_do_not_stop_a_script_but_fail_it() {
         let (answers, result) = script("nearby kingg\nking\nanalogy man king woman\n", 9);
-        assert_eq!(answers, ["queen"]);
+        assert!(answers.len() == 1 && answers[0].starts_with("queen "), "{answers:?}");
         assert_eq!(result.unwrap_err().to_string(), "2 of 3 lines could not be answered");
     }
 

@@ -27,15 +27,15 @@ fn cpu() -> Cpu {
 #[test]
 fn nearby_is_printed_as_the_reference_does() {
     let query = Query::Nearby(vec!["king".to_owned(), "the".to_owned()]);
-    let answer = query.answer(&cpu(), &family(), 2).unwrap();
+    let answer = query.answer(&cpu(), &family(), Some(2)).unwrap();
     let rule = "=".repeat(37);
     let expect = format!(
-        "king\n{rule}\nking                 1.0000\nman                  0.7470\n\n\
-         the\n{rule}\nthe                  1.0000\nking                 0.0000"
+        "king\n{rule}\nman                  0.7470\nqueen                0.0526\n\n\
+         the\n{rule}\nking                 0.0000\nqueen                0.0000"
     );
     assert_eq!(answer.to_string(), expect);
     let json = serde_json::to_value(&answer).unwrap();
-    assert_eq!(json["nearby"][0]["neighbours"][1]["word"], "man");
+    assert_eq!(json["nearby"][0]["neighbours"][0]["word"], "man");
 }
 
 #[test]
@@ -48,8 +48,9 @@ fn unk_is_never_named() {
 #[test]
 fn the_answer_is_none_of_the_three() {
     let query = Query::Analogy(["man", "king", "woman"].map(str::to_owned));
-    let answer = query.answer(&cpu(), &family(), NEARBY).unwrap();
-    assert_eq!(answer.to_string(), "queen");
+    let answer = query.answer(&cpu(), &family(), None).unwrap();
+    // In numpy: v = king - man + woman of the rows of length 1; v @ queen / |v|.
+    assert_eq!(answer.to_string(), "queen                0.9614");
     let json = serde_json::to_value(&answer).unwrap();
     assert_eq!(
         (&json["analogy"]["a"], &json["analogy"]["answer"]["word"]),
@@ -59,6 +60,15 @@ fn the_answer_is_none_of_the_three() {
 
 #[test]
 fn unknown_words_get_spellings() {
-    let error = analogy(&cpu(), &family(), ["man", "kin", "woman"]).unwrap_err().to_string();
+    let error = analogy(&cpu(), &family(), ["man", "kin", "woman"], 1).unwrap_err().to_string();
     assert_eq!(error, "no vector for \"kin\"; nearest spellings: king");
+}
+
+#[test]
+fn similarities_are_cosines_and_as_many_as_are_asked_for() {
+    let answers = analogy(&cpu(), &family(), ["Man", "KING", "woman"], 2).unwrap().answers;
+    assert_eq!(answers.iter().map(|answer| &*answer.word).collect::<Vec<_>>(), ["queen", "the"]);
+    let all = analogy(&cpu(), &family(), ["man", "king", "woman"], NEARBY).unwrap();
+    assert_eq!((all.answers.len(), &all.answers[0], &*all.b), (2, &all.answer, "king"));
+    assert!(all.answers.iter().all(|answer| answer.similarity.abs() <= 1.0));
 }

@@ -43,7 +43,7 @@ pub fn score(vectors: &UnitVectors, pairs: &Pairs) -> Result<SimilarityScore> {
     let vocabulary = vectors.vocabulary();
     let (mut cosines, mut scores) = (Vec::new(), Vec::new());
     for pair in pairs.iter() {
-        let [Some(a), Some(b)] = pair.words.each_ref().map(|word| vocabulary.id(word)) else {
+        let [Some(a), Some(b)] = pair.words.each_ref().map(|word| vocabulary.find(word)) else {
             continue;
         };
         cosines.push(cosine(vectors.row(a), vectors.row(b)));
@@ -53,8 +53,8 @@ pub fn score(vectors: &UnitVectors, pairs: &Pairs) -> Result<SimilarityScore> {
     if n < 2 {
         bail!(
             "{n} of the {all} pairs of {path} have vectors for both words, and a correlation needs \
-             2; words are looked up in lower case: give pairs of words of the text, or train on \
-             more text or with a lower data.min_count"
+             2: give pairs of words of the text, or train on more text or with a lower \
+             data.min_count"
         );
     }
     let Some(spearman) = spearman(&cosines, &scores) else {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn of(text: &str) -> Result<SimilarityScore> {
-        score(&vectors(), &Pairs::parse(Path::new("pairs.tsv"), text.as_bytes()).unwrap())
+        score(&vectors(), &Pairs::parse(Path::new("pairs.tsv"), text).unwrap())
     }
 
     #[test]

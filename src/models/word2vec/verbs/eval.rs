@@ -14,7 +14,7 @@ use crate::models::Verb;
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
-use crate::models::session::Session;
+use crate::models::session::{Session, summary};
 
 /// `tfm eval word2vec`
 pub const VERB: Verb = Verb {
@@ -33,7 +33,8 @@ struct EvalArgs {
     /// A file of analogies, such as questions-words.txt [default: that of the run's config]
     ///
     /// A line of four words a b c d asks: a is to b as c is to which word? The right answer is
-    /// d. A line that begins with a colon names a section. Words are looked up in lower case.
+    /// d. A line that begins with a colon names a section. Words are looked up as they are
+    /// written, and then without their case.
     #[arg(long, value_name = "FILE")]
     questions: Option<PathBuf>,
     /// A file of word pairs and scores, such as wordsim353.tsv
@@ -70,7 +71,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "there is nothing to ask: the run's config has no eval.questions; give --questions FILE or \
          --similarity FILE"
     );
-    let unit = session.trained.clone().into_unit();
+    let unit = session.trained.into_unit();
     let (mut metrics, mut text) = (json!({}), Vec::new());
     if let Some(questions) = questions {
         let score = analogies::score(&cpu, &unit, &questions.ask(unit.vocabulary())?);
@@ -84,5 +85,5 @@ fn run(matches: &ArgMatches) -> Result<()> {
         metrics["similarities"] = json!(score);
         text.push(score.to_string());
     }
-    args.output.report(&session.summary(metrics), text.join("\n"))
+    args.output.report(&summary(&session.run, session.step, metrics), text.join("\n"))
 }

@@ -10,7 +10,7 @@ use super::super::experiment::Word2Vec;
 use super::super::file::{self, Format};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, OutputOptions, RunOption};
-use crate::models::session::Session;
+use crate::models::session::{Session, summary};
 
 /// `tfm export word2vec`
 pub const VERB: Verb =
@@ -56,7 +56,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
         Format::Safetensors => "vectors.safetensors",
     };
     let out = args.out.unwrap_or_else(|| session.run.path().join(name));
-    let files = file::write(&session.trained, args.format, &out, args.force)?;
+    let vectors = session.trained.without_untrained(session.config.data.unk)?;
+    let files = file::write(&vectors, args.format, &out, args.force)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    args.output.report(&session.summary(json!({ "files": files })), text.join("\n"))
+    let json = summary(&session.run, session.step, json!({ "files": files }));
+    args.output.report(&json, text.join("\n"))
 }

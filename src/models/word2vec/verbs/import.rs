@@ -1,6 +1,8 @@
 //! `tfm import word2vec`
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -10,12 +12,10 @@ use serde_json::{Map, json};
 
 use super::super::ENTRY;
 use super::super::config::Word2VecConfig;
-use super::super::file::{self, Format};
+use super::super::file::{self, Format, Imported, Options};
 use super::super::trainer::vectors_name;
-use super::super::vectors::WordVectors;
 use crate::checkpoint::{self, Keep, Meta};
 use crate::config::to_toml;
-use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
 use crate::models::Verb;
 use crate::models::options::OutputOptions;
@@ -31,11 +31,17 @@ pub const VERB: Verb =
 
 #[derive(Args, Debug)]
 struct ImportArgs {
-    /// A file in word2vec's text or binary format, also as .gz
+    /// A file in word2vec's text or binary format or GloVe's, also as .gz, or what export writes
     file: PathBuf,
     /// The format [default: what the file looks like]
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Reads the first N words only, as a rule the most frequent ones
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroUsize>,
+    /// Refuses a file with a wrong line, or a word twice, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
     /// The folder of the new run [default: runs/word2vec-<file>-<time>]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
@@ -55,38 +61,30 @@ fn args(command: Command) -> Command {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = ImportArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let vectors = file::read(&args.file, args.format)?;
-    let vocabulary = counted(&vectors)?;
-    let width = vectors.width();
-    let mut rows = vec![0.0; (vocabulary.len() - vectors.len()) * width];
-    rows.extend_from_slice(vectors.rows());
+    let options = Options { format: args.format, limit: args.limit, strict: args.strict };
+    let Imported { vectors, words, warnings } = file::read(&args.file, options)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let (width, vocabulary) = (vectors.width(), Arc::clone(vectors.vocabulary()));
     let mut config = Word2VecConfig::default();
     config.network.embedding_size = width;
     let manifest = manifest(&args.file, &vocabulary, config.seed)?;
-    let words = vocabulary.to_counted_text();
-    let files = [(VOCABULARY, words.as_bytes())];
+    let text = vocabulary.to_counted_text();
+    let files = [(VOCABULARY, text.as_bytes())];
     let toml = to_toml(&config)?;
     let run = match &args.run_dir {
         Some(path) => RunDir::create(path, &manifest, &toml, &files)?,
         None => RunDir::create_in(Path::new("runs"), SystemTime::now(), &manifest, &toml, &files)?,
     };
-    let tensor = Tensor::from_vec(rows, (vocabulary.len(), width), &Device::Cpu)?;
+    let tensor = Tensor::from_vec(vectors.into_rows(), (vocabulary.len(), width), &Device::Cpu)?;
     let mut meta = Meta::new(ENTRY.name, 0);
     meta.state = Position::default().to_state(Map::new());
     let name = vectors_name(config.train.algorithm).to_string();
     checkpoint::save(&run.checkpoints_dir(), &meta, [(name, tensor)], Keep { last: 1 }, false)?;
-    let metrics = json!({ "words": vectors.len(), "width": width });
-    let text = format!("{} words of {width} numbers: {}", vectors.len(), run.path().display());
+    let metrics = json!({ "words": words, "width": width });
+    let text = format!("{words} words of {width} numbers: {}", run.path().display());
     args.output.report(&summary(&run, 0, metrics), text)
-}
-
-/// The words behind [`UNKNOWN`], which a run begins with; nothing is known of their counts.
-fn counted(vectors: &WordVectors) -> Result<Vocabulary> {
-    let words = vectors.vocabulary();
-    let unknown = (words.word(0) != UNKNOWN).then_some(UNKNOWN);
-    let all = Vocabulary::new(unknown.into_iter().chain(words.words()))?;
-    let counts = vec![0; all.len()];
-    all.with_counts(counts)
 }
 
 fn manifest(path: &Path, vocabulary: &Vocabulary, seed: u64) -> Result<Manifest> {

@@ -1,18 +1,20 @@
 //! `tfm query word2vec`
 
+use std::num::NonZeroU32;
+
 use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::ENTRY;
 use super::super::experiment::Word2Vec;
 use super::super::query::prompt::{self, Shell};
-use super::super::query::{Answer, NEARBY, Query};
+use super::super::query::{Answer, Query};
 use super::super::vectors::UnitVectors;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::output::{Reader, print};
-use crate::models::session::Session;
+use crate::models::session::{Session, summary};
 use crate::ops::Cpu;
 
 /// `tfm query word2vec`
@@ -28,9 +30,9 @@ struct QueryArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// How many words nearby are named
-    #[arg(short, long, value_name = "N", default_value_t = NEARBY as u32, value_parser = clap::value_parser!(u32).range(1..))]
-    number: u32,
+    /// How many words are named [default: 20 nearby, 1 of an analogy]
+    #[arg(short, long, value_name = "N")]
+    number: Option<NonZeroU32>,
     #[command(flatten)]
     device: DeviceOptions,
     #[command(flatten)]
@@ -46,12 +48,13 @@ fn args(command: Command) -> Command {
     QueryArgs::augment_args(command).after_help(EXAMPLES)
 }
 
-/// Answers in text or JSON, a line a question.
+/// Answers in text or JSON, the same whether the question is an argument or a line.
 struct Printed<'a> {
     cpu: &'a Cpu,
     vectors: &'a UnitVectors,
-    number: usize,
-    json: bool,
+    number: Option<usize>,
+    output: &'a OutputOptions,
+    summary: &'a dyn Fn(Value) -> Value,
 }
 
 impl Shell for Printed<'_> {
@@ -60,8 +63,10 @@ impl Shell for Printed<'_> {
     }
 
     fn print(&self, answer: &Answer) -> Result<bool> {
-        let text = if self.json { serde_json::to_string(answer)? } else { answer.to_string() };
-        Ok(print(text)? == Reader::Listening)
+        Ok(match self.output.json {
+            true => print((self.summary)(json!(answer)))?,
+            false => print(answer)?,
+        } == Reader::Listening)
     }
 }
 
@@ -75,12 +80,13 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let cpu = args.device.cpu(ENTRY.name)?;
     let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let vectors = session.trained.clone().into_unit();
-    let (number, json) = (args.number as usize, args.output.json);
-    let Some(query) = query else {
-        let shell = Printed { cpu: &cpu, vectors: &vectors, number, json };
-        return prompt::run(&shell, vectors.vocabulary());
-    };
-    let answer = query.answer(&cpu, &vectors, number)?;
-    args.output.report(&session.summary(json!(answer)), &answer)
+    let vectors = session.trained.into_unit();
+    let number = args.number.map(|number| number.get() as usize);
+    let summary = |answer| summary(&session.run, session.step, answer);
+    let shell =
+        Printed { cpu: &cpu, vectors: &vectors, number, output: &args.output, summary: &summary };
+    match query {
+        Some(query) => shell.print(&shell.answer(&query)?).map(|_| ()),
+        None => prompt::run(&shell, vectors.vocabulary()),
+    }
 }

@@ -1,0 +1,226 @@
+//! The files that a user gives: texts, questions, vectors, names.
+//!
+//! They are opened here. The first bytes tell what a file is, whatever its name: gzip is
+//! decompressed, the byte order mark is skipped, and what cannot be read is named with the way out.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use flate2::bufread::GzDecoder;
+
+use crate::memory;
+
+/// What a gzip file begins with (RFC 1952).
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// U+FEFF in UTF-8, which some programs put before a text and which is no part of it.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+/// No byte of a gzip file can stand for more.
+const MOST_RATIO: u64 = 1032;
+/// Bytes that are read at a time.
+const BUFFER: usize = 1 << 18;
+/// Bytes by which a file is known: those of a tar archive's header.
+const HEAD: u64 = 512;
+
+/// What is known by its bytes from a place on, what it is, and the way out.
+const NOT_READ: &[(usize, &[u8], &str)] = &[
+    (0, b"PK\x03\x04", "a zip file: unpack it"),
+    (4, b"1AY&SY", "a bzip2 file: unpack it by bunzip2"),
+    (0, b"\xfd7zXZ\0", "an xz file: unpack it by unxz"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd file: unpack it by unzstd"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
+    (257, b"ustar", "a tar archive: unpack it"),
+    (0, b"\xff\xfe", "a text in UTF-16: convert it, as by iconv -f UTF-16 -t UTF-8"),
+    (0, b"\xfe\xff", "a text in UTF-16: convert it, as by iconv -f UTF-16 -t UTF-8"),
+    (0, b"\x93NUMPY", "a numpy array: it has no words; save words and vectors as text"),
+    (0, b"\xba\x16\x4f\x2f", "a model of fastText: give its .vec file"),
+    (0, b"\x89HDF\r\n", "an HDF5 file: save its content as text"),
+    (0, b"%PDF-", "a PDF: convert it to text"),
+];
+
+/// A file that is read from its beginning to its end.
+pub struct Input {
+    /// What it holds, decompressed and without a byte order mark.
+    pub reader: Box<dyn BufRead>,
+    /// How it is kept.
+    pub kind: Kind,
+}
+
+/// How the content of a file is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As it is: it can be read at any place.
+    Plain {
+        /// The bytes of the file.
+        bytes: u64,
+        /// Those of the byte order mark before its content.
+        mark: u64,
+    },
+    /// Compressed: it can be read from its beginning, again and again.
+    Gzip {
+        /// The bytes of the file.
+        bytes: u64,
+    },
+    /// A pipe or a device: it can be read once.
+    Pipe,
+}
+
+impl Input {
+    /// Opens a file and finds out what it is.
+    ///
+    /// # Errors
+    /// When it cannot be read, is a folder, or is of a format that is not read; the message has the
+    /// way out.
+    pub fn open(path: &Path) -> Result<Self> {
+        let place = path.display();
+        let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
+        let metadata = file.metadata().with_context(|| format!("cannot read {place}"))?;
+        ensure!(!metadata.is_dir(), "{place} is a folder, not a file");
+        let kind = match metadata.is_file() {
+            true => Kind::Plain { bytes: metadata.len(), mark: 0 },
+            false => Kind::Pipe,
+        };
+        let reader = Box::new(BufReader::with_capacity(BUFFER, file));
+        let recognised = recognised(reader, kind);
+        let recognised = recognised.with_context(|| format!("cannot read {place}"))?;
+        recognised.map_err(|what| anyhow!("{place} is {what}"))
+    }
+
+    /// The most bytes that the file can hold, before it is read.
+    pub fn most_bytes(&self) -> u64 {
+        match self.kind {
+            Kind::Plain { bytes, .. } => bytes,
+            Kind::Gzip { bytes } => bytes.saturating_mul(MOST_RATIO),
+            Kind::Pipe => u64::MAX,
+        }
+    }
+}
+
+/// The text of standard input, which is read as it comes.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn stdin() -> Result<impl BufRead> {
+    let mut reader = io::stdin().lock();
+    let head = reader.fill_buf().context("cannot read the standard input")?;
+    let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
+    reader.consume(mark);
+    Ok(reader)
+}
+
+/// The content behind the first bytes; the inner error says what it is instead of one.
+fn recognised(
+    mut reader: Box<dyn BufRead>,
+    mut kind: Kind,
+) -> io::Result<Result<Input, &'static str>> {
+    let mut head = peek(&mut reader, HEAD)?;
+    if head.starts_with(GZIP) {
+        reader = Box::new(BufReader::with_capacity(BUFFER, Gunzip::new(reader)));
+        head = peek(&mut reader, HEAD)?;
+        if let Kind::Plain { bytes, .. } = kind {
+            kind = Kind::Gzip { bytes };
+        }
+    }
+    let known = NOT_READ
+        .iter()
+        .find(|(at, bytes, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)));
+    if let Some((_, _, what)) = known {
+        return Ok(Err(what));
+    }
+    if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
+        return Ok(Err(
+            "a pickle of Python, such as gensim's .kv: save it by save_word2vec_format",
+        ));
+    }
+    if head.starts_with(MARK) {
+        reader.consume(MARK.len());
+        if let Kind::Plain { mark, .. } = &mut kind {
+            *mark = MARK.len() as u64;
+        }
+    }
+    Ok(Ok(Input { reader, kind }))
+}
+
+/// The next bytes of `reader`, `most` of them or all, which it will give once more.
+pub fn peek(reader: &mut Box<dyn BufRead>, most: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.by_ref().take(most).read_to_end(&mut head)?;
+    let rest = std::mem::replace(reader, Box::new(io::empty()));
+    *reader = Box::new(Cursor::new(head.clone()).chain(rest));
+    Ok(head)
+}
+
+/// The whole text of a file.
+///
+/// # Errors
+/// As [`Input::open`]; a text that is not UTF-8, with its line; one that memory cannot hold.
+pub fn read_to_string(path: &Path) -> Result<String> {
+    whole_text(&mut *Input::open(path)?.reader, path)
+}
+
+/// The rest of a text that is being read; `path` names it in errors.
+///
+/// # Errors
+/// As [`read_to_string`].
+pub fn whole_text(reader: &mut dyn BufRead, path: &Path) -> Result<String> {
+    let place = path.display();
+    let mut bytes = Vec::new();
+    let most = memory::available() / 2;
+    let n = reader.take(most).read_to_end(&mut bytes);
+    let n = n.with_context(|| format!("{place} cannot be read to its end"))?;
+    ensure!((n as u64) < most, "{place} holds more than memory does: write it to a plain file");
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        not_utf8(path, Some(newlines(valid)), valid.len() as u64)
+    })
+}
+
+/// How many lines end in `bytes`.
+pub fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// The error of a text that is valid for so many lines, where that is known, and bytes.
+pub fn not_utf8(path: &Path, lines: Option<u64>, bytes: u64) -> anyhow::Error {
+    let line = lines.map_or("?".to_owned(), |lines| (lines + 1).to_string());
+    let place = path.display();
+    anyhow!("{place}:{line}: the text is not UTF-8, byte {bytes}; convert it, as with iconv")
+}
+
+/// Decompresses all members of a gzip file. Zeros may fill up its last block, as on tapes.
+pub struct Gunzip<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Gunzip<R> {
+    /// Decompresses what `reader` gives.
+    pub fn new(reader: R) -> Self {
+        Self(Some(GzDecoder::new(reader)))
+    }
+}
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(member) = &mut self.0 else { return Ok(0) };
+            let n = member.read(buffer)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            let rest = self.0.take().map(GzDecoder::into_inner);
+            self.0 = rest.map(behind_zeros).transpose()?.flatten().map(GzDecoder::new);
+        }
+    }
+}
+
+/// What follows the zeros, if anything does.
+fn behind_zeros<R: BufRead>(mut reader: R) -> io::Result<Option<R>> {
+    loop {
+        let bytes = reader.fill_buf()?;
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        let (is_end, is_other) = (bytes.is_empty(), zeros < bytes.len());
+        reader.consume(zeros);
+        if is_end || is_other {
+            return Ok(is_other.then_some(reader));
+        }
+    }
+}
