@@ -87,7 +87,10 @@ fn unknown_names_are_answered_with_the_nearest_and_all() {
     );
     refuses("data make novel", "`tfm data make` has no novel; there are: grammar");
     let error = tfm("data fetch ptbb").unwrap_err().to_string();
-    assert_eq!(error, "no data set is called \"ptbb\"; there are: cifar10, mnist, ptb");
+    assert_eq!(
+        error,
+        "no data set is called \"ptbb\"; there are: cifar10, mnist, ptb, text8, word2vec-eval"
+    );
 }
 
 #[test]

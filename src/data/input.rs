@@ -224,3 +224,43 @@ fn behind_zeros<R: BufRead>(mut reader: R) -> io::Result<Option<R>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn open(bytes: &[u8]) -> (Kind, Result<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        std::fs::write(&path, bytes).unwrap();
+        (Input::open(&path).unwrap().kind, read_to_string(&path))
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn members_zeros_and_marks_are_no_part_of_a_text() {
+        let (kind, text) = open("\u{feff}é\u{feff}".as_bytes());
+        assert_eq!((kind, &*text.unwrap()), (Kind::Plain { bytes: 8, mark: 3 }, "é\u{feff}"));
+        let members = [gzip("\u{feff}one "), vec![0; 3], gzip("two"), vec![0; 2000]].concat();
+        let (kind, text) = open(&members);
+        assert_eq!(
+            (kind, &*text.unwrap()),
+            (Kind::Gzip { bytes: members.len() as u64 }, "one two")
+        );
+        assert_eq!(open(b"").1.unwrap(), "");
+        let cut = open(&members[..20]).1.unwrap_err();
+        assert!(format!("{cut:#}").contains("cannot be read to its end"), "{cut:#}");
+        let other = open(&[gzip("one"), b"two".to_vec()].concat()).1;
+        assert!(format!("{:#}", other.unwrap_err()).contains("gzip header"));
+    }
+}

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use candle_core::Tensor;
 
 use crate::checkpoint::{Checkpoint, Dtype};
+use crate::memory;
 use crate::nn::graph::ParameterSpec;
 use crate::nn::{Graph, Parameter};
 
@@ -74,9 +75,11 @@ pub fn load_named(
 /// The values of one tensor.
 ///
 /// # Errors
-/// When there is none of this name, or a value is not finite.
+/// When there is none of this name, memory cannot hold it, or a value is not finite.
 pub fn values(checkpoint: &Checkpoint, name: &str) -> Result<Vec<f32>> {
     let tensor = checkpoint.tensor(name)?;
+    let place = || format!("{}: {name}", checkpoint.path.display());
+    memory::ensure_fits(tensor.data().len() as u64, place)?;
     let (chunks, _) = tensor.data().as_chunks::<4>();
     let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     ensure!(

@@ -19,5 +19,8 @@ mod ptb_train;
 mod ptb_use;
 mod ptb_wrong;
 mod revision;
+mod sizes;
+mod texts;
 mod tidy;
+mod vectors;
 mod word2vec;

@@ -96,7 +96,16 @@ fn sentences_are_scored_as_eval_scores_them() {
     let loss = eval["loss"].as_f64().unwrap();
     assert!((loss * 5.0 + of("log_probability")).abs() < 1e-4, "{eval} {json}");
 
-    score(&dir, b"a\n\xff\n", &[]).fails(1, &["standard input, line 2", "UTF-8"]);
+    // A line of any length, in the memory of a window.
+    let long = format!("{sentence} ").repeat(500);
+    let json = score(&dir, format!("\u{feff}{long}").as_bytes(), &["--json"]).json();
+    let of = |name: &str| json["sentences"][0][name].as_f64().unwrap();
+    dir.write("long.txt", format!("\n{long}\n"));
+    let eval = metrics(&dir, "eval ptb --run run --text long.txt");
+    assert_eq!((eval["words"].as_f64(), of("unknown")), (Some(of("words")), 0.0));
+    assert_eq!(eval["perplexity"].as_f64(), Some(of("perplexity")));
+
+    score(&dir, b"a\n\xff\n", &[]).fails(1, &["standard input:2: the text is not UTF-8, byte 2"]);
     assert_eq!(score(&dir, b"", &[]).ok(), "");
 }
 
@@ -179,7 +188,7 @@ fn a_run_starts_from_anothers_parameters_and_vocabulary() {
     let same = "--set network.hidden_size=16";
     let said = dir.tfm(&format!("{line} {same} --set train.max_steps=1 --run-dir next"));
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.stderr.contains("words outside the vocabulary are dropped"), "{said:?}");
+    assert!(said.stderr.contains(" %) are outside the vocabulary and are dropped"), "{said:?}");
     let next = Run::of(&dir, "next");
     assert_eq!(next.text("vocab.txt"), run.text("vocab.txt"));
     // A figure on a text that the run never saw is not passed off as one of the run.

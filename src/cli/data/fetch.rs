@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
@@ -13,11 +13,11 @@ use crate::models::options::{DataOptions, OutputOptions};
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Fetch {
-    /// The data set; `tfm data list` lists them
-    #[arg(value_name = "SET")]
-    set: String,
+    /// The data sets; `tfm data list` lists them
+    #[arg(value_name = "SET", required = true)]
+    sets: Vec<String>,
 
-    /// Another source than the set's known addresses
+    /// Another source than the known addresses of a set
     ///
     /// A .tgz or a folder on this machine, or the http(s) address of a .tgz or, ending with a
     /// slash, of the single files. Their content has to be the known one all the same.
@@ -34,7 +34,7 @@ pub(super) struct Fetch {
     output: OutputOptions,
 }
 
-const EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  \
+const EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  tfm data fetch text8 word2vec-eval\n  \
                         tfm data fetch ptb --from ~/Downloads/simple-examples.tgz";
 
 #[derive(Serialize)]
@@ -47,23 +47,26 @@ struct Outcome<'a> {
 }
 
 pub(super) fn run(fetch: Fetch) -> Result<()> {
-    let Fetch { set, from, force, data, output } = fetch;
+    let Fetch { sets, from, force, data, output } = fetch;
     output.init_logging();
-    let set = fetch::find(&set)?;
-    let mut progress = Progress::new(output.quiet);
-    let report = fetch::fetch(set, &data.data_dir, &Options { from, force }, &mut |event| {
-        progress.show(event);
-    });
-    progress.finish();
-    let report = report?;
-    let result = Outcome {
-        set: set.name,
-        folder: &report.folder,
-        placed: &report.placed,
-        already_there: &report.already_there,
-        source: report.source.as_deref(),
-    };
-    output.report(&result, text(&report))
+    let sets = sets.iter().map(|set| fetch::find(set)).collect::<Result<Vec<_>>>()?;
+    ensure!(from.is_none() || sets.len() == 1, "--from is a source of one set; name one");
+    let options = Options { from, force };
+    for set in sets {
+        let mut progress = Progress::new(output.quiet);
+        let report = fetch::fetch(set, &data.data_dir, &options, &mut |event| progress.show(event));
+        progress.finish();
+        let report = report?;
+        let result = Outcome {
+            set: set.name,
+            folder: &report.folder,
+            placed: &report.placed,
+            already_there: &report.already_there,
+            source: report.source.as_deref(),
+        };
+        output.report(&result, text(&report))?;
+    }
+    Ok(())
 }
 
 fn text(report: &Report) -> String {

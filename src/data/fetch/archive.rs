@@ -1,14 +1,14 @@
-//! Files out of a `.tgz` that may be hostile.
+//! Files out of a `.tgz`, or a `.zip` of one file, that may be hostile.
 //!
 //! Nothing is ever written to a path that the archive names: each wanted member goes to the path
 //! that the table gives it, in a fresh folder. An archive that tries anyway (`..`, an absolute
 //! path, a link in the way of a wanted member) is refused as a whole.
 
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, Entry, EntryType};
 
 use super::failure::{Failure, LocalContext};
@@ -31,6 +31,7 @@ pub(super) fn extract(
     let tar: Box<dyn Read> = match sniff(file).local(|| format!("read {}", archive.display()))? {
         Sniffed::Gzip(file) => Box::new(MultiGzDecoder::new(BufReader::new(file))),
         Sniffed::Tar(file) => Box::new(BufReader::new(file)),
+        Sniffed::Zip(file) => return extract_zip(BufReader::new(file), files, limit, folder),
         Sniffed::Other(start) => {
             return Err(Failure::source(format!("not a .tgz archive: it begins with {start:?}")));
         }
@@ -63,6 +64,34 @@ fn extract_members(
     }
     let lacking: Vec<&str> = left.iter().map(|file| file.member.unwrap_or(file.name)).collect();
     Err(Failure::source(format!("the archive lacks {}", lacking.join(", "))))
+}
+
+/// The first file of a zip archive, by the header that stands before it.
+fn extract_zip(
+    mut zip: impl BufRead,
+    files: &[&DataFile],
+    limit: u64,
+    folder: &Path,
+) -> Result<(), Failure> {
+    const DEFLATED: u16 = 8;
+    let mut header = [0; 30];
+    zip.read_exact(&mut header).map_err(bad_archive)?;
+    let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    let mut name = vec![0; usize::from(number(26))];
+    zip.read_exact(&mut name).map_err(bad_archive)?;
+    let mut extra = vec![0; usize::from(number(28))];
+    zip.read_exact(&mut extra).map_err(bad_archive)?;
+    let name = String::from_utf8_lossy(&name);
+    match files {
+        &[file] if file.member == Some(&*name) && number(8) == DEFLATED => {
+            store(DeflateDecoder::new(zip), &name, file, limit, &folder.join(file.name))
+        }
+        _ => {
+            let wanted: Vec<&str> = files.iter().filter_map(|file| file.member).collect();
+            let rule = format!("begins with {name:?}, and {} is wanted", wanted.join(", "));
+            Err(Failure::source(format!("the zip archive {rule}, deflated")))
+        }
+    }
 }
 
 fn extract_entry(
@@ -119,6 +148,7 @@ fn bad_archive(error: io::Error) -> Failure {
 enum Sniffed {
     Gzip(File),
     Tar(File),
+    Zip(File),
     Other(String),
 }
 
@@ -130,6 +160,8 @@ fn sniff(mut file: File) -> io::Result<Sniffed> {
     file.seek(SeekFrom::Start(0))?;
     Ok(if start.starts_with(&[0x1f, 0x8b]) {
         Sniffed::Gzip(file)
+    } else if start.starts_with(b"PK\x03\x04") {
+        Sniffed::Zip(file)
     } else if start.get(257..262) == Some(b"ustar") {
         Sniffed::Tar(file)
     } else {
@@ -154,5 +186,37 @@ impl<R: Read> Read for Capped<R> {
             )
         })?;
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+
+    use super::super::verify::md5_hex;
+    use super::*;
+
+    #[test]
+    fn a_zip_archive_gives_its_first_file() {
+        let text = b"anarchism originated as a term of abuse";
+        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::fast());
+        deflated.write_all(text).unwrap();
+        let mut zip = b"PK\x03\x04\x14\0\0\0\x08\0".to_vec();
+        zip.extend([0; 16]);
+        zip.extend(b"\x05\0\x02\0text8xx");
+        zip.extend(deflated.finish().unwrap());
+        zip.extend(b"PK\x01\x02 and what follows");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.zip");
+        std::fs::write(&path, zip).unwrap();
+        let md5 = Box::leak(md5_hex(text).into_boxed_str());
+        let file = |member| DataFile { name: "t", member: Some(member), md5, bytes: Some(39) };
+        let unpack = |file: &DataFile| extract(&path, &[file], 99, folder.path());
+        assert!(unpack(&file("text8")).is_ok());
+        assert_eq!(std::fs::read(folder.path().join("t")).unwrap(), text);
+        assert!(matches!(unpack(&file("other")), Err(Failure::Source(_))));
     }
 }

@@ -24,7 +24,7 @@ pub struct DataSet {
 #[derive(Debug, Clone, Copy)]
 pub enum Mirror {
     /// The address of a `.tgz`, `.tar.gz` or `.tar` that holds each file as its
-    /// [`DataFile::member`].
+    /// [`DataFile::member`], or of a `.zip` that holds the only one.
     Archive(&'static str),
     /// The address `base` + last part of [`DataFile::name`] + `suffix` of each file. `base` ends
     /// with `/`; `suffix` is `".gz"` where the mirror serves plain files compressed, else empty.
@@ -64,7 +64,7 @@ impl DataFile {
 }
 
 /// Every data set that can be fetched, in alphabetic order.
-pub const SETS: &[DataSet] = &[CIFAR10, MNIST, PTB];
+pub const SETS: &[DataSet] = &[CIFAR10, MNIST, PTB, TEXT8, WORD2VEC_EVAL];
 
 const CIFAR10: DataSet = DataSet {
     name: "cifar10",
@@ -160,6 +160,50 @@ const PTB: DataSet = DataSet {
     limit: 1 << 30,
 };
 
+const TEXT8: DataSet = DataSet {
+    name: "text8",
+    about: "text8: the first 100 MB of cleaned English Wikipedia of 2006, 17,005,207 words",
+    terms: "CC BY-SA 3.0, as Wikipedia; made by Mahoney, http://mattmahoney.net/dc/textdata.html",
+    mirrors: &[
+        Mirror::Archive("http://mattmahoney.net/dc/text8.zip"),
+        Mirror::Files {
+            base: "https://github.com/piskvorky/gensim-data/releases/download/text8/",
+            suffix: ".gz",
+        },
+    ],
+    files: &[DataFile {
+        name: "text8",
+        member: Some("text8"),
+        md5: "3bea1919949baf155f99411df5fada7e",
+        bytes: Some(100_000_000),
+    }],
+    limit: 1 << 28,
+};
+
+const WORD2VEC_EVAL: DataSet = DataSet {
+    name: "word2vec-eval",
+    about: "questions-words.txt: 19,544 analogies in 14 sections",
+    terms: "Apache-2.0; cite Mikolov et al. 2013, Efficient Estimation of Word Representations in \
+            Vector Space",
+    mirrors: &[
+        Mirror::Files {
+            base: "https://raw.githubusercontent.com/tmikolov/word2vec/master/",
+            suffix: "",
+        },
+        Mirror::Files {
+            base: "https://raw.githubusercontent.com/piskvorky/gensim/develop/gensim/test/test_data/",
+            suffix: "",
+        },
+    ],
+    files: &[DataFile {
+        name: "questions-words.txt",
+        member: None,
+        md5: "8b7461cbf7ecc0aec9b32eb626821105",
+        bytes: Some(603_955),
+    }],
+    limit: 1 << 24,
+};
+
 /// The data set of that name.
 ///
 /// # Errors
@@ -207,6 +251,9 @@ mod tests {
     fn unknown_name_is_answered_with_the_known_ones() {
         assert_eq!(find("ptb").unwrap().name, "ptb");
         let error = find("pbt").unwrap_err().to_string();
-        assert_eq!(error, "no data set is called \"pbt\"; there are: cifar10, mnist, ptb");
+        assert_eq!(
+            error,
+            "no data set is called \"pbt\"; there are: cifar10, mnist, ptb, text8, word2vec-eval"
+        );
     }
 }

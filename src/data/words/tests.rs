@@ -66,6 +66,25 @@ fn pieces_give_the_words_of_the_whole() {
 }
 
 #[test]
+fn a_text_that_becomes_shorter_is_an_error() {
+    let text = "word \n".repeat(100);
+    let (_dir, path) = file(text.as_bytes());
+    let source = Source::file(&path).unwrap();
+    let all = pieces(std::slice::from_ref(&source)).unwrap();
+    std::fs::write(&path, &text[..60]).unwrap();
+    let error = all[0].for_each_token(Space::Ascii, |_| ()).unwrap_err().to_string();
+    assert!(error.ends_with("text became shorter while it was read"), "{error}");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_text() {
+    let (_dir, path) = file("\u{feff}one\ntwo \u{feff}".as_bytes());
+    assert_eq!(read(&path).0, ["one", "<eos>", "two", "\u{feff}"]);
+    let source = Source::file(&path).unwrap();
+    assert!(pieces(std::slice::from_ref(&source)).unwrap()[0].starts_line());
+}
+
+#[test]
 fn errors_name_file_and_line() {
     let (dir, path) = file(b"good\nbad \xff\n");
     let error = read(&path).1.unwrap();

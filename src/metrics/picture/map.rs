@@ -14,7 +14,7 @@ use super::labels::{Rect, Taken, place};
 use crate::atomic;
 use crate::metrics::plot::canvas;
 use crate::metrics::plot::legend::shorten;
-use crate::metrics::plot::style::{SCALE, text};
+use crate::metrics::plot::style::{SCALE, text, undrawable};
 
 /// A point and its label.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,14 +45,16 @@ const CELL: i32 = 1;
 const SIDES: (i32, i32) = (800, 2400);
 
 /// Draws a map into a PNG file, which appears as a whole. The first places get their labels first;
-/// a point whose label finds no room is a small grey dot.
+/// a point whose label finds no room is a small grey dot. Returns how many labels have letters that
+/// the picture cannot show.
 ///
 /// # Errors
 /// When a place is not finite, or the file cannot be written.
-pub fn write_map_png(path: &Path, title: &str, places: &[Place]) -> Result<()> {
+pub fn write_map_png(path: &Path, title: &str, places: &[Place]) -> Result<usize> {
     let side = side(places.len());
     let png = canvas::picture((side as u32, side as u32), |area| draw(area, title, places))?;
-    atomic::write(path, &png)
+    atomic::write(path, &png)?;
+    undrawable(places.iter().map(|place| place.label.as_str()))
 }
 
 /// Draws the same into an SVG file, which appears as a whole.

@@ -1,5 +1,6 @@
 //! How a run and a phase are told apart: colours, lines, markers, and the letters.
 
+use ab_glyph::{Font, FontRef};
 use anyhow::{Result, anyhow};
 use plotters::prelude::{RGBColor, ShapeStyle};
 use plotters::style::{Color, FontStyle, IntoTextStyle, TextStyle, register_font};
@@ -81,14 +82,27 @@ impl Marker {
     }
 }
 
+/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation; its licence lies beside
+/// it.
+const FONT: &[u8] = include_bytes!("font/DejaVuSans-latin.ttf");
+
+/// How many of `texts` have a letter that the embedded font lacks, and so a PNG.
+///
+/// # Errors
+/// When the embedded font cannot be read.
+pub(in crate::metrics) fn undrawable<'a>(texts: impl Iterator<Item = &'a str>) -> Result<usize> {
+    let font = FontRef::try_from_slice(FONT)?;
+    let is_missing = |letter| font.glyph_id(letter).0 == 0;
+    Ok(texts.filter(|text| text.chars().any(is_missing)).count())
+}
+
 /// Letters of `size` pixels of the picture.
 ///
 /// # Errors
 /// When the embedded font cannot be read.
 pub(in crate::metrics) fn text(size: i32) -> Result<TextStyle<'static>> {
-    // The font is DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation; its
-    // licence lies beside it. Under this name an SVG asks its viewer for the viewer's own font of the kind.
-    register_font("sans-serif", FontStyle::Normal, include_bytes!("font/DejaVuSans-latin.ttf"))
+    // Under this name an SVG asks its viewer for the viewer's own font of the kind.
+    register_font("sans-serif", FontStyle::Normal, FONT)
         .map_err(|_| anyhow!("the embedded font cannot be read"))?;
     Ok(("sans-serif", size * SCALE, &INK).into_text_style(&(0, 0)))
 }
@@ -109,6 +123,12 @@ mod tests {
         looks.sort_by_key(|&(RGBColor(r, g, b), marker)| (r, g, b, marker));
         looks.dedup();
         assert_eq!(looks.len(), 24);
+    }
+
+    #[test]
+    fn letters_that_the_font_lacks_are_found() {
+        let texts = ["plain", "naïve", "привет", "東京", "plain 東"];
+        assert_eq!(undrawable(texts.into_iter()).unwrap(), 3);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use experiment::Word2Vec;
 
 const EXAMPLES: &str = "Examples:
   tfm train word2vec --config word2vec-demo  a minute, needs no data
+  tfm train word2vec --config word2vec-text8  on what `tfm data fetch text8 word2vec-eval` brings
   tfm train word2vec --set data.train=text.txt --set data.sentences=lines
   tfm train word2vec --set 'data.train=[\"a.txt\",\"b.txt.gz\"]' --set eval.questions=
   tfm train word2vec --config word2vec --resume";
@@ -37,7 +38,12 @@ pub const ENTRY: Entry = Entry {
     name: "word2vec",
     about: "Skip-gram word vectors",
     default_preset: "word2vec",
-    presets: &[preset!("word2vec"), preset!("word2vec-batch"), preset!("word2vec-demo")],
+    presets: &[
+        preset!("word2vec"),
+        preset!("word2vec-batch"),
+        preset!("word2vec-demo"),
+        preset!("word2vec-text8"),
+    ],
     verbs: &[
         train::verb::<Word2Vec>("Trains word vectors on a text"),
         bench::verb::<Word2Vec>(),

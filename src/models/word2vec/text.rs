@@ -12,8 +12,8 @@ use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
 use crate::data::vocabulary::{Coverage, Vocabulary};
 use crate::data::{analogies, locate};
 
-/// The folder of the data folder in which texts lie.
-const TEXTS: &str = "enwiki";
+/// The folders of the data folder in which texts lie.
+const TEXTS: [&str; 2] = ["enwiki", "text8"];
 /// The folder of the data folder in which questions lie.
 const QUESTIONS: &str = "word2vec-eval";
 /// How many words a text must have for each word of a window's reach, as in the reference.
@@ -131,7 +131,8 @@ fn evaluation_file(key: &str, name: &str, data_dir: &Path) -> Result<PathBuf> {
     if !path.exists() {
         bail!(
             "{} is missing (eval.{key} = \"{name}\": a bare name lies in {} or here, any other path \
-             is taken as it is; --set eval.{key}= trains without it)",
+             is taken as it is; `tfm data fetch word2vec-eval` brings questions-words.txt; --set \
+             eval.{key}= trains without it)",
             path.display(),
             data_dir.join(QUESTIONS).display()
         );
@@ -141,15 +142,21 @@ fn evaluation_file(key: &str, name: &str, data_dir: &Path) -> Result<PathBuf> {
 
 /// The paths of the texts.
 fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
-    let folder = data_dir.join(TEXTS);
-    let paths: Vec<_> = config.data.train.iter().map(|name| locate(&folder, name)).collect();
+    let folders = TEXTS.map(|folder| data_dir.join(folder));
+    let path = |name: &String| {
+        let [first, second] = folders.each_ref().map(|folder| locate(folder, name));
+        if first.exists() || !second.exists() { first } else { second }
+    };
+    let paths: Vec<_> = config.data.train.iter().map(path).collect();
     match paths.iter().find(|path| !path.exists()) {
         Some(path) => bail!(
-            "{} is missing (data.train names the texts: a bare name lies in {} or here, any other \
-             path is taken as it is; any text will do: --set data.train=./text.txt \
-             --set data.sentences=lines)",
+            "{} is missing (data.train names the texts: a bare name lies in {}, {} or here, any \
+             other path is taken as it is; any text will do: --set data.train=./text.txt --set \
+             data.sentences=lines; `tfm data fetch text8 word2vec-eval` brings one with questions, \
+             on which `tfm train word2vec --config word2vec-text8` trains)",
             path.display(),
-            folder.display()
+            folders[0].display(),
+            folders[1].display()
         ),
         None => Ok(paths),
     }

@@ -13,7 +13,7 @@ use crate::checkpoint::Choice;
 use crate::metrics::picture::{write_map_png, write_map_svg};
 use crate::models::Verb;
 use crate::models::options::DeviceOptions;
-use crate::models::session::Session;
+use crate::models::session::{Session, summary};
 use crate::models::verbs::plot::{self, Plot};
 
 /// `tfm plot word2vec`
@@ -39,15 +39,24 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = DeviceOptions::default().cpu(ENTRY.name)?;
     let session = Session::<Word2Vec>::open(run, Choice::Last)?;
     let seed = session.config.seed;
-    let unit = session.trained.clone().into_unit();
+    let unit = session.trained.into_unit();
     let places = map::tsne(&cpu, &unit, words.get(), seed)?;
     let out = plot.out.clone().unwrap_or_else(|| run.join("plots"));
     std::fs::create_dir_all(&out)
         .with_context(|| format!("cannot make the folder {}", out.display()))?;
     let title = format!("{} words of {}", places.len(), run.display());
     let files = [out.join("words.png"), out.join("words.svg")];
-    write_map_png(&files[0], &title, &places)?;
+    let undrawable = write_map_png(&files[0], &title, &places)?;
     write_map_svg(&files[1], &title, &places)?;
+    if undrawable > 0 {
+        tracing::warn!(
+            "{undrawable} of {} words have letters that {} cannot show; {} has them",
+            places.len(),
+            files[0].display(),
+            files[1].display()
+        );
+    }
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    plot.output.report(&session.summary(json!({ "files": files })), text.join("\n"))
+    let json = json!({ "files": files, "undrawable": undrawable });
+    plot.output.report(&summary(&session.run, session.step, json), text.join("\n"))
 }

@@ -1,0 +1,75 @@
+//! Vectors of other programs: imported, asked, drawn and exported.
+
+use std::fs;
+
+use crate::dir::Dir;
+use crate::ptb::Run;
+
+/// Six words whose vectors lie as their meanings do, written with capitals.
+const CITIES: &str = "Paris 1 1 0 0\nFrance 1 0 0 0\nRome 0 1 1 0\nItaly 0 0 1 0\nOslo 0 1 0 1\n\
+                      Norway 0 0 0 1\n";
+
+#[test]
+fn words_with_capitals_are_asked_as_they_are_written() {
+    let dir = Dir::new();
+    dir.write("cities.txt", CITIES);
+    assert_eq!(
+        dir.tfm("import word2vec cities.txt --run-dir run").ok(),
+        "6 words of 4 numbers: run\n"
+    );
+    dir.write("q.txt", "\u{feff}: capitals\nFrance Paris Italy Rome\nfrance PARIS norway oslo\na b\nFrance Paris Spain Madrid\n");
+    let said = dir.one_thread("eval word2vec --run run --questions q.txt");
+    let text = said.ok();
+    assert!(text.starts_with("capitals 100.0 %      2 of     2\n"), "{text}");
+    let rest = "; 1 skipped, since a word has no vector; 1 lines have not four words\n";
+    assert!(text.ends_with(rest), "{text}");
+    // (1, 1, 0, 0) − (1, 0, 0, 0) + (0, 0, 1, 0), each of length 1, against (0, 1, 1, 0) of length 1.
+    let json = dir.one_thread("query word2vec --run run analogy france paris italy --json").json();
+    let answer = &json["metrics"]["analogy"]["answer"];
+    let cosine = answer["similarity"].as_f64().unwrap();
+    assert!(answer["word"] == "Rome" && (cosine - 0.923_879_5).abs() < 1e-6, "{json}");
+}
+
+#[test]
+fn what_is_imported_is_what_is_exported() {
+    let dir = Dir::new();
+    for (name, text, words) in [
+        ("plain", "3 2\na 1 2\nb 3 4\nc 5 6\n", "a b c"),
+        ("unk", "3 2\na 1 2\nUNK 3 4\nc 5 6\n", "UNK a c"),
+    ] {
+        dir.write(&format!("{name}.txt"), text);
+        dir.tfm(&format!("import word2vec {name}.txt --run-dir {name}")).ok();
+        dir.tfm(&format!("export word2vec --run {name} --out {name}.out")).ok();
+        let text = fs::read_to_string(dir.path().join(format!("{name}.out"))).unwrap();
+        let got: Vec<_> =
+            text.lines().skip(1).map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!((got.join(" "), text.starts_with("3 2\n")), (words.to_owned(), true), "{text}");
+    }
+    dir.write("twice.txt", "a 1 2\nb 3 4\na 5 6\nc 1,5 2\n");
+    let said = dir.tfm("import word2vec twice.txt --run-dir twice");
+    assert!(said.stderr.contains("twice.txt: 1 words are there twice, of which the first is kept"));
+    assert!(
+        said.stderr.contains("twice.txt: 1 lines are wrong and left out; the first: twice.txt:4: ")
+    );
+    assert_eq!(said.ok(), "2 words of 2 numbers: twice\n");
+    let said = dir.tfm("import word2vec twice.txt --strict --run-dir no");
+    said.fails(1, &["twice.txt:3: the word was there before"]);
+    assert_eq!(
+        dir.tfm("import word2vec twice.txt --limit 1 --run-dir one").ok(),
+        "1 words of 2 numbers: one\n"
+    );
+}
+
+#[test]
+fn a_map_says_which_words_it_cannot_draw() {
+    let dir = Dir::new();
+    let words = ["привет", "世界", "naïve", "plain", "中文", "a", "b", "c", "d", "e"];
+    let row = |(i, word): (usize, &&str)| format!("{word} {} {} {}\n", i % 3, i % 4, i % 5 + 1);
+    dir.write("v.txt", words.iter().enumerate().map(row).collect::<String>());
+    dir.tfm("import word2vec v.txt --run-dir run").ok();
+    let said = dir.tfm("plot word2vec --run run --words 10");
+    assert!(
+        said.stderr.contains("3 of 10 words have letters that run/plots/words.png cannot show")
+    );
+    assert!(Run::of(&dir, "run").text("plots/words.svg").contains("世界"), "{said:?}");
+}
