@@ -12,6 +12,7 @@ use crate::data::augment::Shape;
 use crate::data::drawn::Digits;
 use crate::data::mnist::{self, CLASSES, SHAPE};
 use crate::data::{Labelled, photo};
+use crate::memory;
 use crate::models::classify::{Input, PictureModel, Source, names};
 use crate::nn::Value;
 use crate::nn::optimizer::{Method, OptimizerConfig, Settings};
@@ -33,7 +34,11 @@ impl PictureModel for Mnist {
         let made = config.data.made_examples;
         let all = made + config.data.validation_size;
         match config.data.source.as_str() {
-            "fake" => Ok(fake(all)),
+            "fake" => {
+                let bytes = (all * SHAPE.values()) as u64;
+                memory::ensure_fits(bytes, || format!("data.made_examples = {made}"))?;
+                Ok(fake(all))
+            }
             "drawn" => Source::drawn(
                 "data.made_examples",
                 |split| Digits::new(config.seed, split),
