@@ -2,9 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// What is handed to the system at a time.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -26,26 +26,106 @@ pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
-    let name = path.file_name().context("a path without a file name cannot be written")?;
-    // One name for all attempts: what a killed one has left behind, the next one takes away.
-    let temporary = path.with_file_name(format!(".{}.tmp", name.to_string_lossy()));
-    let placed = write_synced(&temporary, content).and_then(|()| Ok(fs::rename(&temporary, path)?));
-    if placed.is_err() {
+    prepare_with(path, content)?;
+    place(path)
+}
+
+/// Writes `bytes` to the [`temporary`] name of `path`, on to the disk; [`place`] does the rest.
+///
+/// # Errors
+/// Names the file that could not be written; the temporary one is removed.
+pub fn prepare(path: &Path, bytes: &[u8]) -> Result<()> {
+    prepare_with(path, |file| Ok(file.write_all(bytes)?))
+}
+
+fn prepare_with(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
+    let temporary = temporary(path);
+    let prepared = expect_plain(path).and_then(|()| write_synced(&temporary, content));
+    if prepared.is_err() {
         // The first error says what is wrong; a temporary file that stays does no harm.
         let _ = fs::remove_file(&temporary);
     }
+    prepared.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Renames what [`prepare`] has written to `path`.
+///
+/// # Errors
+/// Names the file that could not be placed; the temporary one is removed.
+pub fn place(path: &Path) -> Result<()> {
+    let temporary = temporary(path);
+    let placed = fs::rename(&temporary, path);
+    if placed.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
     placed
-        .and_then(|()| Ok(path.parent().map_or(Ok(()), sync_folder)?))
+        .and_then(|()| path.parent().map_or(Ok(()), sync_folder))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The name under which `path` is written: one for all attempts, so that what a killed one has left
+/// behind, the next one takes away.
+pub fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    path.with_file_name(format!(".{}.tmp", name.to_string_lossy()))
+}
+
+/// Holds `path` to be a plain file or absent: a device or a pipe is neither replaced nor waited for.
+///
+/// # Errors
+/// Something else is there.
+pub fn expect_plain(path: &Path) -> Result<()> {
+    let is_plain = fs::metadata(path).map_or(true, |there| there.is_file());
+    ensure!(is_plain, "{} is not a plain file; give another name", path.display());
+    Ok(())
+}
+
+/// Whether `path` is still the name of `file`, which is open: it may have been moved or replaced.
+#[cfg(unix)]
+pub fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let id = |file: fs::Metadata| (file.dev(), file.ino());
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(own), Ok(there)) => id(own) == id(there),
+        _ => false,
+    }
+}
+
+/// A file that is open can neither be moved nor replaced here.
+#[cfg(not(unix))]
+pub fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// Makes `folder` and those above it where they are absent; their names last through a power cut.
+///
+/// # Errors
+/// Names the folder that could not be made.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    let absent: Vec<_> = folder.ancestors().take_while(|path| !named(path).exists()).collect();
+    fs::create_dir_all(folder)
+        .and_then(|()| absent.iter().filter_map(|path| path.parent()).try_for_each(sync_folder))
+        .with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
 /// Makes the names in `folder` last through a power cut.
 ///
 /// # Errors
-/// The folder cannot be opened or synced.
+/// The disk fails. A file system on which folders cannot be synced does so itself, or not at all.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(named(folder))?.sync_all()
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+
+    match File::open(named(folder)).and_then(|folder| folder.sync_all()) {
+        Err(error) if [InvalidInput, PermissionDenied, Unsupported].contains(&error.kind()) => {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// Folders cannot be synced where they cannot be opened as files; the system does so itself.
@@ -58,14 +138,15 @@ fn write_synced(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
-    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?);
+    // Not into whatever else has this name.
+    let _ = fs::remove_file(path);
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, File::create_new(path)?);
     content(&mut writer)?;
     let file = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(file.sync_all()?)
 }
 
 /// A bare file name has the parent "", which is the current folder but cannot be opened as such.
-#[cfg(unix)]
 fn named(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
@@ -108,7 +189,41 @@ mod tests {
         // A folder in the file's place cannot be replaced by a file.
         let taken = folder.path().join("taken");
         fs::create_dir(&taken).unwrap();
-        write(&taken, b"x").unwrap_err();
+        let error = format!("{:#}", write(&taken, b"x").unwrap_err());
+        assert!(error.ends_with("taken is not a plain file; give another name"), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_plain_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        // A device that every user may open; the link to it is in a folder of the test's own.
+        let device = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        let error = format!("{:#}", write(&device, b"x").unwrap_err());
+        assert!(error.contains("null is not a plain file"), "{error}");
+        // A link in the place of the temporary file is not followed.
+        let (path, precious) = (folder.path().join("a.txt"), folder.path().join("precious"));
+        fs::write(&precious, "mine").unwrap();
+        std::os::unix::fs::symlink(&precious, temporary(&path)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(
+            (fs::read(&precious).unwrap(), fs::read(&path).unwrap()),
+            (b"mine".to_vec(), b"new".to_vec())
+        );
+        assert!(device.is_symlink() && !temporary(&path).exists());
+    }
+
+    #[test]
+    fn folders_are_made_with_those_above_them() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b/c");
+        create_folder(&folder).unwrap();
+        create_folder(&folder).unwrap();
+        assert!(folder.is_dir());
+        fs::write(root.path().join("file"), "").unwrap();
+        let error = format!("{:#}", create_folder(&root.path().join("file/x")).unwrap_err());
+        assert!(error.starts_with("cannot make the folder "), "{error}");
     }
 }

@@ -154,8 +154,8 @@
 //! | 4 | [`cli`] | everything below |
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
-//! | 1 | [`nn`] | [`ops`], [`rng`] |
-//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `memory`, [`version`] | external crates; any of them `atomic`, `data` and `ops` also `rng`, `data` also `memory` |
+//! | 1 | [`nn`] | [`ops`], [`rng`], `system` |
+//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `memory`, `system`, [`version`] | external crates; any of them `atomic` and `system`, `data` and `ops` also `rng`, `data` also `memory` |
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -172,5 +172,7 @@ pub mod nn;
 pub mod ops;
 pub mod rng;
 pub mod run;
+#[allow(unsafe_code)]
+mod system;
 pub mod train;
 pub mod version;

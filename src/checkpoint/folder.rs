@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::atomic::sync_folder;
-
 pub(super) const BEST: &str = "best.safetensors";
 const TEMPORARY: &str = ".tmp";
 
@@ -33,16 +31,6 @@ pub(super) fn temporary(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes the folder `dir` where it is absent.
-pub(super) fn make(dir: &Path) -> Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(dir)
-        .and_then(|()| dir.parent().map_or(Ok(()), sync_folder))
-        .with_context(|| format!("cannot make the folder {}", dir.display()))
-}
-
 /// Removes what a killed process was writing: our own temporary names and nothing else.
 pub(super) fn remove_temporary(dir: &Path) -> Result<()> {
     for name in names(dir)? {
@@ -58,7 +46,10 @@ pub(super) fn remove_temporary(dir: &Path) -> Result<()> {
 ///
 /// A step after the newest is of a future that the run has left: it was damaged, and the
 /// run resumed from before it.
-pub(super) fn prune(dir: &Path, newest: u64, keep: usize) -> Result<()> {
+///
+/// # Errors
+/// One cannot be removed.
+pub fn prune(dir: &Path, newest: u64, keep: usize) -> Result<()> {
     let steps = steps(dir)?;
     let (past, left): (Vec<u64>, Vec<u64>) = steps.into_iter().partition(|&step| step <= newest);
     let old = past.len().saturating_sub(keep.max(1));

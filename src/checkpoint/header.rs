@@ -135,6 +135,12 @@ pub(super) fn verify(bytes: &[u8]) -> Result<Verified> {
     Ok(Verified { tfm: field("tfm")?.clone(), infos, data_start })
 }
 
+/// Whether the bytes are a safetensors file that is not of tfm's making.
+pub(super) fn is_foreign(bytes: &[u8]) -> bool {
+    let has_start = bytes.get(LENGTH_BYTES..).is_some_and(|json| json.starts_with(START));
+    !has_start && SafeTensors::deserialize(bytes).is_ok()
+}
+
 /// Checks length and JSON against the header's checksum; returns where the data begins.
 fn verify_header(bytes: &[u8]) -> Result<usize> {
     ensure!(!bytes.is_empty(), "the file is empty");

@@ -26,8 +26,8 @@ use anyhow::{Error, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use folder::steps;
-pub use open::{Checkpoint, open};
+pub use folder::{prune, steps};
+pub use open::{Checkpoint, check_best, exists, open};
 pub use safetensors::tensor::TensorView;
 pub use safetensors::{Dtype, View};
 pub use save::{Keep, save};

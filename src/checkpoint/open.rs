@@ -1,19 +1,18 @@
 //! Reading a checkpoint.
 
-use std::fs::File;
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use memmap2::Mmap;
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use safetensors::tensor::TensorView;
 use serde::Deserialize;
 
 use super::folder::{BEST, step_path};
 use super::header::{self, Verified};
 use super::{Choice, FORMAT, Meta, steps};
+use crate::system::mapped::{self, Mapped};
 
-/// A memory-mapped checkpoint, every byte of which was checked.
+/// A checkpoint, every byte of which was checked.
 #[derive(Debug)]
 pub struct Checkpoint {
     /// The file.
@@ -21,7 +20,7 @@ pub struct Checkpoint {
     /// Everything but the tensors.
     pub meta: Meta,
     pub(super) header: Verified,
-    map: Mmap,
+    bytes: Mapped,
 }
 
 impl Checkpoint {
@@ -30,7 +29,7 @@ impl Checkpoint {
     /// # Errors
     /// It cannot be read, is damaged, or was written by a newer tfm.
     pub fn open(path: &Path) -> Result<Self> {
-        read(path)?.map_err(|damage| damaged(path, &damage))
+        read(path)?
     }
 
     /// The names of the tensors, sorted.
@@ -47,7 +46,7 @@ impl Checkpoint {
             format!("the checkpoint {} has no tensor {name}", self.path.display())
         })?;
         let start = self.header.data_start;
-        let data = &self.map[start + info.data_offsets.0..start + info.data_offsets.1];
+        let data = &self.bytes[start + info.data_offsets.0..start + info.data_offsets.1];
         TensorView::new(info.dtype, info.shape.clone(), data)
             .with_context(|| format!("tensor {name} in {}", self.path.display()))
     }
@@ -55,12 +54,13 @@ impl Checkpoint {
 
 /// Opens a checkpoint in the folder `dir`.
 ///
-/// The last is the newest one that is whole: a damaged newer one is named in a warning. A
-/// step whose file is gone is found in `best.safetensors` if it was the best.
+/// The last is the newest one that is whole, the best among them: a damaged newer one is named in
+/// a warning. A step whose file is gone is found in `best.safetensors` if it was the best.
 ///
 /// # Errors
 /// There is no such checkpoint (says which there are), the one that was asked for is
-/// damaged, or it was written by a newer tfm.
+/// damaged, or it was written by a newer tfm. Where all that were trained are damaged, the last is
+/// not the one of step 0.
 pub fn open(dir: &Path, choice: Choice) -> Result<Checkpoint> {
     match choice {
         Choice::Last => last(dir),
@@ -82,37 +82,69 @@ pub fn open(dir: &Path, choice: Choice) -> Result<Checkpoint> {
     }
 }
 
+/// Whether there is a checkpoint in the folder `dir`.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn exists(dir: &Path) -> Result<bool> {
+    Ok(!steps(dir)?.is_empty() || dir.join(BEST).exists())
+}
+
+/// Holds `best.safetensors` to be whole where it is there.
+///
+/// # Errors
+/// It is damaged, or was written by a newer tfm.
+pub fn check_best(dir: &Path) -> Result<()> {
+    let path = dir.join(BEST);
+    if path.exists() { Checkpoint::open(&path).map(drop) } else { Ok(()) }
+}
+
 fn opened(dir: &Path, path: &Path) -> Result<Checkpoint> {
     let others = existing(dir)?;
-    read(path)?.map_err(|damage| anyhow!("{:#}; {others}", damaged(path, &damage)))
+    read(path)?.map_err(|damage| anyhow!("{damage:#}; {others}"))
 }
 
 fn last(dir: &Path) -> Result<Checkpoint> {
-    let steps = steps(dir)?;
-    let best = Some(dir.join(BEST)).filter(|path| path.exists());
     ensure!(
-        !steps.is_empty() || best.is_some(),
+        exists(dir)?,
         "no checkpoint in {}; the run ended before its first, train it again",
         dir.display()
     );
-    let newest_first = steps.iter().rev().map(|&step| step_path(dir, step));
-    let mut found = Vec::new();
-    // The best may be the oldest that is left.
-    for path in newest_first.chain(best) {
-        match read(&path)? {
-            Ok(checkpoint) => return Ok(checkpoint),
-            Err(damage) => {
-                let damage = damaged(&path, &damage);
-                tracing::warn!("{damage:#}; trying the one before it");
-                found.push(format!("{damage:#}"));
+    let mut damages = Vec::new();
+    let mut found: Option<Checkpoint> = None;
+    for &step in steps(dir)?.iter().rev() {
+        match read(&step_path(dir, step))? {
+            Ok(checkpoint) => {
+                found = Some(checkpoint);
+                break;
             }
+            Err(damage) => damages.push(damage.to_string()),
         }
     }
-    bail!("no checkpoint in {} is whole: {}", dir.display(), found.join("; "))
-}
-
-fn damaged(path: &Path, damage: &Error) -> Error {
-    anyhow!("the checkpoint {} is damaged: {damage:#}", path.display())
+    let best = dir.join(BEST);
+    // Where a later step is damaged or none is there, the best may be the newest.
+    if (found.is_none() || !damages.is_empty()) && best.exists() {
+        let is_newer =
+            |best: &Checkpoint| found.as_ref().is_none_or(|found| best.meta.step > found.meta.step);
+        match read(&best)? {
+            Ok(best) if is_newer(&best) => found = Some(best),
+            Ok(_) => {}
+            Err(damage) => damages.push(damage.to_string()),
+        }
+    }
+    let damages = damages.join("; ");
+    let Some(found) = found else {
+        bail!("no checkpoint in {} is whole: {damages}", dir.display())
+    };
+    if !damages.is_empty() {
+        ensure!(
+            found.meta.step > 0,
+            "{damages}; nothing but step 0, before all training, is whole: give --checkpoint 0 to \
+             use it, or move the damaged files away to go on from it"
+        );
+        tracing::warn!("{damages}; step {} is taken instead", found.meta.step);
+    }
+    Ok(found)
 }
 
 /// What there is, for a message.
@@ -132,37 +164,32 @@ fn best_step(dir: &Path) -> Option<u64> {
     path.exists().then(|| read(&path).ok()?.ok()).flatten().map(|best| best.meta.step)
 }
 
-/// The checkpoint at `path`; the inner error says how it is damaged.
+/// The checkpoint at `path`; the inner error says what it is instead, or how it is damaged.
 ///
 /// # Errors
 /// The outer one: what an older checkpoint would not mend, an unreadable file or one of a
 /// newer tfm, which must not be passed over and lost.
-fn read(path: &Path) -> Result<Result<Checkpoint, Error>> {
-    let map = map(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let bytes = map.as_deref().unwrap_or_default();
-    let header = match header::verify(bytes) {
-        Ok(header) => header,
-        Err(damage) => return Ok(Err(damage)),
-    };
-    check_format(&header.tfm).with_context(|| format!("cannot read {}", path.display()))?;
-    let meta = match serde_json::from_str(&header.tfm) {
-        Ok(meta) => meta,
-        Err(error) => return Ok(Err(anyhow!("its meta is not that of a checkpoint: {error}"))),
-    };
-    let Some(map) = map else { return Ok(Err(anyhow!("the file is empty"))) };
-    Ok(Ok(Checkpoint { path: path.to_owned(), meta, header, map }))
-}
-
-/// The file's bytes; `None` for an empty file, which some systems cannot map.
-#[allow(unsafe_code)]
-fn map(path: &Path) -> io::Result<Option<Mmap>> {
-    let file = File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(None);
+fn read(path: &Path) -> Result<Result<Checkpoint>> {
+    let cannot = || format!("cannot read {}", path.display());
+    if !fs::metadata(path).with_context(cannot)?.is_file() {
+        return Ok(Err(anyhow!("{} is no file", path.display())));
     }
-    // SAFETY: a checkpoint is never written to under its name, only replaced by a rename or
-    // removed, so the bytes of this file do not change while they are mapped.
-    unsafe { Mmap::map(&file) }.map(Some)
+    let bytes = mapped::open(path).with_context(cannot)?;
+    let damaged = |damage| anyhow!("the checkpoint {} is damaged: {damage:#}", path.display());
+    let header = match header::verify(&bytes) {
+        Ok(header) => header,
+        Err(_) if header::is_foreign(&bytes) => {
+            return Ok(Err(anyhow!(
+                "{} is no checkpoint of tfm but a safetensors file of another program",
+                path.display()
+            )));
+        }
+        Err(damage) => return Ok(Err(damaged(damage))),
+    };
+    check_format(&header.tfm).with_context(cannot)?;
+    let meta = serde_json::from_str(&header.tfm)
+        .map_err(|error| damaged(anyhow!("its meta is not that of a checkpoint: {error}")));
+    Ok(meta.map(|meta| Checkpoint { path: path.to_owned(), meta, header, bytes }))
 }
 
 fn check_format(tfm: &str) -> Result<()> {

@@ -22,8 +22,9 @@ pub struct Keep {
     pub last: usize,
 }
 
-/// Writes a checkpoint into the folder `dir`, which is made where it is absent, and returns
-/// its path; with `best`, `best.safetensors` becomes the same file.
+/// Writes a checkpoint into the folder `dir` and returns its path; with `best`,
+/// `best.safetensors` becomes the same file. The folder is there: one that was moved away is not
+/// made again in the middle of a run.
 ///
 /// The tensors are written one after another: no second copy of them all is held. The file
 /// appears whole, on the disk, under its name or not at all. Then steps beyond the last
@@ -39,7 +40,7 @@ pub fn save<V: View>(
     best: bool,
 ) -> Result<PathBuf> {
     let path = folder::step_path(dir, meta.step);
-    folder::make(dir)?;
+    ensure!(dir.is_dir(), "the folder of checkpoints {} is gone", dir.display());
     folder::remove_temporary(dir)?;
     let mut tensors: Vec<(String, V)> = tensors.into_iter().collect();
     // Wide types first keep every tensor aligned in the file.

@@ -86,11 +86,14 @@ fn fails(result: Result<impl std::fmt::Debug>, part: &str) {
 #[test]
 fn what_is_saved_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path().join("checkpoints");
-    let path = put(&dir, 120, 3, false);
+    let dir = dir.path();
+    let gone = save(&dir.join("gone"), &meta(1), [] as [(String, &Tensor); 0], KEEP, false);
+    fails(gone, "gone is gone");
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 0);
+    let path = put(dir, 120, 3, false);
     assert_eq!(path, dir.join("step-00000120.safetensors"));
-    assert_eq!(names(&dir), ["step-00000120.safetensors"]);
-    let checkpoint = open(&dir, Choice::Last).unwrap();
+    assert_eq!(names(dir), ["step-00000120.safetensors"]);
+    let checkpoint = open(dir, Choice::Last).unwrap();
     assert_eq!(checkpoint.meta, meta(120));
     assert_eq!(checkpoint.meta.state["tiny"].as_f64(), Some(f64::from_bits(1)));
     for (name, tensor) in &tensors() {
@@ -105,7 +108,7 @@ fn what_is_saved_is_loaded() {
     let bytes = fs::read(&path).unwrap();
     assert_eq!(safetensors::SafeTensors::deserialize(&bytes).unwrap().len(), tensors().len());
     // The same state gives the same file.
-    put(&dir, 120, 3, false);
+    put(dir, 120, 3, false);
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
@@ -183,6 +186,51 @@ fn the_last_k_and_the_best_are_kept() {
     fs::write(dir.join("step-00000060.safetensors"), "x").unwrap();
     let last = open(dir, Choice::Last).unwrap();
     assert!(last.path.ends_with("best.safetensors"));
+}
+
+#[test]
+fn the_best_is_taken_where_it_is_newer_than_what_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    put(dir, 0, 3, false);
+    put(dir, 24, 3, true);
+    let newest = dir.join("step-00000024.safetensors");
+    // The best is the same file under another name: replaced, not changed.
+    fs::remove_file(&newest).unwrap();
+    fs::write(&newest, "x").unwrap();
+    let last = open(dir, Choice::Last).unwrap();
+    assert_eq!((last.meta.step, last.path), (24, dir.join("best.safetensors")));
+    // It is not where a later one is whole.
+    put(dir, 30, 3, false);
+    fs::write(dir.join("step-00000040.safetensors"), "x").unwrap();
+    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 30);
+}
+
+#[test]
+fn what_was_not_trained_is_not_taken_for_what_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    put(dir, 0, 3, false);
+    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 0);
+    fs::write(dir.join("step-00000024.safetensors"), "x").unwrap();
+    fails(open(dir, Choice::Last), "step-00000024.safetensors is damaged");
+    fails(open(dir, Choice::Last), "nothing but step 0, before all training, is whole");
+    assert_eq!(open(dir, Choice::Step(0)).unwrap().meta.step, 0);
+}
+
+#[test]
+fn what_is_no_checkpoint_of_tfm_is_called_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    put(dir, 1, 3, false);
+    fs::create_dir(dir.join("step-00000003.safetensors")).unwrap();
+    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 1);
+    fails(open(dir, Choice::Step(3)), "step-00000003.safetensors is no file");
+    let tensor = tensor(Dtype::F32, &[2], 0);
+    let foreign = safetensors::serialize([("a", &tensor)], None).unwrap();
+    fs::write(dir.join("step-00000002.safetensors"), foreign).unwrap();
+    let expect = "is no checkpoint of tfm but a safetensors file of another program";
+    fails(open(dir, Choice::Step(2)), expect);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! How the program ends when something failed.
 
-use std::io::Write;
-use std::process::ExitCode;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, ErrorKind, Write};
+use std::panic;
+use std::process::{self, ExitCode};
 
 use anyhow::Error;
 use clap::builder::styling::{AnsiColor, Style};
@@ -14,14 +16,39 @@ use crate::train::interrupt;
 /// run that was interrupted, else 1.
 pub fn fail(error: &Error) -> ExitCode {
     let mut stderr = anstream::stderr().lock();
-    // Where stderr or stdout is closed there is nobody left to tell.
-    let _ = match (error.downcast_ref::<clap::Error>(), error.downcast_ref::<Interrupted>()) {
-        (Some(usage), _) => usage.print(),
+    let printed = match (error.downcast_ref::<clap::Error>(), error.downcast_ref::<Interrupted>()) {
+        (Some(usage), _) => usage.print().and_then(|()| io::stdout().flush()),
         (_, Some(interrupted)) => writeln!(stderr, "{interrupted}"),
         _ => writeln!(stderr, "{RED}error:{RED:#} {}", message(error)),
     };
-    ExitCode::from(code(error))
+    match (code(error), printed) {
+        // Where stderr or a pipe is closed there is nobody left to tell.
+        (0, Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(stderr, "{RED}error:{RED:#} cannot write to stdout: {error}");
+            ExitCode::FAILURE
+        }
+        (code, _) => ExitCode::from(code),
+    }
 }
+
+/// Makes a panic on any thread the end of the program, with an error. Others would wait for what
+/// that thread was to do, or go on without it.
+pub fn end_on_panic() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("a panic");
+        let trace = Backtrace::capture();
+        let mut stderr = anstream::stderr().lock();
+        let _ = writeln!(stderr, "{RED}error:{RED:#} tfm itself is at fault: {text} ({place})");
+        if trace.status() == BacktraceStatus::Captured {
+            let _ = writeln!(stderr, "{trace}");
+        }
+        process::exit(PANIC.into());
+    }));
+}
+
+/// The exit code of a panic, as Rust's own.
+const PANIC: u8 = 101;
 
 fn code(error: &Error) -> u8 {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
@@ -66,6 +93,33 @@ mod tests {
         check(&["no such file", "cannot read x", "no run"], "no run: cannot read x: no such file");
         check(&["no such file", "cannot read x: no such file"], "cannot read x: no such file");
         check(&["a\n  b", "c", "d"], "d\n  caused by: c\n  caused by: a\n  b");
+    }
+
+    /// Not a test by itself: the other process of the next one.
+    #[test]
+    fn panics_on_a_thread_that_another_waits_for() {
+        if std::env::var_os("TFM_TEST_PANICS").is_some() {
+            end_on_panic();
+            let _ = std::thread::spawn(|| panic!("as the test wants")).join();
+            println!("went on");
+        }
+    }
+
+    #[test]
+    fn a_panic_on_any_thread_ends_the_program_with_an_error() {
+        let name = "cli::failure::tests::panics_on_a_thread_that_another_waits_for";
+        let said = process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env("TFM_TEST_PANICS", "1")
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap();
+        let (out, err) =
+            [&said.stdout, &said.stderr].map(|text| String::from_utf8_lossy(text)).into();
+        assert_eq!(said.status.code(), Some(i32::from(PANIC)), "{err}");
+        let expect = "error: tfm itself is at fault: as the test wants (src";
+        assert!(err.starts_with(expect) && err.lines().count() == 1, "{err}");
+        assert!(!out.contains("went on"), "{out}");
     }
 
     #[test]

@@ -16,8 +16,16 @@ use anyhow::Result;
 use clap::{ArgMatches, Command};
 
 use crate::models::{ALL, Entry};
+use crate::system::{shell, signals};
 use crate::version;
 pub use failure::fail;
+
+/// Settles what the program has of the process it is: to be called before anything else.
+pub fn prepare() {
+    shell::drop_empty_variables();
+    signals::ignore_file_size_limit();
+    failure::end_on_panic();
+}
 
 /// The models that the command line offers.
 type Registry = &'static [&'static Entry];

@@ -61,7 +61,11 @@ impl<B: Send + 'static> Prefetch<B> {
             let thread = thread::Builder::new().name(format!("batches-{i}"));
             // After a failure the drop ends those that run.
             let worker = thread.spawn(move || queue.work());
-            prefetch.workers.push(worker.context("cannot start a thread for the batches")?);
+            prefetch
+                .workers
+                .push(worker.context(
+                    "cannot start a thread for the batches; give a lower train.workers",
+                )?);
         }
         Ok(prefetch)
     }

@@ -17,17 +17,27 @@ use crate::atomic;
 /// # Errors
 /// When the file holds fewer whole lines than `lines_kept`, or a file cannot be read or written.
 pub(super) fn keep_lines(path: &Path, lines_kept: u64) -> Result<u64> {
-    let bytes = match fs::read(path) {
-        // A run killed before its first line has nothing to keep.
-        Err(error) if error.kind() == ErrorKind::NotFound && lines_kept == 0 => return Ok(0),
-        read => read.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    let (kept, orphans) = bytes.split_at(length_of(path, &bytes, lines_kept)?);
+    let (kept, orphans) = split(path, lines_kept)?;
     if !orphans.is_empty() {
-        place_orphans(path, orphans)?;
-        atomic::write(path, kept)?;
+        place_orphans(path, &orphans)?;
+        atomic::write(path, &kept)?;
     }
     Ok(kept.len() as u64)
+}
+
+/// The first `lines_kept` lines of `path`, and what follows.
+///
+/// # Errors
+/// When the file holds fewer whole lines, or cannot be read.
+pub(super) fn split(path: &Path, lines_kept: u64) -> Result<(Vec<u8>, Vec<u8>)> {
+    atomic::expect_plain(path)?;
+    let mut bytes = match fs::read(path) {
+        // A run killed before its first line has nothing to keep.
+        Err(error) if error.kind() == ErrorKind::NotFound && lines_kept == 0 => Vec::new(),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let orphans = bytes.split_off(length_of(path, &bytes, lines_kept)?);
+    Ok((bytes, orphans))
 }
 
 fn length_of(path: &Path, bytes: &[u8], lines: u64) -> Result<usize> {

@@ -31,6 +31,7 @@ pub(crate) const ALEXNET: Entry = Entry {
     metrics: &[],
     scores: &[],
     may_change: &[],
+    data_paths: &[],
     describe: |entry, _, _| Ok((entry.default_preset.to_owned(), None)),
     to_toml: |_, _, _| Ok("model = \"alexnet\"\n".to_owned()),
 };
@@ -58,6 +59,7 @@ pub(crate) const TOY: Entry = Entry {
     metrics: &[("perplexity", Better::Lower)],
     scores: &["test_perplexity"],
     may_change: &[],
+    data_paths: &[],
     describe: |entry, _, _| Ok((entry.default_preset.to_owned(), None)),
     to_toml: to_toml::<Toy>,
 };
@@ -124,7 +126,7 @@ pub(crate) fn run_of(root: &Path, name: &str, model: &str, expect: &str) -> Path
     };
     let config = format!("model = \"{model}\"\n\n[expect]\n{expect}\n");
     let path = root.join(name);
-    let run = RunDir::create(&path, &manifest, &config, &[]).unwrap();
+    let run = RunDir::create(&path, &manifest, &config, &[], |_| Ok(())).unwrap();
     let records = [
         Record::new(1, 1, "train").metric("perplexity", 300.0).metric("learning_rate", 1.0),
         Record::new(2, 1, "train").metric("perplexity", 200.0).metric("learning_rate", 0.5),

@@ -31,7 +31,7 @@ pub mod word2vec;
 #[cfg(test)]
 pub(crate) mod fake;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{ArgMatches, Command};
 
 use crate::config::{self, Config, Loaded, Preset};
@@ -65,6 +65,8 @@ pub struct Entry {
     /// The keys that may differ from the run's config when it is resumed, beside
     /// `checkpoint` and `expect`.
     pub may_change: &'static [&'static str],
+    /// The keys that name its data, which may be moved: a run knows it by its checksum.
+    pub data_paths: &'static [&'static str],
     /// Its network for a config: [`describe::describe`].
     pub describe: Describe,
     /// [`to_toml`] of the type of its config; [`show`](Self::show) calls it.
@@ -112,6 +114,11 @@ impl Entry {
     /// # Errors
     /// No such config, or a value that is refused.
     pub fn load<C: Config>(&self, name: Option<&str>, sets: &[String]) -> Result<Loaded<C>> {
+        let has = |entry: &&&Self| entry.presets.iter().any(|preset| Some(preset.name) == name);
+        if let Some(other) = ALL.iter().find(has).filter(|other| other.name != self.name) {
+            let (name, own, other) = (name.unwrap_or_default(), self.name, other.name);
+            bail!("{name} is a preset of {other}, not of {own}; put {other} in the place of {own}");
+        }
         config::load(name, self.default_preset, self.presets, sets)
     }
 
@@ -170,7 +177,7 @@ mod tests {
             assert!(entry.metrics.iter().any(is_metric), "{score} is no metric");
         }
         let config: toml::Table = entry.show(None, &[]).unwrap().parse().unwrap();
-        for key in entry.may_change {
+        for key in entry.may_change.iter().chain(entry.data_paths) {
             let mut names = key.split('.');
             let first = names.next().and_then(|name| config.get(name));
             let value = names.fold(first, |value, name| value.and_then(|value| value.get(name)));

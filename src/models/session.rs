@@ -11,6 +11,7 @@ use super::run_config::RunConfig;
 use crate::checkpoint::{self, Choice};
 use crate::config;
 use crate::run::RunDir;
+use crate::system::shell::quoted;
 
 /// The file of a run folder that holds the words of a model of text.
 pub const VOCABULARY: &str = "vocab.txt";
@@ -84,10 +85,13 @@ pub fn read_run(model: &Entry, path: &Path, verb: Option<&str>) -> Result<RunDir
 /// # Errors
 /// It is a run of another model.
 pub fn check_model(model: &Entry, run: &RunDir, verb: Option<&str>) -> Result<()> {
-    let (path, name, other) = (run.path().display(), model.name, &run.manifest().model);
-    let way_out = verb.map(|verb| format!("; use `tfm {verb} {other} --run {path}`"));
-    let way_out = way_out.unwrap_or_default();
-    ensure!(other == name, "{path} is a run of {other}, not of {name}{way_out}");
+    let (path, name, other) = (run.path(), model.name, &run.manifest().model);
+    let way_out = match verb {
+        Some(verb) => format!("use `tfm {verb} {other} --run {}`", quoted(path)),
+        None => format!("put {other} in the place of {name}"),
+    };
+    let path = path.display();
+    ensure!(other == name, "{path} is a run of {other}, not of {name}; {way_out}");
     Ok(())
 }
 
@@ -124,9 +128,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = fake::run_of(root.path(), "a", "alexnet", "");
         let refuse = |verb| read_run(&fake::TOY, &path, verb).unwrap_err().to_string();
-        let expect = format!("{} is a run of alexnet, not of toy", path.display());
-        assert_eq!(refuse(None), expect);
-        let way_out = format!("; use `tfm plot alexnet --run {}`", path.display());
+        let expect = format!("{} is a run of alexnet, not of toy; ", path.display());
+        assert_eq!(refuse(None), expect.clone() + "put alexnet in the place of toy");
+        let way_out = format!("use `tfm plot alexnet --run {}`", path.display());
         assert_eq!(refuse(Some("plot")), expect + &way_out);
         read_run(&fake::ALEXNET, &path, None).unwrap();
     }

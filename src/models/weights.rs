@@ -7,6 +7,7 @@ use crate::checkpoint::{Checkpoint, Dtype};
 use crate::memory;
 use crate::nn::graph::ParameterSpec;
 use crate::nn::{Graph, Parameter};
+use crate::ops::NotFinite;
 
 /// Every parameter by name; the tensors share the parameters' memory.
 ///
@@ -15,7 +16,7 @@ use crate::nn::{Graph, Parameter};
 pub fn of(parameters: &[&Parameter]) -> Result<Vec<(String, Tensor)>> {
     let named = |parameter: &&Parameter| {
         let is_finite = parameter.values().iter().all(|value| value.is_finite());
-        ensure!(is_finite, "the parameter {} is not finite", parameter.name());
+        ensure!(is_finite, NotFinite::new(format!("the parameter {}", parameter.name())));
         Ok((parameter.name().to_string(), parameter.tensor().clone()))
     };
     parameters.iter().map(named).collect()

@@ -3,7 +3,6 @@
 //! multi-GPU training does with its towers.
 
 use std::ops::Range;
-use std::thread;
 
 use anyhow::Result;
 
@@ -11,6 +10,7 @@ use super::graph::Output;
 use super::network::{Feed, Mode, Network};
 use super::operators::Shard;
 use crate::ops::{Buffer, Cpu};
+use crate::system::threads;
 
 /// The replicas of a network; none where it is trained alone.
 pub struct Replicas(Vec<Replica>);
@@ -44,7 +44,7 @@ impl Replicas {
     /// that sum. The batch is a whole number of examples for each replica.
     ///
     /// # Errors
-    /// As [`Network::run`].
+    /// As [`Network::run`], or when the threads of the replicas cannot be started.
     pub fn gradients(
         &mut self,
         cpu: &Cpu,
@@ -61,13 +61,8 @@ impl Replicas {
         for (i, replica) in self.0.iter_mut().enumerate() {
             replica.take(batch, i * part..(i + 1) * part, &inputs, &ids, states);
         }
-        let losses: Vec<Result<f64>> = thread::scope(|scope| {
-            let start =
-                |replica| scope.spawn(move || Replica::gradients(replica, mode, output, part));
-            let handles: Vec<_> = self.0.iter_mut().map(start).collect();
-            // A panic in a replica is one here.
-            handles.into_iter().map(|handle| handle.join().unwrap_or(Ok(f64::NAN))).collect()
-        });
+        let losses =
+            threads::for_each(&mut self.0, |replica| replica.gradients(mode, output, part))?;
         for (i, replica) in self.0.iter().enumerate() {
             for (state, own) in states.iter_mut().zip(&replica.states) {
                 state[i * own.len()..(i + 1) * own.len()].copy_from_slice(own);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
 
 use super::disjoint::Rows;
 use super::team::{Barrier, Team};
@@ -49,6 +49,15 @@ impl Cpu {
     /// The GPU, if there is one to be used.
     pub fn gpu(&self) -> Option<&Device> {
         self.gpu.as_ref()
+    }
+
+    /// The name of the device that computes: `cpu` or `cuda:N`.
+    pub fn device(&self) -> String {
+        match self.gpu.as_ref().map(Device::location) {
+            Some(DeviceLocation::Cuda { gpu_id }) => format!("cuda:{gpu_id}"),
+            Some(DeviceLocation::Metal { gpu_id }) => format!("metal:{gpu_id}"),
+            Some(DeviceLocation::Cpu) | None => "cpu".to_string(),
+        }
     }
 
     /// The instruction level.

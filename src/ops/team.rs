@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::system::threads::cannot_start;
+
 /// How often a waiting thread looks before it lets another thread have its core.
 const SPINS: usize = 4_000;
 /// How often it does so before it sleeps: where other programs keep all cores busy, sleeping
@@ -85,7 +87,10 @@ impl Team {
         for index in 1..size {
             let state = team.state.clone();
             let thread = thread::Builder::new().name(format!("tfm-{index}"));
-            team.threads.push(thread.spawn(move || state.serve(index))?);
+            let thread = thread.spawn(move || state.serve(index));
+            team.threads.push(
+                thread.map_err(|error| cannot_start(size, &error, "give a lower --threads"))?,
+            );
         }
         Ok(team)
     }

@@ -1,6 +1,7 @@
 //! Where runs lie and which is the newest.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,13 +9,54 @@ use anyhow::{Context, Result, bail};
 
 use super::manifest::Manifest;
 use super::{MANIFEST, time};
+use crate::atomic;
 
 /// A message names this many runs at most.
 const LISTED: usize = 10;
 
-/// A free folder for a new run: `<root>/<model>-<preset>-<YYYYMMDD-HHMMSS>` (UTC), without
-/// the model's name twice (`ptb-small-…`), and with `-2`, `-3` … where the name is taken.
-pub fn default_path(root: &Path, model: &str, preset: &str, now: SystemTime) -> PathBuf {
+/// Where runs are put.
+pub const ROOT: &str = "runs";
+
+/// The folder of a new run: the one that is `given`, else a free one in [`ROOT`].
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn folder(given: Option<&Path>, manifest: &Manifest) -> Result<PathBuf> {
+    let Manifest { model, preset, .. } = manifest;
+    match given {
+        Some(path) => Ok(path.to_owned()),
+        None => make_free(Path::new(ROOT), model, preset, SystemTime::now()),
+    }
+}
+
+/// Makes a folder for a new run in `root`, under a name that is free: two runs that start in the
+/// same second get two folders.
+///
+/// # Errors
+/// The folder cannot be made.
+pub(super) fn make_free(
+    root: &Path,
+    model: &str,
+    preset: &str,
+    now: SystemTime,
+) -> Result<PathBuf> {
+    atomic::create_folder(root)?;
+    loop {
+        let path = default_path(root, model, preset, now);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot make the run folder {}", path.display()));
+            }
+        }
+    }
+}
+
+/// `<root>/<model>-<preset>-<YYYYMMDD-HHMMSS>` (UTC), without the model's name twice
+/// (`ptb-small-…`), and with `-2`, `-3` … where the name is taken.
+fn default_path(root: &Path, model: &str, preset: &str, now: SystemTime) -> PathBuf {
     let own = preset == model || preset.starts_with(&format!("{model}-"));
     let name = if own { preset.to_owned() } else { format!("{model}-{preset}") };
     let name = format!("{name}-{}", time::compact(now));
@@ -53,7 +95,8 @@ pub fn newest(root: &Path, model: &str, preset: &str) -> Result<PathBuf> {
 /// The runs inside of `path`, else those beside it, for a message.
 pub(super) fn near(path: &Path) -> Vec<String> {
     let paths = |dir: &Path| -> Vec<PathBuf> {
-        runs(dir).unwrap_or_default().into_iter().map(|(path, _)| path).collect()
+        let runs = runs(dir).unwrap_or_default().into_iter().map(|(path, _)| path);
+        runs.filter(|run| run != path).collect()
     };
     let inside = paths(path);
     if !inside.is_empty() {

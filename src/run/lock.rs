@@ -1,33 +1,35 @@
 //! One process a run folder.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::atomic;
 
 /// The lock's file in the run folder.
 pub(super) const NAME: &str = "lock";
+/// A process number and a line break are shorter.
+const LONGEST: u64 = 32;
 
 /// An advisory lock of the operating system on the file `lock`, which goes with the
 /// process. The file itself stays: to remove it would let two processes lock two files of
 /// one name.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    path: PathBuf,
+    file: File,
 }
 
 impl Lock {
     /// Locks the run folder `dir`.
     pub fn acquire(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let foreign = || format!("{} is not the lock of a run; move it away", path.display());
+        let is_plain = fs::symlink_metadata(&path).map_or(true, |there| there.is_file());
+        ensure!(is_plain, foreign());
+        let mut file = open(&path).with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
@@ -36,23 +38,48 @@ impl Lock {
                 holder(&path)
             ),
             // Some network file systems have no locks; a run there is better than none.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                tracing::warn!("{} cannot be locked: {error}", path.display());
-            }
             Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                tracing::warn!(
+                    "{} cannot be locked ({error}): see to it that no other process trains here",
+                    path.display()
+                );
             }
         }
+        ensure!(is_number(&file), foreign());
         // The number serves the message above alone.
         file.set_len(0)
+            .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { _file: file })
+        Ok(Self { path, file })
     }
+
+    /// Whether the file that is locked is still the one of this name.
+    pub fn is_in_place(&self) -> bool {
+        atomic::is_at(&self.file, &self.path)
+    }
+}
+
+/// Opens the file of the lock, or makes it.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+    options.open(path)
+}
+
+/// Whether the file is empty or holds the number of a process: another one is not of tfm's making,
+/// and is left alone.
+fn is_number(file: &File) -> bool {
+    let mut text = String::new();
+    let is_text = file.take(LONGEST).read_to_string(&mut text).is_ok();
+    let number = text.trim_end();
+    is_text && (number.is_empty() || number.parse::<u32>().is_ok())
 }
 
 /// ` (process 1234)`, or nothing where a locked file cannot be read.
 fn holder(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = fs::read_to_string(path).unwrap_or_default();
     text.trim().parse::<u32>().map_or_else(|_| String::new(), |id| format!(" (process {id})"))
 }

@@ -8,30 +8,31 @@
 //!   metrics.jsonl   log.txt   events.*   checkpoints/
 //! ```
 //!
-//! `run.json` is written last, so a folder that has one is complete. A folder that holds
-//! anything is never wiped. Knows no model.
+//! `run.json` gets its name last, so a folder that has one is complete. A folder that holds
+//! anything else than what a killed beginning left is never wiped. Knows no model.
 
 mod find;
 mod lock;
 mod manifest;
 mod time;
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
-pub use find::{default_path, newest};
+pub use find::{ROOT, folder, newest};
 use lock::Lock;
 pub use manifest::{FORMAT, Manifest};
 pub use time::rfc3339;
 
 use crate::atomic;
+use crate::system::shell::quoted;
 
 const CONFIG: &str = "config.toml";
 const MANIFEST: &str = "run.json";
+const CHECKPOINTS: &str = "checkpoints";
 
 /// A run folder that is complete and, but for [`RunDir::read`], locked by this process.
 ///
@@ -41,13 +42,13 @@ pub struct RunDir {
     path: PathBuf,
     manifest: Manifest,
     config: String,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl RunDir {
     /// Makes the folder `path` (and those above it), locks it, and writes `config.toml`,
-    /// `files` (names and contents: what the model needs to go on) and `run.json`, each
-    /// atomically.
+    /// `files` (names and contents: what the model needs to go on), what `fill` writes, and
+    /// `run.json`, each atomically. What an earlier call that was killed has left is taken away.
     ///
     /// # Errors
     /// The folder holds something, belongs to another process, or cannot be written.
@@ -56,58 +57,57 @@ impl RunDir {
         manifest: &Manifest,
         config_toml: &str,
         files: &[(&str, &[u8])],
+        fill: impl FnOnce(&Self) -> Result<()>,
     ) -> Result<Self> {
-        fs::create_dir_all(path)
-            .with_context(|| format!("cannot make the run folder {}", path.display()))?;
-        refuse_full(path)?;
+        atomic::create_folder(path)?;
+        let own: Vec<&str> =
+            files.iter().map(|(name, _)| *name).chain([CONFIG, MANIFEST]).collect();
+        refuse_full(path, &own)?;
         let lock = Lock::acquire(path)?;
         // Another process may have begun and ended its run between the check and the lock.
-        refuse_full(path)?;
-        let (config, manifest_json) = (config_toml.as_bytes(), manifest.to_json()?);
-        let all = [(CONFIG, config)].into_iter().chain(files.iter().copied());
-        let mut written = Vec::new();
-        for (name, content) in all.chain([(MANIFEST, &manifest_json[..])]) {
-            let file = path.join(name);
-            if let Err(error) = atomic::write(&file, content) {
-                // Only what was written here goes, so that a second try finds an empty folder.
-                written.iter().for_each(|file| drop(fs::remove_file(file)));
-                return Err(error);
-            }
-            written.push(file);
-        }
-        Ok(Self {
+        refuse_full(path, &own)?;
+        let run = Self {
             path: path.to_owned(),
             manifest: manifest.clone(),
             config: config_toml.to_owned(),
-            _lock: Some(lock),
+            lock: Some(lock),
+        };
+        run.clear(&own);
+        match run.fill(files, fill) {
+            Ok(()) => Ok(run),
+            Err(error) => {
+                run.clear(&own);
+                Err(error)
+            }
+        }
+    }
+
+    /// The manifest is the first file that is written and the last that gets its name: a folder
+    /// with its temporary name alone is one whose beginning was cut.
+    fn fill(&self, files: &[(&str, &[u8])], fill: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        atomic::prepare(&self.manifest_path(), &self.manifest.to_json()?)?;
+        for (name, content) in [(CONFIG, self.config.as_bytes())].iter().chain(files) {
+            self.write(name, content)?;
+        }
+        fill(self)?;
+        atomic::place(&self.manifest_path())?;
+        self.path.parent().map_or(Ok(()), |parent| {
+            atomic::sync_folder(parent)
+                .with_context(|| format!("cannot sync the folder {}", parent.display()))
         })
     }
 
-    /// [`create`](Self::create) at the [`default_path`] of the manifest's model and preset;
-    /// two runs that start in the same second get two folders.
-    ///
-    /// # Errors
-    /// As [`create`](Self::create).
-    pub fn create_in(
-        root: &Path,
-        now: SystemTime,
-        manifest: &Manifest,
-        config_toml: &str,
-        files: &[(&str, &[u8])],
-    ) -> Result<Self> {
-        fs::create_dir_all(root)
-            .with_context(|| format!("cannot make the folder of runs {}", root.display()))?;
-        loop {
-            let path = default_path(root, &manifest.model, &manifest.preset, now);
-            match fs::create_dir(&path) {
-                Ok(()) => return Self::create(&path, manifest, config_toml, files),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    return Err(error)
-                        .context(format!("cannot make the run folder {}", path.display()));
-                }
+    /// Takes away what [`create`](Self::create) has written, as far as it is there: last what tells
+    /// such a folder from others.
+    fn clear(&self, own: &[&str]) {
+        for name in own.iter().rev().map(|name| self.path.join(name)) {
+            let _ = fs::remove_file(&name);
+            if name != self.manifest_path() {
+                let _ = fs::remove_file(atomic::temporary(&name));
             }
         }
+        let _ = fs::remove_dir_all(self.checkpoints_dir());
+        let _ = fs::remove_file(atomic::temporary(&self.manifest_path()));
     }
 
     /// Opens the run at `path` to go on with it, and locks it.
@@ -117,7 +117,7 @@ impl RunDir {
     pub fn resume(path: &Path) -> Result<Self> {
         check_is_run(path)?;
         let lock = Lock::acquire(path)?;
-        Ok(Self { _lock: Some(lock), ..Self::read(path)? })
+        Ok(Self { lock: Some(lock), ..Self::read(path)? })
     }
 
     /// Opens the run at `path` to read from it; it may be training meanwhile.
@@ -132,8 +132,24 @@ impl RunDir {
             manifest: Manifest::read(&path.join(MANIFEST))?,
             config: fs::read_to_string(&config)
                 .with_context(|| format!("cannot read {}", config.display()))?,
-            _lock: None,
+            lock: None,
         })
+    }
+
+    /// Holds the folder to be the one that this process has locked: it may have been moved,
+    /// removed or replaced since, and what stands there now is somebody else's.
+    ///
+    /// # Errors
+    /// It is another folder, or none.
+    pub fn expect_own(&self) -> Result<()> {
+        let is_own = self.lock.as_ref().is_none_or(Lock::is_in_place);
+        ensure!(
+            is_own,
+            "the run folder {} was moved, removed or replaced while the run trained; nothing more \
+             is written there",
+            self.path.display()
+        );
+        Ok(())
     }
 
     /// The folder.
@@ -200,18 +216,24 @@ impl RunDir {
 
     /// The folder `checkpoints`.
     pub fn checkpoints_dir(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(CHECKPOINTS)
     }
 }
 
-/// An error if `path` holds anything but a lock file, which a killed process may have left
-/// before it wrote anything.
-fn refuse_full(path: &Path) -> Result<()> {
+/// An error if `path` holds anything but what a process that was killed before the folder was
+/// complete may have left: the lock, files with the names in `own`, and checkpoints.
+fn refuse_full(path: &Path, own: &[&str]) -> Result<()> {
+    let is_cut = is_cut(path);
+    let is_left = |name: &OsStr| {
+        let of =
+            |own: &&str| name == *own || *name == *atomic::temporary(Path::new(own)).as_os_str();
+        name == lock::NAME || is_cut && (name == CHECKPOINTS || own.iter().any(of))
+    };
     let entries =
         fs::read_dir(path).with_context(|| format!("cannot read the folder {}", path.display()))?;
     for entry in entries {
         let name = entry.with_context(|| format!("cannot read {}", path.display()))?.file_name();
-        if name != lock::NAME {
+        if !is_left(&name) {
             let hint = match path.join(MANIFEST).exists() {
                 true => "it is a run: go on with it by --resume, or choose another --run-dir",
                 false => "choose another --run-dir",
@@ -222,11 +244,24 @@ fn refuse_full(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether [`RunDir::create`] was killed in the folder before the run was complete.
+fn is_cut(path: &Path) -> bool {
+    let manifest = path.join(MANIFEST);
+    !manifest.exists() && atomic::temporary(&manifest).exists()
+}
+
 fn check_is_run(path: &Path) -> Result<()> {
     let missing = if !path.exists() {
         "it does not exist".to_owned()
     } else if !path.is_dir() {
         "it is a file".to_owned()
+    } else if is_cut(path) {
+        bail!(
+            "{} is not a run folder yet: its run was stopped before it began; begin it anew with \
+             --run-dir {}",
+            path.display(),
+            quoted(path)
+        )
     } else {
         let absent = [MANIFEST, CONFIG].into_iter().find(|name| !path.join(name).is_file());
         let Some(absent) = absent else { return Ok(()) };

@@ -1,5 +1,6 @@
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::find::make_free;
 use super::*;
 
 const CONFIG_TEXT: &str = "model = \"ptb\"\n";
@@ -37,7 +38,8 @@ fn what_is_created_is_read_back() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("a/b");
     let files: [(&str, &[u8]); 1] = [("words.txt", b"a\n")];
-    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &files).unwrap();
+    let run =
+        RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &files, |_| Ok(())).unwrap();
     assert_eq!(fs::read(path.join("words.txt")).unwrap(), b"a\n");
     let read = RunDir::read(&path).unwrap();
     assert_eq!(read.manifest(), run.manifest());
@@ -55,7 +57,7 @@ fn a_folder_that_holds_something_is_left_alone() {
     let path = root.path().join("run");
     fs::create_dir(&path).unwrap();
     fs::write(path.join("notes.txt"), "mine").unwrap();
-    let create = || RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
+    let create = || RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[], |_| Ok(()));
     fails(create(), "exists and is not empty; choose another --run-dir");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     fs::remove_file(path.join("notes.txt")).unwrap();
@@ -65,11 +67,120 @@ fn a_folder_that_holds_something_is_left_alone() {
     fails(create(), "go on with it by --resume");
 }
 
+/// The states in which a kill can leave the folder before it is a run: each file is written under
+/// its temporary name and renamed, `run.json` first and last.
+#[test]
+fn a_beginning_that_was_killed_is_begun_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let files: [(&str, &[u8]); 1] = [("words.txt", b"a\n")];
+    let steps = [
+        "lock",
+        ".run.json.tmp",
+        ".config.toml.tmp",
+        "config.toml",
+        ".words.txt.tmp",
+        "words.txt",
+        "checkpoints/step-00000000.safetensors",
+    ];
+    for n in 0..=steps.len() {
+        let path = root.path().join(n.to_string());
+        fs::create_dir_all(path.join("checkpoints")).unwrap();
+        for name in &steps[..n] {
+            fs::write(path.join(name), "").unwrap();
+        }
+        if n < steps.len() {
+            fs::remove_dir(path.join("checkpoints")).unwrap();
+        }
+        if n > 1 {
+            fails(RunDir::resume(&path), "stopped before it began; begin it anew with --run-dir");
+        }
+        let fill = |run: &RunDir| {
+            assert!(!run.checkpoints_dir().exists());
+            Ok(())
+        };
+        let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &files, fill);
+        assert_eq!(fs::read(run.unwrap().path().join("words.txt")).unwrap(), b"a\n");
+        let mut names: Vec<_> =
+            fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["config.toml", "lock", "run.json", "words.txt"]);
+    }
+}
+
+#[test]
+fn a_beginning_that_fails_leaves_a_folder_that_can_be_begun() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let failed = RunDir::create(&path, &manifest("a", 0), CONFIG_TEXT, &[], |run| {
+        atomic::create_folder(&run.checkpoints_dir())?;
+        bail!("no more")
+    });
+    fails(failed, "no more");
+    let names: Vec<_> = fs::read_dir(&path).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["lock"]);
+    RunDir::create(&path, &manifest("a", 0), CONFIG_TEXT, &[], |_| Ok(())).unwrap();
+}
+
+#[test]
+fn a_run_that_lost_its_manifest_is_no_beginning() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let create = || RunDir::create(&path, &manifest("a", 0), CONFIG_TEXT, &[], |_| Ok(()));
+    drop(create().unwrap());
+    fs::remove_file(path.join("run.json")).unwrap();
+    fails(create(), "exists and is not empty; choose another --run-dir");
+    fails(RunDir::read(&path), "it has no run.json");
+    assert_eq!(fs::read_to_string(path.join("config.toml")).unwrap(), CONFIG_TEXT);
+}
+
+#[test]
+fn a_lock_of_somebody_else_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, precious) = (root.path().join("run"), root.path().join("precious"));
+    let create = || RunDir::create(&path, &manifest("a", 0), CONFIG_TEXT, &[], |_| Ok(()));
+    fs::create_dir(&path).unwrap();
+    for content in ["mine", "12 monkeys", "9999999999999", &"1".repeat(40)] {
+        fs::write(path.join("lock"), content).unwrap();
+        fails(create(), "lock is not the lock of a run; move it away");
+        assert_eq!(fs::read_to_string(path.join("lock")).unwrap(), content);
+    }
+    fs::remove_file(path.join("lock")).unwrap();
+    #[cfg(unix)]
+    {
+        fs::write(&precious, "").unwrap();
+        std::os::unix::fs::symlink(&precious, path.join("lock")).unwrap();
+        fails(create(), "lock is not the lock of a run");
+        assert_eq!(fs::read(&precious).unwrap(), b"");
+        fs::remove_file(path.join("lock")).unwrap();
+    }
+    create().unwrap();
+    assert_eq!(fs::read_to_string(path.join("lock")).unwrap(), format!("{}\n", std::process::id()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_was_moved_or_replaced_is_not_the_runs() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, moved) = (root.path().join("run"), root.path().join("moved"));
+    let create = || RunDir::create(&path, &manifest("a", 0), CONFIG_TEXT, &[], |_| Ok(())).unwrap();
+    let run = create();
+    run.expect_own().unwrap();
+    fs::rename(&path, &moved).unwrap();
+    fails(run.expect_own(), "was moved, removed or replaced while the run trained");
+    let other = create();
+    fails(run.expect_own(), "nothing more is written there");
+    other.expect_own().unwrap();
+    fs::rename(&path, root.path().join("other")).unwrap();
+    fs::rename(&moved, &path).unwrap();
+    run.expect_own().unwrap();
+}
+
 #[test]
 fn a_second_holder_is_kept_out_until_the_first_goes() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
-    let run = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]).unwrap();
+    let run =
+        RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[], |_| Ok(())).unwrap();
     fails(RunDir::resume(&path), "is in use by another process");
     #[cfg(unix)]
     fails(RunDir::resume(&path), &format!("(process {})", std::process::id()));
@@ -86,17 +197,16 @@ fn an_unwritable_place_fails_with_its_path() {
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
     let path = file.join("run");
-    let error = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
+    let error = RunDir::create(&path, &manifest("ptb-small", 0), CONFIG_TEXT, &[], |_| Ok(()));
     fails(error, &path.display().to_string());
-    let error = RunDir::create_in(&file, at(0), &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
-    fails(error, &file.display().to_string());
+    fails(make_free(&file, "ptb", "ptb-small", at(0)), &file.display().to_string());
 }
 
 #[test]
 fn a_folder_that_is_no_run_says_what_is_missing_and_what_is_near() {
     let root = tempfile::tempdir().unwrap();
     let run = root.path().join("ptb-1");
-    drop(RunDir::create(&run, &manifest("ptb-small", 0), CONFIG_TEXT, &[]).unwrap());
+    drop(RunDir::create(&run, &manifest("ptb-small", 0), CONFIG_TEXT, &[], |_| Ok(())).unwrap());
     let near = format!("runs near it: {}", run.display());
     fails(RunDir::read(&root.path().join("nope")), "it does not exist");
     fails(RunDir::read(&root.path().join("nope")), &near);
@@ -115,16 +225,14 @@ fn a_folder_that_is_no_run_says_what_is_missing_and_what_is_near() {
 fn default_names_are_free_and_not_doubled() {
     let root = tempfile::tempdir().unwrap();
     let name = |model: &str, preset: &str| {
-        let path = default_path(root.path(), model, preset, at(0));
+        let path = make_free(root.path(), model, preset, at(0)).unwrap();
+        assert!(path.is_dir());
         path.file_name().unwrap().to_str().unwrap().to_owned()
     };
     assert_eq!(name("ptb", "mine"), "ptb-mine-20261122-171500");
     assert_eq!(name("ptb", "ptb"), "ptb-20261122-171500");
     for expect in ["", "-2", "-3"] {
         assert_eq!(name("ptb", "ptb-small"), format!("ptb-small-20261122-171500{expect}"));
-        let run =
-            RunDir::create_in(root.path(), at(0), &manifest("ptb-small", 0), CONFIG_TEXT, &[]);
-        assert!(run.unwrap().path().is_dir());
     }
 }
 
@@ -137,7 +245,10 @@ fn the_newest_run_is_the_one_started_last() {
         [("z", "ptb-small", 1), ("a", "ptb-small", 5), ("m", "ptb-large", 9)]
     {
         let path = root.path().join(name);
-        drop(RunDir::create(&path, &manifest(preset, started), CONFIG_TEXT, &[]).unwrap());
+        drop(
+            RunDir::create(&path, &manifest(preset, started), CONFIG_TEXT, &[], |_| Ok(()))
+                .unwrap(),
+        );
     }
     fs::create_dir(root.path().join("other")).unwrap();
     assert_eq!(newest("ptb-small").unwrap(), root.path().join("a"));
@@ -155,7 +266,8 @@ const HELD: &str = "TFM_TEST_HELD_RUN";
 fn holds_a_run_until_it_is_killed() {
     let Some(path) = std::env::var_os(HELD) else { return };
     let path = Path::new(&path);
-    let run = RunDir::create(path, &manifest("ptb-small", 0), CONFIG_TEXT, &[]).unwrap();
+    let run =
+        RunDir::create(path, &manifest("ptb-small", 0), CONFIG_TEXT, &[], |_| Ok(())).unwrap();
     run.write("held", b"").unwrap();
     std::thread::sleep(Duration::from_secs(60));
 }

@@ -1,11 +1,13 @@
-//! SIGINT and SIGTERM: the first asks the loop to save and stop, the second stops at once.
+//! SIGINT, SIGTERM and SIGHUP: the first asks to stop in good order, the second stops at once.
 
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::system::signals;
 
 /// The exit code of a run that a signal has stopped.
 pub const EXIT_CODE: u8 = 130;
@@ -19,27 +21,26 @@ const SAME_WISH: Duration = Duration::from_millis(50);
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// One that signals to this process set. To be called once a process.
+    /// One that signals to this process set, and says why: at the first signal and at the second. To be called once a process.
     ///
     /// # Errors
     /// When the system refuses the signal handler.
-    pub fn on_signals() -> Result<Self> {
+    pub fn on_signals(says: [&'static str; 2]) -> Result<Self> {
         let interrupt = Self::default();
         let requested = interrupt.clone();
         let mut first: Option<Instant> = None;
-        ctrlc::set_handler(move || match first {
+        signals::on_stop(move || match first {
             None => {
                 first = Some(Instant::now());
                 requested.request();
-                say("finishing this step and saving; once more stops at once");
+                say(&format!("{}; once more stops at once", says[0]));
             }
             Some(first) if first.elapsed() < SAME_WISH => {}
             Some(_) => {
-                say("stopped at once; the last checkpoint stays");
+                say(says[1]);
                 std::process::exit(EXIT_CODE.into());
             }
-        })
-        .context("cannot watch for signals")?;
+        })?;
         Ok(interrupt)
     }
 

@@ -9,14 +9,18 @@ pub mod interrupt;
 mod position;
 mod task;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use candle_core::Tensor;
 
+use crate::atomic;
 use crate::checkpoint::{self, Choice, Keep, Meta};
 use crate::metrics::{Record, Recorder};
+use crate::ops::NotFinite;
 use crate::run::RunDir;
+use crate::system::shell::quoted;
 
 pub use clock::{CheckpointConfig, Clock};
 pub use display::Display;
@@ -63,25 +67,40 @@ impl<'a, T: Task> Training<'a, T> {
         Ok(Self::new(task, run, recorder, config, display, interrupt, Position::default()))
     }
 
-    /// A run from its last good checkpoint, or from its first step where it has none yet.
+    /// A run that goes on where [`restore`] has put its task.
     ///
     /// # Errors
-    /// When no checkpoint can be read or it is not of this task.
+    /// When checkpoint or metrics cannot be written.
     pub fn resume(
+        restored: Restored,
         task: &'a mut T,
         run: &'a RunDir,
         config: &CheckpointConfig,
         display: Display,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        if !Self::has_checkpoint(run)? {
-            tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
-            let recorder = Recorder::resume(run.path(), 0, 0)?;
-            let position = Position::default();
-            return Ok(Self::new(task, run, recorder, config, display, interrupt, position));
+        let Restored { mut position, mut lines, from } = restored;
+        if position.finished && position.step < task.total_steps() {
+            // The run has become longer: what it measured at its end is none of it any more. The
+            // checkpoint says so before those records go, for it counts them.
+            lines -= lines.min(std::mem::take(&mut position.end_lines));
+            position.finished = false;
+            let contents = contents(task, &position, lines);
+            let (meta, tensors) = contents.context("the run cannot become longer")?;
+            let keep = Keep { last: config.keep };
+            checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
         }
-        let (position, recorder) = restored(task, run, config)?;
-        let last_saved = Some(position.step);
+        let recorder = Recorder::resume(run.path(), lines, position.step)?;
+        let mut last_saved = None;
+        match from {
+            Some(path) => {
+                tracing::info!("Resumed at step {} from {}", position.step, path.display());
+                last_saved = Some(position.step);
+            }
+            None => {
+                tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
+            }
+        }
         let training = Self::new(task, run, recorder, config, display, interrupt, position);
         Ok(Self { last_saved, ..training })
     }
@@ -100,14 +119,6 @@ impl<'a, T: Task> Training<'a, T> {
         Self { task, run, recorder, clock, display, interrupt, position, counted, last_saved: None }
     }
 
-    /// Whether a run has saved anything to go on from.
-    ///
-    /// # Errors
-    /// When the folder of its checkpoints cannot be read.
-    pub fn has_checkpoint(run: &RunDir) -> Result<bool> {
-        Ok(!checkpoint::steps(&run.checkpoints_dir())?.is_empty())
-    }
-
     /// The steps done.
     pub fn step(&self) -> u64 {
         self.position.step
@@ -119,10 +130,15 @@ impl<'a, T: Task> Training<'a, T> {
     /// What the task or a write reports; the last checkpoint stays.
     pub fn run(mut self) -> Result<(Outcome, u64)> {
         if self.last_saved.is_none() {
-            // Whatever happens from here on, there is something to go on from.
+            // Whatever happens from here on, there is something to go on from. The folder is made
+            // here alone: if it is gone later, another run may stand in its place.
+            self.run.expect_own()?;
+            atomic::create_folder(&self.run.checkpoints_dir())?;
             self.save(false)?;
         }
         if self.position.finished {
+            // The last save may have been killed before it had done so.
+            self.prune();
             tracing::info!(
                 "The run is already at its end, step {}: --set its length to more to go on",
                 self.position.step
@@ -176,15 +192,19 @@ impl<'a, T: Task> Training<'a, T> {
 
     /// An error of the task with its step, what is kept, and the way out.
     fn stopped(&self, error: anyhow::Error) -> anyhow::Error {
-        let (step, run) = (self.position.step, self.run.path().display());
-        let way_out = match self.last_saved {
-            Some(saved) => format!(
-                "the checkpoint of step {saved} is kept: start a new run from it with \
-                 --init-from {run}"
+        let (step, run) = (self.position.step, quoted(self.run.path()));
+        let saved = self.last_saved.map(|saved| format!("the checkpoint of step {saved} is kept"));
+        let saved = saved.as_deref().unwrap_or("there is no checkpoint yet");
+        let way_out = match (self.last_saved, error.is::<NotFinite>()) {
+            (Some(_), false) => format!("go on from it with --resume {run}"),
+            (Some(_), true) => format!(
+                "start a new run from it with --init-from {run}, for example with a lower learning \
+                 rate"
             ),
-            None => "there is no checkpoint yet: start a new run".to_string(),
+            (None, false) => "start a new run".to_string(),
+            (None, true) => "start a new run, for example with a lower learning rate".to_string(),
         };
-        anyhow!("step {step}: {error:#}; {way_out}, for example with a lower learning rate")
+        anyhow!("step {step}: {error:#}; {saved}: {way_out}")
     }
 
     /// Draws the bar, and every so often writes a line and a record.
@@ -215,8 +235,21 @@ impl<'a, T: Task> Training<'a, T> {
         let seconds = self.counted.0.elapsed().as_secs_f64();
         let rate = self.counted.1 as f64 / seconds.max(1e-9);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
-        let end = self.task.end_epoch(self.epoch(), self.interrupt);
-        let Some(end) = end.map_err(|error| self.stopped(error))? else { return Ok(()) };
+        let (epoch, step) = (self.epoch(), self.position.step);
+        let is_saved = self.last_saved == Some(step) || !self.clock.config().every_epoch;
+        if !is_saved && self.task.is_evaluated(epoch) {
+            // An evaluation takes long and may be killed.
+            self.save(false)?;
+        }
+        let end = match self.task.end_epoch(epoch, self.interrupt) {
+            Ok(Some(end)) => end,
+            Ok(None) => return Ok(()),
+            Err(error) if error.is::<NotFinite>() => return Err(self.stopped(error)),
+            Err(error) => {
+                tracing::warn!("step {step}: the evaluation failed, the run goes on: {error:#}");
+                EpochEnd::default()
+            }
+        };
         for measured in &end.measured {
             self.display.line(&measured.line);
             let mut record = self.record(measured.phase, &measured.metrics);
@@ -227,7 +260,7 @@ impl<'a, T: Task> Training<'a, T> {
         }
         self.position.epoch_ended = true;
         let is_best = end.score.is_some_and(|score| self.position.take_score(score));
-        let is_last = self.position.step == self.task.total_steps();
+        let is_last = step == self.task.total_steps();
         if is_best || is_last || self.clock.config().every_epoch {
             self.save(is_best)?;
         }
@@ -248,6 +281,7 @@ impl<'a, T: Task> Training<'a, T> {
 
     /// Saves all that the run needs to go on from here.
     fn save(&mut self, is_best: bool) -> Result<()> {
+        self.run.expect_own()?;
         // The lines that the checkpoint counts must be on the disk before it is.
         self.recorder.sync()?;
         let contents = contents(self.task, &self.position, self.recorder.lines());
@@ -258,35 +292,47 @@ impl<'a, T: Task> Training<'a, T> {
         self.last_saved = Some(self.position.step);
         Ok(())
     }
+
+    /// A file too many is no reason to stop a run.
+    fn prune(&self) {
+        let (dir, keep) = (self.run.checkpoints_dir(), self.clock.config().keep);
+        if let Err(error) = checkpoint::prune(&dir, self.position.step, keep) {
+            tracing::warn!("{error:#}");
+        }
+    }
 }
 
-/// Takes task and metrics back to the last good checkpoint of `run`.
-fn restored<T: Task>(
-    task: &mut T,
-    run: &RunDir,
-    config: &CheckpointConfig,
-) -> Result<(Position, Recorder)> {
-    let checkpoint = checkpoint::open(&run.checkpoints_dir(), Choice::Last)?;
-    let path = checkpoint.path.clone();
-    let from = || format!("cannot resume from {}", path.display());
+/// Where a run goes on.
+pub struct Restored {
+    position: Position,
+    /// The records that are kept.
+    lines: u64,
+    /// The checkpoint; a run may have been killed before its first.
+    from: Option<PathBuf>,
+}
+
+/// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot go
+/// on stays as it is.
+///
+/// # Errors
+/// When no checkpoint can be read, it is not of this task, or records are missing.
+pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
+    let dir = run.checkpoints_dir();
+    if !checkpoint::exists(&dir)? {
+        return Ok(Restored { position: Position::default(), lines: 0, from: None });
+    }
+    let checkpoint = checkpoint::open(&dir, Choice::Last)?;
+    let from = || format!("cannot resume from {}", checkpoint.path.display());
     let (mut position, state) =
         Position::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
     task.restore(&checkpoint, &state).with_context(from)?;
-    let mut lines = checkpoint.meta.metrics_lines;
-    // A file that is mapped cannot be replaced everywhere.
-    drop(checkpoint);
-    if position.finished && position.step < task.total_steps() {
-        // The run has become longer: what it measured at its end is none of it any more. The
-        // checkpoint says so before those records go, for it counts them.
-        lines -= lines.min(std::mem::take(&mut position.end_lines));
-        position.finished = false;
-        let (meta, tensors) = contents(task, &position, lines).with_context(from)?;
-        let keep = Keep { last: config.keep };
-        checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
+    let lines = checkpoint.meta.metrics_lines;
+    Recorder::expect_lines(run.path(), lines)?;
+    if let Err(error) = checkpoint::check_best(&dir) {
+        tracing::warn!("{error:#}; the best of the epochs to come takes its place");
+        position.best_score = None;
     }
-    let recorder = Recorder::resume(run.path(), lines, position.step)?;
-    tracing::info!("Resumed at step {} from {}", position.step, path.display());
-    Ok((position, recorder))
+    Ok(Restored { position, lines, from: Some(checkpoint.path) })
 }
 
 /// What a checkpoint holds of a task at a position that follows `lines` records.

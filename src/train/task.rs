@@ -20,7 +20,7 @@ pub struct Measured {
 }
 
 /// What an epoch ends with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EpochEnd {
     /// What was measured, in order.
     pub measured: Vec<Measured>,
@@ -78,6 +78,10 @@ pub trait Task {
     /// Whatever keeps them from being computed.
     fn summaries(&mut self, _step: u64) -> Result<Vec<Summary>> {
         Ok(Vec::new())
+    }
+    /// Whether [`Task::end_epoch`] evaluates: what was trained is saved before.
+    fn is_evaluated(&self, _epoch: u64) -> bool {
+        true
     }
     /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
     /// when `interrupt` came.

@@ -59,8 +59,9 @@ pub(super) fn run(verify: &Verify) -> Result<()> {
     match first {
         None => Ok(()),
         Some(set) => bail!(
-            "{n_failed} of {n_files} files are wrong or missing; `tfm data fetch {set}` brings \
-             what is missing, with --force also in the place of what is wrong"
+            "{n_failed} of {n_files} files are wrong or missing; `{}` brings what is missing, with \
+             --force also in the place of what is wrong",
+            fetch::command(fetch::find(set)?, &verify.data.data_dir)
         ),
     }
 }

@@ -10,12 +10,11 @@ mod digits;
 mod shapes;
 mod transform;
 
-use std::thread;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::data::Split;
 use crate::rng::{Sequence, Stream};
+use crate::system::threads;
 
 pub use digits::Digits;
 pub use shapes::Shapes;
@@ -60,26 +59,19 @@ pub trait Drawing: Sync {
     /// threads.
     ///
     /// # Errors
-    /// The system cannot start the threads.
+    /// When the threads cannot be started.
     ///
     /// # Panics
     /// When `n_threads` is 0.
     fn examples(&self, count: usize, n_threads: usize) -> Result<(Vec<u8>, Vec<u8>)> {
         let (mut pixels, mut labels) = (vec![0; count * Self::BYTES], vec![0; count]);
         let share = count.div_ceil(n_threads).max(1);
-        thread::scope(|scope| {
-            let parts = pixels.chunks_mut(share * Self::BYTES).zip(labels.chunks_mut(share));
-            for (part, (pixels, labels)) in parts.enumerate() {
-                let draw = move || {
-                    let pictures = pixels.chunks_exact_mut(Self::BYTES).zip(labels);
-                    for (index, (pixels, label)) in pictures.enumerate() {
-                        *label = self.draw((part * share + index) as u64, pixels);
-                    }
-                };
-                let thread = thread::Builder::new().spawn_scoped(scope, draw);
-                thread.context("cannot start a thread that draws pictures")?;
+        let parts = pixels.chunks_mut(share * Self::BYTES).zip(labels.chunks_mut(share));
+        threads::for_each(parts.enumerate(), |(part, (pixels, labels))| {
+            let pictures = pixels.chunks_exact_mut(Self::BYTES).zip(labels);
+            for (index, (pixels, label)) in pictures.enumerate() {
+                *label = self.draw((part * share + index) as u64, pixels);
             }
-            Ok::<_, anyhow::Error>(())
         })?;
         Ok((pixels, labels))
     }

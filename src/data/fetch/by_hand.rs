@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 
 use super::sets::{DataFile, DataSet, Mirror};
 use super::store::expectation;
+use crate::system::shell::quoted;
 
 /// What was loaded from the folder of a set; where that failed and files of the set are lacking,
 /// the error says how to get them.
@@ -86,13 +87,9 @@ fn folder(mirror: &Mirror) -> Option<String> {
 }
 
 /// The command that fetches `set` into `data_dir`.
-fn command(set: &DataSet, data_dir: &Path) -> String {
-    let dir = data_dir.display().to_string();
-    match dir.as_str() {
-        "data" => format!("tfm data fetch {}", set.name),
-        dir if dir.contains(char::is_whitespace) => {
-            format!("tfm data fetch {} --data-dir \"{dir}\"", set.name)
-        }
+pub fn command(set: &DataSet, data_dir: &Path) -> String {
+    match quoted(data_dir) {
+        dir if dir == "data" => format!("tfm data fetch {}", set.name),
         dir => format!("tfm data fetch {} --data-dir {dir}", set.name),
     }
 }
@@ -118,6 +115,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert!(missing_help(set, Path::new("my data")).contains("--data-dir \"my data\""));
+        assert!(missing_help(set, Path::new("my data")).contains("--data-dir 'my data'"));
     }
 }

@@ -12,6 +12,7 @@ use ureq::{Agent, Body};
 use super::Event;
 use super::failure::{Failure, LocalContext};
 use super::partial::Partial;
+use crate::system::threads;
 
 /// An HTTP client with the time-outs and the patience of this module.
 pub(super) struct Client {
@@ -108,10 +109,18 @@ impl Client {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Broken> {
         let start = partial.len();
+        // The library finds hosts on a thread, and panics where none can be started.
+        threads::expect_another().map_err(Failure::Local)?;
         let response = self.get(url, start, partial).map_err(|error| self.judge(error))?;
         let (head, body) = response.into_parts();
         let declared = body.content_length();
         let (file, done) = match head.status {
+            status @ (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE)
+                if start == 0 =>
+            {
+                let answer = format!("the server answers {status} to a request for the whole file");
+                return Err(Broken::Final(Failure::source(answer)));
+            }
             StatusCode::PARTIAL_CONTENT if first_byte(&head.headers) == Some(start) => {
                 (partial.append(), start)
             }

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-pub use by_hand::{missing_help, or_help};
+pub use by_hand::{command, missing_help, or_help};
 pub use sets::{DataFile, DataSet, Mirror, SETS, find};
 pub use verify::{FileCheck, FileState, Presence, Status, list, verify};
 
@@ -122,7 +122,7 @@ fn fetch_with(
 ) -> Result<Report> {
     let checks = verify(set, data_dir)?;
     if !options.force {
-        refuse_to_replace(set, &checks)?;
+        refuse_to_replace(set, data_dir, &checks)?;
     }
     let (right, lacking): (Vec<_>, Vec<_>) =
         checks.into_iter().partition(|check| check.state == FileState::Ok);
@@ -151,7 +151,7 @@ fn fetch_with(
     Ok(report)
 }
 
-fn refuse_to_replace(set: &DataSet, checks: &[FileCheck]) -> Result<()> {
+fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Result<()> {
     let wrong = checks.iter().filter_map(|check| match &check.state {
         FileState::Wrong { found } => Some(format!(
             "{} has {found}, expected {}",
@@ -162,8 +162,8 @@ fn refuse_to_replace(set: &DataSet, checks: &[FileCheck]) -> Result<()> {
     });
     let wrong: Vec<String> = wrong.collect();
     if !wrong.is_empty() {
-        let name = set.name;
-        bail!("{}\nnothing was replaced; `tfm data fetch {name} --force` does", wrong.join("\n"));
+        let command = command(set, data_dir);
+        bail!("{}\nnothing was replaced; `{command} --force` does", wrong.join("\n"));
     }
     Ok(())
 }

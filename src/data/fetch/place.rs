@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::sets::{DataFile, DataSet};
-use crate::atomic::sync_folder;
+use crate::atomic::{self, sync_folder};
 
 /// `<data_dir>/.partial/<set>/`: partial downloads, which outlive a failed call, and `unpack/`,
 /// which does not. It lies in the data folder so that files move by a rename. A lock keeps a
@@ -28,10 +28,12 @@ impl Workplace {
         let unpack = folder.join("unpack");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join("lock");
-        let lock =
-            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        // A file system without locks is no reason to refuse the work.
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        let lock = File::create(&path);
+        let lock = lock.with_context(|| format!("cannot create {}", path.display()))?;
+        // A file system without locks is no reason to refuse the work. A file that has lost its
+        // name meanwhile was the lock of a process that has just ended.
+        let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+        if is_taken || !atomic::is_at(&lock, &path) {
             bail!("another process is fetching {} into {}", set.name, data_dir.display());
         }
         remove_tree(&unpack)?;

@@ -1,5 +1,6 @@
 //! Whole fetches against a server on loopback.
 
+mod answers;
 mod single_files;
 
 use std::fs;

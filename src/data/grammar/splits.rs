@@ -1,12 +1,13 @@
 //! Generated text as files: a training, a validation and a test split.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::{Grammar, perplexity};
+use crate::atomic;
 use crate::data::Split;
 
 /// The least size of the validation and test splits, in tokens.
@@ -39,44 +40,61 @@ impl SplitFile {
 /// streams of `seed`. Missing folders are made. Each file appears whole or not at all.
 ///
 /// # Errors
-/// If `words` is 0, if a file exists and `force` is not set, or if one cannot be written.
+/// If `words` is 0, if a file with another text exists and `force` is not set, or if one cannot be
+/// written.
 pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<Vec<SplitFile>> {
     if words == 0 {
         bail!("words = 0 must be at least 1");
     }
     let sizes = split_sizes(words);
     let path = |split| dir.join(format!("grammar.{split}.txt"));
-    if let Some(path) = sizes.iter().map(|(split, _)| path(*split)).find(|path| path.exists())
+    let grammar = Grammar::english();
+    let of_other_text = sizes.iter().find(|(split, tokens)| {
+        let path = path(*split);
+        path.exists() && !holds(&path, &grammar, *split, *tokens, seed)
+    });
+    if let Some((split, _)) = of_other_text
         && !force
     {
-        bail!("{} exists already; remove it, choose another folder or use --force", path.display());
+        bail!(
+            "{} exists already; remove it, choose another folder or use --force",
+            path(*split).display()
+        );
     }
-    fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
-    let grammar = Grammar::english();
-    sizes
-        .into_iter()
-        .map(|(split, tokens)| write_split(&grammar, path(split), split, tokens, seed))
-        .collect()
+    atomic::create_folder(dir)?;
+    let write = |(split, tokens)| {
+        let (path, mut measures) = (path(split), (0, 0.0));
+        atomic::write_with(&path, |file| {
+            measures = write_text(&grammar, file, split, tokens, seed)?;
+            Ok(())
+        })?;
+        Ok(SplitFile { path, split, tokens: measures.0, log_probability: measures.1 })
+    };
+    sizes.into_iter().map(write).collect()
 }
 
-/// Writes under a temporary name first.
-fn write_split(
-    grammar: &Grammar,
-    path: PathBuf,
-    split: Split,
-    tokens: usize,
-    seed: u64,
-) -> Result<SplitFile> {
-    let temporary = path.with_extension(format!("txt.tmp-{}", std::process::id()));
-    let written = write_text(grammar, &temporary, split, tokens, seed)
-        .and_then(|measures| fs::rename(&temporary, &path).map(|()| measures));
-    if written.is_err() {
-        // The first error is the one to report; a file that was never made has none to add.
-        let _ = fs::remove_file(&temporary);
+/// Whether the file has the very text that is to be written, as an earlier call leaves it that was
+/// killed between two files.
+fn holds(path: &Path, grammar: &Grammar, split: Split, tokens: usize, seed: u64) -> bool {
+    /// Compares what is written with what is read.
+    struct Compared<R>(R);
+
+    impl<R: Read> Write for Compared<R> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut there = vec![0; bytes.len()];
+            self.0.read_exact(&mut there)?;
+            if there == bytes { Ok(bytes.len()) } else { Err(ErrorKind::InvalidData.into()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
-    let (tokens, log_probability) =
-        written.with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(SplitFile { path, split, tokens, log_probability })
+
+    let Ok(file) = File::open(path) else { return false };
+    let mut compared = Compared(BufReader::new(file));
+    write_text(grammar, &mut compared, split, tokens, seed).is_ok()
+        && compared.0.read(&mut [0]).is_ok_and(|more| more == 0)
 }
 
 /// The least sizes, in tokens, of the splits that go with `words` of training text.
@@ -93,12 +111,11 @@ pub fn split_stream(split: Split) -> String {
 /// The number of tokens written and their log-probability.
 fn write_text(
     grammar: &Grammar,
-    path: &Path,
+    file: &mut impl Write,
     split: Split,
     n_tokens: usize,
     seed: u64,
-) -> std::io::Result<(usize, f64)> {
-    let mut file = BufWriter::new(File::create(path)?);
+) -> io::Result<(usize, f64)> {
     let (mut tokens, mut log_probability) = (0, 0.0);
     let mut line = String::new();
     for sentence in grammar.sentences(seed, &split_stream(split)) {
@@ -111,13 +128,30 @@ fn write_text(
         tokens += sentence.tokens();
         log_probability += sentence.log_probability;
     }
-    file.into_inner()?.sync_all()?;
     Ok((tokens, log_probability))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn a_call_that_was_killed_between_two_files_is_completed_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = write_splits(dir.path(), 3_000, 1, false).unwrap();
+        for split in &all {
+            fs::remove_file(&split.path).unwrap();
+            let name = split.path.file_name().unwrap().to_str().unwrap();
+            fs::write(dir.path().join(format!(".{name}.tmp")), "half").unwrap();
+            assert_eq!(write_splits(dir.path(), 3_000, 1, false).unwrap(), all);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+        }
+        for (words, seed) in [(3_000, 2), (4_000, 1)] {
+            assert!(write_splits(dir.path(), words, seed, false).is_err());
+        }
+    }
 
     #[test]
     fn the_splits_have_their_sizes_and_scores() {

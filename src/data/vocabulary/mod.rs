@@ -17,6 +17,11 @@ pub use rules::{Order, Rules};
 /// The word that stands for words outside the vocabulary, in texts that have such a word.
 pub const UNKNOWN: &str = "<unk>";
 
+/// As much of a text as is quoted in a message: a damaged file may be one long line.
+fn start(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
 /// What becomes of a word outside the vocabulary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,7 +76,8 @@ impl Vocabulary {
             ensure!(!word.contains('\n'), "a word of the vocabulary holds a newline");
             if let Some(first) = vocabulary.push(word)? {
                 bail!(
-                    "the vocabulary holds {word:?} twice, as word {} and as word {}",
+                    "the vocabulary holds {:?} twice, as word {} and as word {}",
+                    start(&word),
                     first + 1,
                     vocabulary.len() + 1
                 );
@@ -138,7 +144,8 @@ impl Vocabulary {
     pub fn ensure_reserved(&self, reserved: &[&str]) -> Result<()> {
         for (id, expect) in reserved.iter().enumerate() {
             let found = if id < self.len() { self.word(id as u32) } else { "" };
-            ensure!(found == *expect, "word {} is {found:?} and not {expect}", id + 1);
+            let start = start(found);
+            ensure!(found == *expect, "word {} is {start:?} and not {expect}", id + 1);
         }
         Ok(())
     }
@@ -216,12 +223,12 @@ impl Vocabulary {
         let (mut words, mut counts) = (Vec::new(), Vec::new());
         for (i, line) in text.split_terminator('\n').enumerate() {
             let Some((word, count)) = line.rsplit_once(' ') else {
-                bail!("line {}: {line:?} is not a word, a space and a count", i + 1);
+                bail!("line {}: {:?} is not a word, a space and a count", i + 1, start(line));
             };
             ensure!(!word.is_empty(), "line {}: no word stands before the count {count}", i + 1);
             words.push(word);
             counts.push(count.parse().with_context(|| {
-                format!("line {}: {count:?} is not the count of a word", i + 1)
+                format!("line {}: {:?} is not the count of a word", i + 1, start(count))
             })?);
         }
         Self::new(words)?.with_counts(counts)

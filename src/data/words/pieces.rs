@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Source, Space, Token, is_ascii_space};
 use crate::data::input::{self, Input, newlines};
+use crate::system::threads;
 
 /// How often each word occurs.
 pub type Counts = HashMap<Box<str>, u64>;
@@ -255,13 +255,14 @@ pub fn count(pieces: &[Piece], space: Space, threads: usize) -> Result<(Counts, 
     Ok((merged.unwrap_or_default(), sizes))
 }
 
-/// Calls `work` for every piece with its part of `parts`, on `threads` threads.
+/// Calls `work` for every piece with its part of `parts`, on `n_threads` threads.
 ///
 /// # Errors
-/// That of the first piece whose work fails; pieces that no thread has begun are left then.
+/// Threads that cannot be started, or that of the first piece whose work fails; pieces that no
+/// thread has begun are left then.
 pub fn for_each_piece<'a, P: Send>(
     pieces: &[Piece<'a>],
-    threads: usize,
+    n_threads: usize,
     parts: Vec<P>,
     work: impl Fn(&Piece<'a>, P) -> Result<()> + Sync,
 ) -> Result<()> {
@@ -277,20 +278,13 @@ pub fn for_each_piece<'a, P: Send>(
             *first = Some((i, error));
         }
     };
-    let read = || {
+    threads::for_each(0..n_threads.clamp(1, pieces.len().max(1)), |_| {
         while let Some((i, (piece, part))) = next() {
             if let Err(error) = work(piece, part) {
                 return fail(i, error);
             }
         }
-    };
-    thread::scope(|scope| {
-        // A thread that cannot be had leaves more to this one.
-        for _ in 1..threads.min(pieces.len()) {
-            let _ = thread::Builder::new().spawn_scoped(scope, read);
-        }
-        read();
-    });
+    })?;
     match first_error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         Some((_, error)) => Err(error),
         None => Ok(()),

@@ -10,10 +10,9 @@ pub(super) mod legend;
 pub(super) mod style;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use self::style::Line;
 use super::Record;
@@ -121,20 +120,23 @@ pub fn charts(runs: &[(String, Vec<Record>)]) -> Vec<Chart> {
         .collect()
 }
 
-/// Writes `<dir>/<metric>.png` and `<dir>/<metric>.svg` of each chart, and returns their paths.
+/// The files of the charts: `<dir>/<metric>.png` and `<dir>/<metric>.svg`.
+pub fn files(dir: &Path, charts: &[Chart]) -> Vec<PathBuf> {
+    let file = |chart: &Chart, kind| dir.join(format!("{}.{kind}", file_stem(&chart.name)));
+    charts.iter().flat_map(|chart| ["png", "svg"].map(|kind| file(chart, kind))).collect()
+}
+
+/// Writes the [`files`] of each chart, and returns their paths.
 ///
 /// # Errors
 /// When there is no chart, when one has no point that can be drawn, or a file cannot be written.
 pub fn write(dir: &Path, charts: &[Chart]) -> Result<Vec<PathBuf>> {
     ensure!(!charts.is_empty(), "no metric has a finite value to draw yet: train some steps first");
-    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let mut paths = Vec::new();
-    for chart in charts {
-        let stem = file_stem(&chart.name);
-        let (png, svg) = (dir.join(format!("{stem}.png")), dir.join(format!("{stem}.svg")));
-        chart.write_png(&png)?;
-        chart.write_svg(&svg)?;
-        paths.extend([png, svg]);
+    atomic::create_folder(dir)?;
+    let paths = files(dir, charts);
+    for (chart, paths) in charts.iter().zip(paths.chunks(2)) {
+        chart.write_png(&paths[0])?;
+        chart.write_svg(&paths[1])?;
     }
     Ok(paths)
 }

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn run(name: &str, records: Vec<Record>) -> (String, Vec<Record>) {

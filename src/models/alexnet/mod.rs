@@ -24,6 +24,7 @@ pub const ENTRY: Entry = Entry {
     metrics: &[],
     scores: &[],
     may_change: &[],
+    data_paths: &[],
     describe: |entry, name, sets| {
         let loaded = entry.load::<AlexnetConfig>(name, sets)?;
         Ok((loaded.name, Some(network::describe(&loaded.config)?)))

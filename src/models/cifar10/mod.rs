@@ -32,6 +32,7 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("precision", Better::Higher), ("loss", Better::Lower)],
     scores: &["test_precision"],
     may_change: &["train.max_steps", "train.workers", "eval"],
+    data_paths: &["data.images"],
     describe: describe::<Cifar10>,
     to_toml: to_toml::<Cifar10Config>,
 };

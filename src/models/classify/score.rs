@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::{Classifier, Examples, Input};
 use crate::metrics::picture::{Confusion, Mistake, WorstMistakes};
 use crate::ops::precision::{argmax, in_top_k};
-use crate::ops::{Buffer, Cpu, softmax};
+use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
 use crate::train::Interrupt;
 
 /// Examples whose mistakes are kept.
@@ -100,7 +100,7 @@ pub fn evaluate(
         examples.fill(range, images, labels);
         score.add(cpu, first, classifier.logits(cpu, images)?, labels);
     }
-    ensure!(score.loss.is_finite(), "the loss of the evaluation is not finite");
+    ensure_finite(score.loss, "the loss of the evaluation")?;
     Ok(Some(score))
 }
 

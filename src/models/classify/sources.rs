@@ -13,6 +13,8 @@ use crate::rng::Stream;
 
 /// The most classes: a label is a byte.
 const MOST_CLASSES: usize = 256;
+/// So many files that cannot be read are named.
+const MOST_NAMED: usize = 20;
 
 /// Pictures of training and test, and the names of their classes.
 #[derive(Debug)]
@@ -74,8 +76,11 @@ impl Source {
     pub fn folder(folder: &Path, seed: u64) -> Result<Self> {
         let found = photo::read_folder(folder, seed, threads())
             .with_context(|| format!("data.images = \"{}\"", folder.display()))?;
-        for file in &found.unreadable {
+        for file in found.unreadable.iter().take(MOST_NAMED) {
             tracing::warn!("{} is left out: {}", file.path.display(), file.reason);
+        }
+        if let Some(more @ 1..) = found.unreadable.len().checked_sub(MOST_NAMED) {
+            tracing::warn!("{more} more files are left out");
         }
         let classes = found.classes.len();
         ensure!(

@@ -1,6 +1,6 @@
 //! Training of classifiers, as the loop of [`crate::train`] sees it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ use crate::metrics::Summary;
 use crate::models::experiment::Experiment;
 use crate::models::run_config::RunConfig;
 use crate::models::{Better, Entry, weights};
-use crate::ops::Cpu;
+use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
 
 /// Batches that are prepared ahead of the step.
@@ -101,7 +101,7 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         let batches = self.batches.as_mut().context("the batches have not begun")?;
         let cross_entropy = self.on.gradients(batches.next_batch()?, step)?;
         let loss = cross_entropy + self.on.l2_loss();
-        ensure!(loss.is_finite(), "the loss is not finite");
+        ensure_finite(loss, "the loss")?;
         self.recipe.take(cross_entropy, loss);
         self.on.update(self.run.learning_rate(step), step)
     }
@@ -132,6 +132,10 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn is_evaluated(&self, epoch: u64) -> bool {
+        self.run.config.judged_by(epoch).is_some()
     }
 
     fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {

@@ -34,6 +34,7 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("error", Better::Lower), ("loss", Better::Lower)],
     scores: &["valid_error", "test_error"],
     may_change: &["train.num_epochs"],
+    data_paths: &[],
     describe: describe::<Mnist>,
     to_toml: to_toml::<MnistConfig>,
 };

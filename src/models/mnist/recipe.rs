@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::model::Mnist;
 use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::nn::Mode;
+use crate::ops::ensure_finite;
 use crate::train::{Interrupt, Progress};
 
 /// What is MNIST's own in training.
@@ -39,8 +40,7 @@ impl MnistRecipe {
         let score = on.score_batch(batch, Mode::Training { step: step + 1 })?;
         self.last.minibatch_error = 100.0 - 100.0 * score.correct as f64 / score.total() as f64;
         self.last.loss = score.mean_loss() + on.l2_loss();
-        ensure!(self.last.loss.is_finite(), "the loss is not finite");
-        Ok(())
+        ensure_finite(self.last.loss, "the loss")
     }
 }
 

@@ -52,6 +52,7 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("perplexity", Better::Lower)],
     scores: &["train_perplexity", "valid_perplexity", "test_perplexity"],
     may_change: &["train.max_max_epoch", "train.max_steps"],
+    data_paths: &["data.train", "data.valid", "data.test"],
     describe: describe::<Ptb>,
     to_toml: to_toml::<PtbConfig>,
 };

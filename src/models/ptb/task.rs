@@ -14,7 +14,7 @@ use crate::data::batches::Batches;
 use crate::models::weights;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
-use crate::ops::Cpu;
+use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
 
 /// A language model on its way through a text.
@@ -90,7 +90,7 @@ impl Trainer {
         let LanguageModel { network, losses, .. } = &mut self.model;
         let sum = self.replicas.gradients(cpu, network, mode, *losses, window.feed(state))?;
         let cost = sum / window.batch as f64;
-        ensure!(cost.is_finite(), "the loss is not finite");
+        ensure_finite(cost, "the loss")?;
         let (parameters, gradients) = (network.parameters(), network.gradients());
         self.optimizer.step(cpu, parameters, gradients, rate, step)?;
         Ok(cost)
@@ -206,7 +206,7 @@ impl Task for PtbTask<'_> {
             interrupt,
         )?;
         let Some(valid) = valid else { return Ok(None) };
-        ensure!(valid.loss.is_finite(), "the validation loss is not finite");
+        ensure_finite(valid.loss, "the validation loss")?;
         let measured = |phase, name: &str, perplexity: f64| Measured {
             phase,
             metrics: vec![("perplexity", perplexity)],

@@ -110,7 +110,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     let mut json = json!({
         "model": E::ENTRY.name,
         "preset": loaded.name,
-        "device": "cpu",
+        "device": cpu.device(),
         "isa": cpu.isa().name(),
         "threads": cpu.threads(),
         "item": item,

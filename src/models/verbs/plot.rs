@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
@@ -28,6 +28,10 @@ pub struct Plot {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
+    /// Replaces pictures that are in the folder of --out already
+    #[arg(long)]
+    pub force: bool,
+
     /// What is said.
     #[command(flatten)]
     pub output: OutputOptions,
@@ -38,6 +42,27 @@ struct Report<'a> {
     model: &'a str,
     runs: Vec<&'a Path>,
     files: &'a [PathBuf],
+}
+
+impl Plot {
+    /// The folder for the pictures.
+    pub fn folder(&self) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| self.runs[0].join("plots"))
+    }
+
+    /// Holds `files` to be absent, if they are not what an earlier call drew in the run's folder.
+    ///
+    /// # Errors
+    /// One is there, and is not to be replaced.
+    pub fn check_replaced(&self, files: &[PathBuf]) -> Result<()> {
+        let may_replace = self.force || self.out.is_none();
+        match files.iter().find(|path| !may_replace && path.exists()) {
+            Some(path) => {
+                bail!("{} exists already; choose another --out or use --force", path.display())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The verb of a model.
@@ -60,16 +85,18 @@ pub fn args(command: Command) -> Command {
 /// A folder that is no run, a run of another model, records that are damaged or hold nothing
 /// to draw, a folder that cannot be written.
 pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
-    let Plot { mut runs, out, output } = Plot::from_arg_matches(matches)?;
-    output.init_logging();
-    keep_first(&mut runs);
-    let out = out.unwrap_or_else(|| runs[0].join("plots"));
+    let mut plot = Plot::from_arg_matches(matches)?;
+    plot.output.init_logging();
+    keep_first(&mut plot.runs);
+    let (out, runs) = (plot.folder(), &plot.runs);
     let records: Vec<_> = runs.iter().map(|path| records(model, path)).collect::<Result<_>>()?;
-    let named: Vec<_> = names(&runs).into_iter().zip(records).collect();
-    let files = metrics::plot::write(&out, &metrics::plot::charts(&named))?;
+    let named: Vec<_> = names(runs).into_iter().zip(records).collect();
+    let charts = metrics::plot::charts(&named);
+    plot.check_replaced(&metrics::plot::files(&out, &charts))?;
+    let files = metrics::plot::write(&out, &charts)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     let runs = runs.iter().map(PathBuf::as_path).collect();
-    output.report(&Report { model: model.name, runs, files: &files }, text.join("\n"))
+    plot.output.report(&Report { model: model.name, runs, files: &files }, text.join("\n"))
 }
 
 fn records(model: &Entry, path: &Path) -> Result<Vec<Record>> {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value};
 
+use crate::atomic;
 use crate::checkpoint::{self, Choice};
 use crate::config::{self, Loaded};
 use crate::metrics;
@@ -19,11 +20,13 @@ use crate::models::session::{check_model, read_run, summary};
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, RunDir};
-use crate::train::{Display, Interrupt, Outcome, Training};
+use crate::system::shell::quoted;
+use crate::train::{self, Display, Interrupt, Outcome, Training};
 use crate::version::{GIT_REVISION, VERSION};
 
-/// Where runs are put.
-const RUNS: &str = "runs";
+/// What is said at a signal, and at another.
+const SAVING: [&str; 2] =
+    ["finishing this step and saving", "stopped at once; the last checkpoint stays"];
 
 #[derive(Args, Debug)]
 struct TrainArgs {
@@ -96,10 +99,13 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     describe::ensure_fits::<E>(&loaded.config, &data)?;
     let mut task = E::task(&cpu, &loaded.config, &data, init.as_ref())?;
     let manifest = manifest::<E>(args, &loaded, &cpu, &data);
-    let run = create_run::<E>(args, &manifest, &config::to_toml(&loaded.config)?, &data)?;
+    let path = run::folder(args.run_dir.as_deref(), &manifest)?;
+    let (config, files) = (config::to_toml(&loaded.config)?, E::files(&data));
+    let files: Vec<_> = files.iter().map(|(name, content)| (*name, &content[..])).collect();
+    let run = RunDir::create(&path, &manifest, &config, &files, |_| Ok(()))?;
     open_log(log, &run)?;
     tracing::info!("Run folder: {}", run.path().display());
-    let interrupt = Interrupt::on_signals()?;
+    let interrupt = Interrupt::on_signals(SAVING)?;
     let display = Display::new(args.output.quiet);
     let checkpoint = &loaded.config.checkpoint;
     let training = Training::start(&mut task, &run, checkpoint, display, &interrupt)?;
@@ -131,7 +137,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let cpu = E::cpu(&args.device, &resumed.loaded)?;
     warn_of_another_build(&manifest, &cpu);
     ensure!(
-        manifest.init_from.is_empty() || Training::<E::Task<'_>>::has_checkpoint(&run)?,
+        manifest.init_from.is_empty() || checkpoint::exists(&run.checkpoints_dir())?,
         "{} was killed before it had saved what it took from {}; start a new run with --init-from",
         path.display(),
         manifest.init_from
@@ -144,12 +150,15 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         path.display(),
         manifest.data
     );
-    run.replace_config(&config::to_toml(config)?)?;
     describe::ensure_fits::<E>(config, &data)?;
     let mut task = E::task(&cpu, config, &data, None)?;
-    let interrupt = Interrupt::on_signals()?;
+    let restored = train::restore(&mut task, &run)?;
+    // From here on the run changes.
+    run.replace_config(&config::to_toml(config)?)?;
+    let interrupt = Interrupt::on_signals(SAVING)?;
     let display = Display::new(args.output.quiet);
-    let training = Training::resume(&mut task, &run, &config.checkpoint, display, &interrupt)?;
+    let training =
+        Training::resume(restored, &mut task, &run, &config.checkpoint, display, &interrupt)?;
     conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
 }
 
@@ -165,14 +174,14 @@ fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result
         (None, Some(path)) => Ok(path.clone()),
         (None, None) => {
             let preset = load::<E>(args.config.config.as_deref(), &[])?.name;
-            run::newest(Path::new(RUNS), E::ENTRY.name, &preset)
+            run::newest(Path::new(run::ROOT), E::ENTRY.name, &preset)
         }
     }
 }
 
 /// What may differ from the run's config when it is resumed.
 fn may_change<E: Experiment>() -> Vec<&'static str> {
-    [E::ENTRY.may_change, &["checkpoint", "expect"]].concat()
+    [E::ENTRY.may_change, E::ENTRY.data_paths, &["checkpoint", "expect"]].concat()
 }
 
 /// The scores of a preset say nothing about it with other data or another network.
@@ -181,7 +190,8 @@ fn drop_expect_of_another_experiment<E: Experiment>(
     name: Option<&str>,
 ) -> Result<()> {
     let plain = load::<E>(name, &[])?.config;
-    let free = [may_change::<E>(), vec!["seed"]].concat();
+    let mut free = [may_change::<E>(), vec!["seed"]].concat();
+    free.retain(|key| !E::ENTRY.data_paths.contains(key));
     let differs = !config::differences(&plain, &loaded.config, &free)?.is_empty();
     if differs && plain.expect == loaded.config.expect {
         loaded.config.expect.clear();
@@ -219,7 +229,7 @@ fn manifest<E: Experiment>(
         preset: loaded.name.clone(),
         version: VERSION.to_string(),
         git_revision: GIT_REVISION.to_string(),
-        device: "cpu".to_string(),
+        device: cpu.device(),
         isa: cpu.isa().name().to_string(),
         threads: cpu.threads(),
         seed: loaded.config.seed,
@@ -230,22 +240,9 @@ fn manifest<E: Experiment>(
     }
 }
 
-fn create_run<E: Experiment>(
-    args: &TrainArgs,
-    manifest: &Manifest,
-    config: &str,
-    data: &E::Data,
-) -> Result<RunDir> {
-    let files = E::files(data);
-    let files: Vec<_> = files.iter().map(|(name, content)| (*name, &content[..])).collect();
-    match &args.run_dir {
-        Some(path) => RunDir::create(path, manifest, config, &files),
-        None => RunDir::create_in(Path::new(RUNS), SystemTime::now(), manifest, config, &files),
-    }
-}
-
 fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {
     let path = run.log_path();
+    atomic::expect_plain(&path)?;
     let file = OpenOptions::new().create(true).append(true).open(&path);
     log.set(Some(file.with_context(|| format!("cannot write the log {}", path.display()))?));
     Ok(())
@@ -260,13 +257,13 @@ fn conclude<E: Experiment>(
     data: &E::Data,
     args: &TrainArgs,
 ) -> Result<()> {
-    let path = run.path().display();
     if outcome == Outcome::Interrupted {
-        let model = E::ENTRY.name;
+        let (model, path) = (E::ENTRY.name, quoted(run.path()));
         let message =
             format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
         bail!(Interrupted { message });
     }
+    let path = run.path().display();
     let metrics = last_metrics(run)?;
     if let Some(farewell) = E::farewell(cpu, task, data) {
         tracing::info!("{farewell}");

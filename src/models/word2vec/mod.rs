@@ -62,6 +62,7 @@ pub const ENTRY: Entry = Entry {
     ],
     scores: &["test_analogy", "test_similarity", "train_loss"],
     may_change: &["eval"],
+    data_paths: &["data.train"],
     describe: describe::<Word2Vec>,
     to_toml: to_toml::<Word2VecConfig>,
 };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
@@ -17,8 +17,8 @@ use super::vectors::WordVectors;
 use crate::checkpoint::Checkpoint;
 use crate::data::corpus::{Block, Cursor, Sentence, Sentences};
 use crate::models::weights;
-use crate::ops::Cpu;
 use crate::ops::skipgram::{self, Loss};
+use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
 
 /// Word vectors on their way through a text.
@@ -105,7 +105,7 @@ impl<'a> Word2VecTask<'a> {
     /// What the vectors know, as far as anything is asked.
     fn evaluate(&self) -> Result<Vec<Measured>> {
         let Text { corpus, questions, pairs } = self.text;
-        if questions.is_none() && pairs.is_none() {
+        if !self.text.asks() {
             return Ok(Vec::new());
         }
         self.trainer.fetch()?;
@@ -163,7 +163,7 @@ impl Task for Word2VecTask<'_> {
         batch.extend(self.block.sentences.iter().map(|sentence| self.rated(sentence)));
         let loss = self.trainer.train(self.cpu, &self.block.words, &batch)?;
         self.batch = batch;
-        ensure!(loss.sum.is_finite(), "the loss is not finite");
+        ensure_finite(loss.sum, "the loss")?;
         self.epoch += loss;
         Ok(())
     }
@@ -190,6 +190,10 @@ impl Task for Word2VecTask<'_> {
             self.loss(),
             rate * self.kept_share()
         ))
+    }
+
+    fn is_evaluated(&self, _: u64) -> bool {
+        self.text.asks()
     }
 
     fn end_epoch(&mut self, epoch: u64, _: &Interrupt) -> Result<Option<EpochEnd>> {

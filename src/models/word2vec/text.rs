@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::analogies::Questions;
 use super::config::{Source, Word2VecConfig};
-use super::similarity::Pairs;
+use super::similarity::{self, Pairs};
 use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
 use crate::data::vocabulary::{Coverage, Vocabulary};
 use crate::data::{analogies, locate};
@@ -70,9 +70,20 @@ impl Text {
         );
         tell_coverage(&corpus);
         let text = Self { corpus, questions, pairs };
-        // What would keep no word is an error before anything is made for it.
+        // What would keep no word, or ask nothing, is an error before anything is made for it.
         text.sentences(config)?;
+        if let Some(questions) = &text.questions {
+            questions.ask(&text.corpus.vocabulary)?;
+        }
+        if let Some(pairs) = &text.pairs {
+            similarity::known(pairs, &text.corpus.vocabulary)?;
+        }
         Ok(text)
+    }
+
+    /// Whether anything is asked of the vectors.
+    pub fn asks(&self) -> bool {
+        self.questions.is_some() || self.pairs.is_some()
     }
 
     /// The sentences that training reads.

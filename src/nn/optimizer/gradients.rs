@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::nn::{Gradient, Parameter};
-use crate::ops::Cpu;
+use crate::ops::{Cpu, ensure_finite};
 
 /// Checks that every parameter has a gradient of its size.
 ///
@@ -36,9 +36,7 @@ pub fn global_norm(cpu: &Cpu, parameters: &[Parameter], gradients: &[Gradient]) 
     let mut squares = 0.0;
     for (parameter, gradient) in parameters.iter().zip(gradients) {
         let sum = gradient.sum_of_squares(cpu);
-        if !sum.is_finite() {
-            bail!("the gradient of {} is not finite", parameter.name());
-        }
+        ensure_finite(sum, &format!("the gradient of {}", parameter.name()))?;
         if parameter.statistic_momentum().is_none() {
             squares += sum;
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint::Checkpoint;
 use crate::metrics::{Content, Summary};
+use crate::ops::NotFinite;
 use crate::train::{CheckpointConfig, EpochEnd, Interrupt, Measured, Progress, Task};
 
 /// What is trained.
@@ -44,6 +45,8 @@ pub(super) enum Trouble {
     Interrupt,
     /// The call returns an error, where it may.
     Fail,
+    /// It returns that of a value that is not finite.
+    Diverge,
     /// The process ends.
     Kill,
 }
@@ -75,6 +78,7 @@ impl Calls {
             Some((at, trouble)) if at == index => match trouble {
                 Trouble::Interrupt => self.interrupt.request(),
                 Trouble::Fail => bail!("{name} fails"),
+                Trouble::Diverge => bail!(NotFinite::new(name)),
                 Trouble::Kill => panic::resume_unwind(Box::new(Killed)),
             },
             _ => {}

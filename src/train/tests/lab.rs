@@ -11,7 +11,7 @@ use super::fake::{Calls, Fake, Killed, Plan, Trouble};
 use crate::checkpoint::{self, Checkpoint, Choice, Meta};
 use crate::metrics::{self, Record};
 use crate::run::{FORMAT, Manifest, RunDir};
-use crate::train::{Display, Outcome, Training};
+use crate::train::{Display, Outcome, Training, restore};
 
 /// A run folder.
 pub(super) struct Lab(TempDir);
@@ -82,7 +82,7 @@ impl Lab {
             started: "2026-11-22T17:15:00Z".into(),
             command: vec!["tfm".into()],
         };
-        RunDir::create(&lab.path(), &manifest, "model = \"fake\"\n", &[]).unwrap();
+        RunDir::create(&lab.path(), &manifest, "model = \"fake\"\n", &[], |_| Ok(())).unwrap();
         lab
     }
 
@@ -112,7 +112,8 @@ impl Lab {
         let mut task = Fake::new(plan, &calls);
         let process = AssertUnwindSafe(|| {
             let training = if resumes {
-                Training::resume(&mut task, &run, config, display, &calls.interrupt)
+                let restored = restore(&mut task, &run)?;
+                Training::resume(restored, &mut task, &run, config, display, &calls.interrupt)
             } else {
                 Training::start(&mut task, &run, config, display, &calls.interrupt)
             };
@@ -160,12 +161,15 @@ impl Lab {
         checkpoint::open(&self.checkpoints_dir(), Choice::Last).ok()
     }
 
+    /// The step of the best checkpoint, if it is there and whole.
+    pub fn best(&self) -> Option<u64> {
+        checkpoint::open(&self.checkpoints_dir(), Choice::Best).ok().map(|best| best.meta.step)
+    }
+
     pub fn end(&self) -> End {
         let last = self.last().unwrap();
         let numbers = last.tensor("numbers").unwrap().data().to_vec();
-        let best = checkpoint::open(&self.checkpoints_dir(), Choice::Best).ok();
-        let best = best.map(|best| best.meta.step);
-        End { numbers, best, meta: last.meta, records: self.records() }
+        End { numbers, best: self.best(), meta: last.meta, records: self.records() }
     }
 
     /// Holds every checkpoint of the folder to be whole, and nothing else to lie there.

@@ -50,10 +50,11 @@ fn a_run_saves_by_time() {
 }
 
 #[test]
-fn a_run_saves_by_epochs() {
+fn a_run_saves_by_epochs_before_and_after_they_are_evaluated() {
     let mut plan = plan(5, &[]);
     plan.checkpoint.every_epoch = true;
-    let lab = saves_follow(&plan, &["end_epoch 0", "end_epoch 1", "finish"]);
+    let saves = ["record 1", "end_epoch 0", "record 3", "end_epoch 1", "finish"];
+    let lab = saves_follow(&plan, &saves);
     assert_eq!(lab.checkpoints(), [0, 2, 4, 5].map(name));
 }
 

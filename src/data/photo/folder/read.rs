@@ -1,15 +1,14 @@
 //! All pictures of some classes, decoded side by side.
 
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 
 use super::super::square::square;
 use super::Unreadable;
 use super::list::Class;
+use crate::system::threads;
 
 /// A picture that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,16 +64,8 @@ fn decode_all(files: &[(u32, &Path)], n_threads: usize) -> Result<Vec<Result<Vec
             done.push((index, square(path).map_err(|error| format!("{error:#}"))));
         }
     };
-    let mut all = thread::scope(|scope| {
-        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work);
-        let threads: io::Result<Vec<_>> =
-            (0..n_threads.clamp(1, files.len().max(1))).map(spawn).collect();
-        let mut all = Vec::with_capacity(files.len());
-        for thread in threads.context("cannot start a thread that reads pictures")? {
-            all.extend(thread.join().map_err(|_| anyhow!("a decoder of pictures panicked"))?);
-        }
-        Ok::<_, anyhow::Error>(all)
-    })?;
+    let n_threads = n_threads.clamp(1, files.len().max(1));
+    let mut all = threads::for_each(0..n_threads, |_| work())?.concat();
     all.sort_unstable_by_key(|&(index, _)| index);
     Ok(all.into_iter().map(|(_, pixels)| pixels).collect())
 }

@@ -151,7 +151,7 @@ fn in_json(
     json!({
         "model": ENTRY.name,
         "preset": preset,
-        "device": "cpu",
+        "device": cpu.device(),
         "isa": cpu.isa().name(),
         "threads": cpu.threads(),
         "item": "images",

@@ -70,7 +70,7 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(M::ENTRY.name)?;
-    let interrupt = Interrupt::on_signals()?;
+    let interrupt = Interrupt::on_signals(["stopping the evaluation", "stopped at once"])?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let mut data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
     let fingerprint = M::fingerprint(&data);

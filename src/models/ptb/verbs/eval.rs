@@ -61,7 +61,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let Text { tokens, coverage, floor } = text(&args, &session)?;
-    let interrupt = Interrupt::on_signals()?;
+    let interrupt = Interrupt::on_signals(["stopping the evaluation", "stopped at once"])?;
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
         ensure!(tokens.len() > 1, "the text has no word to predict");

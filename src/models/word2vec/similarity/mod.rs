@@ -13,6 +13,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::vectors::UnitVectors;
+use crate::data::vocabulary::Vocabulary;
 
 /// The correlation over the pairs of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -40,16 +41,27 @@ impl fmt::Display for SimilarityScore {
 /// # Errors
 /// When fewer than two pairs have vectors, or all cosines or all scores are the same.
 pub fn score(vectors: &UnitVectors, pairs: &Pairs) -> Result<SimilarityScore> {
-    let vocabulary = vectors.vocabulary();
-    let (mut cosines, mut scores) = (Vec::new(), Vec::new());
-    for pair in pairs.iter() {
-        let [Some(a), Some(b)] = pair.words.each_ref().map(|word| vocabulary.find(word)) else {
-            continue;
-        };
-        cosines.push(cosine(vectors.row(a), vectors.row(b)));
-        scores.push(pair.score);
-    }
-    let (n, all, path) = (cosines.len(), pairs.iter().len(), pairs.path().display());
+    let known = known(pairs, vectors.vocabulary())?;
+    let cosines = known.iter().map(|&([a, b], _)| cosine(vectors.row(a), vectors.row(b)));
+    let (cosines, scores): (Vec<_>, Vec<_>) = cosines.zip(known.iter().map(|pair| pair.1)).unzip();
+    let (n, all, path) = (known.len(), pairs.iter().len(), pairs.path().display());
+    let Some(spearman) = spearman(&cosines, &scores) else {
+        bail!("the {n} pairs of {path} have no order: all scores or all similarities are the same");
+    };
+    Ok(SimilarityScore { spearman, pairs: n as u64, skipped: (all - n) as u64 })
+}
+
+/// The pairs whose words both have a vector, in the ids of a vocabulary, and their scores.
+///
+/// # Errors
+/// When they are fewer than two.
+pub fn known(pairs: &Pairs, vocabulary: &Vocabulary) -> Result<Vec<([u32; 2], f64)>> {
+    let ids = |pair: &pairs::Pair| match pair.words.each_ref().map(|word| vocabulary.find(word)) {
+        [Some(a), Some(b)] => Some(([a, b], pair.score)),
+        _ => None,
+    };
+    let known: Vec<_> = pairs.iter().filter_map(ids).collect();
+    let (n, all, path) = (known.len(), pairs.iter().len(), pairs.path().display());
     if n < 2 {
         bail!(
             "{n} of the {all} pairs of {path} have vectors for both words, and a correlation needs \
@@ -57,10 +69,7 @@ pub fn score(vectors: &UnitVectors, pairs: &Pairs) -> Result<SimilarityScore> {
              data.min_count"
         );
     }
-    let Some(spearman) = spearman(&cosines, &scores) else {
-        bail!("the {n} pairs of {path} have no order: all scores or all similarities are the same");
-    };
-    Ok(SimilarityScore { spearman, pairs: n as u64, skipped: (all - n) as u64 })
+    Ok(known)
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -74,7 +83,6 @@ mod tests {
 
     use super::super::vectors::WordVectors;
     use super::*;
-    use crate::data::vocabulary::Vocabulary;
 
     fn vectors() -> UnitVectors {
         let words = ["up", "more", "right", "down"];

@@ -14,6 +14,7 @@ use super::super::ENTRY;
 use super::super::config::Word2VecConfig;
 use super::super::file::{self, Format, Imported, Options};
 use super::super::trainer::vectors_name;
+use crate::atomic;
 use crate::checkpoint::{self, Keep, Meta};
 use crate::config::to_toml;
 use crate::data::vocabulary::Vocabulary;
@@ -73,15 +74,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let text = vocabulary.to_counted_text();
     let files = [(VOCABULARY, text.as_bytes())];
     let toml = to_toml(&config)?;
-    let run = match &args.run_dir {
-        Some(path) => RunDir::create(path, &manifest, &toml, &files)?,
-        None => RunDir::create_in(Path::new("runs"), SystemTime::now(), &manifest, &toml, &files)?,
-    };
     let tensor = Tensor::from_vec(vectors.into_rows(), (vocabulary.len(), width), &Device::Cpu)?;
     let mut meta = Meta::new(ENTRY.name, 0);
     meta.state = Position::default().to_state(Map::new());
     let name = vectors_name(config.train.algorithm).to_string();
-    checkpoint::save(&run.checkpoints_dir(), &meta, [(name, tensor)], Keep { last: 1 }, false)?;
+    let path = run::folder(args.run_dir.as_deref(), &manifest)?;
+    let run = RunDir::create(&path, &manifest, &toml, &files, |run| {
+        let (dir, keep) = (run.checkpoints_dir(), Keep { last: 1 });
+        atomic::create_folder(&dir)?;
+        checkpoint::save(&dir, &meta, [(name, tensor)], keep, false).map(drop)
+    })?;
     let metrics = json!({ "words": words, "width": width });
     let text = format!("{words} words of {width} numbers: {}", run.path().display());
     args.output.report(&summary(&run, 0, metrics), text)

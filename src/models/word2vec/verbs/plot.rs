@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 use serde_json::json;
 
 use super::super::ENTRY;
 use super::super::experiment::Word2Vec;
 use super::super::map;
+use crate::atomic;
 use crate::checkpoint::Choice;
 use crate::metrics::picture::{write_map_png, write_map_svg};
 use crate::models::Verb;
@@ -36,16 +37,15 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let plot = Plot::from_arg_matches(matches)?;
     plot.output.init_logging();
     let [run] = &plot.runs[..] else { bail!("a map is of one run; give --run once") };
+    let files = ["words.png", "words.svg"].map(|name| plot.folder().join(name));
+    plot.check_replaced(&files)?;
     let cpu = DeviceOptions::default().cpu(ENTRY.name)?;
     let session = Session::<Word2Vec>::open(run, Choice::Last)?;
     let seed = session.config.seed;
     let unit = session.trained.into_unit();
     let places = map::tsne(&cpu, &unit, words.get(), seed)?;
-    let out = plot.out.clone().unwrap_or_else(|| run.join("plots"));
-    std::fs::create_dir_all(&out)
-        .with_context(|| format!("cannot make the folder {}", out.display()))?;
     let title = format!("{} words of {}", places.len(), run.display());
-    let files = [out.join("words.png"), out.join("words.svg")];
+    atomic::create_folder(&plot.folder())?;
     let undrawable = write_map_png(&files[0], &title, &places)?;
     write_map_svg(&files[1], &title, &places)?;
     if undrawable > 0 {

@@ -1,0 +1,86 @@
+//! The bytes of a file, without a copy where the system has a way.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::{Deref, Range};
+use std::path::Path;
+use std::sync::Once;
+
+use memmap2::{Mmap, MmapOptions};
+
+/// The bytes of a file, or a part of them.
+#[derive(Debug)]
+pub enum Mapped {
+    /// They are read as they are looked at.
+    Mapped(Mmap),
+    /// They are in memory.
+    Read(Vec<u8>),
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// All bytes of the file `path`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn open(path: &Path) -> io::Result<Mapped> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    range(file, 0..len)
+}
+
+/// A part of a file. Where the file system cannot map it, it is read, which is said once.
+///
+/// # Errors
+/// It cannot be read, or ends before the range does.
+pub fn range(mut file: File, range: Range<u64>) -> io::Result<Mapped> {
+    let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+    let len = usize::try_from(range.end - range.start).map_err(too_large)?;
+    if len == 0 {
+        // Some systems cannot map nothing.
+        return Ok(Mapped::Read(Vec::new()));
+    }
+    // SAFETY: nothing else reads the mapping. A checkpoint is never written to under its name, only
+    // replaced by a rename or removed; where another program shortens a text meanwhile, this
+    // process ends with a signal instead of a wrong result.
+    match unsafe { MmapOptions::new().offset(range.start).len(len).map(&file) } {
+        Ok(map) => Ok(Mapped::Mapped(map)),
+        Err(error) => {
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                tracing::warn!("files cannot be mapped here ({error}): they are read into memory");
+            });
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(len)?;
+            bytes.resize(len, 0);
+            file.seek(SeekFrom::Start(range.start))?;
+            file.read_exact(&mut bytes)?;
+            Ok(Mapped::Read(bytes))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mapped_and_read_bytes_are_the_file_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"0123456789").unwrap();
+        assert_eq!(&*open(&path).unwrap(), b"0123456789");
+        assert_eq!(&*range(File::open(&path).unwrap(), 3..6).unwrap(), b"345");
+        std::fs::write(&path, b"").unwrap();
+        assert_eq!(&*open(&path).unwrap(), b"");
+    }
+}

@@ -1,0 +1,54 @@
+//! Signals, where the system has them.
+
+use anyhow::{Context, Result};
+
+use super::threads;
+
+/// Calls `handler` at every signal that asks the program to end. One that whoever started it has
+/// set to be ignored, as `nohup` does, stays ignored. To be called once a process.
+///
+/// # Errors
+/// When the system refuses the handler, or its thread.
+pub fn on_stop(handler: impl FnMut() + Send + 'static) -> Result<()> {
+    threads::expect_another()?;
+    let ignored = ignored();
+    ctrlc::set_handler(handler).context("cannot watch for signals")?;
+    ignored.into_iter().for_each(ignore);
+    Ok(())
+}
+
+/// A file that would grow beyond what the user allows is an error of the write from here on, not
+/// the end of the process.
+pub fn ignore_file_size_limit() {
+    #[cfg(unix)]
+    ignore(libc::SIGXFSZ);
+}
+
+#[cfg(unix)]
+fn ignored() -> Vec<i32> {
+    let is_ignored = |signal: &i32| {
+        let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: without a new action the call only writes the present one, into room for one;
+        // zeros are a valid action where it fails.
+        let action = unsafe {
+            libc::sigaction(*signal, std::ptr::null(), action.as_mut_ptr());
+            action.assume_init()
+        };
+        action.sa_sigaction == libc::SIG_IGN
+    };
+    [libc::SIGHUP, libc::SIGINT, libc::SIGTERM].into_iter().filter(is_ignored).collect()
+}
+
+#[cfg(unix)]
+fn ignore(signal: i32) {
+    // SAFETY: no handler of this program's is installed.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+#[cfg(not(unix))]
+fn ignored() -> Vec<i32> {
+    Vec::new()
+}
+
+#[cfg(not(unix))]
+fn ignore(_: i32) {}
