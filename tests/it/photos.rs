@@ -94,17 +94,25 @@ fn what_is_no_picture_is_named_and_the_others_are_classified() {
     let bytes = fs::read(dir.path().join("whole.png")).unwrap();
     dir.write("half.png", &bytes[..bytes.len() / 2]);
     dir.write("text.jpg", "no picture");
+    photograph(1, true).save(dir.path().join("cut.jpg")).unwrap();
+    let bytes = fs::read(dir.path().join("cut.jpg")).unwrap();
+    dir.write("cut.jpg", &bytes[..bytes.len() / 2]);
     GrayImage::from_pixel(60, 60, Luma([200])).save(dir.path().join("empty.png")).unwrap();
     let line = "predict mnist --run run";
     let said = dir.one_thread(&format!("{line} text.jpg"));
     said.fails(1, &["error: cannot classify text.jpg: is no whole PNG or JPEG picture"]);
     assert_eq!((said.stdout.as_str(), said.stderr.lines().count()), ("", 1), "{said:?}");
 
-    let said = dir.one_thread(&format!("{line} half.png whole.png gone.png empty.png --json"));
-    let wrong =
-        ["half.png: is no whole ", "gone.png: cannot be opened", "empty.png: no digit stands"];
+    let said =
+        dir.one_thread(&format!("{line} half.png whole.png gone.png empty.png cut.jpg --json"));
+    let wrong = [
+        "half.png: is no whole ",
+        "gone.png: cannot be opened",
+        "empty.png: no digit stands",
+        "cut.jpg: is no whole PNG or JPEG picture: its end is missing",
+    ];
     said.fails(1, &wrong);
-    assert_eq!(said.stderr.lines().count(), 4, "{said:?}");
+    assert_eq!(said.stderr.lines().count(), 5, "{said:?}");
     let predictions = said.json()["metrics"]["predictions"].clone();
     assert_eq!((&predictions[0]["image"], &predictions[1]), (&"whole.png".into(), &Value::Null));
     // What is wrong with a file is said once.
@@ -183,6 +191,29 @@ fn a_tenth_of_ones_own_pictures_is_held_out_and_a_broken_file_is_left_out() {
     is_drawn(&dir, &metrics, 3);
     let train = dir.one_thread("eval cifar10 --run run --split train --json").json();
     assert_eq!(train["metrics"]["images"], 90 - held_out);
+}
+
+#[test]
+fn classes_are_known_by_their_names() {
+    let dir = Dir::new();
+    write_classes(&dir, "own", 0..30);
+    dir.tfm(&train("--run-dir run -q")).ok();
+    let eval = || dir.one_thread("eval cifar10 --run run --json");
+    let all = eval().json()["metrics"]["accuracy"].clone();
+    let path = |name: &str| dir.path().join(name);
+    fs::rename(path("own/blue sky"), path("away")).unwrap();
+    let fewer = eval().json()["metrics"].clone();
+    for class in &CLASSES[1..] {
+        assert_eq!(fewer["accuracy"][class], all[class], "{fewer} {all}");
+    }
+    assert!(fewer["accuracy"][CLASSES[0]].is_null(), "{fewer}");
+    assert_eq!(fewer["confusion"].as_array().unwrap().len(), 3);
+    fs::rename(path("away"), path("own/aerial")).unwrap();
+    eval()
+        .fails(1, &["the run does not know the class \"aerial\"; it knows blue sky, grass, rust"]);
+    let said = dir.tfm(&train("--init-from run --run-dir other"));
+    said.fails(1, &["tells blue sky, grass, rust apart and not aerial, grass, rust"]);
+    assert!(!path("other").exists());
 }
 
 #[test]

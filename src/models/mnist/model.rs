@@ -42,7 +42,7 @@ impl PictureModel for Mnist {
             "drawn" => Source::drawn(
                 "data.made_examples",
                 |split| Digits::new(config.seed, split),
-                [all, made / 10],
+                [all, (made / 10).max(1)],
             ),
             _ => Source::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES))),
         }

@@ -44,7 +44,8 @@ fn normalise(picture: &RgbImage) -> Result<Vec<u8>> {
 /// The luminance, 0 to 255, of a picture of moderate size.
 fn grey(picture: &RgbImage) -> Ink {
     let longest = picture.width().max(picture.height());
-    let shrunk = |side: u32| (side * WORK_SIDE / longest).max(1);
+    let shrunk =
+        |side: u32| (u64::from(side) * u64::from(WORK_SIDE) / u64::from(longest)).max(1) as u32;
     let picture = if longest > WORK_SIDE {
         &imageops::thumbnail(picture, shrunk(picture.width()), shrunk(picture.height()))
     } else {
