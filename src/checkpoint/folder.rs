@@ -20,7 +20,7 @@ pub fn steps(dir: &Path) -> Result<Vec<u64>> {
 }
 
 /// The file of `step`.
-pub(super) fn step_path(dir: &Path, step: u64) -> PathBuf {
+pub fn step_path(dir: &Path, step: u64) -> PathBuf {
     dir.join(step_name(step))
 }
 

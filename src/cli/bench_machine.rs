@@ -5,6 +5,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
 use crate::models::options::{OutputOptions, ThreadOption};
+use crate::models::verbs::bench;
 use crate::ops::{Cpu, Isa, peak};
 
 /// What stands in the place of a model.
@@ -41,6 +42,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let Machine { threads, output } = Machine::from_arg_matches(matches)?;
     output.init_logging();
     let report = measure(Isa::from_environment()?, threads.count())?;
+    if report.gflops < report.gflops_one_thread {
+        bench::warn_of(&format!("{} threads are slower than one", report.threads));
+    }
     output.report(&report, text(&report))
 }
 

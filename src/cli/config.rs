@@ -7,18 +7,18 @@ use serde::Serialize;
 use super::{Fixed, Registry, answer};
 use crate::config::{Preset, model_of};
 use crate::models::Entry;
-use crate::models::options::OutputOptions;
+use crate::models::options::{OutputOptions, complete};
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
 #[derive(Args, Debug)]
 struct Show {
     /// A file (with a path separator, or ending in .toml) or the name of a preset
-    #[arg(value_name = "FILE|PRESET")]
+    #[arg(value_name = "FILE|PRESET", add = complete::configs())]
     config: String,
 
     /// Changes one value of the config; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", add = complete::keys())]
     sets: Vec<String>,
 
     #[command(flatten)]
@@ -28,7 +28,7 @@ struct Show {
 #[derive(Args, Debug)]
 struct Check {
     /// Files (with a path separator, or ending in .toml) or names of presets
-    #[arg(value_name = "FILE|PRESET", required = true)]
+    #[arg(value_name = "FILE|PRESET", required = true, add = complete::configs())]
     configs: Vec<String>,
 
     #[command(flatten)]

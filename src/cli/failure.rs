@@ -8,6 +8,7 @@ use std::process::{self, ExitCode};
 use anyhow::Error;
 use clap::builder::styling::{AnsiColor, Style};
 
+use crate::console;
 use crate::models::Interrupted;
 use crate::train::interrupt;
 
@@ -15,6 +16,7 @@ use crate::train::interrupt;
 /// stdout) and gives the exit code: 0 for help and version, 2 for wrong arguments, 130 for a
 /// run that was interrupted, else 1.
 pub fn fail(error: &Error) -> ExitCode {
+    console::clear();
     let mut stderr = anstream::stderr().lock();
     let printed = match (error.downcast_ref::<clap::Error>(), error.downcast_ref::<Interrupted>()) {
         (Some(usage), _) => usage.print().and_then(|()| io::stdout().flush()),

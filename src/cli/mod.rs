@@ -3,6 +3,7 @@
 
 mod answer;
 mod bench_machine;
+mod by_run;
 mod completions;
 mod config;
 mod data;
@@ -54,6 +55,10 @@ pub fn command() -> Command {
 }
 
 fn run_with(registry: Registry, args: Vec<OsString>) -> Result<()> {
+    if completions::answer(registry, &args)? {
+        return Ok(());
+    }
+    let args = by_run::with_model(registry, args);
     let matches = tree(registry)
         .try_get_matches_from(&args)
         .map_err(|error| answer::improve(error, registry, &args))?;
@@ -71,12 +76,12 @@ fn tree(registry: Registry) -> Command {
         .version(version::LONG)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .disable_help_subcommand(true)
         .subcommands(verbs::commands(registry))
         .subcommands(FIXED.iter().map(|fixed| (fixed.command)()))
         .after_help(
             "`tfm models` lists the models with their verbs and presets; \
-             `tfm <verb> <model> --help`\nexplains a verb.",
+             `tfm <verb> <model> --help`\nexplains a verb. A run knows its model: \
+             `tfm eval RUN`, `tfm plot RUN RUN`.",
         )
 }
 

@@ -13,6 +13,7 @@ pub mod idx;
 pub mod input;
 mod labelled;
 mod locate;
+mod missing;
 pub mod mnist;
 pub mod photo;
 pub mod prefetch;
@@ -23,4 +24,5 @@ pub mod words;
 
 pub use labelled::Labelled;
 pub use locate::locate;
+pub use missing::{Missing, is_missing};
 pub use split::Split;

@@ -16,10 +16,14 @@ mod rewind;
 mod summary;
 
 pub use jsonl::read;
+pub use plot::grouped;
 pub use raster::Raster;
 pub use record::Record;
 pub use recorder::Recorder;
 pub use summary::{Content, Histogram, Picture, Summary};
+
+/// The name among a record's times of the seconds since the run began, without pauses.
+pub const ELAPSED: &str = "elapsed";
 
 /// The name in a run folder of the file that holds one [`Record`] a line.
 pub const FILE_NAME: &str = "metrics.jsonl";

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::events::EventFile;
 use super::jsonl::Appender;
-use super::{FILE_NAME, Record, Summary, rewind};
+use super::{ELAPSED, FILE_NAME, Record, Summary, rewind};
 use crate::atomic;
 
 /// Appends [`Record`]s to the files of a run folder.
@@ -66,7 +66,9 @@ impl Recorder {
     /// Names the file that could not be written, as on a full disk.
     pub fn record(&mut self, record: &Record) -> Result<()> {
         self.lines.append(record)?;
-        let scalars = record.metrics.iter().chain(&record.timing);
+        // An event has a time of its own.
+        let timing = record.timing.iter().filter(|(name, _)| *name != ELAPSED);
+        let scalars = record.metrics.iter().chain(timing);
         let tagged = scalars.map(|(name, &value)| (format!("{}/{name}", record.phase), value));
         self.events.scalars(record.step, tagged)
     }

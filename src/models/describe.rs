@@ -34,6 +34,11 @@ pub struct Description {
 }
 
 impl Description {
+    /// Values of all parameters.
+    pub fn parameters(&self) -> usize {
+        self.graph.parameters.iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
+    }
+
     /// Multiplications and additions of a training step on one row of one example.
     pub fn operations(&self) -> f64 {
         let layers = self.graph.layers(self.batch, self.steps);

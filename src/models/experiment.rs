@@ -53,6 +53,17 @@ pub trait Experiment {
     /// The sizes and checksums that tell the data from others.
     fn fingerprint(data: &Self::Data) -> String;
 
+    /// What the data consists of, such as training words, and how many.
+    fn sizes(data: &Self::Data) -> Vec<(&'static str, usize)>;
+
+    /// Values that are trained.
+    ///
+    /// # Errors
+    /// As [`Experiment::describe`].
+    fn parameters(config: &RunConfig<Self::Settings>, data: &Self::Data) -> Result<usize> {
+        Ok(Self::describe(config, Some(data))?.map_or(0, |network| network.parameters()))
+    }
+
     /// Files for the run folder, without which its checkpoints could not be used.
     fn files(_: &Self::Data) -> Vec<(&'static str, Vec<u8>)> {
         Vec::new()

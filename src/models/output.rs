@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::options::OutputOptions;
+use crate::console;
 
 /// Whether someone still reads stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl OutputOptions {
     /// # Errors
     /// Stdout cannot be written.
     pub fn report(&self, value: &impl Serialize, text: impl Display) -> Result<()> {
+        console::clear();
         let text = match self.json {
             true => serde_json::to_string(value).context("the result is not JSON")?,
             false => text.to_string(),

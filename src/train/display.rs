@@ -1,95 +1,54 @@
-//! What a person sees of a run: a bar on a terminal, plain lines elsewhere.
+//! What a person sees of a run beside its messages.
 
-use std::io::IsTerminal;
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Instant;
 
 use super::Task;
+use crate::console;
 
-/// Steps a second beyond this are not drawn.
-const REFRESH_HZ: u8 = 5;
+/// Steps of this process before which the time left is not told: the first ones are slow.
+const FIRST_STEPS: u64 = 3;
 
-/// Epoch, bar, step, numbers, time left.
-const TEMPLATE: &str = "{prefix} [{bar:25}] {pos}/{len} {msg}, {eta} left in the epoch";
+/// Says a line of progress: where a status line shows the same, for the log alone.
+pub(super) fn progress_line(line: &str) {
+    match console::is_enabled() {
+        true => tracing::debug!("{line}"),
+        false => tracing::info!("{line}"),
+    }
+}
 
-/// The console of a run. Lines go through `tracing`, so that the log has them too.
+/// The status line of a run in training.
 #[derive(Debug)]
-pub struct Display {
-    bar: Option<ProgressBar>,
+pub(super) struct Display {
+    /// When this process began, and the steps that were done then.
+    began: (Instant, u64),
 }
 
 impl Display {
-    /// A bar where standard error is a terminal and the user is not `quiet`.
-    pub fn new(quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let target = ProgressDrawTarget::stderr_with_hz(REFRESH_HZ);
-            let bar = ProgressBar::with_draw_target(None, target);
-            bar.set_style(style());
-            bar.enable_steady_tick(Duration::from_secs(1));
-            bar
+    /// A process that goes on after `step` steps.
+    pub(super) fn new(step: u64) -> Self {
+        Self { began: (Instant::now(), step) }
+    }
+
+    /// Shows a run of which `done` steps are done, `rate` items a second.
+    pub(super) fn step(&self, task: &impl Task, done: u64, rate: f64) {
+        console::status(|width| {
+            let epoch = task.epoch_at(done.saturating_sub(1)) + 1;
+            let head = format!("Epoch {epoch}/{}", task.epochs());
+            let total = task.total_steps();
+            let mut parts: Vec<_> = self.left(done, total).into_iter().collect();
+            let number = |(name, value): (&str, f64)| format!("{name} {value:.3}");
+            parts.extend(task.progress().into_iter().map(number));
+            parts.push(format!("{rate:.0} {}/s", task.items_per_step().0));
+            console::fit(&head, done as f64 / total.max(1) as f64, &parts, width)
         });
-        Self { bar }
     }
 
-    /// Says a line, above the bar where there is one.
-    pub fn line(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| tracing::info!("{line}")),
-            None => tracing::info!("{line}"),
-        }
-    }
-
-    /// A line of progress: the bar shows it already, the log and other consoles do not.
-    pub fn progress_line(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| tracing::debug!("{line}")),
-            None => tracing::info!("{line}"),
-        }
-    }
-
-    /// Moves the bar to `done` of `steps` of an epoch, counted from 0.
-    pub fn step<T: Task>(&self, epoch: u64, done: u64, steps: u64, task: &T, rate: f64) {
-        let Some(bar) = &self.bar else { return };
-        if done == 1 || bar.length() != Some(steps) {
-            bar.reset_eta();
-            bar.set_length(steps);
-            bar.set_prefix(format!("Epoch {}", epoch + 1));
-        }
-        bar.set_position(done);
-        let numbers: Vec<String> =
-            task.progress().iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
-        let unit = task.items_per_step().0;
-        bar.set_message(format!("{}, {rate:.0} {unit}/s", numbers.join(", ")));
-    }
-
-    /// Takes the bar away.
-    pub fn close(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn style() -> ProgressStyle {
-    // The template is fixed and tested; the default is for the compiler.
-    ProgressStyle::with_template(TEMPLATE)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_template_is_valid() {
-        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    /// How long the rest takes if it is as fast as this process was, evaluations included.
+    fn left(&self, done: u64, total: u64) -> Option<String> {
+        let (start, first) = self.began;
+        let own = done.saturating_sub(first);
+        let rest = total.saturating_sub(done) as f64 / own.max(1) as f64;
+        let left = start.elapsed().mul_f64(rest);
+        (own >= FIRST_STEPS).then(|| format!("{} left", console::duration(left)))
     }
 }

@@ -9,6 +9,8 @@ use anyhow::Result;
 
 use crate::system::signals;
 
+use crate::console::Stderr;
+
 /// The exit code of a run that a signal has stopped.
 pub const EXIT_CODE: u8 = 130;
 
@@ -57,5 +59,5 @@ impl Interrupt {
 
 /// Ctrl-C has often ended whoever reads standard error: that must not end the run unsaved.
 fn say(message: &str) {
-    let _ = writeln!(std::io::stderr(), "{message}");
+    let _ = Stderr.write_all(format!("{message}\n").as_bytes());
 }

@@ -17,13 +17,14 @@ use candle_core::Tensor;
 
 use crate::atomic;
 use crate::checkpoint::{self, Choice, Keep, Meta};
-use crate::metrics::{Record, Recorder};
+use crate::console;
+use crate::metrics::{self, ELAPSED, Record, Recorder};
 use crate::ops::NotFinite;
 use crate::run::RunDir;
 use crate::system::shell::quoted;
 
 pub use clock::{CheckpointConfig, Clock};
-pub use display::Display;
+use display::{Display, progress_line};
 pub use interrupt::Interrupt;
 pub use position::Position;
 pub use task::{EpochEnd, Measured, Progress, Task};
@@ -49,6 +50,9 @@ pub struct Training<'a, T> {
     /// Since when items are counted, and how many there were: for the rate alone.
     counted: (Instant, u64),
     last_saved: Option<u64>,
+    /// When this process began, and the seconds that earlier ones took.
+    start: Instant,
+    elapsed_before: f64,
 }
 
 impl<'a, T: Task> Training<'a, T> {
@@ -60,11 +64,10 @@ impl<'a, T: Task> Training<'a, T> {
         task: &'a mut T,
         run: &'a RunDir,
         config: &CheckpointConfig,
-        display: Display,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
         let recorder = Recorder::create(run.path())?;
-        Ok(Self::new(task, run, recorder, config, display, interrupt, Position::default()))
+        Ok(Self::new(task, run, recorder, config, interrupt, Position::default()))
     }
 
     /// A run that goes on where [`restore`] has put its task.
@@ -76,7 +79,6 @@ impl<'a, T: Task> Training<'a, T> {
         task: &'a mut T,
         run: &'a RunDir,
         config: &CheckpointConfig,
-        display: Display,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
         let Restored { mut position, mut lines, from } = restored;
@@ -101,7 +103,7 @@ impl<'a, T: Task> Training<'a, T> {
                 tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
             }
         }
-        let training = Self::new(task, run, recorder, config, display, interrupt, position);
+        let training = Self::new(task, run, recorder, config, interrupt, position);
         Ok(Self { last_saved, ..training })
     }
 
@@ -110,13 +112,27 @@ impl<'a, T: Task> Training<'a, T> {
         run: &'a RunDir,
         recorder: Recorder,
         config: &CheckpointConfig,
-        display: Display,
         interrupt: &'a Interrupt,
         position: Position,
     ) -> Self {
         let counted = (Instant::now(), 0);
         let clock = Clock::new(config.clone());
-        Self { task, run, recorder, clock, display, interrupt, position, counted, last_saved: None }
+        let display = Display::new(position.step);
+        let records = metrics::read(run.metrics_path()).unwrap_or_default();
+        let elapsed = records.last().and_then(|record| record.timing.get(ELAPSED));
+        Self {
+            task,
+            run,
+            recorder,
+            clock,
+            display,
+            interrupt,
+            position,
+            counted,
+            last_saved: None,
+            start: Instant::now(),
+            elapsed_before: elapsed.copied().unwrap_or_default(),
+        }
     }
 
     /// The steps done.
@@ -144,6 +160,12 @@ impl<'a, T: Task> Training<'a, T> {
                 self.position.step
             );
         }
+        let ended = self.run_to_the_end();
+        console::clear();
+        ended
+    }
+
+    fn run_to_the_end(&mut self) -> Result<(Outcome, u64)> {
         while !self.position.finished {
             if self.interrupt.requested() {
                 self.save(false)?;
@@ -157,7 +179,6 @@ impl<'a, T: Task> Training<'a, T> {
                 self.train_step()?;
             }
         }
-        self.display.close();
         Ok((Outcome::Finished, self.position.step))
     }
 
@@ -168,22 +189,22 @@ impl<'a, T: Task> Training<'a, T> {
 
     /// The epoch of the last step, counted from 0.
     fn epoch(&self) -> u64 {
-        self.position.epoch(self.task.steps_per_epoch())
+        self.task.epoch_at(self.position.step.saturating_sub(1))
     }
 
     fn train_step(&mut self) -> Result<()> {
         let step = self.position.step;
-        let per_epoch = self.task.steps_per_epoch();
-        if step.is_multiple_of(per_epoch) {
-            let line = self.task.begin_epoch(step / per_epoch);
-            self.display.line(&line);
+        let (per_epoch, epoch) = (self.task.steps_per_epoch(), self.task.epoch_at(step));
+        let first = epoch * per_epoch;
+        if step == first {
+            progress_line(&self.task.begin_epoch(epoch));
             self.counted = (Instant::now(), 0);
         }
         self.task.step(step).map_err(|error| self.stopped(error))?;
         self.position.step += 1;
         self.position.epoch_ended = false;
         self.counted.1 += self.task.items_per_step().1;
-        self.report_progress(step % per_epoch)?;
+        self.report_progress(step - first)?;
         if self.clock.is_due(self.position.step) {
             self.save(false)?;
         }
@@ -207,11 +228,11 @@ impl<'a, T: Task> Training<'a, T> {
         anyhow!("step {step}: {error:#}; {saved}: {way_out}")
     }
 
-    /// Draws the bar, and every so often writes a line and a record.
+    /// Draws the status line, and every so often writes a line and a record.
     fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
         let per_epoch = self.task.steps_per_epoch();
         let rate = self.counted.1 as f64 / self.counted.0.elapsed().as_secs_f64().max(1e-9);
-        self.display.step(self.epoch(), step_of_epoch + 1, per_epoch, &*self.task, rate);
+        self.display.step(&*self.task, self.position.step, rate);
         let step = self.position.step - 1;
         let summaries = self.task.summaries(step).map_err(|error| self.stopped(error))?;
         self.recorder.summaries(self.position.step, &summaries)?;
@@ -220,14 +241,21 @@ impl<'a, T: Task> Training<'a, T> {
         }
         let fraction = step_of_epoch as f64 / per_epoch as f64;
         let line = self.task.report(Progress { step, fraction, rate });
-        self.display.progress_line(&line.map_err(|error| self.stopped(error))?);
+        progress_line(&line.map_err(|error| self.stopped(error))?);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
         let record = self.record("train", &self.task.record(step)).timing(&unit, rate);
-        self.recorder.record(&record)
+        self.recorder.record(&record)?;
+        let valid = self.task.validation();
+        if !valid.is_empty() {
+            self.recorder.record(&self.record("valid", &valid))?;
+        }
+        Ok(())
     }
 
     fn record(&self, phase: &str, metrics: &[(&'static str, f64)]) -> Record {
+        let elapsed = self.elapsed_before + self.start.elapsed().as_secs_f64();
         let record = Record::new(self.position.step, self.epoch() + 1, phase);
+        let record = record.timing(ELAPSED, elapsed);
         metrics.iter().fold(record, |record, (name, value)| record.metric(name, *value))
     }
 
@@ -250,8 +278,8 @@ impl<'a, T: Task> Training<'a, T> {
                 EpochEnd::default()
             }
         };
+        self.say_epoch(&end.measured, seconds);
         for measured in &end.measured {
-            self.display.line(&measured.line);
             let mut record = self.record(measured.phase, &measured.metrics);
             if measured.phase == "epoch" {
                 record = record.timing("seconds", seconds).timing(&unit, rate);
@@ -267,11 +295,23 @@ impl<'a, T: Task> Training<'a, T> {
         Ok(())
     }
 
+    /// One line with all numbers of the epoch, those of training first.
+    fn say_epoch(&self, measured: &[Measured], seconds: f64) {
+        let mut parts = Vec::new();
+        if measured.iter().all(|measured| measured.phase != "epoch") {
+            let number = |(name, value)| format!("{name} {value:.3}");
+            parts.extend(self.task.progress().into_iter().map(number));
+        }
+        parts.extend(measured.iter().map(|measured| measured.line.clone()));
+        let (epoch, epochs) = (self.epoch() + 1, self.task.epochs());
+        tracing::info!("Epoch {epoch}/{epochs}: {}, {seconds:.1} s", parts.join(", "));
+    }
+
     fn finish(&mut self) -> Result<()> {
         let measured = self.task.finish(self.interrupt);
         let Some(measured) = measured.map_err(|error| self.stopped(error))? else { return Ok(()) };
         for measured in &measured {
-            self.display.line(&measured.line);
+            tracing::debug!("{}", measured.line);
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
         }
         self.position.finished = true;
@@ -288,6 +328,8 @@ impl<'a, T: Task> Training<'a, T> {
         let (meta, tensors) = contents.map_err(|error| self.stopped(error))?;
         let keep = Keep { last: self.clock.config().keep };
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
+        let best = if is_best { ", the best so far" } else { "" };
+        tracing::debug!("Saved the checkpoint of step {}{best}", self.position.step);
         self.clock.saved();
         self.last_saved = Some(self.position.step);
         Ok(())
@@ -342,7 +384,7 @@ fn contents<T: Task>(
     lines: u64,
 ) -> Result<(Meta, Vec<(String, Tensor)>)> {
     let mut meta = Meta::new(task.model(), position.step);
-    meta.epoch = position.epoch(task.steps_per_epoch()) + 1;
+    meta.epoch = task.epoch_at(position.step.saturating_sub(1)) + 1;
     meta.metrics_lines = lines;
     meta.state = position.to_state(task.state());
     Ok((meta, task.tensors()?))

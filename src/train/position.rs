@@ -22,11 +22,6 @@ pub struct Position {
 }
 
 impl Position {
-    /// The epoch of the last step, counted from 0.
-    pub fn epoch(&self, steps_per_epoch: u64) -> u64 {
-        self.step.saturating_sub(1) / steps_per_epoch
-    }
-
     /// Takes in the score of an epoch: whether it is the best so far. One that is not finite
     /// never is: a checkpoint could not remember it, and nothing is lower than NaN.
     pub fn take_score(&mut self, score: f64) -> bool {

@@ -11,11 +11,11 @@ use crate::metrics::Summary;
 /// Numbers measured at one moment, and how they are said on the console.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// "epoch", "valid" or "test".
+    /// "epoch" (of training), "valid" or "test".
     pub phase: &'static str,
     /// Names and values.
     pub metrics: Vec<(&'static str, f64)>,
-    /// The line for the console.
+    /// The same in words: a part of the line of an epoch.
     pub line: String,
 }
 
@@ -48,19 +48,31 @@ pub trait Task {
     fn steps_per_epoch(&self) -> u64;
     /// Steps of the whole run.
     fn total_steps(&self) -> u64;
+    /// Epochs of the whole run; the last may be cut short.
+    fn epochs(&self) -> u64 {
+        self.total_steps().div_ceil(self.steps_per_epoch()).max(1)
+    }
+    /// The epoch of step `step`. Steps beyond the last epoch belong to it.
+    fn epoch_at(&self, step: u64) -> u64 {
+        (step / self.steps_per_epoch()).min(self.epochs() - 1)
+    }
     /// What is counted a second, and how many of it a step has.
     fn items_per_step(&self) -> (&'static str, u64);
-    /// Prepares the first step of an epoch; the line for the console.
+    /// Prepares the first step of an epoch; a line of progress.
     fn begin_epoch(&mut self, epoch: u64) -> String;
     /// Runs step `step` of the run.
     ///
     /// # Errors
     /// A loss or gradient that is not finite, with its tensor.
     fn step(&mut self, step: u64) -> Result<()>;
-    /// What a bar shows of this epoch so far.
+    /// What the status line shows of this epoch so far.
     fn progress(&self) -> Vec<(&'static str, f64)>;
     /// What is recorded of this epoch so far; `step` was the last one.
     fn record(&self, step: u64) -> Vec<(&'static str, f64)>;
+    /// What [`Task::report`] has measured on what is held out, where it has.
+    fn validation(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
     /// Whether progress is reported after step `step`: by default ten times an epoch.
     fn is_reported(&self, step: u64) -> bool {
         let per_epoch = self.steps_per_epoch();

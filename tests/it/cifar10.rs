@@ -85,8 +85,14 @@ fn a_run_speaks_as_the_reference_and_records_what_it_does() {
             (&(10 * i + 1).into(), &0.1.into())
         );
     }
-    let line = format!("\nEpoch: 2 precision @ 1 = {precision:.3}\n");
-    assert!(said.stderr.contains(&line), "{said:?}");
+    // Each epoch leaves one line, with the loss, the score where there is one, and the time.
+    let epochs: Vec<_> = said.stderr.lines().filter(|line| line.starts_with("Epoch ")).collect();
+    assert_eq!(epochs.len(), 2, "{said:?}");
+    for (epoch, line) in epochs.iter().enumerate() {
+        assert!(line.starts_with(&format!("Epoch {}/2: loss ", epoch + 1)), "{line}");
+        assert!(line.ends_with(" s"), "{line}");
+    }
+    assert!(epochs[1].contains(&format!(", test precision @ 1 = {precision:.4}, ")), "{epochs:?}");
     let phases: Vec<_> = records.iter().map(|record| record["phase"].as_str().unwrap()).collect();
     assert_eq!(phases, ["train", "train", "test", "train", "test"]);
 
@@ -125,13 +131,13 @@ fn a_run_is_evaluated_class_by_class() {
     assert_eq!((&metrics["split"], &metrics["images"]), (&"test".into(), &40.into()));
     let precision = metrics["precision"].as_f64().unwrap();
     assert_eq!(precision, run.last("test", "precision"));
-    assert_eq!(metrics["loss"].as_f64().unwrap(), run.last("test", "loss"));
+    assert_eq!(metrics["cross_entropy"].as_f64().unwrap(), run.last("test", "cross_entropy"));
     assert!((metrics["error_rate"].as_f64().unwrap() - 100.0 * (1.0 - precision)).abs() < 1e-9);
     let (sums, correct) = rows(&metrics["confusion"]);
     assert_eq!((sums, correct as f64 / 40.0), (vec![4; 10], precision));
-    let accuracy = metrics["accuracy"].as_object().unwrap();
-    assert!(accuracy.len() == 10 && accuracy.contains_key("airplane"), "{metrics}");
-    let mean = accuracy.values().map(|share| share.as_f64().unwrap()).sum::<f64>() / 10.0;
+    let recall = metrics["recall"].as_object().unwrap();
+    assert!(recall.len() == 10 && recall.contains_key("airplane"), "{metrics}");
+    let mean = recall.values().map(|share| share.as_f64().unwrap()).sum::<f64>() / 10.0;
     assert!((mean - precision).abs() < 1e-9, "{metrics}");
 
     is_drawn(&dir, metrics, 10);
@@ -140,8 +146,9 @@ fn a_run_is_evaluated_class_by_class() {
     let first = format!("precision @ 1 = {precision:.4} over 40 test images at step 24 (");
     assert!(text.starts_with(&first), "{text}");
     let classes: Vec<_> = text.lines().skip(3).collect();
-    assert_eq!(classes.len(), 10, "{text}");
-    assert!(classes[0].starts_with("airplane ") && classes[9].starts_with("truck "), "{text}");
+    assert_eq!(classes.len(), 11, "{text}");
+    assert!(classes[0].starts_with(" 0 airplane ") && classes[9].starts_with(" 9 truck "));
+    assert!(text.contains("class          recall") && text.lines().all(|line| line.len() <= 80));
     let train = dir.one_thread("eval cifar10 --run run --split train --json").json();
     assert_eq!(train["metrics"]["images"], 200);
     let best = dir.one_thread("eval cifar10 --run run --checkpoint best --json").json();
@@ -168,8 +175,11 @@ fn towers_and_longer_runs_go_on_as_one() {
     let dir = with_data();
     let said = dir.tfm(&train("--set train.max_steps=3 --run-dir one"));
     let precision = Run::of(&dir, "one").last("test", "precision");
-    let line = format!("\nprecision @ 1 = {precision:.4} over 40 images\n");
-    assert!(said.code == 0 && said.stderr.contains(&line), "{said:?}");
+    let line = format!("test precision @ 1 = {precision:.4} after step 3: one\n");
+    assert!(
+        said.code == 0 && said.stdout == line && !said.stderr.contains("precision"),
+        "{said:?}"
+    );
     for towers in [2, 4] {
         let line = format!("--set train.towers={towers} --run-dir {towers} --threads 2 -q");
         dir.tfm(&train(&format!("--set train.max_steps=2 {line}"))).ok();
@@ -178,7 +188,7 @@ fn towers_and_longer_runs_go_on_as_one() {
         assert!((first - same.last("train", "loss_raw")).abs() < 1e-4 * first);
         let longer = "--set train.max_steps=3 --threads 1";
         dir.tfm(&format!("train cifar10 --resume {towers} {longer} -q")).ok();
-        let [several, one] = [&run, &same].map(|run| run.last("test", "loss"));
+        let [several, one] = [&run, &same].map(|run| run.last("test", "cross_entropy"));
         assert!((several - one).abs() < 1e-3 * one, "{several} and {one}");
         dir.tfm(&format!("eval cifar10 --run {towers} --threads 1")).ok();
     }

@@ -104,13 +104,71 @@ fn a_bad_config_is_named_with_its_line() {
 #[test]
 fn completions_are_scripts_of_their_shell() {
     let dir = Dir::new();
-    for (shell, part) in
-        [("bash", "complete -F"), ("zsh", "#compdef tfm"), ("fish", "complete -c tfm")]
-    {
+    for (shell, part) in [
+        ("bash", "complete -o"),
+        ("zsh", "#compdef tfm"),
+        ("fish", "complete --keep-order --exclusive --command tfm"),
+    ] {
         let script = dir.tfm(&format!("completions {shell}")).ok();
-        assert!(script.contains(part) && script.contains("data-dir"), "{script}");
+        assert!(script.contains(part) && script.contains("TFM_COMPLETE"), "{script}");
     }
     dir.tfm("completions tcsh").fails(2, &["bash", "zsh", "fish"]);
+}
+
+/// What bash is offered for the last word of a line.
+fn offered(dir: &Dir, line: &str) -> Vec<String> {
+    let words: Vec<_> = line.split(' ').collect();
+    let mut command = tfm();
+    command.args(["--"]).args(&words).env("TFM_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+    command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
+    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+    dir.run(&mut command).ok().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn values_are_completed() {
+    let dir = Dir::new();
+    dir.write("mine.toml", "model = \"ptb\"\n");
+    dir.write("runs/first/run.json", "{}");
+    for (line, expect) in [
+        ("tfm train pt", "ptb"),
+        ("tfm train ptb --config ptb-d", "ptb-demo"),
+        ("tfm train ptb --config mi", "mine.toml"),
+        ("tfm config show cifar10-d", "cifar10-demo"),
+        ("tfm config check mnist-s", "mnist-self-test"),
+        ("tfm data fetch mn", "mnist"),
+        ("tfm data verify ci", "cifar10"),
+        ("tfm eval ptb --device cp", "cpu"),
+        ("tfm eval ptb --checkpoint b", "best"),
+        ("tfm train ptb --set train.max_max", "train.max_max_epoch="),
+        ("tfm eval ptb --run runs/f", "runs/first"),
+    ] {
+        let offered = offered(&dir, line);
+        assert!(
+            offered.iter().any(|one| one.trim_end_matches('/') == expect),
+            "{line}: {offered:?}"
+        );
+    }
+    assert!(offered(&dir, "tfm train ptb --config ci").is_empty());
+}
+
+#[test]
+fn help_is_a_command() {
+    let dir = Dir::new();
+    assert_eq!(dir.tfm("help").ok(), dir.tfm("--help").ok());
+    assert_eq!(dir.tfm("help train ptb").ok(), dir.tfm("train ptb --help").ok());
+    dir.tfm("help trian").fails(2, &["has no trian; did you mean train?"]);
+}
+
+#[test]
+fn the_folder_of_data_in_the_environment_is_no_option_that_was_given() {
+    let dir = Dir::new();
+    let mut command = tfm();
+    let said = dir.run(command.args(["eval", "ptb"]).env("TFM_DATA_DIR", "elsewhere"));
+    said.fails(2, &["Usage: tfm eval ptb --run <DIR>\n"]);
+    let mut command = tfm();
+    let said = dir.run(command.args(["data", "list", "--json"]).env("TFM_DATA_DIR", ""));
+    assert_eq!(said.json()["data_dir"], "data");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod ptb_use;
 mod ptb_wrong;
 mod revision;
 mod runs;
+mod screen;
 mod sizes;
 mod texts;
 mod tidy;

@@ -186,7 +186,7 @@ fn a_tenth_of_ones_own_pictures_is_held_out_and_a_broken_file_is_left_out() {
     let metrics = dir.one_thread("eval cifar10 --run run --json").json()["metrics"].clone();
     let held_out = metrics["images"].as_u64().unwrap();
     assert!((3..=20).contains(&held_out), "{metrics}");
-    let names: Vec<_> = metrics["accuracy"].as_object().unwrap().keys().collect();
+    let names: Vec<_> = metrics["recall"].as_object().unwrap().keys().collect();
     assert_eq!(names, CLASSES);
     is_drawn(&dir, &metrics, 3);
     let train = dir.one_thread("eval cifar10 --run run --split train --json").json();

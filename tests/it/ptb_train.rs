@@ -59,18 +59,22 @@ fn progress(dir: &Dir, num_steps: usize, steps: u64) -> Vec<String> {
     assert_eq!(lines[0], "Epoch: 1 Learning rate: 1.000");
     let n = lines.iter().filter(|line| line.ends_with(" wps")).count();
     let run = Run::of(dir, &num_steps.to_string());
-    assert_eq!(
-        lines[n + 1],
-        format!("Epoch: 1 Train Perplexity: {:.3}", run.last("epoch", "perplexity"))
+    let epoch = format!(
+        "Epoch 1/1: train perplexity {:.3}, valid perplexity {:.3}, ",
+        run.last("epoch", "perplexity"),
+        run.last("valid", "perplexity")
     );
-    assert_eq!(
-        lines[n + 2],
-        format!("Epoch: 1 Valid Perplexity: {:.3}", run.last("valid", "perplexity"))
-    );
-    let test =
-        format!("Test Perplexity: {:.3} (the grammar's own: ", run.last("test", "perplexity"));
-    assert!(lines[n + 3].starts_with(&test), "{said:?}");
-    assert!(lines[n + 4].starts_with("A sentence of the model: "), "{said:?}");
+    assert!(lines[n + 1].starts_with(&epoch) && lines[n + 1].ends_with(" s"), "{said:?}");
+    assert!(lines[n + 2].starts_with("A sentence of the model: "), "{said:?}");
+    assert_eq!(lines[n + 3], format!("Next: tfm plot {num_steps}; tfm eval {num_steps}"));
+    // The result is said once.
+    let result = format!("test perplexity {:.3} (the grammar", run.last("test", "perplexity"));
+    assert!(said.stdout.starts_with(&result) && !said.stderr.contains("test perplexity"));
+    // A loss is that of a word, whatever the window: at first words are about equally likely.
+    let train = run.records();
+    let first = train.iter().find(|record| record["phase"] == "train").unwrap();
+    let loss = first["metrics"]["loss"].as_f64().unwrap();
+    assert!((4.0..8.0).contains(&loss), "{first}");
     assert_eq!(run.records().iter().filter(|record| record["phase"] == "train").count(), n);
     assert_eq!(run.records().last().unwrap()["step"], steps);
     // The log has the same lines behind their times.

@@ -155,7 +155,9 @@ fn text_is_generated_by_its_options() {
 fn verify_compares_and_plot_draws() {
     let (dir, run) = trained();
     // The network is not the preset's, so the preset's score is none of this run's.
-    dir.tfm("verify ptb --run run").fails(1, &["has nothing in [expect]"]);
+    let said = dir.tfm("verify ptb --run run --json");
+    said.fails(2, &["has nothing in [expect]"]);
+    assert!(said.json()["reached"].is_null(), "{said:?}");
     let expect = |score: &str| {
         let mut command = tfm();
         let expect = format!("expect.test_perplexity={score}");

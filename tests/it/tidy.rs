@@ -63,7 +63,7 @@ fn paths(rest: &str) -> Vec<String> {
 
 /// What a module of the first level may import, itself aside.
 fn allowed(module: &str) -> &'static [&'static str] {
-    const CLI: [&str; 14] = [
+    const CLI: [&str; 15] = [
         "models",
         "train",
         "nn",
@@ -76,6 +76,7 @@ fn allowed(module: &str) -> &'static [&'static str] {
         "rng",
         "version",
         "atomic",
+        "console",
         "memory",
         "system",
     ];

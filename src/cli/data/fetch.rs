@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use super::progress::Progress;
+use super::{progress::Progress, sets_parser};
+use crate::console;
 use crate::data::fetch::{self, Options, Report};
 use crate::models::options::{DataOptions, OutputOptions};
 
@@ -14,7 +15,7 @@ use crate::models::options::{DataOptions, OutputOptions};
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Fetch {
     /// The data sets; `tfm data list` lists them
-    #[arg(value_name = "SET", required = true)]
+    #[arg(value_name = "SET", required = true, value_parser = sets_parser())]
     sets: Vec<String>,
 
     /// Another source than the known addresses of a set
@@ -55,7 +56,7 @@ pub(super) fn run(fetch: Fetch) -> Result<()> {
     for set in sets {
         let mut progress = Progress::new(output.quiet);
         let report = fetch::fetch(set, &data.data_dir, &options, &mut |event| progress.show(event));
-        progress.finish();
+        console::clear();
         let report = report?;
         let result = Outcome {
             set: set.name,

@@ -7,9 +7,11 @@ mod progress;
 mod verify;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::{Fixed, Registry};
+use crate::data::fetch::SETS;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -32,6 +34,11 @@ fn command() -> Command {
                 .about("Reads the data sets' files and compares their md5s"),
         )
         .subcommand(make::command())
+}
+
+/// The names of the data sets.
+fn sets_parser() -> PossibleValuesParser {
+    PossibleValuesParser::new(SETS.iter().map(|set| set.name))
 }
 
 fn run(_: Registry, matches: &ArgMatches) -> Result<()> {

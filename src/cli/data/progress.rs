@@ -1,95 +1,61 @@
 //! How a download goes on: a bar on a terminal, a few plain lines elsewhere.
 
-use std::io::{IsTerminal, Write, stderr};
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use crate::console;
 use crate::data::fetch::Event;
 
 /// Shows the events of a download on stderr.
-pub(super) enum Progress {
-    /// `--quiet`.
-    Silent,
-    /// A terminal.
-    Bar(ProgressBar),
-    /// A file or a pipe.
-    Lines(Tenths),
+pub(super) struct Progress {
+    quiet: bool,
+    tenths: Tenths,
+    /// When the bytes of this source began to come, and how many were there already.
+    began: Option<(Instant, u64)>,
 }
 
 impl Progress {
     pub(super) fn new(quiet: bool) -> Self {
-        match (quiet, stderr().is_terminal()) {
-            (true, _) => Self::Silent,
-            (false, true) => Self::Bar(bar()),
-            (false, false) => Self::Lines(Tenths::default()),
-        }
+        Self { quiet, tenths: Tenths::default(), began: None }
     }
 
     pub(super) fn show(&mut self, event: Event<'_>) {
-        match self {
-            Self::Silent => {}
-            Self::Bar(bar) => match event {
-                Event::Bytes { done, total, .. } => advance(bar, done, total),
-                event => bar.suspend(|| say(&words(event))),
-            },
-            Self::Lines(tenths) => match event {
-                Event::Bytes { done, total, .. } => {
-                    if let Some(line) = tenths.line(done, total) {
-                        say(&line);
-                    }
+        match event {
+            _ if self.quiet => {}
+            Event::Bytes { done, total, .. } if console::is_enabled() => {
+                let (start, first) = *self.began.get_or_insert((Instant::now(), done));
+                let rate =
+                    (done - first.min(done)) as f64 / start.elapsed().as_secs_f64().max(1e-3);
+                console::status(|width| status(done, total, rate, width));
+            }
+            Event::Bytes { done, total, .. } => {
+                if let Some(line) = self.tenths.line(done, total) {
+                    say(&line);
                 }
-                event => {
-                    *tenths = Tenths::default();
-                    say(&words(event));
-                }
-            },
-        }
-    }
-
-    /// Takes the bar away.
-    pub(super) fn finish(&self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
+            }
+            event => {
+                (self.tenths, self.began) = (Tenths::default(), None);
+                say(&words(event));
+            }
         }
     }
 }
 
-/// Before anything has arrived; where the size is known; where it is not.
-const TEMPLATES: [&str; 3] = [
-    "{spinner} connecting",
-    "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-    "{spinner} {bytes}, {bytes_per_sec}",
-];
-
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-    bar.set_style(style(TEMPLATES[0]));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-fn advance(bar: &ProgressBar, done: u64, total: Option<u64>) {
-    // What can be shown changes with the source.
-    if bar.length() != total || bar.position() == 0 {
-        bar.set_style(style(TEMPLATES[if total.is_some() { 1 } else { 2 }]));
-        match total {
-            Some(total) => bar.set_length(total),
-            None => bar.unset_length(),
-        }
-    }
-    bar.set_position(done);
-}
-
-/// A template that does not parse (a test sees to it that each does) leaves the usual bar.
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template);
-    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("##-")
+/// The status line of a download at `rate` bytes a second.
+fn status(done: u64, total: Option<u64>, rate: f64, width: usize) -> String {
+    let megabytes = |bytes: f64| format!("{:.1} MB", bytes / MB as f64);
+    let (have, rate_in_words) = (megabytes(done as f64), megabytes(rate) + "/s");
+    let Some(total) = total else { return format!("{have}, {rate_in_words}") };
+    let left = (total - done.min(total)) as f64 / rate.max(1.0);
+    let left = Duration::try_from_secs_f64(left).unwrap_or_default();
+    let parts = [format!("{} left", console::duration(left)), rate_in_words];
+    let head = format!("{have} of {}", megabytes(total as f64));
+    console::fit(&head, done as f64 / total.max(1) as f64, &parts, width)
 }
 
 /// A closed stderr is no reason to stop.
 fn say(line: &str) {
-    let _ = writeln!(stderr().lock(), "{line}");
+    let _ = console::Stderr.write_all(format!("{line}\n").as_bytes());
 }
 
 fn words(event: Event<'_>) -> String {
@@ -135,14 +101,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_follows_the_download() {
-        assert!(TEMPLATES.iter().all(|template| ProgressStyle::with_template(template).is_ok()));
-        let bar = ProgressBar::hidden();
-        advance(&bar, 0, Some(2048));
-        advance(&bar, 1024, Some(2048));
-        assert_eq!((bar.position(), bar.length()), (1024, Some(2048)));
-        advance(&bar, 4096, None);
-        assert_eq!((bar.position(), bar.length()), (4096, None));
+    fn the_status_line_fits_and_says_what_is_known() {
+        let line = status(10 * MB, Some(35 * MB), 5e6, 79);
+        assert!(line.starts_with("10.0 MB of 35.0 MB  28% [") && line.chars().count() <= 79);
+        assert!(line.ends_with("] 5s left, 5.0 MB/s"), "{line}");
+        assert_eq!(status(10 * MB, None, 5e6, 79), "10.0 MB, 5.0 MB/s");
     }
 
     #[test]

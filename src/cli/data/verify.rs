@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::sets_parser;
 use crate::data::fetch::{self, DataSet, FileCheck, FileState, Presence};
 use crate::models::options::{DataOptions, OutputOptions};
 
@@ -13,7 +14,7 @@ use crate::models::options::{DataOptions, OutputOptions};
 #[command(after_long_help = NOTE)]
 pub(super) struct Verify {
     /// The data sets [default: those of which something is there]
-    #[arg(value_name = "SET")]
+    #[arg(value_name = "SET", value_parser = sets_parser())]
     sets: Vec<String>,
 
     #[command(flatten)]

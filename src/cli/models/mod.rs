@@ -32,7 +32,7 @@ struct Model {
 #[derive(Serialize)]
 struct Named {
     name: &'static str,
-    about: &'static str,
+    about: String,
 }
 
 fn command() -> Command {
@@ -49,7 +49,8 @@ fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let output = OutputOptions::from_arg_matches(matches)?;
     output.init_logging();
     let models: Vec<_> = registry.iter().map(|entry| model(entry)).collect();
-    let text: Vec<_> = models.iter().map(text).collect();
+    let mut text: Vec<_> = models.iter().map(text).collect();
+    text.push("* is the preset that is used without --config.".to_owned());
     output.report(&Report { models }, text.join("\n"))
 }
 
@@ -63,10 +64,10 @@ fn model(entry: &Entry) -> Model {
     }
 }
 
-/// A preset and the first line of its head comment.
+/// A preset and the first paragraph of its head comment.
 fn named(preset: &Preset) -> Named {
-    let first = preset.text.lines().next().unwrap_or_default();
-    let about = first.strip_prefix('#').map(str::trim).unwrap_or_default();
+    let comment = preset.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let about = comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
     Named { name: preset.name, about }
 }
 
@@ -77,9 +78,31 @@ fn text(model: &Model) -> String {
     let width = model.presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
     for preset in &model.presets {
         let default = if preset.name == model.default_preset { "*" } else { " " };
-        let _ = writeln!(text, "  {default} {:width$}  {}", preset.name, preset.about);
+        let mut head = format!("{default} {:width$}", preset.name);
+        for line in wrap(&preset.about, MOST_COLUMNS - width - 6) {
+            let _ = writeln!(text, "  {head}  {line}");
+            head = " ".repeat(width + 2);
+        }
     }
     text
+}
+
+/// Columns of the usual window.
+const MOST_COLUMNS: usize = 80;
+
+/// Breaks a text between words into lines of at most `width` columns.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                *line += " ";
+                *line += word;
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -91,7 +114,17 @@ mod tests {
     fn a_model_is_shown_with_verbs_and_presets() {
         let text = text(&model(&fake::TOY));
         let expect = "toy: A toy\n  verbs: train, plot, verify, wind-up\n    \
-                      toy-large  Large.\n  * toy-small  Small.\n";
+                      toy-large  Large.\n  * toy-small  Small. Two lines.\n";
         assert_eq!(text, expect);
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("sesquipedalian a", 4), ["sesquipedalian", "a"]);
+        for entry in crate::models::ALL {
+            let text = text(&model(entry));
+            assert!(text.lines().all(|line| line.chars().count() <= MOST_COLUMNS), "{text}");
+        }
     }
 }

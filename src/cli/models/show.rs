@@ -71,8 +71,7 @@ pub(super) fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
     })?;
     let layers = description.graph.layers(description.batch, description.steps);
     let [training_memory, inference_memory] = description.memory()?;
-    let values = |spec: &crate::nn::graph::ParameterSpec| spec.shape.iter().product::<usize>();
-    let parameters = description.graph.parameters.iter().map(values).sum();
+    let parameters = description.parameters();
     let report = Report {
         model: entry.name,
         preset: &preset,

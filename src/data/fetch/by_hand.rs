@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 
 use super::sets::{DataFile, DataSet, Mirror};
 use super::store::expectation;
+use crate::data::{Missing, is_missing};
 use crate::system::shell::quoted;
 
 /// What was loaded from the folder of a set; where that failed and files of the set are lacking,
@@ -17,7 +18,8 @@ use crate::system::shell::quoted;
 pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
     loaded.map_err(|error| match super::find(set) {
         Ok(set) if set.files.iter().any(|file| !holds(&data_dir.join(set.name), file)) => {
-            anyhow!("{error:#}\n{}", missing_help(set, data_dir))
+            let text = format!("{error:#}\n{}", missing_help(set, data_dir));
+            if is_missing(&error) { Missing(text).into() } else { anyhow!(text) }
         }
         _ => error,
     })

@@ -68,6 +68,15 @@ impl Confusion {
         share(self.count(truth, truth), self.of_class(truth).iter().sum())
     }
 
+    /// The share of the predictions of `class` that are right, where there are any.
+    ///
+    /// # Panics
+    /// When there is no such class.
+    pub fn precision(&self, class: usize) -> Option<f64> {
+        let predicted = (0..self.classes.len()).map(|truth| self.count(truth, class)).sum();
+        share(self.count(class, class), predicted)
+    }
+
     /// Draws the matrix into a PNG file, which appears as a whole. `title` is the line above it.
     ///
     /// # Errors
@@ -102,5 +111,6 @@ mod tests {
         assert_eq!((confusion.right(), confusion.total()), (3, 4));
         assert_eq!(confusion.accuracy(), Some(0.75));
         assert_eq!((confusion.recall(0), confusion.recall(2)), (Some(2.0 / 3.0), None));
+        assert_eq!((confusion.precision(1), confusion.precision(2)), (Some(0.5), None));
     }
 }

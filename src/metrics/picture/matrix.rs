@@ -21,8 +21,13 @@ const AXIS: i32 = 28;
 const GAP: i32 = 10;
 /// The longest name of a class in pixels; longer ones lose their middle.
 const MAX_NAME: i32 = 160;
-/// The column of recalls.
+/// The column of recalls, and the row of precisions.
 const RECALL: i32 = 78;
+const PRECISION: i32 = 34;
+/// The line that explains the colours.
+const LEGEND: i32 = 30;
+const COLOURS: &str = "blue: right, the stronger the larger its share of the row; \
+                       orange: wrong, by the root of that share";
 /// Cells of few classes are large, and those of many still hold a count of five digits.
 const CELLS: (i32, i32) = (44, 72);
 const ALL_CELLS: i32 = 720;
@@ -52,8 +57,10 @@ impl Layout {
         let left = MARGIN + AXIS + name + GAP;
         let top = MARGIN + TITLE + AXIS + GAP + if upright { name } else { 16 };
         let title = title.chars().count() as i32 * 12 + 2 * MARGIN;
-        let width = (left + cell * n + RECALL + MARGIN).max(title).min(4_000);
-        Self { cell, n, left, top, width, height: top + cell * n + MARGIN, upright }
+        let legend = COLOURS.chars().count() as i32 * 7 + 2 * MARGIN;
+        let width = (left + cell * n + RECALL + MARGIN).max(title).max(legend).min(4_000);
+        let height = top + cell * n + PRECISION + LEGEND + MARGIN;
+        Self { cell, n, left, top, width, height, upright }
     }
 
     /// The middle of a column or a row of cells.
@@ -68,7 +75,10 @@ pub(super) fn png(confusion: &Confusion, title: &str) -> Result<Vec<u8>> {
         area.fill(&WHITE)?;
         draw_names(area, &layout, confusion, title)?;
         draw_cells(area, &layout, confusion)?;
-        draw_recalls(area, &layout, confusion)
+        draw_shares(area, &layout, confusion)?;
+        let legend = at(MARGIN, layout.height - MARGIN);
+        area.draw_text(COLOURS, &letters(13, HPos::Left)?, legend)?;
+        Ok(())
     })
 }
 
@@ -109,13 +119,13 @@ fn draw_cells(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result
                 layout.top + layout.cell * truth as i32,
             );
             let corners = [at(x, y), at(x + layout.cell, y + layout.cell)];
-            let (colour, strength) = shade(share, truth == predicted);
+            let colour = shade(share, truth == predicted);
             area.draw(&Rectangle::new(corners, colour.filled()))?;
             area.draw(&Rectangle::new(corners, GRID.stroke_width(SCALE as u32)))?;
             // Zeros would hide where the mistakes are.
             if count > 0 {
                 let style = letters(count_size(count, layout.cell), HPos::Center)?;
-                let style = if strength > 0.55 { style.color(&WHITE) } else { style };
+                let style = if is_dark(colour) { style.color(&WHITE) } else { style };
                 let middle = at(x + layout.cell / 2, y + layout.cell / 2);
                 area.draw_text(&count.to_string(), &style, middle)?;
             }
@@ -131,26 +141,41 @@ fn count_size(count: u64, cell: i32) -> i32 {
     ((cell - 8) * 100 / (64 * digits)).clamp(7, 16)
 }
 
-/// The colour of a cell, and how strong it is. Mistakes are shown by the root of their share, so
+/// Whether white letters are read more easily than dark ones on a colour, by the contrast of
+/// WCAG 2.
+fn is_dark(RGBColor(red, green, blue): RGBColor) -> bool {
+    let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) < 0.27
+}
+
+/// The colour of a cell. Mistakes are shown by the root of their share, so
 /// that one in a hundred is seen.
-fn shade(share: f64, right: bool) -> (RGBColor, f64) {
+fn shade(share: f64, right: bool) -> RGBColor {
     let strength = if right { share } else { share.sqrt() };
     let full = if right { RIGHT } else { WRONG };
     let mix = |channel: u8| (255.0 + (f64::from(channel) - 255.0) * strength).round() as u8;
-    (RGBColor(mix(full.0), mix(full.1), mix(full.2)), strength)
+    RGBColor(mix(full.0), mix(full.1), mix(full.2))
 }
 
-/// The share of each class that was recognised, at the end of its row.
-fn draw_recalls(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
+/// The share of each class that was recognised, at the end of its row, and the share of each
+/// prediction that was right, below its column.
+fn draw_shares(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
     let right = layout.left + layout.cell * layout.n + RECALL;
-    let style = letters(15, HPos::Right)?;
+    let below = layout.top + layout.cell * layout.n + PRECISION / 2;
+    let (style, centred) = (letters(15, HPos::Right)?, letters(13, HPos::Center)?);
     area.draw_text("recall", &style, at(right, layout.top - GAP - 6))?;
-    for truth in 0..confusion.classes().len() {
-        if let Some(recall) = confusion.recall(truth) {
+    area.draw_text("precision", &style, at(layout.left - GAP, below))?;
+    for class in 0..confusion.classes().len() {
+        if let Some(recall) = confusion.recall(class) {
             let label = format!("{:.1} %", 100.0 * recall);
-            area.draw_text(&label, &style, at(right, layout.middle(layout.top, truth)))?;
+            area.draw_text(&label, &style, at(right, layout.middle(layout.top, class)))?;
+        }
+        if let Some(precision) = confusion.precision(class) {
+            let label = format!("{:.1}", 100.0 * precision);
+            area.draw_text(&label, &centred, at(layout.middle(layout.left, class), below))?;
         }
     }
+    area.draw_text("%", &style, at(right, below))?;
     Ok(())
 }
 
@@ -185,10 +210,17 @@ mod tests {
 
     #[test]
     fn small_mistakes_are_seen_and_nothing_is_white() {
-        assert_eq!(shade(0.0, true).0, RGBColor(255, 255, 255));
-        assert_eq!(shade(0.0, false).0, RGBColor(255, 255, 255));
-        assert_eq!(shade(1.0, true).0, RIGHT);
-        assert!(shade(0.01, false).0.2 < 235);
+        assert_eq!(shade(0.0, true), RGBColor(255, 255, 255));
+        assert_eq!(shade(0.0, false), RGBColor(255, 255, 255));
+        assert_eq!(shade(1.0, true), RIGHT);
+        assert!(shade(0.01, false).2 < 235);
+    }
+
+    #[test]
+    fn letters_are_white_where_that_is_read_more_easily() {
+        let is_dark = |share, right| is_dark(shade(share, right));
+        assert!(is_dark(1.0, true) && is_dark(1.0, false));
+        assert!(!is_dark(0.6, true) && !is_dark(0.3, false));
     }
 
     #[test]

@@ -68,7 +68,8 @@ fn png(title: &str, classes: &[String], mistakes: &[(Mistake, Raster<'_>)]) -> R
             enlarge(area, raster, (left, top), factor)?;
             let middle = MARGIN + column * width + width / 2;
             let names = [&classes[mistake.truth], &classes[mistake.predicted]];
-            caption(area, names, mistake.probability, (middle, top + enlarged), width)?;
+            let below = format!("{:.1} %, no. {}", 100.0 * mistake.probability, mistake.index);
+            caption(area, names, &below, (middle, top + enlarged), width)?;
         }
         Ok(())
     })
@@ -123,11 +124,11 @@ fn enlarge(
     Ok(())
 }
 
-/// Writes `true → predicted` and below it the probability, about a point at the picture's foot.
+/// Writes `true → predicted` and a line below it, about a point at the picture's foot.
 fn caption(
     area: &Area<'_>,
     names: [&String; 2],
-    probability: f32,
+    below: &str,
     (middle, top): (i32, i32),
     width: i32,
 ) -> Result<()> {
@@ -143,8 +144,7 @@ fn caption(
     arrow(area, (start + of_truth + ARROW / 2, line + 1))?;
     area.draw_text(&predicted, &style, at(start + of_truth + 2 * ARROW, line))?;
     let centred = letters(LETTERS, HPos::Center)?;
-    let label = format!("{:.1} %", 100.0 * probability);
-    area.draw_text(&label, &centred, at(middle, line + 18))?;
+    area.draw_text(below, &centred, at(middle, line + 18))?;
     Ok(())
 }
 

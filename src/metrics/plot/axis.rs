@@ -70,10 +70,34 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        // A linear axis has one unit for all its labels, a logarithmic one a unit a tick.
-        let unit_of = if self.log { *value } else { self.low.abs().max(self.high.abs()) };
-        label(*value, unit_of)
+        if self.log {
+            return label(*value, *value);
+        }
+        // A linear axis has one unit and one number of decimals for all its labels.
+        let unit_of = self.low.abs().max(self.high.abs());
+        let decimals = |tick: &f64| decimals(&label(*tick, unit_of));
+        with_decimals(label(*value, unit_of), self.ticks.iter().map(decimals).max().unwrap_or(0))
     }
+}
+
+/// The digits after the point of a label that is a plain number.
+fn decimals(label: &str) -> usize {
+    match label.split_once('.') {
+        Some((_, digits)) if digits.bytes().all(|digit| digit.is_ascii_digit()) => digits.len(),
+        _ => 0,
+    }
+}
+
+/// A label with zeros up to so many decimals, if it is a plain number.
+fn with_decimals(mut label: String, wanted: usize) -> String {
+    let missing = wanted - decimals(&label).min(wanted);
+    if missing > 0 && label.ends_with(|last: char| last.is_ascii_digit()) && !label.contains('e') {
+        if !label.contains('.') {
+            label.push('.');
+        }
+        label.push_str(&"0".repeat(missing));
+    }
+    label
 }
 
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -160,6 +184,11 @@ fn label(value: f64, unit_of: f64) -> String {
     with_separators(&rounded.to_string()) + suffix
 }
 
+/// A count as people read it: 12,500.
+pub fn grouped(count: u64) -> String {
+    with_separators(&count.to_string())
+}
+
 /// Puts a comma before each third digit of the whole part.
 fn with_separators(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
@@ -188,8 +217,11 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round() {
-        assert_eq!(linear(&[0.0, 1.0]), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
-        assert_eq!(linear(&[-0.2, 0.1]), ["-0.2", "-0.15", "-0.1", "-0.05", "0", "0.05", "0.1"]);
+        assert_eq!(linear(&[0.0, 1.0]), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(
+            linear(&[-0.2, 0.1]),
+            ["-0.20", "-0.15", "-0.10", "-0.05", "0.00", "0.05", "0.10"]
+        );
         assert_eq!(linear(&[300.0, 17_251.0]), ["0", "5,000", "10,000", "15,000"]);
         assert_eq!(linear(&[0.0, 3e7]), ["0", "5M", "10M", "15M", "20M", "25M", "30M"]);
         assert_eq!(linear(&[0.0, 3e-5]), ["0", "5e-6", "1e-5", "1.5e-5", "2e-5", "2.5e-5", "3e-5"]);

@@ -12,13 +12,15 @@ use plotters::style::Color;
 use super::axis::Axis;
 use super::legend::Legend;
 use super::style::{GRID, INK, Line, Marker, SCALE, colour, text};
-use super::{Chart, Curve};
+use super::{Chart, Curve, X};
 
 /// Pixels of a drawing, from its upper left corner.
 type Pixel = (i32, i32);
 
 const MARGIN: i32 = 20 * SCALE;
 const TITLE: i32 = 40 * SCALE;
+/// What the vertical axis shows.
+const DESCRIPTION: i32 = 26 * SCALE;
 /// Points that are fewer than this stand out from their curve.
 const MAX_MARKERS: usize = 60;
 
@@ -29,7 +31,12 @@ where
 {
     let drawable = || chart.curves.iter().flat_map(|c| &c.points).filter(|p| chart.holds(**p));
     let no_point = || format!("the chart of {:?} has no finite point to draw", chart.name);
-    let x = Axis::counts(drawable().map(|point| point.0), 9).with_context(no_point)?;
+    let x = drawable().map(|point| point.0);
+    let x = match chart.x {
+        X::Step => Axis::counts(x, 9),
+        X::Epoch | X::Time => Axis::around(x, false, 9),
+    };
+    let x = x.with_context(no_point)?;
     let y = Axis::around(drawable().map(|point| point.1), chart.log_y, 9).with_context(no_point)?;
 
     area.fill(&WHITE)?;
@@ -42,8 +49,7 @@ where
         labels_width = labels_width.max(area.estimate_text_size(&label, &small)?.0 as i32);
     }
 
-    let description = if chart.y_label.is_empty() { 0 } else { 26 * SCALE };
-    let labels_width = labels_width + description + 14 * SCALE;
+    let labels_width = labels_width + DESCRIPTION + 14 * SCALE;
     area.draw_text(&chart.title, &text(24)?, (MARGIN + labels_width, MARGIN / 2))?;
     let mut mesh = ChartBuilder::on(&left)
         .margin(MARGIN)
@@ -52,7 +58,7 @@ where
         .y_label_area_size(labels_width)
         .build_cartesian_2d(x, y)?;
     mesh.configure_mesh()
-        .x_desc(&chart.x_label)
+        .x_desc(chart.x.label())
         .y_desc(&chart.y_label)
         .label_style(small.clone())
         .axis_desc_style(small)
@@ -122,7 +128,8 @@ where
     Ok(())
 }
 
-/// Draws a run's marker around `pixel`: large and hollow where no line leads to it.
+/// Draws a run's marker around `pixel`: hollow where the line is dashed, and larger where there is
+/// none.
 pub(super) fn marker<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     pixel: Pixel,
@@ -133,11 +140,16 @@ pub(super) fn marker<DB: DrawingBackend>(
 where
     DB::ErrorType: 'static,
 {
-    if line == Line::None {
-        shape_around(area, pixel, shape, 7 * SCALE, colour)?;
-        return shape_around(area, pixel, shape, 4 * SCALE, WHITE);
+    let (radius, hole) = match line {
+        Line::None => (7, 4),
+        Line::Dashed => (5, 3),
+        Line::Solid | Line::Light | Line::Dotted => (4, 0),
+    };
+    shape_around(area, pixel, shape, radius * SCALE, line.shade(colour))?;
+    if hole > 0 {
+        shape_around(area, pixel, shape, hole * SCALE, WHITE)?;
     }
-    shape_around(area, pixel, shape, 4 * SCALE, line.shade(colour))
+    Ok(())
 }
 
 fn shape_around<DB: DrawingBackend>(

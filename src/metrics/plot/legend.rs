@@ -104,7 +104,7 @@ fn rows(chart: &Chart, max_rows: usize) -> Vec<Row> {
         if runs.len() == 1 { (colour(0), Marker::of_run(0)) } else { (INK, Marker::Circle) };
     let phase = |phase: &&str| {
         let line = chart.line_of(phase);
-        let marker = (line == Line::None).then_some(shape);
+        let marker = (!matches!(line, Line::Light | Line::Dotted)).then_some(shape);
         Row { label: (*phase).to_owned(), colour: ink, line, marker }
     };
 
@@ -145,7 +145,7 @@ pub(in crate::metrics) fn shorten(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::plot::Curve;
+    use crate::metrics::plot::{Curve, X};
 
     fn labels(n_runs: usize, max_rows: usize) -> Vec<String> {
         let curves = (0..n_runs).flat_map(|run| {
@@ -158,7 +158,7 @@ mod tests {
         let chart = Chart {
             name: "loss".to_owned(),
             title: String::new(),
-            x_label: String::new(),
+            x: X::Step,
             y_label: String::new(),
             log_y: false,
             curves: curves.collect(),

@@ -14,13 +14,45 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
+pub use self::axis::grouped;
 use self::style::Line;
-use super::Record;
+use super::{ELAPSED, Record};
 use crate::atomic;
 
 /// The metric that is the least value of the others in its record, such as the perplexity of the
 /// process that wrote a text. It has no chart of its own.
 const FLOOR: &str = "floor";
+
+/// What the horizontal axis of a chart shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum X {
+    /// Steps done.
+    #[default]
+    Step,
+    /// Epochs done.
+    Epoch,
+    /// Minutes of training, evaluations included.
+    Time,
+}
+
+impl X {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Time => "minutes",
+        }
+    }
+}
+
+/// How records become curves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct View {
+    /// The horizontal axis.
+    pub x: X,
+    /// The share of the past in the moving average that is drawn of the phase `train`; 0: none.
+    pub smooth: f64,
+}
 
 /// What one run measured in one phase.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,9 +74,9 @@ pub struct Chart {
     pub name: String,
     /// The line above the chart.
     pub title: String,
-    /// What the horizontal axis counts.
-    pub x_label: String,
-    /// What the vertical axis says beyond the title.
+    /// What the horizontal axis shows.
+    pub x: X,
+    /// What the vertical axis shows, and its unit.
     pub y_label: String,
     /// Whether the vertical axis is logarithmic; values that are not positive leave a gap then.
     pub log_y: bool,
@@ -93,15 +125,15 @@ impl Chart {
     }
 }
 
-/// One chart for each metric that occurs in `runs`, over the step, in alphabetic order.
+/// One chart for each metric that occurs in `runs`, in alphabetic order.
 ///
-/// `runs` are pairs of a name for the legend, each another, and the run's records. A metric
-/// without a finite value has no chart; one whose largest value is over five times its smallest gets
-/// a logarithmic axis.
-pub fn charts(runs: &[(String, Vec<Record>)]) -> Vec<Chart> {
+/// `runs` are pairs of a name for the legend, each another, and the run's records. A metric that
+/// has no two different points has no chart; one whose largest value is over five times its
+/// smallest gets a logarithmic axis.
+pub fn charts(runs: &[(String, Vec<Record>)], view: View) -> Vec<Chart> {
     let mut curves = BTreeMap::<&str, Vec<Curve>>::new();
     for (run, records) in runs {
-        for (metric, phases) in by_metric(records) {
+        for (metric, phases) in by_metric(records, view) {
             let of_run = phases.into_iter().map(|(phase, points)| Curve {
                 run: run.clone(),
                 phase: phase.to_owned(),
@@ -110,14 +142,31 @@ pub fn charts(runs: &[(String, Vec<Record>)]) -> Vec<Chart> {
             curves.entry(metric).or_default().extend(of_run);
         }
     }
-    let drawable =
-        |curve: &Curve| curve.points.iter().any(|&(x, y)| x.is_finite() && y.is_finite());
     curves
         .into_iter()
-        .map(|(metric, curves)| (metric, curves.into_iter().filter(drawable).collect::<Vec<_>>()))
-        .filter(|(_, curves)| !curves.is_empty())
-        .map(|(metric, curves)| chart(metric, curves))
+        .map(|(metric, curves)| {
+            (metric, curves.into_iter().filter(is_drawable).collect::<Vec<_>>())
+        })
+        .filter(|(_, curves)| varies(curves))
+        .map(|(metric, curves)| chart(metric, view.x, curves))
         .collect()
+}
+
+fn is_drawable(curve: &Curve) -> bool {
+    curve.points.iter().any(|&point| is_finite(point))
+}
+
+fn is_finite((x, y): (f64, f64)) -> bool {
+    x.is_finite() && y.is_finite()
+}
+
+/// Whether there are two points at different places with different values.
+fn varies(curves: &[Curve]) -> bool {
+    let mut points = curves.iter().flat_map(|c| &c.points).filter(|point| is_finite(**point));
+    let Some(first) = points.next() else { return false };
+    let (mut x, mut y) = (false, false);
+    points.for_each(|point| (x, y) = (x || point.0 != first.0, y || point.1 != first.1));
+    x && y
 }
 
 /// The files of the charts: `<dir>/<metric>.png` and `<dir>/<metric>.svg`.
@@ -131,7 +180,10 @@ pub fn files(dir: &Path, charts: &[Chart]) -> Vec<PathBuf> {
 /// # Errors
 /// When there is no chart, when one has no point that can be drawn, or a file cannot be written.
 pub fn write(dir: &Path, charts: &[Chart]) -> Result<Vec<PathBuf>> {
-    ensure!(!charts.is_empty(), "no metric has a finite value to draw yet: train some steps first");
+    ensure!(
+        !charts.is_empty(),
+        "no metric has two different values to draw yet: train some steps more"
+    );
     atomic::create_folder(dir)?;
     let paths = files(dir, charts);
     for (chart, paths) in charts.iter().zip(paths.chunks(2)) {
@@ -144,22 +196,65 @@ pub fn write(dir: &Path, charts: &[Chart]) -> Result<Vec<PathBuf>> {
 /// The points of each phase, in the order in which the run came to them.
 type Phases<'a> = Vec<(&'a str, Vec<(f64, f64)>)>;
 
-fn by_metric(records: &[Record]) -> BTreeMap<&str, Phases<'_>> {
+fn by_metric(records: &[Record], view: View) -> BTreeMap<&str, Phases<'_>> {
+    let x_of = places(records, view.x);
     let mut metrics = BTreeMap::<&str, Phases<'_>>::new();
+    let mut last_epoch = BTreeMap::new();
     for record in records {
         for (metric, &value) in record.metrics.iter().filter(|(metric, _)| *metric != FLOOR) {
             let phases = metrics.entry(metric).or_default();
-            let point = (record.step as f64, value);
+            let point = (x_of(record), value);
+            let last = last_epoch.insert((metric, &record.phase), record.epoch);
             match phases.iter_mut().find(|(phase, _)| *phase == record.phase) {
-                Some((_, points)) => points.push(point),
+                Some((_, points)) => {
+                    if last != Some(record.epoch) && is_running_mean(records, metric, record) {
+                        points.push((f64::NAN, f64::NAN));
+                    }
+                    points.push(point);
+                }
                 None => phases.push((&record.phase, vec![point])),
             }
         }
     }
     for (metric, phases) in &mut metrics {
+        let train = phases.iter_mut().filter(|(phase, _)| *phase == "train");
+        train.for_each(|(_, points)| smooth(points, view.smooth));
         add_floor(records, metric, phases);
     }
     metrics
+}
+
+/// Whether a metric of training is a mean since the begin of its epoch: the whole epoch has one
+/// then. Such means of two epochs are not joined.
+fn is_running_mean(records: &[Record], metric: &str, record: &Record) -> bool {
+    let of_epoch = |other: &Record| other.phase == "epoch" && other.metrics.contains_key(metric);
+    record.phase == "train" && records.iter().any(of_epoch)
+}
+
+/// Where a record stands on the horizontal axis.
+fn places(records: &[Record], x: X) -> impl Fn(&Record) -> f64 {
+    // An epoch's last record stands at its end.
+    let steps_of_epoch = |record: &Record| record.step as f64 / record.epoch.max(1) as f64;
+    let per_epoch = records.iter().map(steps_of_epoch).fold(1.0, f64::max);
+    move |record| match x {
+        X::Step => record.step as f64,
+        X::Epoch => record.step as f64 / per_epoch,
+        X::Time => record.timing.get(ELAPSED).map_or(f64::NAN, |seconds| seconds / 60.0),
+    }
+}
+
+/// Puts an exponential moving average in the points' place, begun anew after each gap.
+fn smooth(points: &mut [(f64, f64)], share: f64) {
+    let (mut average, mut weight) = (0.0, 0.0);
+    for (_, y) in points {
+        if y.is_finite() {
+            average = share * average + (1.0 - share) * *y;
+            weight = share * weight + (1.0 - share);
+            *y = average / weight;
+        } else {
+            (average, weight) = (0.0, 0.0);
+        }
+    }
 }
 
 /// A line below all that the run measured of the metric, where a record says how low it can be.
@@ -167,26 +262,49 @@ fn add_floor(records: &[Record], metric: &str, phases: &mut Phases<'_>) {
     let beside = |record: &&Record| record.metrics.contains_key(metric);
     let floor = records.iter().rev().filter(beside).find_map(|record| record.metrics.get(FLOOR));
     let steps = phases.iter().flat_map(|(_, points)| points).map(|point| point.0);
+    let steps = steps.filter(|x| x.is_finite());
     let ends = [steps.clone().reduce(f64::min), steps.reduce(f64::max)];
     if let (Some(&floor), [Some(first), Some(last)]) = (floor, ends) {
         phases.push((FLOOR, vec![(first, floor), (last, floor)]));
     }
 }
 
-fn chart(metric: &str, curves: Vec<Curve>) -> Chart {
+fn chart(metric: &str, x: X, curves: Vec<Curve>) -> Chart {
     let values = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);
     let (low, high) = values()
         .filter(|value| value.is_finite())
         .fold((f64::INFINITY, 0.0), |(low, high), value| (value.min(low), value.max(high)));
     let log_y = low > 0.0 && high / low > 5.0;
-    Chart {
-        name: metric.to_owned(),
-        title: metric.replace('_', " "),
-        x_label: "step".to_owned(),
-        y_label: if log_y { "log scale".to_owned() } else { String::new() },
-        log_y,
-        curves,
-    }
+    let (title, unit) = name_of(metric);
+    let scale = if log_y { Some("log scale") } else { None };
+    let notes: Vec<_> = unit.into_iter().chain(scale).collect();
+    let y_label = match &notes[..] {
+        [] => title.clone(),
+        notes => format!("{title} ({})", notes.join(", ")),
+    };
+    Chart { name: metric.to_owned(), title, x, y_label, log_y, curves }
+}
+
+/// A metric's name for readers, and its unit.
+fn name_of(metric: &str) -> (String, Option<&'static str>) {
+    let (name, unit) = match metric {
+        "loss" => ("Loss", Some("nats")),
+        "loss_raw" => ("Loss of a step", Some("nats")),
+        "cross_entropy" => ("Cross-entropy", Some("nats")),
+        "cross_entropy_raw" => ("Cross-entropy of a step", Some("nats")),
+        "error" => ("Error", Some("%")),
+        "precision" => ("Precision @ 1", Some("share")),
+        "analogy" => ("Analogies answered", Some("share")),
+        "similarity" => ("Word similarity", Some("Spearman's rho")),
+        "kept_share" => ("Words kept by subsampling", Some("share")),
+        _ => {
+            let words = metric.replace('_', " ");
+            let mut letters = words.chars();
+            let first = letters.next().into_iter().flat_map(char::to_uppercase);
+            return (first.chain(letters).collect(), None);
+        }
+    };
+    (name.to_owned(), unit)
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -108,7 +108,7 @@ pub(in crate::metrics) fn text(size: i32) -> Result<TextStyle<'static>> {
 }
 
 fn with_white(RGBColor(red, green, blue): RGBColor) -> RGBColor {
-    let mix = |channel: u8| (f64::from(channel) * 0.45 + 255.0 * 0.55) as u8;
+    let mix = |channel: u8| (f64::from(channel) * 0.7 + 255.0 * 0.3) as u8;
     RGBColor(mix(red), mix(green), mix(blue))
 }
 

@@ -12,12 +12,12 @@ fn record(step: u64, phase: &str, metric: &str, value: f64) -> Record {
 
 fn chart_of(points: Vec<(f64, f64)>) -> Chart {
     let curve = Curve { run: "a".to_owned(), phase: "valid".to_owned(), points };
-    chart("loss", vec![curve])
+    chart("loss", X::Step, vec![curve])
 }
 
 #[test]
 fn each_metric_has_a_chart_with_the_curves_of_every_run() {
-    let charts = charts(&[
+    let runs = [
         run(
             "a",
             vec![
@@ -27,11 +27,16 @@ fn each_metric_has_a_chart_with_the_curves_of_every_run() {
             ],
         ),
         run("b", vec![record(2, "valid", "perplexity", 70.0)]),
-    ]);
+    ];
+    let charts = charts(&runs, View::default());
     assert_eq!(charts.len(), 2);
     let (rate, perplexity) = (&charts[0], &charts[1]);
-    assert_eq!((rate.name.as_str(), rate.title.as_str()), ("learning_rate", "learning rate"));
+    assert_eq!((rate.name.as_str(), rate.title.as_str()), ("learning_rate", "Learning rate"));
     assert!(!rate.log_y && perplexity.log_y);
+    assert_eq!(
+        (rate.y_label.as_str(), perplexity.y_label.as_str()),
+        ("Learning rate", "Perplexity (log scale)")
+    );
     assert_eq!(rate.curves[0].points, [(1.0, 1.0), (2.0, 0.5)]);
     let curves: Vec<_> =
         perplexity.curves.iter().map(|c| (c.run.as_str(), c.phase.as_str())).collect();
@@ -43,9 +48,10 @@ fn a_floor_is_a_line_in_the_chart_of_what_lies_above_it() {
     let records = vec![
         record(10, "train", "perplexity", 9.0).metric("learning_rate", 1.0),
         record(20, "valid", "perplexity", 6.0),
+        record(20, "train", "learning_rate", 0.5),
         record(30, "test", "perplexity", 5.0).metric("floor", 4.0),
     ];
-    let charts = charts(&[run("a", records)]);
+    let charts = charts(&[run("a", records)], View::default());
     let names: Vec<_> = charts.iter().map(|chart| chart.name.as_str()).collect();
     assert_eq!(names, ["learning_rate", "perplexity"]);
     let phases = |chart: &Chart| chart.phases().iter().map(|p| p.to_string()).collect::<Vec<_>>();
@@ -57,8 +63,10 @@ fn a_floor_is_a_line_in_the_chart_of_what_lies_above_it() {
 
 #[test]
 fn what_has_no_finite_value_has_no_curve() {
-    let nothing = vec![record(1, "train", "loss", f64::NAN), record(1, "valid", "bits", 2.0)];
-    let charts = charts(&[run("a", nothing)]);
+    let bits = [record(1, "valid", "bits", 2.0), record(2, "valid", "bits", 3.0)];
+    let mut nothing = vec![record(1, "train", "loss", f64::NAN)];
+    nothing.extend(bits);
+    let charts = charts(&[run("a", nothing)], View::default());
     assert_eq!(charts.len(), 1);
     assert_eq!(charts[0].name, "bits");
 }
@@ -102,8 +110,8 @@ fn an_svg_has_its_size_and_escapes_its_text() {
 #[test]
 fn nothing_to_draw_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let error = write(folder.path(), &charts(&[])).unwrap_err().to_string();
-    assert!(error.contains("no metric has a finite value"), "{error}");
+    let error = write(folder.path(), &charts(&[], View::default())).unwrap_err().to_string();
+    assert!(error.contains("no metric has two different values"), "{error}");
     let chart = chart_of(vec![(0.0, f64::NAN)]);
     let error = chart.write_png(&folder.path().join("loss.png")).unwrap_err().to_string();
     assert_eq!(error, "the chart of \"loss\" has no finite point to draw");
@@ -113,9 +121,53 @@ fn nothing_to_draw_is_an_error() {
 #[test]
 fn files_are_named_by_metric_and_stay_in_the_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let records = vec![record(1, "valid", "../top-5 error", 2.0)];
-    let paths = write(&folder.path().join("plots"), &charts(&[run("a", records)])).unwrap();
+    let error = |step| record(step, "valid", "../top-5 error", 2.0 / step as f64);
+    let records = vec![error(1), error(2)];
+    let paths = write(&folder.path().join("plots"), &charts(&[run("a", records)], View::default()))
+        .unwrap();
     let wanted = ["___top-5_error.png", "___top-5_error.svg"];
     assert_eq!(paths, wanted.map(|name| folder.path().join("plots").join(name)));
     assert!(paths.iter().all(|path| path.is_file()));
+}
+
+#[test]
+fn a_single_point_and_a_constant_have_no_chart() {
+    let of = |values: &[(u64, f64)]| {
+        let records = values.iter().map(|&(step, value)| record(step, "train", "loss", value));
+        charts(&[run("a", records.collect())], View::default()).len()
+    };
+    assert_eq!([of(&[(1, 2.0)]), of(&[(1, 2.0), (9, 2.0)]), of(&[(1, 2.0), (9, 1.0)])], [0, 0, 1]);
+    assert_eq!(of(&[(1, 2.0), (1, 1.0)]), 0);
+}
+
+#[test]
+fn means_of_two_epochs_are_not_joined() {
+    let train = |step, epoch, value| Record { epoch, ..record(step, "train", "loss", value) };
+    let mut records = vec![train(1, 1, 9.0), train(2, 1, 8.0), train(3, 2, 5.0), train(4, 2, 6.0)];
+    let points = |records: &[Record]| {
+        let charts = charts(&[run("a", records.to_vec())], View::default());
+        let points = charts[0].curves[0].points.iter();
+        points.map(|point| point.1.is_finite().then_some(point.1)).collect::<Vec<_>>()
+    };
+    let values = [9.0, 8.0, 5.0, 6.0].map(Some);
+    assert_eq!(points(&records), values);
+    // What a whole epoch has too is the mean since its begin.
+    records.push(record(4, "epoch", "loss", 6.0));
+    assert_eq!(points(&records), [values[0], values[1], None, values[2], values[3]]);
+}
+
+#[test]
+fn the_view_decides_about_places_and_smoothing() {
+    let train = |step: u64, value| {
+        let record = Record { epoch: step.div_ceil(4), ..record(step, "train", "loss", value) };
+        record.timing(ELAPSED, 30.0 * step as f64)
+    };
+    let runs = [run("a", vec![train(2, 4.0), train(4, 2.0), train(8, 2.0)])];
+    let points = |x, smooth| charts(&runs, View { x, smooth })[0].curves[0].points.clone();
+    assert_eq!(points(X::Step, 0.0), [(2.0, 4.0), (4.0, 2.0), (8.0, 2.0)]);
+    assert_eq!(points(X::Epoch, 0.0), [(0.5, 4.0), (1.0, 2.0), (2.0, 2.0)]);
+    assert_eq!(points(X::Time, 0.0), [(1.0, 4.0), (2.0, 2.0), (4.0, 2.0)]);
+    let smooth = points(X::Step, 0.5);
+    assert_eq!(smooth[0], (2.0, 4.0));
+    assert!((smooth[1].1 - 8.0 / 3.0).abs() < 1e-12 && smooth[2].1 < smooth[1].1);
 }

@@ -29,7 +29,7 @@ pub const ENTRY: Entry = Entry {
     presets: &[preset!("cifar10"), preset!("cifar10-demo")],
     verbs: &verbs::all::<Cifar10>("Trains the network on pictures"),
     examples: EXAMPLES,
-    metrics: &[("precision", Better::Higher), ("loss", Better::Lower)],
+    metrics: &[("precision", Better::Higher), ("cross_entropy", Better::Lower)],
     scores: &["test_precision"],
     may_change: &["train.max_steps", "train.workers", "eval"],
     data_paths: &["data.images"],

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::model::Cifar10;
+use crate::data::Split;
 use crate::data::shuffle::Shuffle;
 use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::rng::Stream;
@@ -98,16 +99,8 @@ impl Recipe<Cifar10> for Cifar10Recipe {
         score.precision()
     }
 
-    fn in_words(score: &Score, last: bool) -> String {
-        let (precision, total) = (score.precision(), score.total());
-        match last {
-            true => format!("precision @ 1 = {precision:.4} over {total} images"),
-            false => format!("precision @ 1 = {precision:.3}"),
-        }
-    }
-
-    fn result(precision: f64) -> String {
-        format!("precision @ 1 = {precision:.4}")
+    fn in_words(split: Split, precision: f64) -> String {
+        format!("{split} precision @ 1 = {precision:.4}")
     }
 
     fn tested(&mut self) -> Option<&mut u64> {

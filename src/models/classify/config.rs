@@ -43,6 +43,10 @@ pub trait PictureSettings: Settings {
     fn descent(&self) -> &Descent;
     /// Steps of the whole run.
     fn total_steps(&self, examples: usize) -> u64;
+    /// Epochs of the whole run, where the config counts them; the last takes the steps that remain.
+    fn epochs(&self) -> Option<u64> {
+        None
+    }
     /// The learning rate of a step, counted from 0.
     fn learning_rate(&self, step: u64, examples: usize) -> f64;
     /// Steps from one line of progress to the next.

@@ -10,6 +10,7 @@ use super::{
     Trained, classes_of,
 };
 use crate::checkpoint::Checkpoint;
+use crate::data::Split;
 use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
 use crate::models::run_config::RunConfig;
@@ -36,6 +37,17 @@ impl<M: PictureModel> Experiment for M {
 
     fn fingerprint(pictures: &Pictures<M::Input>) -> String {
         M::fingerprint_of(pictures)
+    }
+
+    fn sizes(pictures: &Pictures<M::Input>) -> Vec<(&'static str, usize)> {
+        let splits = [
+            (Split::Train, "training images"),
+            (Split::Valid, "validation images"),
+            (Split::Test, "test images"),
+        ];
+        let len = |(split, name)| Some((name, pictures.split(split)?.len()));
+        let classes = ("classes", pictures.classes.len());
+        splits.into_iter().filter_map(len).chain([classes]).collect()
     }
 
     fn task<'a>(
@@ -79,7 +91,7 @@ impl<M: PictureModel> Experiment for M {
     fn result(metrics: &Map<String, Value>) -> Option<String> {
         let (name, _) = Self::ENTRY.metrics[0];
         let value = metrics.get(&format!("test_{name}"))?.as_f64()?;
-        Some(M::Recipe::result(value))
+        Some(M::Recipe::in_words(Split::Test, value))
     }
 }
 

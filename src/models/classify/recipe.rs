@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Batch, PictureModel, PictureSettings, Pictures, Score, Trainer};
+use crate::data::Split;
 use crate::models::run_config::RunConfig;
 use crate::train::Progress;
 
@@ -53,6 +54,10 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     fn loss(&self) -> f64;
     /// What is recorded after step `step`.
     fn record(&self, run: &Run<M>, step: u64) -> Vec<(&'static str, f64)>;
+    /// As [`Task::validation`](crate::train::Task::validation).
+    fn validation(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
     /// The progress in words, in the reference's wording. What it takes to say them may be
     /// computed here, for [`Recipe::record`]; `batch` is that of the last step.
     ///
@@ -67,10 +72,8 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     ) -> Result<String>;
     /// The score that the model is judged by; the first of its `metrics` in the registry.
     fn metric(score: &Score) -> f64;
-    /// A score in words: at the end of an epoch, or `last` of all.
-    fn in_words(score: &Score, last: bool) -> String;
-    /// The metric of a finished run in words.
-    fn result(metric: f64) -> String;
+    /// The metric of a split in words.
+    fn in_words(split: Split, metric: f64) -> String;
     /// The step after which the test pictures were classified last, where epochs end with that.
     fn tested(&mut self) -> Option<&mut u64> {
         None

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::{Classifier, Examples, Input};
+use crate::console;
 use crate::metrics::picture::{Confusion, Mistake, WorstMistakes};
 use crate::ops::precision::{argmax, in_top_k};
 use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
@@ -94,6 +95,7 @@ pub fn evaluate(
         if interrupt.requested() {
             return Ok(None);
         }
+        console::progress("evaluating", first as u64, examples.len() as u64);
         let range = first..examples.len().min(first + batch);
         let images = images.at_least(range.len() * examples.values());
         let labels = &mut labels[..range.len()];

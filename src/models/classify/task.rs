@@ -65,10 +65,10 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
         self.on.score(examples.with_context(|| format!("no {split} pictures"))?, interrupt)
     }
 
-    fn measured(split: Split, score: &Score, line: String) -> Measured {
-        let (name, _) = Self::ENTRY.metrics[0];
-        let metrics = vec![(name, M::Recipe::metric(score)), ("loss", score.mean_loss())];
-        Measured { phase: split.name(), metrics, line }
+    fn measured(split: Split, score: &Score) -> Measured {
+        let ((name, _), metric) = (Self::ENTRY.metrics[0], M::Recipe::metric(score));
+        let metrics = vec![(name, metric), ("cross_entropy", score.mean_loss())];
+        Measured { phase: split.name(), metrics, line: M::Recipe::in_words(split, metric) }
     }
 }
 
@@ -83,6 +83,10 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
 
     fn total_steps(&self) -> u64 {
         self.run.config.total_steps(self.run.examples())
+    }
+
+    fn epochs(&self) -> u64 {
+        self.run.config.epochs().unwrap_or(self.total_steps().div_ceil(self.steps_per_epoch()))
     }
 
     fn items_per_step(&self) -> (&'static str, u64) {
@@ -114,6 +118,10 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         self.recipe.record(&self.run, step)
     }
 
+    fn validation(&self) -> Vec<(&'static str, f64)> {
+        self.recipe.validation()
+    }
+
     fn is_reported(&self, step: u64) -> bool {
         step.is_multiple_of(self.run.config.report_steps())
     }
@@ -143,8 +151,7 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
             return Ok(Some(EpochEnd { measured: Vec::new(), score: None }));
         };
         let Some(score) = self.score(split, interrupt)? else { return Ok(None) };
-        let line = format!("Epoch: {} {}", epoch + 1, M::Recipe::in_words(&score, false));
-        let measured = vec![Self::measured(split, &score, line)];
+        let measured = vec![Self::measured(split, &score)];
         let step = (epoch + 1) * self.steps_per_epoch();
         if let Some(tested) = self.recipe.tested() {
             *tested = step;
@@ -164,8 +171,7 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
             return Ok(Some(Vec::new()));
         }
         let Some(score) = self.score(Split::Test, interrupt)? else { return Ok(None) };
-        let line = M::Recipe::in_words(&score, true);
-        Ok(Some(vec![Self::measured(Split::Test, &score, line)]))
+        Ok(Some(vec![Self::measured(Split::Test, &score)]))
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {

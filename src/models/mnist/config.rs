@@ -105,6 +105,11 @@ impl PictureSettings for MnistSettings {
         self.train.eval_frequency
     }
 
+    /// What is left of a batch in every epoch makes a few more steps, which end the last one.
+    fn epochs(&self) -> Option<u64> {
+        Some(self.train.num_epochs)
+    }
+
     fn judged_by(&self, _: u64) -> Option<Split> {
         Some(Split::Valid)
     }

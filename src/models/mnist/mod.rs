@@ -31,7 +31,7 @@ pub const ENTRY: Entry = Entry {
     presets: &[preset!("mnist"), preset!("mnist-demo"), preset!("mnist-self-test")],
     verbs: &verbs::all::<Mnist>("Trains the network on digits"),
     examples: EXAMPLES,
-    metrics: &[("error", Better::Lower), ("loss", Better::Lower)],
+    metrics: &[("error", Better::Lower), ("cross_entropy", Better::Lower)],
     scores: &["valid_error", "test_error"],
     may_change: &["train.num_epochs"],
     data_paths: &[],

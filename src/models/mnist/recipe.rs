@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::model::Mnist;
+use crate::data::Split;
 use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::nn::Mode;
 use crate::ops::ensure_finite;
@@ -22,6 +23,9 @@ pub struct MnistRecipe {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Last {
     loss: f64,
+    /// Measured with every line of progress: no checkpoint needs it.
+    #[serde(skip)]
+    cross_entropy: f64,
     minibatch_error: f64,
     validation_error: f64,
 }
@@ -39,7 +43,8 @@ impl MnistRecipe {
     fn measure_minibatch(&mut self, on: &mut Trainer, batch: &Batch, step: u64) -> Result<()> {
         let score = on.score_batch(batch, Mode::Training { step: step + 1 })?;
         self.last.minibatch_error = 100.0 - 100.0 * score.correct as f64 / score.total() as f64;
-        self.last.loss = score.mean_loss() + on.l2_loss();
+        self.last.cross_entropy = score.mean_loss();
+        self.last.loss = self.last.cross_entropy + on.l2_loss();
         ensure_finite(self.last.loss, "the loss")
     }
 }
@@ -71,10 +76,14 @@ impl Recipe<Mnist> for MnistRecipe {
     fn record(&self, run: &Run<Mnist>, step: u64) -> Vec<(&'static str, f64)> {
         vec![
             ("loss", self.last.loss),
+            ("cross_entropy", self.last.cross_entropy),
             ("error", self.last.minibatch_error),
-            ("validation_error", self.last.validation_error),
             ("learning_rate", next_learning_rate(run, step)),
         ]
+    }
+
+    fn validation(&self) -> Vec<(&'static str, f64)> {
+        vec![("error", self.last.validation_error)]
     }
 
     fn report(
@@ -89,12 +98,10 @@ impl Recipe<Mnist> for MnistRecipe {
         let score = valid.map(|valid| on.score(valid, &Interrupt::default())).transpose()?;
         self.last.validation_error = score.flatten().map_or(f64::NAN, |score| score.error_rate());
         let batch = run.batch_size() as f64;
-        let Last { loss, minibatch_error, validation_error } = self.last;
+        let Last { loss, minibatch_error, validation_error, .. } = self.last;
         Ok(format!(
-            "Step {step} (epoch {:.2}), {:.1} ms\n\
-             Minibatch loss: {loss:.3}, learning rate: {:.6}\n\
-             Minibatch error: {minibatch_error:.1}%\n\
-             Validation error: {validation_error:.1}%",
+            "Step {step} (epoch {:.2}), {:.1} ms, minibatch loss: {loss:.3}, learning rate: {:.6}, \
+             minibatch error: {minibatch_error:.1}%, validation error: {validation_error:.1}%",
             step as f64 * batch / run.examples() as f64,
             1e3 * batch / rate,
             next_learning_rate(run, step)
@@ -105,17 +112,8 @@ impl Recipe<Mnist> for MnistRecipe {
         score.error_rate()
     }
 
-    fn in_words(score: &Score, last: bool) -> String {
-        let error = score.error_rate();
-        if last {
-            format!("Test error: {error:.1}%")
-        } else {
-            format!("Validation error: {error:.2}%")
-        }
-    }
-
-    fn result(error: f64) -> String {
-        format!("test error {error:.2} %")
+    fn in_words(split: Split, error: f64) -> String {
+        format!("{split} error {error:.2} %")
     }
 }
 

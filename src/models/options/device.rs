@@ -7,6 +7,8 @@ use std::thread::available_parallelism;
 use anyhow::{Error, Result, bail};
 use clap::Args;
 
+use super::complete;
+
 /// Where a model runs, as asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
@@ -53,7 +55,7 @@ pub struct DeviceOptions {
     ///
     /// auto is the first GPU that this tfm can use, else the processor; cuda:N is the GPU of
     /// number N, counted from 0, and cuda the first.
-    #[arg(long, value_name = "auto|cpu|cuda:N", default_value_t)]
+    #[arg(long, value_name = "auto|cpu|cuda:N", default_value_t, add = complete::devices())]
     pub device: DeviceChoice,
 
     /// How many threads.
@@ -67,7 +69,8 @@ pub struct DeviceOptions {
 pub struct ThreadOption {
     /// Threads on the processor [default: all cores]
     ///
-    /// The results do not depend on it. TFM_ISA=portable|avx2|avx512 chooses the instructions
+    /// The results do not depend on it, but for those of word2vec, whose threads change the same
+    /// vectors without locks unless train.deterministic is set. TFM_ISA=portable|avx2|avx512 chooses the instructions
     /// that each thread uses; by default they are the best of this machine.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,

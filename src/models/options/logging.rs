@@ -17,6 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::OutputOptions;
+use crate::console::{self, Stderr};
 use crate::run::rfc3339;
 
 impl OutputOptions {
@@ -24,10 +25,13 @@ impl OutputOptions {
     /// what is going on, with `--verbose` also details. The returned file takes the same
     /// messages, `--quiet` or not, once it is set. The first call of a process counts.
     pub fn init_logging(&self) -> LogFile {
+        if !self.quiet {
+            console::enable();
+        }
         let file = LogFile::default();
         // A second call comes from a test; the first one's subscriber stays.
         let _ = tracing_subscriber::registry()
-            .with(layer(io::stderr, Style::Terminal, self.level()))
+            .with(layer(|| Stderr, Style::Terminal, self.level()))
             .with(layer(file.clone(), Style::File, self.level().max(LevelFilter::DEBUG)))
             .try_init();
         file
@@ -36,9 +40,8 @@ impl OutputOptions {
     fn level(&self) -> LevelFilter {
         match (self.quiet, self.verbose) {
             (true, _) => LevelFilter::WARN,
-            (false, 0) => LevelFilter::INFO,
-            (false, 1) => LevelFilter::DEBUG,
-            (false, _) => LevelFilter::TRACE,
+            (false, false) => LevelFilter::INFO,
+            (false, true) => LevelFilter::DEBUG,
         }
     }
 }
@@ -120,11 +123,19 @@ where
     ) -> fmt::Result {
         let level = *event.metadata().level();
         match self {
-            Self::Terminal => writer.write_str(prefix(level))?,
-            Self::File => write!(writer, "{} {level:>5} ", rfc3339(SystemTime::now()))?,
+            Self::Terminal => {
+                writer.write_str(prefix(level))?;
+                context.format_fields(writer.by_ref(), event)?;
+                writeln!(writer)
+            }
+            Self::File => {
+                let mut message = String::new();
+                context.format_fields(Writer::new(&mut message), event)?;
+                // Whoever searches or sorts a log takes a line for a record.
+                let message = message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+                writeln!(writer, "{} {level:>5} {message}", rfc3339(SystemTime::now()))
+            }
         }
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
     }
 }
 
@@ -187,7 +198,7 @@ mod tests {
         assert_eq!(said(options, Style::Terminal), expect);
         let quiet = OutputOptions { quiet: true, ..options };
         assert_eq!(said(quiet, Style::Terminal), format!("{tfm}{other}"));
-        let verbose = OutputOptions { verbose: 1, ..options };
+        let verbose = OutputOptions { verbose: true, ..options };
         let expect = format!("{tfm}a word\ndebug: a detail\n{other}");
         assert_eq!(said(verbose, Style::Terminal), expect);
     }
@@ -201,12 +212,12 @@ mod tests {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::info!("before");
             log.set(Some(File::create(&path).unwrap()));
-            tracing::info!("within");
+            tracing::info!("within\n  a line");
             log.set(None);
             tracing::info!("after");
         });
         let text = std::fs::read_to_string(&path).unwrap();
-        let line = text.strip_suffix("  INFO within\n").unwrap();
+        let line = text.strip_suffix("  INFO within; a line\n").unwrap();
         assert_eq!((line.len(), &line[10..11], &line[23..]), (24, "T", "Z"), "{text}");
     }
 }

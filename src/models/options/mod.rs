@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+pub mod complete;
 mod cpu;
 mod device;
 mod gpu;
@@ -19,7 +20,7 @@ mod split;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::checkpoint::Choice;
 pub use device::{DeviceChoice, DeviceOptions, ThreadOption};
@@ -38,14 +39,14 @@ pub struct ConfigOptions {
     /// A value with a path separator, or that ends in .toml, is a file; any other is the name
     /// of a preset that is compiled in (`tfm models` lists them). Without this option it is
     /// the model's default preset.
-    #[arg(long, value_name = "FILE|PRESET")]
+    #[arg(long, value_name = "FILE|PRESET", add = complete::configs())]
     pub config: Option<String>,
 
     /// Changes one value of the config; may be repeated
     ///
     /// KEY is a dotted key of the config, VALUE is TOML (quotes around a string may be left
     /// out), as in --set train.batch_size=40. `tfm config show` prints every key.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", add = complete::keys())]
     pub sets: Vec<String>,
 }
 
@@ -53,25 +54,31 @@ pub struct ConfigOptions {
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub struct DataOptions {
-    /// The folder of the data sets
+    /// The folder of the data sets [default: data] [env: TFM_DATA_DIR]
     ///
     /// Each set has a folder of its own in it, which `tfm data fetch` fills.
     #[arg(
         long,
         value_name = "DIR",
-        env = "TFM_DATA_DIR",
-        hide_env_values = true,
-        default_value = "data"
+        // Not clap's own `env`: usage lines would have the option though nobody gave it.
+        default_value_os_t = default_data_dir(),
+        hide_default_value = true,
+        value_hint = ValueHint::DirPath
     )]
     pub data_dir: PathBuf,
+}
+
+fn default_data_dir() -> PathBuf {
+    let dir = std::env::var_os("TFM_DATA_DIR").filter(|dir| !dir.is_empty());
+    dir.map_or_else(|| "data".into(), PathBuf::from)
 }
 
 /// `--run`.
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub struct RunOption {
-    /// The run's folder, such as runs/ptb-small-20261122-171500
-    #[arg(long, value_name = "DIR")]
+    /// The run's folder, such as runs/<preset>-<time>
+    #[arg(long, value_name = "DIR", add = complete::runs())]
     pub run: PathBuf,
 }
 
@@ -83,7 +90,7 @@ pub struct CheckpointOption {
     ///
     /// best is the one with the best validation score, last the newest that is whole, and a
     /// number the one after that step.
-    #[arg(long, value_name = "best|last|STEP", default_value_t)]
+    #[arg(long, value_name = "best|last|STEP", default_value_t, add = complete::checkpoints())]
     pub checkpoint: Choice,
 }
 
@@ -95,9 +102,9 @@ pub struct OutputOptions {
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// Says more; twice says everything
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
+    /// Says more: each checkpoint, and the lines of progress in place of which a terminal has a bar
+    #[arg(short, long, help_heading = "Output")]
+    pub verbose: bool,
 
     /// Prints the result as one JSON object on stdout
     ///
@@ -140,13 +147,13 @@ mod tests {
         assert_eq!(all.device.device, DeviceChoice::Auto);
         assert!(all.device.threads.count() >= 1);
         assert_eq!(all.checkpoint.checkpoint, Choice::Last);
-        assert!(!all.output.json && !all.output.quiet && all.output.verbose == 0);
+        assert!(!all.output.json && !all.output.quiet && !all.output.verbose);
     }
 
     #[test]
     fn options_are_read() {
         let line = "--run r --config c --set a=1 --set b=2 --data-dir d --checkpoint 7 \
-                    --device cuda:1 --threads 3 -vv --json";
+                    --device cuda:1 --threads 3 -v --json";
         let all = parse(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
         assert_eq!(all.config.config.as_deref(), Some("c"));
         assert_eq!(all.config.sets, ["a=1", "b=2"]);
@@ -154,7 +161,7 @@ mod tests {
         assert_eq!(all.checkpoint.checkpoint, Choice::Step(7));
         assert_eq!(all.device.device, DeviceChoice::Cuda(1));
         assert_eq!(all.device.threads.count(), 3);
-        assert!(all.output.json && all.output.verbose == 2);
+        assert!(all.output.json && all.output.verbose);
     }
 
     #[test]

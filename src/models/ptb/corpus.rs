@@ -10,7 +10,7 @@ use crate::data::vocabulary::{
     Coverage, OutOfVocabulary, Rules, Vocabulary, WordCounter, WordReader,
 };
 use crate::data::words::{END_OF_SENTENCE, Source, Space};
-use crate::data::{Split, fetch, locate};
+use crate::data::{Missing, Split, fetch, locate};
 
 /// Three texts in the ids of one vocabulary.
 #[derive(Clone, Debug)]
@@ -131,14 +131,15 @@ impl Texts {
         let mut needed = needed.iter().map(|split| &paths[*split as usize]);
         match needed.find(|path| !path.exists()) {
             Some(path) if set.files.iter().any(|file| *path == folder.join(file.name)) => {
-                bail!("{} is missing\n{}", path.display(), fetch::missing_help(set, data_dir))
+                let help = fetch::missing_help(set, data_dir);
+                bail!(Missing(format!("{} is missing\n{help}", path.display())))
             }
-            Some(path) => bail!(
+            Some(path) => bail!(Missing(format!(
                 "{} is missing (data.train, data.valid and data.test name the texts: a bare \
                  name lies in {} or here, any other path is taken as it is)",
                 path.display(),
                 folder.display()
-            ),
+            ))),
             None => Ok(Self::Files(paths)),
         }
     }

@@ -1,6 +1,7 @@
 //! Perplexities of whole texts.
 
 use super::model::{LanguageModel, State, Window};
+use crate::console;
 use crate::data::batches::Batches;
 use crate::ops::Cpu;
 use crate::train::Interrupt;
@@ -45,6 +46,7 @@ pub fn in_batches(
         if interrupt.requested() {
             return Ok(None);
         }
+        console::progress("evaluating", index as u64, batches.windows() as u64);
         batches.copy(tokens, index, &mut inputs, &mut targets);
         let window = Window { batch, inputs: &inputs, targets: &targets };
         add(&mut score, model.evaluate(cpu, window, &mut state)?);

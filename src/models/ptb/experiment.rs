@@ -10,7 +10,7 @@ use super::config::{PtbConfig, PtbSettings, Train};
 use super::corpus::Corpus;
 use super::generate::Sampler;
 use super::model::LanguageModel;
-use super::task::PtbTask;
+use super::task::{self, PtbTask};
 use super::trained::{Trained, architecture, vocabulary_of};
 use crate::checkpoint::Checkpoint;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
@@ -45,6 +45,15 @@ impl Experiment for Ptb {
         corpus.fingerprint()
     }
 
+    fn sizes(corpus: &Corpus) -> Vec<(&'static str, usize)> {
+        vec![
+            ("training words", corpus.train.len()),
+            ("validation words", corpus.valid.len()),
+            ("test words", corpus.test.len()),
+            ("words in the vocabulary", corpus.vocabulary.len()),
+        ]
+    }
+
     fn files(corpus: &Corpus) -> Vec<(&'static str, Vec<u8>)> {
         vec![(VOCABULARY, corpus.vocabulary.to_text().into_bytes())]
     }
@@ -76,7 +85,7 @@ impl Experiment for Ptb {
 
     fn result(metrics: &Map<String, Value>) -> Option<String> {
         let perplexity = metrics.get("test_perplexity")?.as_f64()?;
-        Some(format!("test perplexity {perplexity:.3}"))
+        Some(task::result(perplexity, metrics.get("test_floor").and_then(Value::as_f64)))
     }
 
     /// The model's first sentence.

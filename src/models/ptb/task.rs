@@ -101,6 +101,14 @@ impl Trainer {
     }
 }
 
+/// The test perplexity, beside the least that is possible where that is known.
+pub fn result(perplexity: f64, floor: Option<f64>) -> String {
+    let above = |floor| 100.0 * (perplexity / floor - 1.0);
+    let floor = floor
+        .map(|floor| format!(" (the grammar's own: {floor:.3}, {:.1} % above it)", above(floor)));
+    format!("test perplexity {perplexity:.3}{}", floor.unwrap_or_default())
+}
+
 impl<'a> PtbTask<'a> {
     /// A task from the first step.
     ///
@@ -126,10 +134,6 @@ impl<'a> PtbTask<'a> {
     /// The model, trained as far as it is.
     pub fn into_model(self) -> LanguageModel {
         self.trainer.model
-    }
-
-    fn epoch_of(&self, step: u64) -> u64 {
-        step / self.steps_per_epoch()
     }
 
     fn learning_rate(&self, epoch: u64) -> f64 {
@@ -182,10 +186,11 @@ impl Task for PtbTask<'_> {
     }
 
     fn record(&self, step: u64) -> Vec<(&'static str, f64)> {
-        let rate = self.learning_rate(self.epoch_of(step));
+        let rate = self.learning_rate(self.epoch_at(step));
         vec![
             ("perplexity", self.costs.perplexity()),
-            ("loss", self.costs.last),
+            // Nats a word, as everywhere; what is trained on is their sum over the window.
+            ("loss", self.costs.last / self.config.train.num_steps as f64),
             ("learning_rate", rate),
         ]
     }
@@ -195,7 +200,7 @@ impl Task for PtbTask<'_> {
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} wps"))
     }
 
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
+    fn end_epoch(&mut self, _: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
         let (batch, steps) = (self.config.train.batch_size, self.config.train.num_steps);
         let valid = in_batches(
             self.cpu,
@@ -210,11 +215,11 @@ impl Task for PtbTask<'_> {
         let measured = |phase, name: &str, perplexity: f64| Measured {
             phase,
             metrics: vec![("perplexity", perplexity)],
-            line: format!("Epoch: {} {name} Perplexity: {perplexity:.3}", epoch + 1),
+            line: format!("{name} perplexity {perplexity:.3}"),
         };
         let measured = vec![
-            measured("epoch", "Train", self.costs.perplexity()),
-            measured("valid", "Valid", valid.perplexity()),
+            measured("epoch", "train", self.costs.perplexity()),
+            measured("valid", "valid", valid.perplexity()),
         ];
         Ok(Some(EpochEnd { measured, score: Some(valid.perplexity()) }))
     }
@@ -223,12 +228,8 @@ impl Task for PtbTask<'_> {
         let test = every_word(self.cpu, &mut self.trainer.model, &self.corpus.test, interrupt)?;
         let Some(perplexity) = test.map(|score| score.perplexity()) else { return Ok(None) };
         let mut metrics = vec![("perplexity", perplexity)];
-        let mut line = format!("Test Perplexity: {perplexity:.3}");
-        if let Some(floor) = self.corpus.floor {
-            metrics.push(("floor", floor));
-            let above = 100.0 * (perplexity / floor - 1.0);
-            line += &format!(" (the grammar's own: {floor:.3}, {above:.1} % above it)");
-        }
+        metrics.extend(self.corpus.floor.map(|floor| ("floor", floor)));
+        let line = result(perplexity, self.corpus.floor);
         Ok(Some(vec![Measured { phase: "test", metrics, line }]))
     }
 

@@ -1,6 +1,5 @@
 //! `tfm bench <model>`: the steps of a training run, without a run folder, against the clock.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result};
@@ -8,6 +7,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
 use super::layers;
+use crate::data::is_missing;
 use crate::models::Verb;
 use crate::models::describe;
 use crate::models::experiment::{Experiment, load};
@@ -70,7 +70,7 @@ struct BenchArgs {
 }
 
 const LONG: &str = "The model is first compared with a plain computation in f64. Where the data \
-of the config is not there, random data is timed.";
+of the config is not there, random data is timed; damaged data is an error.";
 
 /// The verb of a model.
 pub const fn verb<E: Benchmark>() -> Verb {
@@ -91,8 +91,8 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     let loaded = load::<E>(args.config.config.as_deref(), &args.config.sets)?;
     let (config, cpu) = (&loaded.config, E::cpu(&args.device, &loaded)?);
     let data = match E::data(config, &args.data.data_dir, None) {
-        Ok(data) => data,
-        Err(error) => random_data::<E>(config, &args.data.data_dir, &error)?,
+        Err(error) if is_missing(&error) => random_data::<E>(config, &error)?,
+        data => data?,
     };
     describe::ensure_fits::<E>(config, &data)?;
     E::compare(&cpu, config, &data)?;
@@ -100,13 +100,17 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     task.begin_epoch(0);
     let warm_up = seconds(&mut task, 0, WARM_UP)?;
     let n = args.steps.unwrap_or_else(|| ((10.0 / warm_up) as u64).clamp(3, 5_000));
-    let seconds = seconds(&mut task, WARM_UP, n)?;
+    let Timed { seconds, deviation } = timed(&mut task, n)?;
     let (item, items) = task.items_per_step();
     drop(task);
 
     let rate = items as f64 / seconds;
     let flops = E::operations(config, &data)? * rate;
     let peak = peak::flops(&cpu);
+    warn_of_load(deviation / seconds);
+    if flops > peak && !has_convolutions::<E>(config, &data)? {
+        warn_of("the model was faster than the peak");
+    }
     let mut json = json!({
         "model": E::ENTRY.name,
         "preset": loaded.name,
@@ -116,6 +120,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         "item": item,
         "items_per_second": rate,
         "seconds_per_step": seconds,
+        "deviation": deviation,
         "gflops": flops / 1e9,
         "share_of_peak": flops / peak,
         "steps": n,
@@ -127,10 +132,11 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     }
     let second = second.map_or_else(String::new, |(item, rate)| format!(" ({rate:.0} {item}/s)"));
     let mut text = format!(
-        "{}: {rate:.0} {item}/s{second}, {:.2} ms a step over {n} steps, {:.0} GFLOP/s, {:.0} % of this \
-         machine's peak of {:.0} ({}, {} threads)",
+        "{}: {rate:.0} {item}/s{second}, {:.2} ± {:.2} ms a step over {n} steps, {:.0} GFLOP/s, \
+         {:.0} % of this machine's peak of {:.0} ({}, {} threads)",
         loaded.name,
         seconds * 1e3,
+        deviation * 1e3,
         flops / 1e9,
         100.0 * flops / peak,
         peak / 1e9,
@@ -148,15 +154,54 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     args.output.report(&json, text)
 }
 
-fn random_data<E: Benchmark>(
-    config: &RunConfig<E::Settings>,
-    data_dir: &Path,
-    error: &Error,
-) -> Result<E::Data> {
+fn random_data<E: Benchmark>(config: &RunConfig<E::Settings>, error: &Error) -> Result<E::Data> {
     let reason = format!("{error:#}");
     let reason = reason.lines().next().unwrap_or_default();
-    tracing::warn!("{reason}: timing random data instead ({})", data_dir.display());
+    tracing::warn!("{reason}: timing random data instead");
     E::random_data(config)
+}
+
+/// Whether the operations of a direct computation are more than those that are done.
+fn has_convolutions<E: Benchmark>(config: &RunConfig<E::Settings>, data: &E::Data) -> Result<bool> {
+    let Some(network) = E::describe(config, Some(data))? else { return Ok(false) };
+    let layers = network.graph.layers(network.batch, network.steps);
+    Ok(layers.iter().any(|layer| layer.operator == "conv2d"))
+}
+
+/// The relative deviation from which on a machine is busy.
+const BUSY: f64 = 0.05;
+
+/// Says that times differ by so large a share of their mean that something else runs.
+pub fn warn_of_load(deviation: f64) {
+    if deviation > BUSY {
+        warn_of(&format!("times differ by {:.0} %", 100.0 * deviation));
+    }
+}
+
+/// Says by what sign the machine is busy.
+pub fn warn_of(sign: &str) {
+    tracing::warn!("{sign}: something else is running, so that no figure can be trusted");
+}
+
+/// The mean seconds of a step, and their deviation.
+struct Timed {
+    seconds: f64,
+    deviation: f64,
+}
+
+/// Times `n` steps in up to ten groups: single ones differ by what batches wait for.
+fn timed(task: &mut impl Task, n: u64) -> Result<Timed> {
+    let groups = n.min(10);
+    let ends = (0..=groups).map(|group| WARM_UP + group * n / groups).collect::<Vec<_>>();
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for ends in ends.windows(2) {
+        let steps = ends[1] - ends[0];
+        let mean = seconds(task, ends[0], steps)?;
+        sum += steps as f64 * mean;
+        squares += steps as f64 * mean * mean;
+    }
+    let seconds = sum / n as f64;
+    Ok(Timed { seconds, deviation: (squares / n as f64 - seconds * seconds).max(0.0).sqrt() })
 }
 
 /// The mean seconds of `n` steps from `first` on.

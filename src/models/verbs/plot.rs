@@ -7,9 +7,10 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
+use crate::metrics::plot::{self, View, X};
 use crate::metrics::{self, Record};
 use crate::models::experiment::Experiment;
-use crate::models::options::OutputOptions;
+use crate::models::options::{OutputOptions, complete};
 use crate::models::session::read_run;
 use crate::models::{Entry, Verb};
 
@@ -21,7 +22,7 @@ pub const ABOUT: &str = "Draws the curves of runs as PNG and SVG";
 #[command(about = None, long_about = None)]
 pub struct Plot {
     /// The run's folder; repeat the option to draw several runs together
-    #[arg(long = "run", value_name = "DIR", required = true)]
+    #[arg(long = "run", value_name = "DIR", required = true, add = complete::runs())]
     pub runs: Vec<PathBuf>,
 
     /// The folder for the pictures [default: plots in the first run's folder]
@@ -31,6 +32,14 @@ pub struct Plot {
     /// Replaces pictures that are in the folder of --out already
     #[arg(long)]
     pub force: bool,
+
+    /// What the horizontal axis shows
+    #[arg(long, value_parser = ["step", "epoch", "time"], default_value = "step")]
+    pub x: String,
+
+    /// Smooths the curves of training by a moving average that keeps this share of the past
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0)]
+    pub smooth: f64,
 
     /// What is said.
     #[command(flatten)]
@@ -91,12 +100,23 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let (out, runs) = (plot.folder(), &plot.runs);
     let records: Vec<_> = runs.iter().map(|path| records(model, path)).collect::<Result<_>>()?;
     let named: Vec<_> = names(runs).into_iter().zip(records).collect();
-    let charts = metrics::plot::charts(&named);
-    plot.check_replaced(&metrics::plot::files(&out, &charts))?;
-    let files = metrics::plot::write(&out, &charts)?;
+    let x = match plot.x.as_str() {
+        "epoch" => X::Epoch,
+        "time" => X::Time,
+        _ => X::Step,
+    };
+    let charts = plot::charts(&named, View { x, smooth: plot.smooth });
+    plot.check_replaced(&plot::files(&out, &charts))?;
+    let files = plot::write(&out, &charts)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     let runs = runs.iter().map(PathBuf::as_path).collect();
     plot.output.report(&Report { model: model.name, runs, files: &files }, text.join("\n"))
+}
+
+/// A share of the past that leaves something of the present.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..1.0).contains(share));
+    share.ok_or_else(|| "give a number from 0 to less than 1".to_owned())
 }
 
 fn records(model: &Entry, path: &Path) -> Result<Vec<Record>> {

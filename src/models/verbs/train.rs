@@ -2,26 +2,29 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::atomic;
 use crate::checkpoint::{self, Choice};
 use crate::config::{self, Loaded};
-use crate::metrics;
+use crate::console;
+use crate::metrics::{self, Record, grouped};
 use crate::models::describe;
 use crate::models::experiment::{Experiment, load};
-use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions};
+use crate::models::options::{
+    ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions, complete,
+};
 use crate::models::run_config::RunConfig;
 use crate::models::session::{check_model, read_run, summary};
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, RunDir};
 use crate::system::shell::quoted;
-use crate::train::{self, Display, Interrupt, Outcome, Training};
+use crate::train::{self, Interrupt, Outcome, Task, Training};
 use crate::version::{GIT_REVISION, VERSION};
 
 /// What is said at a signal, and at another.
@@ -43,12 +46,18 @@ struct TrainArgs {
     ///
     /// The run goes on exactly as if it had never stopped. --set may then change only
     /// lengths and checkpoint intervals.
-    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "init_from")]
+    #[arg(
+        long,
+        value_name = "RUN",
+        num_args = 0..=1,
+        conflicts_with = "init_from",
+        add = complete::runs()
+    )]
     resume: Option<Option<PathBuf>>,
     /// Starts from the parameters of another run's last checkpoint
     ///
     /// What they belong to, such as a vocabulary or the names of classes, is taken over too.
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", add = complete::runs())]
     init_from: Option<PathBuf>,
     /// The seed of every random stream, as --set seed=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
@@ -93,7 +102,8 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     drop_expect_of_another_experiment::<E>(&mut loaded, name)?;
     let cpu = E::cpu(&args.device, &loaded)?;
     let from = args.init_from.as_deref().map(|run| read_run(E::ENTRY, run, None)).transpose()?;
-    let data = E::data(&loaded.config, &args.data.data_dir, from.as_ref())?;
+    let read = || E::data(&loaded.config, &args.data.data_dir, from.as_ref());
+    let data = console::busy("reading the data", read)?;
     let init =
         from.map(|run| checkpoint::open(&run.checkpoints_dir(), Choice::Last)).transpose()?;
     describe::ensure_fits::<E>(&loaded.config, &data)?;
@@ -104,12 +114,12 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let files: Vec<_> = files.iter().map(|(name, content)| (*name, &content[..])).collect();
     let run = RunDir::create(&path, &manifest, &config, &files, |_| Ok(()))?;
     open_log(log, &run)?;
-    tracing::info!("Run folder: {}", run.path().display());
+    say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
     let interrupt = Interrupt::on_signals(SAVING)?;
-    let display = Display::new(args.output.quiet);
-    let checkpoint = &loaded.config.checkpoint;
-    let training = Training::start(&mut task, &run, checkpoint, display, &interrupt)?;
-    conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
+    let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &interrupt)?;
+    let start = Instant::now();
+    let ended = training.run()?;
+    conclude::<E>(ended, start.elapsed(), task, &run, &cpu, &data, args)
 }
 
 /// A run that goes on.
@@ -142,7 +152,8 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         path.display(),
         manifest.init_from
     );
-    let data = E::data(config, &args.data.data_dir, Some(&run))?;
+    let read = || E::data(config, &args.data.data_dir, Some(&run));
+    let data = console::busy("reading the data", read)?;
     let found = E::fingerprint(&data);
     ensure!(
         found == manifest.data,
@@ -155,11 +166,12 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let restored = train::restore(&mut task, &run)?;
     // From here on the run changes.
     run.replace_config(&config::to_toml(config)?)?;
+    say_start::<E>(&run, config, &data, &task, &cpu)?;
     let interrupt = Interrupt::on_signals(SAVING)?;
-    let display = Display::new(args.output.quiet);
-    let training =
-        Training::resume(restored, &mut task, &run, &config.checkpoint, display, &interrupt)?;
-    conclude::<E>(training.run()?, task, &run, &cpu, &data, args)
+    let training = Training::resume(restored, &mut task, &run, &config.checkpoint, &interrupt)?;
+    let start = Instant::now();
+    let ended = training.run()?;
+    conclude::<E>(ended, start.elapsed(), task, &run, &cpu, &data, args)
 }
 
 /// The folder of the run that goes on.
@@ -248,9 +260,46 @@ fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {
     Ok(())
 }
 
+/// Says what is trained, on what, and for how long.
+fn say_start<E: Experiment>(
+    run: &RunDir,
+    config: &RunConfig<E::Settings>,
+    data: &E::Data,
+    task: &E::Task<'_>,
+    cpu: &Cpu,
+) -> Result<()> {
+    let sizes = E::sizes(data).into_iter();
+    let sizes: Vec<_> = sizes.map(|(what, n)| format!("{} {what}", grouped(n as u64))).collect();
+    let parameters = grouped(E::parameters(config, data)? as u64);
+    let (unit, items) = task.items_per_step();
+    let (epochs, steps) = (task.epochs(), task.steps_per_epoch().min(task.total_steps()));
+    let device = if cpu.gpu().is_some() { "GPU" } else { "processor" };
+    tracing::info!("Run folder: {}", run.path().display());
+    tracing::info!("Data: {}", sizes.join(", "));
+    tracing::info!(
+        "Training: {parameters} parameters, {} of {} steps, {} {unit} a step",
+        counted(epochs, "epoch"),
+        grouped(steps),
+        grouped(items)
+    );
+    tracing::info!(
+        "Device: {device}, {} instructions, {}, seed {}",
+        cpu.isa().name(),
+        counted(cpu.threads() as u64, "thread"),
+        config.seed
+    );
+    Ok(())
+}
+
+/// `1 epoch`, `13 epochs`.
+fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
 /// Says how the run ended, and lets the model say something too.
 fn conclude<E: Experiment>(
     (outcome, step): (Outcome, u64),
+    duration: Duration,
     task: E::Task<'_>,
     run: &RunDir,
     cpu: &Cpu,
@@ -264,7 +313,8 @@ fn conclude<E: Experiment>(
         bail!(Interrupted { message });
     }
     let path = run.path().display();
-    let metrics = last_metrics(run)?;
+    let records = metrics::read(run.metrics_path())?;
+    let metrics = last_metrics(&records);
     if let Some(farewell) = E::farewell(cpu, task, data) {
         tracing::info!("{farewell}");
     }
@@ -272,13 +322,22 @@ fn conclude<E: Experiment>(
         Some(result) => format!("{result} after step {step}: {path}"),
         None => format!("step {step}: {path}"),
     };
-    args.output.report(&summary(run, step, metrics.into()), text)
+    let mut json = summary(run, step, metrics.into());
+    json["epoch"] = records.last().map(|record| record.epoch).into();
+    json["seconds"] = duration.as_secs_f64().into();
+    json["rate"] = last_rate(&records);
+    json["best"] = best(run, &records);
+    json["checkpoint"] =
+        checkpoint::step_path(&run.checkpoints_dir(), step).to_string_lossy().into();
+    args.output.report(&json, text)?;
+    tracing::info!("Next: tfm plot {path}; tfm eval {path}");
+    Ok(())
 }
 
 /// The last value of every metric of a run, as `<phase>_<metric>`.
-fn last_metrics(run: &RunDir) -> Result<Map<String, Value>> {
+fn last_metrics(records: &[Record]) -> Map<String, Value> {
     let mut last = Map::new();
-    for record in metrics::read(run.metrics_path())? {
+    for record in records {
         // "train_perplexity" is that of a whole epoch.
         let phase = match record.phase.as_str() {
             "train" => continue,
@@ -289,5 +348,26 @@ fn last_metrics(run: &RunDir) -> Result<Map<String, Value>> {
             last.insert(format!("{phase}_{name}"), (*value).into());
         }
     }
-    Ok(last)
+    last
+}
+
+/// The items a second when progress was recorded last, by their name.
+fn last_rate(records: &[Record]) -> Value {
+    let rates = records.iter().rev().filter(|record| record.phase == "train");
+    rates.map(|record| json!(record.timing)).next().unwrap_or_default()
+}
+
+/// The best checkpoint, and what was measured when it was saved.
+fn best(run: &RunDir, records: &[Record]) -> Value {
+    let Ok(best) = checkpoint::open(&run.checkpoints_dir(), Choice::Best) else {
+        return Value::Null;
+    };
+    let step = best.meta.step;
+    let then: Vec<_> = records.iter().filter(|record| record.step == step).cloned().collect();
+    json!({
+        "step": step,
+        "epoch": best.meta.epoch,
+        "checkpoint": best.path,
+        "metrics": last_metrics(&then),
+    })
 }

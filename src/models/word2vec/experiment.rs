@@ -53,6 +53,16 @@ impl Experiment for Word2Vec {
         text.corpus.fingerprint()
     }
 
+    fn sizes(text: &Text) -> Vec<(&'static str, usize)> {
+        let words = ("words in the vocabulary", text.corpus.vocabulary.len());
+        vec![("training words", text.corpus.len()), words]
+    }
+
+    /// A vector for each word as a centre, and one as a context.
+    fn parameters(config: &Word2VecConfig, text: &Text) -> Result<usize> {
+        Ok(2 * text.corpus.vocabulary.len() * config.network.embedding_size)
+    }
+
     fn files(text: &Text) -> Vec<(&'static str, Vec<u8>)> {
         vec![(VOCABULARY, text.corpus.vocabulary.to_counted_text().into_bytes())]
     }

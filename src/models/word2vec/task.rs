@@ -126,10 +126,10 @@ impl<'a> Word2VecTask<'a> {
     }
 }
 
-/// The score in the reference's words.
+/// The score as a metric and in words.
 fn answered(score: &AnalogyScore) -> Measured {
     let AnalogyScore { precision, right, questions, .. } = score;
-    let line = format!("Eval {right:4}/{questions} accuracy = {:4.1}%", 100.0 * precision);
+    let line = format!("analogies {right}/{questions} = {:.2} %", 100.0 * precision);
     Measured { phase: "test", metrics: vec![("analogy", *precision)], line }
 }
 
@@ -196,9 +196,9 @@ impl Task for Word2VecTask<'_> {
         self.text.asks()
     }
 
-    fn end_epoch(&mut self, epoch: u64, _: &Interrupt) -> Result<Option<EpochEnd>> {
+    fn end_epoch(&mut self, _: u64, _: &Interrupt) -> Result<Option<EpochEnd>> {
         let loss = self.loss();
-        let line = format!("Epoch: {} Loss: {loss:.4}", epoch + 1);
+        let line = format!("loss {loss:.4}");
         let tests = self.evaluate()?;
         let precision = tests.iter().flat_map(|test| &test.metrics);
         let mut precision =

@@ -10,7 +10,7 @@ use super::config::{Source, Word2VecConfig};
 use super::similarity::{self, Pairs};
 use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
 use crate::data::vocabulary::{Coverage, Vocabulary};
-use crate::data::{analogies, locate};
+use crate::data::{Missing, analogies, locate};
 
 /// The folders of the data folder in which texts lie.
 const TEXTS: [&str; 2] = ["enwiki", "text8"];
@@ -140,13 +140,13 @@ pub fn questions(config: &Word2VecConfig, data_dir: &Path) -> Result<Option<Ques
 fn evaluation_file(key: &str, name: &str, data_dir: &Path) -> Result<PathBuf> {
     let path = locate(&data_dir.join(QUESTIONS), name);
     if !path.exists() {
-        bail!(
+        bail!(Missing(format!(
             "{} is missing (eval.{key} = \"{name}\": a bare name lies in {} or here, any other path \
              is taken as it is; `tfm data fetch word2vec-eval` brings questions-words.txt; --set \
              eval.{key}= trains without it)",
             path.display(),
             data_dir.join(QUESTIONS).display()
-        );
+        )));
     }
     Ok(path)
 }
@@ -160,7 +160,7 @@ fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
     };
     let paths: Vec<_> = config.data.train.iter().map(path).collect();
     match paths.iter().find(|path| !path.exists()) {
-        Some(path) => bail!(
+        Some(path) => bail!(Missing(format!(
             "{} is missing (data.train names the texts: a bare name lies in {}, {} or here, any \
              other path is taken as it is; any text will do: --set data.train=./text.txt --set \
              data.sentences=lines; `tfm data fetch text8 word2vec-eval` brings one with questions, \
@@ -168,7 +168,7 @@ fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
             path.display(),
             folders[0].display(),
             folders[1].display()
-        ),
+        ))),
         None => Ok(paths),
     }
 }

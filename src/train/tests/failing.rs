@@ -8,7 +8,7 @@ use super::fake::{Calls, Fake, Plan, Trouble};
 use super::lab::{Ended, Lab, steps, undisturbed};
 use crate::checkpoint::{self, Keep, Meta};
 use crate::run::RunDir;
-use crate::train::{Display, Outcome, Training};
+use crate::train::{Outcome, Training};
 
 fn may_fail(call: &str) -> bool {
     !["begin_epoch", "record", "state", "end_epoch"].iter().any(|name| call.starts_with(name))
@@ -153,9 +153,9 @@ fn a_folder_that_was_replaced_is_not_written_into() {
     let moved = lab.path().with_file_name("moved");
     let run = RunDir::resume(&lab.path()).unwrap();
     let calls = Calls::new(None);
-    let (mut task, display) = (Fake::new(&plan, &calls), Display::new(true));
+    let mut task = Fake::new(&plan, &calls);
     let interrupt = &calls.interrupt;
-    let training = Training::start(&mut task, &run, &plan.checkpoint, display, interrupt).unwrap();
+    let training = Training::start(&mut task, &run, &plan.checkpoint, interrupt).unwrap();
     fs::rename(lab.path(), &moved).unwrap();
     fs::rename(other.path(), lab.path()).unwrap();
     let error = training.run().unwrap_err().to_string();

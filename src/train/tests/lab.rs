@@ -11,7 +11,7 @@ use super::fake::{Calls, Fake, Killed, Plan, Trouble};
 use crate::checkpoint::{self, Checkpoint, Choice, Meta};
 use crate::metrics::{self, Record};
 use crate::run::{FORMAT, Manifest, RunDir};
-use crate::train::{Display, Outcome, Training, restore};
+use crate::train::{Outcome, Training, restore};
 
 /// A run folder.
 pub(super) struct Lab(TempDir);
@@ -108,14 +108,14 @@ impl Lab {
     fn process(&self, plan: &Plan, trouble: Option<(usize, Trouble)>, resumes: bool) -> Ended {
         let run = RunDir::resume(&self.path()).unwrap();
         let calls = Calls::new(trouble);
-        let (config, display) = (&plan.checkpoint, Display::new(true));
+        let config = &plan.checkpoint;
         let mut task = Fake::new(plan, &calls);
         let process = AssertUnwindSafe(|| {
             let training = if resumes {
                 let restored = restore(&mut task, &run)?;
-                Training::resume(restored, &mut task, &run, config, display, &calls.interrupt)
+                Training::resume(restored, &mut task, &run, config, &calls.interrupt)
             } else {
-                Training::start(&mut task, &run, config, display, &calls.interrupt)
+                Training::start(&mut task, &run, config, &calls.interrupt)
             };
             training?.run()
         });

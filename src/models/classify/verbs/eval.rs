@@ -1,6 +1,6 @@
 //! `tfm eval <model>`: how well a trained network tells classes apart.
 
-use std::fmt::Write;
+use std::fs;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -24,6 +24,9 @@ use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::Interrupt;
+
+/// Columns of the usual window.
+const MOST_COLUMNS: usize = 80;
 
 /// What the help says of the splits.
 const SPLITS: [&str; 3] = [
@@ -135,8 +138,8 @@ fn report<M: PictureModel>(
     args.output.report(&session.summary(in_json(&score, split, &pictures)), text)
 }
 
-/// The confusion matrix, and a sheet of the worst mistakes where there are any, as PNG in the
-/// run folder.
+/// The confusion matrix, and a sheet of the worst mistakes where there are any, as PNG beside
+/// the curves.
 fn draw(
     run: &RunDir,
     score: &Score,
@@ -145,7 +148,9 @@ fn draw(
     step: u64,
 ) -> Result<Vec<PathBuf>> {
     let title = format!("{split}, step {step}: precision @ 1 = {:.4}", score.precision());
-    let path = |what: &str| run.path().join(format!("{what}-{split}-{step:08}.png"));
+    let folder = run.path().join("plots");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = |what: &str| folder.join(format!("{what}-{split}-{step:08}.png"));
     let confusion = path("confusion");
     score.confusion.write_png(&confusion, &title)?;
     let mistakes = score.worst.mistakes();
@@ -159,31 +164,46 @@ fn draw(
     let shown: Vec<_> =
         mistakes.iter().cloned().zip(thumbnails.iter().map(|pixels| raster(&pixels[..]))).collect();
     let sheet = path("mistakes");
+    let title = format!(
+        "{split}, step {step}: the most confident mistakes (true class, predicted class, its \
+         probability, place in the data)"
+    );
     write_sheet(&sheet, &title, score.confusion.classes(), &shown)?;
     Ok(vec![confusion, sheet])
 }
 
 fn in_words(score: &Score, split: &str, step: u64) -> String {
-    let classes = score.confusion.classes();
-    let mut text = format!(
+    let text = format!(
         "precision @ 1 = {:.4} over {} {split} images at step {step} ({:.2} % error)\n\n",
         score.precision(),
         score.total(),
         score.error_rate()
     );
-    let width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-    // Writing to a string cannot fail.
-    let _ = write!(text, "{:width$}  accuracy  taken for", "class");
-    for i in 0..classes.len() {
-        let _ = write!(text, " {i:>5}");
-    }
+    text + &table(score)
+}
+
+/// A line a class: its recall and, where a window has room for it, what it was taken for. The
+/// drawn matrix has room for all.
+fn table(score: &Score) -> String {
+    let (confusion, classes) = (&score.confusion, score.confusion.classes());
+    let n = classes.len();
+    let name = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    let largest = (0..n * n).map(|i| confusion.count(i / n, i % n)).max().unwrap_or(0);
+    let cell = largest.max(n as u64).to_string().len() + 1;
+    let has_matrix = 3 + name + 9 + cell * n <= MOST_COLUMNS;
+    let row = |number: &str, name_of: &str, recall: &str, cells: &mut dyn Iterator<Item = u64>| {
+        let cells: String = cells.map(|count| format!("{count:>cell$}")).collect();
+        let cells = if has_matrix { cells } else { String::new() };
+        format!("{number:>2} {name_of:name$} {recall:>8}{cells}\n")
+    };
+    let mut text = row("", "class", "recall", &mut (0..n as u64));
     for (i, name) in classes.iter().enumerate() {
-        let accuracy =
-            score.confusion.recall(i).map_or("-".to_string(), |a| format!("{:.1} %", 100.0 * a));
-        let _ = write!(text, "\n{name:width$}  {accuracy:>8}  {i:>9}");
-        for j in 0..classes.len() {
-            let _ = write!(text, " {:>5}", score.confusion.count(i, j));
-        }
+        let recall = confusion.recall(i).map_or("-".to_string(), |r| format!("{:.1} %", 100.0 * r));
+        let mut cells = (0..n).map(|j| confusion.count(i, j));
+        text += &row(&i.to_string(), name, &recall, &mut cells);
+    }
+    if has_matrix {
+        text += "A row is a true class, a column what it was taken for.";
     }
     text
 }
@@ -191,7 +211,7 @@ fn in_words(score: &Score, split: &str, step: u64) -> String {
 fn in_json(score: &Score, split: &str, pictures: &[PathBuf]) -> Value {
     let classes = score.confusion.classes();
     let row = |i| (0..classes.len()).map(|j| score.confusion.count(i, j)).collect::<Vec<_>>();
-    let accuracy: serde_json::Map<String, Value> = classes
+    let recall: serde_json::Map<String, Value> = classes
         .iter()
         .enumerate()
         .map(|(i, name)| (name.clone(), json!(score.confusion.recall(i))))
@@ -199,10 +219,10 @@ fn in_json(score: &Score, split: &str, pictures: &[PathBuf]) -> Value {
     json!({
         "precision": score.precision(),
         "error_rate": score.error_rate(),
-        "loss": score.mean_loss(),
+        "cross_entropy": score.mean_loss(),
         "images": score.total(),
         "split": split,
-        "accuracy": accuracy,
+        "recall": recall,
         "confusion": (0..classes.len()).map(row).collect::<Vec<_>>(),
         "pictures": pictures.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
     })

@@ -2,7 +2,8 @@
 
 mod comparison;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +32,8 @@ struct Report<'a> {
     model: &'a str,
     preset: &'a str,
     run_dir: &'a std::path::Path,
-    /// Whether every score is reached.
-    reached: bool,
+    /// Whether every score is reached; null where none is expected.
+    reached: Option<bool>,
     scores: &'a [Comparison],
 }
 
@@ -47,7 +48,7 @@ pub fn args(command: Command) -> Command {
     Verify::augment_args(command).after_long_help(format!(
         "A key of the config's [expect] table names a phase and a metric: test_perplexity is \
          the\nperplexity of the last record of phase \"test\" in the run's metrics.jsonl. Ends \
-         with code 1\nwhere a score falls short or is missing.\n\n\
+         with code 1\nwhere a score falls short or is missing, with code 2 where none is expected.\n\n\
          Example:\n  tfm verify {model} --run runs/first"
     ))
 }
@@ -63,21 +64,24 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     output.init_logging();
     let run = read_run(model, &run.run, Some("verify"))?;
     let scores = scores(&run, model.metrics)?;
-    ensure!(
-        !scores.is_empty(),
-        "{} has nothing in [expect] to compare the run with",
-        run.config_path().display()
-    );
     let failed = scores.iter().filter(|score| !score.is_reached()).count();
     let lines: Vec<_> = scores.iter().map(Comparison::to_string).collect();
     let report = Report {
         model: model.name,
         preset: &run.manifest().preset,
         run_dir: run.path(),
-        reached: failed == 0,
+        reached: (!scores.is_empty()).then_some(failed == 0),
         scores: &scores,
     };
     output.report(&report, lines.join("\n"))?;
+    if scores.is_empty() {
+        // Not the code of a score that falls short.
+        let message = format!(
+            "{} has nothing in [expect] to compare the run with\n",
+            run.config_path().display()
+        );
+        bail!(clap::Error::raw(ErrorKind::InvalidValue, message));
+    }
     let path = run.path().display();
     match failed {
         0 => Ok(()),

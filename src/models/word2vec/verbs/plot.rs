@@ -11,6 +11,7 @@ use super::super::experiment::Word2Vec;
 use super::super::map;
 use crate::atomic;
 use crate::checkpoint::Choice;
+use crate::console;
 use crate::metrics::picture::{write_map_png, write_map_svg};
 use crate::models::Verb;
 use crate::models::options::DeviceOptions;
@@ -43,7 +44,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let session = Session::<Word2Vec>::open(run, Choice::Last)?;
     let seed = session.config.seed;
     let unit = session.trained.into_unit();
-    let places = map::tsne(&cpu, &unit, words.get(), seed)?;
+    let what = format!("placing {words} words");
+    let places = console::busy(&what, || map::tsne(&cpu, &unit, words.get(), seed))?;
     let title = format!("{} words of {}", places.len(), run.display());
     atomic::create_folder(&plot.folder())?;
     let undrawable = write_map_png(&files[0], &title, &places)?;

@@ -1,0 +1,62 @@
+//! `tfm eval RUN`: a run knows its model, so that the name need not be typed.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::{Registry, verbs};
+use crate::run::RunDir;
+
+/// The same arguments with the name of the model where a verb has none but is given a run: as the
+/// value of an option, or, to be made one, in the model's place.
+pub(super) fn with_model(registry: Registry, args: Vec<OsString>) -> Vec<OsString> {
+    let Some(verb) = args.get(1).and_then(|verb| verb.to_str()) else { return args };
+    let is_model = |arg: &OsString| registry.iter().any(|entry| arg == entry.name);
+    if !verbs::names(registry).contains(&verb) || args[2..].first().is_none_or(is_model) {
+        return args;
+    }
+    let option = if verb == "train" { "--resume" } else { "--run" };
+    let mut expanded = args[..2].to_vec();
+    let runs = args[2..].iter().take_while(|arg| model_of(arg).is_some()).count();
+    let (runs, rest) = args[2..].split_at(runs);
+    let run = match runs {
+        [run, ..] => Some(run),
+        [] => rest.windows(2).find(|pair| pair[0] == option).map(|pair| &pair[1]),
+    };
+    let Some(model) = run.and_then(|run| model_of(run)) else { return args };
+    expanded.push(model.into());
+    expanded.extend(runs.iter().flat_map(|run| [option.into(), run.clone()]));
+    expanded.extend_from_slice(rest);
+    expanded
+}
+
+/// The model of the run in a folder, if it is one.
+fn model_of(folder: &OsStr) -> Option<String> {
+    let run = Path::new(folder);
+    let is_run = run.join("run.json").is_file();
+    is_run.then(|| RunDir::read(run).ok().map(|run| run.manifest().model.clone())).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::fake;
+
+    #[test]
+    fn a_run_stands_in_the_place_of_its_model() {
+        let root = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| fake::run_of(root.path(), name, "toy", ""));
+        let (a, b) = (a.display(), b.display());
+        let check = |line: &str, expect: &str| {
+            let args = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+            assert_eq!(with_model(fake::ALL, args(line)), args(expect));
+        };
+        check(&format!("tfm plot {a} {b} -q"), &format!("tfm plot toy --run {a} --run {b} -q"));
+        check(&format!("tfm verify --run {a}"), &format!("tfm verify toy --run {a}"));
+        check(&format!("tfm train {a}"), &format!("tfm train toy --resume {a}"));
+        for line in ["tfm plot toy --run x", "tfm plot nothing", "tfm plot", "tfm", "tfm data list"]
+        {
+            check(line, line);
+        }
+        check(&format!("tfm data {a}"), &format!("tfm data {a}"));
+    }
+}
