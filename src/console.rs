@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 /// The least time between two drawings.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// The usual window. A longer line would be broken when a large window becomes a usual one.
-const MAX_WIDTH: usize = 79;
+/// Columns of the usual window.
+pub const COLUMNS: usize = 80;
+/// A longer status line would be broken when a large window becomes a usual one.
+const MAX_WIDTH: usize = COLUMNS - 1;
 /// From the start of the line to the end of the screen.
 const CLEAR: &str = "\r\x1b[J";
 /// Columns of a bar with its brackets: at least, and where there is room.
@@ -125,6 +127,21 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// Breaks a text between words into lines of at most `width` columns.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                *line += " ";
+                *line += word;
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Standard error for messages: what is written stands above the status line.
 #[derive(Clone, Copy, Debug)]
 pub struct Stderr;
@@ -170,6 +187,12 @@ mod tests {
             fit("evaluating", 1.0, &[], 79),
             format!("evaluating 100% [{}]", "=".repeat(25))
         );
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("sesquipedalian a", 4), ["sesquipedalian", "a"]);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! `tfm config show|check`: configs without a run.
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
 use super::{Fixed, Registry, answer};
-use crate::config::{Preset, model_of};
-use crate::models::Entry;
+use crate::config::{Key, Preset, model_of};
+use crate::console::{COLUMNS, wrap};
 use crate::models::options::{OutputOptions, complete};
+use crate::models::{self, Entry};
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -35,13 +37,25 @@ struct Check {
     output: OutputOptions,
 }
 
+#[derive(Args, Debug)]
+struct Keys {
+    /// The model
+    #[arg(value_name = "MODEL", value_parser = PossibleValuesParser::new(models::names()))]
+    model: String,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
 fn command() -> Command {
     let show = Show::augment_args(Command::new("show"))
         .about("Prints a config with every value that it leaves out");
+    let keys = Keys::augment_args(Command::new("keys"))
+        .about("Explains the keys of a model's configs: type, default, range");
     let check = Check::augment_args(Command::new("check"))
         .about("Checks that configs can be read and their values hold");
     Command::new("config")
-        .about("Shows and checks configs")
+        .about("Shows, explains and checks configs")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
@@ -53,11 +67,13 @@ fn command() -> Command {
             "Ends with code 1 where one of the configs is wrong.\n\n\
              Example:\n  tfm config check configs/*.toml",
         ))
+        .subcommand(keys)
 }
 
 fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
     match matches.subcommand() {
         Some(("show", matches)) => show(registry, &Show::from_arg_matches(matches)?),
+        Some(("keys", matches)) => keys(registry, &Keys::from_arg_matches(matches)?),
         Some((_, matches)) => check(registry, &Check::from_arg_matches(matches)?),
         None => Ok(()),
     }
@@ -75,7 +91,53 @@ fn show(registry: Registry, show: &Show) -> Result<()> {
     let entry = entry_of(registry, &show.config)?;
     let text = entry.show(Some(&show.config), &show.sets)?;
     let values = toml::from_str(&text).context("the resolved config cannot be read back")?;
+    let text = with_comments(&text, &(entry.keys)()?);
     show.output.report(&Shown { config: &show.config, model: entry.name, values }, text)
+}
+
+/// What each key means, above its line.
+fn with_comments(text: &str, keys: &[Key]) -> String {
+    let (mut table, mut commented) = (String::new(), String::new());
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = format!("{name}.");
+        }
+        let name = line.split(" =").next().unwrap_or_default();
+        if let Some(key) = keys.iter().find(|key| key.key == format!("{table}{name}")) {
+            for part in wrap(&in_words(key), COLUMNS - 2) {
+                commented += &format!("# {part}\n");
+            }
+        }
+        commented += &format!("{line}\n");
+    }
+    commented
+}
+
+/// The sentence of a key, its type and its range.
+fn in_words(key: &Key) -> String {
+    let rule = key.rule.as_ref().map(|rule| format!(", {rule}")).unwrap_or_default();
+    format!("{} ({}{rule})", key.about, key.kind)
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    model: &'a str,
+    keys: &'a [Key],
+}
+
+fn keys(registry: Registry, args: &Keys) -> Result<()> {
+    args.output.init_logging();
+    let entry = registry.iter().find(|entry| entry.name == args.model);
+    let entry = entry.with_context(|| format!("there is no model {}", args.model))?;
+    let keys = (entry.keys)()?;
+    let mut text = String::new();
+    for key in &keys {
+        text += &format!("{} = {}\n", key.key, key.default);
+        for line in wrap(&in_words(key), COLUMNS - 4) {
+            text += &format!("    {line}\n");
+        }
+    }
+    args.output.report(&Explained { model: &args.model, keys: &keys }, text)
 }
 
 #[derive(Serialize)]

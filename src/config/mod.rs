@@ -16,6 +16,7 @@ mod differences;
 mod document;
 mod expect;
 mod invalid;
+mod keys;
 mod nearest;
 mod place;
 mod resolve;
@@ -26,12 +27,14 @@ mod source;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use differences::{Difference, differences, refuse_differences};
 pub use expect::{Expect, Expectation, check_expect};
 pub use invalid::{Invalid, above, at_least, at_most, below, divides, in_range, one_of, positive};
+pub use keys::{Key, keys};
 pub use place::Place;
 pub use resolve::Loaded;
 pub use source::{Preset, model_of};
@@ -40,7 +43,7 @@ pub use source::{Preset, model_of};
 ///
 /// A field `model: String` at the top says which model the config is for; where there is
 /// one, a config of another model is refused with its name.
-pub trait Config: Default + Serialize + DeserializeOwned {
+pub trait Config: Default + Serialize + DeserializeOwned + JsonSchema {
     /// Dotted paths of the map-typed fields whose keys are free, such as `"expect"`.
     /// `validate` checks their names.
     const FREE_TABLES: &'static [&'static str] = &[];

@@ -12,6 +12,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::input::{Input, Kind};
 use crate::memory;
 
+use super::Missing;
+
 /// Type of the values: the one that MNIST has.
 const UNSIGNED_BYTE: u8 = 8;
 
@@ -45,7 +47,8 @@ pub fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     let zipped = format!("{name}.gz");
     let found =
         [zipped.as_str(), name].map(|name| folder.join(name)).into_iter().find(|p| p.is_file());
-    found.ok_or_else(|| anyhow!("{} has neither {zipped} nor {name}", folder.display()))
+    let missing = || Missing(format!("{} has neither {zipped} nor {name}", folder.display()));
+    Ok(found.ok_or_else(missing)?)
 }
 
 fn parse(mut content: impl Read, record: &[u32], most_bytes: u64) -> Result<Idx> {

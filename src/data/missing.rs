@@ -16,6 +16,11 @@ impl fmt::Display for Missing {
 
 impl Error for Missing {}
 
+/// The same failure in other words.
+pub fn reworded(error: &anyhow::Error, words: String) -> anyhow::Error {
+    if is_missing(error) { Missing(words).into() } else { anyhow::anyhow!(words) }
+}
+
 /// Whether something could not be read since it is not there.
 pub fn is_missing(error: &anyhow::Error) -> bool {
     let not_found = |error: &io::Error| error.kind() == ErrorKind::NotFound;
@@ -36,5 +41,7 @@ mod tests {
         assert!(is_missing(&absent));
         assert!(is_missing(&anyhow!(Missing("x".into())).context("a text")));
         assert!(!is_missing(&anyhow!("images.gz is damaged")));
+        let again = reworded(&absent, "give a file".to_owned());
+        assert!(is_missing(&again) && again.to_string() == "give a file");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail, ensure};
 
 use super::augment::Shape;
-use super::{Labelled, Split, idx};
+use super::{Labelled, Split, idx, reworded};
 
 /// Rows of an image, and its columns.
 const SIDE: usize = 28;
@@ -29,7 +29,7 @@ const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 /// A file is missing, damaged or truncated; images of another size; numbers of images and labels
 /// that differ; a label above 9. The set has no validation split. File and, for a label, record are named.
 pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
-    read_pair(folder, split).map_err(|error| anyhow!("{error:#}; {WAY_OUT}"))
+    read_pair(folder, split).map_err(|error| reworded(&error, format!("{error:#}; {WAY_OUT}")))
 }
 
 fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {

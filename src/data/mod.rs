@@ -24,5 +24,5 @@ pub mod words;
 
 pub use labelled::Labelled;
 pub use locate::locate;
-pub use missing::{Missing, is_missing};
+pub use missing::{Missing, is_missing, reworded};
 pub use split::Split;

@@ -5,12 +5,13 @@ use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions};
 use super::verbs::{plot, verify};
-use super::{Better, Entry, Interrupted, Verb, to_toml};
-use crate::config::{Config, Invalid, Preset, at_least};
+use super::{Better, Entry, Interrupted, Length, Verb, to_toml};
+use crate::config::{Config, Invalid, Preset, at_least, keys};
 use crate::metrics::Record;
 use crate::run::{FORMAT, Manifest, RunDir, rfc3339};
 
@@ -34,6 +35,8 @@ pub(crate) const ALEXNET: Entry = Entry {
     data_paths: &[],
     describe: |entry, _, _| Ok((entry.default_preset.to_owned(), None)),
     to_toml: |_, _, _| Ok("model = \"alexnet\"\n".to_owned()),
+    keys: || Ok(Vec::new()),
+    length: Length { epochs: None, steps: None },
 };
 
 pub(crate) const TOY: Entry = Entry {
@@ -62,9 +65,11 @@ pub(crate) const TOY: Entry = Entry {
     data_paths: &[],
     describe: |entry, _, _| Ok((entry.default_preset.to_owned(), None)),
     to_toml: to_toml::<Toy>,
+    keys: keys::<Toy>,
+    length: Length { epochs: None, steps: None },
 };
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Toy {
     model: String,
     size: u32,

@@ -34,7 +34,7 @@ pub(crate) mod fake;
 use anyhow::{Result, bail};
 use clap::{ArgMatches, Command};
 
-use crate::config::{self, Config, Loaded, Preset};
+use crate::config::{self, Config, Key, Loaded, Preset};
 pub use interrupted::Interrupted;
 
 /// Every model, in alphabetic order.
@@ -71,6 +71,19 @@ pub struct Entry {
     pub describe: Describe,
     /// [`to_toml`] of the type of its config; [`show`](Self::show) calls it.
     pub to_toml: fn(&Self, Option<&str>, &[String]) -> Result<String>,
+    /// The keys of its config: [`config::keys`].
+    pub keys: fn() -> Result<Vec<Key>>,
+    /// The keys that say how long it is trained, if it is.
+    pub length: Length,
+}
+
+/// The keys of a config that say how long a model is trained.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Length {
+    /// In epochs.
+    pub epochs: Option<&'static str>,
+    /// In steps.
+    pub steps: Option<&'static str>,
 }
 
 /// How the network of a config is found.
@@ -140,6 +153,11 @@ pub fn to_toml<C: Config>(entry: &Entry, name: Option<&str>, sets: &[String]) ->
     config::to_toml(&entry.load::<C>(name, sets)?.config)
 }
 
+/// The names of all models.
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|entry| entry.name).collect()
+}
+
 /// The model of that name, if there is one.
 pub fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().copied().find(|entry| entry.name == name)
@@ -177,7 +195,8 @@ mod tests {
             assert!(entry.metrics.iter().any(is_metric), "{score} is no metric");
         }
         let config: toml::Table = entry.show(None, &[]).unwrap().parse().unwrap();
-        for key in entry.may_change.iter().chain(entry.data_paths) {
+        let length = entry.length.epochs.iter().chain(&entry.length.steps);
+        for key in entry.may_change.iter().chain(entry.data_paths).chain(length) {
             let mut names = key.split('.');
             let first = names.next().and_then(|name| config.get(name));
             let value = names.fold(first, |value, name| value.and_then(|value| value.get(name)));
@@ -189,6 +208,18 @@ mod tests {
     fn entries_are_well_formed() {
         check(ALL);
         check(fake::ALL);
+    }
+
+    #[test]
+    fn every_key_is_explained() {
+        for entry in ALL {
+            let keys = (entry.keys)().unwrap();
+            assert!(keys.len() >= 4, "{keys:?}");
+            for key in keys {
+                let sentence = key.about.ends_with('.') && key.about.len() > 8;
+                assert!(sentence, "{} of {} has no sentence: {key:?}", key.key, entry.name);
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::train::CheckpointConfig;
 /// The tables of a config that are a model's own, such as `[network]`, `[data]` and `[train]`.
 ///
 /// All fields are tables, since they stand behind the values at the top of the file.
-pub trait Settings: Default + Serialize + DeserializeOwned {
+pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
     /// The model that they are of.
     const ENTRY: &'static Entry;
 
@@ -33,8 +34,9 @@ pub trait Settings: Default + Serialize + DeserializeOwned {
 }
 
 /// A whole experiment. It dereferences to the model's own tables.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, bound = "C: Settings")]
+#[schemars(bound = "C: Settings")]
 pub struct RunConfig<C> {
     /// The model's name.
     pub model: String,
@@ -101,14 +103,14 @@ mod tests {
     use crate::config::{Place, at_least, resume, to_toml};
     use crate::models::fake;
 
-    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(rename_all = "lowercase")]
     enum Order {
         Given,
         Shuffled,
     }
 
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(default, deny_unknown_fields)]
     struct Train {
         rate: f64,
@@ -123,7 +125,7 @@ mod tests {
         }
     }
 
-    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(default)]
     struct Tables {
         train: Train,

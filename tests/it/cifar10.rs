@@ -148,7 +148,7 @@ fn a_run_is_evaluated_class_by_class() {
     let classes: Vec<_> = text.lines().skip(3).collect();
     assert_eq!(classes.len(), 11, "{text}");
     assert!(classes[0].starts_with(" 0 airplane ") && classes[9].starts_with(" 9 truck "));
-    assert!(text.contains("class          recall") && text.lines().all(|line| line.len() <= 80));
+    assert!(text.contains("class        recall") && text.lines().all(|line| line.len() <= 80));
     let train = dir.one_thread("eval cifar10 --run run --split train --json").json();
     assert_eq!(train["metrics"]["images"], 200);
     let best = dir.one_thread("eval cifar10 --run run --checkpoint best --json").json();

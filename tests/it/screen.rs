@@ -32,8 +32,10 @@ fn on_a_terminal(
 
 /// Two epochs of several seconds in all.
 fn slow(run: &str) -> String {
-    let sets = "--set network.hidden_size=200 --set data.grammar_words=6000";
-    train(&format!("{sets} --set train.max_max_epoch=2 --run-dir {run}"))
+    format!(
+        "train ptb --config ptb-demo --set network.hidden_size=64 --set data.grammar_words=20000 \
+         --set train.num_steps=10 --epochs 2 --threads 1 --run-dir {run}"
+    )
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn the_start_and_the_end_say_what_there_is_to_know() {
     assert_eq!(said.code, 0, "{said:?}");
     for part in [
         "Run folder: run\n",
-        "Data: 4,00",
+        "Data: 4,0",
         " training words, ",
         " words in the vocabulary\n",
         "Training: ",
@@ -126,6 +128,47 @@ fn the_last_steps_of_mnist_belong_to_its_last_epoch() {
     assert_eq!(last["step"], 7);
     assert_eq!((&last["phase"], &last["epoch"]), (&"test".into(), &3.into()), "{last}");
     assert!(records.iter().all(|record| record["epoch"].as_u64().unwrap() <= 3));
+}
+
+#[test]
+fn every_model_has_a_length_in_epochs_or_steps() {
+    let dir = Dir::new();
+    let sets = "--set data.made_examples=150 --set data.validation_size=40";
+    let cases = [
+        ("ptb", "--steps 25", "--set data.grammar_words=4000 --set network.hidden_size=8", 25),
+        ("ptb", "--epochs 1", "--set data.grammar_words=4000 --set network.hidden_size=8", 9),
+        ("mnist", "--epochs 2", sets, 4),
+        ("cifar10", "--epochs 1", "--set data.drawn_examples=300", 2),
+        ("cifar10", "--steps 3", "--set data.drawn_examples=300", 3),
+    ];
+    for (i, (model, length, sets, steps)) in cases.into_iter().enumerate() {
+        let line =
+            format!("train {model} --config {model}-demo {sets} {length} --run-dir {i} --json");
+        let json = dir.one_thread(&line).json();
+        assert_eq!(json["step"], steps, "{line}: {json}");
+    }
+    dir.tfm(&format!("train mnist --config mnist-demo {sets} --steps 3"))
+        .fails(1, &["mnist is trained in whole epochs; give --epochs"]);
+    // A run goes on under the same option.
+    let json = dir.one_thread("train cifar10 --resume 3 --epochs 2 --json").json();
+    assert_eq!(json["step"], 4, "{json}");
+}
+
+#[test]
+fn keys_are_explained() {
+    let dir = Dir::new();
+    let keys = dir.tfm("config keys ptb").ok();
+    let part = "train.batch_size = 20\n    Sequences side by side, all towers together. (an integer, \
+                from 1 to 65536)\n";
+    assert!(keys.contains(part), "{keys}");
+    assert!(keys.contains("one of: drop, unk"), "{keys}");
+    let shown = dir.tfm("config show ptb-small").ok();
+    let part = "# Sequences side by side, all towers together. (an integer, from 1 to 65536)\n\
+                batch_size = 20\n";
+    assert!(shown.contains(part), "{shown}");
+    let json = dir.tfm("config keys word2vec --json").json();
+    let key = json["keys"].as_array().unwrap().iter().find(|key| key["key"] == "train.algorithm");
+    assert_eq!(key.unwrap()["rule"], "one of: windows, pairs, minibatch");
 }
 
 #[test]

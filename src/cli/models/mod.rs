@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Fixed, Registry};
 use crate::config::Preset;
+use crate::console::{COLUMNS, wrap};
 use crate::models::Entry;
 use crate::models::options::OutputOptions;
 
@@ -79,30 +80,12 @@ fn text(model: &Model) -> String {
     for preset in &model.presets {
         let default = if preset.name == model.default_preset { "*" } else { " " };
         let mut head = format!("{default} {:width$}", preset.name);
-        for line in wrap(&preset.about, MOST_COLUMNS - width - 6) {
+        for line in wrap(&preset.about, COLUMNS - width - 6) {
             let _ = writeln!(text, "  {head}  {line}");
             head = " ".repeat(width + 2);
         }
     }
     text
-}
-
-/// Columns of the usual window.
-const MOST_COLUMNS: usize = 80;
-
-/// Breaks a text between words into lines of at most `width` columns.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                *line += " ";
-                *line += word;
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -119,12 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_broken_between_words() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("sesquipedalian a", 4), ["sesquipedalian", "a"]);
+    fn lines_fit_the_usual_window() {
         for entry in crate::models::ALL {
             let text = text(&model(entry));
-            assert!(text.lines().all(|line| line.chars().count() <= MOST_COLUMNS), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
         }
     }
 }

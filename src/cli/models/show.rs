@@ -15,7 +15,7 @@ use crate::nn::graph::Layer;
 #[derive(Args, Debug)]
 struct Show {
     /// The model
-    #[arg(value_name = "MODEL", value_parser = PossibleValuesParser::new(names()))]
+    #[arg(value_name = "MODEL", value_parser = PossibleValuesParser::new(models::names()))]
     model: String,
     #[command(flatten)]
     config: ConfigOptions,
@@ -50,10 +50,6 @@ pub(super) fn command() -> Command {
     Show::augment_args(Command::new("show"))
         .about("Shows the layers of a model's network: shapes, parameters, operations, memory")
         .after_long_help(LONG)
-}
-
-fn names() -> Vec<&'static str> {
-    models::ALL.iter().map(|entry| entry.name).collect()
 }
 
 /// Shows a network.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Canvas, Shape, between, is_flipped, place};
 
 /// What is done to a picture. It is written as its name and its numbers, such as `crop 24`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Step {
     /// `crop SIDE` or `crop HEIGHT WIDTH`: a part of this size from a random place; in

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::subsampling::{Draws, Subsampling};
@@ -11,7 +12,7 @@ use super::{Corpus, LINE_START};
 const SENTENCE_WORDS: usize = 1000;
 
 /// What is a sentence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SentenceMode {
     /// 1,000 kept words, wherever lines and epochs end, as in the reference.
@@ -22,7 +23,7 @@ pub enum SentenceMode {
 }
 
 /// The place in the endless text of all epochs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cursor {
     /// The words before it.
     pub position: u64,

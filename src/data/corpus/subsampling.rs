@@ -2,13 +2,14 @@
 //! of the reference's `word2vec_kernels.cc`).
 
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::LINE_START;
 use crate::rng::Stream;
 
 /// What becomes of the word that stands for all others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unk {
     /// It is a word as any other, as in the reference.

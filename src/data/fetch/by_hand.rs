@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::sets::{DataFile, DataSet, Mirror};
 use super::store::expectation;
-use crate::data::{Missing, is_missing};
+use crate::data::reworded;
 use crate::system::shell::quoted;
 
 /// What was loaded from the folder of a set; where that failed and files of the set are lacking,
@@ -18,8 +18,7 @@ use crate::system::shell::quoted;
 pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
     loaded.map_err(|error| match super::find(set) {
         Ok(set) if set.files.iter().any(|file| !holds(&data_dir.join(set.name), file)) => {
-            let text = format!("{error:#}\n{}", missing_help(set, data_dir));
-            if is_missing(&error) { Missing(text).into() } else { anyhow!(text) }
+            reworded(&error, format!("{error:#}\n{}", missing_help(set, data_dir)))
         }
         _ => error,
     })

@@ -23,7 +23,17 @@ fn start(text: &str) -> String {
 }
 
 /// What becomes of a word outside the vocabulary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum OutOfVocabulary {
     /// It is left out, as the reference does.

@@ -1,12 +1,13 @@
 //! The config of the AlexNet benchmark.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ENTRY;
 use crate::config::{Invalid, in_range};
 
 /// What is timed; the default is the reference's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlexnetConfig {
     /// The model's name.

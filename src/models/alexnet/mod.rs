@@ -4,8 +4,8 @@ mod config;
 mod network;
 mod verbs;
 
-use super::{Entry, Verb, to_toml};
-use crate::config::Preset;
+use super::{Entry, Length, Verb, to_toml};
+use crate::config::{Preset, keys};
 use config::AlexnetConfig;
 
 /// The model in the registry.
@@ -30,4 +30,6 @@ pub const ENTRY: Entry = Entry {
         Ok((loaded.name, Some(network::describe(&loaded.config)?)))
     },
     to_toml: to_toml::<AlexnetConfig>,
+    keys: keys::<AlexnetConfig>,
+    length: Length { epochs: None, steps: None },
 };

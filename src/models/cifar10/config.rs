@@ -1,5 +1,6 @@
 //! The config of the CIFAR-10 model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Invalid, in_range, one_of, positive};
@@ -16,7 +17,7 @@ use crate::train::CheckpointConfig;
 pub type Cifar10Config = RunConfig<Cifar10Settings>;
 
 /// The model's own tables; the default is the reference's.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Cifar10Settings {
     /// The pictures.
@@ -28,7 +29,7 @@ pub struct Cifar10Settings {
 }
 
 /// The `[data]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// "cifar10", or "drawn" for shapes that the program draws itself.
@@ -42,7 +43,7 @@ pub struct Data {
 }
 
 /// The `[train]` table. The weights of local3 and local4 decay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Train {
     /// What all models of pictures have.
@@ -59,7 +60,7 @@ pub struct Train {
 }
 
 /// The `[eval]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Eval {
     /// The test pictures are classified after every so many epochs; 0: at the end alone.

@@ -10,8 +10,8 @@ mod tests;
 
 use super::classify::verbs;
 use super::describe::describe;
-use super::{Better, Entry, to_toml};
-use crate::config::Preset;
+use super::{Better, Entry, Length, to_toml};
+use crate::config::{Preset, keys};
 use config::Cifar10Config;
 use model::Cifar10;
 
@@ -35,4 +35,6 @@ pub const ENTRY: Entry = Entry {
     data_paths: &["data.images"],
     describe: describe::<Cifar10>,
     to_toml: to_toml::<Cifar10Config>,
+    keys: keys::<Cifar10Config>,
+    length: Length { epochs: None, steps: Some("train.max_steps") },
 };

@@ -1,5 +1,6 @@
 //! What the configs of all models of pictures have.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Invalid, at_least, divides, in_range, positive};
@@ -7,7 +8,7 @@ use crate::data::Split;
 use crate::models::run_config::Settings;
 
 /// The keys of `[train]` that every model has; a field of the model's own, `serde(flatten)`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Descent {
     /// Pictures of a step, all towers together.
     pub batch_size: usize,

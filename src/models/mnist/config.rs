@@ -1,5 +1,6 @@
 //! The config of the MNIST model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Invalid, at_least, in_range, one_of};
@@ -12,7 +13,7 @@ use crate::models::run_config::{RunConfig, Settings};
 pub type MnistConfig = RunConfig<MnistSettings>;
 
 /// The model's own tables; the default is the reference's.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct MnistSettings {
     /// The digits.
@@ -22,7 +23,7 @@ pub struct MnistSettings {
 }
 
 /// The `[data]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// "mnist", "drawn" for digits that the program draws itself, or "fake" for the
@@ -35,7 +36,7 @@ pub struct Data {
 }
 
 /// The `[train]` table. The parameters of the dense layers decay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Train {
     /// What all models of pictures have.

@@ -10,8 +10,8 @@ mod tests;
 
 use super::classify::verbs;
 use super::describe::describe;
-use super::{Better, Entry, to_toml};
-use crate::config::Preset;
+use super::{Better, Entry, Length, to_toml};
+use crate::config::{Preset, keys};
 use config::MnistConfig;
 use model::Mnist;
 
@@ -37,4 +37,6 @@ pub const ENTRY: Entry = Entry {
     data_paths: &[],
     describe: describe::<Mnist>,
     to_toml: to_toml::<MnistConfig>,
+    keys: keys::<MnistConfig>,
+    length: Length { epochs: Some("train.num_epochs"), steps: None },
 };

@@ -1,5 +1,6 @@
 //! The config of the language model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
@@ -13,7 +14,7 @@ use crate::nn::optimizer::OptimizerConfig;
 pub type PtbConfig = RunConfig<PtbSettings>;
 
 /// The model's own tables; the default is the reference's small model.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PtbSettings {
     /// The network.
@@ -27,7 +28,7 @@ pub struct PtbSettings {
 }
 
 /// The `[network]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
     /// LSTM units of a layer, and the width of a word's vector.
@@ -39,7 +40,7 @@ pub struct Network {
 }
 
 /// The `[data]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// "files", or "grammar" for text that the program makes itself.
@@ -59,7 +60,7 @@ pub struct Data {
 }
 
 /// The `[train]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
     /// Sequences side by side, all towers together.

@@ -16,8 +16,8 @@ mod tests;
 
 use super::describe::describe;
 use super::verbs::{bench, plot, train, verify};
-use super::{Better, Entry, to_toml};
-use crate::config::Preset;
+use super::{Better, Entry, Length, to_toml};
+use crate::config::{Preset, keys};
 use config::PtbConfig;
 use experiment::Ptb;
 
@@ -55,4 +55,6 @@ pub const ENTRY: Entry = Entry {
     data_paths: &["data.train", "data.valid", "data.test"],
     describe: describe::<Ptb>,
     to_toml: to_toml::<PtbConfig>,
+    keys: keys::<PtbConfig>,
+    length: Length { epochs: Some("train.max_max_epoch"), steps: Some("train.max_steps") },
 };

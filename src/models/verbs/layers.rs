@@ -17,19 +17,24 @@ pub fn in_json(times: &[NodeTime], peak: f64) -> Value {
     times.iter().map(time).collect()
 }
 
-/// The same as a table.
+/// The same as a table, as narrow as its words allow.
 pub fn in_words(times: &[NodeTime], peak: f64) -> String {
-    let name = times.iter().map(|time| time.name.chars().count()).max().unwrap_or(0).max(5);
-    let operator = times.iter().map(|time| time.operator.chars().count()).max().unwrap_or(0).max(8);
+    let outputs: Vec<_> = times.iter().map(|time| shape(&time.output)).collect();
+    let width = |words: &mut dyn Iterator<Item = &str>, head: &str| {
+        words.map(|word| word.chars().count()).chain([head.len()]).max().unwrap_or(0)
+    };
+    let name = width(&mut times.iter().map(|time| &*time.name), "layer");
+    let operator = width(&mut times.iter().map(|time| &*time.operator), "operator");
+    let pass = width(&mut times.iter().map(|time| &*time.pass), "pass");
+    let output = width(&mut outputs.iter().map(String::as_str), "output");
     let mut text = format!(
-        "{:name$}  {:operator$}  {:8}  {:20} {:>8} {:>9} {:>9} {:>6}\n",
+        "{:name$} {:operator$} {:pass$} {:output$} {:>7} {:>8} {:>7} {:>6}\n",
         "layer", "operator", "pass", "output", "GFLOP", "ms", "GFLOP/s", "peak"
     );
-    for time in times {
-        let output = shape(&time.output);
+    for (time, shape) in times.iter().zip(&outputs) {
+        let NodeTime { name: layer, operator: kind, pass: way, .. } = time;
         // Writing to a string cannot fail.
-        let _ = write!(text, "{:name$}  {:operator$}  ", time.name, time.operator);
-        let _ = write!(text, "{:8}  {output:20} ", time.pass);
+        let _ = write!(text, "{layer:name$} {kind:operator$} {way:pass$} {shape:output$} ");
         text += &rates(time.gflop, time.seconds, peak);
     }
     text
@@ -38,7 +43,7 @@ pub fn in_words(times: &[NodeTime], peak: f64) -> String {
 /// 10⁹ operations, milliseconds, rate and share of the peak, as the table has them.
 pub fn rates(gflop: f64, seconds: f64, peak: f64) -> String {
     let (rate, share) = (gflop / seconds, 100.0 * gflop * 1e9 / seconds / peak);
-    format!("{gflop:>8.2} {:>9.2} {rate:>9.0} {share:>4.0} %\n", 1e3 * seconds)
+    format!("{gflop:>7.2} {:>8.2} {rate:>7.0} {share:>4.0} %\n", 1e3 * seconds)
 }
 
 /// A shape as tables write it: 128×27×27×64.

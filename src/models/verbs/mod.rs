@@ -5,5 +5,6 @@
 pub mod bench;
 pub mod layers;
 pub mod plot;
+mod report;
 pub mod train;
 pub mod verify;

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde_json::{Map, Value, json};
 
+use super::report;
 use crate::atomic;
 use crate::checkpoint::{self, Choice};
 use crate::config::{self, Loaded};
 use crate::console;
-use crate::metrics::{self, Record, grouped};
+use crate::metrics;
 use crate::models::describe;
 use crate::models::experiment::{Experiment, load};
 use crate::models::options::{
     ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions, complete,
 };
 use crate::models::run_config::RunConfig;
-use crate::models::session::{check_model, read_run, summary};
-use crate::models::{Interrupted, Verb};
+use crate::models::session::{check_model, read_run};
+use crate::models::{Entry, Interrupted, Length, Verb};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, RunDir};
 use crate::system::shell::quoted;
@@ -59,6 +59,12 @@ struct TrainArgs {
     /// What they belong to, such as a vocabulary or the names of classes, is taken over too.
     #[arg(long, value_name = "RUN", add = complete::runs())]
     init_from: Option<PathBuf>,
+    /// Trains for so many epochs, whatever the config says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+    /// Trains for so many steps, whatever the config says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "epochs")]
+    steps: Option<u32>,
     /// The seed of every random stream, as --set seed=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -67,10 +73,43 @@ struct TrainArgs {
 }
 
 impl TrainArgs {
-    fn sets(&self) -> Vec<String> {
+    /// What is set: `--set`, `--seed`, `--epochs` and `--steps`. `steps_per_epoch` is asked where
+    /// the model counts in the other unit.
+    fn sets(
+        &self,
+        model: &Entry,
+        steps_per_epoch: impl FnOnce(&[String]) -> Result<u64>,
+    ) -> Result<Vec<String>> {
         let seed = self.seed.map(|seed| format!("seed={seed}"));
-        self.config.sets.iter().cloned().chain(seed).collect()
+        let mut sets: Vec<_> = self.config.sets.iter().cloned().chain(seed).collect();
+        match (self.epochs.map(u64::from), self.steps.map(u64::from), model.length) {
+            (Some(n), _, Length { epochs: Some(epochs), .. }) => sets.push(format!("{epochs}={n}")),
+            (Some(n), _, Length { steps: Some(steps), .. }) => {
+                sets.push(format!("{steps}={}", n * steps_per_epoch(&sets)?));
+            }
+            (_, Some(n), Length { epochs, steps: Some(steps) }) => {
+                // The epochs must not end before the steps do.
+                if let Some(epochs) = epochs {
+                    sets.push(format!("{epochs}={}", n.div_ceil(steps_per_epoch(&sets)?)));
+                }
+                sets.push(format!("{steps}={n}"));
+            }
+            (_, Some(_), _) => bail!("{} is trained in whole epochs; give --epochs", model.name),
+            _ => {}
+        }
+        Ok(sets)
     }
+}
+
+/// The steps of an epoch of a config, which the data decides.
+fn steps_per_epoch<E: Experiment>(
+    args: &TrainArgs,
+    loaded: &Loaded<RunConfig<E::Settings>>,
+    run: Option<&RunDir>,
+) -> Result<u64> {
+    let cpu = E::cpu(&args.device, loaded)?;
+    let data = E::data(&loaded.config, &args.data.data_dir, run)?;
+    Ok(E::task(&cpu, &loaded.config, &data, None)?.steps_per_epoch())
 }
 
 /// The verb of a model.
@@ -98,10 +137,12 @@ fn run<E: Experiment>(matches: &ArgMatches) -> Result<()> {
 /// A new run.
 fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let name = args.config.config.as_deref();
-    let mut loaded = load::<E>(name, &args.sets())?;
+    let from = args.init_from.as_deref().map(|run| read_run(E::ENTRY, run, None)).transpose()?;
+    let per_epoch =
+        |sets: &[String]| steps_per_epoch::<E>(args, &load::<E>(name, sets)?, from.as_ref());
+    let mut loaded = load::<E>(name, &args.sets(E::ENTRY, per_epoch)?)?;
     drop_expect_of_another_experiment::<E>(&mut loaded, name)?;
     let cpu = E::cpu(&args.device, &loaded)?;
-    let from = args.init_from.as_deref().map(|run| read_run(E::ENTRY, run, None)).transpose()?;
     let read = || E::data(&loaded.config, &args.data.data_dir, from.as_ref());
     let data = console::busy("reading the data", read)?;
     let init =
@@ -114,7 +155,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let files: Vec<_> = files.iter().map(|(name, content)| (*name, &content[..])).collect();
     let run = RunDir::create(&path, &manifest, &config, &files, |_| Ok(()))?;
     open_log(log, &run)?;
-    say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
+    report::say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
     let interrupt = Interrupt::on_signals(SAVING)?;
     let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &interrupt)?;
     let start = Instant::now();
@@ -138,8 +179,11 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         );
     }
     let (preset, file) = (&manifest.preset, run.config_path());
-    let resumed =
-        config::resume::<RunConfig<E::Settings>>(preset, &file, run.config_text(), &args.sets())?;
+    let read = |sets: &[String]| {
+        config::resume::<RunConfig<E::Settings>>(preset, &file, run.config_text(), sets)
+    };
+    let per_epoch = |sets: &[String]| steps_per_epoch::<E>(args, &read(sets)?.loaded, Some(&run));
+    let resumed = read(&args.sets(E::ENTRY, per_epoch)?)?;
     let config = &resumed.loaded.config;
     config::refuse_differences(&resumed.previous, config, &may_change::<E>())
         .with_context(|| format!("cannot resume {}", path.display()))?;
@@ -166,7 +210,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let restored = train::restore(&mut task, &run)?;
     // From here on the run changes.
     run.replace_config(&config::to_toml(config)?)?;
-    say_start::<E>(&run, config, &data, &task, &cpu)?;
+    report::say_start::<E>(&run, config, &data, &task, &cpu)?;
     let interrupt = Interrupt::on_signals(SAVING)?;
     let training = Training::resume(restored, &mut task, &run, &config.checkpoint, &interrupt)?;
     let start = Instant::now();
@@ -260,42 +304,6 @@ fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// Says what is trained, on what, and for how long.
-fn say_start<E: Experiment>(
-    run: &RunDir,
-    config: &RunConfig<E::Settings>,
-    data: &E::Data,
-    task: &E::Task<'_>,
-    cpu: &Cpu,
-) -> Result<()> {
-    let sizes = E::sizes(data).into_iter();
-    let sizes: Vec<_> = sizes.map(|(what, n)| format!("{} {what}", grouped(n as u64))).collect();
-    let parameters = grouped(E::parameters(config, data)? as u64);
-    let (unit, items) = task.items_per_step();
-    let (epochs, steps) = (task.epochs(), task.steps_per_epoch().min(task.total_steps()));
-    let device = if cpu.gpu().is_some() { "GPU" } else { "processor" };
-    tracing::info!("Run folder: {}", run.path().display());
-    tracing::info!("Data: {}", sizes.join(", "));
-    tracing::info!(
-        "Training: {parameters} parameters, {} of {} steps, {} {unit} a step",
-        counted(epochs, "epoch"),
-        grouped(steps),
-        grouped(items)
-    );
-    tracing::info!(
-        "Device: {device}, {} instructions, {}, seed {}",
-        cpu.isa().name(),
-        counted(cpu.threads() as u64, "thread"),
-        config.seed
-    );
-    Ok(())
-}
-
-/// `1 epoch`, `13 epochs`.
-fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
-}
-
 /// Says how the run ended, and lets the model say something too.
 fn conclude<E: Experiment>(
     (outcome, step): (Outcome, u64),
@@ -314,7 +322,7 @@ fn conclude<E: Experiment>(
     }
     let path = run.path().display();
     let records = metrics::read(run.metrics_path())?;
-    let metrics = last_metrics(&records);
+    let metrics = report::last_metrics(&records);
     if let Some(farewell) = E::farewell(cpu, task, data) {
         tracing::info!("{farewell}");
     }
@@ -322,52 +330,7 @@ fn conclude<E: Experiment>(
         Some(result) => format!("{result} after step {step}: {path}"),
         None => format!("step {step}: {path}"),
     };
-    let mut json = summary(run, step, metrics.into());
-    json["epoch"] = records.last().map(|record| record.epoch).into();
-    json["seconds"] = duration.as_secs_f64().into();
-    json["rate"] = last_rate(&records);
-    json["best"] = best(run, &records);
-    json["checkpoint"] =
-        checkpoint::step_path(&run.checkpoints_dir(), step).to_string_lossy().into();
-    args.output.report(&json, text)?;
+    args.output.report(&report::in_json(run, step, duration, &records), text)?;
     tracing::info!("Next: tfm plot {path}; tfm eval {path}");
     Ok(())
-}
-
-/// The last value of every metric of a run, as `<phase>_<metric>`.
-fn last_metrics(records: &[Record]) -> Map<String, Value> {
-    let mut last = Map::new();
-    for record in records {
-        // "train_perplexity" is that of a whole epoch.
-        let phase = match record.phase.as_str() {
-            "train" => continue,
-            "epoch" => "train",
-            phase => phase,
-        };
-        for (name, value) in &record.metrics {
-            last.insert(format!("{phase}_{name}"), (*value).into());
-        }
-    }
-    last
-}
-
-/// The items a second when progress was recorded last, by their name.
-fn last_rate(records: &[Record]) -> Value {
-    let rates = records.iter().rev().filter(|record| record.phase == "train");
-    rates.map(|record| json!(record.timing)).next().unwrap_or_default()
-}
-
-/// The best checkpoint, and what was measured when it was saved.
-fn best(run: &RunDir, records: &[Record]) -> Value {
-    let Ok(best) = checkpoint::open(&run.checkpoints_dir(), Choice::Best) else {
-        return Value::Null;
-    };
-    let step = best.meta.step;
-    let then: Vec<_> = records.iter().filter(|record| record.step == step).cloned().collect();
-    json!({
-        "step": step,
-        "epoch": best.meta.epoch,
-        "checkpoint": best.path,
-        "metrics": last_metrics(&then),
-    })
 }

@@ -1,5 +1,6 @@
 //! The config of word vectors.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Invalid, at_least, in_range, positive};
@@ -12,7 +13,7 @@ use crate::models::run_config::{RunConfig, Settings};
 pub type Word2VecConfig = RunConfig<Word2VecSettings>;
 
 /// The model's own tables; the default is that of the reference's `word2vec_optimized.py`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Word2VecSettings {
     /// The tables.
@@ -26,7 +27,7 @@ pub struct Word2VecSettings {
 }
 
 /// The `[network]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
     /// The numbers of a word's vector.
@@ -34,7 +35,7 @@ pub struct Network {
 }
 
 /// Where the text comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Files.
@@ -45,7 +46,7 @@ pub enum Source {
 }
 
 /// The `[data]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// "files", or "analogies" for text that the program makes itself.
@@ -65,7 +66,7 @@ pub struct Data {
 }
 
 /// How vectors are trained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// True SGD, the negatives shared by the pairs of a window (Ji et al., arXiv 1604.04661).
@@ -78,7 +79,7 @@ pub enum Algorithm {
 }
 
 /// What the learning rate falls with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DecayBy {
     /// The words of the text that are done, so that the rate reaches its end.
@@ -89,7 +90,7 @@ pub enum DecayBy {
 }
 
 /// The `[train]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
     /// "windows", "pairs" or "minibatch".
@@ -115,7 +116,7 @@ pub struct Train {
 }
 
 /// The `[eval]` table.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Eval {
     /// A file of analogies such as questions-words.txt; none is asked where it is empty.

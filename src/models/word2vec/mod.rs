@@ -21,8 +21,8 @@ mod verbs;
 
 use super::describe::describe;
 use super::verbs::{bench, train, verify};
-use super::{Better, Entry, to_toml};
-use crate::config::Preset;
+use super::{Better, Entry, Length, to_toml};
+use crate::config::{Preset, keys};
 use config::Word2VecConfig;
 use experiment::Word2Vec;
 
@@ -65,4 +65,6 @@ pub const ENTRY: Entry = Entry {
     data_paths: &["data.train"],
     describe: describe::<Word2Vec>,
     to_toml: to_toml::<Word2VecConfig>,
+    keys: keys::<Word2VecConfig>,
+    length: Length { epochs: Some("train.epochs_to_train"), steps: None },
 };

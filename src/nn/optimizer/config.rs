@@ -1,9 +1,10 @@
 //! Which optimizer, and its constants.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The optimizers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Plain gradient descent.
@@ -31,7 +32,7 @@ impl Method {
 }
 
 /// An optimizer and its constants; those of the others have no effect.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
     /// "sgd", "momentum", "nesterov", "adam" or "adamw".

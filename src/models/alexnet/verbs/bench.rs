@@ -12,6 +12,7 @@ use super::super::config::AlexnetConfig;
 use super::super::network::describe;
 use crate::models::describe::Description;
 use crate::models::options::{ConfigOptions, DeviceOptions, OutputOptions};
+use crate::models::verbs::bench::warn_of_load;
 use crate::models::verbs::layers;
 use crate::nn::{Mode, Network, NodeTime, RandomFeed};
 use crate::ops::{Cpu, peak};
@@ -118,6 +119,7 @@ fn seconds(n: u64, what: &str, mut work: impl FnMut() -> Result<()>) -> Result<S
     }
     let mean = sum / n as f64;
     let deviation = (squares / n as f64 - mean * mean).max(0.0).sqrt();
+    warn_of_load(deviation / mean);
     let now = rfc3339(SystemTime::now());
     tracing::info!("{now}: {what} across {n} steps, {mean:.3} +/- {deviation:.3} sec / batch");
     Ok(Seconds { mean, deviation })

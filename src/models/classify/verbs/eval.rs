@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::{EVAL_BATCH, Examples, Input, PictureModel, Pictures, Score, Trained, evaluate};
 use crate::checkpoint;
+use crate::console::COLUMNS;
 use crate::data::Split;
 use crate::data::augment::Shape;
 use crate::metrics::Raster;
@@ -24,9 +25,6 @@ use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::Interrupt;
-
-/// Columns of the usual window.
-const MOST_COLUMNS: usize = 80;
 
 /// What the help says of the splits.
 const SPLITS: [&str; 3] = [
@@ -190,7 +188,7 @@ fn table(score: &Score) -> String {
     let name = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     let largest = (0..n * n).map(|i| confusion.count(i / n, i % n)).max().unwrap_or(0);
     let cell = largest.max(n as u64).to_string().len() + 1;
-    let has_matrix = 3 + name + 9 + cell * n <= MOST_COLUMNS;
+    let has_matrix = 3 + name + 9 + cell * n <= COLUMNS;
     let row = |number: &str, name_of: &str, recall: &str, cells: &mut dyn Iterator<Item = u64>| {
         let cells: String = cells.map(|count| format!("{count:>cell$}")).collect();
         let cells = if has_matrix { cells } else { String::new() };

@@ -1,0 +1,111 @@
+//! What the keys of a config mean, for those who write one.
+
+use anyhow::{Context, Result};
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::Config;
+use super::schema::{kind, tree};
+
+/// A key of a config.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Key {
+    /// The dotted key.
+    pub key: String,
+    /// The type in words.
+    pub kind: &'static str,
+    /// The default as TOML.
+    pub default: String,
+    /// What a value must be beside its type, if anything.
+    pub rule: Option<String>,
+    /// What it is for: the doc comment of the field.
+    pub about: String,
+}
+
+/// Every key of a config, in the order of its text.
+///
+/// # Errors
+/// A default that TOML cannot hold.
+pub fn keys<C: Config>() -> Result<Vec<Key>> {
+    let settings = SchemaSettings::default().with(|settings| settings.inline_subschemas = true);
+    let schema = settings.into_generator().into_root_schema_for::<C>().to_value();
+    let defaults = tree(&C::default())?;
+    let mut keys = Vec::new();
+    collect::<C>(&defaults, &mut Vec::new(), &defaults, &schema, &mut keys)?;
+    Ok(keys)
+}
+
+/// Appends the keys of `table`, which stands at `path` in `defaults`.
+fn collect<C: Config>(
+    defaults: &Table,
+    path: &mut Vec<String>,
+    table: &Table,
+    schema: &Json,
+    keys: &mut Vec<Key>,
+) -> Result<()> {
+    for (name, value) in table {
+        path.push(name.clone());
+        let field = &schema["properties"][name];
+        match value {
+            Value::Table(inner) if !inner.is_empty() => {
+                collect::<C>(defaults, path, inner, field, keys)?;
+            }
+            value => {
+                let key = path.join(".");
+                let about = field["description"].as_str().unwrap_or_default();
+                keys.push(Key {
+                    kind: kind(value),
+                    default: value.to_string(),
+                    rule: choices(field).or(rule::<C>(defaults, path, value)?),
+                    about: about.split_whitespace().collect::<Vec<_>>().join(" "),
+                    key,
+                });
+            }
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
+/// The values of a type that has a few.
+fn choices(field: &Json) -> Option<String> {
+    let names = |all: &Json, of: fn(&Json) -> &Json| -> Vec<String> {
+        let all = all.as_array().into_iter().flatten();
+        all.filter_map(|choice| of(choice).as_str()).map(str::to_owned).collect()
+    };
+    let mut all = names(&field["enum"], |choice| choice);
+    all.extend(names(&field["oneOf"], |choice| &choice["const"]));
+    (!all.is_empty()).then(|| format!("one of: {}", all.join(", ")))
+}
+
+/// What the checks of the config say of values that no key can have.
+fn rule<C: Config>(defaults: &Table, path: &[String], value: &Value) -> Result<Option<String>> {
+    let extremes = match value {
+        Value::Integer(_) => vec![Value::Integer(0), Value::Integer(i64::MAX)],
+        Value::Float(_) => vec![-1e9, 0.0, 1e9].into_iter().map(Value::Float).collect(),
+        Value::String(_) => vec![Value::String("?".to_owned())],
+        _ => Vec::new(),
+    };
+    let mut rules = Vec::new();
+    for extreme in extremes {
+        let mut tree = defaults.clone();
+        *slot(&mut tree, path).context("a default is not in its own tree")? = extreme;
+        // A value that its type cannot hold breaks no rule of ours.
+        let Ok(config) = Value::Table(tree).try_into::<C>() else { continue };
+        let Err(broken) = config.validate() else { continue };
+        let rule = broken.rule.strip_prefix("must be ").unwrap_or(&broken.rule).to_owned();
+        // A rule between two values names the other one's default.
+        if broken.key == path.join(".") && !rule.contains(" = ") && !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    Ok((!rules.is_empty()).then(|| rules.join(", ")))
+}
+
+fn slot<'a>(table: &'a mut Table, path: &[String]) -> Option<&'a mut Value> {
+    let (first, rest) = path.split_first()?;
+    let value = table.get_mut(first)?;
+    if rest.is_empty() { Some(value) } else { slot(value.as_table_mut()?, rest) }
+}

@@ -1,0 +1,104 @@
+//! What is said of a run at its start and at its end.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::checkpoint::{self, Choice};
+use crate::metrics::{Record, grouped};
+use crate::models::experiment::Experiment;
+use crate::models::run_config::RunConfig;
+use crate::models::session::summary;
+use crate::ops::Cpu;
+use crate::run::RunDir;
+use crate::train::Task;
+
+/// Says what is trained, on what, and for how long.
+///
+/// # Errors
+/// As [`Experiment::parameters`].
+pub fn say_start<E: Experiment>(
+    run: &RunDir,
+    config: &RunConfig<E::Settings>,
+    data: &E::Data,
+    task: &E::Task<'_>,
+    cpu: &Cpu,
+) -> Result<()> {
+    let sizes = E::sizes(data).into_iter();
+    let sizes: Vec<_> = sizes.map(|(what, n)| format!("{} {what}", grouped(n as u64))).collect();
+    let parameters = grouped(E::parameters(config, data)? as u64);
+    let (unit, items) = task.items_per_step();
+    let (epochs, steps) = (task.epochs(), task.steps_per_epoch().min(task.total_steps()));
+    let device = if cpu.gpu().is_some() { "GPU" } else { "processor" };
+    tracing::info!("Run folder: {}", run.path().display());
+    tracing::info!("Data: {}", sizes.join(", "));
+    tracing::info!(
+        "Training: {parameters} parameters, {} of {} steps, {} {unit} a step",
+        counted(epochs, "epoch"),
+        grouped(steps),
+        grouped(items)
+    );
+    tracing::info!(
+        "Device: {device}, {} instructions, {}, seed {}",
+        cpu.isa().name(),
+        counted(cpu.threads() as u64, "thread"),
+        config.seed
+    );
+    Ok(())
+}
+
+/// `1 epoch`, `13 epochs`.
+fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// The JSON of a run that has ended after `step` steps, of which this process took `duration`.
+pub fn in_json(run: &RunDir, step: u64, duration: Duration, records: &[Record]) -> Value {
+    let path = checkpoint::step_path(&run.checkpoints_dir(), step);
+    let mut json = summary(run, step, last_metrics(records).into());
+    json["epoch"] = records.last().map(|record| record.epoch).into();
+    json["seconds"] = duration.as_secs_f64().into();
+    json["rate"] = last_rate(records);
+    json["best"] = best(run, records);
+    json["checkpoint"] = path.to_string_lossy().into();
+    json
+}
+
+/// The last value of every metric of a run, as `<phase>_<metric>`.
+pub fn last_metrics(records: &[Record]) -> Map<String, Value> {
+    let mut last = Map::new();
+    for record in records {
+        // "train_perplexity" is that of a whole epoch.
+        let phase = match record.phase.as_str() {
+            "train" => continue,
+            "epoch" => "train",
+            phase => phase,
+        };
+        for (name, value) in &record.metrics {
+            last.insert(format!("{phase}_{name}"), (*value).into());
+        }
+    }
+    last
+}
+
+/// The items a second when progress was recorded last, by their name.
+fn last_rate(records: &[Record]) -> Value {
+    let rates = records.iter().rev().filter(|record| record.phase == "train");
+    rates.map(|record| json!(record.timing)).next().unwrap_or_default()
+}
+
+/// The best checkpoint, and what was measured when it was saved.
+fn best(run: &RunDir, records: &[Record]) -> Value {
+    let Ok(best) = checkpoint::open(&run.checkpoints_dir(), Choice::Best) else {
+        return Value::Null;
+    };
+    let step = best.meta.step;
+    let then: Vec<_> = records.iter().filter(|record| record.step == step).cloned().collect();
+    json!({
+        "step": step,
+        "epoch": best.meta.epoch,
+        "checkpoint": best.path,
+        "metrics": last_metrics(&then),
+    })
+}
