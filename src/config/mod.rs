@@ -52,6 +52,9 @@ pub trait Config: Default + Serialize + DeserializeOwned + JsonSchema {
     /// is read as if it did not.
     const RETIRED: &'static [(&'static str, &'static str)] = &[];
 
+    /// Dotted keys by the name that they had once, with today's: either may be given.
+    const RENAMED: &'static [(&'static str, &'static str)] = &[];
+
     /// Checks the range of every value, and what holds between values.
     fn validate(&self) -> Result<(), Invalid>;
 }

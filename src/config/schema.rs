@@ -32,15 +32,26 @@ pub(super) struct Schema {
     tree: Table,
     free: &'static [&'static str],
     retired: &'static [(&'static str, &'static str)],
+    renamed: &'static [(&'static str, &'static str)],
 }
 
 impl Schema {
     pub fn of<C: Config>() -> Result<Self> {
-        Ok(Self { tree: tree(&C::default())?, free: C::FREE_TABLES, retired: C::RETIRED })
+        let (free, retired, renamed) = (C::FREE_TABLES, C::RETIRED, C::RENAMED);
+        Ok(Self { tree: tree(&C::default())?, free, retired, renamed })
     }
 
     pub fn defaults(&self) -> &Table {
         &self.tree
+    }
+
+    /// The key by today's name.
+    pub fn today(&self, key: Vec<String>) -> Vec<String> {
+        let name = key.join(".");
+        match self.renamed.iter().find(|(old, _)| *old == name) {
+            Some((_, new)) => new.split('.').map(str::to_owned).collect(),
+            None => key,
+        }
     }
 
     /// What `key` leads to, or `None` where there is no such key.
@@ -76,6 +87,7 @@ impl Schema {
         for (name, value) in entries {
             let mut key = prefix.to_vec();
             key.push(name.get_ref().to_string());
+            let key = self.today(key);
             let here = place(name.span());
             match (self.slot(&key), value.get_ref()) {
                 (None, DeValue::String(value))

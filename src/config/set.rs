@@ -36,7 +36,7 @@ fn assign(set: &str, schema: &Schema, into: &mut Vec<Assignment>) -> Result<()> 
     let (key, text) = (key.trim(), text.trim());
     ensure!(!key.is_empty(), "--set {set}: no key; write --set KEY=VALUE");
     let place = Place::Set(format!("{key}={text}"));
-    let path: Vec<_> = key.split('.').map(|name| name.trim().to_owned()).collect();
+    let path = schema.today(key.split('.').map(|name| name.trim().to_owned()).collect());
     let Some(slot) = schema.slot(&path) else { bail!(schema.unknown(key, &place)) };
     let parsed = match slot {
         Slot::Leaf(default) if is_text(default, text) => {

@@ -21,6 +21,9 @@ pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
     /// As [`Config::RETIRED`].
     const RETIRED: &'static [(&'static str, &'static str)] = &[];
 
+    /// As [`Config::RENAMED`].
+    const RENAMED: &'static [(&'static str, &'static str)] = &[];
+
     /// When a run is saved where the config does not say.
     fn checkpoint() -> CheckpointConfig {
         CheckpointConfig::default()
@@ -79,6 +82,7 @@ impl<C> DerefMut for RunConfig<C> {
 impl<C: Settings> Config for RunConfig<C> {
     const FREE_TABLES: &'static [&'static str] = &["expect"];
     const RETIRED: &'static [(&'static str, &'static str)] = C::RETIRED;
+    const RENAMED: &'static [(&'static str, &'static str)] = C::RENAMED;
 
     fn validate(&self) -> Result<(), Invalid> {
         self.own.validate()?;
@@ -134,6 +138,7 @@ mod tests {
     impl Settings for Tables {
         const ENTRY: &'static Entry = &fake::TOY;
         const RETIRED: &'static [(&'static str, &'static str)] = &[("train.dtype", "f32")];
+        const RENAMED: &'static [(&'static str, &'static str)] = &[("train.speed", "train.rate")];
 
         fn checkpoint() -> CheckpointConfig {
             CheckpointConfig { every_epoch: false, ..Default::default() }
@@ -152,6 +157,14 @@ mod tests {
     fn refuses(text: &str, expect: &str) {
         let error = read(text).map(|loaded| loaded.config).expect_err("is refused");
         assert_eq!(format!("{error:#}"), expect);
+    }
+
+    #[test]
+    fn a_key_may_have_the_name_that_it_had_once() {
+        assert_eq!(read("[train]\nspeed = 3.0").unwrap().config.train.rate, 3.0);
+        let set = ["train.speed=4.0".to_string()];
+        let resumed = resume::<RunConfig<Tables>>("toy", Path::new("x.toml"), "", &set).unwrap();
+        assert_eq!(resumed.loaded.config.train.rate, 4.0);
     }
 
     #[test]

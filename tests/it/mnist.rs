@@ -206,7 +206,7 @@ fn plain_and_compressed_files_are_the_same_data() {
     let said = plain.one_thread("eval cifar10 --run run");
     said.fails(1, &["run is a run of mnist, not of cifar10"]);
     let said = plain.one_thread("train mnist --resume run --set train.momentum=0.5");
-    said.fails(1, &["cannot resume run", "train.momentum (", "0.5 now)", "train.num_epochs"]);
+    said.fails(1, &["cannot resume run", "optimizer.momentum (", "0.5 now)", "train.num_epochs"]);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn settings_are_refused_with_key_and_rule() {
     let before = dir.files();
     for (rest, parts) in [
         ("--set train.batch_size=241", ["240 training pictures are fewer", "decrease it"]),
-        ("--set train.momentum=1.5", ["train.momentum = 1.5", "1"]),
+        ("--set train.momentum=1.5", ["optimizer.momentum = 1.5", "1"]),
         ("--set train.eval_frequency=0", ["train.eval_frequency = 0", "1"]),
         ("--set data.validation_size=300", ["data.validation_size = 300", "300 training images"]),
         ("--set data.source=cifar10", ["data.source = \"cifar10\"", "mnist, drawn, fake"]),

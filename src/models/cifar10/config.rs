@@ -9,7 +9,8 @@ use crate::data::augment::{Augment, CROP, Step};
 use crate::data::cifar10::SHAPE;
 use crate::models::Entry;
 use crate::models::classify::{Descent, PictureSettings};
-use crate::models::run_config::{RunConfig, Settings};
+use crate::models::run_config::{RunConfig, Settings, check_optimizer};
+use crate::nn::optimizer::OptimizerConfig;
 use crate::train::CheckpointConfig;
 
 /// A whole experiment. The seed is that of the initial parameters, of the order of examples and
@@ -24,6 +25,8 @@ pub struct Cifar10Settings {
     pub data: Data,
     /// How it is trained.
     pub train: Train,
+    /// The optimizer; the reference's is gradient descent.
+    pub optimizer: OptimizerConfig,
     /// When it is evaluated and summarised.
     pub eval: Eval,
 }
@@ -119,6 +122,7 @@ impl Settings for Cifar10Settings {
         in_range("data.drawn_examples", data.drawn_examples, 100, 10_000_000)?;
         data.augment().map_err(|rule| Invalid::new("data.augment", rule.to_string()))?;
         train.descent.validate()?;
+        check_optimizer(&self.optimizer)?;
         in_range("train.max_steps", train.max_steps, 1, 1_000_000_000)?;
         positive("train.epochs_per_decay", train.epochs_per_decay)?;
         in_range("train.average_decay", f64::from(train.average_decay), 0.0, 1.0)?;
@@ -139,6 +143,14 @@ impl Data {
 impl PictureSettings for Cifar10Settings {
     fn descent(&self) -> &Descent {
         &self.train.descent
+    }
+
+    fn optimizer(&self) -> &OptimizerConfig {
+        &self.optimizer
+    }
+
+    fn average_decay(&self) -> Option<f32> {
+        Some(self.train.average_decay)
     }
 
     fn total_steps(&self, _: usize) -> u64 {

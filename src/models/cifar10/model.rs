@@ -13,7 +13,6 @@ use crate::data::drawn::Shapes;
 use crate::data::photo;
 use crate::models::classify::{PictureModel, Pictures, Source};
 use crate::nn::Value;
-use crate::nn::optimizer::{Method, OptimizerConfig, Settings};
 
 /// The CIFAR-10 model.
 pub struct Cifar10;
@@ -50,13 +49,6 @@ impl PictureModel for Cifar10 {
 
     fn logits(images: Value, classes: usize) -> Value {
         logits(images, classes)
-    }
-
-    /// Gradient descent, and a moving average of every parameter.
-    fn optimizer(settings: &Cifar10Settings) -> (OptimizerConfig, Settings) {
-        let rule = OptimizerConfig { name: Method::Sgd, ..Default::default() };
-        let average_decay = Some(settings.train.average_decay);
-        (rule, Settings { average_decay, ..Default::default() })
     }
 
     /// The user's classes are a part of the data.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Invalid, at_least, divides, in_range, positive};
 use crate::data::Split;
 use crate::models::run_config::Settings;
+use crate::nn::optimizer::OptimizerConfig;
 
 /// The keys of `[train]` that every model has; a field of the model's own, `serde(flatten)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +43,12 @@ impl Descent {
 pub trait PictureSettings: Settings {
     /// The keys that every model has.
     fn descent(&self) -> &Descent;
+    /// The optimizer.
+    fn optimizer(&self) -> &OptimizerConfig;
+    /// The decay of the parameters' moving averages, where there are any.
+    fn average_decay(&self) -> Option<f32> {
+        None
+    }
     /// Steps of the whole run.
     fn total_steps(&self, examples: usize) -> u64;
     /// Epochs of the whole run, where the config counts them; the last takes the steps that remain.

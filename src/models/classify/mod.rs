@@ -36,7 +36,6 @@ pub use trainer::{Batch, EVAL_BATCH, Trainer};
 use super::run_config::RunConfig;
 use crate::data::augment::Shape;
 use crate::nn::Value;
-use crate::nn::optimizer::{OptimizerConfig, Settings};
 
 /// A model of pictures: what it is trained on, its network and its reference's ways.
 pub trait PictureModel: Sized + 'static {
@@ -73,9 +72,6 @@ pub trait PictureModel: Sized + 'static {
 
     /// The forward pass, from images (batch, height, width, depth) to logits (batch, classes).
     fn logits(images: Value, classes: usize) -> Value;
-
-    /// The reference's optimizer, but for the weight decay.
-    fn optimizer(config: &Self::Settings) -> (OptimizerConfig, Settings);
 
     /// Numbers and checksums that tell pictures from others.
     fn fingerprint_of(pictures: &Pictures<Self::Input>) -> String {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Classifier, Examples, Input, PictureModel, PictureSettings, Score, evaluate};
-use crate::nn::optimizer::Optimizer;
+use crate::nn::optimizer::{Optimizer, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Buffer, Cpu};
 use crate::train::Interrupt;
@@ -53,13 +53,13 @@ impl<'a> Trainer<'a> {
         classes: Vec<String>,
     ) -> Result<Self> {
         let descent = settings.descent();
-        let (rule, mut optimizing) = M::optimizer(settings);
-        optimizing.weight_decay = descent.weight_decay;
-        let optimizer = Optimizer::new(&rule, optimizing, classifier.network.parameters())?;
+        let (weight_decay, average_decay) = (descent.weight_decay, settings.average_decay());
+        let optimizing = Settings { weight_decay, average_decay, max_norm: None };
+        let parameters = classifier.network.parameters();
+        let optimizer = Optimizer::new(settings.optimizer(), optimizing, parameters)?;
         let replicas = Replicas::new(cpu, &classifier.network, descent.towers)?;
         let averages = optimizer.averages();
         let averaged = (!averages.is_empty()).then(|| classifier.with_values(averages));
-        let weight_decay = descent.weight_decay;
         Ok(Self { cpu, classifier, averaged, replicas, optimizer, weight_decay, classes })
     }
 

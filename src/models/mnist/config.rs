@@ -7,19 +7,29 @@ use crate::config::{Invalid, at_least, in_range, one_of};
 use crate::data::Split;
 use crate::models::Entry;
 use crate::models::classify::{Descent, PictureSettings};
-use crate::models::run_config::{RunConfig, Settings};
+use crate::models::run_config::{RunConfig, Settings, check_optimizer};
+use crate::nn::optimizer::{Method, OptimizerConfig};
 
 /// A whole experiment. The seed is that of the initial parameters and of dropout.
 pub type MnistConfig = RunConfig<MnistSettings>;
 
 /// The model's own tables; the default is the reference's.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct MnistSettings {
     /// The digits.
     pub data: Data,
     /// How it is trained.
     pub train: Train,
+    /// The optimizer; the reference's is gradient descent with momentum.
+    pub optimizer: OptimizerConfig,
+}
+
+impl Default for MnistSettings {
+    fn default() -> Self {
+        let optimizer = OptimizerConfig { name: Method::Momentum, ..Default::default() };
+        Self { data: Data::default(), train: Train::default(), optimizer }
+    }
 }
 
 /// The `[data]` table.
@@ -44,8 +54,6 @@ pub struct Train {
     pub descent: Descent,
     /// Epochs in all.
     pub num_epochs: u64,
-    /// The share of the last update that stays in the next.
-    pub momentum: f32,
     /// Steps from one line of progress, with its validation error, to the next.
     pub eval_frequency: u64,
 }
@@ -66,21 +74,23 @@ impl Default for Train {
             lr_decay: 0.95,
             weight_decay: 5e-4,
         };
-        Self { descent, num_epochs: 10, momentum: 0.9, eval_frequency: 100 }
+        Self { descent, num_epochs: 10, eval_frequency: 100 }
     }
 }
 
 impl Settings for MnistSettings {
     const ENTRY: &'static Entry = &super::ENTRY;
+    const RENAMED: &'static [(&'static str, &'static str)] =
+        &[("train.momentum", "optimizer.momentum")];
 
     fn validate(&self) -> Result<(), Invalid> {
-        let Self { data, train } = self;
+        let Self { data, train, optimizer } = self;
         one_of("data.source", &data.source, &["mnist", "drawn", "fake"])?;
         in_range("data.validation_size", data.validation_size, 1, 1_000_000)?;
         in_range("data.made_examples", data.made_examples, 2, 10_000_000)?;
         train.descent.validate()?;
         in_range("train.num_epochs", train.num_epochs, 1, 1_000_000)?;
-        in_range("train.momentum", f64::from(train.momentum), 0.0, 1.0)?;
+        check_optimizer(optimizer)?;
         at_least("train.eval_frequency", train.eval_frequency, 1)
     }
 }
@@ -88,6 +98,10 @@ impl Settings for MnistSettings {
 impl PictureSettings for MnistSettings {
     fn descent(&self) -> &Descent {
         &self.train.descent
+    }
+
+    fn optimizer(&self) -> &OptimizerConfig {
+        &self.optimizer
     }
 
     fn total_steps(&self, examples: usize) -> u64 {

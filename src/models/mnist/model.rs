@@ -15,7 +15,6 @@ use crate::data::{Labelled, photo};
 use crate::memory;
 use crate::models::classify::{Input, PictureModel, Source, names};
 use crate::nn::Value;
-use crate::nn::optimizer::{Method, OptimizerConfig, Settings};
 
 /// Images of the reference's fake test set.
 const FAKE_TESTS: usize = 64;
@@ -58,12 +57,6 @@ impl PictureModel for Mnist {
 
     fn logits(images: Value, classes: usize) -> Value {
         logits(images, classes)
-    }
-
-    /// Gradient descent with momentum.
-    fn optimizer(settings: &MnistSettings) -> (OptimizerConfig, Settings) {
-        let (name, momentum) = (Method::Momentum, settings.train.momentum);
-        (OptimizerConfig { name, momentum, ..Default::default() }, Settings::default())
     }
 }
 
