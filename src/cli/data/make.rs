@@ -78,11 +78,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 fn file(split: &SplitFile) -> File<'_> {
-    let (path, tokens) = (split.path.as_path(), split.tokens);
-    File { split: split.split.name(), path, tokens, perplexity: split.perplexity() }
+    let SplitFile { path, split, measure } = split;
+    File { split: split.name(), path, tokens: measure.tokens, perplexity: measure.perplexity() }
 }
 
 fn text(split: &SplitFile) -> String {
-    let (path, tokens) = (split.path.display(), split.tokens);
-    format!("{path}: {tokens} words, perplexity {:.2}", split.perplexity())
+    let SplitFile { path, measure, .. } = split;
+    let (path, tokens, perplexity) = (path.display(), measure.tokens, measure.perplexity());
+    format!("{path}: {tokens} words, perplexity {perplexity:.2}")
 }

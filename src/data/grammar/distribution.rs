@@ -2,10 +2,10 @@
 
 use crate::rng::Sequence;
 
-/// Probabilities of the indices 0, 1, ….
+/// The probabilities of the indices 0, 1, ….
 #[derive(Clone, Debug)]
 pub(super) struct Distribution {
-    probabilities: Vec<f64>,
+    /// Natural logarithms of the probabilities.
     logs: Vec<f64>,
     /// Sums up to and including each index.
     cumulative: Vec<f64>,
@@ -25,7 +25,7 @@ impl Distribution {
                 Some(*sum)
             })
             .collect();
-        Self { probabilities, logs, cumulative }
+        Self { logs, cumulative }
     }
 
     /// An index, and the natural logarithm of its probability.
@@ -41,10 +41,7 @@ impl Distribution {
         (index, self.logs[index])
     }
 
-    pub(super) fn probability(&self, index: usize) -> f64 {
-        self.probabilities[index]
-    }
-
+    #[cfg(test)]
     pub(super) fn log_probability(&self, index: usize) -> f64 {
         self.logs[index]
     }
@@ -62,7 +59,7 @@ mod tests {
         let mut counts = [0_i32; 3];
         for _ in 0..80_000 {
             let (index, log_probability) = distribution.draw(&mut random);
-            assert_eq!(log_probability, distribution.probability(index).ln());
+            assert_eq!(log_probability, [0.125_f64, 0.25, 0.625][index].ln());
             counts[index] += 1;
         }
         for (count, expected) in counts.into_iter().zip([10_000_i32, 20_000, 50_000]) {

@@ -5,36 +5,41 @@
 //! the name or noun that they refer to; "both", "either", "neither" and "if" wait for their
 //! partners. So a model with a memory is rewarded, and one that sees two words is not.
 //!
-//! The grammar is LL(1): each sentence has one derivation, whose probability is
-//! the sentence's. Hence the perplexity of the grammar itself, the floor that no model can
-//! go below in the long run, is known exactly for any text.
+//! The grammar stands in `english.txt`. It is LL(1): each sentence has one derivation, whose
+//! probability is the sentence's. Hence the perplexity of the grammar itself, the floor that no
+//! model can go below in the long run, is known exactly for the text that it makes.
 
-mod compile;
-mod cursor;
 mod distribution;
-mod feature;
-mod lexicon;
-mod rules;
+mod reader;
 mod splits;
-mod symbol;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
-pub use cursor::Cursor;
 pub use splits::{SplitFile, split_sizes, split_stream, write_splits};
 
 use crate::rng::{Sequence, Stream};
-use compile::{Node, NodeId, WordId};
+use distribution::Distribution;
+use reader::{Item, Rules};
 
 /// A probabilistic grammar.
 #[derive(Debug)]
 pub struct Grammar {
     /// Sorted.
     words: Vec<&'static str>,
-    word_ids: HashMap<&'static str, WordId>,
+    /// The first is the sentence.
     nodes: Vec<Node>,
+}
+
+/// A list of words or a symbol, with the distribution of its members or branches.
+#[derive(Debug)]
+enum Node {
+    /// One word of a list.
+    Words(Vec<&'static str>, Distribution),
+    /// One right-hand side out of a symbol's, last item first: the order in which a stack takes it.
+    Choice(Vec<Vec<usize>>, Distribution),
 }
 
 /// A generated sentence.
@@ -46,30 +51,45 @@ pub struct Sentence {
     pub log_probability: f64,
 }
 
-/// A generated text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Text {
-    /// One sentence a line, each word between spaces, as in the Penn Treebank's files.
-    pub text: String,
+/// The size of a generated text and how probable it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measure {
     /// Words, with an `<eos>` for each line.
     pub tokens: usize,
     /// Natural logarithm of the probability of all tokens.
     pub log_probability: f64,
 }
 
-impl Text {
-    /// The perplexity per token of the grammar itself on this text.
+impl Measure {
+    /// The perplexity per token of the grammar itself on this text: its floor.
     pub fn perplexity(&self) -> f64 {
-        perplexity(self.log_probability, self.tokens)
+        (-self.log_probability / self.tokens as f64).exp()
     }
 }
 
 impl Grammar {
     /// The embedded grammar of English.
     pub fn english() -> Self {
-        let (words, nodes) = compile::compile();
-        let word_ids = words.iter().enumerate().map(|(id, &word)| (word, id as WordId)).collect();
-        Self { words, word_ids, nodes }
+        let rules = Rules::read(include_str!("english.txt"));
+        let mut items = vec![Item::word("Sentence")];
+        let mut ids = HashMap::from([(items[0].clone(), 0)]);
+        let mut nodes = Vec::new();
+        while let Some(item) = items.get(nodes.len()).cloned() {
+            nodes.push(rules.words(&item).map(Node::words).unwrap_or_else(|| {
+                let mut id = |item: &Item| {
+                    *ids.entry(item.clone()).or_insert_with(|| {
+                        items.push(item.clone());
+                        items.len() - 1
+                    })
+                };
+                let rules = rules.rules(&item);
+                let branches =
+                    rules.iter().map(|(_, items)| items.iter().rev().map(&mut id).collect());
+                let branches = branches.collect();
+                Node::Choice(branches, Distribution::new(rules.iter().map(|(weight, _)| *weight)))
+            }));
+        }
+        Self { words: vocabulary(&nodes), nodes }
     }
 
     /// The vocabulary, sorted, without `<eos>`.
@@ -80,17 +100,17 @@ impl Grammar {
     /// Draws a sentence.
     pub fn sentence(&self, random: &mut Sequence) -> Sentence {
         let mut sentence = Sentence { words: Vec::with_capacity(24), log_probability: 0.0 };
-        let mut stack: Vec<NodeId> = vec![0];
+        let mut stack = vec![0];
         while let Some(id) = stack.pop() {
-            sentence.log_probability += match self.node(id) {
-                Node::Words(class) => {
-                    let (member, log_probability) = class.distribution.draw(random);
-                    sentence.words.push(self.words[usize::from(class.words[member])]);
+            sentence.log_probability += match &self.nodes[id] {
+                Node::Words(words, distribution) => {
+                    let (member, log_probability) = distribution.draw(random);
+                    sentence.words.push(words[member]);
                     log_probability
                 }
-                Node::Choice(choice) => {
-                    let (branch, log_probability) = choice.distribution.draw(random);
-                    stack.extend_from_slice(&choice.branches[branch].reversed);
+                Node::Choice(branches, distribution) => {
+                    let (branch, log_probability) = distribution.draw(random);
+                    stack.extend_from_slice(&branches[branch]);
                     log_probability
                 }
             };
@@ -105,52 +125,52 @@ impl Grammar {
         (0..).map(move |place| self.sentence(&mut stream.at(place)))
     }
 
-    /// At least `n_tokens` tokens, each line's `<eos>` counted, in whole sentences.
-    pub fn text(&self, seed: u64, stream: &str, n_tokens: usize) -> Text {
-        let mut text = Text { text: String::new(), tokens: 0, log_probability: 0.0 };
+    /// Hands out at least `n_tokens` tokens, each line's `<eos>` counted, in whole sentences:
+    /// one a line, each word between spaces, as in the Penn Treebank's files.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn write<E>(
+        &self,
+        seed: u64,
+        stream: &str,
+        n_tokens: usize,
+        mut write: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<Measure, E> {
+        let mut measure = Measure::default();
+        let mut line = String::new();
         for sentence in self.sentences(seed, stream) {
-            if text.tokens >= n_tokens {
+            if measure.tokens >= n_tokens {
                 break;
             }
-            sentence.push_line(&mut text.text);
-            text.tokens += sentence.tokens();
-            text.log_probability += sentence.log_probability;
+            line.clear();
+            sentence.push_line(&mut line);
+            write(&line)?;
+            measure.tokens += sentence.words.len() + 1;
+            measure.log_probability += sentence.log_probability;
         }
-        text
+        Ok(measure)
     }
 
-    /// A reader at the beginning of a sentence.
-    pub fn begin(&self) -> Cursor<'_> {
-        Cursor::new(self)
+    /// What [`Grammar::write`] hands out, as one text.
+    pub fn text(&self, seed: u64, stream: &str, n_tokens: usize) -> (String, Measure) {
+        let mut text = String::new();
+        let Ok(measure) = self.write::<Infallible>(seed, stream, n_tokens, |line| {
+            text.push_str(line);
+            Ok(())
+        });
+        (text, measure)
     }
+}
 
-    /// The natural logarithm of the probability of a sentence, that of the closing `<eos>`
-    /// included; `None` if the grammar cannot make it.
-    pub fn score(&self, words: &[&str]) -> Option<f64> {
-        let mut cursor = self.begin();
-        let mut log_probability = 0.0;
-        for word in words {
-            log_probability += cursor.advance(word)?;
-        }
-        Some(log_probability + cursor.finish()?)
-    }
-
-    fn word_id(&self, word: &str) -> Option<WordId> {
-        self.word_ids.get(word).copied()
-    }
-
-    #[inline]
-    fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[usize::from(id)]
+impl Node {
+    fn words(members: Vec<(&'static str, f64)>) -> Self {
+        let (words, weights): (_, Vec<f64>) = members.into_iter().unzip();
+        Self::Words(words, Distribution::new(weights))
     }
 }
 
 impl Sentence {
-    /// The words and `<eos>`, counted.
-    pub fn tokens(&self) -> usize {
-        self.words.len() + 1
-    }
-
     /// Appends " word word \n", the Penn Treebank's spacing: readers that turn a newline
     /// into `<eos>` before they split at spaces need it.
     fn push_line(&self, text: &mut String) {
@@ -162,6 +182,13 @@ impl Sentence {
     }
 }
 
-fn perplexity(log_probability: f64, tokens: usize) -> f64 {
-    (-log_probability / tokens as f64).exp()
+fn vocabulary(nodes: &[Node]) -> Vec<&'static str> {
+    let lists = nodes.iter().filter_map(|node| match node {
+        Node::Words(words, _) => Some(words),
+        Node::Choice(..) => None,
+    });
+    let mut words: Vec<_> = lists.flatten().copied().collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }

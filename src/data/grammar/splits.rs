@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::{Grammar, perplexity};
+use super::{Grammar, Measure};
 use crate::atomic;
 use crate::data::Split;
 
@@ -22,17 +22,8 @@ pub struct SplitFile {
     pub path: PathBuf,
     /// What the text is for.
     pub split: Split,
-    /// Words, with an `<eos>` for each line.
-    pub tokens: usize,
-    /// Natural logarithm of the probability of all tokens.
-    pub log_probability: f64,
-}
-
-impl SplitFile {
-    /// The perplexity per token of the grammar itself on this split: its floor.
-    pub fn perplexity(&self) -> f64 {
-        perplexity(self.log_probability, self.tokens)
-    }
+    /// Its size and probability.
+    pub measure: Measure,
 }
 
 /// Writes `grammar.train.txt` with at least `words` tokens, and `grammar.valid.txt` and
@@ -63,12 +54,13 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
     }
     atomic::create_folder(dir)?;
     let write = |(split, tokens)| {
-        let (path, mut measures) = (path(split), (0, 0.0));
+        let (path, mut measure) = (path(split), Measure::default());
         atomic::write_with(&path, |file| {
-            measures = write_text(&grammar, file, split, tokens, seed)?;
+            let put = |line: &str| file.write_all(line.as_bytes());
+            measure = grammar.write(seed, &split_stream(split), tokens, put)?;
             Ok(())
         })?;
-        Ok(SplitFile { path, split, tokens: measures.0, log_probability: measures.1 })
+        Ok(SplitFile { path, split, measure })
     };
     sizes.into_iter().map(write).collect()
 }
@@ -76,25 +68,15 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
 /// Whether the file has the very text that is to be written, as an earlier call leaves it that was
 /// killed between two files.
 fn holds(path: &Path, grammar: &Grammar, split: Split, tokens: usize, seed: u64) -> bool {
-    /// Compares what is written with what is read.
-    struct Compared<R>(R);
-
-    impl<R: Read> Write for Compared<R> {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut there = vec![0; bytes.len()];
-            self.0.read_exact(&mut there)?;
-            if there == bytes { Ok(bytes.len()) } else { Err(ErrorKind::InvalidData.into()) }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     let Ok(file) = File::open(path) else { return false };
-    let mut compared = Compared(BufReader::new(file));
-    write_text(grammar, &mut compared, split, tokens, seed).is_ok()
-        && compared.0.read(&mut [0]).is_ok_and(|more| more == 0)
+    let (mut reader, mut there) = (BufReader::new(file), Vec::new());
+    let compare = |line: &str| {
+        there.resize(line.len(), 0);
+        reader.read_exact(&mut there)?;
+        if there == line.as_bytes() { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
+    };
+    grammar.write::<io::Error>(seed, &split_stream(split), tokens, compare).is_ok()
+        && reader.read(&mut [0]).is_ok_and(|more| more == 0)
 }
 
 /// The least sizes, in tokens, of the splits that go with `words` of training text.
@@ -106,29 +88,6 @@ pub fn split_sizes(words: usize) -> [(Split, usize); 3] {
 /// The stream of a split's sentences.
 pub fn split_stream(split: Split) -> String {
     format!("grammar/{split}")
-}
-
-/// The number of tokens written and their log-probability.
-fn write_text(
-    grammar: &Grammar,
-    file: &mut impl Write,
-    split: Split,
-    n_tokens: usize,
-    seed: u64,
-) -> io::Result<(usize, f64)> {
-    let (mut tokens, mut log_probability) = (0, 0.0);
-    let mut line = String::new();
-    for sentence in grammar.sentences(seed, &split_stream(split)) {
-        if tokens >= n_tokens {
-            break;
-        }
-        line.clear();
-        sentence.push_line(&mut line);
-        file.write_all(line.as_bytes())?;
-        tokens += sentence.tokens();
-        log_probability += sentence.log_probability;
-    }
-    Ok((tokens, log_probability))
 }
 
 #[cfg(test)]
@@ -154,34 +113,28 @@ mod tests {
     }
 
     #[test]
-    fn the_splits_have_their_sizes_and_scores() {
+    fn the_splits_have_their_sizes_and_texts() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("deep/er");
         let splits = write_splits(&dir, 60_000, 7, false).unwrap();
         let grammar = Grammar::english();
         for (split, at_least) in splits.iter().zip([60_000, 5_000, 5_000]) {
-            assert!((at_least..at_least + 100).contains(&split.tokens));
-            let text = fs::read_to_string(&split.path).unwrap();
-            let lines: Vec<Vec<_>> =
-                text.lines().map(|line| line.split_whitespace().collect()).collect();
-            assert_eq!(lines.iter().map(|line| line.len() + 1).sum::<usize>(), split.tokens);
-            let score: f64 = lines.iter().map(|line| grammar.score(line).unwrap()).sum();
-            assert!((score - split.log_probability).abs() < 1e-6);
-            assert_eq!(text, grammar_text(&grammar, split.split, at_least));
+            assert!((at_least..at_least + 100).contains(&split.measure.tokens));
+            let name = format!("grammar/{}", split.split);
+            let made = grammar.text(7, &name, at_least);
+            assert_eq!((fs::read_to_string(&split.path).unwrap(), split.measure), made);
         }
         assert_ne!(fs::read(&splits[1].path).unwrap(), fs::read(&splits[2].path).unwrap());
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 3);
-    }
-
-    fn grammar_text(grammar: &Grammar, split: Split, n_tokens: usize) -> String {
-        grammar.text(7, &format!("grammar/{split}"), n_tokens).text
     }
 
     #[test]
     fn the_held_out_splits_have_a_least_size() {
         let dir = tempfile::tempdir().unwrap();
         let splits = write_splits(dir.path(), 1, 1, false).unwrap();
-        assert!(splits[1].tokens >= MIN_HELD_OUT && splits[2].tokens >= MIN_HELD_OUT);
+        assert!(
+            splits[1].measure.tokens >= MIN_HELD_OUT && splits[2].measure.tokens >= MIN_HELD_OUT
+        );
     }
 
     #[test]

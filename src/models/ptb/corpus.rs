@@ -130,7 +130,7 @@ impl Texts {
         let paths = [train, valid, test].map(|name| locate(&folder, name));
         let mut needed = needed.iter().map(|split| &paths[*split as usize]);
         match needed.find(|path| !path.exists()) {
-            Some(path) if set.files.iter().any(|file| *path == folder.join(file.name)) => {
+            Some(path) if set.files.iter().any(|file| *path == folder.join(&file.name)) => {
                 let help = fetch::missing_help(set, data_dir);
                 bail!(Missing(format!("{} is missing\n{help}", path.display())))
             }
@@ -150,9 +150,9 @@ impl Texts {
         // The same text that `tfm data make grammar` writes.
         let made = split_sizes(words)
             .map(|(split, words)| grammar.text(config.seed, &split_stream(split), words));
-        let floor = made[2].perplexity();
+        let floor = made[2].1.perplexity();
         let words = grammar.words().to_vec();
-        Self::Grammar { words, texts: Box::new(made.map(|text| text.text)), floor }
+        Self::Grammar { words, texts: Box::new(made.map(|(text, _)| text)), floor }
     }
 
     fn name(&self, split: Split) -> String {
