@@ -5,10 +5,11 @@
 //! of its role. So what a word keeps company with is a sum of the two, and if its vector is
 //! one too, paris − france + austria is vienna.
 
-mod groups;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use crate::rng::{Sequence, Stream};
-use groups::{FILLERS, GROUPS, Group};
 
 /// Made-up words of each family.
 const OWN_WORDS: usize = 4;
@@ -17,18 +18,44 @@ const OF_FAMILY: usize = 2;
 const OF_ROLE: usize = 2;
 const OF_NONE: usize = 2;
 
+/// The words of the text, in lists separated by spaces.
+#[derive(Deserialize)]
+struct Words {
+    fillers: String,
+    #[serde(rename = "group")]
+    groups: Vec<Group>,
+}
+
+/// Words of one kind of meaning.
+#[derive(Deserialize)]
+struct Group {
+    relations: String,
+    roles: Vec<String>,
+    families: Vec<String>,
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    let words = toml::from_str(include_str!("words.toml"));
+    words.unwrap_or_else(|error| panic!("words.toml is a part of the program: {error}"))
+});
+
+fn split(words: &'static str) -> Vec<&'static str> {
+    words.split(' ').collect()
+}
+
 /// At least `words` words, a sentence a line. The one at place i depends on the seed and i
 /// alone.
 pub fn text(seed: u64, words: usize) -> String {
     let stream = Stream::new(seed, "analogies");
-    let families: usize = GROUPS.iter().map(|group| group.families.len()).sum();
-    let own: Vec<String> = (0..families * OWN_WORDS).map(made_up).collect();
+    let families: Vec<Family> = families().collect();
+    let own: Vec<String> = (0..families.len() * OWN_WORDS).map(made_up).collect();
+    let fillers = split(&WORDS.fillers);
     let (mut text, mut count) = (String::new(), 0);
     for place in 0.. {
         if count >= words {
             break;
         }
-        let sentence = sentence(&mut stream.at(place), &own);
+        let sentence = sentence(&mut stream.at(place), &families, &own, &fillers);
         count += sentence.len();
         text += &sentence.join(" ");
         text.push('\n');
@@ -40,8 +67,9 @@ pub fn text(seed: u64, words: usize) -> String {
 /// a line `: relation`, then the words a b c d of which a is to b as c is to d.
 pub fn questions() -> String {
     let mut text = String::new();
-    for Group { relations, families, .. } in GROUPS {
-        for (relation, role) in relations.iter().zip(1..) {
+    for group in &WORDS.groups {
+        let families: Vec<_> = group.families.iter().map(|family| split(family)).collect();
+        for (relation, role) in group.relations.split(' ').zip(1..) {
             text += &format!(": {relation}\n");
             for (i, first) in families.iter().enumerate() {
                 for (_, second) in families.iter().enumerate().filter(|(j, _)| *j != i) {
@@ -54,41 +82,50 @@ pub fn questions() -> String {
     text
 }
 
+/// The words of a family by role, and those that stand beside each.
+struct Family {
+    words: Vec<&'static str>,
+    beside: Vec<Vec<&'static str>>,
+}
+
+fn families() -> impl Iterator<Item = Family> {
+    WORDS.groups.iter().flat_map(|group| {
+        group.families.iter().map(|family| Family {
+            words: split(family),
+            beside: group.roles.iter().map(|role| split(role)).collect(),
+        })
+    })
+}
+
 /// A word in the company of its family and of its role, in any order. `own` are the made-up
 /// words of all families.
-fn sentence<'a>(numbers: &mut Sequence, own: &'a [String]) -> Vec<&'a str> {
+fn sentence<'a>(
+    numbers: &mut Sequence,
+    families: &[Family],
+    own: &'a [String],
+    fillers: &[&'static str],
+) -> Vec<&'a str> {
     let below = |numbers: &mut Sequence, n: usize| numbers.below(n as u32) as usize;
     // Each family is as likely as any other.
-    let number = below(numbers, own.len() / OWN_WORDS);
+    let number = below(numbers, families.len());
     let own = &own[number * OWN_WORDS..][..OWN_WORDS];
-    let (group, family) = family(number);
-    let role = below(numbers, family.len());
-    let mut words = vec![family[role]];
+    let family = &families[number];
+    let role = below(numbers, family.words.len());
+    let mut words = vec![family.words[role]];
     for _ in 0..OF_FAMILY {
         words.push(&own[below(numbers, OWN_WORDS)]);
     }
-    let beside = &group.roles[role];
+    let beside = &family.beside[role];
     for _ in 0..OF_ROLE {
         words.push(beside[below(numbers, beside.len())]);
     }
     for _ in 0..OF_NONE {
-        words.push(FILLERS[below(numbers, FILLERS.len())]);
+        words.push(fillers[below(numbers, fillers.len())]);
     }
     for i in (1..words.len()).rev() {
         words.swap(i, below(numbers, i + 1));
     }
     words
-}
-
-/// The family of that number among all groups.
-fn family(mut number: usize) -> (&'static Group, &'static [&'static str]) {
-    for group in GROUPS {
-        match group.families.get(number) {
-            Some(family) => return (group, family),
-            None => number -= group.families.len(),
-        }
-    }
-    unreachable!("numbers of families are drawn below their count")
 }
 
 /// A word of three syllables that is in no list.
@@ -109,15 +146,15 @@ mod tests {
     #[test]
     fn no_word_has_two_meanings() {
         let mut seen = HashSet::new();
-        let families = GROUPS.iter().flat_map(|group| group.families.iter().copied().flatten());
-        let roles = GROUPS.iter().flat_map(|group| group.roles.iter().flatten());
-        families.chain(roles).chain(&FILLERS).for_each(|word| {
-            assert!(seen.insert(word.to_string()), "{word} is there twice");
-        });
-        for group in GROUPS {
-            assert_eq!(group.roles.len(), group.relations.len() + 1);
-            assert!(group.families.iter().all(|family| family.len() == group.roles.len()));
+        for group in &WORDS.groups {
+            assert_eq!(group.roles.len(), split(&group.relations).len() + 1);
+            assert!(group.families.iter().all(|family| split(family).len() == group.roles.len()));
+            let lists = group.families.iter().chain(&group.roles);
+            lists.flat_map(|words| split(words)).for_each(|word| {
+                assert!(seen.insert(word.to_string()), "{word} is there twice");
+            });
         }
+        assert!(split(&WORDS.fillers).into_iter().all(|word| seen.insert(word.to_string())));
         let own = (0..92 * OWN_WORDS).map(made_up);
         own.for_each(|word| assert!(seen.insert(word.clone()), "{word} is there twice"));
     }

@@ -1,108 +1,43 @@
-//! The ways in which the digits are written, as strokes through points.
-//!
-//! A glyph is about two high, from y = −1 at the top to 1 at the bottom, and a little more than
-//! one wide about x = 0.
+//! The ways in which the digits are written.
+
+use std::sync::LazyLock;
 
 use super::super::transform::Point;
 
 /// One movement of the pen.
+#[derive(Debug)]
 pub(super) struct Stroke {
     /// Whether the pen goes through the points in a curve, or straight from one to the next.
     pub(super) smooth: bool,
-    pub(super) points: &'static [Point],
-}
-
-type Glyph = &'static [Stroke];
-
-const fn curve(points: &'static [Point]) -> Stroke {
-    Stroke { smooth: true, points }
-}
-
-const fn lines(points: &'static [Point]) -> Stroke {
-    Stroke { smooth: false, points }
+    pub(super) points: Vec<Point>,
 }
 
 /// Each digit's glyphs.
-pub(super) const GLYPHS: [&[Glyph]; 10] =
-    [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
+pub(super) static GLYPHS: LazyLock<[Vec<Vec<Stroke>>; 10]> = LazyLock::new(|| {
+    read(include_str!("glyphs.txt")).unwrap_or_else(|| panic!("glyphs.txt has a broken line"))
+});
 
-#[rustfmt::skip]
-const ZERO: &[Glyph] = &[
-    &[curve(&[(0.0, -1.0), (-0.55, -0.6), (-0.65, 0.0), (-0.55, 0.6), (0.0, 1.0), (0.55, 0.6),
-        (0.65, 0.0), (0.55, -0.6), (0.0, -1.0)])],
-    &[curve(&[(0.3, -0.85), (-0.2, -1.0), (-0.6, -0.4), (-0.55, 0.5), (0.0, 1.0), (0.5, 0.6),
-        (0.6, -0.2), (0.35, -0.8), (0.0, -0.9)])],
-];
+fn read(text: &str) -> Option<[Vec<Vec<Stroke>>; 10]> {
+    let mut glyphs: [Vec<Vec<Stroke>>; 10] = Default::default();
+    let mut digit = 0;
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        match words.next()? {
+            kind @ ("curve" | "lines") => {
+                let points: Option<Vec<Point>> = words.map(point).collect();
+                let stroke = Stroke { smooth: kind == "curve", points: points? };
+                glyphs[digit].last_mut()?.push(stroke);
+            }
+            head => {
+                digit = head.parse().ok()?;
+                glyphs.get_mut(digit)?.push(Vec::new());
+            }
+        }
+    }
+    Some(glyphs)
+}
 
-#[rustfmt::skip]
-const ONE: &[Glyph] = &[
-    &[lines(&[(0.0, -1.0), (0.0, 1.0)])],
-    &[lines(&[(-0.4, -0.55), (0.05, -1.0), (0.05, 1.0)])],
-    &[lines(&[(-0.4, -0.6), (0.05, -1.0), (0.05, 0.95)]), lines(&[(-0.4, 1.0), (0.45, 0.95)])],
-];
-
-#[rustfmt::skip]
-const TWO: &[Glyph] = &[
-    &[curve(&[(-0.5, -0.55), (-0.25, -0.95), (0.25, -0.95), (0.5, -0.5), (0.2, 0.05),
-        (-0.25, 0.55), (-0.55, 1.0)]), lines(&[(-0.55, 1.0), (0.6, 0.95)])],
-    &[curve(&[(-0.5, -0.6), (-0.1, -1.0), (0.45, -0.75), (0.4, -0.2), (-0.1, 0.5), (-0.5, 0.9),
-        (-0.55, 0.65), (-0.2, 0.65), (0.2, 0.95), (0.6, 0.85)])],
-];
-
-#[rustfmt::skip]
-const THREE: &[Glyph] = &[
-    &[curve(&[(-0.5, -0.75), (-0.1, -1.0), (0.4, -0.8), (0.4, -0.35), (-0.1, -0.08)]),
-        curve(&[(-0.1, -0.08), (0.45, 0.15), (0.55, 0.55), (0.1, 1.0), (-0.55, 0.75)])],
-    &[lines(&[(-0.5, -1.0), (0.45, -1.0), (-0.05, -0.2)]),
-        curve(&[(-0.05, -0.2), (0.45, 0.0), (0.55, 0.5), (0.1, 1.0), (-0.5, 0.8)])],
-];
-
-#[rustfmt::skip]
-const FOUR: &[Glyph] = &[
-    &[lines(&[(-0.45, -1.0), (-0.5, 0.1), (0.55, 0.1)]), lines(&[(0.35, -0.9), (0.3, 1.0)])],
-    &[lines(&[(0.3, 1.0), (0.3, -1.0), (-0.6, 0.3), (0.65, 0.3)])],
-    &[curve(&[(-0.5, -0.9), (-0.5, -0.1), (-0.1, 0.1), (0.4, -0.05)]),
-        lines(&[(0.45, -0.95), (0.35, 1.0)])],
-];
-
-#[rustfmt::skip]
-const FIVE: &[Glyph] = &[
-    &[lines(&[(0.5, -1.0), (-0.4, -1.0), (-0.45, -0.1)]),
-        curve(&[(-0.45, -0.1), (0.05, -0.3), (0.5, 0.05), (0.5, 0.6), (0.05, 1.0), (-0.5, 0.8)])],
-    &[curve(&[(0.5, -0.95), (-0.1, -0.95), (-0.4, -0.55), (-0.1, -0.15), (0.4, 0.15),
-        (0.45, 0.65), (0.0, 1.0), (-0.5, 0.85)])],
-];
-
-#[rustfmt::skip]
-const SIX: &[Glyph] = &[
-    &[curve(&[(0.4, -1.0), (-0.2, -0.6), (-0.5, 0.1), (-0.45, 0.7), (0.0, 1.0), (0.45, 0.75),
-        (0.45, 0.25), (0.05, 0.0), (-0.45, 0.4)])],
-    &[curve(&[(0.1, -1.0), (-0.35, -0.1), (-0.5, 0.5), (-0.2, 0.98), (0.3, 0.9), (0.45, 0.4),
-        (0.1, 0.1), (-0.35, 0.35)])],
-];
-
-#[rustfmt::skip]
-const SEVEN: &[Glyph] = &[
-    &[lines(&[(-0.55, -0.95), (0.5, -0.95), (-0.15, 1.0)])],
-    &[lines(&[(-0.55, -0.95), (0.5, -0.95), (-0.15, 1.0)]), lines(&[(-0.3, 0.05), (0.45, 0.0)])],
-    &[curve(&[(-0.55, -0.6), (-0.5, -0.9), (0.0, -0.85), (0.5, -0.95), (0.2, -0.2), (0.0, 0.4),
-        (-0.1, 1.0)])],
-];
-
-#[rustfmt::skip]
-const EIGHT: &[Glyph] = &[
-    &[curve(&[(0.4, -0.75), (0.0, -1.0), (-0.4, -0.7), (-0.25, -0.25), (0.2, 0.1), (0.5, 0.55),
-        (0.05, 1.0), (-0.45, 0.6), (-0.15, 0.1), (0.3, -0.3), (0.42, -0.72)])],
-    &[curve(&[(0.0, -1.0), (-0.4, -0.75), (-0.38, -0.3), (0.0, -0.05), (0.38, -0.3),
-        (0.4, -0.75), (0.0, -1.0)]),
-        curve(&[(0.0, -0.05), (-0.5, 0.25), (-0.45, 0.75), (0.0, 1.0), (0.45, 0.75),
-            (0.5, 0.25), (0.0, -0.05)])],
-];
-
-#[rustfmt::skip]
-const NINE: &[Glyph] = &[
-    &[curve(&[(0.45, -0.55), (0.1, -1.0), (-0.4, -0.75), (-0.4, -0.25), (0.0, 0.0),
-        (0.4, -0.25), (0.45, -0.7)]), lines(&[(0.45, -0.7), (0.4, 0.2), (0.3, 1.0)])],
-    &[curve(&[(0.45, -0.6), (0.1, -1.0), (-0.4, -0.75), (-0.4, -0.25), (0.0, 0.0), (0.4, -0.3),
-        (0.48, -0.65), (0.5, 0.2), (0.25, 0.85), (-0.3, 0.95)])],
-];
+fn point(text: &str) -> Option<Point> {
+    let (x, y) = text.split_once(',')?;
+    Some((x.parse().ok()?, y.parse().ok()?))
+}

@@ -36,8 +36,8 @@ impl Drawing for Digits {
     }
 
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]) {
-        let ways = GLYPHS[usize::from(label)];
-        let glyph = ways[random.below(ways.len() as u32) as usize];
+        let ways = &GLYPHS[usize::from(label)];
+        let glyph = &ways[random.below(ways.len() as u32) as usize];
         let place = Place::draw(random);
         let mut pen = Pen::draw(random);
         for stroke in glyph {
