@@ -138,8 +138,8 @@ pub fn fill(cpu: &Cpu, value: f32, y: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{at_every_level, single, wave};
     use super::*;
+    use crate::ops::tests::{at_every_level, single, wave};
 
     #[test]
     fn sums_and_copies_are_exact_at_every_level_for_any_number_of_threads() {

@@ -8,8 +8,6 @@ pub mod activation;
 pub mod batch_norm;
 pub mod blocks;
 mod buffer;
-#[cfg(test)]
-mod checks;
 pub mod conv;
 mod cpu;
 mod disjoint;
@@ -36,6 +34,8 @@ pub mod skipgram;
 pub mod softmax;
 pub mod statistics;
 mod team;
+#[cfg(test)]
+mod tests;
 pub mod top_k;
 pub mod window;
 

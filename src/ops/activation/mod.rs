@@ -5,7 +5,9 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use reference::{activation_reference, activation_reference_slope};
+pub use reference::activation_reference;
+#[cfg(test)]
+use reference::activation_reference_slope;
 
 use super::Cpu;
 use super::elementwise::{Binary, Unary, join, map};

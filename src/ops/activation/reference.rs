@@ -13,6 +13,7 @@ pub fn activation_reference(activation: Activation, x: f64) -> f64 {
 }
 
 /// f'(x)
+#[cfg(test)]
 pub fn activation_reference_slope(activation: Activation, x: f64) -> f64 {
     match activation {
         Activation::Sigmoid => sigmoid(x) * (1.0 - sigmoid(x)),

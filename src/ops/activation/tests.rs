@@ -1,6 +1,6 @@
-use super::super::checks::{assert_near, assert_slopes, at_every_level, dot, single, wave};
 use super::Activation::{Gelu, Sigmoid, Silu, Tanh};
 use super::*;
+use crate::ops::tests::{assert_near, assert_slopes, at_every_level, dot, single, wave};
 
 const ALL: [Activation; 4] = [Sigmoid, Tanh, Gelu, Silu];
 

@@ -11,9 +11,9 @@ mod shape;
 pub mod winograd;
 
 pub use bias::bias_gradient;
-pub use reference::{
-    conv_reference, conv_reference_bias, conv_reference_input, conv_reference_weight,
-};
+pub use reference::conv_reference;
+#[cfg(test)]
+pub use reference::{conv_reference_bias, conv_reference_input, conv_reference_weight};
 pub use shape::Shape;
 
 use super::Cpu;

@@ -43,6 +43,7 @@ pub fn conv_reference(shape: Shape, x: &[f64], weight: &[f64], bias: &[f64]) -> 
 }
 
 /// The gradient of `Σ dy · y` with respect to `x`.
+#[cfg(test)]
 pub fn conv_reference_input(shape: Shape, weight: &[f64], dy: &[f64]) -> Vec<f64> {
     let mut dx = vec![0.0; shape.inputs()];
     for_each_term(shape, |at| dx[at.x] += dy[at.y] * weight[at.weight]);
@@ -50,6 +51,7 @@ pub fn conv_reference_input(shape: Shape, weight: &[f64], dy: &[f64]) -> Vec<f64
 }
 
 /// The gradient of `Σ dy · y` with respect to the filters.
+#[cfg(test)]
 pub fn conv_reference_weight(shape: Shape, x: &[f64], dy: &[f64]) -> Vec<f64> {
     let mut dweight = vec![0.0; shape.weights()];
     for_each_term(shape, |at| dweight[at.weight] += dy[at.y] * x[at.x]);
@@ -57,6 +59,7 @@ pub fn conv_reference_weight(shape: Shape, x: &[f64], dy: &[f64]) -> Vec<f64> {
 }
 
 /// The gradient of `Σ dy · y` with respect to the bias.
+#[cfg(test)]
 pub fn conv_reference_bias(shape: Shape, dy: &[f64]) -> Vec<f64> {
     let mut dbias = vec![0.0; shape.out_channels];
     for (i, dy) in dy.iter().enumerate() {

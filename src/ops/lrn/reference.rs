@@ -39,6 +39,7 @@ pub fn lrn_reference(lrn: Lrn, channels: usize, x: &[f64]) -> Vec<f64> {
 }
 
 /// The gradient of [`lrn_reference`]: `x` and `dy` give `dx`.
+#[cfg(test)]
 pub fn lrn_reference_gradient(lrn: Lrn, channels: usize, x: &[f64], dy: &[f64]) -> Vec<f64> {
     let terms = Terms::new(lrn);
     let pixel = |(x, dy): (&[f64], &[f64])| {

@@ -1,6 +1,8 @@
 //! The layer in plain `f64` loops, straight from the equations.
 
-use super::{GATES, Shape};
+#[cfg(test)]
+use super::GATES;
+use super::Shape;
 
 /// Everything a window computes.
 #[derive(Clone, Debug)]
@@ -48,6 +50,7 @@ pub fn lstm_reference(
 }
 
 /// The gradients of `kernel`, `bias` and `xs`, from that of the outputs.
+#[cfg(test)]
 pub fn lstm_reference_backward(
     shape: Shape,
     kernel: &[f64],

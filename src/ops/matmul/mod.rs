@@ -104,6 +104,7 @@ fn multiply(
 }
 
 /// The plain triple loop in `f64`, against which the fast paths are held.
+#[cfg(test)]
 pub fn matmul_reference(left: Matrix, right: Matrix) -> Vec<f64> {
     let mut result = vec![0.0; left.rows * right.columns];
     for i in 0..left.rows {

@@ -9,7 +9,6 @@
 //!
 //! The noise of batch b is drawn word by word from the stream's step b, repeats being drawn again.
 
-pub mod reference;
 mod sampler;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
-use super::reference::train_reference;
+mod reference;
+
 use super::*;
 use crate::ops::Isa;
+use reference::train_reference;
 
 fn wave(len: usize, a: f64, scale: f64) -> Vec<f64> {
     (0..len).map(|i| (i as f64 * a).sin() * scale).collect()

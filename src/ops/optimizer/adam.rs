@@ -1,6 +1,8 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980) and AdamW (Loshchilov and Hutter, arXiv 1711.05101).
 
-use super::{Rule, clipped_and_decayed, clipped_and_decayed_reference};
+#[cfg(test)]
+use super::clipped_and_decayed_reference;
+use super::{Rule, clipped_and_decayed};
 use crate::ops::simd::Simd;
 
 /// A step with g = clip · gradient + weight_decay · weights:
@@ -69,6 +71,7 @@ impl Rule<2> for Adam {
         (weight.mul_add(S::splat(-shrink), weight).sub(way), [m, v])
     }
 
+    #[cfg(test)]
     fn reference(self, weight: f64, [m, v]: [f64; 2], gradient: f64) -> (f64, [f64; 2]) {
         let [beta1, beta2, epsilon] = [self.beta1, self.beta2, self.epsilon].map(f64::from);
         let (factors, shrink) = self.factors();

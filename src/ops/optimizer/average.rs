@@ -26,6 +26,7 @@ fn followed<S: Simd>(average: S, weight: S, decay: f32) -> S {
     average.sub(weight).mul_add(S::splat(decay - 1.0), average)
 }
 
+#[cfg(test)]
 fn followed_reference(average: f64, weight: f64, decay: f32) -> f64 {
     average - (1.0 - f64::from(decay)) * (average - weight)
 }
@@ -41,6 +42,7 @@ macro_rules! averaged {
                 (weight, [$($state,)* followed(average, weight, self.decay)])
             }
 
+            #[cfg(test)]
             fn reference(
                 self,
                 weight: f64,
@@ -71,6 +73,7 @@ impl Rule<0> for Follow {
         (followed(average, weight, self.decay), [])
     }
 
+    #[cfg(test)]
     fn reference(self, average: f64, _: [f64; 0], weight: f64) -> (f64, [f64; 0]) {
         (followed_reference(average, weight, self.decay), [])
     }

@@ -8,6 +8,7 @@ mod sgd;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
 use std::array;
 
 use super::simd::{Kernel, LANES, Simd};
@@ -28,6 +29,7 @@ pub trait Rule<const STATES: usize>: Copy + Sync {
     fn step<S: Simd>(self, weight: S, states: [S; STATES], gradient: S) -> (S, [S; STATES]);
 
     /// The same of one weight in `f64`.
+    #[cfg(test)]
     fn reference(self, weight: f64, states: [f64; STATES], gradient: f64) -> (f64, [f64; STATES]);
 
     /// Whether two steps by two gradients are one step by their sum. [`step_rows`] then takes a
@@ -44,6 +46,7 @@ fn clipped_and_decayed<S: Simd>(weight: S, gradient: S, [clip, weight_decay]: [f
 }
 
 /// The same in `f64`.
+#[cfg(test)]
 fn clipped_and_decayed_reference(weight: f64, gradient: f64, factors: [f32; 2]) -> f64 {
     let [clip, weight_decay] = factors.map(f64::from);
     clip * gradient + weight_decay * weight
@@ -109,6 +112,7 @@ pub fn step<const N: usize>(
 }
 
 /// The same in plain `f64` loops.
+#[cfg(test)]
 pub fn step_reference<const N: usize>(
     rule: impl Rule<N>,
     weights: &mut [f64],

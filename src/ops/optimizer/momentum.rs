@@ -1,7 +1,9 @@
 //! Gradient descent with momentum (Polyak, 1964; Nesterov, 1983), as TensorFlow's
 //! `MomentumOptimizer` does it.
 
-use super::{Rule, clipped_and_decayed, clipped_and_decayed_reference};
+#[cfg(test)]
+use super::clipped_and_decayed_reference;
+use super::{Rule, clipped_and_decayed};
 use crate::ops::simd::Simd;
 
 /// A step with g = clip · gradient + weight_decay · weights: `sum = momentum · sum + g`, then
@@ -32,6 +34,7 @@ impl Rule<1> for Momentum {
         (way.mul_add(S::splat(-self.rate), weight), [sum])
     }
 
+    #[cfg(test)]
     fn reference(self, weight: f64, [sum]: [f64; 1], gradient: f64) -> (f64, [f64; 1]) {
         let [rate, momentum] = [self.rate, self.momentum].map(f64::from);
         let factors = [self.clip, self.weight_decay];

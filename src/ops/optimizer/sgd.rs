@@ -1,6 +1,8 @@
 //! Stochastic gradient descent (Robbins and Monro, 1951).
 
-use super::{Rule, clipped_and_decayed, clipped_and_decayed_reference};
+#[cfg(test)]
+use super::clipped_and_decayed_reference;
+use super::{Rule, clipped_and_decayed};
 use crate::ops::simd::Simd;
 
 /// A step: `weights -= rate · (clip · gradient + weight_decay · weights)`.
@@ -21,6 +23,7 @@ impl Rule<0> for Sgd {
         (gradient.mul_add(S::splat(-self.rate), weight), [])
     }
 
+    #[cfg(test)]
     fn reference(self, weight: f64, _: [f64; 0], gradient: f64) -> (f64, [f64; 0]) {
         let factors = [self.clip, self.weight_decay];
         let gradient = clipped_and_decayed_reference(weight, gradient, factors);

@@ -37,6 +37,7 @@ pub fn max_pool2d_reference(shape: Shape, x: &[f64]) -> Vec<f64> {
 }
 
 /// The gradient of [`max_pool2d_reference`]: `x` and `dy` give `dx`.
+#[cfg(test)]
 pub fn max_pool2d_reference_gradient(shape: Shape, x: &[f64], dy: &[f64]) -> Vec<f64> {
     let mut dx = vec![0.0; shape.inputs()];
     for_windows(shape, |output, window| dx[first_largest(x, window)] += dy[output]);
@@ -53,6 +54,7 @@ pub fn avg_pool2d_reference(shape: Shape, x: &[f64]) -> Vec<f64> {
 }
 
 /// The gradient of [`avg_pool2d_reference`]: `dy` gives `dx`.
+#[cfg(test)]
 pub fn avg_pool2d_reference_gradient(shape: Shape, dy: &[f64]) -> Vec<f64> {
     let mut dx = vec![0.0; shape.inputs()];
     for_windows(shape, |output, window| {

@@ -1,7 +1,7 @@
 use super::super::window::Padding::{self, Same, Valid};
 use super::reference::*;
 use super::*;
-use crate::ops::{Cpu, Isa, checks};
+use crate::ops::{Cpu, Isa, tests};
 
 /// Sines with one decimal: many values of a window are equal.
 fn coarse(len: usize) -> Vec<f64> {
@@ -298,7 +298,7 @@ fn a_window_as_large_as_the_image_gives_the_mean_over_the_image() {
             };
             let (y, d) = results(1);
             let error = 1e-7 * (1.0 + (pixels as f64).sqrt());
-            checks::assert_near(&y, &mean, error, &format!("{isa:?} {image:?} means"));
+            tests::assert_near(&y, &mean, error, &format!("{isa:?} {image:?} means"));
             assert_near(&d, &dx, &format!("{isa:?} {image:?} gradient"));
             assert!([2, 3].into_iter().all(|threads| results(threads) == (y.clone(), d.clone())));
             if image[1] == 20 {

@@ -15,6 +15,4 @@ pub use backward_weight::backward_weight;
 pub use forward::forward;
 
 #[cfg(test)]
-mod tensorflow;
-#[cfg(test)]
 mod tests;

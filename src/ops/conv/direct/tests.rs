@@ -1,3 +1,5 @@
+mod tensorflow;
+
 use super::super::{
     Shape, conv_reference, conv_reference_bias, conv_reference_input, conv_reference_weight,
 };

@@ -1,6 +1,6 @@
 //! The mini-batch model in plain `f64`.
 
-use super::{Loss, Nce};
+use crate::ops::nce::{Loss, Nce};
 use crate::ops::skipgram::reference::{sigmoid, softplus};
 
 /// What [`Nce::train`] computes, in order, on embeddings, weights and biases.

@@ -17,10 +17,6 @@ mod sentences;
 mod shape;
 
 #[cfg(all(test, target_os = "linux"))]
-mod host;
-#[cfg(all(test, target_os = "linux"))]
-mod in_order;
-#[cfg(all(test, target_os = "linux"))]
 mod tests;
 
 #[cfg(not(feature = "cuda"))]

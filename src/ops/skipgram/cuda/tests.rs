@@ -1,10 +1,13 @@
 //! The kernel's own source, run on the processor under several schedules of its threads.
 
-use super::host::{HostKernel, Outcome, Problem};
-use super::in_order::train_in_order;
+mod host;
+mod in_order;
+
 use super::{Sentences, Sizes, Trained};
 use crate::ops::skipgram::Noise;
 use crate::rng::{Sequence, Stream};
+use host::{HostKernel, Outcome, Problem};
+use in_order::train_in_order;
 
 /// The largest difference, relative to the largest value, that is let pass.
 const TOLERANCE: f64 = 1e-5;

@@ -1,8 +1,7 @@
 //! Outputs and gradients as TensorFlow 2.15 computes them.
 
-use super::super::Shape;
-use super::*;
-use crate::ops::conv::bias_gradient;
+use super::super::{backward_input, backward_weight, forward};
+use crate::ops::conv::{Shape, bias_gradient};
 use crate::ops::window::Padding::{Same, Valid};
 use crate::ops::{Cpu, Isa};
 

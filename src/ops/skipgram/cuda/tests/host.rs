@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::shape::BlockShape;
-use super::{Sentences, Sizes};
 use crate::ops::skipgram::Noise;
+use crate::ops::skipgram::cuda::shape::BlockShape;
+use crate::ops::skipgram::cuda::{Sentences, Sizes};
 use crate::rng::Stream;
 
 /// What the kernel is run on.

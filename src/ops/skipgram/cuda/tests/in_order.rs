@@ -1,7 +1,7 @@
 //! The result that the kernel is held to: that of the engine on the processor, in order.
 
-use super::Trained;
 use super::host::Problem;
+use crate::ops::skipgram::cuda::Trained;
 use crate::ops::skipgram::{Engine, Order, Sentence, Skipgram};
 use crate::ops::{Cpu, Isa};
 
