@@ -18,10 +18,6 @@ impl Operator for Activate {
         .to_string()
     }
 
-    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        Ok(shapes.inputs[0].clone())
-    }
-
     fn reads(&self) -> Reads {
         Reads { inputs: true, output: false }
     }

@@ -1,6 +1,6 @@
 //! Values put side by side along an axis.
 
-use super::{Backward, Forward, Operations, Operator, Reference, Shapes, written};
+use super::{Backward, Forward, Operator, Reference, Shapes, written};
 use crate::ops::blocks::{Part, copy_from, copy_into};
 
 /// Concatenation along an axis that is not the first.
@@ -64,10 +64,6 @@ impl Operator for Concat {
                 copy_from(run.cpu, part, run.dy, dx);
             }
         }
-    }
-
-    fn operations(&self, _: &Shapes) -> Operations {
-        Operations::default()
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {

@@ -57,10 +57,6 @@ impl Operator for Dropout {
         "dropout".to_string()
     }
 
-    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        Ok(shapes.inputs[0].clone())
-    }
-
     fn runs_in_place(&self) -> bool {
         true
     }

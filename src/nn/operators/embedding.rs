@@ -1,6 +1,6 @@
 //! A table of vectors by id.
 
-use super::{Backward, Forward, Operations, Operator, Reference, Shapes};
+use super::{Backward, Forward, Operator, Reference, Shapes};
 use crate::ops::embedding::gather;
 
 /// The rows of a table (count, width) that ids name: (ids, width).
@@ -32,10 +32,6 @@ impl Operator for Embedding {
     fn backward(&self, mut run: Backward) {
         // A row a token: a step reads few rows of a large table.
         run.gradients.get(0).set_rows(run.ids, self.width, run.dy);
-    }
-
-    fn operations(&self, _: &Shapes) -> Operations {
-        Operations::default()
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! The same values in another shape.
 
-use super::{Forward, GradientRule, Operations, Operator, Reference, Shapes, written};
+use super::{Forward, GradientRule, Operator, Reference, Shapes, written};
 
 /// Another shape for each row. A plan lets whoever reads it read its input instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +30,6 @@ impl Operator for Reshape {
 
     fn forward(&self, run: Forward) {
         run.y.copy_from_slice(run.x[0]);
-    }
-
-    fn operations(&self, _: &Shapes) -> Operations {
-        Operations::default()
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! A part of a value.
 
-use super::{Backward, Forward, Operations, Operator, Reference, Shapes, written};
+use super::{Backward, Forward, Operator, Reference, Shapes, written};
 use crate::ops::blocks::{Part, copy_from, copy_into};
 
 /// `len` places of an axis that is not the first, from `start` on.
@@ -48,10 +48,6 @@ impl Operator for Slice {
             dx.fill(0.0);
             copy_into(run.cpu, self.part(run.shapes), run.dy, dx);
         }
-    }
-
-    fn operations(&self, _: &Shapes) -> Operations {
-        Operations::default()
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {

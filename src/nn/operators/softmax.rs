@@ -12,10 +12,6 @@ impl Operator for Softmax {
         "softmax".to_string()
     }
 
-    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        Ok(shapes.inputs[0].clone())
-    }
-
     fn reads(&self) -> Reads {
         Reads { inputs: false, output: true }
     }
