@@ -5,12 +5,12 @@
 //! the output's gradient with every s-th tap of the filters, in reverse order: each pixel is
 //! one sum, and no two threads write the same one.
 
-use super::super::super::Cpu;
-use super::super::super::window::Axis;
 use super::super::Shape;
 use super::correlation::{Correlation, Epilogue, Target};
 use super::filters::{BackwardPanel, Taps};
 use super::planes::Planes;
+use crate::ops::Cpu;
+use crate::ops::window::Axis;
 
 /// `dx = ∂(Σ dy · y) / ∂x`, from `dy` (batch, rows, columns, out channels) and the filters.
 ///

@@ -7,12 +7,12 @@
 
 use std::ops::Range;
 
-use super::super::super::cpu::{Queue, with_thread_buffer};
-use super::super::super::matmul::{Matrix, PackColumns, Panels};
-use super::super::super::simd::{Kernel, LANES, Simd};
-use super::super::super::{Cpu, DisjointSlice};
 use super::super::Shape;
 use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
+use crate::ops::cpu::{Queue, with_thread_buffer};
+use crate::ops::matmul::{Matrix, PackColumns, Panels};
+use crate::ops::simd::{Kernel, LANES, Simd};
+use crate::ops::{Cpu, DisjointSlice};
 
 /// The most pieces of a batch.
 const MOST_PIECES: usize = 8;

@@ -7,12 +7,12 @@
 
 use std::ops::Range;
 
-use super::super::super::cpu::{Queue, with_thread_buffer};
-use super::super::super::matmul::Panels;
-use super::super::super::simd::{Kernel, Simd};
-use super::super::super::{Cpu, DisjointSlice, Isa};
 use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
 use super::planes::{Planes, RowToLines};
+use crate::ops::cpu::{Queue, with_thread_buffer};
+use crate::ops::matmul::Panels;
+use crate::ops::simd::{Kernel, Simd};
+use crate::ops::{Cpu, Isa, DisjointSlice};
 
 /// The values of the lines that a thread holds at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 96 * 1024;

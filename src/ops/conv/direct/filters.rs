@@ -2,9 +2,9 @@
 //! row of the filter, channel, column of the filter, so that a line of the image serves all
 //! columns while it is near.
 
-use super::super::super::simd::{Kernel, LANES, Simd};
 use super::super::Shape;
 use super::kernel::COLUMNS;
+use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;

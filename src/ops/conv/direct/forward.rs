@@ -1,11 +1,11 @@
 //! The forward pass.
 
-use super::super::super::Cpu;
-use super::super::super::window::Axis;
 use super::super::Shape;
 use super::correlation::{Correlation, Epilogue, Target};
 use super::filters::ForwardPanel;
 use super::planes::Planes;
+use crate::ops::Cpu;
+use crate::ops::window::Axis;
 
 /// `y = x ⋆ weight + bias`, where `relu` is set followed by `max(·, 0)`.
 ///

@@ -4,8 +4,8 @@
 //! array: neighbours in the tile are neighbours in memory, so an image is read in place, and
 //! what a step costs is a look into the table.
 
-use super::super::super::simd::{Kernel, LANES, Simd};
-use super::super::super::{DisjointSlice, Isa};
+use crate::ops::simd::{Kernel, LANES, Simd};
+use crate::ops::{DisjointSlice, Isa};
 
 /// The columns of a panel: one vector.
 pub const COLUMNS: usize = LANES;

@@ -5,7 +5,7 @@
 //! holds the values of `x = phase, phase + stride, …`. The values that neighbouring windows
 //! multiply with one weight are then neighbours in memory, whatever the stride.
 
-use super::super::super::simd::{Kernel, LANES, Simd};
+use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// Lines below this number are gathered value by value, for a transposition would move
 /// mostly nothing.

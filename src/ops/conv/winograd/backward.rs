@@ -3,8 +3,6 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::super::simd::{Kernel, LANES, Simd};
-use super::super::super::{Cpu, DisjointSlice, Member};
 use super::super::Shape;
 use super::filters::{FinishGradients, GradientLayout};
 use super::mosaic::{Axis, Mosaic, Side};
@@ -12,6 +10,8 @@ use super::points::{Data, Evaluate, POINTS};
 use super::product::{Left, PANEL, Product, register_tile};
 use super::tiles::{AREA, Gather, Layout};
 use super::{check, tile};
+use crate::ops::simd::{Kernel, LANES, Simd};
+use crate::ops::{Cpu, Member, DisjointSlice};
 
 /// The values of transformed data and gradients that a block of tiles takes: a share of the
 /// last-level cache.

@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use super::super::super::simd::Simd;
 use super::points::{POINTS, Transform};
+use crate::ops::simd::Simd;
 
 /// Where the vectors of a tile come from.
 pub trait Source<S> {

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::super::super::DisjointSlice;
-use super::super::super::simd::{Kernel, LANES, Simd};
 use super::both_sides::{Pixels, Spread, both_sides};
 use super::points::{EvaluateScaled, InterpolateScaled, POINTS};
 use super::tiles::{AREA, Turned, odd_lines, transpose};
+use crate::ops::DisjointSlice;
+use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// Transformed filters in memory: panels of sixteen out channels, in them the 64 points, in
 /// them a vector for each in channel.

@@ -3,9 +3,6 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::super::cpu::{Queue, with_thread_buffer};
-use super::super::super::simd::LANES;
-use super::super::super::{Cpu, DisjointSlice, Isa, window};
 use super::super::Shape;
 use super::filters::{FilterLayout, TransformFilters, TransformTurnedFilters};
 use super::mosaic::{Axis, Mosaic, Side};
@@ -13,6 +10,9 @@ use super::points::{Data, POINTS};
 use super::product::{GroupProduct, PANEL, register_tile};
 use super::tiles::{AREA, Finish, Gather, Layout, Scatter, odd_lines};
 use super::{check, tile};
+use crate::ops::cpu::{Queue, with_thread_buffer};
+use crate::ops::simd::LANES;
+use crate::ops::{Cpu, Isa, DisjointSlice, window};
 
 /// The values of transformed data and products that a block of tiles may take, for each
 /// thread: a share of the last-level cache.

@@ -5,7 +5,7 @@
 //! them: three images side by side, one column of zeros apart, take seven tiles instead of
 //! nine.
 
-use super::super::super::window;
+use crate::ops::window;
 
 /// The most images side by side.
 const MOST_COLUMNS: usize = 8;

@@ -6,7 +6,7 @@
 //! polynomials that vanish at all other points. As the points come in pairs ±p, even and odd
 //! coefficients are summed apart and shared by a pair.
 
-use super::super::super::simd::Simd;
+use crate::ops::simd::Simd;
 
 /// The points, ∞ among them. In order: 0, then the pairs, the positive point first, then ∞.
 pub const POINTS: usize = 8;

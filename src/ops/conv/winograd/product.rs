@@ -1,10 +1,10 @@
 //! The products of transformed tiles: 64 small ones, on register tiles of a few rows by up
 //! to three vectors.
 
-use super::super::super::Isa;
-use super::super::super::simd::{Kernel, LANES, Simd};
 use super::filters::FilterLayout;
 use super::tiles::{AREA, Layout};
+use crate::ops::Isa;
+use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// The rows of a panel of tiles: a multiple of what any level keeps in registers.
 pub const PANEL: usize = 8;

@@ -3,12 +3,12 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::super::DisjointSlice;
-use super::super::super::simd::{Kernel, LANES, Simd};
 use super::both_sides::{Ahead, Pixels, Spread, both_sides};
 use super::both_sides::{Sink, Source};
 use super::mosaic::{Mosaic, Side};
 use super::points::{Interpolate, POINTS, Transform};
+use crate::ops::DisjointSlice;
+use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// The vectors of a transformed tile.
 pub const AREA: usize = POINTS * POINTS;
