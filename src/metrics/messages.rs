@@ -3,7 +3,7 @@
 
 use prost::Message;
 
-use super::summary::{self, Content};
+use super::summary::{Content, Histogram, Picture};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Event {
@@ -38,39 +38,9 @@ pub struct Value {
     #[prost(float, optional, tag = "2")]
     pub simple_value: Option<f32>,
     #[prost(message, optional, tag = "4")]
-    pub image: Option<Image>,
+    pub image: Option<Picture>,
     #[prost(message, optional, tag = "5")]
     pub histo: Option<Histogram>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct Image {
-    #[prost(int32, tag = "1")]
-    pub height: i32,
-    #[prost(int32, tag = "2")]
-    pub width: i32,
-    #[prost(int32, tag = "3")]
-    pub colorspace: i32,
-    #[prost(bytes = "vec", tag = "4")]
-    pub encoded_image_string: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct Histogram {
-    #[prost(double, tag = "1")]
-    pub min: f64,
-    #[prost(double, tag = "2")]
-    pub max: f64,
-    #[prost(double, tag = "3")]
-    pub num: f64,
-    #[prost(double, tag = "4")]
-    pub sum: f64,
-    #[prost(double, tag = "5")]
-    pub sum_squares: f64,
-    #[prost(double, repeated, tag = "6")]
-    pub bucket_limit: Vec<f64>,
-    #[prost(double, repeated, tag = "7")]
-    pub bucket: Vec<f64>,
 }
 
 impl Value {
@@ -78,22 +48,8 @@ impl Value {
         let mut value = Self { tag, ..Self::default() };
         match content {
             Content::Scalar(scalar) => value.simple_value = Some(*scalar as f32),
-            Content::Histogram(histogram) => {
-                let summary::Histogram { min, max, num, sum, sum_squares, .. } = *histogram;
-                let (bucket_limit, bucket) =
-                    (histogram.bucket_limit.clone(), histogram.bucket.clone());
-                value.histo =
-                    Some(Histogram { min, max, num, sum, sum_squares, bucket_limit, bucket });
-            }
-            Content::Picture(picture) => {
-                // A PNG has no more than 2³¹ - 1 rows or columns.
-                value.image = Some(Image {
-                    height: picture.height as i32,
-                    width: picture.width as i32,
-                    colorspace: picture.channels as i32,
-                    encoded_image_string: picture.png.clone(),
-                });
-            }
+            Content::Histogram(histogram) => value.histo = Some(histogram.clone()),
+            Content::Picture(picture) => value.image = Some(picture.clone()),
         }
         value
     }
