@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::system::signals;
 
-use crate::console::Stderr;
+use crate::console::{self, Stderr};
 
 /// The exit code of a run that a signal has stopped.
 pub const EXIT_CODE: u8 = 130;
@@ -39,6 +39,7 @@ impl Interrupt {
             }
             Some(first) if first.elapsed() < SAME_WISH => {}
             Some(_) => {
+                console::clear();
                 say(says[1]);
                 std::process::exit(EXIT_CODE.into());
             }

@@ -89,7 +89,7 @@ fn the_start_and_the_end_say_what_there_is_to_know() {
         "Run folder: run\n",
         "Data: 4,0",
         " training words, ",
-        " words in the vocabulary\n",
+        " in the vocabulary\n",
         "Training: ",
         " parameters, 2 epochs of 19 steps, 200 words a step\n",
         "Device: processor, ",

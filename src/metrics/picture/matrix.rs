@@ -24,6 +24,8 @@ const MAX_NAME: i32 = 160;
 /// The column of recalls, and the row of precisions.
 const RECALL: i32 = 78;
 const PRECISION: i32 = 34;
+/// The name of that row, which stands below the classes' names.
+const PRECISION_NAME: i32 = 72;
 /// The line that explains the colours.
 const LEGEND: i32 = 30;
 const COLOURS: &str = "blue: right, the stronger the larger its share of the row; \
@@ -54,7 +56,7 @@ impl Layout {
         let letters = confusion.classes().iter().map(|name| name.chars().count() as i32);
         let name = (letters.max().unwrap_or(0) * LETTER).min(MAX_NAME);
         let upright = name > cell - GAP;
-        let left = MARGIN + AXIS + name + GAP;
+        let left = MARGIN + AXIS + name.max(PRECISION_NAME) + GAP;
         let top = MARGIN + TITLE + AXIS + GAP + if upright { name } else { 16 };
         let title = title.chars().count() as i32 * 12 + 2 * MARGIN;
         let legend = COLOURS.chars().count() as i32 * 7 + 2 * MARGIN;

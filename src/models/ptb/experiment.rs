@@ -48,9 +48,9 @@ impl Experiment for Ptb {
     fn sizes(corpus: &Corpus) -> Vec<(&'static str, usize)> {
         vec![
             ("training words", corpus.train.len()),
-            ("validation words", corpus.valid.len()),
-            ("test words", corpus.test.len()),
-            ("words in the vocabulary", corpus.vocabulary.len()),
+            ("validation", corpus.valid.len()),
+            ("test", corpus.test.len()),
+            ("in the vocabulary", corpus.vocabulary.len()),
         ]
     }
 

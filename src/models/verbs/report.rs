@@ -34,9 +34,9 @@ pub fn say_start<E: Experiment>(
     tracing::info!("Run folder: {}", run.path().display());
     tracing::info!("Data: {}", sizes.join(", "));
     tracing::info!(
-        "Training: {parameters} parameters, {} of {} steps, {} {unit} a step",
+        "Training: {parameters} parameters, {} of {}, {} {unit} a step",
         counted(epochs, "epoch"),
-        grouped(steps),
+        counted(steps, "step"),
         grouped(items)
     );
     tracing::info!(

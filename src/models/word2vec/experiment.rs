@@ -54,7 +54,7 @@ impl Experiment for Word2Vec {
     }
 
     fn sizes(text: &Text) -> Vec<(&'static str, usize)> {
-        let words = ("words in the vocabulary", text.corpus.vocabulary.len());
+        let words = ("in the vocabulary", text.corpus.vocabulary.len());
         vec![("training words", text.corpus.len()), words]
     }
 

@@ -12,7 +12,7 @@ use super::planes::{Planes, RowToLines};
 use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::matmul::Panels;
 use crate::ops::simd::{Kernel, Simd};
-use crate::ops::{Cpu, Isa, DisjointSlice};
+use crate::ops::{Cpu, DisjointSlice, Isa};
 
 /// The values of the lines that a thread holds at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 96 * 1024;

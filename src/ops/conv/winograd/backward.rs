@@ -11,7 +11,7 @@ use super::product::{Left, PANEL, Product, register_tile};
 use super::tiles::{AREA, Gather, Layout};
 use super::{check, tile};
 use crate::ops::simd::{Kernel, LANES, Simd};
-use crate::ops::{Cpu, Member, DisjointSlice};
+use crate::ops::{Cpu, DisjointSlice, Member};
 
 /// The values of transformed data and gradients that a block of tiles takes: a share of the
 /// last-level cache.

@@ -12,7 +12,7 @@ use super::tiles::{AREA, Finish, Gather, Layout, Scatter, odd_lines};
 use super::{check, tile};
 use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::simd::LANES;
-use crate::ops::{Cpu, Isa, DisjointSlice, window};
+use crate::ops::{Cpu, DisjointSlice, Isa, window};
 
 /// The values of transformed data and products that a block of tiles may take, for each
 /// thread: a share of the last-level cache.
