@@ -42,8 +42,8 @@ impl<M: PictureModel> Experiment for M {
     fn sizes(pictures: &Pictures<M::Input>) -> Vec<(&'static str, usize)> {
         let splits = [
             (Split::Train, "training images"),
-            (Split::Valid, "validation images"),
-            (Split::Test, "test images"),
+            (Split::Valid, "validation"),
+            (Split::Test, "test"),
         ];
         let len = |(split, name)| Some((name, pictures.split(split)?.len()));
         let classes = ("classes", pictures.classes.len());
