@@ -71,16 +71,6 @@ pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
     Ok(images)
 }
 
-/// Reads the records of one file.
-///
-/// # Errors
-/// As [`load`].
-pub fn read(path: &Path) -> Result<Labelled> {
-    let mut images = Labelled::empty(SHAPE);
-    append(path, &mut images)?;
-    Ok(images)
-}
-
 /// The names of the classes, from `batches.meta.txt` where the folder has it, else
 /// [`CLASS_NAMES`]. `folder` is as in [`load`].
 ///
@@ -141,6 +131,12 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    fn read(path: &Path) -> Result<Labelled> {
+        let mut images = Labelled::empty(SHAPE);
+        append(path, &mut images)?;
+        Ok(images)
+    }
 
     fn record(label: u8, colour: [u8; 3]) -> Vec<u8> {
         let planes = colour.iter().flat_map(|&value| [value; PLANE]);

@@ -38,6 +38,11 @@ impl Labelled {
         self.labels.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
     /// The images of a range, one after another.
     ///
     /// # Panics

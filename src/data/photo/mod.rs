@@ -6,5 +6,5 @@ mod folder;
 mod square;
 
 pub use digit::{DIGIT_SIDE, digit};
-pub use folder::{Folder, Pictures, Unreadable, read_folder};
+pub use folder::{Folder, Unreadable, read_folder};
 pub use square::{SQUARE, square};

@@ -1,8 +1,8 @@
 //! The convolutions of AlexNet, timed as by TensorFlow's `alexnet_benchmark.py`.
 
+mod bench;
 mod config;
 mod network;
-mod verbs;
 
 use super::{Entry, Length, Verb, to_toml};
 use crate::config::{Preset, keys};
@@ -17,8 +17,8 @@ pub const ENTRY: Entry = Entry {
     verbs: &[Verb {
         name: "bench",
         about: "Times the forward and the forward-backward pass, and each layer",
-        args: verbs::bench::args,
-        run: verbs::bench::run,
+        args: bench::args,
+        run: bench::run,
     }],
     examples: "",
     metrics: &[],

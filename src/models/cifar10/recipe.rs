@@ -55,7 +55,7 @@ impl Recipe<Cifar10> for Cifar10Recipe {
 
     fn batches(run: &Run<Cifar10>) -> Result<Box<MakeBatch>> {
         let train = Arc::clone(&run.pictures.train);
-        let order = Shuffle::new(run.config.seed, "order", train.len())?;
+        let order = Shuffle::new(run.config.seed, "order", train.images.len())?;
         let stream = Stream::new(run.config.seed, "distortion");
         Ok(Box::new(move |step, Batch { images, labels }| {
             let first = step * labels.len() as u64;

@@ -34,11 +34,6 @@ pub struct Examples<I> {
 }
 
 impl<I: Input> Examples<I> {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.images.len()
-    }
-
     /// Values of an image as the network takes it.
     pub fn values(&self) -> usize {
         self.input.shape().values()

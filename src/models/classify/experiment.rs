@@ -6,14 +6,13 @@ use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
 use super::{
-    Classifier, ClassifierTask, Input, PictureModel, PictureSettings, Pictures, Recipe, Source,
-    Trained, classes_of,
+    Classifier, ClassifierTask, Config, Data, Input, PictureModel, PictureSettings, Pictures,
+    Recipe, Source, Trained, classes_of,
 };
 use crate::checkpoint::Checkpoint;
 use crate::data::Split;
 use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
-use crate::models::run_config::RunConfig;
 use crate::models::verbs::bench::Benchmark;
 use crate::ops::Cpu;
 use crate::run::RunDir;
@@ -23,19 +22,15 @@ const BATCHES: usize = 20;
 
 impl<M: PictureModel> Experiment for M {
     type Settings = M::Settings;
-    type Data = Pictures<M::Input>;
+    type Data = Data<M>;
     type Task<'a> = ClassifierTask<'a, M>;
     type Trained = Trained;
 
-    fn data(
-        config: &RunConfig<M::Settings>,
-        data_dir: &Path,
-        _: Option<&RunDir>,
-    ) -> Result<Pictures<M::Input>> {
+    fn data(config: &Config<M>, data_dir: &Path, _: Option<&RunDir>) -> Result<Data<M>> {
         pictures::<M>(config, M::source(config, data_dir)?)
     }
 
-    fn fingerprint(pictures: &Pictures<M::Input>) -> String {
+    fn fingerprint(pictures: &Data<M>) -> String {
         M::fingerprint_of(pictures)
     }
 
@@ -52,8 +47,8 @@ impl<M: PictureModel> Experiment for M {
 
     fn task<'a>(
         cpu: &'a Cpu,
-        config: &'a RunConfig<M::Settings>,
-        pictures: &'a Pictures<M::Input>,
+        config: &'a Config<M>,
+        pictures: &'a Data<M>,
         init: Option<&Checkpoint>,
     ) -> Result<ClassifierTask<'a, M>> {
         let classifier = classifier::<M>(config, pictures.classes.len())?;
@@ -71,19 +66,12 @@ impl<M: PictureModel> Experiment for M {
         ClassifierTask::new(cpu, config, pictures, classifier)
     }
 
-    fn trained(
-        _: &RunDir,
-        config: &RunConfig<M::Settings>,
-        checkpoint: &Checkpoint,
-    ) -> Result<Trained> {
+    fn trained(_: &RunDir, config: &Config<M>, checkpoint: &Checkpoint) -> Result<Trained> {
         let new = |classes| classifier::<M>(config, classes);
         Trained::read(Self::ENTRY.name, M::USED, checkpoint, new)
     }
 
-    fn describe(
-        config: &RunConfig<M::Settings>,
-        pictures: Option<&Pictures<M::Input>>,
-    ) -> Result<Option<Description>> {
+    fn describe(config: &Config<M>, pictures: Option<&Data<M>>) -> Result<Option<Description>> {
         let classes = pictures.map_or(M::CLASSES, |pictures| pictures.classes.len());
         Ok(Some(classifier::<M>(config, classes)?.describe(config.descent().batch_size)))
     }
@@ -96,24 +84,18 @@ impl<M: PictureModel> Experiment for M {
 }
 
 impl<M: PictureModel> Benchmark for M {
-    fn random_data(config: &RunConfig<M::Settings>) -> Result<Pictures<M::Input>> {
+    fn random_data(config: &Config<M>) -> Result<Data<M>> {
         let count = config.held_out() + BATCHES * config.descent().batch_size;
         pictures::<M>(config, Source::random(config.seed, M::PICTURE, count, M::CLASSES))
     }
 }
 
-fn pictures<M: PictureModel>(
-    config: &RunConfig<M::Settings>,
-    source: Source,
-) -> Result<Pictures<M::Input>> {
+fn pictures<M: PictureModel>(config: &Config<M>, source: Source) -> Result<Data<M>> {
     Pictures::new(source, M::input(config)?, config.held_out(), config.descent().batch_size)
 }
 
 /// The network of a config with its first parameters.
-fn classifier<M: PictureModel>(
-    config: &RunConfig<M::Settings>,
-    classes: usize,
-) -> Result<Classifier> {
+fn classifier<M: PictureModel>(config: &Config<M>, classes: usize) -> Result<Classifier> {
     let image = M::input(config)?.shape();
     Classifier::new(image, config.seed, |images| M::logits(images, classes))
 }

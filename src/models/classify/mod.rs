@@ -37,6 +37,11 @@ use super::run_config::RunConfig;
 use crate::data::augment::Shape;
 use crate::nn::Value;
 
+/// The config of a run of a model.
+pub type Config<M> = RunConfig<<M as PictureModel>::Settings>;
+/// The pictures of a run of a model.
+pub type Data<M> = Pictures<<M as PictureModel>::Input>;
+
 /// A model of pictures: what it is trained on, its network and its reference's ways.
 pub trait PictureModel: Sized + 'static {
     /// What is its own in the config of a run.
@@ -56,7 +61,7 @@ pub trait PictureModel: Sized + 'static {
     ///
     /// # Errors
     /// Missing or damaged files.
-    fn source(config: &RunConfig<Self::Settings>, data_dir: &Path) -> Result<Source>;
+    fn source(config: &Config<Self>, data_dir: &Path) -> Result<Source>;
 
     /// How the network of a config takes pictures.
     ///
@@ -74,7 +79,7 @@ pub trait PictureModel: Sized + 'static {
     fn logits(images: Value, classes: usize) -> Value;
 
     /// Numbers and checksums that tell pictures from others.
-    fn fingerprint_of(pictures: &Pictures<Self::Input>) -> String {
+    fn fingerprint_of(pictures: &Data<Self>) -> String {
         pictures.fingerprint()
     }
 }

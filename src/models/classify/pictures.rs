@@ -39,7 +39,7 @@ impl<I: Input> Pictures<I> {
             all >= batch,
             "{all} training pictures are fewer than train.batch_size = {batch}; decrease it"
         );
-        ensure!(test.len() > 0, "there are no test pictures");
+        ensure!(!test.is_empty(), "there are no test pictures");
         let examples = |images| Examples { images, input: input.clone() };
         let valid = (held_out > 0).then(|| examples(valid));
         Ok(Self { train: Arc::new(examples(train)), valid, test: examples(test), classes })

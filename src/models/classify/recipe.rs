@@ -4,9 +4,8 @@ use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Batch, PictureModel, PictureSettings, Pictures, Score, Trainer};
+use super::{Batch, Config, Data, PictureModel, PictureSettings, Score, Trainer};
 use crate::data::Split;
-use crate::models::run_config::RunConfig;
 use crate::train::Progress;
 
 /// Makes the batch of a step, wherever it is called.
@@ -15,15 +14,15 @@ pub type MakeBatch = dyn Fn(u64, &mut Batch) + Send + Sync;
 /// What a run of a model is trained by.
 pub struct Run<'a, M: PictureModel> {
     /// Its config.
-    pub config: &'a RunConfig<M::Settings>,
+    pub config: &'a Config<M>,
     /// Its pictures.
-    pub pictures: &'a Pictures<M::Input>,
+    pub pictures: &'a Data<M>,
 }
 
 impl<M: PictureModel> Run<'_, M> {
     /// Pictures of an epoch.
     pub fn examples(&self) -> usize {
-        self.pictures.train.len()
+        self.pictures.train.images.len()
     }
 
     /// Pictures of a step.

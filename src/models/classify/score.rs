@@ -87,16 +87,16 @@ pub fn evaluate(
     batch: usize,
     interrupt: &Interrupt,
 ) -> Result<Option<Score>> {
-    ensure!(examples.len() > 0, "there is no example to classify");
+    ensure!(!examples.images.is_empty(), "there is no example to classify");
     let mut score = Score::new(classes);
     let mut images = Buffer::default();
     let mut labels = vec![0; batch];
-    for first in (0..examples.len()).step_by(batch) {
+    for first in (0..examples.images.len()).step_by(batch) {
         if interrupt.requested() {
             return Ok(None);
         }
-        console::progress("evaluating", first as u64, examples.len() as u64);
-        let range = first..examples.len().min(first + batch);
+        console::progress("evaluating", first as u64, examples.images.len() as u64);
+        let range = first..examples.images.len().min(first + batch);
         let images = images.at_least(range.len() * examples.values());
         let labels = &mut labels[..range.len()];
         examples.fill(range, images, labels);
@@ -142,7 +142,7 @@ mod tests {
             let never = Interrupt::default();
             let classes = ["a", "b", "c"].map(String::from);
             // It takes the image for the logits.
-            let mut identity = Classifier::new(SHAPE, 1, |images| images).unwrap();
+            let mut identity = Classifier::new(SHAPE, 1, |images| images.flatten()).unwrap();
             let score = evaluate(&cpu, &mut identity, &examples, &classes, batch, &never);
             let score = score.unwrap().unwrap();
             let count = |i: usize| score.confusion.count(i / 3, i % 3);

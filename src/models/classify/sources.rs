@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::data::augment::Shape;
 use crate::data::drawn::Drawing;
@@ -11,8 +11,6 @@ use crate::data::{Labelled, Split, fetch, photo};
 use crate::memory;
 use crate::rng::Stream;
 
-/// The most classes: a label is a byte.
-const MOST_CLASSES: usize = 256;
 /// So many files that cannot be read are named.
 const MOST_NAMED: usize = 20;
 
@@ -82,17 +80,7 @@ impl Source {
         if let Some(more @ 1..) = found.unreadable.len().checked_sub(MOST_NAMED) {
             tracing::warn!("{more} more files are left out");
         }
-        let classes = found.classes.len();
-        ensure!(
-            classes <= MOST_CLASSES,
-            "{} holds {classes} classes; {MOST_CLASSES} are the most",
-            folder.display()
-        );
-        let part = |part: photo::Pictures| {
-            let labels = part.labels.into_iter().map(|label| label as u8).collect();
-            Labelled::new(photo::SQUARE, part.pixels, labels)
-        };
-        Ok(Self { train: part(found.train), test: part(found.test), classes: found.classes })
+        Ok(Self { train: found.train, test: found.test, classes: found.classes })
     }
 
     /// `count` pictures of noise, to be timed: each class in turn.

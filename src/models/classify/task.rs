@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Batch, Classifier, PictureModel, PictureSettings, Pictures, Recipe, Run, Score, Trainer,
+    Batch, Classifier, Config, Data, PictureModel, PictureSettings, Recipe, Run, Score, Trainer,
     summaries,
 };
 use crate::checkpoint::Checkpoint;
@@ -13,7 +13,6 @@ use crate::data::Split;
 use crate::data::prefetch::Prefetch;
 use crate::metrics::Summary;
 use crate::models::experiment::Experiment;
-use crate::models::run_config::RunConfig;
 use crate::models::{Better, Entry, weights};
 use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
@@ -38,8 +37,8 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
     /// When the threads of the towers cannot be started.
     pub fn new(
         cpu: &'a Cpu,
-        config: &'a RunConfig<M::Settings>,
-        pictures: &'a Pictures<M::Input>,
+        config: &'a Config<M>,
+        pictures: &'a Data<M>,
         classifier: Classifier,
     ) -> Result<Self> {
         let classes = pictures.classes.clone();

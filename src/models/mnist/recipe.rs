@@ -60,7 +60,7 @@ impl Recipe<Mnist> for MnistRecipe {
     fn batches(run: &Run<Mnist>) -> Result<Box<MakeBatch>> {
         let train = Arc::clone(&run.pictures.train);
         Ok(Box::new(move |step, Batch { images, labels }| {
-            let first = offset(step, labels.len(), train.len());
+            let first = offset(step, labels.len(), train.images.len());
             train.fill(first..first + labels.len(), images, labels);
         }))
     }

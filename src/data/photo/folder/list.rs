@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 /// Endings of pictures, in small letters.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
+/// The most classes: a label is a byte.
+const MOST_CLASSES: usize = 256;
+
 /// A folder of pictures of one class.
 #[derive(Debug)]
 pub(super) struct Class {
@@ -78,6 +81,12 @@ fn classes(dir: &Path) -> Result<Vec<Class>> {
         dir.display(),
         classes.len(),
         if classes.len() == 1 { "" } else { "s" }
+    );
+    ensure!(
+        classes.len() <= MOST_CLASSES,
+        "{} has {} class folders; {MOST_CLASSES} are the most",
+        dir.display(),
+        classes.len()
     );
     Ok(classes)
 }

@@ -8,34 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
+use super::SQUARE;
+use crate::data::Labelled;
 use list::Class;
 use read::Decoded;
-
-/// Pictures of 32×32 pixels, and what they show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pictures {
-    /// Those of [`SQUARE`](super::SQUARE) for each, one after another.
-    pub pixels: Vec<u8>,
-    /// The class of each: its place in [`Folder::classes`].
-    pub labels: Vec<u32>,
-    /// The file of each, below the folder, with `/` between its parts.
-    pub names: Vec<String>,
-}
-
-impl Pictures {
-    fn push(&mut self, picture: Decoded) {
-        self.pixels.extend(picture.pixels);
-        self.labels.push(picture.label);
-        self.names.push(picture.name);
-    }
-
-    /// The pictures of each of `n_classes` classes.
-    fn per_class(&self, n_classes: usize) -> Vec<usize> {
-        let mut counts = vec![0; n_classes];
-        self.labels.iter().for_each(|&label| counts[label as usize] += 1);
-        counts
-    }
-}
 
 /// A file among the pictures that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +27,10 @@ pub struct Unreadable {
 pub struct Folder {
     /// The names of the classes, sorted.
     pub classes: Vec<String>,
-    /// What is trained on.
-    pub train: Pictures,
+    /// What is trained on; a label is a place in `classes`.
+    pub train: Labelled,
     /// What is held out.
-    pub test: Pictures,
+    pub test: Labelled,
     /// The files that were left out.
     pub unreadable: Vec<Unreadable>,
 }
@@ -68,7 +44,7 @@ pub struct Folder {
 /// dot are passed over. A file that is no picture is listed, and no error.
 ///
 /// # Errors
-/// A folder cannot be listed; there are fewer than two classes; a class has no picture that can
+/// A folder cannot be listed; there are fewer than two classes, or more than 256; a class has no picture that can
 /// be read, or a single one where some are to be held out; the classes of `train` and `test`
 /// differ. Each says how to put it right.
 pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
@@ -80,32 +56,32 @@ pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
             let (train, test) = split::hold_out(read(classes)?, classes.len(), seed);
             (classes, train, test)
         }
-        list::Parts::Split { train, test } => {
-            let both = [read(train)?, read(test)?];
-            let [train_pictures, test_pictures] = both.map(|pictures| {
-                let mut all = Pictures::default();
-                pictures.into_iter().for_each(|picture| all.push(picture));
-                all
-            });
-            (train, train_pictures, test_pictures)
-        }
+        list::Parts::Split { train, test } => (train, read(train)?, read(test)?),
     };
+    let (train, test) = (labelled(train), labelled(test));
     let held_out = matches!(parts, list::Parts::Whole(_));
     ensure_pictures(classes, &train, &test, held_out)?;
     let classes = classes.iter().map(|class| class.name.clone()).collect();
     Ok(Folder { classes, train, test, unreadable })
 }
 
+/// The pictures of one side.
+fn labelled(pictures: Vec<Decoded>) -> Labelled {
+    let mut images = Labelled::empty(SQUARE);
+    pictures.iter().for_each(|picture| images.push(picture.label, &picture.pixels));
+    images
+}
+
 /// Every class needs pictures on both sides.
 fn ensure_pictures(
     classes: &[Class],
-    train: &Pictures,
-    test: &Pictures,
+    train: &Labelled,
+    test: &Labelled,
     held_out: bool,
 ) -> Result<()> {
-    let counts = [train, test].map(|pictures| pictures.per_class(classes.len()));
-    for (label, class) in classes.iter().enumerate() {
-        let [of_train, of_test] = [counts[0][label], counts[1][label]];
+    for (label, class) in (0..=u8::MAX).zip(classes) {
+        let count = |side: &Labelled| side.labels().iter().filter(|&&of| of == label).count();
+        let (of_train, of_test) = (count(train), count(test));
         if held_out {
             ensure!(
                 of_train > 0 && of_test > 0,

@@ -14,7 +14,7 @@ use crate::system::threads;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub(super) name: String,
-    pub(super) label: u32,
+    pub(super) label: u8,
     pub(super) pixels: Vec<u8>,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn read(
     n_threads: usize,
     unreadable: &mut Vec<Unreadable>,
 ) -> Result<Vec<Decoded>> {
-    let files: Vec<(u32, &Path)> = (0..)
+    let files: Vec<(u8, &Path)> = (0..=u8::MAX)
         .zip(classes)
         .flat_map(|(label, class)| class.files.iter().map(move |path| (label, path.as_path())))
         .collect();
@@ -54,7 +54,7 @@ pub(super) fn read(
 
 /// The pixels of each file, or what is wrong with it. A thread takes the next file when it is done
 /// with one, since their sizes differ.
-fn decode_all(files: &[(u32, &Path)], n_threads: usize) -> Result<Vec<Result<Vec<u8>, String>>> {
+fn decode_all(files: &[(u8, &Path)], n_threads: usize) -> Result<Vec<Result<Vec<u8>, String>>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();

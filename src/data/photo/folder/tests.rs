@@ -3,7 +3,6 @@ use std::fs;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
-use super::super::SQUARE;
 use super::*;
 
 /// A folder with a small picture at each of the paths; its red is the path's number.
@@ -37,15 +36,14 @@ fn every_picture_is_on_one_side_in_the_order_of_names() {
     let dir = folder(&paths.concat());
     let read = read_folder(dir.path(), 1, 1).unwrap();
     assert_eq!(read.classes, ["cat", "dog", "emu"]);
-    assert_eq!(read.train.labels.len() + read.test.labels.len(), 57);
-    assert!(read.train.names.is_sorted() && read.test.names.is_sorted());
+    assert_eq!(read.train.len() + read.test.len(), 57);
+    let paths = paths.concat();
     for pictures in [&read.train, &read.test] {
-        assert_eq!(pictures.pixels.len(), SQUARE.values() * pictures.labels.len());
-        for (at, name) in pictures.names.iter().enumerate() {
-            let class = &read.classes[pictures.labels[at] as usize];
-            assert!(name.starts_with(&format!("{class}/")), "{name} is no {class}");
-            let number = paths.iter().flatten().position(|path| path == name).unwrap();
-            assert_eq!(usize::from(pictures.pixels[at * SQUARE.values()]), number, "{name}");
+        let name = |at| &paths[usize::from(pictures.image(at)[0])];
+        assert!((0..pictures.len()).map(name).is_sorted());
+        for (at, &label) in pictures.labels().iter().enumerate() {
+            let class = &read.classes[usize::from(label)];
+            assert!(name(at).starts_with(&format!("{class}/")), "{} is no {class}", name(at));
         }
     }
     for n_threads in [2, 3, 5, 100] {
@@ -59,15 +57,13 @@ fn a_division_of_the_user_is_kept() {
         ["train/a/1.png", "train/b/x.JPG", "train/b/y.jpeg", "test/a/1.png", "test/b/1.png"];
     let dir = folder(&owned(&paths));
     let read = read_folder(dir.path(), 1, 2).unwrap();
-    assert_eq!((read.train.names, read.train.labels), (owned(&paths[..3]), vec![0, 1, 1]));
-    assert_eq!((read.test.names, read.test.labels), (owned(&paths[3..]), vec![0, 1]));
+    assert_eq!((read.train.labels(), read.test.labels()), (&[0, 1, 1][..], &[0, 1][..]));
     assert_eq!(read.unreadable, []);
     for (from, to) in [("train", "Train"), ("test", "TEST")] {
         fs::rename(dir.path().join(from), dir.path().join(to)).unwrap();
     }
     let capitals = read_folder(dir.path(), 1, 2).unwrap();
-    assert_eq!((capitals.train.labels, capitals.test.labels), (vec![0, 1, 1], vec![0, 1]));
-    assert_eq!(capitals.test.names[0], "TEST/a/1.png");
+    assert_eq!(capitals, read);
 }
 
 #[test]
@@ -84,7 +80,7 @@ fn files_that_cannot_be_read_are_listed() {
     #[cfg(unix)]
     let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("b/socket.png")).unwrap();
     let read = read_folder(dir.path(), 1, 2).unwrap();
-    assert_eq!(read.train.labels.len() + read.test.labels.len(), 4);
+    assert_eq!(read.train.len() + read.test.len(), 4);
     let listed: Vec<_> = read
         .unreadable
         .iter()

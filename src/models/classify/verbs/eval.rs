@@ -6,10 +6,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::{EVAL_BATCH, Examples, Input, PictureModel, Pictures, Score, Trained, evaluate};
+use super::super::{Data, EVAL_BATCH, Examples, Input, PictureModel, Score, Trained, evaluate};
 use crate::checkpoint;
 use crate::console::COLUMNS;
 use crate::data::Split;
@@ -56,11 +56,7 @@ struct EvalArgs {
 /// The verb of a model.
 pub const fn verb<M: PictureModel>() -> Verb {
     let about = "Prints how well a run's network tells classes apart";
-    Verb { name: "eval", about, args, run: run::<M> }
-}
-
-fn args(command: Command) -> Command {
-    EvalArgs::augment_args(command)
+    Verb { name: "eval", about, args: EvalArgs::augment_args, run: run::<M> }
 }
 
 /// Evaluates.
@@ -116,7 +112,7 @@ fn report<M: PictureModel>(
     cpu: &Cpu,
     args: &EvalArgs,
     session: &mut Session<M>,
-    data: &Pictures<M::Input>,
+    data: &Data<M>,
     interrupt: &Interrupt,
 ) -> Result<()> {
     let examples = data

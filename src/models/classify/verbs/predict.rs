@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::{Value, json};
 
 use super::super::{EVAL_BATCH, Input, PictureModel, Trained};
@@ -34,11 +34,8 @@ struct PredictArgs {
 
 /// The verb of a model.
 pub const fn verb<M: PictureModel>() -> Verb {
-    Verb { name: "predict", about: "Says what pictures show", args, run: run::<M> }
-}
-
-fn args(command: Command) -> Command {
-    PredictArgs::augment_args(command)
+    let about = "Says what pictures show";
+    Verb { name: "predict", about, args: PredictArgs::augment_args, run: run::<M> }
 }
 
 /// Classifies.
@@ -104,7 +101,7 @@ fn classes_of<M: PictureModel>(
         named.truncate(top.max(1));
         named
     };
-    if images.len() == 0 {
+    if images.is_empty() {
         return Ok(Vec::new());
     }
     Ok(classifier.probabilities(cpu, &inputs)?.chunks(classes.len()).map(named).collect())

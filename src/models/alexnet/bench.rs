@@ -7,9 +7,9 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
-use super::super::ENTRY;
-use super::super::config::AlexnetConfig;
-use super::super::network::describe;
+use super::ENTRY;
+use super::config::AlexnetConfig;
+use super::network::describe;
 use crate::models::describe::Description;
 use crate::models::options::{ConfigOptions, DeviceOptions, OutputOptions};
 use crate::models::verbs::bench::warn_of_load;

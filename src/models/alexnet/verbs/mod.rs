@@ -1,3 +1,0 @@
-//! What can be done with the model from the command line, one file a verb.
-
-pub mod bench;
