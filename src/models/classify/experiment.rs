@@ -91,7 +91,7 @@ impl<M: PictureModel> Benchmark for M {
 }
 
 fn pictures<M: PictureModel>(config: &Config<M>, source: Source) -> Result<Data<M>> {
-    Pictures::new(source, M::input(config)?, config.held_out(), config.descent().batch_size)
+    Pictures::new(source, M::input(config)?, config.held_out())
 }
 
 /// The network of a config with its first parameters.

@@ -22,11 +22,11 @@ pub struct Pictures<I> {
 
 impl<I: Input> Pictures<I> {
     /// The pictures of a source as `input` takes them. The first `held_out` of training are held
-    /// out; the others are at least a batch.
+    /// out.
     ///
     /// # Errors
     /// Too few are left to train on.
-    pub fn new(source: Source, input: I, held_out: usize, batch: usize) -> Result<Self> {
+    pub fn new(source: Source, input: I, held_out: usize) -> Result<Self> {
         let Source { train: mut valid, test, classes } = source;
         ensure!(
             valid.len() > held_out,
@@ -34,11 +34,6 @@ impl<I: Input> Pictures<I> {
             valid.len()
         );
         let train = valid.split_off(held_out);
-        let all = train.len();
-        ensure!(
-            all >= batch,
-            "{all} training pictures are fewer than train.batch_size = {batch}; decrease it"
-        );
         ensure!(!test.is_empty(), "there are no test pictures");
         let examples = |images| Examples { images, input: input.clone() };
         let valid = (held_out > 0).then(|| examples(valid));
@@ -98,33 +93,31 @@ mod tests {
         Source { train: images.clone(), test: images, classes }
     }
 
-    fn pictures(classes: &[&str], held_out: usize, batch: usize) -> Result<Pictures<Augment>> {
-        Pictures::new(source(classes), Augment::new(&[], SHAPE)?, held_out, batch)
+    fn pictures(classes: &[&str], held_out: usize) -> Result<Pictures<Augment>> {
+        Pictures::new(source(classes), Augment::new(&[], SHAPE)?, held_out)
     }
 
     #[test]
-    fn the_first_pictures_are_held_out_and_a_batch_is_left() {
-        let found = pictures(&["a", "b", "c"], 1, 2).unwrap();
+    fn the_first_pictures_are_held_out() {
+        let found = pictures(&["a", "b", "c"], 1).unwrap();
         let labels = |split| found.split(split).map(|examples| examples.images.labels().to_vec());
         assert_eq!(labels(Split::Valid), Some(vec![0]));
         assert_eq!(labels(Split::Train), Some(vec![1, 2]));
         assert_eq!(labels(Split::Test), Some(vec![0, 1, 2]));
-        assert!(pictures(&["a", "b"], 0, 1).unwrap().split(Split::Valid).is_none());
-        let error =
-            |held_out, batch| pictures(&["a", "b"], held_out, batch).unwrap_err().to_string();
-        assert!(error(2, 1).starts_with("data.validation_size = 2 must be less than the 2"));
-        assert!(error(0, 3).starts_with("2 training pictures are fewer than train.batch_size = 3"));
+        assert!(pictures(&["a", "b"], 0).unwrap().split(Split::Valid).is_none());
+        let error = pictures(&["a", "b"], 2).unwrap_err().to_string();
+        assert!(error.starts_with("data.validation_size = 2 must be less than the 2"), "{error}");
     }
 
     #[test]
     fn labels_become_those_of_a_run_by_the_names_of_classes() {
         let run = ["ant", "bee", "cat"].map(String::from);
-        let mut found = pictures(&["cat", "ant"], 1, 1).unwrap();
+        let mut found = pictures(&["cat", "ant"], 1).unwrap();
         found.take_classes(&run).unwrap();
         assert_eq!((&found.classes[..], found.test.images.labels()), (&run[..], &[2, 0][..]));
         assert_eq!(found.valid.unwrap().images.labels(), [2]);
         assert_eq!(found.train.images.labels(), [0]);
-        let error = pictures(&["ant", "dog"], 0, 1).unwrap().take_classes(&run).unwrap_err();
+        let error = pictures(&["ant", "dog"], 0).unwrap().take_classes(&run).unwrap_err();
         let expect = "the run does not know the class \"dog\"; it knows ant, bee, cat";
         assert_eq!(error.to_string(), expect);
     }

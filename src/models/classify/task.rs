@@ -34,13 +34,18 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
     /// The classifier at its first step.
     ///
     /// # Errors
-    /// When the threads of the towers cannot be started.
+    /// Fewer pictures than a batch has, or threads of the towers that cannot be started.
     pub fn new(
         cpu: &'a Cpu,
         config: &'a Config<M>,
         pictures: &'a Data<M>,
         classifier: Classifier,
     ) -> Result<Self> {
+        let (all, batch) = (pictures.train.images.len(), config.descent().batch_size);
+        ensure!(
+            all >= batch,
+            "{all} training pictures are fewer than train.batch_size = {batch}; decrease it"
+        );
         let classes = pictures.classes.clone();
         let on = Trainer::new::<M>(cpu, config, classifier, classes)?;
         let run = Run { config, pictures };
