@@ -44,9 +44,9 @@ pub struct Folder {
 /// dot are passed over. A file that is no picture is listed, and no error.
 ///
 /// # Errors
-/// A folder cannot be listed; there are fewer than two classes, or more than 256; a class has no picture that can
-/// be read, or a single one where some are to be held out; the classes of `train` and `test`
-/// differ. Each says how to put it right.
+/// A folder cannot be listed; there are fewer than two classes, or more than 256; a class has no
+/// picture that can be read, or a single one where some are to be held out; the classes of `train`
+/// and `test` differ. Each says how to put it right.
 pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
     let parts = list::parts(dir)?;
     let mut unreadable = Vec::new();
