@@ -40,7 +40,7 @@ impl<M: PictureModel> Experiment for M {
             (Split::Valid, "validation"),
             (Split::Test, "test"),
         ];
-        let len = |(split, name)| Some((name, pictures.split(split)?.len()));
+        let len = |(split, name)| Some((name, pictures.split(split)?.images.len()));
         let classes = ("classes", pictures.classes.len());
         splits.into_iter().filter_map(len).chain([classes]).collect()
     }

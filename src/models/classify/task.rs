@@ -1,6 +1,6 @@
 //! Training of classifiers, as the loop of [`crate::train`] sees it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
