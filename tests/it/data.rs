@@ -10,7 +10,7 @@ use tar::{Builder, EntryType, Header};
 
 use crate::dir::{Dir, Said, tfm};
 
-#[path = "../../src/data/fetch/test_server.rs"]
+#[path = "../../src/data/fetch/tests/server.rs"]
 mod test_server;
 
 use test_server::{Reply, TestServer};

@@ -59,7 +59,7 @@ pub(super) fn run(fetch: Fetch) -> Result<()> {
         console::clear();
         let report = report?;
         let result = Outcome {
-            set: set.name,
+            set: &set.name,
             folder: &report.folder,
             placed: &report.placed,
             already_there: &report.already_there,

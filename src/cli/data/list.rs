@@ -45,9 +45,9 @@ pub(super) fn run(list: &List) -> Result<()> {
 
 fn set(status: &Status) -> Set<'_> {
     Set {
-        name: status.set.name,
-        about: status.set.about,
-        terms: status.set.terms,
+        name: &status.set.name,
+        about: &status.set.about,
+        terms: &status.set.terms,
         presence: status.presence.as_str(),
         path: &status.path,
         bytes: status.bytes,
@@ -55,6 +55,6 @@ fn set(status: &Status) -> Set<'_> {
 }
 
 fn text(status: &Status) -> String {
-    let (name, presence) = (status.set.name, status.presence.as_str());
+    let (name, presence) = (&status.set.name, status.presence.as_str());
     format!("{name:<12} {presence:<8} {}\n{:22}{}", status.path.display(), "", status.set.about)
 }

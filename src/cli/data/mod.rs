@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::{Fixed, Registry};
-use crate::data::fetch::SETS;
+use crate::data::fetch::sets;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -38,7 +38,7 @@ fn command() -> Command {
 
 /// The names of the data sets.
 fn sets_parser() -> PossibleValuesParser {
-    PossibleValuesParser::new(SETS.iter().map(|set| set.name))
+    PossibleValuesParser::new(sets().iter().map(|set| &*set.name))
 }
 
 fn run(_: Registry, matches: &ArgMatches) -> Result<()> {

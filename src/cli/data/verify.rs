@@ -76,13 +76,13 @@ fn sets(verify: &Verify) -> Result<Vec<&'static DataSet>> {
     Ok(statuses.iter().filter(there).map(|status| status.set).collect())
 }
 
-fn file(set: &DataSet, check: FileCheck) -> File {
+fn file(set: &'static DataSet, check: FileCheck) -> File {
     let (state, found) = match check.state {
         FileState::Ok => ("ok", None),
         FileState::Missing => ("missing", None),
         FileState::Wrong { found } => ("wrong", Some(found)),
     };
-    File { set: set.name, path: check.path, state, found, md5: check.file.md5 }
+    File { set: &set.name, path: check.path, state, found, md5: &check.file.md5 }
 }
 
 fn text(file: &File) -> String {

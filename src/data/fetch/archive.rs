@@ -8,12 +8,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use anyhow::{Error, Result, anyhow, bail};
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, Entry, EntryType};
 
-use super::failure::{Failure, LocalContext};
+use super::error::LocalContext;
+use super::place::store;
 use super::sets::DataFile;
-use super::store::store;
 
 /// Writes the member of each of `files` to its name below `folder`. `limit` is the largest size
 /// in bytes to which the archive may unpack.
@@ -26,15 +27,22 @@ pub(super) fn extract(
     files: &[&DataFile],
     limit: u64,
     folder: &Path,
-) -> Result<(), Failure> {
-    let file = File::open(archive).local(|| format!("open {}", archive.display()))?;
-    let tar: Box<dyn Read> = match sniff(file).local(|| format!("read {}", archive.display()))? {
-        Sniffed::Gzip(file) => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-        Sniffed::Tar(file) => Box::new(BufReader::new(file)),
-        Sniffed::Zip(file) => return extract_zip(BufReader::new(file), files, limit, folder),
-        Sniffed::Other(start) => {
-            return Err(Failure::source(format!("not a .tgz archive: it begins with {start:?}")));
-        }
+) -> Result<()> {
+    let mut file = File::open(archive).local(|| format!("open {}", archive.display()))?;
+    let start = sniff(&mut file).local(|| format!("read {}", archive.display()))?;
+    let file = BufReader::new(file);
+    if start.starts_with(b"PK\x03\x04") {
+        return extract_zip(file, files, limit, folder);
+    }
+    // A plain tar is taken too: some servers send a `.tgz` in such a way that it arrives
+    // decompressed.
+    let tar: Box<dyn Read> = if start.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(file))
+    } else if start.get(257..262) == Some(b"ustar") {
+        Box::new(file)
+    } else {
+        let start = String::from_utf8_lossy(&start[..start.len().min(40)]);
+        bail!("not a .tgz archive: it begins with {start:?}")
     };
     extract_members(Archive::new(Capped { inner: tar, left: limit, limit }), files, limit, folder)
 }
@@ -44,7 +52,7 @@ fn extract_members(
     files: &[&DataFile],
     limit: u64,
     folder: &Path,
-) -> Result<(), Failure> {
+) -> Result<()> {
     let mut left: Vec<&DataFile> = files.to_vec();
     // Raw entries: the long names of GNU and pax archives, which could be made endless, stay
     // unread, and the table's names are short.
@@ -54,7 +62,7 @@ fn extract_members(
         refuse_escape(&path)?;
         let path = path.trim_start_matches("./").trim_end_matches('/');
         refuse_link(path, entry.header().entry_type(), files)?;
-        if let Some(at) = left.iter().position(|file| file.member == Some(path)) {
+        if let Some(at) = left.iter().position(|file| file.member.as_deref() == Some(path)) {
             let file = left.swap_remove(at);
             extract_entry(&mut entry, file, path, limit, folder)?;
         }
@@ -62,8 +70,8 @@ fn extract_members(
             return Ok(());
         }
     }
-    let lacking: Vec<&str> = left.iter().map(|file| file.member.unwrap_or(file.name)).collect();
-    Err(Failure::source(format!("the archive lacks {}", lacking.join(", "))))
+    let name = |file: &&DataFile| file.member.clone().unwrap_or_else(|| file.name.clone());
+    bail!("the archive lacks {}", left.iter().map(name).collect::<Vec<_>>().join(", "))
 }
 
 /// The first file of a zip archive, by the header that stands before it.
@@ -72,7 +80,7 @@ fn extract_zip(
     files: &[&DataFile],
     limit: u64,
     folder: &Path,
-) -> Result<(), Failure> {
+) -> Result<()> {
     const DEFLATED: u16 = 8;
     let mut header = [0; 30];
     zip.read_exact(&mut header).map_err(bad_archive)?;
@@ -83,13 +91,14 @@ fn extract_zip(
     zip.read_exact(&mut extra).map_err(bad_archive)?;
     let name = String::from_utf8_lossy(&name);
     match files {
-        &[file] if file.member == Some(&*name) && number(8) == DEFLATED => {
-            store(DeflateDecoder::new(zip), &name, file, limit, &folder.join(file.name))
+        &[file] if file.member.as_deref() == Some(&*name) && number(8) == DEFLATED => {
+            store(DeflateDecoder::new(zip), &name, file, limit, &folder.join(&file.name))
         }
         _ => {
-            let wanted: Vec<&str> = files.iter().filter_map(|file| file.member).collect();
-            let rule = format!("begins with {name:?}, and {} is wanted", wanted.join(", "));
-            Err(Failure::source(format!("the zip archive {rule}, deflated")))
+            let wanted: Vec<&str> =
+                files.iter().filter_map(|file| file.member.as_deref()).collect();
+            let wanted = wanted.join(", ");
+            bail!("the zip archive begins with {name:?}, and {wanted} is wanted, deflated")
         }
     }
 }
@@ -100,73 +109,53 @@ fn extract_entry(
     path: &str,
     limit: u64,
     folder: &Path,
-) -> Result<(), Failure> {
+) -> Result<()> {
     let kind = entry.header().entry_type();
     if !matches!(kind, EntryType::Regular | EntryType::Continuous) {
-        return Err(Failure::source(format!("the archive's {path} is no plain file ({kind:?})")));
+        bail!("the archive's {path} is no plain file ({kind:?})");
     }
     let declared = entry.size();
-    let compressed = path.ends_with(".gz");
-    let most = if compressed { limit } else { file.bytes.unwrap_or(limit) };
+    let most = if path.ends_with(".gz") { limit } else { file.bytes };
     if declared > most {
-        let rule = format!("declares {declared} bytes, more than its {most}");
-        return Err(Failure::source(format!("the archive's {path} {rule}")));
+        bail!("the archive's {path} declares {declared} bytes, more than its {most}");
     }
-    store(entry, path, file, limit, &folder.join(file.name))
+    store(entry, path, file, limit, &folder.join(&file.name))
 }
 
 /// Refuses a path that would leave the folder where a careless program unpacked it.
-fn refuse_escape(path: &str) -> Result<(), Failure> {
+fn refuse_escape(path: &str) -> Result<()> {
     let drive = path.as_bytes().get(1) == Some(&b':');
     if path.starts_with(['/', '\\']) || drive || path.split(['/', '\\']).any(|part| part == "..") {
-        return Err(Failure::source(format!("hostile archive: {path:?} leaves the folder")));
+        bail!("hostile archive: {path:?} leaves the folder");
     }
     Ok(())
 }
 
 /// Refuses a link that stands for a wanted member or for a folder above it.
-fn refuse_link(path: &str, kind: EntryType, files: &[&DataFile]) -> Result<(), Failure> {
+fn refuse_link(path: &str, kind: EntryType, files: &[&DataFile]) -> Result<()> {
     let in_the_way = |member: &str| {
         member.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let is_link = matches!(kind, EntryType::Symlink | EntryType::Link);
-    if is_link && files.iter().filter_map(|file| file.member).any(in_the_way) {
-        return Err(Failure::source(format!(
-            "hostile archive: {path:?} is a link where a file or a folder is due"
-        )));
+    if is_link && files.iter().filter_map(|file| file.member.as_deref()).any(in_the_way) {
+        bail!("hostile archive: {path:?} is a link where a file or a folder is due");
     }
     Ok(())
 }
 
-fn bad_archive(error: io::Error) -> Failure {
+fn bad_archive(error: io::Error) -> Error {
     match error.kind() {
-        ErrorKind::UnexpectedEof => Failure::source("the archive is truncated"),
-        _ => Failure::source(format!("the archive is broken: {error}")),
+        ErrorKind::UnexpectedEof => anyhow!("the archive is truncated"),
+        _ => anyhow!("the archive is broken: {error}"),
     }
 }
 
-enum Sniffed {
-    Gzip(File),
-    Tar(File),
-    Zip(File),
-    Other(String),
-}
-
-/// Tells by the first bytes what a file is. A plain tar is taken too: some servers send a `.tgz`
-/// in such a way that it arrives decompressed.
-fn sniff(mut file: File) -> io::Result<Sniffed> {
+/// The first bytes of a file, which tell what it is.
+fn sniff(file: &mut File) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    (&mut file).take(512).read_to_end(&mut start)?;
+    file.take(512).read_to_end(&mut start)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(if start.starts_with(&[0x1f, 0x8b]) {
-        Sniffed::Gzip(file)
-    } else if start.starts_with(b"PK\x03\x04") {
-        Sniffed::Zip(file)
-    } else if start.get(257..262) == Some(b"ustar") {
-        Sniffed::Tar(file)
-    } else {
-        Sniffed::Other(String::from_utf8_lossy(&start[..start.len().min(40)]).into_owned())
-    })
+    Ok(start)
 }
 
 /// A reader that fails, rather than ends, after `limit` bytes.
@@ -180,10 +169,7 @@ impl<R: Read> Read for Capped<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            io::Error::new(
-                ErrorKind::InvalidData,
-                format!("it unpacks to more than {} bytes", self.limit),
-            )
+            io::Error::other(format!("it unpacks to more than {} bytes", self.limit))
         })?;
         Ok(n)
     }
@@ -196,6 +182,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
 
+    use super::super::error::Local;
     use super::super::verify::md5_hex;
     use super::*;
 
@@ -212,11 +199,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.zip");
         std::fs::write(&path, zip).unwrap();
-        let md5 = Box::leak(md5_hex(text).into_boxed_str());
-        let file = |member| DataFile { name: "t", member: Some(member), md5, bytes: Some(39) };
+        let file = |member: &str| DataFile {
+            name: "t".into(),
+            member: Some(member.into()),
+            md5: md5_hex(text),
+            bytes: 39,
+        };
         let unpack = |file: &DataFile| extract(&path, &[file], 99, folder.path());
-        assert!(unpack(&file("text8")).is_ok());
+        unpack(&file("text8")).unwrap();
         assert_eq!(std::fs::read(folder.path().join("t")).unwrap(), text);
-        assert!(matches!(unpack(&file("other")), Err(Failure::Source(_))));
+        assert!(!unpack(&file("other")).unwrap_err().is::<Local>());
     }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::sets::{DataFile, DataSet, Mirror};
-use super::store::expectation;
 use crate::data::reworded;
 use crate::system::shell::quoted;
 
@@ -17,7 +16,7 @@ use crate::system::shell::quoted;
 /// That of loading.
 pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
     loaded.map_err(|error| match super::find(set) {
-        Ok(set) if set.files.iter().any(|file| !holds(&data_dir.join(set.name), file)) => {
+        Ok(set) if set.files.iter().any(|file| !holds(&data_dir.join(&set.name), file)) => {
             reworded(&error, format!("{error:#}\n{}", missing_help(set, data_dir)))
         }
         _ => error,
@@ -27,17 +26,17 @@ pub fn or_help<T>(set: &str, data_dir: &Path, loaded: Result<T>) -> Result<T> {
 /// Whether the folder of a set has a file where its reader looks: in its place, there without
 /// `.gz`, or in the folder itself.
 fn holds(folder: &Path, file: &DataFile) -> bool {
-    let plain = file.name.strip_suffix(".gz").unwrap_or(file.name);
-    [file.name, plain, file.base_name()].iter().any(|name| folder.join(name).exists())
+    let plain = file.name.strip_suffix(".gz").unwrap_or(&file.name);
+    [&file.name, plain, file.base_name()].iter().any(|name| folder.join(name).exists())
 }
 
 /// What to tell someone whose data folder lacks files of `set`: the command that brings them, the
 /// addresses for a download by hand, and where each file belongs. Several lines, without a final
 /// newline.
 pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
-    let folder = data_dir.join(set.name);
+    let folder = data_dir.join(&set.name);
     let lacking: Vec<&str> =
-        set.files.iter().filter(|file| !holds(&folder, file)).map(|file| file.name).collect();
+        set.files.iter().filter(|file| !holds(&folder, file)).map(|file| &file.name[..]).collect();
     let mut text = String::new();
     if !lacking.is_empty() {
         // Writing into a String cannot fail.
@@ -50,12 +49,14 @@ pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
 
 /// The part of [`missing_help`] that needs no network on this machine.
 pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
-    let archives = set.mirrors.iter().filter_map(|mirror| match mirror {
-        Mirror::Archive(url) => Some(*url),
-        Mirror::Files { .. } => None,
-    });
     let mut text = String::new();
-    let archives: Vec<&str> = archives.collect();
+    let (mut archives, mut folders) = (Vec::new(), Vec::new());
+    for mirror in &set.mirrors {
+        match mirror {
+            Mirror::Archive(url) => archives.push(&url[..]),
+            Mirror::Files(base) => folders.push(&base[..]),
+        }
+    }
     // Writing into a String cannot fail.
     if let Some(first) = archives.first() {
         let _ = writeln!(text, "download by hand one of");
@@ -66,25 +67,15 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
         let _ = writeln!(text, "and run `{} --from {name}`, or", command(set, data_dir));
     }
     let _ = write!(text, "put these files in place");
-    for file in set.files {
-        let path = data_dir.join(set.name).join(file.name);
+    for file in &set.files {
+        let path = data_dir.join(&set.name).join(&file.name);
         let of = if file.is_gzip() { "uncompressed: " } else { "" };
-        let _ = write!(text, "\n  {} ({of}{})", path.display(), expectation(file));
+        let _ = write!(text, "\n  {} ({of}{})", path.display(), file.expectation());
     }
-    let folders: Vec<String> = set.mirrors.iter().filter_map(folder).collect();
     if !folders.is_empty() {
         let _ = write!(text, "\neach from one of\n  {}", folders.join("\n  "));
     }
     text
-}
-
-/// The address below which a mirror has single files.
-fn folder(mirror: &Mirror) -> Option<String> {
-    match mirror {
-        Mirror::Files { base, suffix: "" } => Some((*base).to_string()),
-        Mirror::Files { base, suffix } => Some(format!("{base}<name>{suffix}")),
-        Mirror::Archive(_) => None,
-    }
 }
 
 /// The command that fetches `set` into `data_dir`.

@@ -1,17 +1,22 @@
-//! HTTP downloads that survive a broken connection.
+//! HTTP downloads that survive a broken connection, and what has arrived so far, which is kept from
+//! one call to the next.
 
-use std::io::{Read, Write};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, StatusCode};
+use anyhow::{Error, Result, anyhow, bail};
+use ureq::http::{HeaderMap, StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
 use super::Event;
-use super::failure::{Failure, LocalContext};
-use super::partial::Partial;
+use super::error::LocalContext;
+use super::verify::{for_each_piece, md5_hex};
 use crate::system::threads;
 
 /// An HTTP client with the time-outs and the patience of this module.
@@ -27,17 +32,13 @@ pub(super) struct Client {
 /// Progress that makes a further try worth it, in bytes.
 const WORTHWHILE: u64 = 1 << 16;
 
-/// Why one try ended before the body did.
-enum Broken {
-    /// Worth another try, which continues where this one ended.
-    Retry(String),
-    /// No try will do better.
-    Final(Failure),
-}
+/// Marks an error that is worth another try, which continues where this one ended.
+#[derive(Debug)]
+struct Broken(String);
 
-impl From<Failure> for Broken {
-    fn from(failure: Failure) -> Self {
-        Broken::Final(failure)
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -75,7 +76,7 @@ impl Client {
         partial: &Partial,
         limit: u64,
         on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool> {
         let mut continued = false;
         let mut pause = self.first_pause;
         let mut fruitless = 0;
@@ -84,8 +85,7 @@ impl Client {
             continued |= before > 0;
             let reason = match self.attempt(url, partial, limit, on_event) {
                 Ok(()) => return Ok(continued),
-                Err(Broken::Final(failure)) => return Err(failure),
-                Err(Broken::Retry(reason)) => reason,
+                Err(error) => error.downcast::<Broken>()?.0,
             };
             if partial.len() >= before.saturating_add(WORTHWHILE) {
                 fruitless = 0;
@@ -93,7 +93,7 @@ impl Client {
             }
             fruitless += 1;
             if fruitless >= self.fruitless_tries {
-                return Err(Failure::source(format!("{reason}, {fruitless} times in a row")));
+                bail!("{reason}, {fruitless} times in a row");
             }
             on_event(Event::Retry { address: url, reason: &reason });
             sleep(pause);
@@ -107,10 +107,10 @@ impl Client {
         partial: &Partial,
         limit: u64,
         on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Broken> {
+    ) -> Result<()> {
         let start = partial.len();
         // The library finds hosts on a thread, and panics where none can be started.
-        threads::expect_another().map_err(Failure::Local)?;
+        threads::expect_another().local(|| "download")?;
         let response = self.get(url, start, partial).map_err(|error| self.judge(error))?;
         let (head, body) = response.into_parts();
         let declared = body.content_length();
@@ -118,8 +118,7 @@ impl Client {
             status @ (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE)
                 if start == 0 =>
             {
-                let answer = format!("the server answers {status} to a request for the whole file");
-                return Err(Broken::Final(Failure::source(answer)));
+                bail!("the server answers {status} to a request for the whole file");
             }
             StatusCode::PARTIAL_CONTENT if first_byte(&head.headers) == Some(start) => {
                 (partial.append(), start)
@@ -130,15 +129,15 @@ impl Client {
             }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 partial.discard();
-                return Err(Broken::Retry("the server cannot continue the download".into()));
+                bail!(broken("the server cannot continue the download"));
             }
-            status => return Err(refusal(status)),
+            status => bail!(refusal(status)),
         };
         let file = file.local(|| format!("write {}", partial.path().display()))?;
         let total = declared.map(|bytes| done.saturating_add(bytes));
         if let Some(total) = total.filter(|total| *total > limit) {
             partial.discard();
-            return Err(too_large(&format!("{total} bytes are announced"), limit));
+            bail!("{total} bytes are announced; {}", stays_below(limit));
         }
         receive(body, file, partial, Span { url, done, total, limit }, on_event)
     }
@@ -164,25 +163,23 @@ impl Client {
         request.call()
     }
 
-    fn judge(&self, error: ureq::Error) -> Broken {
-        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-        let (text, broken) = match error {
-            ureq::Error::Io(error) => {
-                let kinds = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof];
-                (error.to_string(), kinds.contains(&error.kind()))
+    fn judge(&self, error: ureq::Error) -> Error {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let breaks = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof];
+        let text = match error {
+            ureq::Error::Io(error) if breaks.contains(&error.kind()) => {
+                return broken(format!("the connection broke ({error})"));
             }
-            error => (error.to_string(), false),
+            ureq::Error::Io(error) => error.to_string(),
+            error => error.to_string(),
         };
-        if broken {
-            Broken::Retry(format!("the connection broke ({text})"))
-        } else if !self.has_roots && text.contains("certificate") {
-            Broken::Final(Failure::source(format!(
-                "{text}; this machine has no root certificates: install ca-certificates or name \
-                 a file of them in SSL_CERT_FILE"
-            )))
-        } else {
-            Broken::Final(Failure::source(text))
+        if self.has_roots || !text.contains("certificate") {
+            return Error::msg(text);
         }
+        anyhow!(
+            "{text}; this machine has no root certificates: install ca-certificates or name a file \
+             of them in SSL_CERT_FILE"
+        )
     }
 }
 
@@ -196,49 +193,44 @@ struct Span<'a> {
 
 fn receive(
     body: Body,
-    mut file: std::fs::File,
+    mut file: File,
     partial: &Partial,
     mut span: Span<'_>,
     on_event: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Broken> {
-    let mut body = body.into_reader();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        on_event(Event::Bytes { address: span.url, done: span.done, total: span.total });
-        let n = match body.read(&mut buffer) {
-            Ok(n) => n,
-            Err(error) => return Err(Broken::Retry(format!("the connection broke ({error})"))),
-        };
-        if n == 0 {
-            break;
-        }
-        span.done += n as u64;
+) -> Result<()> {
+    let mut tell = |done| on_event(Event::Bytes { address: span.url, done, total: span.total });
+    tell(span.done);
+    for_each_piece(body.into_reader(), |piece| {
+        let piece = piece.map_err(|error| broken(format!("the connection broke ({error})")))?;
+        span.done += piece.len() as u64;
         if span.done > span.limit {
             partial.discard();
-            return Err(too_large("the body does not end", span.limit));
+            bail!("the body does not end; {}", stays_below(span.limit));
         }
-        file.write_all(&buffer[..n]).local(|| format!("write {}", partial.path().display()))?;
-    }
+        file.write_all(piece).local(|| format!("write {}", partial.path().display()))?;
+        tell(span.done);
+        Ok(())
+    })?;
     match span.total {
         Some(total) if span.done < total => {
-            Err(Broken::Retry(format!("the connection broke at byte {} of {total}", span.done)))
+            Err(broken(format!("the connection broke at byte {} of {total}", span.done)))
         }
         _ => Ok(()),
     }
 }
 
-fn refusal(status: StatusCode) -> Broken {
-    let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
-    let answer = format!("the server answers {status}");
-    if busy || status.is_server_error() {
-        Broken::Retry(answer)
-    } else {
-        Broken::Final(Failure::source(answer))
-    }
+fn broken(reason: impl Into<String>) -> Error {
+    Error::msg(Broken(reason.into()))
 }
 
-fn too_large(what: &str, limit: u64) -> Broken {
-    Broken::Final(Failure::source(format!("{what}; this data set stays below {limit} bytes")))
+fn refusal(status: StatusCode) -> Error {
+    let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    let answer = format!("the server answers {status}");
+    if busy || status.is_server_error() { broken(answer) } else { Error::msg(answer) }
+}
+
+fn stays_below(limit: u64) -> String {
+    format!("this data set stays below {limit} bytes")
 }
 
 /// The version of the body for `If-Range`, which takes no weak ETag (RFC 9110, section 13.1.5).
@@ -259,13 +251,82 @@ fn full_size(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn is_loopback(url: &str) -> bool {
-    let Some((_, rest)) = url.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(v6),
-        None => authority.split(':').next().unwrap_or(authority),
-    };
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.scheme().and(uri.host()).unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+/// A download in progress: a file with the bytes so far, and beside it a note of where they come
+/// from. Bytes are continued only from the same address.
+#[derive(Debug)]
+pub(super) struct Partial {
+    url: String,
+    body: PathBuf,
+    note: PathBuf,
+}
+
+impl Partial {
+    /// The download of `url`, kept in `folder`, which exists.
+    pub(super) fn new(folder: &Path, url: &str) -> Self {
+        let stem = format!("{}-{}", &md5_hex(url.as_bytes())[..8], file_name(url));
+        Partial {
+            url: url.into(),
+            body: folder.join(format!("{stem}.part")),
+            note: folder.join(format!("{stem}.from")),
+        }
+    }
+
+    /// The file that holds the bytes so far.
+    pub(super) fn path(&self) -> &Path {
+        &self.body
+    }
+
+    /// Number of bytes that can be continued: 0 where there are none or their origin is unknown.
+    pub(super) fn len(&self) -> u64 {
+        match self.note_lines() {
+            Some((url, _)) if url == self.url => fs::metadata(&self.body).map_or(0, |m| m.len()),
+            _ => 0,
+        }
+    }
+
+    /// The server's name for the version that the bytes belong to (ETag or date), if it gave one.
+    pub(super) fn validator(&self) -> Option<String> {
+        self.note_lines().map(|(_, validator)| validator).filter(|validator| !validator.is_empty())
+    }
+
+    /// Starts from nothing, and notes the origin before the first byte.
+    pub(super) fn begin(&self, validator: Option<&str>) -> io::Result<File> {
+        // The old bytes go first: a note must never stand beside bytes of another version.
+        let file = File::create(&self.body)?;
+        fs::write(&self.note, format!("{}\n{}\n", self.url, validator.unwrap_or("")))?;
+        Ok(file)
+    }
+
+    /// Continues after the bytes so far.
+    pub(super) fn append(&self) -> io::Result<File> {
+        OpenOptions::new().append(true).open(&self.body)
+    }
+
+    /// Forgets the bytes. What cannot be removed is overwritten by the next [`Partial::begin`].
+    pub(super) fn discard(&self) {
+        let _ = fs::remove_file(&self.note);
+        let _ = fs::remove_file(&self.body);
+    }
+
+    fn note_lines(&self) -> Option<(String, String)> {
+        let note = fs::read_to_string(&self.note).ok()?;
+        let mut lines = note.lines();
+        Some((lines.next()?.into(), lines.next()?.into()))
+    }
+}
+
+/// The last part of the address's path, reduced to characters that every file system takes.
+pub(super) fn file_name(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let last = path.rsplit('/').next().unwrap_or("");
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let name: String = last.chars().map(safe).take(80).collect();
+    if name.is_empty() { "download".into() } else { name }
 }
 
 #[cfg(test)]
@@ -296,5 +357,26 @@ mod tests {
         assert_eq!(validator(&headers), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
         headers.insert("content-range", "bytes */10".parse().unwrap());
         assert_eq!((first_byte(&headers), full_size(&headers)), (None, Some(10)));
+    }
+
+    #[test]
+    fn bytes_are_continued_only_with_a_note_of_the_same_address() {
+        let dir = tempfile::tempdir().unwrap();
+        let partial = Partial::new(dir.path(), "http://host/a.tgz");
+        assert_eq!((partial.len(), partial.validator()), (0, None));
+        partial.begin(Some("\"v1\"")).unwrap().write_all(b"abc").unwrap();
+        partial.append().unwrap().write_all(b"de").unwrap();
+        assert_eq!((partial.len(), partial.validator()), (5, Some("\"v1\"".into())));
+        fs::write(&partial.note, "http://other/a.tgz\n\n").unwrap();
+        assert_eq!((partial.len(), partial.validator()), (0, None));
+        partial.discard();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn file_names_are_harmless() {
+        assert_eq!(file_name("http://host/x/a.tgz?y=/../b"), "a.tgz");
+        assert_eq!(file_name("http://host/x/"), "download");
+        assert_eq!(file_name("http://host/a%2F..\\b:c"), "a_2F.._b_c");
     }
 }

@@ -1,6 +1,6 @@
 //! Fetching the published data sets: `tfm data list|fetch|verify`.
 //!
-//! One table, [`SETS`], names each set's mirrors and files with their md5s. [`fetch`] tries the
+//! One table, `sets.toml`, names each set's mirrors and files with their md5s. [`fetch`] tries the
 //! mirrors in order, continues broken downloads, takes only the files of the table out of an
 //! archive, checks every md5 in a working folder, and only then renames the files into
 //! `<data_dir>/<set>/`. Nothing that is wrong or hostile ever stands there, and a file that a
@@ -14,14 +14,10 @@
 mod archive;
 mod by_hand;
 mod download;
-mod failure;
-mod partial;
+mod error;
 mod place;
 mod sets;
 mod source;
-mod store;
-#[cfg(test)]
-mod test_server;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -31,11 +27,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 
 pub use by_hand::{command, missing_help, or_help};
-pub use sets::{DataFile, DataSet, Mirror, SETS, find};
+pub use sets::{DataFile, DataSet, Mirror, find, sets};
 pub use verify::{FileCheck, FileState, Presence, Status, list, verify};
 
 use download::Client;
-use failure::Failure;
+use error::Local;
 use place::Workplace;
 use source::{Order, Source, obtain};
 
@@ -127,7 +123,7 @@ fn fetch_with(
     let (right, lacking): (Vec<_>, Vec<_>) =
         checks.into_iter().partition(|check| check.state == FileState::Ok);
     let mut report = Report {
-        folder: data_dir.join(set.name),
+        folder: data_dir.join(&set.name),
         placed: Vec::new(),
         already_there: right.into_iter().map(|check| check.path).collect(),
         source: None,
@@ -137,7 +133,7 @@ fn fetch_with(
     }
     let sources: Vec<Source> = match &options.from {
         Some(from) => vec![Source::parse(from, set)?],
-        None => set.mirrors.iter().map(Source::from).collect(),
+        None => set.mirrors.iter().cloned().map(Source::Web).collect(),
     };
     let wanted: Vec<&'static DataFile> = lacking.iter().map(|check| check.file).collect();
     let place = Workplace::open(data_dir, set)?;
@@ -156,14 +152,14 @@ fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Re
         FileState::Wrong { found } => Some(format!(
             "{} has {found}, expected {}",
             check.path.display(),
-            store::expectation(check.file)
+            check.file.expectation()
         )),
         _ => None,
     });
     let wrong: Vec<String> = wrong.collect();
     if !wrong.is_empty() {
-        let command = command(set, data_dir);
-        bail!("{}\nnothing was replaced; `{command} --force` does", wrong.join("\n"));
+        let (wrong, command) = (wrong.join("\n"), command(set, data_dir));
+        bail!("{wrong}\nnothing was replaced; `{command} --force` does");
     }
     Ok(())
 }
@@ -180,10 +176,10 @@ fn first_that_gives(
         on_event(Event::Source { address: &address });
         match obtain(order, source, on_event) {
             Ok(()) => return Ok(address),
-            Err(Failure::Local(error)) => {
+            Err(error) if error.is::<Local>() => {
                 return Err(error).with_context(|| format!("cannot fetch {}", order.set.name));
             }
-            Err(Failure::Source(error)) => {
+            Err(error) => {
                 let reason = format!("{error:#}");
                 on_event(Event::Failed { address: &address, reason: &reason });
                 reasons.push(format!("  {address}: {reason}"));

@@ -4,23 +4,20 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use super::Event;
 use super::archive::extract;
-use super::download::Client;
-use super::failure::{Failure, LocalContext};
-use super::partial::{Partial, file_name};
+use super::download::{Client, Partial, file_name};
+use super::error::{Local, LocalContext};
+use super::place::store;
 use super::sets::{DataFile, DataSet, Mirror};
-use super::store::store;
 
 /// A place that a data set can come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// The address of an archive.
-    ArchiveUrl(String),
-    /// The address of single files, with its closing `/`, and what follows each name.
-    FilesUrl { base: String, suffix: String },
+    /// An address.
+    Web(Mirror),
     /// An archive on this machine.
     Archive(PathBuf),
     /// A folder on this machine that holds the files.
@@ -30,20 +27,8 @@ pub(super) enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::ArchiveUrl(url) => f.write_str(url),
-            Source::FilesUrl { base, .. } => f.write_str(base),
+            Source::Web(Mirror::Archive(url) | Mirror::Files(url)) => f.write_str(url),
             Source::Archive(path) | Source::Folder(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-impl From<&Mirror> for Source {
-    fn from(mirror: &Mirror) -> Self {
-        match *mirror {
-            Mirror::Archive(url) => Source::ArchiveUrl(url.into()),
-            Mirror::Files { base, suffix } => {
-                Source::FilesUrl { base: base.into(), suffix: suffix.into() }
-            }
         }
     }
 }
@@ -52,14 +37,12 @@ impl Source {
     /// What the value of `--from` means: a web address (one that ends with `/` holds the single
     /// files, any other is an archive where the set comes as one), a folder, or an archive.
     pub(super) fn parse(from: &str, set: &DataSet) -> Result<Self> {
-        let comes_as_archive = set.files.iter().any(|file| file.member.is_some());
         if from.starts_with("http://") || from.starts_with("https://") {
-            return Ok(if comes_as_archive && !from.ends_with('/') {
-                Source::ArchiveUrl(from.into())
+            return Ok(Source::Web(if set.is_archived() && !from.ends_with('/') {
+                Mirror::Archive(from.into())
             } else {
-                let base = format!("{}/", from.trim_end_matches('/'));
-                Source::FilesUrl { base, suffix: String::new() }
-            });
+                Mirror::Files(format!("{}/", from.trim_end_matches('/')))
+            }));
         }
         if let Some((scheme, _)) = from.split_once("://") {
             bail!("{from}: addresses begin with http:// or https://, not {scheme}://");
@@ -67,7 +50,7 @@ impl Source {
         let path = PathBuf::from(from);
         if path.is_dir() {
             Ok(Source::Folder(path))
-        } else if path.is_file() && !comes_as_archive {
+        } else if path.is_file() && !set.is_archived() {
             bail!("{from} is a file; {} comes as single files: name the folder of them", set.name)
         } else if path.is_file() {
             Ok(Source::Archive(path))
@@ -83,7 +66,7 @@ impl Source {
 /// What [`obtain`] works for: the files of `set` that are wanted, and where they go.
 pub(super) struct Order<'a> {
     pub(super) client: &'a Client,
-    pub(super) set: &'a DataSet,
+    pub(super) set: &'static DataSet,
     pub(super) wanted: &'a [&'static DataFile],
     /// Where partial downloads are kept.
     pub(super) partials: &'a Path,
@@ -94,7 +77,7 @@ pub(super) struct Order<'a> {
 impl Order<'_> {
     /// Files that no earlier source has given: those in `folder` are checked already.
     fn open(&self) -> Vec<&'static DataFile> {
-        let lacks = |file: &&DataFile| !self.folder.join(file.name).exists();
+        let lacks = |file: &&DataFile| !self.folder.join(&file.name).exists();
         self.wanted.iter().copied().filter(lacks).collect()
     }
 }
@@ -104,36 +87,30 @@ pub(super) fn obtain(
     order: &Order<'_>,
     source: &Source,
     on_event: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Failure> {
+) -> Result<()> {
     let (files, limit) = (order.open(), order.set.limit);
     match source {
-        Source::ArchiveUrl(url) => downloaded(order, url, on_event, |archive| {
+        Source::Web(Mirror::Archive(url)) => downloaded(order, url, on_event, |archive| {
             extract(archive, &order.open(), limit, order.folder)
         }),
-        Source::FilesUrl { base, suffix } => files.iter().try_for_each(|file| {
-            let url = format!("{base}{}{suffix}", file.base_name());
+        Source::Web(Mirror::Files(base)) => files.iter().try_for_each(|file| {
+            let url = file.address(base);
             downloaded(order, &url, on_event, |path| store_file(order, path, &url, file))
         }),
         Source::Archive(path) => extract(path, &files, limit, order.folder),
         Source::Folder(folder) => files.iter().try_for_each(|file| {
-            let path = find_in(folder, file).ok_or_else(|| {
-                Failure::source(format!("{} lies not in {}", file.name, folder.display()))
-            })?;
+            let path = find_in(folder, file)
+                .ok_or_else(|| anyhow!("{} lies not in {}", file.name, folder.display()))?;
             store_file(order, &path, &path.to_string_lossy(), file)
         }),
     }
 }
 
-fn store_file(
-    order: &Order<'_>,
-    path: &Path,
-    served: &str,
-    file: &DataFile,
-) -> Result<(), Failure> {
+fn store_file(order: &Order<'_>, path: &Path, served: &str, file: &DataFile) -> Result<()> {
     let content = File::open(path).local(|| format!("open {}", path.display()))?;
     // Only the end of the name counts, so a query after an address must not hide it.
     let served = file_name(served);
-    store(content, &served, file, order.set.limit, &order.folder.join(file.name))
+    store(content, &served, file, order.set.limit, &order.folder.join(&file.name))
 }
 
 /// Downloads `url` and hands the file to `use_it`. Where a body of several pieces turns out to be
@@ -142,17 +119,17 @@ fn downloaded(
     order: &Order<'_>,
     url: &str,
     on_event: &mut dyn FnMut(Event<'_>),
-    use_it: impl Fn(&Path) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    use_it: impl Fn(&Path) -> Result<()>,
+) -> Result<()> {
     let partial = Partial::new(order.partials, url);
     let mut once_more = true;
     loop {
         let pieced = order.client.download(url, &partial, order.set.limit, on_event)?;
         match use_it(partial.path()) {
-            Err(Failure::Source(error)) => {
+            Err(error) if !error.is::<Local>() => {
                 partial.discard();
                 if !pieced || !once_more {
-                    return Err(Failure::Source(error));
+                    return Err(error);
                 }
                 once_more = false;
                 let reason = format!("{error:#}");
@@ -166,7 +143,7 @@ fn downloaded(
 /// The file in a folder that a person filled: as the data folder keeps it, flat, or as the archive
 /// unpacks, each perhaps compressed.
 fn find_in(folder: &Path, file: &DataFile) -> Option<PathBuf> {
-    [Some(file.name), Some(file.base_name()), file.member]
+    [Some(&file.name[..]), Some(file.base_name()), file.member.as_deref()]
         .into_iter()
         .flatten()
         .flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz"))])

@@ -5,11 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use flate2::bufread::MultiGzDecoder;
 use md5::{Digest, Md5};
 
-use super::sets::{DataFile, DataSet, SETS};
+use super::error::LocalContext;
+use super::sets::{DataFile, DataSet, sets};
 
 /// How much of a data set lies in its folder, by names and sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub struct FileCheck {
 /// Every data set of the table with what of it lies below `data_dir`. Only names and sizes are
 /// looked at, so this is quick at any size.
 pub fn list(data_dir: &Path) -> Vec<Status> {
-    SETS.iter().map(|set| status(set, data_dir)).collect()
+    sets().iter().map(|set| status(set, data_dir)).collect()
 }
 
 /// Reads every file of `set` below `data_dir` and compares its md5.
@@ -85,7 +86,7 @@ pub fn verify(set: &'static DataSet, data_dir: &Path) -> Result<Vec<FileCheck>> 
     set.files
         .iter()
         .map(|file| {
-            let path = data_dir.join(set.name).join(file.name);
+            let path = data_dir.join(&set.name).join(&file.name);
             let state = check_file(&path, file)?;
             Ok(FileCheck { file, path, state })
         })
@@ -93,11 +94,11 @@ pub fn verify(set: &'static DataSet, data_dir: &Path) -> Result<Vec<FileCheck>> 
 }
 
 fn status(set: &'static DataSet, data_dir: &Path) -> Status {
-    let path = data_dir.join(set.name);
+    let path = data_dir.join(&set.name);
     let sizes: Vec<Option<u64>> =
-        set.files.iter().map(|file| file_size(&path.join(file.name))).collect();
+        set.files.iter().map(|file| file_size(&path.join(&file.name))).collect();
     let right = |(file, size): (&DataFile, &Option<u64>)| match size {
-        Some(size) => file.is_gzip() || file.bytes.is_none_or(|bytes| bytes == *size),
+        Some(size) => file.is_gzip() || file.bytes == *size,
         None => false,
     };
     let presence = if sizes.iter().all(Option::is_none) {
@@ -117,11 +118,10 @@ fn file_size(path: &Path) -> Option<u64> {
 /// Compares the content of the file at `path` with the table's entry.
 pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
     let handle = match File::open(path) {
-        Ok(handle) => handle,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(FileState::Missing);
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
+        handle => handle.local(|| format!("open {}", path.display()))?,
     };
     if handle.metadata().is_ok_and(|meta| meta.is_dir()) {
         return Ok(FileState::Wrong { found: "a folder".into() });
@@ -129,20 +129,17 @@ pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
     let content = BufReader::with_capacity(1 << 16, handle);
     let digest = if file.is_gzip() {
         // One byte more than expected shows that the content is too long; a bomb is read no further.
-        let cap = file.bytes.map_or(u64::MAX, |bytes| bytes.saturating_add(1));
-        md5_of(MultiGzDecoder::new(content).take(cap))
+        md5_of(MultiGzDecoder::new(content).take(file.bytes.saturating_add(1)))
     } else {
         md5_of(content)
     };
     match digest {
-        Ok((md5, bytes)) if md5 == file.md5 && file.bytes.is_none_or(|b| b == bytes) => {
-            Ok(FileState::Ok)
-        }
+        Ok((md5, bytes)) if md5 == file.md5 && bytes == file.bytes => Ok(FileState::Ok),
         Ok((md5, bytes)) => Ok(FileState::Wrong { found: format!("md5 {md5}, {bytes} bytes") }),
         Err(error) if file.is_gzip() && is_bad_gzip(&error) => {
             Ok(FileState::Wrong { found: format!("a broken gzip file: {error}") })
         }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        error => error.map(|_| FileState::Ok).local(|| format!("read {}", path.display())),
     }
 }
 
@@ -154,22 +151,31 @@ fn is_bad_gzip(error: &io::Error) -> bool {
 }
 
 /// MD5 in lower-case hexadecimal, and the number of bytes read.
-fn md5_of(mut content: impl Read) -> io::Result<(String, u64)> {
-    let mut hasher = Md5::new();
+fn md5_of(content: impl Read) -> io::Result<(String, u64)> {
+    let (mut hasher, mut bytes) = (Md5::new(), 0);
+    for_each_piece(content, |piece| {
+        let piece = piece?;
+        hasher.update(piece);
+        bytes += piece.len() as u64;
+        Ok::<_, io::Error>(())
+    })?;
+    Ok((hex(&hasher.finalize()), bytes))
+}
+
+/// Reads to the end; an error ends it too.
+pub(super) fn for_each_piece<E>(
+    mut content: impl Read,
+    mut visit: impl FnMut(io::Result<&[u8]>) -> Result<(), E>,
+) -> Result<(), E> {
     let mut buffer = vec![0; 1 << 16];
-    let mut bytes = 0;
     loop {
         match content.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                bytes += n as u64;
-            }
+            Ok(0) => return Ok(()),
+            Ok(n) => visit(Ok(&buffer[..n]))?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return visit(Err(error)),
         }
     }
-    Ok((hex(&hasher.finalize()), bytes))
 }
 
 /// MD5 of a text in lower-case hexadecimal.
@@ -191,31 +197,28 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write;
 
-    const PLAIN: DataFile = DataFile {
-        name: "a.txt",
-        member: None,
-        md5: "900150983cd24fb0d6963f7d28e17f72",
-        bytes: Some(3),
-    };
+    fn entry(name: &str) -> DataFile {
+        let md5 = "900150983cd24fb0d6963f7d28e17f72".into();
+        DataFile { name: name.into(), member: None, md5, bytes: 3 }
+    }
 
     #[test]
     fn plain_file_is_told_ok_wrong_or_missing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.txt");
-        assert_eq!(check_file(&path, &PLAIN).unwrap(), FileState::Missing);
-        assert_eq!(check_file(&path.join("below"), &PLAIN).unwrap(), FileState::Missing);
+        let (path, plain) = (dir.path().join("a.txt"), entry("a.txt"));
+        assert_eq!(check_file(&path, &plain).unwrap(), FileState::Missing);
+        assert_eq!(check_file(&path.join("below"), &plain).unwrap(), FileState::Missing);
         fs::write(&path, "abc").unwrap();
-        assert_eq!(check_file(&path, &PLAIN).unwrap(), FileState::Ok);
+        assert_eq!(check_file(&path, &plain).unwrap(), FileState::Ok);
         fs::write(&path, "").unwrap();
         let found = "md5 d41d8cd98f00b204e9800998ecf8427e, 0 bytes".to_string();
-        assert_eq!(check_file(&path, &PLAIN).unwrap(), FileState::Wrong { found });
+        assert_eq!(check_file(&path, &plain).unwrap(), FileState::Wrong { found });
     }
 
     #[test]
     fn gzip_file_is_judged_by_its_content() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.gz");
-        let gzip = DataFile { name: "a.gz", ..PLAIN };
+        let (path, gzip) = (dir.path().join("a.gz"), entry("a.gz"));
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(b"abc").unwrap();
         let bytes = encoder.finish().unwrap();
@@ -234,11 +237,11 @@ mod tests {
         let presence = || list(dir.path()).iter().find(|s| s.set.name == "ptb").unwrap().presence;
         assert_eq!(presence(), Presence::Missing);
         fs::create_dir(dir.path().join("ptb")).unwrap();
-        for file in SETS.iter().find(|set| set.name == "ptb").unwrap().files {
-            let path = dir.path().join("ptb").join(file.name);
+        for file in &super::super::find("ptb").unwrap().files {
+            let path = dir.path().join("ptb").join(&file.name);
             File::create(&path).unwrap();
             assert_eq!(presence(), Presence::Partial);
-            File::create(&path).unwrap().set_len(file.bytes.unwrap()).unwrap();
+            File::create(&path).unwrap().set_len(file.bytes).unwrap();
         }
         assert_eq!(presence(), Presence::Present);
     }

@@ -4,18 +4,11 @@ use super::*;
 
 /// A set of two files that stay compressed, the second too large for one small answer.
 fn toy(mirrors: Vec<Mirror>) -> &'static DataSet {
-    let file = |name, content: &[u8]| DataFile {
-        name,
-        member: None,
-        md5: leak(md5_hex(content)),
-        bytes: Some(content.len() as u64),
-    };
-    let files = vec![file("a-ubyte.gz", A), file("b-ubyte.gz", &b())].leak();
-    Box::leak(Box::new(DataSet { files, mirrors: mirrors.leak(), ..*set(vec![]) }))
+    set_of(vec![file("a-ubyte.gz", None, A), file("b-ubyte.gz", None, &b())], mirrors)
 }
 
 fn mirror(server: &TestServer, folder: &str) -> Mirror {
-    Mirror::Files { base: leak(server.url(folder)), suffix: "" }
+    Mirror::Files(server.url(folder))
 }
 
 fn assert_toy(dir: &TempDir) {
