@@ -82,9 +82,7 @@ impl Input {
             false => Kind::Pipe,
         };
         let reader = Box::new(BufReader::with_capacity(BUFFER, file));
-        let recognised = recognised(reader, kind);
-        let recognised = recognised.with_context(|| format!("cannot read {place}"))?;
-        recognised.map_err(|what| anyhow!("{place} is {what}"))
+        recognised(reader, kind).map_err(|what| anyhow!("{place} is {what}"))
     }
 
     /// The most bytes that the file can hold, before it is read.
@@ -109,15 +107,12 @@ pub fn stdin() -> Result<impl BufRead> {
     Ok(reader)
 }
 
-/// The content behind the first bytes; the inner error says what it is instead of one.
-fn recognised(
-    mut reader: Box<dyn BufRead>,
-    mut kind: Kind,
-) -> io::Result<Result<Input, &'static str>> {
-    let mut head = peek(&mut reader, HEAD)?;
+/// The content; the error says what it is instead of one.
+fn recognised(mut reader: Box<dyn BufRead>, mut kind: Kind) -> Result<Input, &'static str> {
+    let mut head = peek(&mut reader, HEAD);
     if head.starts_with(GZIP) {
         reader = Box::new(BufReader::with_capacity(BUFFER, Gunzip::new(reader)));
-        head = peek(&mut reader, HEAD)?;
+        head = peek(&mut reader, HEAD);
         if let Kind::Plain { bytes, .. } = kind {
             kind = Kind::Gzip { bytes };
         }
@@ -126,12 +121,10 @@ fn recognised(
         .iter()
         .find(|(at, bytes, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)));
     if let Some((_, _, what)) = known {
-        return Ok(Err(what));
+        return Err(what);
     }
     if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
-        return Ok(Err(
-            "a pickle of Python, such as gensim's .kv: save it by save_word2vec_format",
-        ));
+        return Err("a pickle of Python, such as gensim's .kv: save it by save_word2vec_format");
     }
     if head.starts_with(MARK) {
         reader.consume(MARK.len());
@@ -139,16 +132,29 @@ fn recognised(
             *mark = MARK.len() as u64;
         }
     }
-    Ok(Ok(Input { reader, kind }))
+    Ok(Input { reader, kind })
 }
 
-/// The next bytes of `reader`, `most` of them or all, which it will give once more.
-pub fn peek(reader: &mut Box<dyn BufRead>, most: u64) -> io::Result<Vec<u8>> {
+/// The next bytes of `reader`, `most` of them or all, which it will give once more. An error that
+/// comes meanwhile stands behind them.
+pub fn peek(reader: &mut Box<dyn BufRead>, most: u64) -> Vec<u8> {
     let mut head = Vec::new();
-    reader.by_ref().take(most).read_to_end(&mut head)?;
-    let rest = std::mem::replace(reader, Box::new(io::empty()));
+    let result = reader.by_ref().take(most).read_to_end(&mut head);
+    let rest = match result {
+        Ok(_) => std::mem::replace(reader, Box::new(io::empty())),
+        Err(error) => Box::new(BufReader::new(Broken(error))),
+    };
     *reader = Box::new(Cursor::new(head.clone()).chain(rest));
-    Ok(head)
+    head
+}
+
+/// A reader that fails.
+struct Broken(io::Error);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(self.0.kind(), self.0.to_string()))
+    }
 }
 
 /// The whole text of a file.

@@ -127,7 +127,7 @@ fn sets_are_listed_and_verified() {
     let dir = Dir::new();
     let json = dir.tfm("data list --json").json();
     let list = dir.tfm("data list").ok();
-    let names = ["cifar10", "mnist", "ptb"];
+    let names = ["cifar10", "mnist", "ptb", "text8", "word2vec-eval"];
     assert_eq!(json["sets"].as_array().unwrap().len(), names.len());
     for (i, name) in names.into_iter().enumerate() {
         let set = &json["sets"][i];

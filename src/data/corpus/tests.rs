@@ -147,7 +147,7 @@ fn bad_files_are_named() {
     );
     let whole = gzip(TEXT.repeat(50).as_bytes());
     let cut = error("cut.gz", &whole[..whole.len() / 2]);
-    assert!(cut.contains("is damaged: it cannot be decompressed"), "{cut}");
+    assert!(cut.contains("cannot be read to its end"), "{cut}");
     assert!(error("long", "x".repeat(2 << 20).as_bytes()).contains("is no text"));
     assert!(error("long.gz", &gzip("x".repeat(2 << 20).as_bytes())).contains("is no text"));
     let missing = files(&[folder.path().join("none")]).unwrap_err().to_string();

@@ -170,13 +170,19 @@ impl Stream<'_> {
                 0 => buffer.len(),
                 _ => buffer.iter().rposition(|&byte| is_ascii_space(byte)).map_or(0, |i| i + 1),
             };
-            let text = std::str::from_utf8(&buffer[..whole]).map_err(|error| {
-                let valid = &buffer[..error.valid_up_to()];
-                self.not_utf8(lines + newlines(valid), start + valid.len() as u64)
-            })?;
+            let (text, is_wrong) = match std::str::from_utf8(&buffer[..whole]) {
+                Ok(text) => (text, false),
+                Err(error) => {
+                    let valid = &buffer[..error.valid_up_to()];
+                    (std::str::from_utf8(valid).unwrap_or_default(), true)
+                }
+            };
             tokens(space, text, &mut each).with_context(|| place.to_string())?;
             lines += newlines(text.as_bytes());
-            start += whole as u64;
+            start += text.len() as u64;
+            if is_wrong {
+                return Err(self.not_utf8(lines, start));
+            }
             if n == 0 {
                 return Ok(start);
             }

@@ -82,11 +82,6 @@ impl WordVectors {
         &self.rows[id as usize * self.width..][..self.width]
     }
 
-    /// All vectors (words, width), alone.
-    pub fn into_rows(self) -> Vec<f32> {
-        self.rows
-    }
-
     /// The words that training, or the file that was imported, has given a vector: all but
     /// [`UNKNOWN`] where no word was read as it.
     ///

@@ -61,7 +61,7 @@ pub fn read(path: &Path, options: Options) -> Result<Imported> {
     }
     let mut input = Input::open(path)?;
     let most_bytes = input.most_bytes();
-    let head = peek(&mut input.reader, HEAD).with_context(|| cannot_read(path))?;
+    let head = peek(&mut input.reader, HEAD);
     let format = options.format.unwrap_or_else(|| guess(&head));
     let source = Source { path, reader: input.reader, most_bytes, options };
     let table = match format {

@@ -107,10 +107,11 @@ impl<'a> Table<'a> {
         self.rows.try_reserve(self.width).with_context(|| {
             format!("memory cannot hold the vectors of {}: give --limit", self.path.display())
         })?;
-        let result = fill(&mut self.rows).and_then(|(word, count)| self.take(word, count, begin));
+        let result = fill(&mut self.rows)
+            .and_then(|(word, count)| Ok((self.take(word, count, begin)?, word)));
         let (left_out, error) = match result {
-            Ok(true) => return Ok(()),
-            Ok(false) => (&mut self.twice, anyhow!("the word was there before")),
+            Ok((true, _)) => return Ok(()),
+            Ok((false, word)) => (&mut self.twice, anyhow!("{word:?} was there before")),
             Err(error) => (&mut self.wrong, error),
         };
         self.rows.truncate(begin);

@@ -194,7 +194,7 @@ fn damaged_text_is_named_by_line_and_value() {
     text("1 2\na 1 nan\n", "v:2: value 2 of \"a\" is NaN, but must be finite");
     text("1 2\na 1 1e39\n", "v:2: value 2 of \"a\" is inf, but must be finite");
     text("1 1\n 1\n", "v:2: the word is empty");
-    text("3 1\na 1\nb 1\na 2\n", "v:4: the word was there before");
+    text("3 1\na 1\nb 1\na 2\n", "v:4: \"a\" was there before");
     text("4000000000 99999999\na 1\n", "v:1: 4000000000 words of 99999999 values need");
     text("apple 1,5 2\nb 1,5 2\n", "v:1: \"apple 1,5 2\\n\" must be");
     text("1 2\na 1 2,04\n", "v:2: value 2 of \"a\" is \"2,04\", but must be a number");
@@ -207,11 +207,11 @@ fn damaged_binaries_are_named_by_word() {
     let bin = |bytes: &[u8], expect| check(bytes, Format::Bin, expect);
     bin(b"2 1\na \0\0\0\0", "v ends after 1 words, but its first line says 2");
     bin(b"2 1\na \0\0\0\0\nb", "v, word 2: no blank ends \"b\"");
-    bin(b"1 2\na \0\0\0\0\0\0\0", "v:1: 1 words of 2 values need 8 bytes");
+    bin(b"1 2\na \0\0\0\0\0\0\0", "v, word 1: the file ends within the 2 values of \"a\"");
     bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more follows after 1 words of 1 values");
     bin(b"1 1\na \0\0\xc0\x7f", "v, word 1: value 1 of \"a\" is NaN, but must be finite");
     bin(b"1 1\n\xff \0\0\0\0", "v, word 1: the word is not UTF-8");
-    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: the word was there before");
+    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: \"a\" was there before");
     bin(b"4000000000 99999999\na \0\0\0\0", "v:1: 4000000000 words of 99999999 values need");
     for end in 0..GOOGLE_BIN.len() - 1 {
         parse(&GOOGLE_BIN[..end], Some(Format::Bin)).unwrap_err();
@@ -228,7 +228,7 @@ fn wrong_lines_and_words_twice_are_left_out_and_counted() {
     let expect = [
         "v: 2 lines are wrong and left out; the first: v:3: value 1 of \"b\" is \"1,5\", but must be \
          a number",
-        "v: 1 words are there twice, of which the first is kept; the first: v:5: the word was there \
+        "v: 1 words are there twice, of which the first is kept; the first: v:5: \"a\" was there \
          before",
     ];
     assert_eq!(imported.warnings, expect);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use candle_core::{Device, Tensor};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use serde_json::{Map, json};
 
 use super::super::ENTRY;
@@ -74,7 +75,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let text = vocabulary.to_counted_text();
     let files = [(VOCABULARY, text.as_bytes())];
     let toml = to_toml(&config)?;
-    let tensor = Tensor::from_vec(vectors.into_rows(), (vocabulary.len(), width), &Device::Cpu)?;
+    // The rows themselves: a copy of them would be as large.
+    let rows = bytemuck::cast_slice(vectors.rows());
+    let tensor = TensorView::new(Dtype::F32, vec![vocabulary.len(), width], rows)?;
     let mut meta = Meta::new(ENTRY.name, 0);
     meta.state = Position::default().to_state(Map::new());
     let name = vectors_name(config.train.algorithm).to_string();
