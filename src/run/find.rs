@@ -43,7 +43,7 @@ pub(super) fn make_free(
     atomic::create_folder(root)?;
     loop {
         let path = default_path(root, model, preset, now);
-        match fs::create_dir(&path) {
+        match fs::create_dir(&path).and_then(|()| atomic::sync_folder(root)) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {

@@ -72,7 +72,9 @@ impl RunDir {
             config: config_toml.to_owned(),
             lock: Some(lock),
         };
-        run.clear(&own);
+        if is_cut(path) {
+            run.clear(&own);
+        }
         match run.fill(files, fill) {
             Ok(()) => Ok(run),
             Err(error) => {
@@ -90,11 +92,7 @@ impl RunDir {
             self.write(name, content)?;
         }
         fill(self)?;
-        atomic::place(&self.manifest_path())?;
-        self.path.parent().map_or(Ok(()), |parent| {
-            atomic::sync_folder(parent)
-                .with_context(|| format!("cannot sync the folder {}", parent.display()))
-        })
+        atomic::place(&self.manifest_path())
     }
 
     /// Takes away what [`create`](Self::create) has written, as far as it is there: last what tells

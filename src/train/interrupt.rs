@@ -23,7 +23,8 @@ const SAME_WISH: Duration = Duration::from_millis(50);
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// One that signals to this process set, and says why: at the first signal and at the second. To be called once a process.
+    /// One that signals to this process set. `says` is what is said at the first and at the second.
+    /// To be called once a process.
     ///
     /// # Errors
     /// When the system refuses the signal handler.

@@ -87,7 +87,7 @@ impl Vocabulary {
             if let Some(first) = vocabulary.push(word)? {
                 bail!(
                     "the vocabulary holds {:?} twice, as word {} and as word {}",
-                    start(&word),
+                    start(word),
                     first + 1,
                     vocabulary.len() + 1
                 );
