@@ -78,8 +78,8 @@ fn settings_are_refused_before_anything_is_written() {
     assert_eq!(dir.files(), ["other.toml"]);
 
     let said = dir.tfm(&train("--run-dir other.toml/run"));
-    said.fails(1, &["cannot make the run folder other.toml/run"]);
-    dir.tfm(&train("--run-dir other.toml")).fails(1, &["cannot make the run folder other.toml"]);
+    said.fails(1, &["cannot make the folder other.toml/run"]);
+    dir.tfm(&train("--run-dir other.toml")).fails(1, &["cannot make the folder other.toml"]);
     // The longest run that can be asked for is one.
     let longest = "--set train.max_max_epoch=1000000 --set train.max_steps=1 -q";
     dir.tfm(&train(&format!("{longest} --run-dir run"))).ok();

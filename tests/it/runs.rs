@@ -21,7 +21,7 @@ fn word2vec(rest: &str) -> String {
     format!(
         "train word2vec --threads 1 -q --set data.train=./t.txt --set data.sentences=lines \
          --set data.min_count=1 --set network.embedding_size=4 --set train.epochs_to_train=2 \
-         --set train.subsample=0 {rest}"
+         --set train.subsample=0 --set eval.questions= {rest}"
     )
 }
 
