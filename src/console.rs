@@ -111,6 +111,11 @@ pub fn fit(head: &str, share: f64, parts: &[String], width: usize) -> String {
         tail = more;
     }
     let bar = room.saturating_sub(tail.chars().count()).min(BAR.1);
+    // What matters most is worth more than a bar.
+    let first = parts.first().map_or(head.clone(), |part| format!("{head} {part}"));
+    if tail.is_empty() && !parts.is_empty() && first.chars().count() <= width {
+        return first;
+    }
     if bar < BAR.0 {
         return head.chars().take(width).collect();
     }
@@ -178,10 +183,11 @@ mod tests {
         let line = |width| fit("Epoch 3/13", 0.425, &parts, width);
         assert_eq!(
             line(79),
-            "Epoch 3/13  42% [======        ] 12m 30s left, perplexity 437.141, 1763 words/s"
+            "Epoch 3/13  42% [=====         ] 12m 30s left, perplexity 437.141, 1763 words/s"
         );
-        assert_eq!(line(60), "Epoch 3/13  42% [====      ] 12m 30s left, perplexity 437.141");
-        assert_eq!(line(45), "Epoch 3/13  42% [======       ] 12m 30s left");
+        assert_eq!(line(60), "Epoch 3/13  42% [==========               ] 12m 30s left");
+        assert_eq!(line(45), "Epoch 3/13  42% [=====         ] 12m 30s left");
+        assert_eq!(line(30), "Epoch 3/13  42% 12m 30s left");
         assert_eq!(line(20), "Epoch 3/13  42%");
         assert_eq!(
             fit("evaluating", 1.0, &[], 79),

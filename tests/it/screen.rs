@@ -16,7 +16,7 @@ fn on_a_terminal(
     columns: u32,
     variables: &[(&str, &str)],
 ) -> Option<String> {
-    let line = format!("stty cols {columns}; exec {} {line}", env!("CARGO_BIN_EXE_tfm"));
+    let line = format!("stty cols {columns} rows 24; exec {} {line}", env!("CARGO_BIN_EXE_tfm"));
     let mut command = Command::new("script");
     command.args(["-qec", &line, "typescript"]).env("TERM", "xterm").env_remove("CI");
     for (name, value) in variables {
