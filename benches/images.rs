@@ -66,12 +66,12 @@ impl Meter {
     fn pools(&self, cpu: &Cpu, name: &str, shape: pool::Shape) {
         let (n, m) = (shape.inputs(), shape.outputs());
         let (mut x, mut y) = (wave(n), Buffer::zeros(m));
-        let mut winners = vec![0; m];
+        let mut argmax = vec![0; m];
         self.print(&format!("{name} max"), n + m + m / 4, || {
-            max_pool2d(cpu, shape, Floor::Zero, &x, &mut y, &mut winners);
+            max_pool2d(cpu, shape, Floor::Zero, &x, &mut y, &mut argmax);
         });
         self.print(&format!("{name} max, gradient"), n + m + m / 4, || {
-            max_pool2d_gradient(cpu, shape, &y, &winners, &mut x);
+            max_pool2d_gradient(cpu, shape, &y, &argmax, &mut x);
         });
         self.print(&format!("{name} average"), n + m, || avg_pool2d(cpu, shape, &x, &mut y));
         self.print(&format!("{name} average, gradient"), n + m, || {
@@ -102,24 +102,24 @@ impl Meter {
     fn fused(&self, cpu: &Cpu, layers: PoolLrn) {
         let (n, m) = (layers.pool.inputs(), layers.pool.outputs());
         let (mut x, mut y, mut pooled) = (wave(n), Buffer::zeros(m), Buffer::zeros(m));
-        let mut winners = vec![0; m];
+        let mut argmax = vec![0; m];
         self.print("cifar10 pool1 + norm1", n + 2 * m + m / 4, || {
-            pool_lrn::pool_lrn(cpu, &layers, &x, &mut pooled, &mut winners, &mut y);
+            pool_lrn::pool_lrn(cpu, &layers, &x, &mut pooled, &mut argmax, &mut y);
         });
         self.print("cifar10 pool1 + norm1, gradient", n + 2 * m + m / 4, || {
-            pool_lrn::pool_lrn_gradient(cpu, &layers, &pooled, &winners, &y, &mut x);
+            pool_lrn::pool_lrn_gradient(cpu, &layers, &pooled, &argmax, &y, &mut x);
         });
     }
 
     fn fused_second(&self, cpu: &Cpu, layers: PoolLrn) {
         let (n, m) = (layers.pool.inputs(), layers.pool.outputs());
         let (x, mut y, mut dx) = (wave(n), Buffer::zeros(m), Buffer::zeros(n));
-        let mut winners = vec![0; m];
+        let mut argmax = vec![0; m];
         self.print("cifar10 norm2 + pool2", n + m + m / 4, || {
-            pool_lrn::lrn_pool(cpu, &layers, &x, &mut y, &mut winners);
+            pool_lrn::lrn_pool(cpu, &layers, &x, &mut y, &mut argmax);
         });
         self.print("cifar10 norm2 + pool2, gradient", 2 * n + m + m / 4, || {
-            pool_lrn::lrn_pool_gradient(cpu, &layers, &x, &winners, &y, &mut dx);
+            pool_lrn::lrn_pool_gradient(cpu, &layers, &x, &argmax, &y, &mut dx);
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tfm::ops::matmul::{Matrix, Start, matmul};
+use tfm::ops::matmul::{Accumulate, Matrix, matmul};
 use tfm::ops::{Buffer, Cpu, Isa, peak};
 
 const SHAPES: [(&str, usize, usize, usize); 9] = [
@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
                 ("Aᵀ B", Matrix::new(&a, k, m).transposed(), Matrix::new(&b, k, n)),
             ];
             for (form, left, right) in forms {
-                let seconds = best_of(|| matmul(&cpu, left, right, Start::Zero, &mut c));
+                let seconds = best_of(|| matmul(&cpu, left, right, Accumulate::Overwrite, &mut c));
                 let rate = 2.0 * (m * k * n) as f64 / seconds;
                 println!(
                     "  {name:24} {form:5} {m:5} × {k:5} × {n:5} {:8.3} ms {:6.0} GFLOP/s {:3.0} %",

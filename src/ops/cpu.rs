@@ -8,37 +8,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use candle_core::{Device, DeviceLocation};
 
 use super::disjoint::Rows;
-use super::team::{Barrier, Team};
+use super::thread_pool::{Barrier, ThreadPool};
 use super::{Buffer, Isa};
 
 /// Work of fewer operations than this is not worth waking another thread for.
 const LEAST_OPERATIONS: usize = 1 << 20;
-/// The processor as operators see it: an instruction level, a team of threads and
+/// The processor as operators see it: an instruction level, a pool of threads and
 /// buffers that are kept from call to call. Beside it there may be a GPU for operators that
 /// have a kernel.
 pub struct Cpu {
     gpu: Option<Device>,
     isa: Isa,
     threads: usize,
-    team: Option<Team>,
+    pool: Option<ThreadPool>,
     buffers: Mutex<Vec<Buffer>>,
 }
 
 impl Cpu {
-    /// A team of `threads` threads at one instruction level.
+    /// A pool of `threads` threads at one instruction level.
     ///
     /// # Errors
     /// When the system cannot start the threads.
     pub fn new(isa: Isa, threads: usize) -> anyhow::Result<Self> {
         let threads = threads.max(1);
-        let team = (threads > 1).then(|| Team::new(threads)).transpose()?;
-        Ok(Self { gpu: None, isa, threads, team, buffers: Mutex::default() })
+        let pool = (threads > 1).then(|| ThreadPool::new(threads)).transpose()?;
+        Ok(Self { gpu: None, isa, threads, pool, buffers: Mutex::default() })
     }
 
     /// One thread at the portable level: for plain computations.
     pub fn in_order() -> Self {
-        let (gpu, team, buffers) = (None, None, Mutex::default());
-        Self { gpu, isa: Isa::Portable, threads: 1, team, buffers }
+        let (gpu, pool, buffers) = (None, None, Mutex::default());
+        Self { gpu, isa: Isa::Portable, threads: 1, pool, buffers }
     }
 
     /// The same with a GPU.
@@ -72,14 +72,14 @@ impl Cpu {
 
     /// Runs `work` once on every thread at the same time, or on this one alone where there
     /// are only a few `operations` to do between two barriers.
-    pub fn team<F: Fn(&Member) + Sync>(&self, operations: usize, work: F) {
+    pub fn parallel<F: Fn(&Worker) + Sync>(&self, operations: usize, work: F) {
         let barrier = Barrier::default();
-        let member = |index, count| Member { index, count, barrier: &barrier };
-        match &self.team {
-            Some(team) if operations >= LEAST_OPERATIONS => {
-                team.run(&|index| work(&member(index, self.threads)));
+        let worker = |index, count| Worker { index, count, barrier: &barrier };
+        match &self.pool {
+            Some(pool) if operations >= LEAST_OPERATIONS => {
+                pool.run(&|index| work(&worker(index, self.threads)));
             }
-            _ => work(&member(0, 1)),
+            _ => work(&worker(0, 1)),
         }
     }
 
@@ -91,7 +91,7 @@ impl Cpu {
             return;
         }
         let queue = Queue::new(len.div_ceil(block));
-        self.team(usize::MAX, |_| {
+        self.parallel(usize::MAX, |_| {
             while let Some(i) = queue.next() {
                 work(i * block..len.min((i + 1) * block));
             }
@@ -138,24 +138,24 @@ pub(super) fn with_thread_buffer<R>(len: usize, work: impl FnOnce(&mut [f32]) ->
 
 /// One thread of a team.
 #[derive(Debug)]
-pub struct Member<'a> {
+pub struct Worker<'a> {
     index: usize,
     count: usize,
     barrier: &'a Barrier,
 }
 
-impl Member<'_> {
+impl Worker<'_> {
     /// Its number, from 0 to those of the team less one.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// This member's share of `0..len`: contiguous, the shares' sizes differ by one at most.
-    pub fn share(&self, len: usize) -> Range<usize> {
+    /// This worker's share of `0..len`: contiguous, the shares' sizes differ by one at most.
+    pub fn chunk(&self, len: usize) -> Range<usize> {
         len * self.index / self.count..len * (self.index + 1) / self.count
     }
 
-    /// Waits until every member is here.
+    /// Waits until every worker is here.
     pub fn wait(&self) {
         if self.count > 1 {
             self.barrier.wait(self.count);
@@ -180,9 +180,9 @@ impl Queue {
         (i < self.len).then_some(i)
     }
 
-    /// The next items for one of `threads` threads: at most `most`, and ever fewer towards
-    /// the end, so that all threads end together.
-    pub(super) fn next_run(&self, most: usize, threads: usize) -> Option<Range<usize>> {
+    /// Guided self-scheduling for `threads` threads: chunks of at most `most` items, shrinking towards
+    /// the end so that threads finish together.
+    pub(super) fn next_chunk(&self, most: usize, threads: usize) -> Option<Range<usize>> {
         let run = |next: usize| (self.len - next).div_ceil(2 * threads).min(most);
         let more = |next: usize| (next < self.len).then(|| next + run(next));
         let start = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
@@ -195,15 +195,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_team_meets_at_every_barrier() {
+    fn workers_meet_at_every_barrier() {
         let cpu = Cpu::new(Isa::Portable, 3).unwrap();
         let count = AtomicUsize::new(0);
-        cpu.team(usize::MAX, |member| {
+        cpu.parallel(usize::MAX, |worker| {
             for round in 1..=50 {
                 count.fetch_add(1, Ordering::Relaxed);
-                member.wait();
+                worker.wait();
                 assert_eq!(count.load(Ordering::Relaxed), 3 * round);
-                member.wait();
+                worker.wait();
             }
         });
     }
@@ -219,7 +219,7 @@ mod tests {
                 });
             };
             cpu.for_blocks(103, 10, hit);
-            cpu.team(usize::MAX, |member| hit(member.share(103)));
+            cpu.parallel(usize::MAX, |worker| hit(worker.chunk(103)));
             assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 2));
         }
     }

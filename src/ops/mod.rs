@@ -33,14 +33,14 @@ pub mod simd;
 pub mod skipgram;
 pub mod softmax;
 pub mod statistics;
-mod team;
 #[cfg(test)]
 mod tests;
+mod thread_pool;
 pub mod top_k;
 pub mod window;
 
 pub use buffer::Buffer;
-pub use cpu::{Cpu, Member};
+pub use cpu::{Cpu, Worker};
 pub use disjoint::{DisjointSlice, Rows, RowsMut, rows_mut};
 pub use finite::{NotFinite, ensure_finite};
 pub use isa::{ISA_VARIABLE, Isa};

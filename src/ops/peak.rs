@@ -36,7 +36,7 @@ pub fn flops(cpu: &Cpu) -> f64 {
     const ROUNDS: usize = 20_000;
     let operations = (cpu.threads() * ROUNDS * CHAINS * LANES * 2) as f64;
     best_rate(operations, || {
-        cpu.team(usize::MAX, |_| {
+        cpu.parallel(usize::MAX, |_| {
             std::hint::black_box(cpu.isa().run(Chains(std::hint::black_box(ROUNDS))));
         });
     })
@@ -64,8 +64,8 @@ pub fn bandwidth(cpu: &Cpu) -> f64 {
     let part = VALUES / cpu.threads();
     cpu.for_rows(VALUES, part, rows_mut(&mut values, 1), |_, values| values.fill(1.0));
     best_rate(4.0 * VALUES as f64, || {
-        cpu.team(usize::MAX, |member| {
-            std::hint::black_box(cpu.isa().run(Sum(&values[member.share(VALUES)])));
+        cpu.parallel(usize::MAX, |worker| {
+            std::hint::black_box(cpu.isa().run(Sum(&values[worker.chunk(VALUES)])));
         });
     })
 }

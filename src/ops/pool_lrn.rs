@@ -22,7 +22,7 @@ pub struct PoolLrn {
 }
 
 /// Pools `x` (batch, height, width, channels) to `pooled` (batch, rows, columns, channels)
-/// and normalises that to `y`; `winners` are those of [`pool::max_pool2d`]. Where a ReLU
+/// and normalises that to `y`; `argmax` are those of [`pool::max_pool2d`]. Where a ReLU
 /// stands before, `x` may be its input or its output.
 ///
 /// # Panics
@@ -32,20 +32,20 @@ pub fn pool_lrn(
     layers: &PoolLrn,
     x: &[f32],
     pooled: &mut [f32],
-    winners: &mut [u8],
+    argmax: &mut [u8],
     y: &mut [f32],
 ) {
-    layers.pool.check([x.len(), y.len(), winners.len()]);
+    layers.pool.check([x.len(), y.len(), argmax.len()]);
     assert_eq!(pooled.len(), y.len(), "the pooled images have another size");
     let outputs = layers.pool.image().outputs();
-    let to = (rows_mut(pooled, outputs), rows_mut(winners, outputs), rows_mut(y, outputs));
-    layers.for_images(cpu, to, |image, (pooled, winners, y), scratch| {
-        layers.max_pool(cpu.isa(), layers.floor(), &x[image.inputs], pooled, winners);
+    let to = (rows_mut(pooled, outputs), rows_mut(argmax, outputs), rows_mut(y, outputs));
+    layers.for_images(cpu, to, |image, (pooled, argmax, y), scratch| {
+        layers.max_pool(cpu.isa(), layers.floor(), &x[image.inputs], pooled, argmax);
         lrn_pixels(cpu.isa(), layers.lrn, layers.pool.channels, pooled, y, scratch.lrn);
     });
 }
 
-/// The gradient of [`pool_lrn`]: `dx` (as `x`) from `dy`, `pooled` and `winners` (as `y`).
+/// The gradient of [`pool_lrn`]: `dx` (as `x`) from `dy`, `pooled` and `argmax` (as `y`).
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
@@ -53,11 +53,11 @@ pub fn pool_lrn_gradient(
     cpu: &Cpu,
     layers: &PoolLrn,
     pooled: &[f32],
-    winners: &[u8],
+    argmax: &[u8],
     dy: &[f32],
     dx: &mut [f32],
 ) {
-    layers.pool.check([dx.len(), dy.len(), winners.len()]);
+    layers.pool.check([dx.len(), dy.len(), argmax.len()]);
     assert_eq!(pooled.len(), dy.len(), "the pooled images have another size");
     let dx = rows_mut(dx, layers.pool.image().inputs());
     layers.for_images(cpu, dx, |image, dx, scratch| {
@@ -68,29 +68,29 @@ pub fn pool_lrn_gradient(
         let (channels, pooled) = (layers.pool.channels, &pooled[at.clone()]);
         let until = Until::Input;
         lrn_pixels_gradient(isa, layers.lrn, until, channels, pooled, gradient, scratch.lrn);
-        layers.max_pool_gradient(isa, gradient, &winners[at], dx);
+        layers.max_pool_gradient(isa, gradient, &argmax[at], dx);
     });
 }
 
 /// Normalises `x` (batch, height, width, channels) and pools that to `y` (batch, rows,
-/// columns, channels); `winners` are those of [`pool::max_pool2d`]. Where a ReLU stands
+/// columns, channels); `argmax` are those of [`pool::max_pool2d`]. Where a ReLU stands
 /// before, `x` is its output.
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
-pub fn lrn_pool(cpu: &Cpu, layers: &PoolLrn, x: &[f32], y: &mut [f32], winners: &mut [u8]) {
-    layers.pool.check([x.len(), y.len(), winners.len()]);
+pub fn lrn_pool(cpu: &Cpu, layers: &PoolLrn, x: &[f32], y: &mut [f32], argmax: &mut [u8]) {
+    layers.pool.check([x.len(), y.len(), argmax.len()]);
     let outputs = layers.pool.image().outputs();
-    let to = (rows_mut(winners, outputs), rows_mut(y, outputs));
-    layers.for_images(cpu, to, |image, (winners, y), scratch| {
+    let to = (rows_mut(argmax, outputs), rows_mut(y, outputs));
+    layers.for_images(cpu, to, |image, (argmax, y), scratch| {
         let normalised = &mut scratch.between[..image.inputs.len()];
         let (isa, channels, x) = (cpu.isa(), layers.pool.channels, &x[image.inputs]);
         lrn_pixels(isa, layers.lrn, channels, x, normalised, scratch.lrn);
-        layers.max_pool(isa, Floor::None, normalised, y, winners);
+        layers.max_pool(isa, Floor::None, normalised, y, argmax);
     });
 }
 
-/// The gradient of [`lrn_pool`]: `dx` (as `x`) from `x`, and `dy` and `winners` (as `y`).
+/// The gradient of [`lrn_pool`]: `dx` (as `x`) from `x`, and `dy` and `argmax` (as `y`).
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
@@ -98,16 +98,16 @@ pub fn lrn_pool_gradient(
     cpu: &Cpu,
     layers: &PoolLrn,
     x: &[f32],
-    winners: &[u8],
+    argmax: &[u8],
     dy: &[f32],
     dx: &mut [f32],
 ) {
-    layers.pool.check([dx.len(), dy.len(), winners.len()]);
+    layers.pool.check([dx.len(), dy.len(), argmax.len()]);
     assert_eq!(x.len(), dx.len(), "the input has another size");
     let dx = rows_mut(dx, layers.pool.image().inputs());
     layers.for_images(cpu, dx, |image, dx, scratch| {
         let (isa, at) = (cpu.isa(), image.outputs);
-        layers.max_pool_gradient(isa, &dy[at.clone()], &winners[at], dx);
+        layers.max_pool_gradient(isa, &dy[at.clone()], &argmax[at], dx);
         let until = if layers.relu { Until::ReluInput } else { Until::Input };
         let (channels, x) = (layers.pool.channels, &x[image.inputs]);
         lrn_pixels_gradient(isa, layers.lrn, until, channels, x, dx, scratch.lrn);
@@ -153,14 +153,14 @@ impl PoolLrn {
         });
     }
 
-    fn max_pool(&self, isa: Isa, floor: Floor, x: &[f32], y: &mut [f32], winners: &mut [u8]) {
+    fn max_pool(&self, isa: Isa, floor: Floor, x: &[f32], y: &mut [f32], argmax: &mut [u8]) {
         let shape = self.pool.image();
-        max_pool_rows(isa, shape, floor, x, 0..shape.rows().output(), y, winners);
+        max_pool_rows(isa, shape, floor, x, 0..shape.rows().output(), y, argmax);
     }
 
-    fn max_pool_gradient(&self, isa: Isa, dy: &[f32], winners: &[u8], dx: &mut [f32]) {
+    fn max_pool_gradient(&self, isa: Isa, dy: &[f32], argmax: &[u8], dx: &mut [f32]) {
         let shape = self.pool.image();
-        max_pool_rows_gradient(isa, shape, dy, winners, 0..shape.height, dx);
+        max_pool_rows_gradient(isa, shape, dy, argmax, 0..shape.height, dx);
     }
 }
 
@@ -195,18 +195,18 @@ mod tests {
     fn apart(cpu: &Cpu, layers: &PoolLrn, x: &[f32], dy: &[f32]) -> [Vec<f32>; 5] {
         let PoolLrn { pool: shape, lrn: parameters, .. } = *layers;
         let (n, m, channels) = (x.len(), dy.len(), shape.channels);
-        let mut winners = vec![0; m];
+        let mut argmax = vec![0; m];
         let (mut pooled, mut y) = (vec![0.0; m], vec![0.0; m]);
-        max_pool2d(cpu, shape, layers.floor(), x, &mut pooled, &mut winners);
+        max_pool2d(cpu, shape, layers.floor(), x, &mut pooled, &mut argmax);
         lrn(cpu, parameters, channels, &pooled, &mut y);
         let (mut gradient, mut dx) = (dy.to_vec(), vec![0.0; n]);
         lrn_gradient(cpu, parameters, Until::Input, channels, &pooled, &mut gradient);
-        max_pool2d_gradient(cpu, shape, &gradient, &winners, &mut dx);
+        max_pool2d_gradient(cpu, shape, &gradient, &argmax, &mut dx);
 
         let (mut normalised, mut z, mut dz) = (vec![0.0; n], vec![0.0; m], vec![0.0; n]);
         lrn(cpu, parameters, channels, x, &mut normalised);
-        max_pool2d(cpu, shape, Floor::None, &normalised, &mut z, &mut winners);
-        max_pool2d_gradient(cpu, shape, dy, &winners, &mut dz);
+        max_pool2d(cpu, shape, Floor::None, &normalised, &mut z, &mut argmax);
+        max_pool2d_gradient(cpu, shape, dy, &argmax, &mut dz);
         let until = if layers.relu { Until::ReluInput } else { Until::Input };
         lrn_gradient(cpu, parameters, until, channels, x, &mut dz);
         [pooled, y, dx, z, dz]
@@ -214,13 +214,13 @@ mod tests {
 
     fn together(cpu: &Cpu, layers: &PoolLrn, x: &[f32], dy: &[f32]) -> [Vec<f32>; 5] {
         let nan = |len| vec![f32::NAN; len];
-        let mut winners = vec![0; dy.len()];
+        let mut argmax = vec![0; dy.len()];
         let (mut pooled, mut y, mut dx) = (nan(dy.len()), nan(dy.len()), nan(x.len()));
-        pool_lrn(cpu, layers, x, &mut pooled, &mut winners, &mut y);
-        pool_lrn_gradient(cpu, layers, &pooled, &winners, dy, &mut dx);
+        pool_lrn(cpu, layers, x, &mut pooled, &mut argmax, &mut y);
+        pool_lrn_gradient(cpu, layers, &pooled, &argmax, dy, &mut dx);
         let (mut z, mut dz) = (nan(dy.len()), nan(x.len()));
-        lrn_pool(cpu, layers, x, &mut z, &mut winners);
-        lrn_pool_gradient(cpu, layers, x, &winners, dy, &mut dz);
+        lrn_pool(cpu, layers, x, &mut z, &mut argmax);
+        lrn_pool_gradient(cpu, layers, x, &argmax, dy, &mut dz);
         [pooled, y, dx, z, dz]
     }
 

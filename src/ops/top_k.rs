@@ -1,6 +1,6 @@
 //! The rows of a matrix that have the largest products with each query.
 
-use super::matmul::{Matrix, Start, matmul};
+use super::matmul::{Accumulate, Matrix, matmul};
 use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, rows_mut};
 
@@ -51,7 +51,7 @@ pub fn top_k(cpu: &Cpu, queries: &[f32], rows: &[f32], width: usize, k: usize) -
                 let n = rows.len() / width;
                 let right = Matrix::new(rows, n, width).transposed();
                 let products = &mut buffer[..m * n];
-                matmul(cpu, left, right, Start::Zero, products);
+                matmul(cpu, left, right, Accumulate::Overwrite, products);
                 select(cpu, products, (block * ROWS) as u32, hits, m);
             }
         });

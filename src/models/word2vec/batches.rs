@@ -43,12 +43,12 @@ impl Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::skipgram::{Engine, Noise};
+    use crate::ops::skipgram::{Engine, NegativeSampler};
     use crate::rng::Stream;
 
     #[test]
     fn every_word_is_paired_with_its_window() {
-        let noise = Noise::new(&[1; 9]).unwrap();
+        let noise = NegativeSampler::new(&[1; 9]).unwrap();
         let stream = Stream::new(1, "pairs");
         let skipgram = Skipgram {
             window: 1,
@@ -56,7 +56,7 @@ mod tests {
             noise: &noise,
             shares: &[],
             stream,
-            engine: Engine::Pairs,
+            engine: Engine::PerPair,
         };
         let sentence = |words, first, rate| Sentence { words, first, rate };
         let mut batches = Batches::default();

@@ -10,7 +10,7 @@ use crate::data::vocabulary::Vocabulary;
 use crate::models::verbs::bench::Benchmark;
 use crate::ops::Cpu;
 use crate::ops::skipgram::reference::train_reference;
-use crate::ops::skipgram::{Engine, Noise, Order, Sentence, Skipgram};
+use crate::ops::skipgram::{Engine, NegativeSampler, Sentence, Skipgram, Updates};
 use crate::rng::Stream;
 
 /// Words of random text, and how many different ones.
@@ -21,7 +21,7 @@ impl Benchmark for Word2Vec {
     /// The loss and the vectors of a short text.
     fn compare(cpu: &Cpu, _: &Word2VecConfig, _: &Text) -> Result<()> {
         let (ids, width) = (50, 40);
-        let noise = Noise::new(&(1..=ids as u64).rev().collect::<Vec<_>>())?;
+        let noise = NegativeSampler::new(&(1..=ids as u64).rev().collect::<Vec<_>>())?;
         let stream = Stream::new(1, "bench");
         let skipgram = Skipgram {
             window: 5,
@@ -29,7 +29,7 @@ impl Benchmark for Word2Vec {
             noise: &noise,
             shares: &[],
             stream,
-            engine: Engine::Windows,
+            engine: Engine::SharedNegatives,
         };
         let words: Vec<u32> = (0..300u32).map(|i| i * i % 47).collect();
         let sentences = [Sentence { words: 0..words.len(), first: 0, rate: 0.1 }];
@@ -41,7 +41,7 @@ impl Benchmark for Word2Vec {
         let wide = |table: &[f32]| table.iter().copied().map(f64::from).collect::<Vec<_>>();
         let (mut want_in, mut want_out) = (wide(&w_in), wide(&w_out));
         train_reference(&skipgram, &mut want_in, &mut want_out, width, &words, &sentences);
-        let order = Order::InOrder;
+        let order = Updates::Sequential;
         skipgram.train(cpu, &mut w_in, &mut w_out, width, &words, &sentences, order);
         let pairs = wide(&w_in).into_iter().zip(want_in);
         let error = pairs.map(|(got, want)| (got - want).abs()).fold(0.0, f64::max);

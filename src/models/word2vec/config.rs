@@ -101,7 +101,7 @@ pub struct Train {
     pub window_size: usize,
     /// Words that occur with more than this frequency are left out at random; 0 keeps all.
     pub subsample: f64,
-    /// Noise words of a window, of a pair or of a mini-batch.
+    /// Negative samples of a window, of a pair or of a mini-batch.
     pub num_neg_samples: usize,
     /// Pairs of a mini-batch.
     pub batch_size: usize,

@@ -15,7 +15,7 @@ use crate::nn::Parameter;
 use crate::ops::Cpu;
 use crate::ops::nce::{Nce, Parameters};
 use crate::ops::skipgram::cuda::{Sentences, Sizes, WindowTrainer};
-use crate::ops::skipgram::{Engine, Loss, Noise, Order, Sentence, Skipgram};
+use crate::ops::skipgram::{Engine, Loss, NegativeSampler, Sentence, Skipgram, Updates};
 use crate::rng::Stream;
 
 /// The tables in training.
@@ -26,9 +26,9 @@ pub struct Trainer {
     output: Parameter,
     /// Their biases as what is predicted (words), which mini-batches have.
     bias: Parameter,
-    noise: Noise,
+    noise: NegativeSampler,
     /// The noise of each thread that trains without locks.
-    shares: Vec<Noise>,
+    shares: Vec<NegativeSampler>,
     config: Word2VecConfig,
     batches: Batches,
     /// The tables on the GPU, once one has trained them.
@@ -65,9 +65,9 @@ impl Trainer {
         })?;
         let train = &config.train;
         let counts = noise_counts(vocabulary, config.data.unk);
-        let noise = Noise::new(&counts)?;
+        let noise = NegativeSampler::new(&counts)?;
         let biases = if train.algorithm == Algorithm::MiniBatch { shape[0] } else { 0 };
-        let (asked, there) = (train.num_neg_samples, noise.drawable());
+        let (asked, there) = (train.num_neg_samples, noise.support());
         ensure!(
             biases == 0 || asked <= there,
             "train.num_neg_samples = {asked}: the noise words of a mini-batch are all different, \
@@ -79,7 +79,7 @@ impl Trainer {
             output: Parameter::zeros(output, &shape)?,
             bias: Parameter::zeros(bias, &[biases])?,
             noise,
-            shares: Noise::deal(&counts, threads)?,
+            shares: NegativeSampler::partition(&counts, threads)?,
             config: config.clone(),
             batches: Batches::default(),
             gpu: None,
@@ -139,14 +139,16 @@ impl Trainer {
     pub fn train(&mut self, cpu: &Cpu, words: &[u32], sentences: &[Sentence]) -> Result<Loss> {
         match (self.config.train.algorithm, cpu.gpu()) {
             (Algorithm::Windows, Some(device)) => self.train_on_gpu(device, words, sentences),
-            (Algorithm::Windows, None) => self.descend(cpu, Engine::Windows, words, sentences),
-            (Algorithm::Pairs, _) => self.descend(cpu, Engine::Pairs, words, sentences),
+            (Algorithm::Windows, None) => {
+                self.descend(cpu, Engine::SharedNegatives, words, sentences)
+            }
+            (Algorithm::Pairs, _) => self.descend(cpu, Engine::PerPair, words, sentences),
             (Algorithm::MiniBatch, _) => self.train_batches(cpu, words, sentences),
         }
     }
 
-    fn order(&self) -> Order {
-        if self.config.train.deterministic { Order::InOrder } else { Order::LockFree }
+    fn order(&self) -> Updates {
+        if self.config.train.deterministic { Updates::Sequential } else { Updates::Hogwild }
     }
 
     fn skipgram(&self, engine: Engine) -> Skipgram<'_> {
@@ -204,7 +206,7 @@ impl Trainer {
     fn train_batches(&mut self, cpu: &Cpu, words: &[u32], sentences: &[Sentence]) -> Result<Loss> {
         let (train, width) = (&self.config.train, self.config.network.embedding_size);
         let mut batches = std::mem::take(&mut self.batches);
-        batches.collect(&self.skipgram(Engine::Pairs), train.batch_size, words, sentences);
+        batches.collect(&self.skipgram(Engine::PerPair), train.batch_size, words, sentences);
         let stream = Stream::new(self.config.seed, "noise");
         let (batch, samples) = (train.batch_size, train.num_neg_samples);
         let nce = Nce { batch, samples, noise: &self.noise, stream };

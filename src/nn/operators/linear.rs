@@ -1,7 +1,7 @@
 //! A fully connected layer.
 
 use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, Shapes, written};
-use crate::ops::matmul::{Matrix, Start, matmul, matmul_and_sums};
+use crate::ops::matmul::{Accumulate, Matrix, matmul, matmul_and_sums};
 use crate::ops::relu::{relu, relu_gradient};
 
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
@@ -54,7 +54,7 @@ impl Operator for Linear {
         let (weights, biases) = (run.parameters.values(0), run.parameters.values(1));
         let x = Matrix::new(run.x[0], rows, inputs);
         let weights = Matrix::new(&weights, inputs, self.outputs);
-        matmul(run.cpu, x, weights, Start::Bias(&biases), run.y);
+        matmul(run.cpu, x, weights, Accumulate::Bias(&biases), run.y);
         if self.relu {
             relu(run.cpu, run.y);
         }
@@ -76,11 +76,11 @@ impl Operator for Linear {
         let dy = Matrix::new(run.dy, rows, self.outputs);
         let lens = [inputs * self.outputs, self.outputs];
         let [d_weights, d_biases] = run.gradients.first_two(lens);
-        matmul_and_sums(run.cpu, x, dy, Start::Zero, d_weights, d_biases);
+        matmul_and_sums(run.cpu, x, dy, Accumulate::Overwrite, d_weights, d_biases);
         if let Some(dx) = run.dx[0].take() {
             let weights = run.parameters.values(0);
             let weights = Matrix::new(&weights, inputs, self.outputs).transposed();
-            matmul(run.cpu, dy, weights, Start::Zero, dx);
+            matmul(run.cpu, dy, weights, Accumulate::Overwrite, dx);
         }
     }
 

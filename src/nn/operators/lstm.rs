@@ -1,7 +1,7 @@
 //! A recurrent layer over a window of time steps.
 
 use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
-use crate::ops::lstm::{self, Gradients, Trace, Weights, lstm_reference};
+use crate::ops::lstm::{self, Activations, Gradients, Weights, lstm_reference};
 
 /// A layer of long short-term memory: one fused node for a whole window. Its states are the cell
 /// and the hidden state before the window, which become those after it; no gradient passes
@@ -21,9 +21,13 @@ impl Lstm {
 
     /// What the window leaves behind: gates and cells are saved, the hidden states are the output
     /// with the first one as its prefix.
-    fn trace<'a>(shape: lstm::Shape, saved: &'a mut [f32], hidden: &'a mut [f32]) -> Trace<'a> {
+    fn trace<'a>(
+        shape: lstm::Shape,
+        saved: &'a mut [f32],
+        hidden: &'a mut [f32],
+    ) -> Activations<'a> {
         let (gates, cells) = saved.split_at_mut(shape.gates_len());
-        Trace { gates, cells, hidden }
+        Activations { gates, cells, hidden }
     }
 }
 

@@ -151,7 +151,7 @@ fn dropout_into_linear(first: &mut Planned, second: &mut Planned) {
     }
 }
 
-/// A max pooling knows from its winners where the ReLU before it was zero: the ReLU's gradient
+/// A max pooling knows from its argmax where the ReLU before it was zero: the ReLU's gradient
 /// needs no pass of its own.
 fn relu_into_pooling(first: &mut Planned, second: &mut Planned) {
     let Op::MaxPool(mut pool) = second.node.op else { return };

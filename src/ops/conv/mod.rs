@@ -20,7 +20,7 @@ use super::Cpu;
 use super::simd::LANES;
 
 fn is_winograds(shape: &Shape) -> bool {
-    winograd::fits(shape) && winograd::pays(shape)
+    winograd::supports(shape) && winograd::is_profitable(shape)
 }
 
 /// `y = x ∗ weight + bias`, followed by a ReLU where asked for. `x` (batch, height, width, in

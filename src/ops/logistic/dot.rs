@@ -31,20 +31,24 @@ const fn tile<S: Simd>() -> [usize; 2] {
 }
 
 /// Gives `gradient` a vector for each pair `t · n + j` of target t and input j, the sum of whose
-/// lanes is the dot product. Meanwhile the rows `ahead` are asked for.
+/// lanes is the dot product. Meanwhile the rows `prefetch_rows` are asked for.
 ///
 /// # Safety
 /// The rows must be valid for their widths; others may write them meanwhile, as lock-free training
 /// does.
 #[inline(always)]
-pub(super) unsafe fn dots<S: Simd>(rows: Rows, gradient: &mut Gradient<S>, ahead: &[*mut f32]) {
+pub(super) unsafe fn dots<S: Simd>(
+    rows: Rows,
+    gradient: &mut Gradient<S>,
+    prefetch_rows: &[*mut f32],
+) {
     let [most_targets, most_inputs] = tile::<S>();
-    let mut ahead = ahead.iter();
+    let mut prefetch_rows = prefetch_rows.iter();
     let mut t = 0;
     while t < rows.targets.len() {
         let left = rows.targets.len() - t;
         let count = [4, 2, 1].into_iter().find(|&c| c <= most_targets && c <= left).unwrap_or(1);
-        for &row in ahead.by_ref().take(count) {
+        for &row in prefetch_rows.by_ref().take(count) {
             prefetch::<S>(row, rows.width);
         }
         let mut j = 0;
@@ -60,7 +64,7 @@ pub(super) unsafe fn dots<S: Simd>(rows: Rows, gradient: &mut Gradient<S>, ahead
         t += count;
         gradient.advance(t * rows.n);
     }
-    for &row in ahead {
+    for &row in prefetch_rows {
         prefetch::<S>(row, rows.width);
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Gradient<'a, S> {
     pub ring: Ring,
     pub bias: Option<&'a [f32]>,
     /// Whole vectors.
-    pub positive: &'a [f32],
+    pub labels: &'a [f32],
     /// Weights, which become the gradient times the rate.
     pub total: &'a mut [f32],
     pub rate: f32,
@@ -68,7 +68,7 @@ impl<S: Simd> Gradient<'_, S> {
             x = x.add(S::load_slice(&bias[at..], 0.0));
         }
         let (sigmoid, softplus) = logistic(x);
-        let labels = S::load_slice(&self.positive[at..at + LANES], 0.0);
+        let labels = S::load_slice(&self.labels[at..at + LANES], 0.0);
         let total = &mut self.total[at..at + LANES];
         let weight = S::load_slice(total, 0.0);
         self.losses = self.losses.add(weight.mul(softplus).sub(labels.mul(x)));

@@ -2,13 +2,13 @@
 //! descent on rows of two tables, in place.
 //!
 //! The logit of input j and target t is x(t, j) = w_in\[j\] · w_out\[t\] (+ b\[t\]). A pair may count
-//! as a label (`positive`) and as noise, each any number of times; `total` is the sum. The loss is
-//! Σ total · log(1 + e^x) - positive · x, and the rows grow by the rate times
-//! g = positive - total · σ(x) times each other, all as they were before the step.
+//! as a label (`labels`) and as noise, each any number of times; `total` is the sum. The loss is
+//! Σ total · log(1 + e^x) - labels · x, and the rows grow by the rate times
+//! g = labels - total · σ(x) times each other, all as they were before the step.
 //!
 //! # Threads without locks
 //!
-//! With `Order::LockFree`, threads change the same rows at the same time. In the terms of Rust and
+//! With `Updates::Hogwild`, threads change the same rows at the same time. In the terms of Rust and
 //! of C++ that is a data race, whose behaviour the language leaves open; relaxed atomics would
 //! define it, and there are none of a vector's width. So this is assumed of the compiler: rows of
 //! the tables are read and written through raw pointers alone, with vector intrinsics or copies of
@@ -28,7 +28,7 @@ use super::{Buffer, DisjointSlice};
 use dot::{Rows, TARGETS};
 use gradient::{Gradient, Ring};
 pub(super) use ids::Ids;
-pub use order::{Loss, Order};
+pub use order::{Loss, Updates};
 
 /// The parameters that a step reads and changes.
 #[derive(Clone, Copy)]
@@ -58,13 +58,13 @@ impl Tables<'_> {
 
 /// The inputs and targets of one step, and its memory, which is kept from step to step.
 #[derive(Default)]
-pub(super) struct Block {
+pub(super) struct Minibatch {
     /// The rows of the first table, their counts those in each target's noise.
     pub inputs: Ids,
     /// The rows of the second table, their counts as noise.
     pub targets: Ids,
     /// Rows that a later step needs.
-    pub ahead: Vec<*mut f32>,
+    pub prefetch_rows: Vec<*mut f32>,
     input_rows: Vec<*mut f32>,
     target_rows: Vec<*mut f32>,
     /// Copies of the inputs' rows, padded to whole vectors.
@@ -75,11 +75,11 @@ pub(super) struct Block {
     old: Buffer,
     /// (targets, inputs), padded to whole vectors; then the gradient.
     total: Buffer,
-    positive: Buffer,
+    labels: Buffer,
     bias: Buffer,
 }
 
-impl Block {
+impl Minibatch {
     /// Makes room for the largest step.
     pub(super) fn reserve(&mut self, inputs: usize, targets: usize, width: usize) {
         let pairs = (inputs * targets).next_multiple_of(LANES);
@@ -87,12 +87,12 @@ impl Block {
         self.targets.reserve(targets);
         self.input_rows.reserve(inputs);
         self.target_rows.reserve(targets);
-        self.ahead.reserve(inputs + targets);
+        self.prefetch_rows.reserve(inputs + targets);
         self.copies.at_least(inputs * width.next_multiple_of(LANES));
         self.vectors = (TARGETS * inputs + LANES).next_power_of_two();
         self.ring.at_least(self.vectors * LANES);
         self.old.at_least(targets * width.next_multiple_of(LANES));
-        for buffer in [&mut self.total, &mut self.positive, &mut self.bias] {
+        for buffer in [&mut self.total, &mut self.labels, &mut self.bias] {
             buffer.at_least(pairs);
         }
     }
@@ -101,18 +101,18 @@ impl Block {
     pub(super) fn clear(&mut self) {
         self.inputs.clear();
         self.targets.clear();
-        self.ahead.clear();
+        self.prefetch_rows.clear();
     }
 
     /// Weighs every pair as noise: the counts of its input and its target multiplied.
     #[inline(always)]
-    pub(super) fn weigh_noise(&mut self) {
+    pub(super) fn weigh_negatives(&mut self) {
         let (n, m) = (self.inputs.len(), self.targets.len());
         let padded = (n * m).next_multiple_of(LANES);
         let total = &mut self.total[..padded];
         total[..n * m].fill(1.0);
         total[n * m..].fill(0.0);
-        self.positive[..padded].fill(0.0);
+        self.labels[..padded].fill(0.0);
         for (row, &count) in total.chunks_exact_mut(n).zip(self.targets.counts()) {
             if count != 1.0 {
                 row.fill(count);
@@ -130,7 +130,7 @@ impl Block {
     pub(super) fn add_label(&mut self, t: usize, j: usize, count: f32) {
         let at = t * self.inputs.len() + j;
         self.total[at] += count;
-        self.positive[at] += count;
+        self.labels[at] += count;
     }
 
     /// One step: changes the rows and returns the loss.
@@ -172,13 +172,13 @@ impl Block {
             let mut gradient = Gradient {
                 ring: Ring { data: self.ring.as_mut_ptr(), vectors: self.vectors },
                 bias: tables.bias.is_some().then_some(&self.bias[..padded]),
-                positive: &self.positive[..padded],
+                labels: &self.labels[..padded],
                 total: &mut self.total[..padded],
                 rate,
                 done: 0,
                 losses: S::splat(0.0),
             };
-            dot::dots::<S>(rows, &mut gradient, &self.ahead);
+            dot::dots::<S>(rows, &mut gradient, &self.prefetch_rows);
             let loss = gradient.finish(pairs);
             let (rows_in, old) = (&self.input_rows, self.old.as_mut_ptr());
             update::update::<S>(rows, rows_in, self.total.as_ptr(), old);

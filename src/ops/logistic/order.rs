@@ -8,12 +8,12 @@ use crate::ops::cpu::Queue;
 
 /// In what order sentences or batches are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Updates {
     /// All threads take work from a queue and change the tables without locks (Hogwild, Recht et
     /// al., 2011): the fastest, and never twice the same with more than one thread.
-    LockFree,
+    Hogwild,
     /// One after another on one thread: the same bits for any number of threads.
-    InOrder,
+    Sequential,
 }
 
 /// The loss over pairs of input and label: the mean is `sum / pairs`.
@@ -32,7 +32,7 @@ impl AddAssign for Loss {
     }
 }
 
-impl Order {
+impl Updates {
     /// The sum of `train(thread, i)` for the `len` pieces of work i.
     pub(in crate::ops) fn sum<F: Fn(usize, usize) -> Loss + Sync>(
         self,
@@ -42,14 +42,14 @@ impl Order {
     ) -> Loss {
         let mut loss = Loss::default();
         match self {
-            Order::InOrder => (0..len).for_each(|i| loss += train(0, i)),
-            Order::LockFree => {
+            Updates::Sequential => (0..len).for_each(|i| loss += train(0, i)),
+            Updates::Hogwild => {
                 let queue = Queue::new(len);
                 let total = Mutex::new(&mut loss);
-                cpu.team(usize::MAX, |member| {
+                cpu.parallel(usize::MAX, |worker| {
                     let mut own = Loss::default();
                     while let Some(i) = queue.next() {
-                        own += train(member.index(), i);
+                        own += train(worker.index(), i);
                     }
                     // A panic elsewhere leaves the sum whole.
                     **total.lock().unwrap_or_else(PoisonError::into_inner) += own;

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Matrix, PackColumns, Panels, Start, Tile, matmul, matmul_and_sums, pack_tile, tile_product,
+    Accumulate, Matrix, PackColumns, Panels, Tile, matmul, matmul_and_sums, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, tanh};
-use super::super::{Cpu, DisjointSlice, Member};
-use super::{GATES, Shape, Trace, Weights, column};
+use super::super::{Cpu, DisjointSlice, Worker};
+use super::{Activations, GATES, Shape, Weights, column};
 
 /// Where the gradients of a layer go; all are overwritten.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub fn backward(
     weights: Weights,
     xs: &[f32],
     d_outputs: &[f32],
-    trace: &mut Trace,
+    trace: &mut Activations,
     gradients: Gradients,
 ) {
     weights.check(shape);
@@ -46,14 +46,14 @@ pub fn backward(
     let (rows, width) = (shape.rows(), shape.gates());
     let d_gates = Matrix::new(gates, rows, width);
     if let Some(inputs) = gradients.inputs {
-        matmul(cpu, d_gates, weights.of_input(shape).transposed(), Start::Zero, inputs);
+        matmul(cpu, d_gates, weights.of_input(shape).transposed(), Accumulate::Overwrite, inputs);
     }
     let (d_input_rows, d_state_rows) = gradients.kernel.split_at_mut(shape.input * width);
     let inputs = Matrix::new(xs, rows, shape.input);
-    matmul(cpu, inputs.transposed(), d_gates, Start::Zero, d_input_rows);
+    matmul(cpu, inputs.transposed(), d_gates, Accumulate::Overwrite, d_input_rows);
     let states = Matrix::new(&trace.hidden[..rows * shape.hidden], rows, shape.hidden);
     let states = states.transposed();
-    matmul_and_sums(cpu, states, d_gates, Start::Zero, d_state_rows, gradients.bias);
+    matmul_and_sums(cpu, states, d_gates, Accumulate::Overwrite, d_state_rows, gradients.bias);
 }
 
 /// Overwrites the activated gates with the gradient of their inputs, last step first.
@@ -83,8 +83,8 @@ fn through_time(
             cells,
             d_outputs,
         };
-        cpu.team(shape.operations(), |member| {
-            recurrence.run(cpu, weights.of_state(shape).transposed(), member)
+        cpu.parallel(shape.operations(), |worker| {
+            recurrence.run(cpu, weights.of_state(shape).transposed(), worker)
         });
     });
 }
@@ -106,12 +106,12 @@ struct Recurrence<'a> {
 }
 
 impl Recurrence<'_> {
-    fn run(self, cpu: &Cpu, weights: Matrix, member: &Member) {
+    fn run(self, cpu: &Cpu, weights: Matrix, worker: &Worker) {
         let shape = self.shape;
-        let units = member.share(shape.hidden.div_ceil(LANES));
+        let units = worker.chunk(shape.hidden.div_ceil(LANES));
         for unit in units.clone() {
             let columns = unit * LANES..shape.hidden.min((unit + 1) * LANES);
-            // SAFETY: every member packs its own units.
+            // SAFETY: every worker packs its own units.
             let to = unsafe { self.weights.range_mut(self.weight_panel(unit)) };
             cpu.isa().run(PackColumns {
                 from: weights,
@@ -123,7 +123,7 @@ impl Recurrence<'_> {
         }
         for step in (0..shape.steps).rev() {
             cpu.isa().run(Step { recurrence: self, step, units: units.clone() });
-            member.wait();
+            worker.wait();
         }
     }
 
@@ -161,7 +161,7 @@ impl Kernel for Step<'_> {
                     let d_gates = unsafe { layer.packed_gates.range(at..at + len) };
                     tile_product::<S>(rows.len(), d_gates, weights, &mut product);
                 }
-                self.differentiate::<S>(unit, rows, &product);
+                self.cell_backward::<S>(unit, rows, &product);
             }
         }
     }
@@ -178,7 +178,7 @@ impl Step<'_> {
     /// From the gradient of the hidden state to that of the gates and of the cell state
     /// one step before.
     #[inline(always)]
-    fn differentiate<S: Simd>(&self, unit: usize, rows: Range<usize>, from_later: &Tile) {
+    fn cell_backward<S: Simd>(&self, unit: usize, rows: Range<usize>, from_later: &Tile) {
         let layer = self.recurrence;
         let (shape, hidden) = (layer.shape, layer.shape.hidden);
         let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
@@ -188,7 +188,7 @@ impl Step<'_> {
         for (i, b) in rows.clone().enumerate() {
             let row = self.step * shape.batch + b;
             let state = |row: usize| row * hidden + first..row * hidden + last;
-            // SAFETY: only this member touches the gates of its units.
+            // SAFETY: only this worker touches the gates of its units.
             let gate = |gate: usize| unsafe {
                 let at = row * shape.gates() + column(shape, gate, 0);
                 layer.gates.range_mut(at + first..at + last)
@@ -197,7 +197,7 @@ impl Step<'_> {
             let (forget, output) = (S::load_slice(gate(2), 0.0), S::load_slice(gate(3), 0.0));
             let old_cell = S::load_slice(&layer.cells[state(row)], 0.0);
             let tanh_cell = tanh(S::load_slice(&layer.cells[state(row + shape.batch)], 0.0));
-            // SAFETY: only this member touches the cell gradient of its units.
+            // SAFETY: only this worker touches the cell gradient of its units.
             let d_cell_slot = unsafe { layer.d_cells.range_mut(state(b)) };
 
             let d_hidden = S::load_slice(&layer.d_outputs[state(row)], 0.0).add(from_later.row(i));
@@ -217,7 +217,7 @@ impl Step<'_> {
         }
         for (g, tile) in tiles.iter().enumerate() {
             let at = |unit: usize| packed + column(shape, g, unit) * rows.len();
-            // SAFETY: only this member packs the gates of its units.
+            // SAFETY: only this worker packs the gates of its units.
             let to = unsafe { layer.packed_gates.range_mut(at(first)..at(last)) };
             pack_tile::<S>(tile, rows.len(), to);
         }

@@ -3,23 +3,23 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Matrix, PackColumns, PackRows, Panels, Start, Tile, matmul, pack_tile, tile_product,
+    Accumulate, Matrix, PackColumns, PackRows, Panels, Tile, matmul, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
-use super::super::{Cpu, DisjointSlice, Member};
-use super::{GATES, Shape, Trace, Weights, column};
+use super::super::{Cpu, DisjointSlice, Worker};
+use super::{Activations, GATES, Shape, Weights, column};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input), from the state that
-/// [`Trace::start`] has set. The outputs and the last state are in `trace`.
+/// [`Activations::start`] has set. The outputs and the last state are in `trace`.
 ///
 /// # Panics
 /// When a size does not fit `shape`.
-pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mut Trace) {
+pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mut Activations) {
     weights.check(shape);
     trace.check(shape);
     let gates = &mut *trace.gates;
     let inputs = Matrix::new(xs, shape.rows(), shape.input);
-    matmul(cpu, inputs, weights.of_input(shape), Start::Bias(weights.bias), gates);
+    matmul(cpu, inputs, weights.of_input(shape), Accumulate::Bias(weights.bias), gates);
 
     let units = shape.hidden.div_ceil(LANES);
     let panel = GATES * LANES * shape.hidden;
@@ -34,7 +34,9 @@ pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mu
             cells: DisjointSlice::new(trace.cells),
             hidden: DisjointSlice::new(trace.hidden),
         };
-        cpu.team(shape.operations(), |member| recurrence.run(cpu, weights.of_state(shape), member));
+        cpu.parallel(shape.operations(), |worker| {
+            recurrence.run(cpu, weights.of_state(shape), worker)
+        });
     });
 }
 
@@ -53,13 +55,13 @@ struct Recurrence<'a> {
 }
 
 impl Recurrence<'_> {
-    fn run(self, cpu: &Cpu, weights: Matrix, member: &Member) {
+    fn run(self, cpu: &Cpu, weights: Matrix, worker: &Worker) {
         let shape = self.shape;
-        let units = member.share(shape.hidden.div_ceil(LANES));
+        let units = worker.chunk(shape.hidden.div_ceil(LANES));
         self.pack_weights(cpu, weights, units.clone());
-        self.pack_initial_state(cpu, member.share(self.rows.count));
+        self.pack_initial_state(cpu, worker.chunk(self.rows.count));
         for step in 0..shape.steps {
-            member.wait();
+            worker.wait();
             cpu.isa().run(Step { recurrence: self, step, units: units.clone() });
         }
     }
@@ -76,7 +78,7 @@ impl Recurrence<'_> {
             let (start, end) = (unit * LANES, hidden.min((unit + 1) * LANES));
             for gate in 0..GATES {
                 let columns = column(self.shape, gate, start)..column(self.shape, gate, end);
-                // SAFETY: every member packs its own units.
+                // SAFETY: every worker packs its own units.
                 let to = unsafe { self.weights.range_mut(self.weight_panel(unit, gate)) };
                 cpu.isa().run(PackColumns {
                     from: weights,
@@ -93,7 +95,7 @@ impl Recurrence<'_> {
         let (shape, hidden) = (self.shape, self.shape.hidden);
         for panel in panels {
             let rows = self.rows.range(panel);
-            // SAFETY: nobody writes the initial state; every member packs its own panels.
+            // SAFETY: nobody writes the initial state; every worker packs its own panels.
             let (from, to) = unsafe {
                 let to = self.states.range_mut(rows.start * hidden..rows.end * hidden);
                 (self.hidden.range(0..shape.state()), to)
@@ -148,7 +150,7 @@ impl Step<'_> {
         let mut new_state = Tile::zeros();
         for (i, b) in rows.clone().enumerate() {
             let row = self.step * shape.batch + b;
-            // SAFETY: only this member writes the values of its units.
+            // SAFETY: only this worker writes the values of its units.
             let gate = |gate: usize| unsafe {
                 let at = row * shape.gates() + column(shape, gate, 0);
                 layer.gates.range_mut(at + first..at + last)
@@ -181,7 +183,7 @@ impl Step<'_> {
         let at = |unit: usize| {
             (self.step + 1) % 2 * shape.state() + rows.start * hidden + unit * rows.len()
         };
-        // SAFETY: only this member packs the values of its units.
+        // SAFETY: only this worker packs the values of its units.
         let to = unsafe { layer.states.range_mut(at(first)..at(last)) };
         pack_tile::<S>(&new_state, rows.len(), to);
     }

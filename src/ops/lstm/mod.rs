@@ -105,7 +105,7 @@ impl<'a> Weights<'a> {
 /// What a window leaves behind: the state at every step, and what the gradient needs. The memory
 /// is the caller's.
 #[derive(Debug)]
-pub struct Trace<'a> {
+pub struct Activations<'a> {
     /// Activated gates (steps · batch, 4 · hidden); after the backward pass their gradient.
     pub gates: &'a mut [f32],
     /// Cell states (steps + 1, batch, hidden), the initial one first.
@@ -114,7 +114,7 @@ pub struct Trace<'a> {
     pub hidden: &'a mut [f32],
 }
 
-impl Trace<'_> {
+impl Activations<'_> {
     /// Sets the state before the first step: `cell` and `hidden` (batch, hidden).
     ///
     /// # Panics

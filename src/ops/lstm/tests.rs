@@ -60,7 +60,7 @@ impl Case {
         let weights = Weights { kernel: &kernel, bias: &bias };
         let [mut gates, mut cells, mut hidden] =
             [shape.gates_len(), shape.states_len(), shape.states_len()].map(|n| vec![f32::NAN; n]);
-        let mut trace = Trace { gates: &mut gates, cells: &mut cells, hidden: &mut hidden };
+        let mut trace = Activations { gates: &mut gates, cells: &mut cells, hidden: &mut hidden };
         trace.start(shape, &single(&self.cell), &single(&self.hidden));
         forward(cpu, shape, weights, &xs, &mut trace);
         let outputs = trace.outputs(shape).to_vec();

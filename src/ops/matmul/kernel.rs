@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::DisjointSlice;
 use super::super::simd::{Kernel, LANES, Simd};
-use super::Start;
+use super::Accumulate;
 use super::pack::Panels;
 
 /// The columns of a panel and of a tile: one vector.
@@ -53,7 +53,7 @@ pub struct BlockProduct<'a> {
     pub left: &'a [f32],
     pub right: &'a [f32],
     pub depth: usize,
-    pub start: Start<'a>,
+    pub start: Accumulate<'a>,
     /// The columns of the result that `right` holds.
     pub columns: Range<usize>,
     /// Which tiles, counted along the columns of one row panel after another.
@@ -109,10 +109,10 @@ impl BlockProduct<'_> {
         let _last_row_is_inside = row(rows.end - 1);
         let to = row(rows.start);
         let from = match self.start {
-            Start::Zero => None,
-            Start::Result => Some((to.cast_const(), self.result_columns)),
+            Accumulate::Overwrite => None,
+            Accumulate::Add => Some((to.cast_const(), self.result_columns)),
             // The same row for every row.
-            Start::Bias(bias) => Some((bias[columns].as_ptr(), 0)),
+            Accumulate::Bias(bias) => Some((bias[columns].as_ptr(), 0)),
         };
         // SAFETY: the first and the last row of the tile lie inside the result, only this thread has
         // the tile, the bias has these columns, and both panels hold `depth` steps.
@@ -135,9 +135,9 @@ impl BlockProduct<'_> {
         for (i, row) in rows.clone().enumerate() {
             let to = &mut tile.0[i * COLUMNS..][..columns.len()];
             match self.start {
-                Start::Zero => (),
-                Start::Result => to.copy_from_slice(self.line(row, &columns)),
-                Start::Bias(bias) => to.copy_from_slice(&bias[columns.clone()]),
+                Accumulate::Overwrite => (),
+                Accumulate::Add => to.copy_from_slice(self.line(row, &columns)),
+                Accumulate::Bias(bias) => to.copy_from_slice(&bias[columns.clone()]),
             }
         }
         let to = tile.0.as_mut_ptr();

@@ -25,11 +25,11 @@ const FEW_PANELS: usize = 32;
 
 /// What a product is added to.
 #[derive(Clone, Copy, Debug)]
-pub enum Start<'a> {
-    /// Nothing: the result is overwritten.
-    Zero,
-    /// What the result holds.
-    Result,
+pub enum Accumulate<'a> {
+    /// Nothing: beta = 0, the result is overwritten.
+    Overwrite,
+    /// What the result holds: beta = 1.
+    Add,
     /// A row vector, added to every row.
     Bias(&'a [f32]),
 }
@@ -38,7 +38,7 @@ pub enum Start<'a> {
 ///
 /// # Panics
 /// When the sizes do not fit each other.
-pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Start, result: &mut [f32]) {
+pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Accumulate, result: &mut [f32]) {
     multiply(cpu, left, right, start, result, None);
 }
 
@@ -51,7 +51,7 @@ pub fn matmul_and_sums(
     cpu: &Cpu,
     left: Matrix,
     right: Matrix,
-    start: Start,
+    start: Accumulate,
     result: &mut [f32],
     sums: &mut [f32],
 ) {
@@ -65,14 +65,14 @@ fn multiply(
     cpu: &Cpu,
     left: Matrix,
     right: Matrix,
-    start: Start,
+    start: Accumulate,
     result: &mut [f32],
     sums: Option<DisjointSlice>,
 ) {
     let (m, k, n) = (left.rows, left.columns, right.columns);
     assert_eq!(right.rows, k, "inner sizes differ");
     assert_eq!(result.len(), m * n, "the result has another size");
-    if let Start::Bias(bias) = start {
+    if let Accumulate::Bias(bias) = start {
         assert_eq!(bias.len(), n, "the bias has another size");
     }
     if m == 0 || n == 0 {
@@ -99,7 +99,7 @@ fn multiply(
         } else {
             product.by_columns(left, right, start);
         }
-        start = Start::Result;
+        start = Accumulate::Add;
     }
 }
 
@@ -164,15 +164,15 @@ mod tests {
         let largest = want.iter().fold(0.0f64, |a, b| a.max(b.abs()));
         let bias = random(n, "bias");
         let old = random(m * n, "old");
-        let starts = [Start::Zero, Start::Result, Start::Bias(&bias)];
+        let starts = [Accumulate::Overwrite, Accumulate::Add, Accumulate::Bias(&bias)];
         for start in starts {
             let mut result = old.clone();
             matmul(cpu, left, right, start, &mut result);
             for (i, (&got, want)) in result.iter().zip(&want).enumerate() {
                 let from = match start {
-                    Start::Zero => 0.0,
-                    Start::Result => f64::from(old[i]),
-                    Start::Bias(bias) => f64::from(bias[i % n]),
+                    Accumulate::Overwrite => 0.0,
+                    Accumulate::Add => f64::from(old[i]),
+                    Accumulate::Bias(bias) => f64::from(bias[i % n]),
                 };
                 let error = (f64::from(got) - want - from).abs();
                 assert!(error <= 2e-6 * (largest + 1.0), "{:?} {start:?} {i}: {error}", cpu.isa());
@@ -189,8 +189,8 @@ mod tests {
                 let cpu = Cpu::new(isa, 2).unwrap();
                 let (mut result, mut plain, mut sums) =
                     (vec![0.0; m * n], vec![0.0; m * n], vec![9.0; n]);
-                matmul(&cpu, left, right, Start::Zero, &mut plain);
-                matmul_and_sums(&cpu, left, right, Start::Zero, &mut result, &mut sums);
+                matmul(&cpu, left, right, Accumulate::Overwrite, &mut plain);
+                matmul_and_sums(&cpu, left, right, Accumulate::Overwrite, &mut result, &mut sums);
                 assert_eq!(result, plain);
                 for (j, sum) in sums.iter().enumerate() {
                     let want = (0..k).fold(0.0, |sum, p| sum + right.at(p, j));
@@ -209,7 +209,7 @@ mod tests {
                     let mut c = vec![0.0; m * n];
                     let cpu = Cpu::new(isa, threads).unwrap();
                     let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
-                    matmul(&cpu, a, b, Start::Zero, &mut c);
+                    matmul(&cpu, a, b, Accumulate::Overwrite, &mut c);
                     c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                 };
                 let one = product(1);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::cpu::{Queue, with_thread_buffer};
 use super::super::{Cpu, DisjointSlice};
-use super::Start;
+use super::Accumulate;
 use super::kernel::{BlockProduct, COLUMNS};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
 
@@ -29,18 +29,18 @@ pub struct Product<'a> {
 
 impl Product<'_> {
     /// Each thread takes blocks of columns, which it packs for itself.
-    pub fn by_columns(self, left: Matrix, right: Matrix, start: Start) {
+    pub fn by_columns(self, left: Matrix, right: Matrix, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
         let panels_a_block = (BLOCK_VALUES / (left.rows * COLUMNS)).clamp(2, 16);
         let queue = Queue::new(self.column_panels);
         cpu.with_buffer(packed_len, |packed| {
             let packed = DisjointSlice::new(packed);
-            cpu.team(self.operations(left), |member| {
-                self.pack_left(left, member.share(self.panels.count), packed);
-                member.wait();
+            cpu.parallel(self.operations(left), |worker| {
+                self.pack_left(left, worker.chunk(self.panels.count), packed);
+                worker.wait();
                 // SAFETY: nobody writes the packed side after the barrier.
                 let packed = unsafe { packed.range(0..packed_len) };
-                while let Some(block) = queue.next_run(panels_a_block, cpu.threads()) {
+                while let Some(block) = queue.next_chunk(panels_a_block, cpu.threads()) {
                     self.column_block(packed, right, start, block);
                 }
             });
@@ -49,7 +49,13 @@ impl Product<'_> {
 
     /// All rows of a block of column panels, depth by depth, so that the block stays in the
     /// cache.
-    fn column_block(self, packed_left: &[f32], right: Matrix, start: Start, block: Range<usize>) {
+    fn column_block(
+        self,
+        packed_left: &[f32],
+        right: Matrix,
+        start: Accumulate,
+        block: Range<usize>,
+    ) {
         with_thread_buffer(block.len() * COLUMNS * DEPTH, |packed_right| {
             for depth in depths(right.rows) {
                 self.pack_columns(right, depth.clone(), &block, packed_right);
@@ -61,7 +67,7 @@ impl Product<'_> {
 
     /// Both sides are packed for all threads, which then take tiles: of few columns, no
     /// thread could take many for itself.
-    pub fn by_tiles(self, left: Matrix, right: Matrix, start: Start) {
+    pub fn by_tiles(self, left: Matrix, right: Matrix, start: Accumulate) {
         let (cpu, left_len) = (self.cpu, left.rows * left.columns);
         let right_len = right.rows * self.column_panels * COLUMNS;
         let queue = Queue::new(self.panels.count * self.column_panels);
@@ -69,15 +75,15 @@ impl Product<'_> {
             cpu.with_buffer(right_len, |packed_right| {
                 let (packed_left, packed_right) =
                     (DisjointSlice::new(packed_left), DisjointSlice::new(packed_right));
-                cpu.team(self.operations(left), |member| {
-                    self.pack_left(left, member.share(self.panels.count), packed_left);
-                    self.pack_right(right, member.share(self.column_panels), packed_right);
-                    member.wait();
+                cpu.parallel(self.operations(left), |worker| {
+                    self.pack_left(left, worker.chunk(self.panels.count), packed_left);
+                    self.pack_right(right, worker.chunk(self.column_panels), packed_right);
+                    worker.wait();
                     // SAFETY: nobody writes the packed sides after the barrier.
                     let (packed_left, packed_right) = unsafe {
                         (packed_left.range(0..left_len), packed_right.range(0..right_len))
                     };
-                    while let Some(tiles) = queue.next_run(usize::MAX, cpu.threads()) {
+                    while let Some(tiles) = queue.next_chunk(usize::MAX, cpu.threads()) {
                         for depth in depths(right.rows) {
                             let block = 0..self.column_panels;
                             let right = &packed_right[depth.start * block.len() * COLUMNS..];
@@ -93,7 +99,7 @@ impl Product<'_> {
     fn tiles(
         self,
         depth: Range<usize>,
-        start: Start,
+        start: Accumulate,
         block: Range<usize>,
         packed_left: &[f32],
         packed_right: &[f32],
@@ -104,7 +110,7 @@ impl Product<'_> {
             left: &packed_left[depth.start * self.panels.rows..],
             right: packed_right,
             depth: depth.len(),
-            start: if depth.start == 0 { start } else { Start::Result },
+            start: if depth.start == 0 { start } else { Accumulate::Add },
             columns: self.columns(&block),
             tiles,
             result: self.result,

@@ -16,10 +16,10 @@ mod tests;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::logistic::{Block, Tables};
-pub use super::logistic::{Loss, Order};
+pub use super::logistic::{Loss, Updates};
+use super::logistic::{Minibatch, Tables};
 use super::simd::{Kernel, Simd};
-use super::skipgram::Noise;
+use super::skipgram::NegativeSampler;
 use super::{Cpu, DisjointSlice};
 use crate::rng::Stream;
 use sampler::Sampler;
@@ -32,10 +32,10 @@ const RUN: usize = 32;
 pub struct Nce<'a> {
     /// Pairs of a batch; at least 1.
     pub batch: usize,
-    /// Noise words of a batch, at most [`Noise::drawable`].
+    /// Negative samples of a batch, at most [`NegativeSampler::support`].
     pub samples: usize,
     /// The distribution of the noise words.
-    pub noise: &'a Noise,
+    pub noise: &'a NegativeSampler,
     /// The stream of the noise words.
     pub stream: Stream,
 }
@@ -69,7 +69,7 @@ impl Nce<'_> {
         pairs: &[[u32; 2]],
         first: u64,
         rates: &[f32],
-        order: Order,
+        order: Updates,
     ) -> Loss {
         self.check(&parameters, pairs, rates);
         let tables = Tables {
@@ -94,8 +94,8 @@ impl Nce<'_> {
         assert_eq!(parameters.biases.len(), ids, "one bias for each id");
         assert_eq!(rates.len(), pairs.len().div_ceil(self.batch), "one rate for each batch");
         assert!(pairs.as_flattened().iter().all(|&id| (id as usize) < ids), "a word is not there");
-        let drawable = self.noise.drawable();
-        assert!(self.samples <= drawable, "{} samples of {drawable} words", self.samples);
+        let support = self.noise.support();
+        assert!(self.samples <= support, "{} samples of {support} words", self.samples);
     }
 
     fn train_run(
@@ -120,7 +120,7 @@ impl Nce<'_> {
 /// The memory of a thread, kept from call to call.
 #[derive(Default)]
 struct Scratch {
-    block: Block,
+    block: Minibatch,
     sampler: Sampler,
     /// Where the label and the example of each pair are in the block.
     places: Vec<[usize; 2]>,
@@ -179,7 +179,7 @@ impl Batches<'_> {
         for &[example, label] in pairs {
             places.push([block.targets.add(label, 0.0), block.inputs.add(example, 1.0)]);
         }
-        block.weigh_noise();
+        block.weigh_negatives();
         for &[label, example] in &*places {
             block.add_label(label, example, 1.0);
         }
@@ -193,10 +193,10 @@ impl Batches<'_> {
         let (tables, pairs) = (self.tables, &self.pairs[self.range(i)]);
         let Scratch { block, sampler, .. } = &mut *self.scratch;
         for &[example, label] in pairs {
-            block.ahead.extend([tables.input(example), tables.target(label)]);
+            block.prefetch_rows.extend([tables.input(example), tables.target(label)]);
         }
         for &id in sampler.ids() {
-            block.ahead.push(tables.target(id));
+            block.prefetch_rows.push(tables.target(id));
         }
     }
 }

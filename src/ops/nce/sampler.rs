@@ -1,4 +1,4 @@
-//! Noise words without repeats.
+//! Negative samples without repeats.
 
 use super::Nce;
 

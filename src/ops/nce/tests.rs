@@ -29,7 +29,7 @@ fn train(
     start: &[Vec<f64>; 3],
     width: usize,
     pairs: &[[u32; 2]],
-    order: Order,
+    order: Updates,
 ) -> ([Vec<f32>; 3], Loss) {
     let [mut embeddings, mut weights, mut biases] = start.each_ref().map(|v| single(v));
     let parameters = Parameters {
@@ -59,14 +59,14 @@ fn every_level_equals_the_reference() {
     ];
     for (ids, width, batch, samples, len) in cases {
         let counts: Vec<u64> = (0..ids as u64).map(|i| 1000 / (i + 1)).collect();
-        let noise = Noise::new(&counts).unwrap();
+        let noise = NegativeSampler::new(&counts).unwrap();
         let nce = Nce { batch, samples, noise: &noise, stream: Stream::new(1, "noise") };
         let (pairs, start) = (pairs(ids as u32, len), parameters(ids, width));
         let mut want = start.clone();
         let loss = train_reference(&nce, &mut want, width, &pairs, 77, &rates(&nce, &pairs));
         for isa in Isa::available() {
             let cpu = Cpu::new(isa, 1).unwrap();
-            let (got, got_loss) = train(&nce, &cpu, &start, width, &pairs, Order::InOrder);
+            let (got, got_loss) = train(&nce, &cpu, &start, width, &pairs, Updates::Sequential);
             assert_eq!(got_loss.pairs, loss.pairs);
             let error = (got_loss.sum - loss.sum).abs() / loss.sum;
             assert!(error < 1e-6, "{isa:?} {ids}: {error}");
@@ -83,7 +83,7 @@ fn every_level_equals_the_reference() {
 
 #[test]
 fn the_reference_equals_finite_differences() {
-    let noise = Noise::new(&[4, 3, 2, 5, 1]).unwrap();
+    let noise = NegativeSampler::new(&[4, 3, 2, 5, 1]).unwrap();
     let nce = Nce { batch: 4, samples: 3, noise: &noise, stream: Stream::new(1, "noise") };
     let pairs = [[1, 2], [1, 0], [4, 2], [3, 3]];
     let start = parameters(5, 3);
@@ -106,16 +106,16 @@ fn the_reference_equals_finite_differences() {
 
 #[test]
 fn in_order_gives_the_same_bits_for_any_number_of_threads() {
-    let noise = Noise::new(&[3; 80]).unwrap();
+    let noise = NegativeSampler::new(&[3; 80]).unwrap();
     let nce = Nce { batch: 8, samples: 20, noise: &noise, stream: Stream::new(1, "noise") };
     let (pairs, start) = (pairs(80, 1000), parameters(80, 20));
     for isa in Isa::available() {
         let run = |threads, order| {
             train(&nce, &Cpu::new(isa, threads).unwrap(), &start, 20, &pairs, order)
         };
-        let want = run(1, Order::InOrder);
-        assert!([2, 3].iter().all(|&threads| run(threads, Order::InOrder) == want));
-        let free = run(3, Order::LockFree).1;
+        let want = run(1, Updates::Sequential);
+        assert!([2, 3].iter().all(|&threads| run(threads, Updates::Sequential) == want));
+        let free = run(3, Updates::Hogwild).1;
         assert_eq!(free.pairs, 1000);
         assert!((free.sum / want.1.sum - 1.0).abs() < 0.1, "{} {}", free.sum, want.1.sum);
     }
@@ -139,14 +139,14 @@ fn in_order_gives_the_same_bits_for_any_number_of_threads() {
 /// ```
 #[test]
 fn equals_tensorflow() {
-    let noise = Noise::new(&[4, 0, 2, 5, 0]).unwrap();
+    let noise = NegativeSampler::new(&[4, 0, 2, 5, 0]).unwrap();
     let nce = Nce { batch: 4, samples: 3, noise: &noise, stream: Stream::new(1, "noise") };
     let sines = |len, step| wave(len, step, 1.0);
     let start: [Vec<f64>; 3] = [sines(15, 0.7), sines(15, 1.3), sines(5, 0.9)];
     for isa in Isa::available() {
         let cpu = Cpu::new(isa, 1).unwrap();
         let pairs = [[1, 2], [1, 0], [4, 2], [3, 1]];
-        let (got, loss) = train(&nce, &cpu, &start, 3, &pairs, Order::InOrder);
+        let (got, loss) = train(&nce, &cpu, &start, 3, &pairs, Updates::Sequential);
         assert!((loss.sum / 4.0 - GOLD_LOSS).abs() < 1e-5, "{}", loss.sum / 4.0);
         for (got, want) in got.concat().iter().zip(GOLD) {
             assert!((got - want).abs() < 2e-6, "{isa:?}: {got} and {want}");

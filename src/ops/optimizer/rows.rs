@@ -98,10 +98,10 @@ pub fn step_rows<const N: usize>(
     check_states(table, &states);
     let (table, states) = (DisjointSlice::new(table), states.map(DisjointSlice::new));
     with_tokens(ids, !rule.adds_up(), |tokens| {
-        cpu.team((2 + 4 * N) * rows.len(), |member| {
+        cpu.parallel((2 + 4 * N) * rows.len(), |worker| {
             // A thread takes columns, not tokens: rows of a word are then added in one fixed
             // order, and frequent words are shared out evenly.
-            let columns = member.share(width);
+            let columns = worker.chunk(width);
             cpu.isa().run(RowPass { rule, width, columns, table, states, tokens, rows });
         });
     });

@@ -6,7 +6,7 @@ use super::super::simd::Simd;
 use super::super::{Cpu, rows_mut};
 use super::max::BLOCK;
 use super::shape::Shape;
-use super::walk::{Backward, Forward, Pooling, Unpooling};
+use super::walk::{Backward, Forward, PoolBackward, Pooling};
 
 struct Mean<'a>(&'a mut [f32]);
 
@@ -29,9 +29,9 @@ impl Pooling for Mean<'_> {
 
 struct Share<'a>(&'a [f32]);
 
-impl Unpooling for Share<'_> {
+impl PoolBackward for Share<'_> {
     #[inline(always)]
-    fn give<S: Simd>(&self, at: Range<usize>, _: usize, count: usize) -> S {
+    fn gradient<S: Simd>(&self, at: Range<usize>, _: usize, count: usize) -> S {
         S::load_slice(&self.0[at], 0.0).mul(S::splat(1.0 / count as f32))
     }
 }

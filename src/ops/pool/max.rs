@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::super::simd::{Simd, load_bytes};
 use super::super::{Cpu, Isa, rows_mut};
 use super::shape::Shape;
-use super::walk::{Backward, Forward, Pooling, Unpooling};
+use super::walk::{Backward, Forward, PoolBackward, Pooling};
 
 /// The winner of a window where no value is above the floor: its gradient goes nowhere.
-pub const NO_WINNER: u8 = u8::MAX;
+pub const NO_ARGMAX: u8 = u8::MAX;
 /// Values of the larger side that a thread takes at a time, roughly.
 pub(super) const BLOCK: usize = 16 * 1024;
 
@@ -25,15 +25,15 @@ pub enum Floor {
 struct Max<'a> {
     floor: Floor,
     y: &'a mut [f32],
-    winners: &'a mut [u8],
+    argmax: &'a mut [u8],
 }
 
 impl Pooling for Max<'_> {
     #[inline(always)]
     fn start<S: Simd>(&self) -> (S, S) {
         match self.floor {
-            Floor::Zero => (S::splat(0.0), S::splat(f32::from(NO_WINNER))),
-            Floor::None => (S::splat(f32::NEG_INFINITY), S::splat(f32::from(NO_WINNER))),
+            Floor::Zero => (S::splat(0.0), S::splat(f32::from(NO_ARGMAX))),
+            Floor::None => (S::splat(f32::NEG_INFINITY), S::splat(f32::from(NO_ARGMAX))),
         }
     }
 
@@ -47,25 +47,25 @@ impl Pooling for Max<'_> {
     #[inline(always)]
     fn finish<S: Simd>(&mut self, (largest, winner): (S, S), _: usize, at: Range<usize>) {
         largest.store_slice(&mut self.y[at.clone()]);
-        winner.store_bytes(&mut self.winners[at]);
+        winner.store_bytes(&mut self.argmax[at]);
     }
 }
 
-struct Unmax<'a> {
+struct MaxPoolBackward<'a> {
     dy: &'a [f32],
-    winners: &'a [u8],
+    argmax: &'a [u8],
 }
 
-impl Unpooling for Unmax<'_> {
+impl PoolBackward for MaxPoolBackward<'_> {
     #[inline(always)]
-    fn give<S: Simd>(&self, at: Range<usize>, place: usize, _: usize) -> S {
-        let winners = load_bytes(&self.winners[at.clone()]);
-        S::load_slice(&self.dy[at], 0.0).keep_where(winners, place as u8)
+    fn gradient<S: Simd>(&self, at: Range<usize>, place: usize, _: usize) -> S {
+        let argmax = load_bytes(&self.argmax[at.clone()]);
+        S::load_slice(&self.dy[at], 0.0).keep_where(argmax, place as u8)
     }
 }
 
 /// The largest value of each window of `x` (batch, height, width, channels), to `y` (batch,
-/// rows, columns, channels), and to `winners` (as `y`) its place in the window, row by row:
+/// rows, columns, channels), and to `argmax` (as `y`) its place in the window, row by row:
 /// that of the first, where several are the largest, as TensorFlow's CPU kernel has it.
 ///
 /// # Panics
@@ -76,29 +76,29 @@ pub fn max_pool2d(
     floor: Floor,
     x: &[f32],
     y: &mut [f32],
-    winners: &mut [u8],
+    argmax: &mut [u8],
 ) {
-    shape.check([x.len(), y.len(), winners.len()]);
+    shape.check([x.len(), y.len(), argmax.len()]);
     let line = shape.columns().output() * shape.channels;
     let rows = shape.batch * shape.rows().output();
     let block = (BLOCK / (shape.width * shape.channels * shape.stride[0]).max(1)).max(1);
-    let to = (rows_mut(y, line), rows_mut(winners, line));
-    cpu.for_rows(rows, block, to, |rows, (y, winners)| {
-        max_pool_rows(cpu.isa(), shape, floor, x, rows, y, winners);
+    let to = (rows_mut(y, line), rows_mut(argmax, line));
+    cpu.for_rows(rows, block, to, |rows, (y, argmax)| {
+        max_pool_rows(cpu.isa(), shape, floor, x, rows, y, argmax);
     });
 }
 
-/// The gradient of [`max_pool2d`]: `dx` (as `x`) from `dy` and `winners` (as `y`). Every
+/// The gradient of [`max_pool2d`]: `dx` (as `x`) from `dy` and `argmax` (as `y`). Every
 /// window's goes to its winner; values that won several windows get the sum.
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
-pub fn max_pool2d_gradient(cpu: &Cpu, shape: Shape, dy: &[f32], winners: &[u8], dx: &mut [f32]) {
-    shape.check([dx.len(), dy.len(), winners.len()]);
+pub fn max_pool2d_gradient(cpu: &Cpu, shape: Shape, dy: &[f32], argmax: &[u8], dx: &mut [f32]) {
+    shape.check([dx.len(), dy.len(), argmax.len()]);
     let line = shape.width * shape.channels;
     let block = (BLOCK / line.max(1)).max(1);
     cpu.for_rows(shape.batch * shape.height, block, rows_mut(dx, line), |rows, dx| {
-        max_pool_rows_gradient(cpu.isa(), shape, dy, winners, rows, dx);
+        max_pool_rows_gradient(cpu.isa(), shape, dy, argmax, rows, dx);
     });
 }
 
@@ -110,9 +110,9 @@ pub(in super::super) fn max_pool_rows(
     x: &[f32],
     rows: Range<usize>,
     y: &mut [f32],
-    winners: &mut [u8],
+    argmax: &mut [u8],
 ) {
-    isa.run(Forward { shape, rows, x, pooling: Max { floor, y, winners } });
+    isa.run(Forward { shape, rows, x, pooling: Max { floor, y, argmax } });
 }
 
 /// The input's `rows`, counted through all images, on the calling thread.
@@ -120,9 +120,9 @@ pub(in super::super) fn max_pool_rows_gradient(
     isa: Isa,
     shape: Shape,
     dy: &[f32],
-    winners: &[u8],
+    argmax: &[u8],
     rows: Range<usize>,
     dx: &mut [f32],
 ) {
-    isa.run(Backward { shape, rows, dx, unpooling: Unmax { dy, winners } });
+    isa.run(Backward { shape, rows, dx, unpooling: MaxPoolBackward { dy, argmax } });
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::window::{Axis, Padding};
-use super::max::NO_WINNER;
+use super::max::NO_ARGMAX;
 
 /// The sizes of a pooling of images (batch, height, width, channels), with TensorFlow's
 /// padding.
@@ -55,13 +55,13 @@ impl Shape {
         Self { batch: 1, ..*self }
     }
 
-    /// Panics where a max pooling's sides or winners have another size, or a byte does not
+    /// Panics where a max pooling's sides or argmax have another size, or a byte does not
     /// name every place of a window.
-    pub(in super::super) fn check(&self, [inputs, outputs, winners]: [usize; 3]) {
+    pub(in super::super) fn check(&self, [inputs, outputs, argmax]: [usize; 3]) {
         self.check_sides(inputs, outputs);
-        assert_eq!(winners, self.outputs(), "the winners have another size");
+        assert_eq!(argmax, self.outputs(), "the argmax have another size");
         let window = self.kernel[0] * self.kernel[1];
-        assert!(window <= usize::from(NO_WINNER), "a window has more than 255 values");
+        assert!(window <= usize::from(NO_ARGMAX), "a window has more than 255 values");
     }
 
     /// Panics where a side has another size.

@@ -41,9 +41,9 @@ fn fused(cpu: &Cpu, shape: Shape, floor: Floor, x: &[f64], dy: &[f64]) -> [Vec<f
     let (x, dy) = (single(x), single(dy));
     let [mut max, mut mean] = [vec![f32::NAN; dy.len()], vec![f32::NAN; dy.len()]];
     let [mut d_max, mut d_mean] = [vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]];
-    let mut winners = vec![77; dy.len()];
-    max_pool2d(cpu, shape, floor, &x, &mut max, &mut winners);
-    max_pool2d_gradient(cpu, shape, &dy, &winners, &mut d_max);
+    let mut argmax = vec![77; dy.len()];
+    max_pool2d(cpu, shape, floor, &x, &mut max, &mut argmax);
+    max_pool2d_gradient(cpu, shape, &dy, &argmax, &mut d_max);
     avg_pool2d(cpu, shape, &x, &mut mean);
     avg_pool2d_gradient(cpu, shape, &dy, &mut d_mean);
     [max, d_max, mean, d_mean]

@@ -127,10 +127,10 @@ impl Window {
 }
 
 /// What a window gives back to one of its values.
-pub(super) trait Unpooling {
+pub(super) trait PoolBackward {
     /// The gradient from the outputs `at` for the value at `place` of a window that has
     /// `count` values inside the image.
-    fn give<S: Simd>(&self, at: Range<usize>, place: usize, count: usize) -> S;
+    fn gradient<S: Simd>(&self, at: Range<usize>, place: usize, count: usize) -> S;
 }
 
 /// Rows of inputs, counted through all images.
@@ -141,7 +141,7 @@ pub(super) struct Backward<'a, U> {
     pub(super) unpooling: U,
 }
 
-impl<U: Unpooling> Kernel for Backward<'_, U> {
+impl<U: PoolBackward> Kernel for Backward<'_, U> {
     type Output = ();
 
     #[inline(always)]
@@ -177,7 +177,7 @@ struct Pixel<'a> {
 
 impl Pixel<'_> {
     #[inline(always)]
-    fn unpool<S: Simd, U: Unpooling>(&self, unpooling: &U, dx: &mut [f32]) {
+    fn unpool<S: Simd, U: PoolBackward>(&self, unpooling: &U, dx: &mut [f32]) {
         let channels = dx.len();
         let mut channel = 0;
         while channel + VECTORS * LANES <= channels {
@@ -199,7 +199,7 @@ impl Pixel<'_> {
 
     /// The gradient of `N` vectors of channels, of which each has `lanes` values.
     #[inline(always)]
-    fn unpool_vectors<S: Simd, U: Unpooling, const N: usize>(
+    fn unpool_vectors<S: Simd, U: PoolBackward, const N: usize>(
         &self,
         unpooling: &U,
         channel: usize,
@@ -217,7 +217,7 @@ impl Pixel<'_> {
                 let count = rows.inside(row).len() * columns.inside(column).len();
                 for (i, sum) in sums.iter_mut().enumerate() {
                     let at = at + i * LANES;
-                    *sum = sum.add(unpooling.give(at..at + lanes, place, count));
+                    *sum = sum.add(unpooling.gradient(at..at + lanes, place, count));
                 }
             }
         }

@@ -3,21 +3,21 @@
 //!
 //! The draws of the centre with running number c come from `stream.block(c, i)`, i = 0, 1, …, one
 //! 32-bit word after another: the first gives the reach 1 + (word · window >> 32), the next K the
-//! negatives ([`Noise::draw`]). They are a function of the stream's key and c alone.
+//! negatives ([`NegativeSampler::draw`]). They are a function of the stream's key and c alone.
 //!
-//! [`Engine::Windows`] takes a centre with all its context words at once (Ji et al., arXiv
+//! [`Engine::SharedNegatives`] takes a centre with all its context words at once (Ji et al., arXiv
 //! 1604.04661): inputs are `w_in[x]` of the context words x, targets `w_out[t]` of the centre
 //! (label 1) and its K negatives (label 0; skipped where they are the centre). All logits and
 //! updates are of the rows as they were before; a word that occurs twice counts twice.
 //!
-//! [`Engine::Pairs`] is the plain rule: for each context word in the order of the text, `w_in` of
+//! [`Engine::PerPair`] is the plain rule: for each context word in the order of the text, `w_in` of
 //! the centre against `w_out` of the context word and of K negatives of this pair (skipped where
 //! they are the context word), `w_out` changed at once, `w_in` after the pair. Pair q of a centre
 //! (q = 0, 1, …) draws from the blocks ⌈(1 + K) / 4⌉ + q · ⌈K / 4⌉ on.
 
 pub mod cuda;
 mod draws;
-mod noise;
+mod negative_sampler;
 mod pairs;
 pub mod reference;
 #[cfg(test)]
@@ -27,13 +27,13 @@ mod window;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::logistic::{Block, Tables};
-pub use super::logistic::{Loss, Order};
+pub use super::logistic::{Loss, Updates};
+use super::logistic::{Minibatch, Tables};
 use super::simd::LANES;
 use super::{Buffer, Cpu, DisjointSlice};
 use crate::rng::Stream;
 use draws::{Draws, PairDraws};
-pub use noise::Noise;
+pub use negative_sampler::NegativeSampler;
 use pairs::Pairs;
 use window::Windows;
 
@@ -45,10 +45,10 @@ pub struct Skipgram<'a> {
     /// Negatives of a centre, or of a pair.
     pub negatives: usize,
     /// The distribution of the negatives.
-    pub noise: &'a Noise,
+    pub noise: &'a NegativeSampler,
     /// What threads without locks draw the negatives of windows from instead, each from one of
-    /// [`Noise::deal`] at a time; may be empty.
-    pub shares: &'a [Noise],
+    /// [`NegativeSampler::partition`] at a time; may be empty.
+    pub shares: &'a [NegativeSampler],
     /// The stream of reaches and negatives.
     pub stream: Stream,
     /// What shares negatives.
@@ -59,9 +59,9 @@ pub struct Skipgram<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// All pairs of a centre.
-    Windows,
+    SharedNegatives,
     /// None: the plain rule, one pair at a time.
-    Pairs,
+    PerPair,
 }
 
 /// Kept words that may be each other's context.
@@ -82,7 +82,7 @@ const WORDS_OF_A_TURN: u64 = 4096;
 /// The memory of a thread, kept from call to call.
 #[derive(Default)]
 struct Scratch {
-    block: Block,
+    block: Minibatch,
     draws: Draws,
     pair_draws: PairDraws,
     rows: Buffer,
@@ -109,7 +109,7 @@ impl Skipgram<'_> {
         width: usize,
         words: &[u32],
         sentences: &[Sentence],
-        order: Order,
+        order: Updates,
     ) -> Loss {
         self.check([w_in.len(), w_out.len()], width, words, sentences);
         let (inputs, targets) = (DisjointSlice::new(w_in), DisjointSlice::new(w_out));
@@ -122,9 +122,9 @@ impl Skipgram<'_> {
 
     /// The same with the noise of one thread. The shares take turns by the running number of
     /// words, which all threads have in common.
-    fn of_thread(&self, order: Order, thread: usize, sentence: &Sentence) -> Self {
+    fn of_thread(&self, order: Updates, thread: usize, sentence: &Sentence) -> Self {
         match (order, self.engine, self.shares) {
-            (Order::LockFree, Engine::Windows, shares @ [_, ..]) => {
+            (Updates::Hogwild, Engine::SharedNegatives, shares @ [_, ..]) => {
                 let turn = sentence.first / (WORDS_OF_A_TURN * shares.len() as u64);
                 let share = (thread as u64).wrapping_add(turn) % shares.len() as u64;
                 Self { noise: &shares[share as usize], ..*self }
@@ -154,14 +154,14 @@ impl Skipgram<'_> {
         let words = &words[sentence.words.clone()];
         let (first, rate) = (sentence.first, sentence.rate);
         SCRATCH.with_borrow_mut(|Scratch { block, draws, pair_draws, rows }| match self.engine {
-            Engine::Windows => {
+            Engine::SharedNegatives => {
                 let most = (2 * self.window).min(words.len());
                 block.reserve(most, 1 + self.negatives, tables.width);
                 draws.reserve(self);
                 let skipgram = self;
                 cpu.isa().run(Windows { skipgram, tables, words, first, rate, block, draws })
             }
-            Engine::Pairs => {
+            Engine::PerPair => {
                 let buffer = rows.at_least(2 * tables.width.next_multiple_of(LANES));
                 let (skipgram, draws) = (self, pair_draws);
                 cpu.isa().run(Pairs { skipgram, tables, words, first, rate, draws, buffer })

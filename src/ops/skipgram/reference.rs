@@ -25,11 +25,11 @@ pub fn train_reference(
             let around: Vec<u32> = around.map(|j| words[j]).collect();
             loss.pairs += around.len() as u64;
             loss.sum += match skipgram.engine {
-                Engine::Windows => {
+                Engine::SharedNegatives => {
                     let negatives = draw(skipgram, c, 1);
                     window(w_in, w_out, width, rate, words[i], &around, &negatives)
                 }
-                Engine::Pairs => (around.iter().enumerate())
+                Engine::PerPair => (around.iter().enumerate())
                     .map(|(q, &label)| {
                         let blocks = skipgram.window_blocks() + q * skipgram.pair_blocks();
                         let negatives = draw(skipgram, c, 4 * blocks);

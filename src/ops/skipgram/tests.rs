@@ -2,7 +2,7 @@ use super::reference::train_reference;
 use super::*;
 use crate::ops::Isa;
 
-const ENGINES: [Engine; 2] = [Engine::Windows, Engine::Pairs];
+const ENGINES: [Engine; 2] = [Engine::SharedNegatives, Engine::PerPair];
 
 fn wave(len: usize, a: f64) -> Vec<f64> {
     (0..len).map(|i| (i as f64 * a).sin()).collect()
@@ -56,7 +56,7 @@ impl Case {
         train: impl Fn(&Skipgram, [&mut [f32]; 2], &[u32], &[Sentence]) -> Loss,
     ) -> f64 {
         let counts: Vec<u64> = (0..self.ids as u64).map(|i| 1000 / (i + 1)).collect();
-        let noise = Noise::new(&counts).unwrap();
+        let noise = NegativeSampler::new(&counts).unwrap();
         let stream = Stream::new(11, "pairs");
         let skipgram = Skipgram {
             window: self.window,
@@ -96,7 +96,15 @@ fn every_level_equals_the_reference() {
         for (number, case) in CASES.iter().enumerate() {
             for engine in ENGINES {
                 let worst = case.compare(engine, |skipgram, [w_in, w_out], words, sentences| {
-                    skipgram.train(&cpu, w_in, w_out, case.width, words, sentences, Order::InOrder)
+                    skipgram.train(
+                        &cpu,
+                        w_in,
+                        w_out,
+                        case.width,
+                        words,
+                        sentences,
+                        Updates::Sequential,
+                    )
                 });
                 assert!(worst < 1e-5, "{isa:?}, case {number}, {engine:?}: {worst}");
             }
@@ -110,7 +118,7 @@ fn in_order_gives_the_same_bits_for_any_number_of_threads() {
         for isa in Isa::available() {
             let train = |threads, order| {
                 let (words, sentences) = text(60, &[50, 3, 40, 70]);
-                let noise = Noise::new(&[3; 60]).unwrap();
+                let noise = NegativeSampler::new(&[3; 60]).unwrap();
                 let stream = Stream::new(1, "pairs");
                 let skipgram = Skipgram {
                     window: 5,
@@ -127,11 +135,11 @@ fn in_order_gives_the_same_bits_for_any_number_of_threads() {
                     skipgram.train(&cpu, &mut w_in, &mut w_out, 20, &words, &sentences, order);
                 (w_in, w_out, loss)
             };
-            let want = train(1, Order::InOrder);
-            assert!([2, 3].iter().all(|&threads| train(threads, Order::InOrder) == want));
+            let want = train(1, Updates::Sequential);
+            assert!([2, 3].iter().all(|&threads| train(threads, Updates::Sequential) == want));
             // One thread takes the sentences from the queue in their order.
-            assert!(train(1, Order::LockFree) == want);
-            let free = train(3, Order::LockFree).2;
+            assert!(train(1, Updates::Hogwild) == want);
+            let free = train(3, Updates::Hogwild).2;
             assert_eq!(free.pairs, want.2.pairs);
             assert!((free.sum / want.2.sum - 1.0).abs() < 0.2, "{} {}", free.sum, want.2.sum);
         }
@@ -142,9 +150,9 @@ fn in_order_gives_the_same_bits_for_any_number_of_threads() {
 /// taken of rows moved a little.
 #[test]
 fn the_reference_of_a_window_equals_finite_differences() {
-    let noise = Noise::new(&[4, 3, 2, 5]).unwrap();
+    let noise = NegativeSampler::new(&[4, 3, 2, 5]).unwrap();
     let stream = Stream::new(5, "pairs");
-    let engine = Engine::Windows;
+    let engine = Engine::SharedNegatives;
     let skipgram = Skipgram { window: 1, negatives: 5, noise: &noise, shares: &[], stream, engine };
     // With a rate of zero the windows of all three centres see the same rows.
     let loss = |tables: &[f64], rate: f32| {
@@ -200,7 +208,7 @@ fn the_reference_of_a_window_equals_finite_differences() {
 /// ```
 #[test]
 fn equals_tensorflow_and_numpy() {
-    let noise = Noise::new(&[5, 0, 0]).unwrap();
+    let noise = NegativeSampler::new(&[5, 0, 0]).unwrap();
     let sentences = [Sentence { words: 0..3, first: 0, rate: 0.5 }];
     let wants = [GOLD_WINDOWS, GOLD_PAIRS];
     for (engine, [want_in, want_out]) in ENGINES.into_iter().zip(wants) {
@@ -213,12 +221,19 @@ fn equals_tensorflow_and_numpy() {
             let mut w_out: [f32; 9] = std::array::from_fn(|i| angle(i).cos());
             let cpu = Cpu::new(isa, 1).unwrap();
             let words = [1, 2, 0];
-            let loss =
-                skipgram.train(&cpu, &mut w_in, &mut w_out, 3, &words, &sentences, Order::InOrder);
+            let loss = skipgram.train(
+                &cpu,
+                &mut w_in,
+                &mut w_out,
+                3,
+                &words,
+                &sentences,
+                Updates::Sequential,
+            );
             for (got, want) in w_in.iter().zip(want_in).chain(w_out.iter().zip(want_out)) {
                 assert!((got - want).abs() < 3e-6, "{isa:?} {engine:?} {got} {want}");
             }
-            if engine == Engine::Windows {
+            if engine == Engine::SharedNegatives {
                 assert!((loss.sum - GOLD_LOSS).abs() < 1e-5, "{}", loss.sum);
             }
         }
@@ -227,7 +242,7 @@ fn equals_tensorflow_and_numpy() {
 
 #[test]
 fn what_is_not_a_number_shows_in_the_loss() {
-    let noise = Noise::new(&[1; 5]).unwrap();
+    let noise = NegativeSampler::new(&[1; 5]).unwrap();
     let stream = Stream::new(1, "pairs");
     let (words, sentences) = text(5, &[20]);
     for engine in ENGINES {
@@ -238,7 +253,7 @@ fn what_is_not_a_number_shows_in_the_loss() {
             let train = |first: f32| {
                 let (mut w_in, mut w_out) = ([0.1; 35], [0.1; 35]);
                 w_in[7] = first;
-                let order = Order::InOrder;
+                let order = Updates::Sequential;
                 skipgram.train(&cpu, &mut w_in, &mut w_out, 7, &words, &sentences, order).sum
             };
             assert!(train(f32::NAN).is_nan() && train(0.1).is_finite());
@@ -249,7 +264,8 @@ fn what_is_not_a_number_shows_in_the_loss() {
 #[test]
 fn threads_draw_from_their_shares_in_turn() {
     let (counts, stream) = ([7; 40], Stream::new(1, "pairs"));
-    let (noise, shares) = (Noise::new(&counts).unwrap(), Noise::deal(&counts, 2).unwrap());
+    let (noise, shares) =
+        (NegativeSampler::new(&counts).unwrap(), NegativeSampler::partition(&counts, 2).unwrap());
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
     let changed = |engine, order, first: u64| -> Vec<usize> {
         let (window, negatives) = (2, 9);
@@ -260,17 +276,17 @@ fn threads_draw_from_their_shares_in_turn() {
         skipgram.train(&cpu, &mut w_in, &mut w_out, 2, &[0; 60], &[sentence], order);
         (1..40).filter(|&id| w_out[2 * id] != 0.1).collect()
     };
-    let of = |share: &Noise| -> Vec<usize> {
-        let mut ids: Vec<usize> = share.slots().iter().map(|slot| slot.id as usize).collect();
+    let of = |share: &NegativeSampler| -> Vec<usize> {
+        let mut ids: Vec<usize> = share.buckets().iter().map(|slot| slot.id as usize).collect();
         ids.sort_unstable();
         ids.into_iter().filter(|&id| id > 0).collect()
     };
     let all: Vec<usize> = (1..40).collect();
     for (turn, share) in [0, 1, 0].into_iter().enumerate() {
         let first = turn as u64 * 2 * WORDS_OF_A_TURN;
-        assert_eq!(changed(Engine::Windows, Order::LockFree, first), of(&shares[share]));
-        assert_eq!(changed(Engine::Windows, Order::InOrder, first), all);
-        assert_eq!(changed(Engine::Pairs, Order::LockFree, first), all);
+        assert_eq!(changed(Engine::SharedNegatives, Updates::Hogwild, first), of(&shares[share]));
+        assert_eq!(changed(Engine::SharedNegatives, Updates::Sequential, first), all);
+        assert_eq!(changed(Engine::PerPair, Updates::Hogwild, first), all);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::draws::Draws;
 use super::{Loss, Skipgram, context};
-use crate::ops::logistic::{Block, Tables};
+use crate::ops::logistic::{Minibatch, Tables};
 use crate::ops::simd::{Kernel, Simd};
 
 /// One sentence.
@@ -12,7 +12,7 @@ pub(super) struct Windows<'a> {
     pub words: &'a [u32],
     pub first: u64,
     pub rate: f32,
-    pub block: &'a mut Block,
+    pub block: &'a mut Minibatch,
     pub draws: &'a mut Draws,
 }
 
@@ -58,7 +58,7 @@ impl Windows<'_> {
             }
         }
         if pairs > 0 {
-            block.weigh_noise();
+            block.weigh_negatives();
             for j in 0..block.inputs.len() {
                 block.add_label(0, j, block.inputs.counts()[j]);
             }
@@ -73,11 +73,11 @@ impl Windows<'_> {
             return;
         }
         if let Some(&input) = self.words.get(i + self.skipgram.window) {
-            self.block.ahead.push(self.tables.input(input));
+            self.block.prefetch_rows.push(self.tables.input(input));
         }
-        self.block.ahead.push(self.tables.target(self.words[i]));
+        self.block.prefetch_rows.push(self.tables.target(self.words[i]));
         for &negative in self.draws.negatives(self.skipgram, i) {
-            self.block.ahead.push(self.tables.target(negative));
+            self.block.prefetch_rows.push(self.tables.target(negative));
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
     let dweight = DisjointSlice::new(dweight);
     cpu.with_buffer((pieces - 1) * values, |rest| {
         let rest = DisjointSlice::new(rest);
-        cpu.team(shape.operations(), |member| {
+        cpu.parallel(shape.operations(), |worker| {
             while let Some(i) = queue.next() {
                 let (piece, slice) = (i / split.slices, i % split.slices);
                 // The first piece's sum needs no place of its own.
@@ -58,8 +58,8 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
                 let sum = Sum { split: &split, offsets: &offsets, x, dy, result, at };
                 sum.run(cpu, split.piece(piece), split.tiles(slice));
             }
-            member.wait();
-            for i in member.share(values.div_ceil(SUM_VALUES)) {
+            worker.wait();
+            for i in worker.chunk(values.div_ceil(SUM_VALUES)) {
                 let range = i * SUM_VALUES..values.min((i + 1) * SUM_VALUES);
                 cpu.isa().run(AddPieces { pieces: pieces - 1, values, range, rest, dweight });
             }

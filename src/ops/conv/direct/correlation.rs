@@ -91,13 +91,13 @@ impl Correlation {
         let target = DisjointSlice::new(target);
         cpu.with_buffer(panels * panel_values, |packed| {
             let packed = DisjointSlice::new(packed);
-            cpu.team(operations, |member| {
-                for panel in member.share(panels) {
+            cpu.parallel(operations, |worker| {
+                for panel in worker.chunk(panels) {
                     let at = panel * panel_values;
                     // SAFETY: each panel has its own part.
                     pack(panel, unsafe { packed.range_mut(at..at + panel_values) });
                 }
-                member.wait();
+                worker.wait();
                 // SAFETY: nobody writes the panels after the barrier.
                 let right = unsafe { packed.range(0..panels * panel_values) };
                 while let Some(i) = queue.next() {

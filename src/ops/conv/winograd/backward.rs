@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use super::super::Shape;
 use super::filters::{FinishGradients, GradientLayout};
-use super::mosaic::{Axis, Mosaic, Side};
-use super::points::{Data, Evaluate, POINTS};
+use super::points::{InputPoints, OutputGradientPoints, POINTS};
 use super::product::{Left, PANEL, Product, register_tile};
-use super::tiles::{AREA, Gather, Layout};
+use super::tile_grid::{Axis, Side, TileGrid};
+use super::tiles::{AREA, InputTransform, Layout};
 use super::{check, tile};
 use crate::ops::simd::{Kernel, LANES, Simd};
-use crate::ops::{Cpu, DisjointSlice, Member};
+use crate::ops::{Cpu, DisjointSlice, Worker};
 
 /// The values of transformed data and gradients that a block of tiles takes: a share of the
 /// last-level cache.
@@ -42,7 +42,7 @@ fn run<const K: usize, const M: usize>(
     dweight: &mut [f32],
 ) {
     let axes = [shape.rows(), shape.columns()].map(Axis::forward);
-    let pass = Pass { shape, mosaic: Mosaic::new(shape.batch, axes, M), x, dy };
+    let pass = Pass { shape, tile_grid: TileGrid::new(shape.batch, axes, M), x, dy };
     let block = pass.block();
     let [inputs, outputs] = pass.layouts(block);
     let gradient = pass.gradient();
@@ -54,20 +54,20 @@ fn run<const K: usize, const M: usize>(
         zeros.fill(0.0);
         let [data, gradients, sums] = [data, gradients, sums].map(DisjointSlice::new);
         let dweight = DisjointSlice::new(dweight);
-        cpu.team(shape.operations(), |member| {
-            for start in (0..pass.mosaic.tiles).step_by(block) {
-                let tiles = start..pass.mosaic.tiles.min(start + block);
-                pass.gather::<M>(cpu, member, tiles.clone(), zeros, [data, gradients]);
-                member.wait();
-                pass.add_products(cpu, member, tiles, [data, gradients, sums]);
-                member.wait();
+        cpu.parallel(shape.operations(), |worker| {
+            for start in (0..pass.tile_grid.tiles).step_by(block) {
+                let tiles = start..pass.tile_grid.tiles.min(start + block);
+                pass.gather::<M>(cpu, worker, tiles.clone(), zeros, [data, gradients]);
+                worker.wait();
+                pass.add_products(cpu, worker, tiles, [data, gradients, sums]);
+                worker.wait();
             }
             cpu.isa().run(FinishGradients::<K> {
                 from: sums,
                 layout: gradient,
                 in_channels: shape.in_channels,
                 out_channels: shape.out_channels,
-                channels: member.share(shape.in_channels),
+                channels: worker.chunk(shape.in_channels),
                 weight: dweight,
             });
         });
@@ -76,7 +76,7 @@ fn run<const K: usize, const M: usize>(
 
 struct Pass<'a> {
     shape: &'a Shape,
-    mosaic: Mosaic,
+    tile_grid: TileGrid,
     x: &'a [f32],
     dy: &'a [f32],
 }
@@ -87,7 +87,7 @@ impl Pass<'_> {
         let channels = [self.shape.in_channels, self.shape.out_channels];
         let channels: usize = channels.iter().map(|c| c.next_multiple_of(LANES)).sum();
         let most = BLOCK_VALUES / (AREA * channels);
-        most.clamp(TILES[0], TILES[1]).min(self.mosaic.tiles)
+        most.clamp(TILES[0], TILES[1]).min(self.tile_grid.tiles)
     }
 
     /// Of the transformed data and gradients.
@@ -100,20 +100,20 @@ impl Pass<'_> {
         GradientLayout::new(self.shape.in_channels, self.shape.out_channels)
     }
 
-    /// Transforms this member's share of a block of tiles.
+    /// Transforms this worker's share of a block of tiles.
     fn gather<const M: usize>(
         &self,
         cpu: &Cpu,
-        member: &Member,
+        worker: &Worker,
         tiles: Range<usize>,
         zeros: &[f32],
         [data, gradients]: [DisjointSlice; 2],
     ) {
         let [inputs, outputs] = self.layouts(tiles.len());
-        let share = member.share(tiles.len());
+        let share = worker.chunk(tiles.len());
         let (first, share) = (share.start, tiles.start + share.start..tiles.start + share.end);
-        cpu.isa().run(Gather::<Data, POINTS> {
-            mosaic: &self.mosaic,
+        cpu.isa().run(InputTransform::<InputPoints, POINTS> {
+            tile_grid: &self.tile_grid,
             side: Side::Inputs,
             images: self.x,
             channels: self.shape.in_channels,
@@ -124,8 +124,8 @@ impl Pass<'_> {
             to: data,
             transform: PhantomData,
         });
-        cpu.isa().run(Gather::<Evaluate, M> {
-            mosaic: &self.mosaic,
+        cpu.isa().run(InputTransform::<OutputGradientPoints, M> {
+            tile_grid: &self.tile_grid,
             side: Side::Outputs,
             images: self.dy,
             channels: self.shape.out_channels,
@@ -138,12 +138,12 @@ impl Pass<'_> {
         });
     }
 
-    /// Adds the products of a block of tiles at this member's share of the points, each split
+    /// Adds the products of a block of tiles at this worker's share of the points, each split
     /// by out channels.
     fn add_products(
         &self,
         cpu: &Cpu,
-        member: &Member,
+        worker: &Worker,
         tiles: Range<usize>,
         [data, gradients, sums]: [DisjointSlice; 3],
     ) {
@@ -160,7 +160,7 @@ impl Pass<'_> {
             tiles: tiles.len(),
             add: tiles.start > 0,
             groups,
-            share: member.share(AREA * groups),
+            share: worker.chunk(AREA * groups),
             sums,
             gradient: self.gradient(),
         });

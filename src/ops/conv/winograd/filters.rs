@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::both_sides::{Pixels, Spread, both_sides};
-use super::points::{EvaluateScaled, InterpolateScaled, POINTS};
-use super::tiles::{AREA, Turned, odd_lines, transpose};
+use super::points::{FilterGradientPoints, FilterPoints, POINTS};
+use super::tiles::{AREA, Rotated180, pad_to_odd_lines, transpose};
+use super::transform_2d::{Pixels, Strided, transform_2d};
 use crate::ops::DisjointSlice;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
@@ -20,7 +20,7 @@ pub struct FilterLayout {
 
 impl FilterLayout {
     pub fn new(in_channels: usize, out_channels: usize) -> Self {
-        Self { in_channels, out_channels, distance: odd_lines(in_channels * LANES) }
+        Self { in_channels, out_channels, distance: pad_to_odd_lines(in_channels * LANES) }
     }
 
     /// Panels of sixteen out channels.
@@ -40,10 +40,10 @@ impl FilterLayout {
 
     /// All points of one in channel and a panel's out channels.
     #[inline(always)]
-    fn points(&self, to: DisjointSlice, panel: usize, channel: usize) -> Spread {
+    fn points(&self, to: DisjointSlice, panel: usize, channel: usize) -> Strided {
         let at = panel * self.panel() + channel * LANES;
         let at = to.pointer(at..at + (AREA - 1) * self.distance + LANES);
-        Spread { at, distance: self.distance }
+        Strided { at, distance: self.distance }
     }
 }
 
@@ -72,7 +72,7 @@ impl<const K: usize> Kernel for TransformFilters<'_, K> {
                 // `out_channels` values, only read here.
                 unsafe {
                     let to = self.layout.points(self.to, panel, channel);
-                    both_sides::<S, EvaluateScaled, K, POINTS>(&from, &to);
+                    transform_2d::<S, FilterPoints, K, POINTS>(&from, &to);
                 }
             }
         }
@@ -96,7 +96,7 @@ fn tap_pointers<const K: usize>(
 /// Transforms filters turned by half a circle, with in and out channels exchanged: what the
 /// gradient of the inputs is convolved with. The panels are those of sixteen channels of the
 /// convolution's input.
-pub struct TransformTurnedFilters<'a, const K: usize> {
+pub struct TransformRotatedFilters<'a, const K: usize> {
     pub weight: &'a [f32],
     /// In and out channels of the gradient's convolution: the other way round.
     pub layout: FilterLayout,
@@ -105,7 +105,7 @@ pub struct TransformTurnedFilters<'a, const K: usize> {
     pub to: DisjointSlice<'a>,
 }
 
-impl<const K: usize> TransformTurnedFilters<'_, K> {
+impl<const K: usize> TransformRotatedFilters<'_, K> {
     /// The squares of all channels.
     pub fn squares(layout: &FilterLayout) -> usize {
         layout.panels() * layout.in_channels.div_ceil(LANES)
@@ -116,7 +116,7 @@ impl<const K: usize> TransformTurnedFilters<'_, K> {
 #[derive(Clone, Copy)]
 struct Square([f32; LANES * LANES]);
 
-impl<const K: usize> Kernel for TransformTurnedFilters<'_, K> {
+impl<const K: usize> Kernel for TransformRotatedFilters<'_, K> {
     type Output = ();
 
     #[inline(always)]
@@ -143,9 +143,9 @@ impl<const K: usize> Kernel for TransformTurnedFilters<'_, K> {
                 // of sixteen vectors.
                 unsafe {
                     let at = taps.as_ptr().cast::<f32>().add(i * LANES);
-                    let from = Turned { at, size: K, distance: LANES * LANES };
+                    let from = Rotated180 { at, size: K, distance: LANES * LANES };
                     let to = self.layout.points(self.to, panel, first + i);
-                    both_sides::<S, EvaluateScaled, K, POINTS>(&from, &to);
+                    transform_2d::<S, FilterPoints, K, POINTS>(&from, &to);
                 }
             }
         }
@@ -165,7 +165,7 @@ impl GradientLayout {
     /// Rows for blocks of sixteen in channels.
     pub fn new(in_channels: usize, out_channels: usize) -> Self {
         let row = out_channels.next_multiple_of(LANES);
-        Self { row, distance: odd_lines(in_channels.next_multiple_of(LANES) * row) }
+        Self { row, distance: pad_to_odd_lines(in_channels.next_multiple_of(LANES) * row) }
     }
 
     /// Values of all points.
@@ -203,8 +203,8 @@ impl<const K: usize> Kernel for FinishGradients<'_, K> {
                 // and every point has these columns of the row.
                 unsafe {
                     let at = self.from.pointer(at..at + (AREA - 1) * layout.distance + LANES);
-                    let from = Spread { at, distance: layout.distance };
-                    both_sides::<S, InterpolateScaled, POINTS, K>(&from, &to);
+                    let from = Strided { at, distance: layout.distance };
+                    transform_2d::<S, FilterGradientPoints, POINTS, K>(&from, &to);
                 }
             }
         }

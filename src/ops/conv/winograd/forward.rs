@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::Shape;
-use super::filters::{FilterLayout, TransformFilters, TransformTurnedFilters};
-use super::mosaic::{Axis, Mosaic, Side};
-use super::points::{Data, POINTS};
+use super::filters::{FilterLayout, TransformFilters, TransformRotatedFilters};
+use super::points::{InputPoints, POINTS};
 use super::product::{GroupProduct, PANEL, register_tile};
-use super::tiles::{AREA, Finish, Gather, Layout, Scatter, odd_lines};
+use super::tile_grid::{Axis, Side, TileGrid};
+use super::tiles::{AREA, Epilogue, InputTransform, Layout, OutputTransform, pad_to_odd_lines};
 use super::{check, tile};
 use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::simd::LANES;
@@ -38,11 +38,11 @@ pub fn forward(
     check(shape, x.len(), weight.len(), y.len());
     assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
     let convolution = Convolution {
-        mosaic: mosaic(shape, Axis::forward),
+        tile_grid: tile_grid(shape, Axis::forward),
         filters: FilterLayout::new(shape.in_channels, shape.out_channels),
         operations: shape.operations(),
         turned: false,
-        finish: Finish { bias: Some(bias), relu },
+        finish: Epilogue { bias: Some(bias), relu },
     };
     convolution.of_any_size(cpu, shape.kernel[0], weight, x, y);
 }
@@ -55,29 +55,29 @@ pub fn forward(
 pub fn backward_input(cpu: &Cpu, shape: &Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
     check(shape, dx.len(), weight.len(), dy.len());
     let convolution = Convolution {
-        mosaic: mosaic(shape, Axis::backward),
+        tile_grid: tile_grid(shape, Axis::backward),
         filters: FilterLayout::new(shape.out_channels, shape.in_channels),
         operations: shape.operations(),
         turned: true,
-        finish: Finish { bias: None, relu: false },
+        finish: Epilogue { bias: None, relu: false },
     };
     convolution.of_any_size(cpu, shape.kernel[0], weight, dy, dx);
 }
 
 /// The tiles of a convolution in one direction.
-pub fn mosaic(shape: &Shape, direction: fn(window::Axis) -> Axis) -> Mosaic {
+pub fn tile_grid(shape: &Shape, direction: fn(window::Axis) -> Axis) -> TileGrid {
     let axes = [shape.rows(), shape.columns()].map(direction);
-    Mosaic::new(shape.batch, axes, tile(shape.kernel[0]))
+    TileGrid::new(shape.batch, axes, tile(shape.kernel[0]))
 }
 
 /// A convolution in either direction.
 struct Convolution<'a> {
-    mosaic: Mosaic,
+    tile_grid: TileGrid,
     filters: FilterLayout,
     operations: usize,
     /// Whether the filters are turned and their channels exchanged.
     turned: bool,
-    finish: Finish<'a>,
+    finish: Epilogue<'a>,
 }
 
 impl Convolution<'_> {
@@ -95,7 +95,7 @@ impl Convolution<'_> {
         x: &[f32],
         y: &mut [f32],
     ) {
-        let blocks = Blocks::new(self.mosaic.tiles, self.filters.in_channels, cpu.threads());
+        let blocks = Blocks::new(self.tile_grid.tiles, self.filters.in_channels, cpu.threads());
         let queue = Queue::new(blocks.count);
         let y = DisjointSlice::new(y);
         let filters_len = self.filters.len();
@@ -103,10 +103,10 @@ impl Convolution<'_> {
             let (transformed, zeros) = buffer.split_at_mut(filters_len);
             zeros.fill(0.0);
             let (zeros, transformed) = (&*zeros, DisjointSlice::new(transformed));
-            cpu.team(self.operations, |member| {
+            cpu.parallel(self.operations, |worker| {
                 let items = self.filter_items::<K>();
-                self.transform_filters::<K>(cpu.isa(), weight, member.share(items), transformed);
-                member.wait();
+                self.transform_filters::<K>(cpu.isa(), weight, worker.chunk(items), transformed);
+                worker.wait();
                 // SAFETY: nobody writes the filters after the barrier.
                 let filters = unsafe { transformed.range(0..filters_len) };
                 while let Some(block) = queue.next() {
@@ -120,7 +120,7 @@ impl Convolution<'_> {
     fn filter_items<const K: usize>(&self) -> usize {
         match self.turned {
             false => self.filters.in_channels,
-            true => TransformTurnedFilters::<K>::squares(&self.filters),
+            true => TransformRotatedFilters::<K>::squares(&self.filters),
         }
     }
 
@@ -134,7 +134,7 @@ impl Convolution<'_> {
         let layout = self.filters;
         match self.turned {
             false => isa.run(TransformFilters::<K> { weight, layout, channels: items, to }),
-            true => isa.run(TransformTurnedFilters::<K> { weight, layout, squares: items, to }),
+            true => isa.run(TransformRotatedFilters::<K> { weight, layout, squares: items, to }),
         }
     }
 
@@ -150,13 +150,13 @@ impl Convolution<'_> {
         let count = tiles.len().next_multiple_of(PANEL);
         let layout = Layout::new(PANEL, count, self.filters.in_channels);
         let register_tile = register_tile(isa);
-        let distance = odd_lines(count * register_tile.1 * LANES);
+        let distance = pad_to_odd_lines(count * register_tile.1 * LANES);
         let channels = self.filters.out_channels;
         with_thread_buffer(layout.len() + AREA * distance + channels, |buffer| {
             let (data, rest) = buffer.split_at_mut(layout.len());
             let (products, spare) = rest.split_at_mut(AREA * distance);
-            isa.run(Gather::<Data, POINTS> {
-                mosaic: &self.mosaic,
+            isa.run(InputTransform::<InputPoints, POINTS> {
+                tile_grid: &self.tile_grid,
                 side: Side::Inputs,
                 images: x,
                 channels: self.filters.in_channels,
@@ -180,8 +180,8 @@ impl Convolution<'_> {
                     distance,
                 };
                 isa.run(group);
-                isa.run(Scatter::<M> {
-                    mosaic: &self.mosaic,
+                isa.run(OutputTransform::<M> {
+                    tile_grid: &self.tile_grid,
                     tiles: tiles.clone(),
                     columns,
                     from: products,

@@ -25,15 +25,15 @@
 //! a single panel of very many channels may take more.
 
 mod backward;
-mod both_sides;
 mod filters;
 mod forward;
-mod mosaic;
 mod points;
 mod product;
 #[cfg(test)]
 mod tests;
+mod tile_grid;
 mod tiles;
+mod transform_2d;
 
 pub use backward::backward_weight;
 pub use forward::{backward_input, forward};
@@ -53,7 +53,7 @@ const FILTER_COST: usize = 32;
 
 /// Whether this algorithm can do the convolution: 3 × 3 or 5 × 5 filters, stride 1, and at
 /// least one input, filter and output.
-pub fn fits(shape: &Shape) -> bool {
+pub fn supports(shape: &Shape) -> bool {
     let size = matches!(shape.kernel, [3, 3] | [5, 5]) && shape.stride == [1, 1];
     size && shape.inputs() > 0 && shape.outputs() > 0
 }
@@ -61,9 +61,9 @@ pub fn fits(shape: &Shape) -> bool {
 /// Whether this algorithm is likely to be faster than the direct sums, for a shape that it
 /// [`fits`]: the filters must serve for enough tiles, and a tile have enough channels, to be
 /// worth their transforms.
-pub fn pays(shape: &Shape) -> bool {
+pub fn is_profitable(shape: &Shape) -> bool {
     let [ins, outs] = [shape.in_channels, shape.out_channels].map(|c| c.div_ceil(LANES));
-    let tiles = forward::mosaic(shape, mosaic::Axis::forward).tiles;
+    let tiles = forward::tile_grid(shape, tile_grid::Axis::forward).tiles;
     let products = AREA * shape.in_channels * outs;
     let transforms = DATA_COST * ins + OUTPUT_COST * outs;
     let winograd = tiles * (products + transforms) + FILTER_COST * products;
@@ -75,7 +75,7 @@ pub fn pays(shape: &Shape) -> bool {
 
 /// Checks what all passes rely on.
 fn check(shape: &Shape, inputs: usize, weights: usize, outputs: usize) {
-    assert!(fits(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
+    assert!(supports(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
     assert_eq!(inputs, shape.inputs(), "the input has another size");
     assert_eq!(weights, shape.weights(), "the filters have another size");
     assert_eq!(outputs, shape.outputs(), "the output has another size");

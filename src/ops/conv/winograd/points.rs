@@ -50,17 +50,17 @@ pub trait Transform<const I: usize, const O: usize> {
 }
 
 /// Bᵀ: the data of a tile.
-pub struct Data;
+pub struct InputPoints;
 /// A: the gradients of a tile's outputs.
-pub struct Evaluate;
+pub struct OutputGradientPoints;
 /// Aᵀ: a tile's outputs.
-pub struct Interpolate;
+pub struct OutputPoints;
 /// G: a filter.
-pub struct EvaluateScaled;
+pub struct FilterPoints;
 /// Gᵀ: the gradient of a filter.
-pub struct InterpolateScaled;
+pub struct FilterGradientPoints;
 
-impl Transform<POINTS, POINTS> for Data {
+impl Transform<POINTS, POINTS> for InputPoints {
     #[inline(always)]
     fn apply<S: Simd>(d: [S; POINTS]) -> [S; POINTS] {
         let mut result = d;
@@ -81,7 +81,7 @@ impl Transform<POINTS, POINTS> for Data {
     }
 }
 
-impl<const N: usize> Transform<N, POINTS> for Evaluate {
+impl<const N: usize> Transform<N, POINTS> for OutputGradientPoints {
     #[inline(always)]
     fn apply<S: Simd>(y: [S; N]) -> [S; POINTS] {
         let mut result = [y[0]; POINTS];
@@ -107,7 +107,7 @@ fn every_second<S: Simd, const N: usize>(y: &[S; N], first: usize, square: f32) 
     sum
 }
 
-impl<const N: usize> Transform<POINTS, N> for Interpolate {
+impl<const N: usize> Transform<POINTS, N> for OutputPoints {
     #[inline(always)]
     fn apply<S: Simd>(m: [S; POINTS]) -> [S; N] {
         let mut result = [m[0]; N];
@@ -137,17 +137,17 @@ fn power(base: f32, exponent: usize) -> f32 {
     product
 }
 
-impl<const N: usize> Transform<N, POINTS> for EvaluateScaled {
+impl<const N: usize> Transform<N, POINTS> for FilterPoints {
     #[inline(always)]
     fn apply<S: Simd>(w: [S; N]) -> [S; POINTS] {
-        scaled(Evaluate::apply(w))
+        scaled(OutputGradientPoints::apply(w))
     }
 }
 
-impl<const N: usize> Transform<POINTS, N> for InterpolateScaled {
+impl<const N: usize> Transform<POINTS, N> for FilterGradientPoints {
     #[inline(always)]
     fn apply<S: Simd>(u: [S; POINTS]) -> [S; N] {
-        Interpolate::apply(scaled(u))
+        OutputPoints::apply(scaled(u))
     }
 }
 

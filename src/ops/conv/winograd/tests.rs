@@ -82,7 +82,7 @@ fn error(got: &[f32], want: &[f64]) -> f64 {
 }
 
 /// One channel and many, odd ones, images smaller than a tile and than a filter, batches
-/// that fill a mosaic and that don't.
+/// that fill a tile_grid and that don't.
 fn shapes() -> Vec<Shape> {
     use Padding::{Same, Valid};
     let mut shapes = Vec::new();
@@ -149,13 +149,13 @@ fn bits_do_not_depend_on_the_threads() {
 #[test]
 fn every_pixel_belongs_to_one_tile() {
     for s in shapes() {
-        for direction in [mosaic::Axis::forward, mosaic::Axis::backward] {
-            let tiles = forward::mosaic(&s, direction);
+        for direction in [tile_grid::Axis::forward, tile_grid::Axis::backward] {
+            let tiles = forward::tile_grid(&s, direction);
             let mut found = Vec::new();
             for tile in 0..tiles.tiles {
                 let pixels = match s.kernel[0] {
-                    3 => tiles.pixels::<6>(tile, mosaic::Side::Outputs, 1).concat(),
-                    _ => tiles.pixels::<4>(tile, mosaic::Side::Outputs, 1).concat(),
+                    3 => tiles.pixels::<6>(tile, tile_grid::Side::Outputs, 1).concat(),
+                    _ => tiles.pixels::<4>(tile, tile_grid::Side::Outputs, 1).concat(),
                 };
                 found.extend(pixels.into_iter().flatten());
             }
@@ -172,7 +172,7 @@ fn every_pixel_belongs_to_one_tile() {
 fn neighbours_share_the_zeros_between_them() {
     let tiles = |batch, size, kernel| {
         let shape = shape([batch, size, size], [1, 1], kernel, Padding::Same);
-        forward::mosaic(&shape, mosaic::Axis::forward).tiles
+        forward::tile_grid(&shape, tile_grid::Axis::forward).tiles
     };
     assert_eq!((tiles(1, 13, 3), tiles(9, 13, 3), tiles(1, 27, 5)), (9, 49, 49));
     // Where images are whole tiles, none is saved.
@@ -194,14 +194,14 @@ fn what_is_not_a_number_shows() {
 #[test]
 fn only_small_square_filters_of_stride_one_fit() {
     let good = shape([1, 6, 6], [1, 1], 5, Padding::Valid);
-    assert!(fits(&good) && fits(&Shape { kernel: [3, 3], ..good }));
+    assert!(supports(&good) && supports(&Shape { kernel: [3, 3], ..good }));
     let kernels = [[1, 1], [3, 5], [7, 7]];
-    assert!(kernels.into_iter().all(|kernel| !fits(&Shape { kernel, ..good })));
-    assert!(!fits(&Shape { stride: [1, 2], ..good }) && !fits(&Shape { batch: 0, ..good }));
+    assert!(kernels.into_iter().all(|kernel| !supports(&Shape { kernel, ..good })));
+    assert!(!supports(&Shape { stride: [1, 2], ..good }) && !supports(&Shape { batch: 0, ..good }));
     let [few, many] = [1, 128].map(|batch| shape([batch, 13, 13], [384, 256], 3, Padding::Same));
-    assert!(!pays(&few) && pays(&many) && !pays(&good));
+    assert!(!is_profitable(&few) && is_profitable(&many) && !is_profitable(&good));
     // No window lies inside.
-    assert!(!fits(&Shape { height: 4, ..good }));
+    assert!(!supports(&Shape { height: 4, ..good }));
 }
 
 /// The last numbers of outputs and gradients of an independent engine:

@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::both_sides::{Ahead, Pixels, Spread, both_sides};
-use super::both_sides::{Sink, Source};
-use super::mosaic::{Mosaic, Side};
-use super::points::{Interpolate, POINTS, Transform};
+use super::points::{OutputPoints, POINTS, Transform};
+use super::tile_grid::{Side, TileGrid};
+use super::transform_2d::{Pixels, Prefetching, Strided, transform_2d};
+use super::transform_2d::{Sink, Source};
 use crate::ops::DisjointSlice;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
@@ -30,7 +30,7 @@ impl Layout {
         let blocks = channels.div_ceil(LANES);
         // The 64 points of a tile must not share one set of the cache: their distance is
         // an odd number of lines.
-        Self { panel, blocks, distance: odd_lines(tiles * blocks * LANES) }
+        Self { panel, blocks, distance: pad_to_odd_lines(tiles * blocks * LANES) }
     }
 
     /// Values of all points.
@@ -47,13 +47,13 @@ impl Layout {
 }
 
 /// The least odd number of vectors that holds `values`, in values.
-pub fn odd_lines(values: usize) -> usize {
+pub fn pad_to_odd_lines(values: usize) -> usize {
     (values.div_ceil(LANES) | 1) * LANES
 }
 
 /// Transforms tiles of pixels, `N` rows and columns each.
-pub struct Gather<'a, T, const N: usize> {
-    pub mosaic: &'a Mosaic,
+pub struct InputTransform<'a, T, const N: usize> {
+    pub tile_grid: &'a TileGrid,
     pub side: Side,
     pub images: &'a [f32],
     pub channels: usize,
@@ -67,7 +67,7 @@ pub struct Gather<'a, T, const N: usize> {
     pub transform: PhantomData<T>,
 }
 
-impl<T: Transform<N, POINTS>, const N: usize> Kernel for Gather<'_, T, N> {
+impl<T: Transform<N, POINTS>, const N: usize> Kernel for InputTransform<'_, T, N> {
     type Output = ();
 
     #[inline(always)]
@@ -75,7 +75,7 @@ impl<T: Transform<N, POINTS>, const N: usize> Kernel for Gather<'_, T, N> {
         let Self { images, channels, layout, .. } = self;
         assert!(self.zeros.len() >= channels, "a zero for each channel");
         for (i, tile) in self.tiles.enumerate() {
-            let places = self.mosaic.pixels::<N>(tile, self.side, channels);
+            let places = self.tile_grid.pixels::<N>(tile, self.side, channels);
             let mut pixels = [[self.zeros.as_ptr().cast_mut(); N]; N];
             for (to, from) in pixels.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
                 if let &Some(place) = from {
@@ -95,8 +95,8 @@ impl<T: Transform<N, POINTS>, const N: usize> Kernel for Gather<'_, T, N> {
                 // alone writes these tiles, and the last point's vector lies inside.
                 unsafe {
                     let at = self.to.pointer(at..at + (AREA - 1) * layout.distance + LANES);
-                    let now = Spread { at, distance: layout.distance };
-                    both_sides::<S, T, N, POINTS>(&from, &Ahead { now, next });
+                    let now = Strided { at, distance: layout.distance };
+                    transform_2d::<S, T, N, POINTS>(&from, &Prefetching { now, next });
                 }
             }
         }
@@ -104,8 +104,8 @@ impl<T: Transform<N, POINTS>, const N: usize> Kernel for Gather<'_, T, N> {
 }
 
 /// Turns products back into pixels, some channels at a time.
-pub struct Scatter<'a, const M: usize> {
-    pub mosaic: &'a Mosaic,
+pub struct OutputTransform<'a, const M: usize> {
+    pub tile_grid: &'a TileGrid,
     pub tiles: Range<usize>,
     /// The channels, from a multiple of sixteen on.
     pub columns: Range<usize>,
@@ -114,21 +114,21 @@ pub struct Scatter<'a, const M: usize> {
     pub distance: usize,
     /// Room for a value of each channel, where pixels outside the images go.
     pub spare: &'a mut [f32],
-    pub finish: Finish<'a>,
+    pub finish: Epilogue<'a>,
     pub images: DisjointSlice<'a>,
     pub channels: usize,
 }
 
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy)]
-pub struct Finish<'a> {
+pub struct Epilogue<'a> {
     /// Added, a value for each channel.
     pub bias: Option<&'a [f32]>,
     /// Whether negative values become zero.
     pub relu: bool,
 }
 
-impl<const M: usize> Kernel for Scatter<'_, M> {
+impl<const M: usize> Kernel for OutputTransform<'_, M> {
     type Output = ();
 
     #[inline(always)]
@@ -139,7 +139,7 @@ impl<const M: usize> Kernel for Scatter<'_, M> {
         let count = self.tiles.len();
         assert!((AREA - 1) * self.distance + count * width <= self.from.len(), "too few products");
         for (i, tile) in self.tiles.enumerate() {
-            let places = self.mosaic.pixels::<M>(tile, Side::Outputs, channels);
+            let places = self.tile_grid.pixels::<M>(tile, Side::Outputs, channels);
             let mut pixels = [[self.spare.as_mut_ptr(); M]; M];
             for (to, from) in pixels.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
                 if let &Some(place) = from {
@@ -154,10 +154,10 @@ impl<const M: usize> Kernel for Scatter<'_, M> {
                 // pixel has `channels` values, belongs to one tile, and that to one thread.
                 unsafe {
                     let at = self.from.as_mut_ptr().add(i * width + channel - columns.start);
-                    let now = Spread { at, distance: self.distance };
-                    let from = Ahead { now, next: at.wrapping_add(LANES) };
-                    let to = Finished::<S, _>::new(to, bias, self.finish.relu);
-                    both_sides::<S, Interpolate, POINTS, M>(&from, &to);
+                    let now = Strided { at, distance: self.distance };
+                    let from = Prefetching { now, next: at.wrapping_add(LANES) };
+                    let to = WithEpilogue::<S, _>::new(to, bias, self.finish.relu);
+                    transform_2d::<S, OutputPoints, POINTS, M>(&from, &to);
                 }
             }
         }
@@ -165,14 +165,14 @@ impl<const M: usize> Kernel for Scatter<'_, M> {
 }
 
 /// Adds a bias and cuts off what is negative, on the way to a sink.
-struct Finished<S, T> {
+struct WithEpilogue<S, T> {
     to: T,
     bias: S,
     /// Zero where negative values are cut off, else no limit.
     least: S,
 }
 
-impl<S: Simd, T> Finished<S, T> {
+impl<S: Simd, T> WithEpilogue<S, T> {
     #[inline(always)]
     fn new(to: T, bias: Option<&[f32]>, relu: bool) -> Self {
         let bias = match bias {
@@ -183,7 +183,7 @@ impl<S: Simd, T> Finished<S, T> {
     }
 }
 
-impl<S: Simd, T: Sink<S>> Sink<S> for Finished<S, T> {
+impl<S: Simd, T: Sink<S>> Sink<S> for WithEpilogue<S, T> {
     #[inline(always)]
     unsafe fn put(&self, i: usize, j: usize, values: S) {
         // What is not a number stays: `max` returns its second operand then.
@@ -218,14 +218,14 @@ pub unsafe fn transpose<S: Simd>(
 }
 
 /// A filter's taps, turned by half a circle, a constant distance apart.
-pub struct Turned {
+pub struct Rotated180 {
     pub at: *const f32,
     /// Rows and columns.
     pub size: usize,
     pub distance: usize,
 }
 
-impl<S: Simd> Source<S> for Turned {
+impl<S: Simd> Source<S> for Rotated180 {
     #[inline(always)]
     unsafe fn get(&self, i: usize, j: usize) -> S {
         let tap = (self.size - 1 - i) * self.size + self.size - 1 - j;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use candle_core::Device;
 
 use super::{Sentences, Sizes, Trained};
-use crate::ops::skipgram::Noise;
+use crate::ops::skipgram::NegativeSampler;
 use crate::rng::Stream;
 
 /// Trains windows on a GPU: none can be made in this build.
@@ -15,7 +15,14 @@ impl WindowTrainer {
     ///
     /// # Errors
     /// Always.
-    pub fn new(_: &Device, _: Sizes, _: &Noise, _: Stream, _: &[f32], _: &[f32]) -> Result<Self> {
+    pub fn new(
+        _: &Device,
+        _: Sizes,
+        _: &NegativeSampler,
+        _: Stream,
+        _: &[f32],
+        _: &[f32],
+    ) -> Result<Self> {
         bail!("this tfm is built without CUDA; build it with --features cuda, or use --device cpu")
     }
 

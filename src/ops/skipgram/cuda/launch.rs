@@ -9,7 +9,7 @@ use candle_core::{CudaDevice, Device};
 
 use super::shape::BlockShape;
 use super::{Sentences, Sizes, Trained};
-use crate::ops::skipgram::Noise;
+use crate::ops::skipgram::NegativeSampler;
 use crate::rng::Stream;
 
 /// The kernels as PTX: one constant a file of `kernels`.
@@ -45,7 +45,7 @@ impl WindowTrainer {
     pub fn new(
         device: &Device,
         sizes: Sizes,
-        noise: &Noise,
+        noise: &NegativeSampler,
         stream: Stream,
         w_in: &[f32],
         w_out: &[f32],
@@ -53,9 +53,9 @@ impl WindowTrainer {
         assert_eq!((w_in.len(), w_out.len()), (sizes.values(), sizes.values()), "tables and sizes");
         assert!(sizes.ids > 0 && sizes.width > 0 && sizes.window > 0, "{sizes:?} holds a zero");
         assert_eq!(noise.len(), sizes.ids, "noise and ids");
-        let slots = noise.slots().iter();
+        let buckets = noise.buckets().iter();
         let (thresholds, aliases): (Vec<_>, Vec<_>) =
-            slots.map(|slot| (slot.threshold, slot.alias)).unzip();
+            buckets.map(|slot| (slot.threshold, slot.alias)).unzip();
         let device = device.as_cuda_device()?.clone();
         let (kernel, shape) = load(&device, sizes)?;
         let too_large =

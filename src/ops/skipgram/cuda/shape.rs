@@ -31,10 +31,10 @@ impl BlockShape {
         let threads = sizes.width.div_ceil(COLUMNS).next_multiple_of(WARP);
         let threads = threads.clamp(2 * WARP, MOST_THREADS);
         let targets = 1 + sizes.negatives;
-        let (inputs, slots) = (2 * sizes.window, 2 * sizes.window + 1);
+        let (inputs, buckets) = (2 * sizes.window, 2 * sizes.window + 1);
         // An odd number of half lines of banks: neighbouring rows can be read at once.
         let stride = (sizes.width + 16).next_multiple_of(32) - 16;
-        let rows = (slots + targets) * stride;
+        let rows = (buckets + targets) * stride;
         let gradients = targets * inputs.next_multiple_of(INPUTS);
         let plan = PLAN_SIZES + 2 * targets + 2 * inputs;
         Self { threads, shared_bytes: 4 * (rows + gradients + targets + 2 * plan) }

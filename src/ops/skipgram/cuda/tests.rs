@@ -4,7 +4,7 @@ mod host;
 mod in_order;
 
 use super::{Sentences, Sizes, Trained};
-use crate::ops::skipgram::Noise;
+use crate::ops::skipgram::NegativeSampler;
 use crate::rng::{Sequence, Stream};
 use host::{HostKernel, Outcome, Problem};
 use in_order::train_in_order;
@@ -20,7 +20,7 @@ struct Drawn {
     starts: Vec<u32>,
     first_numbers: Vec<u64>,
     rates: Vec<f32>,
-    noise: Noise,
+    noise: NegativeSampler,
     w_in: Vec<f32>,
     w_out: Vec<f32>,
 }
@@ -33,7 +33,7 @@ impl Drawn {
         };
         let words = ids(lengths.iter().sum(), &mut draws);
         let counts: Vec<u64> = (0..sizes.ids).map(|_| 1 + u64::from(draws.below(1000))).collect();
-        let noise = Noise::new(&counts).unwrap();
+        let noise = NegativeSampler::new(&counts).unwrap();
         let mut starts = vec![0];
         for &length in lengths {
             starts.push(starts[starts.len() - 1] + length as u32);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::ops::skipgram::Noise;
+use crate::ops::skipgram::NegativeSampler;
 use crate::ops::skipgram::cuda::shape::BlockShape;
 use crate::ops::skipgram::cuda::{Sentences, Sizes};
 use crate::rng::Stream;
@@ -16,7 +16,7 @@ use crate::rng::Stream;
 /// What the kernel is run on.
 pub(super) struct Problem<'a> {
     pub sizes: Sizes,
-    pub noise: &'a Noise,
+    pub noise: &'a NegativeSampler,
     pub stream: Stream,
     pub sentences: Sentences<'a>,
     pub w_in: &'a [f32],
@@ -119,9 +119,9 @@ fn encode(problem: &Problem<'_>, seeds: &[u32], dropped: Option<u32>) -> Vec<u8>
     head.extend(counts.map(|n| n as u32));
     head.extend([dropped.unwrap_or(u32::MAX), seeds.len() as u32]);
     let mut bytes = Vec::new();
-    let slots = noise.slots().iter();
+    let buckets = noise.buckets().iter();
     let (thresholds, aliases): (Vec<_>, Vec<_>) =
-        slots.map(|slot| (slot.threshold, slot.alias)).unzip();
+        buckets.map(|slot| (slot.threshold, slot.alias)).unzip();
     let lists = [&head, seeds, sentences.starts, sentences.words, &thresholds, &aliases];
     for list in lists {
         bytes.extend(list.iter().flat_map(|n| n.to_ne_bytes()));

@@ -2,7 +2,7 @@
 
 use super::host::Problem;
 use crate::ops::skipgram::cuda::Trained;
-use crate::ops::skipgram::{Engine, Order, Sentence, Skipgram};
+use crate::ops::skipgram::{Engine, Sentence, Skipgram, Updates};
 use crate::ops::{Cpu, Isa};
 
 /// Trains windows sentence after sentence, and returns what each has done.
@@ -13,14 +13,14 @@ pub(super) fn train_in_order(
 ) -> Vec<Trained> {
     let Problem { sizes, noise, stream, sentences, .. } = *problem;
     let cpu = Cpu::new(Isa::from_environment().unwrap(), 1).unwrap();
-    let engine = Engine::Windows;
+    let engine = Engine::SharedNegatives;
     let (window, negatives) = (sizes.window, sizes.negatives);
     let skipgram = Skipgram { window, negatives, noise, shares: &[], stream, engine };
     let train = |s: usize| {
         let words = sentences.starts[s] as usize..sentences.starts[s + 1] as usize;
         let (first, rate) = (sentences.first_numbers[s], sentences.rates[s]);
         let one = [Sentence { words, first, rate }];
-        let (words, order) = (sentences.words, Order::InOrder);
+        let (words, order) = (sentences.words, Updates::Sequential);
         let loss = skipgram.train(&cpu, w_in, w_out, sizes.width, words, &one, order);
         Trained { loss: loss.sum, pairs: loss.pairs }
     };

@@ -1,7 +1,7 @@
-//! How the tiles of a batch lie: over a mosaic of images, so that few reach past a border.
+//! How the tiles of a batch lie: over a tile_grid of images, so that few reach past a border.
 //!
 //! Tiles of six outputs cover an image of 13 × 13 outputs with three to a side, and nearly
-//! a third of what they compute lies outside. Neighbours in a mosaic share the zeros between
+//! a third of what they compute lies outside. Neighbours in a tile_grid share the zeros between
 //! them: three images side by side, one column of zeros apart, take seven tiles instead of
 //! nine.
 
@@ -42,7 +42,7 @@ impl Axis {
         }
     }
 
-    /// From one image of a mosaic to the next: no window sees two.
+    /// From one image of a tile_grid to the next: no window sees two.
     fn period(&self) -> usize {
         (self.input + self.before.max(self.after)).max(self.output)
     }
@@ -90,7 +90,7 @@ pub enum Side {
 
 /// The tiles of a batch.
 #[derive(Clone, Copy)]
-pub struct Mosaic {
+pub struct TileGrid {
     axes: [Axis; 2],
     batch: usize,
     /// Outputs of a tile, along each axis.
@@ -101,8 +101,8 @@ pub struct Mosaic {
     pub tiles: usize,
 }
 
-impl Mosaic {
-    /// The mosaic of the fewest tiles of `tile` × `tile` outputs.
+impl TileGrid {
+    /// The tile_grid of the fewest tiles of `tile` × `tile` outputs.
     pub fn new(batch: usize, axes: [Axis; 2], tile: usize) -> Self {
         let with = |images: [usize; 2]| {
             let tiles = axes[0].tiles(images[0], tile) * axes[1].tiles(images[1], tile);
@@ -111,7 +111,7 @@ impl Mosaic {
         };
         let rows = 1..=batch.min(MOST_ROWS);
         let sizes = rows.flat_map(|rows| (1..=batch.min(MOST_COLUMNS)).map(move |c| [rows, c]));
-        sizes.map(with).min_by_key(|mosaic| mosaic.tiles).unwrap_or(with([1, 1]))
+        sizes.map(with).min_by_key(|tile_grid| tile_grid.tiles).unwrap_or(with([1, 1]))
     }
 
     /// Where the pixels of a tile are in a batch of images with `channels` channels: `N` is
@@ -125,7 +125,7 @@ impl Mosaic {
         let [rows, columns] = self.axes;
         let per_row = columns.tiles(self.images[1], self.tile);
         let per_mosaic = per_row * rows.tiles(self.images[0], self.tile);
-        let (mosaic, tile) = (tile / per_mosaic, tile % per_mosaic);
+        let (tile_grid, tile) = (tile / per_mosaic, tile % per_mosaic);
         let in_rows = self.places::<N>(rows, tile / per_row, side);
         let in_columns = self.places::<N>(columns, tile % per_row, side);
         let (height, width) = (rows.size(side), columns.size(side));
@@ -133,7 +133,7 @@ impl Mosaic {
         for (line, row) in pixels.iter_mut().zip(in_rows) {
             for (pixel, column) in line.iter_mut().zip(in_columns) {
                 let (Some([down, y]), Some([right, x])) = (row, column) else { continue };
-                let image = (mosaic * self.images[0] + down) * self.images[1] + right;
+                let image = (tile_grid * self.images[0] + down) * self.images[1] + right;
                 if down < self.images[0] && right < self.images[1] && image < self.batch {
                     *pixel = Some(((image * height + y) * width + x) * channels);
                 }

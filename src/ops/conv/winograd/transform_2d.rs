@@ -28,7 +28,7 @@ pub trait Sink<S> {
 /// # Safety
 /// The source has `I` rows and columns, the sink `O`.
 #[inline(always)]
-pub unsafe fn both_sides<S: Simd, T: Transform<I, O>, const I: usize, const O: usize>(
+pub unsafe fn transform_2d<S: Simd, T: Transform<I, O>, const I: usize, const O: usize>(
     from: &impl Source<S>,
     to: &impl Sink<S>,
 ) {
@@ -57,12 +57,12 @@ pub unsafe fn both_sides<S: Simd, T: Transform<I, O>, const I: usize, const O: u
 }
 
 /// Whole vectors of all points, each point's a constant distance from the last's.
-pub struct Spread {
+pub struct Strided {
     pub at: *mut f32,
     pub distance: usize,
 }
 
-impl<S: Simd> Source<S> for Spread {
+impl<S: Simd> Source<S> for Strided {
     #[inline(always)]
     unsafe fn get(&self, i: usize, j: usize) -> S {
         // SAFETY: the caller's.
@@ -70,7 +70,7 @@ impl<S: Simd> Source<S> for Spread {
     }
 }
 
-impl<S: Simd> Sink<S> for Spread {
+impl<S: Simd> Sink<S> for Strided {
     #[inline(always)]
     unsafe fn put(&self, i: usize, j: usize, values: S) {
         // SAFETY: the caller's.
@@ -78,14 +78,14 @@ impl<S: Simd> Sink<S> for Spread {
     }
 }
 
-/// [`Spread`], whose next vectors are asked for meanwhile: as every point has its own place,
+/// [`Strided`], whose next vectors are asked for meanwhile: as every point has its own place,
 /// the processor does not foresee them.
-pub struct Ahead {
-    pub now: Spread,
+pub struct Prefetching {
+    pub now: Strided,
     pub next: *const f32,
 }
 
-impl<S: Simd> Sink<S> for Ahead {
+impl<S: Simd> Sink<S> for Prefetching {
     #[inline(always)]
     unsafe fn put(&self, i: usize, j: usize, values: S) {
         S::prefetch(self.next.wrapping_add((i * POINTS + j) * self.now.distance));
@@ -94,7 +94,7 @@ impl<S: Simd> Sink<S> for Ahead {
     }
 }
 
-impl<S: Simd> Source<S> for Ahead {
+impl<S: Simd> Source<S> for Prefetching {
     #[inline(always)]
     unsafe fn get(&self, i: usize, j: usize) -> S {
         S::prefetch(self.next.wrapping_add((i * POINTS + j) * self.now.distance));

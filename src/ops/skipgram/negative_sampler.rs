@@ -6,18 +6,18 @@ use std::ops::Range;
 
 /// Draws an id from one random word of 32 bits, in constant time.
 ///
-/// With product = word · slots, the slot is product >> 32 and the fraction is its low half: the id
+/// With product = word · buckets, the slot is product >> 32 and the fraction is its low half: the id
 /// is the slot's own where the fraction is below the slot's threshold, else the slot's alias.
 #[derive(Clone, Debug)]
-pub struct Noise {
-    slots: Vec<Slot>,
+pub struct NegativeSampler {
+    buckets: Vec<Bucket>,
     ids: usize,
-    drawable: usize,
+    support: usize,
 }
 
 /// Two ids that share an equal part of all random words.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Slot {
+pub struct Bucket {
     /// The fraction of 2³² below which a random word means the slot's own id.
     pub threshold: u32,
     /// The slot's own id. Of the noise of all ids, slot i has the id i.
@@ -32,7 +32,7 @@ const LEAST_VARIETY: f64 = 4.0;
 const RUNS_OF_A_SHARE: f64 = 16.0;
 const LONGEST_RUN: usize = 32;
 
-impl Noise {
+impl NegativeSampler {
     /// The distribution of `counts` (V), some of which may be zero, to the power of 3/4.
     ///
     /// # Errors
@@ -51,8 +51,8 @@ impl Noise {
     /// the next one, and would take it from the thread that writes it.
     ///
     /// # Errors
-    /// As those of [`Noise::new`].
-    pub fn deal(counts: &[u64], shares: usize) -> anyhow::Result<Vec<Self>> {
+    /// As those of [`NegativeSampler::new`].
+    pub fn partition(counts: &[u64], shares: usize) -> anyhow::Result<Vec<Self>> {
         let weights = weights(counts)?;
         let total: f64 = weights.iter().sum();
         let heaviest = weights.iter().fold(0.0f64, |a, &b| a.max(b));
@@ -69,16 +69,16 @@ impl Noise {
     /// The distribution of some of the ids.
     fn over(ids: Vec<usize>, weights: &[f64]) -> Self {
         let own: Vec<f64> = ids.iter().map(|&id| weights[id]).collect();
-        let slots: Vec<Slot> = vose(&own, own.iter().sum())
+        let buckets: Vec<Bucket> = vose(&own, own.iter().sum())
             .into_iter()
             .zip(&ids)
-            .map(|((threshold, alias), &id)| Slot {
+            .map(|((threshold, alias), &id)| Bucket {
                 threshold,
                 id: id as u32,
                 alias: ids[alias] as u32,
             })
             .collect();
-        Self { ids: weights.len(), drawable: drawable(&slots, weights.len()), slots }
+        Self { ids: weights.len(), support: support(&buckets, weights.len()), buckets }
     }
 
     /// The number of ids V.
@@ -92,20 +92,20 @@ impl Noise {
     }
 
     /// How many ids can be drawn at all.
-    pub fn drawable(&self) -> usize {
-        self.drawable
+    pub fn support(&self) -> usize {
+        self.support
     }
 
-    /// The table: V slots for the noise of all words.
-    pub fn slots(&self) -> &[Slot] {
-        &self.slots
+    /// The table: V buckets for the noise of all words.
+    pub fn buckets(&self) -> &[Bucket] {
+        &self.buckets
     }
 
     /// The id that the random word `word` stands for.
     #[inline(always)]
     pub fn draw(&self, word: u32) -> u32 {
-        let product = u64::from(word) * self.slots.len() as u64;
-        let Slot { threshold, id, alias } = self.slots[(product >> 32) as usize];
+        let product = u64::from(word) * self.buckets.len() as u64;
+        let Bucket { threshold, id, alias } = self.buckets[(product >> 32) as usize];
         // A mask: which of the two it is cannot be predicted.
         let mask = u32::from((product as u32) < threshold).wrapping_neg();
         id & mask | alias & !mask
@@ -153,10 +153,10 @@ fn vose(weights: &[f64], total: f64) -> Vec<(u32, usize)> {
     let mut shares: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
     let (mut small, mut large): (Vec<usize>, Vec<usize>) =
         (0..weights.len()).partition(|&i| shares[i] < 1.0);
-    let mut slots = vec![(0, 0); weights.len()];
+    let mut buckets = vec![(0, 0); weights.len()];
     while let (Some(&lower), Some(&upper)) = (small.last(), large.last()) {
         small.pop();
-        slots[lower] = (threshold(shares[lower]), upper);
+        buckets[lower] = (threshold(shares[lower]), upper);
         shares[upper] -= 1.0 - shares[lower];
         if shares[upper] < 1.0 {
             large.pop();
@@ -167,15 +167,15 @@ fn vose(weights: &[f64], total: f64) -> Vec<(u32, usize)> {
     let heaviest = (0..weights.len()).fold(0, |a, b| if weights[b] > weights[a] { b } else { a });
     for i in small.into_iter().chain(large) {
         let alias = if weights[i] > 0.0 { i } else { heaviest };
-        slots[i] = (threshold(shares[i]), alias);
+        buckets[i] = (threshold(shares[i]), alias);
     }
-    slots
+    buckets
 }
 
 /// The number of ids that some random word stands for.
-fn drawable(slots: &[Slot], ids: usize) -> usize {
+fn support(buckets: &[Bucket], ids: usize) -> usize {
     let mut is_drawable = vec![false; ids];
-    for &Slot { threshold, id, alias } in slots {
+    for &Bucket { threshold, id, alias } in buckets {
         is_drawable[id as usize] |= threshold > 0;
         is_drawable[alias as usize] |= threshold < u32::MAX;
     }
@@ -193,13 +193,13 @@ mod tests {
     use super::*;
 
     /// The probability that the table gives each id.
-    fn probabilities(noise: &Noise) -> Vec<f64> {
+    fn probabilities(noise: &NegativeSampler) -> Vec<f64> {
         let mut probabilities = vec![0.0; noise.len()];
         let whole = 4_294_967_296.0;
-        for &Slot { threshold, id, alias } in noise.slots() {
+        for &Bucket { threshold, id, alias } in noise.buckets() {
             let own = f64::from(threshold) / whole;
-            probabilities[id as usize] += own / noise.slots().len() as f64;
-            probabilities[alias as usize] += (1.0 - own) / noise.slots().len() as f64;
+            probabilities[id as usize] += own / noise.buckets().len() as f64;
+            probabilities[alias as usize] += (1.0 - own) / noise.buckets().len() as f64;
         }
         probabilities
     }
@@ -210,9 +210,9 @@ mod tests {
         let cases: [&[u64]; 6] =
             [&[7], &[0, 3], &[5, 5, 5], &[0, 16, 0, 81, 1, 0], &[1, 1 << 30, 0], &zipf];
         for counts in cases {
-            let noise = Noise::new(counts).unwrap();
+            let noise = NegativeSampler::new(counts).unwrap();
             let above = counts.iter().filter(|&&count| count > 0).count();
-            assert_eq!(noise.drawable(), above);
+            assert_eq!(noise.support(), above);
             let total: f64 = counts.iter().map(|&count| (count as f64).powf(0.75)).sum();
             for (got, &count) in probabilities(&noise).iter().zip(counts) {
                 let want = (count as f64).powf(0.75) / total;
@@ -224,22 +224,24 @@ mod tests {
 
     #[test]
     fn a_word_that_no_random_word_stands_for_is_not_drawable() {
-        assert_eq!(Noise::new(&[1, u64::MAX, 0]).unwrap().drawable(), 1);
+        assert_eq!(NegativeSampler::new(&[1, u64::MAX, 0]).unwrap().support(), 1);
     }
 
     #[test]
     fn words_are_drawn_as_the_table_says() {
-        // Shares of 8 and 27 of 35 in each of two slots.
-        let noise = Noise::new(&[16, 81]).unwrap();
+        // Shares of 8 and 27 of 35 in each of two buckets.
+        let noise = NegativeSampler::new(&[16, 81]).unwrap();
         let threshold = (16.0f64 / 35.0 * 4_294_967_296.0).round() as u32;
-        let slots =
-            [Slot { threshold, id: 0, alias: 1 }, Slot { threshold: u32::MAX, id: 1, alias: 1 }];
-        assert_eq!(noise.slots(), slots);
+        let buckets = [
+            Bucket { threshold, id: 0, alias: 1 },
+            Bucket { threshold: u32::MAX, id: 1, alias: 1 },
+        ];
+        assert_eq!(noise.buckets(), buckets);
         let edge = threshold / 2;
         assert_eq!((noise.draw(0), noise.draw(edge - 1), noise.draw(edge + 1)), (0, 0, 1));
         assert_eq!((noise.draw(1 << 31), noise.draw(u32::MAX)), (1, 1));
         let counts: Vec<u64> = (0..100).collect();
-        let noise = Noise::new(&counts).unwrap();
+        let noise = NegativeSampler::new(&counts).unwrap();
         let n = 1 << 20;
         let zeros = (0..n).filter(|i| noise.draw(i << 12) == 0).count();
         assert_eq!(zeros, 0);
@@ -251,13 +253,13 @@ mod tests {
     #[test]
     fn shares_of_equal_weight_make_the_whole() {
         let zipf: Vec<u64> = (0..5000).map(|i| 1_000_000 / (i + 1)).chain([0, 0]).collect();
-        let whole = probabilities(&Noise::new(&zipf).unwrap());
+        let whole = probabilities(&NegativeSampler::new(&zipf).unwrap());
         // The last run that is dealt out is one of the rarest words.
         let unequal = LONGEST_RUN as f64 * whole[4999];
         for shares in [1, 2, 3, 6] {
-            let dealt = Noise::deal(&zipf, shares).unwrap();
+            let dealt = NegativeSampler::partition(&zipf, shares).unwrap();
             assert_eq!(dealt.len(), shares);
-            assert_eq!(dealt.iter().map(Noise::drawable).sum::<usize>(), 5000);
+            assert_eq!(dealt.iter().map(NegativeSampler::support).sum::<usize>(), 5000);
             let each: Vec<_> = dealt.iter().map(probabilities).collect();
             for (id, want) in whole.iter().enumerate() {
                 let own = each.iter().map(|share| share[id]).fold(0.0, f64::max);
@@ -271,15 +273,15 @@ mod tests {
 
     #[test]
     fn a_word_that_outweighs_a_share_makes_them_fewer() {
-        assert_eq!(Noise::deal(&[1 << 40, 3, 2, 2], 4).unwrap().len(), 1);
-        assert_eq!(Noise::deal(&[0, 7, 7, 7, 7, 7, 7, 7, 7], 64).unwrap().len(), 2);
-        assert_eq!(Noise::deal(&[5; 40], 0).unwrap().len(), 1);
+        assert_eq!(NegativeSampler::partition(&[1 << 40, 3, 2, 2], 4).unwrap().len(), 1);
+        assert_eq!(NegativeSampler::partition(&[0, 7, 7, 7, 7, 7, 7, 7, 7], 64).unwrap().len(), 2);
+        assert_eq!(NegativeSampler::partition(&[5; 40], 0).unwrap().len(), 1);
     }
 
     #[test]
     fn without_any_count_there_is_no_noise() {
         for counts in [&[][..], &[0, 0]] {
-            let error = Noise::new(counts).unwrap_err().to_string();
+            let error = NegativeSampler::new(counts).unwrap_err().to_string();
             assert!(error.contains("no noise to draw"), "{error}");
         }
     }

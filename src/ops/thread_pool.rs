@@ -17,16 +17,16 @@ use crate::system::threads::cannot_start;
 /// How often a waiting thread looks before it lets another thread have its core.
 const SPINS: usize = 4_000;
 /// How often it does so before it sleeps: where other programs keep all cores busy, sleeping
-/// brings the thread that it waits for to its turn sooner.
+/// brings the thread that it waits for to its run_lock sooner.
 const YIELDS: usize = 100;
 /// How long it sleeps at a time, where nobody wakes it.
-const NAP: Duration = Duration::from_micros(50);
+const SLEEP: Duration = Duration::from_micros(50);
 
 /// Waits until `done`, awake at first.
 fn wait_until(done: impl Fn() -> bool) {
     if !wait_awake(&done) {
         while !done() {
-            thread::sleep(NAP);
+            thread::sleep(SLEEP);
         }
     }
 }
@@ -56,38 +56,38 @@ struct State {
     sleeping: AtomicUsize,
     failed: AtomicBool,
     stop: AtomicBool,
-    bed: Mutex<()>,
-    alarm: Condvar,
+    sleep_lock: Mutex<()>,
+    wake: Condvar,
     /// The piece at hand. Written before `round` grows, read after, and valid until
     /// `running` is zero.
     work: UnsafeCell<Option<*const Work<'static>>>,
 }
 
-// SAFETY: `work` is written by the one thread that holds the team's `turn`, while no other
+// SAFETY: `work` is written by the one thread that holds the team's `run_lock`, while no other
 // thread runs; the others read it between the growth of `round` and their own end.
 unsafe impl Send for State {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for State {}
 
 /// A number of threads, the calling one among them.
-pub(super) struct Team {
+pub(super) struct ThreadPool {
     state: Arc<State>,
     threads: Vec<JoinHandle<()>>,
-    turn: Mutex<()>,
+    run_lock: Mutex<()>,
 }
 
-impl Team {
-    /// A team of `size` threads, one of which is whoever calls [`Team::run`].
+impl ThreadPool {
+    /// A team of `size` threads, one of which is whoever calls [`ThreadPool::run`].
     ///
     /// # Errors
     /// When the system cannot start a thread.
     pub(super) fn new(size: usize) -> anyhow::Result<Self> {
         let state = Arc::new(State::default());
-        let mut team = Self { state, threads: Vec::new(), turn: Mutex::default() };
+        let mut team = Self { state, threads: Vec::new(), run_lock: Mutex::default() };
         for index in 1..size {
             let state = team.state.clone();
             let thread = thread::Builder::new().name(format!("tfm-{index}"));
-            let thread = thread.spawn(move || state.serve(index));
+            let thread = thread.spawn(move || state.worker_loop(index));
             team.threads.push(
                 thread.map_err(|error| cannot_start(size, &error, "give a lower --threads"))?,
             );
@@ -100,12 +100,12 @@ impl Team {
     /// # Panics
     /// When `work` does on any of them.
     pub(super) fn run(&self, work: &Work) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _run_lock = self.run_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &*self.state;
         // SAFETY: the lifetime is put aside, not outlived: this function ends only after
         // every thread is done with `work`.
         let work_for_all: *const Work<'static> = unsafe { std::mem::transmute(work) };
-        // SAFETY: no thread is at work, and this one has the turn.
+        // SAFETY: no thread is at work, and this one has the run_lock.
         unsafe { *state.work.get() = Some(work_for_all) };
         state.running.store(self.threads.len(), SeqCst);
         state.next_round();
@@ -129,14 +129,14 @@ impl State {
     fn next_round(&self) {
         self.round.fetch_add(1, SeqCst);
         if self.sleeping.load(SeqCst) > 0 {
-            // Whoever is about to sleep has seen the new round, or gets the alarm.
-            drop(self.bed.lock().unwrap_or_else(PoisonError::into_inner));
-            self.alarm.notify_all();
+            // Whoever is about to sleep has seen the new round, or gets the wake.
+            drop(self.sleep_lock.lock().unwrap_or_else(PoisonError::into_inner));
+            self.wake.notify_all();
         }
     }
 
     /// The life of thread `index`.
-    fn serve(&self, index: usize) {
+    fn worker_loop(&self, index: usize) {
         let mut seen = 0;
         loop {
             self.wait_for_round_after(seen);
@@ -159,15 +159,15 @@ impl State {
             return;
         }
         self.sleeping.fetch_add(1, SeqCst);
-        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sleep_lock = self.sleep_lock.lock().unwrap_or_else(PoisonError::into_inner);
         while self.round.load(SeqCst) == seen {
-            bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+            sleep_lock = self.wake.wait(sleep_lock).unwrap_or_else(PoisonError::into_inner);
         }
         self.sleeping.fetch_sub(1, SeqCst);
     }
 }
 
-impl Drop for Team {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.state.stop.store(true, SeqCst);
         self.state.next_round();
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_thread_works_once_a_round_awake_or_asleep() {
-        let team = Team::new(3).unwrap();
+        let team = ThreadPool::new(3).unwrap();
         let counts: [AtomicUsize; 3] = Default::default();
         for round in 1..=300 {
             team.run(&|i| {
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_panic_on_any_thread_reaches_the_caller_and_leaves_the_team_whole() {
-        let team = Team::new(2).unwrap();
+        let team = ThreadPool::new(2).unwrap();
         for index in [0, 1] {
             let work = |i| assert_ne!(i, index, "as the test wants");
             let run = std::panic::AssertUnwindSafe(|| team.run(&work));
