@@ -276,9 +276,15 @@ fn lines_are_sentences_and_unknown_words_may_be_dropped() {
         let twice: Vec<_> = [expect(drop), expect(drop)].concat();
         assert_eq!(read(&sentences, &[end, 2 * end], 2 * end).0, twice);
     }
-    let of_rare = of("a b c d", Limits { min_count: 2, max_vocab: 0 });
-    let error = Subsampling::new(of_rare.vocabulary.counts(), 0.0, Unk::Drop, 1).unwrap_err();
+    let error = Subsampling::new(&[4], 0.0, Unk::Drop, 1).unwrap_err();
     assert!(error.to_string().contains("data.min_count"), "{error}");
+    let rare = Corpus::read(&[Source::Memory("a b a".into())], Limits { min_count: 3, ..TWICE }, 1);
+    let expect = "no word of the text occurs data.min_count = 3 times: the most frequent, \"a\", \
+                  occurs 2; give a lower data.min_count";
+    assert_eq!(rare.unwrap_err().to_string(), expect);
+    let none = Vocabulary::new(["UNK", "z"]).unwrap();
+    let error = Corpus::read_with(&[Source::Memory("a b".into())], none, 1).unwrap_err();
+    assert!(error.to_string().contains("is in the vocabulary that it is read with"), "{error}");
 }
 
 #[test]
