@@ -21,7 +21,7 @@ fn word2vec(rest: &str) -> String {
     format!(
         "train word2vec --threads 1 -q --set data.train=./t.txt --set data.sentences=lines \
          --set data.min_count=1 --set network.embedding_size=4 --set train.epochs_to_train=2 \
-         --set train.subsample=0 --set eval.questions= {rest}"
+         --set train.subsample=0 {rest}"
     )
 }
 
@@ -176,10 +176,11 @@ fn questions_that_the_text_cannot_answer_are_an_error_before_the_first_step() {
     dir.write("p.txt", "boy\tgirl\t3\nking\tqueen\t4\n");
     let questions = dir.tfm(&word2vec("--set eval.questions=./q.txt --run-dir run"));
     questions.fails(1, &["each of the 1 questions of", "q.txt has a word without a vector"]);
-    let pairs = dir.tfm(&word2vec("--set eval.similarity=./p.txt --run-dir run"));
+    let pairs =
+        dir.tfm(&word2vec("--set eval.questions= --set eval.similarity=./p.txt --run-dir run"));
     pairs.fails(1, &["0 of the 2 pairs of", "p.txt have vectors for both words"]);
     assert!(!dir.path().join("run").exists());
-    dir.tfm(&word2vec("--run-dir run")).ok();
+    dir.tfm(&word2vec("--set eval.questions= --run-dir run")).ok();
 }
 
 #[test]
