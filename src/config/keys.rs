@@ -24,7 +24,7 @@ pub struct Key {
     pub about: String,
 }
 
-/// Every key of a config, in the order of its text.
+/// Every key of a config, in alphabetic order.
 ///
 /// # Errors
 /// A default that TOML cannot hold.

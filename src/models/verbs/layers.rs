@@ -25,7 +25,7 @@ pub fn in_words(times: &[NodeTime], peak: f64) -> String {
     };
     let name = width(&mut times.iter().map(|time| &*time.name), "layer");
     let operator = width(&mut times.iter().map(|time| &*time.operator), "operator");
-    let pass = width(&mut times.iter().map(|time| &*time.pass), "pass");
+    let pass = width(&mut times.iter().map(|time| time.pass), "pass");
     let output = width(&mut outputs.iter().map(String::as_str), "output");
     let mut text = format!(
         "{:name$} {:operator$} {:pass$} {:output$} {:>7} {:>8} {:>7} {:>6}\n",
