@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use tfm::checkpoint::{self, Choice, Keep, Meta};
+use tfm::checkpoint::{self, Meta, Retention, Selector};
 use tfm::data::Split;
 use tfm::data::drawn::{CLASSES, Drawing, Shapes};
 use tfm::models::weights;
@@ -104,12 +104,12 @@ impl Training {
 
     /// Writes a safetensors file with parameters, optimizer and step.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let (meta, keep) = (Meta::new("residual", self.step), Keep { last: 2 });
+        let (meta, keep) = (Meta::new("residual", self.step), Retention { last: 2 });
         checkpoint::save(folder, &meta, weights::of(&self.state())?, keep, false).map(drop)
     }
 
     /// Goes on from such a file.
-    pub fn load(&mut self, folder: &Path, which: Choice) -> Result<()> {
+    pub fn load(&mut self, folder: &Path, which: Selector) -> Result<()> {
         let checkpoint = checkpoint::open(folder, which)?;
         self.step = checkpoint.meta.step;
         weights::load("residual", &self.state(), &checkpoint)
@@ -141,7 +141,7 @@ fn main() -> Result<()> {
     }
     // Another network goes on from the checkpoint before the last.
     let mut resumed = Training::new(2)?;
-    resumed.load(&folder, Choice::Step(STEPS - EPOCH))?;
+    resumed.load(&folder, Selector::Step(STEPS - EPOCH))?;
     resumed.train(&cpu, EPOCH)?;
     let same = |(a, b): (&&Parameter, &&Parameter)| *a.values() == *b.values();
     ensure!(training.state().iter().zip(&resumed.state()).all(same), "the bits differ");

@@ -71,7 +71,7 @@
 //! and the step are the whole state of training, so a run goes on from a checkpoint to the bit.
 //!
 //! ```
-//! use tfm::checkpoint::{self, Choice, Keep, Meta};
+//! use tfm::checkpoint::{self, Selector, Retention, Meta};
 //! use tfm::models::weights;
 //! use tfm::nn::optimizer::{Method, Optimizer, OptimizerConfig, Schedule, Settings};
 //! use tfm::nn::{Feed, Graph, Init, Mode, Network, Parameter};
@@ -108,12 +108,12 @@
 //! // Half of the way: a safetensors file, every byte of which is under a checksum.
 //! let folder = tempfile::tempdir()?;
 //! let state: Vec<&Parameter> = network.parameters().iter().chain(optimizer.state()).collect();
-//! let keep = Keep { last: 3 };
+//! let keep = Retention { last: 3 };
 //! checkpoint::save(folder.path(), &Meta::new("xor", 50), weights::of(&state)?, keep, false)?;
 //!
 //! // Another network with an optimizer of its own takes it over, and both go on.
 //! let (mut other, mut others) = start(2)?;
-//! let saved = checkpoint::open(folder.path(), Choice::Last)?;
+//! let saved = checkpoint::open(folder.path(), Selector::Last)?;
 //! let state: Vec<&Parameter> = other.parameters().iter().chain(others.state()).collect();
 //! weights::load("xor", &state, &saved)?;
 //! for step in saved.meta.step..100 {

@@ -30,7 +30,7 @@ pub use folder::{prune, step_path, steps};
 pub use open::{Checkpoint, check_best, exists, open};
 pub use safetensors::tensor::TensorView;
 pub use safetensors::{Dtype, View};
-pub use save::{Keep, save};
+pub use save::{Retention, save};
 
 /// The format that this version writes.
 pub const FORMAT: u32 = 1;
@@ -69,7 +69,7 @@ impl Meta {
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
+pub enum Selector {
     /// The newest that is whole.
     #[default]
     Last,
@@ -79,7 +79,7 @@ pub enum Choice {
     Step(u64),
 }
 
-impl FromStr for Choice {
+impl FromStr for Selector {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -94,7 +94,7 @@ impl FromStr for Choice {
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Last => f.write_str("last"),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::folder::{BEST, step_path};
 use super::header::{self, Verified};
-use super::{Choice, FORMAT, Meta, steps};
+use super::{FORMAT, Meta, Selector, steps};
 use crate::system::mapped::{self, Mapped};
 
 /// A checkpoint, every byte of which was checked.
@@ -61,15 +61,15 @@ impl Checkpoint {
 /// There is no such checkpoint (says which there are), the one that was asked for is
 /// damaged, or it was written by a newer tfm. Where all that were trained are damaged, the last is
 /// not the one of step 0.
-pub fn open(dir: &Path, choice: Choice) -> Result<Checkpoint> {
+pub fn open(dir: &Path, choice: Selector) -> Result<Checkpoint> {
     match choice {
-        Choice::Last => last(dir),
-        Choice::Best => {
+        Selector::Last => last(dir),
+        Selector::Best => {
             let path = dir.join(BEST);
             ensure!(path.exists(), "no best checkpoint in {}; {}", dir.display(), existing(dir)?);
             opened(dir, &path)
         }
-        Choice::Step(step) => {
+        Selector::Step(step) => {
             let path = step_path(dir, step);
             if path.exists() {
                 return opened(dir, &path);

@@ -17,7 +17,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// Which files stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub struct Retention {
     /// How many steps, the newest included; 0 counts as 1. The best stays besides.
     pub last: usize,
 }
@@ -36,7 +36,7 @@ pub fn save<V: View>(
     dir: &Path,
     meta: &Meta,
     tensors: impl IntoIterator<Item = (String, V)>,
-    keep: Keep,
+    keep: Retention,
     best: bool,
 ) -> Result<PathBuf> {
     let path = folder::step_path(dir, meta.step);

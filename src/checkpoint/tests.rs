@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 
-const KEEP: Keep = Keep { last: 3 };
+const KEEP: Retention = Retention { last: 3 };
 
 struct Tensor {
     dtype: Dtype,
@@ -66,7 +66,7 @@ fn meta(step: u64) -> Meta {
 fn put(dir: &Path, step: u64, keep: usize, best: bool) -> std::path::PathBuf {
     let tensors = tensors();
     let views = tensors.iter().map(|(name, tensor)| ((*name).to_owned(), tensor));
-    save(dir, &meta(step), views, Keep { last: keep }, best).unwrap()
+    save(dir, &meta(step), views, Retention { last: keep }, best).unwrap()
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -93,7 +93,7 @@ fn what_is_saved_is_loaded() {
     let path = put(dir, 120, 3, false);
     assert_eq!(path, dir.join("step-00000120.safetensors"));
     assert_eq!(names(dir), ["step-00000120.safetensors"]);
-    let checkpoint = open(dir, Choice::Last).unwrap();
+    let checkpoint = open(dir, Selector::Last).unwrap();
     assert_eq!(checkpoint.meta, meta(120));
     assert_eq!(checkpoint.meta.state["tiny"].as_f64(), Some(f64::from_bits(1)));
     for (name, tensor) in &tensors() {
@@ -152,14 +152,14 @@ fn the_one_before_a_damaged_newest_is_used_and_the_damaged_one_replaced() {
     let newest = dir.join("step-00000003.safetensors");
     for damage in ["", "garbage that is longer than eight bytes"] {
         fs::write(&newest, damage).unwrap();
-        assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 2);
-        fails(open(dir, Choice::Step(3)), "step-00000003.safetensors is damaged");
+        assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 2);
+        fails(open(dir, Selector::Step(3)), "step-00000003.safetensors is damaged");
     }
     // The run goes on from step 2 and saves at another step: nothing of it is lost.
     put(dir, 2, 1, false);
     assert_eq!(steps(dir).unwrap(), [2]);
     fs::write(dir.join("step-00000002.safetensors"), "x").unwrap();
-    fails(open(dir, Choice::Last), "is whole");
+    fails(open(dir, Selector::Last), "is whole");
 }
 
 #[test]
@@ -172,19 +172,19 @@ fn the_last_k_and_the_best_are_kept() {
     assert_eq!(steps(dir).unwrap(), [40, 50]);
     assert_eq!(names(dir)[0], "best.safetensors");
     assert_eq!(names(dir).len(), 3);
-    assert_eq!(open(dir, Choice::Best).unwrap().meta.step, 20);
-    assert_eq!(open(dir, Choice::Step(20)).unwrap().meta.step, 20);
-    assert_eq!(open(dir, Choice::Step(40)).unwrap().meta.step, 40);
-    fails(open(dir, Choice::Step(30)), "there are: 40, 50, best (step 20)");
+    assert_eq!(open(dir, Selector::Best).unwrap().meta.step, 20);
+    assert_eq!(open(dir, Selector::Step(20)).unwrap().meta.step, 20);
+    assert_eq!(open(dir, Selector::Step(40)).unwrap().meta.step, 40);
+    fails(open(dir, Selector::Step(30)), "there are: 40, 50, best (step 20)");
     put(dir, 60, 0, true);
     assert_eq!(steps(dir).unwrap(), [60]);
-    assert_eq!(open(dir, Choice::Best).unwrap().meta.step, 60);
+    assert_eq!(open(dir, Selector::Best).unwrap().meta.step, 60);
     // Where every step is damaged, the best is what is left.
     let best = fs::read(dir.join("best.safetensors")).unwrap();
     fs::remove_file(dir.join("best.safetensors")).unwrap();
     fs::write(dir.join("best.safetensors"), best).unwrap();
     fs::write(dir.join("step-00000060.safetensors"), "x").unwrap();
-    let last = open(dir, Choice::Last).unwrap();
+    let last = open(dir, Selector::Last).unwrap();
     assert!(last.path.ends_with("best.safetensors"));
 }
 
@@ -198,12 +198,12 @@ fn the_best_is_taken_where_it_is_newer_than_what_is_whole() {
     // The best is the same file under another name: replaced, not changed.
     fs::remove_file(&newest).unwrap();
     fs::write(&newest, "x").unwrap();
-    let last = open(dir, Choice::Last).unwrap();
+    let last = open(dir, Selector::Last).unwrap();
     assert_eq!((last.meta.step, last.path), (24, dir.join("best.safetensors")));
     // It is not where a later one is whole.
     put(dir, 30, 3, false);
     fs::write(dir.join("step-00000040.safetensors"), "x").unwrap();
-    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 30);
+    assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 30);
 }
 
 #[test]
@@ -211,11 +211,11 @@ fn what_was_not_trained_is_not_taken_for_what_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     put(dir, 0, 3, false);
-    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 0);
+    assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 0);
     fs::write(dir.join("step-00000024.safetensors"), "x").unwrap();
-    fails(open(dir, Choice::Last), "step-00000024.safetensors is damaged");
-    fails(open(dir, Choice::Last), "nothing but step 0, before all training, is whole");
-    assert_eq!(open(dir, Choice::Step(0)).unwrap().meta.step, 0);
+    fails(open(dir, Selector::Last), "step-00000024.safetensors is damaged");
+    fails(open(dir, Selector::Last), "nothing but step 0, before all training, is whole");
+    assert_eq!(open(dir, Selector::Step(0)).unwrap().meta.step, 0);
 }
 
 #[test]
@@ -224,22 +224,22 @@ fn what_is_no_checkpoint_of_tfm_is_called_what_it_is() {
     let dir = dir.path();
     put(dir, 1, 3, false);
     fs::create_dir(dir.join("step-00000003.safetensors")).unwrap();
-    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 1);
-    fails(open(dir, Choice::Step(3)), "step-00000003.safetensors is no file");
+    assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 1);
+    fails(open(dir, Selector::Step(3)), "step-00000003.safetensors is no file");
     let tensor = tensor(Dtype::F32, &[2], 0);
     let foreign = safetensors::serialize([("a", &tensor)], None).unwrap();
     fs::write(dir.join("step-00000002.safetensors"), foreign).unwrap();
     let expect = "is no checkpoint of tfm but a safetensors file of another program";
-    fails(open(dir, Choice::Step(2)), expect);
+    fails(open(dir, Selector::Step(2)), expect);
 }
 
 #[test]
 fn an_empty_or_absent_folder_says_so() {
     let dir = tempfile::tempdir().unwrap();
     for dir in [dir.path(), &dir.path().join("absent")] {
-        fails(open(dir, Choice::Last), "no checkpoint in");
-        fails(open(dir, Choice::Best), "no best checkpoint in");
-        fails(open(dir, Choice::Step(3)), "there is none");
+        fails(open(dir, Selector::Last), "no checkpoint in");
+        fails(open(dir, Selector::Best), "no best checkpoint in");
+        fails(open(dir, Selector::Step(3)), "there is none");
     }
 }
 
@@ -252,7 +252,7 @@ fn what_a_killed_process_left_goes_and_nothing_else() {
     {
         fs::write(dir.join(name), "half").unwrap();
     }
-    assert_eq!(open(dir, Choice::Last).unwrap().meta.step, 1);
+    assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 1);
     put(dir, 2, 3, true);
     assert_eq!(
         names(dir),
@@ -276,7 +276,7 @@ fn a_failed_write_leaves_the_older_ones_and_no_temporary_file() {
     wrong.bytes.truncate(8);
     let good = tensor(Dtype::F64, &[1 << 18], 1);
     let views = [("good".to_owned(), &good), ("wrong".to_owned(), &wrong)];
-    let failed = save(dir, &meta(2), views, Keep { last: 1 }, true);
+    let failed = save(dir, &meta(2), views, Retention { last: 1 }, true);
     fails(failed, "step-00000002.safetensors: tensor wrong has 8 bytes, its shape 16");
     let twice = [("a".to_owned(), &good), ("a".to_owned(), &good)];
     fails(save(dir, &meta(2), twice, KEEP, false), "two tensors are named a");
@@ -286,14 +286,14 @@ fn a_failed_write_leaves_the_older_ones_and_no_temporary_file() {
     fails(failed, "cannot write the checkpoint");
     fs::remove_dir(dir.join("step-00000003.safetensors")).unwrap();
     assert_eq!(names(dir), before);
-    assert_eq!(open(dir, Choice::Best).unwrap().meta.step, 1);
+    assert_eq!(open(dir, Selector::Best).unwrap().meta.step, 1);
 }
 
 #[test]
 fn another_model_or_other_tensors_are_all_named() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), 1, 3, false);
-    let checkpoint = open(dir.path(), Choice::Last).unwrap();
+    let checkpoint = open(dir.path(), Selector::Last).unwrap();
     let mut all: Vec<_> = tensors()
         .into_iter()
         .map(|(name, tensor)| (name.to_owned(), tensor.dtype, tensor.shape))
@@ -325,16 +325,16 @@ fn a_newer_format_is_not_passed_over() {
     let newer = Meta { format: FORMAT + 1, ..meta(2) };
     let tensor = tensor(Dtype::U8, &[1], 0);
     save(dir.path(), &newer, [("a".to_owned(), &tensor)], KEEP, false).unwrap();
-    fails(open(dir.path(), Choice::Last), "it has format 2, this tfm reads up to 1");
+    fails(open(dir.path(), Selector::Last), "it has format 2, this tfm reads up to 1");
 }
 
 #[test]
 fn choices_are_parsed() {
     for (text, choice) in
-        [("last", Choice::Last), ("best", Choice::Best), ("120", Choice::Step(120))]
+        [("last", Selector::Last), ("best", Selector::Best), ("120", Selector::Step(120))]
     {
-        assert_eq!(text.parse::<Choice>().unwrap(), choice);
+        assert_eq!(text.parse::<Selector>().unwrap(), choice);
         assert_eq!(choice.to_string(), text);
     }
-    fails("-1".parse::<Choice>(), "give best, last or a step's number");
+    fails("-1".parse::<Selector>(), "give best, last or a step's number");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Entry;
 use super::experiment::Experiment;
 use super::run_config::RunConfig;
-use crate::checkpoint::{self, Choice};
+use crate::checkpoint::{self, Selector};
 use crate::config;
 use crate::run::RunDir;
 use crate::system::shell::quoted;
@@ -33,7 +33,7 @@ impl<E: Experiment> Session<E> {
     ///
     /// # Errors
     /// When the folder is no run of this model, or the checkpoint cannot be read.
-    pub fn open(path: &Path, choice: Choice) -> Result<Self> {
+    pub fn open(path: &Path, choice: Selector) -> Result<Self> {
         let run = read_run(E::ENTRY, path, None)?;
         let (preset, file) = (&run.manifest().preset, run.config_path());
         let config = config::resume(preset, &file, run.config_text(), &[])?.loaded.config;

@@ -3,10 +3,10 @@
 //! What a step is, a [`Task`] says. The loop is a small machine whose whole position is in
 //! the checkpoint: from any checkpoint it goes on exactly as if it had never stopped.
 
-mod clock;
+mod checkpoint_schedule;
 mod display;
 pub mod interrupt;
-mod position;
+mod state;
 mod task;
 
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use anyhow::{Context, Result, anyhow};
 use candle_core::Tensor;
 
 use crate::atomic;
-use crate::checkpoint::{self, Choice, Keep, Meta};
+use crate::checkpoint::{self, Meta, Retention, Selector};
 use crate::console;
 use crate::metrics::{self, ELAPSED, Record, Recorder};
 use crate::ops::NotFinite;
 use crate::run::RunDir;
 use crate::system::shell::quoted;
 
-pub use clock::{CheckpointConfig, Clock};
+pub use checkpoint_schedule::{CheckpointConfig, CheckpointSchedule};
 use display::{Display, progress_line};
 pub use interrupt::Interrupt;
-pub use position::Position;
-pub use task::{EpochEnd, Measured, Progress, Task};
+pub use state::TrainState;
+pub use task::{EpochReport, Evaluation, Progress, Task};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +43,10 @@ pub struct Training<'a, T> {
     task: &'a mut T,
     run: &'a RunDir,
     recorder: Recorder,
-    clock: Clock,
+    clock: CheckpointSchedule,
     display: Display,
     interrupt: &'a Interrupt,
-    position: Position,
+    position: TrainState,
     /// Since when items are counted, and how many there were: for the rate alone.
     counted: (Instant, u64),
     last_saved: Option<u64>,
@@ -67,7 +67,7 @@ impl<'a, T: Task> Training<'a, T> {
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
         let recorder = Recorder::create(run.path())?;
-        Ok(Self::new(task, run, recorder, config, interrupt, Position::default()))
+        Ok(Self::new(task, run, recorder, config, interrupt, TrainState::default()))
     }
 
     /// A run that goes on where [`restore`] has put its task.
@@ -89,7 +89,7 @@ impl<'a, T: Task> Training<'a, T> {
             position.finished = false;
             let contents = contents(task, &position, lines);
             let (meta, tensors) = contents.context("the run cannot become longer")?;
-            let keep = Keep { last: config.keep };
+            let keep = Retention { last: config.keep };
             checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
         }
         let recorder = Recorder::resume(run.path(), lines, position.step)?;
@@ -113,10 +113,10 @@ impl<'a, T: Task> Training<'a, T> {
         recorder: Recorder,
         config: &CheckpointConfig,
         interrupt: &'a Interrupt,
-        position: Position,
+        position: TrainState,
     ) -> Self {
         let counted = (Instant::now(), 0);
-        let clock = Clock::new(config.clone());
+        let clock = CheckpointSchedule::new(config.clone());
         let display = Display::new(position.step);
         let records = metrics::read(run.metrics_path()).unwrap_or_default();
         let elapsed = records.last().and_then(|record| record.timing.get(ELAPSED));
@@ -183,7 +183,7 @@ impl<'a, T: Task> Training<'a, T> {
     }
 
     fn at_end_of_epoch(&self) -> bool {
-        let Position { step, epoch_ended, .. } = self.position;
+        let TrainState { step, epoch_ended, .. } = self.position;
         step > 0 && step.is_multiple_of(self.task.steps_per_epoch()) && !epoch_ended
     }
 
@@ -275,7 +275,7 @@ impl<'a, T: Task> Training<'a, T> {
             Err(error) if error.is::<NotFinite>() => return Err(self.stopped(error)),
             Err(error) => {
                 tracing::warn!("step {step}: the evaluation failed, the run goes on: {error:#}");
-                EpochEnd::default()
+                EpochReport::default()
             }
         };
         self.say_epoch(&end.measured, seconds);
@@ -287,7 +287,7 @@ impl<'a, T: Task> Training<'a, T> {
             self.recorder.record(&record)?;
         }
         self.position.epoch_ended = true;
-        let is_best = end.score.is_some_and(|score| self.position.take_score(score));
+        let is_best = end.score.is_some_and(|score| self.position.update_best(score));
         let is_last = step == self.task.total_steps();
         if is_best || is_last || self.clock.config().every_epoch {
             self.save(is_best)?;
@@ -296,7 +296,7 @@ impl<'a, T: Task> Training<'a, T> {
     }
 
     /// One line with all numbers of the epoch, those of training first.
-    fn say_epoch(&self, measured: &[Measured], seconds: f64) {
+    fn say_epoch(&self, measured: &[Evaluation], seconds: f64) {
         let mut parts = Vec::new();
         if measured.iter().all(|measured| measured.phase != "epoch") {
             let number = |(name, value)| format!("{name} {value:.3}");
@@ -326,7 +326,7 @@ impl<'a, T: Task> Training<'a, T> {
         self.recorder.sync()?;
         let contents = contents(self.task, &self.position, self.recorder.lines());
         let (meta, tensors) = contents.map_err(|error| self.stopped(error))?;
-        let keep = Keep { last: self.clock.config().keep };
+        let keep = Retention { last: self.clock.config().keep };
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
         let best = if is_best { ", the best so far" } else { "" };
         tracing::debug!("Saved the checkpoint of step {}{best}", self.position.step);
@@ -346,7 +346,7 @@ impl<'a, T: Task> Training<'a, T> {
 
 /// Where a run goes on.
 pub struct Restored {
-    position: Position,
+    position: TrainState,
     /// The records that are kept.
     lines: u64,
     /// The checkpoint; a run may have been killed before its first.
@@ -361,12 +361,12 @@ pub struct Restored {
 pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
     let dir = run.checkpoints_dir();
     if !checkpoint::exists(&dir)? {
-        return Ok(Restored { position: Position::default(), lines: 0, from: None });
+        return Ok(Restored { position: TrainState::default(), lines: 0, from: None });
     }
-    let checkpoint = checkpoint::open(&dir, Choice::Last)?;
+    let checkpoint = checkpoint::open(&dir, Selector::Last)?;
     let from = || format!("cannot resume from {}", checkpoint.path.display());
     let (mut position, state) =
-        Position::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
+        TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
     task.restore(&checkpoint, &state).with_context(from)?;
     let lines = checkpoint.meta.metrics_lines;
     Recorder::expect_lines(run.path(), lines)?;
@@ -380,7 +380,7 @@ pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
 /// What a checkpoint holds of a task at a position that follows `lines` records.
 fn contents<T: Task>(
     task: &T,
-    position: &Position,
+    position: &TrainState,
     lines: u64,
 ) -> Result<(Meta, Vec<(String, Tensor)>)> {
     let mut meta = Meta::new(task.model(), position.step);

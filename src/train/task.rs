@@ -4,13 +4,13 @@ use anyhow::Result;
 use candle_core::Tensor;
 use serde_json::{Map, Value};
 
-use super::{Interrupt, clock};
+use super::{Interrupt, checkpoint_schedule};
 use crate::checkpoint::Checkpoint;
 use crate::metrics::Summary;
 
 /// Numbers measured at one moment, and how they are said on the console.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
+pub struct Evaluation {
     /// "epoch" (of training), "valid" or "test".
     pub phase: &'static str,
     /// Names and values.
@@ -21,9 +21,9 @@ pub struct Measured {
 
 /// What an epoch ends with.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct EpochEnd {
+pub struct EpochReport {
     /// What was measured, in order.
-    pub measured: Vec<Measured>,
+    pub measured: Vec<Evaluation>,
     /// The score by which the best checkpoint is chosen: the lower, the better. `None` where
     /// this epoch was not evaluated.
     pub score: Option<f64>,
@@ -76,7 +76,7 @@ pub trait Task {
     /// Whether progress is reported after step `step`: by default ten times an epoch.
     fn is_reported(&self, step: u64) -> bool {
         let per_epoch = self.steps_per_epoch();
-        clock::is_reported(step % per_epoch, per_epoch)
+        checkpoint_schedule::is_reported(step % per_epoch, per_epoch)
     }
     /// The progress in words, in the reference's wording. What it takes to say them may be
     /// computed here, for [`Task::record`] to record.
@@ -100,12 +100,12 @@ pub trait Task {
     ///
     /// # Errors
     /// Whatever keeps the evaluation from its end.
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>>;
+    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>>;
     /// Evaluates at the end of the run, as [`Task::end_epoch`].
     ///
     /// # Errors
     /// Whatever keeps the evaluation from its end.
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>>;
+    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>>;
     /// Parameters, optimizer state and recurrent state by name.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The network of `examples/residual.rs` for a few steps.
 
 use tempfile::tempdir;
-use tfm::checkpoint::{Choice, open};
+use tfm::checkpoint::{Selector, open};
 use tfm::data::Split;
 use tfm::nn::plan::Plan;
 use tfm::nn::{Feed, Mode, Parameter};
@@ -32,7 +32,7 @@ fn trains_and_goes_on_from_a_checkpoint_to_the_bit() {
 
     let mut resumed = Training::new(2).unwrap();
     assert_ne!(values(&resumed.state()), values(&whole.state()));
-    resumed.load(folder.path(), Choice::Last).unwrap();
+    resumed.load(folder.path(), Selector::Last).unwrap();
     resumed.train(&cpu, 15).unwrap();
     assert_eq!(values(&resumed.state()), values(&whole.state()));
 }
@@ -44,7 +44,7 @@ fn moving_statistics_move_and_are_saved() {
     let before = values(&training.state());
     training.train(&cpu, 2).unwrap();
     training.save(folder.path()).unwrap();
-    let saved = open(folder.path(), Choice::Step(2)).unwrap();
+    let saved = open(folder.path(), Selector::Step(2)).unwrap();
     let mut statistics = 0;
     for (parameter, (name, before)) in training.state().into_iter().zip(before) {
         if parameter.statistic_momentum().is_some() {

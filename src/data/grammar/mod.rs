@@ -39,7 +39,7 @@ enum Node {
     /// One word of a list.
     Words(Vec<&'static str>, Distribution),
     /// One right-hand side out of a symbol's, last item first: the order in which a stack takes it.
-    Choice(Vec<Vec<usize>>, Distribution),
+    Selector(Vec<Vec<usize>>, Distribution),
 }
 
 /// A generated sentence.
@@ -86,7 +86,7 @@ impl Grammar {
                 let branches =
                     rules.iter().map(|(_, items)| items.iter().rev().map(&mut id).collect());
                 let branches = branches.collect();
-                Node::Choice(branches, Distribution::new(rules.iter().map(|(weight, _)| *weight)))
+                Node::Selector(branches, Distribution::new(rules.iter().map(|(weight, _)| *weight)))
             }));
         }
         Self { words: vocabulary(&nodes), nodes }
@@ -108,7 +108,7 @@ impl Grammar {
                     sentence.words.push(words[member]);
                     log_probability
                 }
-                Node::Choice(branches, distribution) => {
+                Node::Selector(branches, distribution) => {
                     let (branch, log_probability) = distribution.draw(random);
                     stack.extend_from_slice(&branches[branch]);
                     log_probability
@@ -185,7 +185,7 @@ impl Sentence {
 fn vocabulary(nodes: &[Node]) -> Vec<&'static str> {
     let lists = nodes.iter().filter_map(|node| match node {
         Node::Words(words, _) => Some(words),
-        Node::Choice(..) => None,
+        Node::Selector(..) => None,
     });
     let mut words: Vec<_> = lists.flatten().copied().collect();
     words.sort_unstable();

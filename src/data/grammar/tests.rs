@@ -13,7 +13,7 @@ fn all_empty(empty: &[bool], items: &[usize]) -> bool {
 
 fn choices(grammar: &Grammar) -> impl Iterator<Item = (usize, &Vec<Vec<usize>>)> {
     grammar.nodes.iter().enumerate().filter_map(|(id, node)| match node {
-        Node::Choice(branches, _) => Some((id, branches)),
+        Node::Selector(branches, _) => Some((id, branches)),
         Node::Words(..) => None,
     })
 }
@@ -68,7 +68,7 @@ fn the_grammar_is_ll1() {
     let empty = empty_nodes(&grammar);
     let lists = grammar.nodes.iter().map(|node| match node {
         Node::Words(words, _) => words.iter().copied().collect(),
-        Node::Choice(..) => Words::new(),
+        Node::Selector(..) => Words::new(),
     });
     let first = close(lists.collect(), |first| {
         let each = choices(&grammar)
@@ -123,7 +123,7 @@ fn derivations(grammar: &Grammar, mut stack: Vec<usize>, words: &[&str]) -> Vec<
             let rest = derivations(grammar, stack, &words[1..]);
             rest.iter().map(|rest| rest + distribution.log_probability(member)).collect()
         }
-        Node::Choice(branches, distribution) => {
+        Node::Selector(branches, distribution) => {
             let each = branches.iter().enumerate().flat_map(|(branch, items)| {
                 let rest = derivations(grammar, [&stack[..], items].concat(), words);
                 rest.into_iter().map(move |rest| rest + distribution.log_probability(branch))

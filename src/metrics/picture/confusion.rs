@@ -9,13 +9,13 @@ use crate::atomic;
 
 /// Counts of predictions by true and by predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confusion {
+pub struct ConfusionMatrix {
     classes: Vec<String>,
     /// `truth · classes + predicted`.
     counts: Vec<u64>,
 }
 
-impl Confusion {
+impl ConfusionMatrix {
     /// A matrix without counts for classes of these names.
     pub fn new(classes: Vec<String>) -> Self {
         let counts = vec![0; classes.len() * classes.len()];
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn counts_and_shares() {
-        let mut confusion = Confusion::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        let mut confusion = ConfusionMatrix::new(["a", "b", "c"].map(str::to_owned).to_vec());
         assert_eq!((confusion.accuracy(), confusion.recall(0)), (None, None));
         for (truth, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
             confusion.add(truth, predicted);

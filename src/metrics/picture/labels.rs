@@ -10,14 +10,14 @@ pub(super) struct Rect {
 }
 
 /// Which parts of a drawing are taken, in cells.
-pub(super) struct Taken {
+pub(super) struct OccupancyGrid {
     columns: i32,
     rows: i32,
     cell: i32,
     cells: Vec<bool>,
 }
 
-impl Taken {
+impl OccupancyGrid {
     /// A drawing of `size` pixels each way, of which nothing is taken, in square cells.
     pub(super) fn new(size: i32, cell: i32) -> Self {
         let n = size / cell;
@@ -74,7 +74,7 @@ const RING: f64 = 0.6;
 /// radius `dot`, and takes it. Beside the point first, then on wider and wider rings. None where
 /// everything near is taken.
 pub(super) fn place(
-    taken: &mut Taken,
+    taken: &mut OccupancyGrid,
     (x, y): (i32, i32),
     dot: i32,
     (width, height): (i32, i32),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn labels_of_one_place_stand_around_it_until_it_is_full() {
-        let (mut taken, mut boxes) = (Taken::new(1000, 2), Vec::new());
+        let (mut taken, mut boxes) = (OccupancyGrid::new(1000, 2), Vec::new());
         let point = (500, 500);
         taken.take(Rect::about(point, 4));
         while let Some(found) = place(&mut taken, point, 4, (60, 16)) {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn labels_stay_inside() {
-        let mut taken = Taken::new(100, 2);
+        let mut taken = OccupancyGrid::new(100, 2);
         let label = place(&mut taken, (99, 99), 2, (40, 10)).unwrap();
         assert!(label.left + 40 <= 100 && label.top + 10 <= 100);
         assert_eq!(place(&mut taken, (50, 50), 2, (101, 10)), None);

@@ -10,7 +10,7 @@ use plotters::prelude::{DrawingBackend, RGBColor, WHITE};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::labels::{Rect, Taken, place};
+use super::labels::{OccupancyGrid, Rect, place};
 use crate::atomic;
 use crate::metrics::plot::canvas;
 use crate::metrics::plot::legend::shorten;
@@ -142,7 +142,7 @@ fn lay_out(
     side: i32,
     measure: impl Fn(&str) -> Result<i32>,
 ) -> Result<Vec<Option<Label>>> {
-    let mut taken = Taken::new(side, CELL * SCALE);
+    let mut taken = OccupancyGrid::new(side, CELL * SCALE);
     taken.take(Rect { left: 0, top: 0, width: side, height: TITLE * SCALE });
     points.iter().for_each(|&point| taken.take(Rect::about(point, RADIUS * SCALE)));
     let label = |(of, &point): (&Place, &(i32, i32))| {

@@ -6,7 +6,7 @@ use plotters::prelude::{RGBColor, WHITE};
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, FontTransform};
 
-use super::{Area, Confusion, MARGIN, at, letters};
+use super::{Area, ConfusionMatrix, MARGIN, at, letters};
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
 use crate::metrics::plot::style::{GRID, SCALE};
@@ -50,7 +50,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(confusion: &Confusion, title: &str) -> Self {
+    fn of(confusion: &ConfusionMatrix, title: &str) -> Self {
         let n = confusion.classes().len() as i32;
         let cell = (ALL_CELLS / n.max(1)).clamp(CELLS.0, CELLS.1);
         let letters = confusion.classes().iter().map(|name| name.chars().count() as i32);
@@ -71,7 +71,7 @@ impl Layout {
     }
 }
 
-pub(super) fn png(confusion: &Confusion, title: &str) -> Result<Vec<u8>> {
+pub(super) fn png(confusion: &ConfusionMatrix, title: &str) -> Result<Vec<u8>> {
     let layout = Layout::of(confusion, title);
     picture((layout.width as u32, layout.height as u32), |area| {
         area.fill(&WHITE)?;
@@ -84,7 +84,12 @@ pub(super) fn png(confusion: &Confusion, title: &str) -> Result<Vec<u8>> {
     })
 }
 
-fn draw_names(area: &Area<'_>, layout: &Layout, confusion: &Confusion, title: &str) -> Result<()> {
+fn draw_names(
+    area: &Area<'_>,
+    layout: &Layout,
+    confusion: &ConfusionMatrix,
+    title: &str,
+) -> Result<()> {
     area.draw_text(title, &letters(22, HPos::Left)?, at(MARGIN, MARGIN + 12))?;
     let axis = letters(15, HPos::Center)?;
     let middle = layout.cell * layout.n / 2;
@@ -109,7 +114,7 @@ fn draw_names(area: &Area<'_>, layout: &Layout, confusion: &Confusion, title: &s
     Ok(())
 }
 
-fn draw_cells(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
+fn draw_cells(area: &Area<'_>, layout: &Layout, confusion: &ConfusionMatrix) -> Result<()> {
     let n = layout.n as usize;
     for truth in 0..n {
         let of_class: u64 = (0..n).map(|predicted| confusion.count(truth, predicted)).sum();
@@ -161,7 +166,7 @@ fn shade(share: f64, right: bool) -> RGBColor {
 
 /// The share of each class that was recognised, at the end of its row, and the share of each
 /// prediction that was right, below its column.
-fn draw_shares(area: &Area<'_>, layout: &Layout, confusion: &Confusion) -> Result<()> {
+fn draw_shares(area: &Area<'_>, layout: &Layout, confusion: &ConfusionMatrix) -> Result<()> {
     let right = layout.left + layout.cell * layout.n + RECALL;
     let below = layout.top + layout.cell * layout.n + PRECISION / 2;
     let (style, centred) = (letters(15, HPos::Right)?, letters(13, HPos::Center)?);
@@ -190,8 +195,9 @@ mod tests {
         (reader.info().width, reader.info().height)
     }
 
-    fn of(names: &[&str]) -> Confusion {
-        let mut confusion = Confusion::new(names.iter().map(|&name| name.to_owned()).collect());
+    fn of(names: &[&str]) -> ConfusionMatrix {
+        let mut confusion =
+            ConfusionMatrix::new(names.iter().map(|&name| name.to_owned()).collect());
         for truth in 0..names.len() {
             (0..90).for_each(|_| confusion.add(truth, truth));
             (0..10).for_each(|_| confusion.add(truth, (truth + 1) % names.len()));
@@ -207,7 +213,7 @@ mod tests {
         let twenty = png(&of(&names), "twenty").unwrap();
         assert!(size(&two).0 < size(&twenty).0 && size(&twenty).1 > 20 * CELLS.0 as u32);
         assert_eq!(png(&of(&["a", "b"]), "two").unwrap(), two, "the same counts, the same bytes");
-        png(&Confusion::new(vec![]), "none").unwrap();
+        png(&ConfusionMatrix::new(vec![]), "none").unwrap();
     }
 
     #[test]

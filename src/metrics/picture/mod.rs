@@ -16,10 +16,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::plot::bitmap::Bitmap;
 use super::plot::style::{SCALE, text};
-pub use confusion::Confusion;
+pub use confusion::ConfusionMatrix;
 pub use map::{Place, write_map_png, write_map_svg};
 pub use sheet::write_sheet;
-pub use worst::{Mistake, WorstMistakes};
+pub use worst::{Mistake, TopLosses};
 
 type Area<'a> = DrawingArea<Bitmap<'a>, Shift>;
 

@@ -18,13 +18,13 @@ pub struct Mistake {
 /// The worst mistakes of a whole evaluation. Which these are does not depend on the order in
 /// which they come.
 #[derive(Clone, Debug)]
-pub struct WorstMistakes {
+pub struct TopLosses {
     limit: usize,
     /// From the worst on.
     mistakes: Vec<Mistake>,
 }
 
-impl WorstMistakes {
+impl TopLosses {
     /// Keeps at most `limit` mistakes.
     pub fn new(limit: usize) -> Self {
         Self { limit, mistakes: Vec::with_capacity(limit + 1) }
@@ -63,7 +63,7 @@ mod tests {
             Mistake { index, truth: 0, predicted: 1, probability }
         };
         for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 3, 0, 4, 1]] {
-            let mut worst = WorstMistakes::new(3);
+            let mut worst = TopLosses::new(3);
             order.iter().for_each(|&index| {
                 worst.add(mistake(index));
             });
@@ -71,6 +71,6 @@ mod tests {
             assert_eq!(kept, [1, 3, 2]);
             assert!(!worst.add(mistake(0)));
         }
-        assert!(!WorstMistakes::new(0).add(mistake(1)));
+        assert!(!TopLosses::new(0).add(mistake(1)));
     }
 }

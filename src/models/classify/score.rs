@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::{Classifier, Examples, Input};
 use crate::console;
-use crate::metrics::picture::{Confusion, Mistake, WorstMistakes};
+use crate::metrics::picture::{ConfusionMatrix, Mistake, TopLosses};
 use crate::ops::precision::{argmax, in_top_k};
 use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
 use crate::train::Interrupt;
@@ -16,20 +16,20 @@ const MOST_MISTAKES: usize = 36;
 #[derive(Clone, Debug)]
 pub struct Score {
     /// How often each class was taken for each.
-    pub confusion: Confusion,
+    pub confusion: ConfusionMatrix,
     /// Examples whose label has the largest logit.
     pub correct: u64,
     /// Σ of the cross-entropies, in nats.
     pub loss: f64,
     /// The most confident mistakes.
-    pub worst: WorstMistakes,
+    pub worst: TopLosses,
 }
 
 impl Score {
     /// No examples yet, of classes of these names.
     pub fn new(classes: &[String]) -> Self {
         let (confusion, worst) =
-            (Confusion::new(classes.to_vec()), WorstMistakes::new(MOST_MISTAKES));
+            (ConfusionMatrix::new(classes.to_vec()), TopLosses::new(MOST_MISTAKES));
         Self { confusion, correct: 0, loss: 0.0, worst }
     }
 

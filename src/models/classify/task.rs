@@ -15,7 +15,7 @@ use crate::metrics::Summary;
 use crate::models::experiment::Experiment;
 use crate::models::{Better, Entry, weights};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
+use crate::train::{EpochReport, Evaluation, Interrupt, Progress, Task};
 
 /// Batches that are prepared ahead of the step.
 const BATCHES_AHEAD: usize = 3;
@@ -69,10 +69,10 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
         self.on.score(examples.with_context(|| format!("no {split} pictures"))?, interrupt)
     }
 
-    fn measured(split: Split, score: &Score) -> Measured {
+    fn measured(split: Split, score: &Score) -> Evaluation {
         let ((name, _), metric) = (Self::ENTRY.metrics[0], M::Recipe::metric(score));
         let metrics = vec![(name, metric), ("cross_entropy", score.mean_loss())];
-        Measured { phase: split.name(), metrics, line: M::Recipe::in_words(split, metric) }
+        Evaluation { phase: split.name(), metrics, line: M::Recipe::in_words(split, metric) }
     }
 }
 
@@ -150,9 +150,9 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         self.run.config.judged_by(epoch).is_some()
     }
 
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
+    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>> {
         let Some(split) = self.run.config.judged_by(epoch) else {
-            return Ok(Some(EpochEnd { measured: Vec::new(), score: None }));
+            return Ok(Some(EpochReport { measured: Vec::new(), score: None }));
         };
         let Some(score) = self.score(split, interrupt)? else { return Ok(None) };
         let measured = vec![Self::measured(split, &score)];
@@ -165,10 +165,10 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
             (_, Better::Lower) => metric,
             (_, Better::Higher) => 1.0 - metric,
         };
-        Ok(Some(EpochEnd { measured, score: Some(score) }))
+        Ok(Some(EpochReport { measured, score: Some(score) }))
     }
 
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>> {
+    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
         let steps = self.total_steps();
         if self.recipe.tested().is_some_and(|tested| *tested == steps) {
             // The last epoch has ended with the same network.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::Classifier;
 use crate::checkpoint::Checkpoint;
-use crate::train::Position;
+use crate::train::TrainState;
 
 /// A run's network and what its classes are called.
 pub struct Trained {
@@ -38,7 +38,7 @@ impl Trained {
 /// # Errors
 /// When it does not name them.
 pub fn classes_of(checkpoint: &Checkpoint) -> Result<Vec<String>> {
-    let (_, state) = Position::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
+    let (_, state) = TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
     let classes = state.get("classes").context("the checkpoint names no classes")?;
     serde_json::from_value(classes.clone())
         .with_context(|| format!("the classes in {}", checkpoint.path.display()))

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::checkpoint::Choice;
+use crate::checkpoint::Selector;
 pub use device::{DeviceChoice, DeviceOptions, ThreadOption};
 pub use logging::LogFile;
 pub use split::split_parser;
@@ -91,7 +91,7 @@ pub struct CheckpointOption {
     /// best is the one with the best validation score, last the newest that is whole, and a
     /// number the one after that step.
     #[arg(long, value_name = "best|last|STEP", default_value_t, add = complete::checkpoints())]
-    pub checkpoint: Choice,
+    pub checkpoint: Selector,
 }
 
 /// `--quiet`, `--verbose` and `--json`.
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!((all.config.config, all.config.sets.len()), (None, 0));
         assert_eq!(all.device.device, DeviceChoice::Auto);
         assert!(all.device.threads.count() >= 1);
-        assert_eq!(all.checkpoint.checkpoint, Choice::Last);
+        assert_eq!(all.checkpoint.checkpoint, Selector::Last);
         assert!(!all.output.json && !all.output.quiet && !all.output.verbose);
     }
 
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(all.config.config.as_deref(), Some("c"));
         assert_eq!(all.config.sets, ["a=1", "b=2"]);
         assert_eq!((all.data.data_dir, all.run.run), ("d".into(), "r".into()));
-        assert_eq!(all.checkpoint.checkpoint, Choice::Step(7));
+        assert_eq!(all.checkpoint.checkpoint, Selector::Step(7));
         assert_eq!(all.device.device, DeviceChoice::Cuda(1));
         assert_eq!(all.device.threads.count(), 3);
         assert!(all.output.json && all.output.verbose);

@@ -15,7 +15,7 @@ use crate::models::weights;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
+use crate::train::{EpochReport, Evaluation, Interrupt, Progress, Task};
 
 /// A language model on its way through a text.
 pub struct PtbTask<'a> {
@@ -200,7 +200,7 @@ impl Task for PtbTask<'_> {
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} wps"))
     }
 
-    fn end_epoch(&mut self, _: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
+    fn end_epoch(&mut self, _: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>> {
         let (batch, steps) = (self.config.train.batch_size, self.config.train.num_steps);
         let valid = in_batches(
             self.cpu,
@@ -212,7 +212,7 @@ impl Task for PtbTask<'_> {
         )?;
         let Some(valid) = valid else { return Ok(None) };
         ensure_finite(valid.loss, "the validation loss")?;
-        let measured = |phase, name: &str, perplexity: f64| Measured {
+        let measured = |phase, name: &str, perplexity: f64| Evaluation {
             phase,
             metrics: vec![("perplexity", perplexity)],
             line: format!("{name} perplexity {perplexity:.3}"),
@@ -221,16 +221,16 @@ impl Task for PtbTask<'_> {
             measured("epoch", "train", self.costs.perplexity()),
             measured("valid", "valid", valid.perplexity()),
         ];
-        Ok(Some(EpochEnd { measured, score: Some(valid.perplexity()) }))
+        Ok(Some(EpochReport { measured, score: Some(valid.perplexity()) }))
     }
 
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>> {
+    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
         let test = every_word(self.cpu, &mut self.trainer.model, &self.corpus.test, interrupt)?;
         let Some(perplexity) = test.map(|score| score.perplexity()) else { return Ok(None) };
         let mut metrics = vec![("perplexity", perplexity)];
         metrics.extend(self.corpus.floor.map(|floor| ("floor", floor)));
         let line = result(perplexity, self.corpus.floor);
-        Ok(Some(vec![Measured { phase: "test", metrics, line }]))
+        Ok(Some(vec![Evaluation { phase: "test", metrics, line }]))
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::{self, Choice};
+use crate::checkpoint::{self, Selector};
 use crate::metrics::{Record, grouped};
 use crate::models::experiment::Experiment;
 use crate::models::run_config::RunConfig;
@@ -90,7 +90,7 @@ fn last_rate(records: &[Record]) -> Value {
 
 /// The best checkpoint, and what was measured when it was saved.
 fn best(run: &RunDir, records: &[Record]) -> Value {
-    let Ok(best) = checkpoint::open(&run.checkpoints_dir(), Choice::Best) else {
+    let Ok(best) = checkpoint::open(&run.checkpoints_dir(), Selector::Best) else {
         return Value::Null;
     };
     let step = best.meta.step;

@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::report;
 use crate::atomic;
-use crate::checkpoint::{self, Choice};
+use crate::checkpoint::{self, Selector};
 use crate::config::{self, Loaded};
 use crate::console;
 use crate::metrics;
@@ -146,7 +146,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let read = || E::data(&loaded.config, &args.data.data_dir, from.as_ref());
     let data = console::busy("reading the data", read)?;
     let init =
-        from.map(|run| checkpoint::open(&run.checkpoints_dir(), Choice::Last)).transpose()?;
+        from.map(|run| checkpoint::open(&run.checkpoints_dir(), Selector::Last)).transpose()?;
     describe::ensure_fits::<E>(&loaded.config, &data)?;
     let mut task = E::task(&cpu, &loaded.config, &data, init.as_ref())?;
     let manifest = manifest::<E>(args, &loaded, &cpu, &data);

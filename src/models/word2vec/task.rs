@@ -19,7 +19,7 @@ use crate::data::corpus::{Block, Cursor, Sentence, Sentences};
 use crate::models::weights;
 use crate::ops::skipgram::{self, Loss};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochEnd, Interrupt, Measured, Progress, Task};
+use crate::train::{EpochReport, Evaluation, Interrupt, Progress, Task};
 
 /// Word vectors on their way through a text.
 pub struct Word2VecTask<'a> {
@@ -103,7 +103,7 @@ impl<'a> Word2VecTask<'a> {
     }
 
     /// What the vectors know, as far as anything is asked.
-    fn evaluate(&self) -> Result<Vec<Measured>> {
+    fn evaluate(&self) -> Result<Vec<Evaluation>> {
         let Text { corpus, questions, pairs } = self.text;
         if !self.text.asks() {
             return Ok(Vec::new());
@@ -120,17 +120,17 @@ impl<'a> Word2VecTask<'a> {
         if let Some(pairs) = pairs {
             let score = similarity::score(&vectors, pairs)?;
             let metrics = vec![("similarity", score.spearman)];
-            measured.push(Measured { phase: "test", metrics, line: score.to_string() });
+            measured.push(Evaluation { phase: "test", metrics, line: score.to_string() });
         }
         Ok(measured)
     }
 }
 
 /// The score as a metric and in words.
-fn answered(score: &AnalogyScore) -> Measured {
+fn answered(score: &AnalogyScore) -> Evaluation {
     let AnalogyScore { precision, right, questions, .. } = score;
     let line = format!("analogies {right}/{questions} = {:.2} %", 100.0 * precision);
-    Measured { phase: "test", metrics: vec![("analogy", *precision)], line }
+    Evaluation { phase: "test", metrics: vec![("analogy", *precision)], line }
 }
 
 impl Task for Word2VecTask<'_> {
@@ -196,7 +196,7 @@ impl Task for Word2VecTask<'_> {
         self.text.asks()
     }
 
-    fn end_epoch(&mut self, _: u64, _: &Interrupt) -> Result<Option<EpochEnd>> {
+    fn end_epoch(&mut self, _: u64, _: &Interrupt) -> Result<Option<EpochReport>> {
         let loss = self.loss();
         let line = format!("loss {loss:.4}");
         let tests = self.evaluate()?;
@@ -204,13 +204,13 @@ impl Task for Word2VecTask<'_> {
         let mut precision =
             precision.filter(|(name, _)| *name == "analogy").map(|(_, value)| *value);
         let score = precision.next_back().map_or(loss, |precision| 1.0 - precision);
-        let mut measured = vec![Measured { phase: "epoch", metrics: vec![("loss", loss)], line }];
+        let mut measured = vec![Evaluation { phase: "epoch", metrics: vec![("loss", loss)], line }];
         measured.extend(tests);
-        Ok(Some(EpochEnd { measured, score: Some(score) }))
+        Ok(Some(EpochReport { measured, score: Some(score) }))
     }
 
     /// The last epoch has been evaluated.
-    fn finish(&mut self, _: &Interrupt) -> Result<Option<Vec<Measured>>> {
+    fn finish(&mut self, _: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
         Ok(Some(Vec::new()))
     }
 

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 
 use super::fake::{Calls, Fake, Plan, Trouble};
 use super::lab::{Ended, Lab, steps, undisturbed};
-use crate::checkpoint::{self, Keep, Meta};
+use crate::checkpoint::{self, Meta, Retention};
 use crate::run::RunDir;
 use crate::train::{Outcome, Training};
 
@@ -101,7 +101,7 @@ fn a_checkpoint_without_a_position_is_named() {
     let tensor = Tensor::new(&[0_i64, 1], &Device::Cpu).unwrap();
     let tensors = [("numbers".to_string(), tensor)];
     let meta = Meta::new("fake", 3);
-    let keep = Keep { last: 1 };
+    let keep = Retention { last: 1 };
     fs::create_dir(lab.checkpoints_dir()).unwrap();
     let path = checkpoint::save(&lab.checkpoints_dir(), &meta, tensors, keep, false).unwrap();
     let error = lab.resume(&Plan::new(), None).error();

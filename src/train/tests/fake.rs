@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::Checkpoint;
 use crate::metrics::{Content, Summary};
 use crate::ops::NotFinite;
-use crate::train::{CheckpointConfig, EpochEnd, Interrupt, Measured, Progress, Task};
+use crate::train::{CheckpointConfig, EpochReport, Evaluation, Interrupt, Progress, Task};
 
 /// What is trained.
 #[derive(Clone, Debug)]
@@ -114,9 +114,9 @@ impl<'a> Fake<'a> {
         self.sum = mixed.rotate_left(29);
     }
 
-    fn measured(&self, phase: &'static str, name: &'static str, value: f64) -> Measured {
+    fn measured(&self, phase: &'static str, name: &'static str, value: f64) -> Evaluation {
         let metrics = vec![(name, value), ("loss", self.loss)];
-        Measured { phase, metrics, line: format!("{phase}: {name} {value}") }
+        Evaluation { phase, metrics, line: format!("{phase}: {name} {value}") }
     }
 }
 
@@ -178,7 +178,7 @@ impl Task for Fake<'_> {
         Ok(if step.is_multiple_of(3) { vec![summary] } else { Vec::new() })
     }
 
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochEnd>> {
+    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>> {
         self.calls.log(format!("end_epoch {epoch}"))?;
         if self.plan.heeds && interrupt.requested() {
             return Ok(None);
@@ -189,10 +189,10 @@ impl Task for Fake<'_> {
         let finite = score.filter(|score| score.is_finite());
         let valid = finite.map(|score| self.measured("valid", "score", score));
         let epoch = self.measured("epoch", "steps", self.steps as f64);
-        Ok(Some(EpochEnd { measured: [epoch].into_iter().chain(valid).collect(), score }))
+        Ok(Some(EpochReport { measured: [epoch].into_iter().chain(valid).collect(), score }))
     }
 
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Measured>>> {
+    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
         self.calls.log("finish")?;
         if self.plan.heeds && interrupt.requested() {
             return Ok(None);

@@ -2,7 +2,7 @@
 
 use super::fake::{Plan, Trouble};
 use super::lab::{Lab, steps, undisturbed};
-use crate::train::{Outcome, Position};
+use crate::train::{Outcome, TrainState};
 
 /// Interrupts a run at its `n`-th call for every `n`, and goes on with it.
 fn interrupt_at_every_call(plan: &Plan) {
@@ -20,7 +20,7 @@ fn interrupt_at_every_call(plan: &Plan) {
         assert_eq!(steps(&ended.calls[n + 1..]).len(), begun, "{context}");
         let saved = lab.last().unwrap();
         assert_eq!(saved.meta.step, step, "{context}");
-        let (position, _) = Position::from_state(&saved.meta.state, step).unwrap();
+        let (position, _) = TrainState::from_state(&saved.meta.state, step).unwrap();
         assert_eq!(position.finished, !stops, "{context}");
         let resumed = lab.ends_as(plan, &end, &context);
         let all = [steps(&ended.calls), steps(&resumed.calls)].concat();

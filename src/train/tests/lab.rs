@@ -8,7 +8,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 
 use super::fake::{Calls, Fake, Killed, Plan, Trouble};
-use crate::checkpoint::{self, Checkpoint, Choice, Meta};
+use crate::checkpoint::{self, Checkpoint, Meta, Selector};
 use crate::metrics::{self, Record};
 use crate::run::{FORMAT, Manifest, RunDir};
 use crate::train::{Outcome, Training, restore};
@@ -158,12 +158,12 @@ impl Lab {
 
     /// The checkpoint that a run goes on from, if there is one.
     pub fn last(&self) -> Option<Checkpoint> {
-        checkpoint::open(&self.checkpoints_dir(), Choice::Last).ok()
+        checkpoint::open(&self.checkpoints_dir(), Selector::Last).ok()
     }
 
     /// The step of the best checkpoint, if it is there and whole.
     pub fn best(&self) -> Option<u64> {
-        checkpoint::open(&self.checkpoints_dir(), Choice::Best).ok().map(|best| best.meta.step)
+        checkpoint::open(&self.checkpoints_dir(), Selector::Best).ok().map(|best| best.meta.step)
     }
 
     pub fn end(&self) -> End {

@@ -2,8 +2,8 @@
 
 use super::fake::Plan;
 use super::lab::Lab;
-use crate::checkpoint::{self, Choice};
-use crate::train::{CheckpointConfig, Position};
+use crate::checkpoint::{self, Selector};
+use crate::train::{CheckpointConfig, TrainState};
 
 /// Two steps an epoch, and no reason to save but the run's own.
 fn plan(total: u64, scores: &'static [f64]) -> Plan {
@@ -65,9 +65,9 @@ fn without_every_epoch_the_best_and_the_last_epoch_are_saved_alone() {
     let lab = saves_follow(&plan, &["end_epoch 0", "end_epoch 3", "end_epoch 4", "finish"]);
     let expect = [vec!["best.safetensors".to_string()], [0, 2, 8, 10].map(name).into()];
     assert_eq!(lab.checkpoints(), expect.concat());
-    let best = checkpoint::open(&lab.checkpoints_dir(), Choice::Best).unwrap();
-    let (position, _) = Position::from_state(&best.meta.state, best.meta.step).unwrap();
-    let expect = Position {
+    let best = checkpoint::open(&lab.checkpoints_dir(), Selector::Best).unwrap();
+    let (position, _) = TrainState::from_state(&best.meta.state, best.meta.step).unwrap();
+    let expect = TrainState {
         step: 8,
         epoch_ended: true,
         finished: false,
@@ -90,7 +90,7 @@ fn the_last_checkpoints_stay_and_the_best_beside_them() {
         let last = (8 - keep as u64..8).map(name).collect();
         assert_eq!(lab.checkpoints(), [best, last].concat());
         // It is found by its step too, whose own file is gone.
-        let best = checkpoint::open(&lab.checkpoints_dir(), Choice::Step(2)).unwrap();
+        let best = checkpoint::open(&lab.checkpoints_dir(), Selector::Step(2)).unwrap();
         assert!(best.path.ends_with("best.safetensors"));
     }
 }

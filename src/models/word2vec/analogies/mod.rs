@@ -4,7 +4,7 @@
 mod questions;
 mod score;
 
-pub use questions::{Asked, Questions};
+pub use questions::{Questions, ResolvedQuestions};
 pub use score::{AnalogyScore, SectionScore};
 
 use super::vectors::UnitVectors;
@@ -37,7 +37,7 @@ pub fn answers(cpu: &Cpu, vectors: &UnitVectors, question: [u32; 3], n: usize) -
 /// c + (b − a) are gone through: d makes the question right, a word of the question is passed
 /// over, any other makes it wrong. The reference lets `UNK` be such another word; here it is not
 /// among the four, since it is never an answer.
-pub fn score(cpu: &Cpu, vectors: &UnitVectors, asked: &Asked) -> AnalogyScore {
+pub fn score(cpu: &Cpu, vectors: &UnitVectors, asked: &ResolvedQuestions) -> AnalogyScore {
     let sections = asked.sections.iter().map(|section| {
         let n_right = n_right(cpu, vectors, &section.ids);
         SectionScore {

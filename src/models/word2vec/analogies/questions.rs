@@ -16,7 +16,7 @@ pub struct Questions {
 
 /// The questions whose words all have a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ResolvedQuestions {
     pub(super) sections: Vec<AskedSection>,
 }
 
@@ -79,13 +79,13 @@ impl Questions {
     ///
     /// # Errors
     /// When no question is left.
-    pub fn ask(&self, vocabulary: &Vocabulary) -> Result<Asked> {
+    pub fn ask(&self, vocabulary: &Vocabulary) -> Result<ResolvedQuestions> {
         let sections: Vec<_> =
             self.sections.iter().map(|section| section.ask(vocabulary)).collect();
         if sections.iter().all(|section| section.ids.is_empty()) {
             bail!(self.why_none(vocabulary));
         }
-        Ok(Asked { sections })
+        Ok(ResolvedQuestions { sections })
     }
 
     fn why_none(&self, vocabulary: &Vocabulary) -> String {
@@ -134,7 +134,7 @@ mod tests {
     fn sections_words_and_what_is_not_asked() {
         let text = "a b c d\n: Capital \nA b\tC  d\r\na b c x\na b c\n\n: empty\n";
         let vocabulary = Vocabulary::new(["d", "c", "b", "a", "C"]).unwrap();
-        let Asked { sections } = parse(text).ask(&vocabulary).unwrap();
+        let ResolvedQuestions { sections } = parse(text).ask(&vocabulary).unwrap();
         // A word is looked up as it is written, and then without its case.
         let expect: [(&str, &[[u32; 4]], _, _); 3] = [
             (UNNAMED, &[[3, 2, 1, 0]], 0, 0),

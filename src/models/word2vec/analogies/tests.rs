@@ -12,8 +12,10 @@ fn unit(words: Vec<String>, width: usize, rows: Vec<f32>) -> UnitVectors {
     WordVectors::new(vocabulary, width, rows).unwrap().into_unit()
 }
 
-fn asked(ids: Vec<[u32; 4]>) -> Asked {
-    Asked { sections: vec![AskedSection { name: "all".to_owned(), ids, skipped: 0, malformed: 0 }] }
+fn asked(ids: Vec<[u32; 4]>) -> ResolvedQuestions {
+    ResolvedQuestions {
+        sections: vec![AskedSection { name: "all".to_owned(), ids, skipped: 0, malformed: 0 }],
+    }
 }
 
 fn mix(i: u64) -> u64 {

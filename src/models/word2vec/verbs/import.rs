@@ -16,7 +16,7 @@ use super::super::config::Word2VecConfig;
 use super::super::file::{self, Format, Imported, Options};
 use super::super::trainer::vectors_name;
 use crate::atomic;
-use crate::checkpoint::{self, Keep, Meta};
+use crate::checkpoint::{self, Meta, Retention};
 use crate::config::to_toml;
 use crate::data::vocabulary::Vocabulary;
 use crate::models::Verb;
@@ -24,7 +24,7 @@ use crate::models::options::OutputOptions;
 use crate::models::session::{VOCABULARY, summary};
 use crate::ops::Isa;
 use crate::run::{self, Manifest, RunDir};
-use crate::train::Position;
+use crate::train::TrainState;
 use crate::version::{GIT_REVISION, VERSION};
 
 /// `tfm import word2vec`
@@ -79,11 +79,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let rows = bytemuck::cast_slice(vectors.rows());
     let tensor = TensorView::new(Dtype::F32, vec![vocabulary.len(), width], rows)?;
     let mut meta = Meta::new(ENTRY.name, 0);
-    meta.state = Position::default().to_state(Map::new());
+    meta.state = TrainState::default().to_state(Map::new());
     let name = vectors_name(config.train.algorithm).to_string();
     let path = run::folder(args.run_dir.as_deref(), &manifest)?;
     let run = RunDir::create(&path, &manifest, &toml, &files, |run| {
-        let (dir, keep) = (run.checkpoints_dir(), Keep { last: 1 });
+        let (dir, keep) = (run.checkpoints_dir(), Retention { last: 1 });
         atomic::create_folder(&dir)?;
         checkpoint::save(&dir, &meta, [(name, tensor)], keep, false).map(drop)
     })?;

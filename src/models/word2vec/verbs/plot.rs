@@ -10,7 +10,7 @@ use super::super::ENTRY;
 use super::super::experiment::Word2Vec;
 use super::super::map;
 use crate::atomic;
-use crate::checkpoint::Choice;
+use crate::checkpoint::Selector;
 use crate::console;
 use crate::metrics::picture::{write_map_png, write_map_svg};
 use crate::models::Verb;
@@ -41,7 +41,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let files = ["words.png", "words.svg"].map(|name| plot.folder().join(name));
     plot.check_replaced(&files)?;
     let cpu = DeviceOptions::default().cpu(ENTRY.name)?;
-    let session = Session::<Word2Vec>::open(run, Choice::Last)?;
+    let session = Session::<Word2Vec>::open(run, Selector::Last)?;
     let seed = session.config.seed;
     let unit = session.trained.into_unit();
     let what = format!("placing {words} words");

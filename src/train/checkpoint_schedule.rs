@@ -40,18 +40,18 @@ impl CheckpointConfig {
 
 /// Says when a checkpoint is due, by steps and by minutes.
 #[derive(Debug)]
-pub struct Clock {
+pub struct CheckpointSchedule {
     config: CheckpointConfig,
     last: Instant,
 }
 
-impl Clock {
-    /// A clock that starts now.
+impl CheckpointSchedule {
+    /// A schedule that starts now.
     pub fn new(config: CheckpointConfig) -> Self {
         Self { config, last: Instant::now() }
     }
 
-    /// What the clock goes by.
+    /// What the schedule goes by.
     pub fn config(&self) -> &CheckpointConfig {
         &self.config
     }
@@ -102,9 +102,13 @@ mod tests {
     #[test]
     fn is_due_by_steps_and_by_time() {
         let clock = |every_steps, every_minutes| {
-            Clock::new(CheckpointConfig { every_steps, every_minutes, ..Default::default() })
+            CheckpointSchedule::new(CheckpointConfig {
+                every_steps,
+                every_minutes,
+                ..Default::default()
+            })
         };
-        let due = |clock: Clock| [1, 2, 3, 4].map(|step| clock.is_due(step));
+        let due = |clock: CheckpointSchedule| [1, 2, 3, 4].map(|step| clock.is_due(step));
         assert_eq!(due(clock(2, 0.0)), [false, true, false, true]);
         assert_eq!(due(clock(0, 0.0)), [false; 4]);
         assert_eq!(due(clock(0, 1e-12)), [true; 4]);

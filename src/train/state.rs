@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// The loop's own part of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
+pub struct TrainState {
     /// Steps done.
     #[serde(skip)]
     pub step: u64,
@@ -21,10 +21,10 @@ pub struct Position {
     pub best_score: Option<f64>,
 }
 
-impl Position {
+impl TrainState {
     /// Takes in the score of an epoch: whether it is the best so far. One that is not finite
     /// never is: a checkpoint could not remember it, and nothing is lower than NaN.
-    pub fn take_score(&mut self, score: f64) -> bool {
+    pub fn update_best(&mut self, score: f64) -> bool {
         let is_best = score.is_finite() && self.best_score.is_none_or(|best| score < best);
         if is_best {
             self.best_score = Some(score);
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn round_trips_through_a_checkpoint() {
-        let position = Position {
+        let position = TrainState {
             step: 9,
             epoch_ended: true,
             finished: true,
@@ -72,24 +72,24 @@ mod tests {
         };
         let task = Map::from_iter([("costs".to_string(), 1.5.into())]);
         let state = position.to_state(task.clone());
-        assert_eq!(Position::from_state(&state, 9).unwrap(), (position, task));
-        assert!(Position::from_state(&Map::new(), 9).is_err());
+        assert_eq!(TrainState::from_state(&state, 9).unwrap(), (position, task));
+        assert!(TrainState::from_state(&Map::new(), 9).is_err());
     }
 
     #[test]
     fn the_lowest_score_is_the_best() {
-        let mut position = Position::default();
+        let mut position = TrainState::default();
         assert_eq!(
-            [3.0, 4.0, 2.0, 2.0].map(|s| position.take_score(s)),
+            [3.0, 4.0, 2.0, 2.0].map(|s| position.update_best(s)),
             [true, false, true, false]
         );
     }
 
     #[test]
     fn a_score_that_is_not_finite_is_never_the_best() {
-        let mut position = Position::default();
+        let mut position = TrainState::default();
         let scores = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 3.0, f64::NAN, 2.0];
-        let is_best = scores.map(|score| position.take_score(score));
+        let is_best = scores.map(|score| position.update_best(score));
         assert_eq!(is_best, [false, false, false, true, false, true]);
     }
 }
