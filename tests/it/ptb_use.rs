@@ -194,7 +194,7 @@ fn a_run_starts_from_anothers_parameters_and_vocabulary() {
     let next = Run::of(&dir, "next");
     assert_eq!(next.text("vocab.txt"), run.text("vocab.txt"));
     // A figure on a text that the run never saw is not passed off as one of the run.
-    dir.write("text.txt", "another text\n".repeat(40));
+    dir.write("text.txt", run.text("vocab.txt").repeat(2));
     let said = dir.one_thread("eval ptb --run next");
     assert!(said.code == 0 && said.stderr.contains("the text differs from the run's"), "{said:?}");
     // Where the learning rate is 0 the parameters stay those of the other run.

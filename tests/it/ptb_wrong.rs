@@ -34,7 +34,7 @@ fn texts_that_cannot_be_read_are_named_with_the_rule() {
     fails(train_on("empty.txt", good, good), &["empty.txt: the training text has no word"]);
     fails(train_on("binary.txt", good, good), &["binary.txt:2: the text is not UTF-8"]);
     fails(train_on(good, "binary.txt", good), &["binary.txt:2: the text is not UTF-8"]);
-    fails(train_on("./folder", good, good), &["folder is a folder, not a text"]);
+    fails(train_on("./folder", good, good), &["folder is a folder, not a file"]);
     let short = ["epoch_size == 0", "decrease batch_size or num_steps"];
     fails(train_on("short.txt", good, good), &[short, ["training text", "3 words"]].concat());
     fails(train_on(good, "empty.txt", good), &[short, ["validation text", "0 words"]].concat());

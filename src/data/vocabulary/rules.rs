@@ -60,11 +60,10 @@ impl Vocabulary {
             }
             Order::CountThenFirstSeen => others.sort_by_key(|(_, count)| std::cmp::Reverse(*count)),
         }
-        if let Some(unknown) = rules.unknown {
-            if !reserved.iter().chain(&others).any(|(word, _)| &**word == unknown) {
-                others.push((unknown.into(), 0));
-            }
-        }
+        let is_there =
+            |unknown: &&str| reserved.iter().chain(&others).any(|(word, _)| &**word == *unknown);
+        let lacking = rules.unknown.filter(|unknown| !is_there(unknown));
+        others.extend(lacking.map(|unknown| (unknown.into(), 0)));
         if rules.max > 0 {
             let staying = others.iter().filter(|(word, _)| stays(word)).count();
             let mut room = rules.max.saturating_sub(staying);

@@ -72,7 +72,7 @@ pub fn write(
                 .with_context(|| format!("cannot create the folder {}", path.display()))?;
             atomic::write_with(&files[0], |file| projector::write_vectors(vectors, file))?;
             atomic::write_with(&files[1], |file| projector::write_metadata(vectors, file))?;
-            atomic::write_with(&files[2], |file| projector::write_config(file))?;
+            atomic::write_with(&files[2], projector::write_config)?;
             return Ok(files.into());
         }
         Format::Safetensors => {
