@@ -18,7 +18,7 @@ fn train_on(train: &str, valid: &str, test: &str) -> Said {
     let (dir, line) = texts();
     dir.write("empty.txt", "");
     dir.write("binary.txt", b"good\n\x00\xff\xfe\n");
-    dir.write("short.txt", "a b c");
+    dir.write("short.txt", "a0 b0 c0");
     dir.write("blank.txt", "\n".repeat(200));
     dir.write("word.txt", "a ".repeat(200));
     fs::create_dir(dir.path().join("folder")).unwrap();
