@@ -83,7 +83,7 @@ fn a_second_signal_stops_at_once() {
                 --set data.test=text.txt --set train.batch_size=20 --set train.num_steps=990 \
                 --set network.hidden_size=700 --run-dir run";
     let mut training = Background::tfm(&dir, line);
-    assert!(training.until(|training| training.stderr().contains("Device: ")));
+    assert!(training.until(|training| training.stderr().contains("Epoch: 1")));
     kill("-INT", &[training.id()]);
     assert!(training.until(|training| training.stderr().contains("finishing this step")));
     sleep(Duration::from_millis(60));

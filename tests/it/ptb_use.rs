@@ -38,7 +38,8 @@ fn eval_gives_the_figures_of_the_training() {
     let line = dir.one_thread("eval ptb --run run --split valid").ok();
     let printed = format!("valid perplexity {:.3} over ", run.last("valid", "perplexity"));
     assert!(line.starts_with(&printed), "{line}");
-    assert!(run.text("log.txt").contains(&format!(" {:.3}\n", run.last("valid", "perplexity"))));
+    let logged = format!(", valid perplexity {:.3}, ", run.last("valid", "perplexity"));
+    assert!(run.text("log.txt").contains(&logged));
 
     let test = metrics(&dir, "eval ptb --run run");
     assert_eq!(test["perplexity"].as_f64().unwrap(), run.last("test", "perplexity"));
@@ -173,7 +174,7 @@ fn verify_compares_and_plot_draws() {
     assert_eq!(dir.tfm("verify ptb --run run --json").json()["reached"], true);
 
     let files = dir.tfm("plot ptb --run run").ok();
-    for name in ["perplexity.png", "perplexity.svg", "learning_rate.png", "loss.svg"] {
+    for name in ["perplexity.png", "perplexity.svg", "loss.png", "loss.svg"] {
         assert!(files.lines().any(|line| line.ends_with(name)), "{files}");
         let bytes = fs::read(run.path("plots").join(name)).unwrap();
         let magic: &[u8] = if name.ends_with("png") { b"\x89PNG\r\n" } else { b"<svg" };

@@ -84,8 +84,10 @@ pub fn last_metrics(records: &[Record]) -> Map<String, Value> {
 
 /// The items a second when progress was recorded last, by their name.
 fn last_rate(records: &[Record]) -> Value {
-    let rates = records.iter().rev().filter(|record| record.phase == "train");
-    rates.map(|record| json!(record.timing)).next().unwrap_or_default()
+    let last = records.iter().rev().find(|record| record.phase == "train");
+    let times = last.into_iter().flat_map(|record| &record.timing);
+    let rates = times.filter(|(name, _)| name.ends_with("_per_second"));
+    rates.map(|(name, &rate)| (name.clone(), rate.into())).collect::<Map<_, _>>().into()
 }
 
 /// The best checkpoint, and what was measured when it was saved.
