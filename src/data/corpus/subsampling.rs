@@ -14,7 +14,7 @@ use crate::rng::Stream;
 pub enum Unk {
     /// It is a word as any other, as in the reference.
     #[default]
-    Retention,
+    Keep,
     /// It is left out of the text, as gensim and word2vec.c do.
     Drop,
 }

@@ -203,8 +203,7 @@ fn random_text(words: u32) -> String {
 #[test]
 fn blocks_of_a_thousand_kept_words_run_across_epochs() {
     let corpus = of(&random_text(7_000), Limits { min_count: 10, max_vocab: 0 });
-    let subsampling =
-        || Subsampling::new(corpus.vocabulary.counts(), 1e-2, Unk::Retention, 5).unwrap();
+    let subsampling = || Subsampling::new(corpus.vocabulary.counts(), 1e-2, Unk::Keep, 5).unwrap();
     let sentences = Sentences::new(&corpus, subsampling(), SentenceMode::Blocks);
     let end = 2 * corpus.len() as u64;
     let (words, places) = read(&sentences, &[end], end);
@@ -217,7 +216,7 @@ fn blocks_of_a_thousand_kept_words_run_across_epochs() {
     // The second epoch draws anew.
     let other = Sentences::new(
         &corpus,
-        Subsampling::new(corpus.vocabulary.counts(), 1e-2, Unk::Retention, 6).unwrap(),
+        Subsampling::new(corpus.vocabulary.counts(), 1e-2, Unk::Keep, 6).unwrap(),
         SentenceMode::Blocks,
     );
     assert_ne!(read(&other, &[end], end).0, read(&sentences, &[end], end).0);
@@ -229,7 +228,7 @@ fn a_word_is_kept_by_the_number_of_its_place() {
     let counts = corpus.vocabulary.counts();
     let (sample, n, end) = (1e-2, corpus.len() as u64, 2 * corpus.len() as u64 + 500);
     for (unk, first, mode) in
-        [(Unk::Retention, 0, SentenceMode::Blocks), (Unk::Drop, 1, SentenceMode::Lines)]
+        [(Unk::Keep, 0, SentenceMode::Blocks), (Unk::Drop, 1, SentenceMode::Lines)]
     {
         let total = counts[first as usize..].iter().sum();
         let numbers = crate::rng::Stream::new(5, "subsampling");
@@ -271,7 +270,7 @@ fn lines_are_sentences_and_unknown_words_may_be_dropped() {
         lines
     };
     let end = corpus.len() as u64;
-    for (rule, drop) in [(Unk::Retention, false), (Unk::Drop, true)] {
+    for (rule, drop) in [(Unk::Keep, false), (Unk::Drop, true)] {
         let sentences = Sentences::new(&corpus, unk(rule), SentenceMode::Lines);
         assert_eq!(read(&sentences, &[end], end).0, expect(drop));
         let twice: Vec<_> = [expect(drop), expect(drop)].concat();

@@ -30,7 +30,7 @@ impl PictureModel for Cifar10 {
         let drawn = config.data.drawn_examples;
         match (config.data.images.as_str(), config.data.source.as_str()) {
             ("", "drawn") => Source::drawn(
-                "data.drawn_examples",
+                &format!("data.drawn_examples = {drawn}"),
                 |split| Shapes::new(config.seed, split),
                 [drawn, drawn / 10],
             ),

@@ -45,18 +45,18 @@ impl Source {
         })
     }
 
-    /// Pictures that the program draws itself, so many of training, which the config key `key`
+    /// Pictures that the program draws itself, so many of training, as the `setting` of the config
     /// says, and of test; `new` makes the drawings of a split.
     ///
     /// # Errors
     /// More of them than memory holds; the system cannot start threads.
     pub fn drawn<D: Drawing>(
-        key: &str,
+        setting: &str,
         new: impl Fn(Split) -> D,
         [train, test]: [usize; 2],
     ) -> Result<Self> {
         let bytes = (train + test) * D::SIDE * D::SIDE * D::CHANNELS;
-        memory::ensure_fits(bytes as u64, || format!("{key} = {train}"))?;
+        memory::ensure_fits(bytes as u64, || setting.to_string())?;
         let draw = |split, count| -> Result<Labelled> {
             let (pixels, labels) = new(split).examples(count, threads())?;
             let shape = Shape { height: D::SIDE, width: D::SIDE, depth: D::CHANNELS };

@@ -32,14 +32,15 @@ impl PictureModel for Mnist {
     fn source(config: &MnistConfig, data_dir: &Path) -> Result<Source> {
         let made = config.data.made_examples;
         let all = made + config.data.validation_size;
+        let setting = format!("data.made_examples = {made}");
         match config.data.source.as_str() {
             "fake" => {
                 let bytes = (all * SHAPE.values()) as u64;
-                memory::ensure_fits(bytes, || format!("data.made_examples = {made}"))?;
+                memory::ensure_fits(bytes, || setting.clone())?;
                 Ok(fake(all))
             }
             "drawn" => Source::drawn(
-                "data.made_examples",
+                &setting,
                 |split| Digits::new(config.seed, split),
                 [all, (made / 10).max(1)],
             ),

@@ -137,7 +137,7 @@ impl Default for Data {
             source: Source::Files,
             train: vec!["enwiki-100mb.txt".to_string()],
             sentences: SentenceMode::Blocks,
-            unk: Unk::Retention,
+            unk: Unk::Keep,
             min_count: 5,
             max_vocab: 0,
             analogies_words: 500_000,

@@ -92,7 +92,7 @@ impl WordVectors {
         // Of what is imported as a rule no count is known.
         let is_trained = match counts.iter().all(|&count| count == 0) {
             true => self.row(0).iter().any(|&value| value != 0.0),
-            false => unk == Unk::Retention && counts[0] > 0,
+            false => unk == Unk::Keep && counts[0] > 0,
         };
         if is_trained || first_answer(&self.vocabulary) == 0 {
             return Ok(self);

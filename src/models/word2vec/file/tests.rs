@@ -52,7 +52,7 @@ fn import(bytes: &[u8], options: Options) -> Result<Imported> {
 fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {
     let imported = import(bytes, Options { format, strict: true, ..Options::default() })?;
     assert_eq!(imported.warnings, [""; 0]);
-    imported.vectors.without_untrained(Unk::Retention)
+    imported.vectors.without_untrained(Unk::Keep)
 }
 
 /// What the file `name` of the written ones holds.
