@@ -143,7 +143,7 @@ unsafe fn add<S: Simd, const T: usize, const N: usize>(
     unsafe {
         let mut w = [S::splat(0.0); T];
         for (w, row) in w.iter_mut().zip(targets) {
-            *w = S::load_first(row.add(at), len);
+            *w = S::load_first(row.add(at), len, 0.0);
         }
         for k in 0..N {
             let x = S::load(inputs.add(k * stride + at));

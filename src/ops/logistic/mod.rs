@@ -198,7 +198,7 @@ impl Minibatch {
 pub(super) unsafe fn copy<S: Simd>(from: *const f32, width: usize, to: *mut f32) {
     for at in (0..width).step_by(LANES) {
         // SAFETY: as the caller vouches.
-        unsafe { S::load_first(from.add(at), LANES.min(width - at)).store(to.add(at)) };
+        unsafe { S::load_first(from.add(at), LANES.min(width - at), 0.0).store(to.add(at)) };
     }
 }
 

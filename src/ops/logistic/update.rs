@@ -115,7 +115,7 @@ impl<const N: usize, const OLD: bool> Group<'_, N, OLD> {
             let mut sums = [S::splat(0.0); N];
             let mut gradient = self.gradient.add(self.j);
             for (t, &row) in rows.targets.iter().enumerate() {
-                let mut new = S::load_first(row.add(at), len);
+                let mut new = S::load_first(row.add(at), len, 0.0);
                 let w = if OLD { S::load(self.old.add(t * rows.stride + at)) } else { new };
                 for k in 0..N {
                     let g = S::splat(*gradient.add(k));
@@ -126,7 +126,7 @@ impl<const N: usize, const OLD: bool> Group<'_, N, OLD> {
                 gradient = gradient.wrapping_add(rows.n);
             }
             for (&row, sum) in self.inputs.iter().zip(sums) {
-                S::load_first(row.add(at), len).add(sum).store_first(row.add(at), len);
+                S::load_first(row.add(at), len, 0.0).add(sum).store_first(row.add(at), len);
             }
         }
     }

@@ -58,6 +58,30 @@ impl Avx2 {
     }
 }
 
+/// Writes the first `len` lanes, fewer than eight, in fours, twos and ones: masked stores are slow
+/// on some processors.
+///
+/// # Safety
+/// `to` must be valid for writing `len` values.
+#[inline(always)]
+unsafe fn store_part(values: __m256, mut to: *mut f32, len: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut rest = _mm256_castps256_ps128(values);
+        if len & 4 != 0 {
+            _mm_storeu_ps(to, rest);
+            (rest, to) = (_mm256_extractf128_ps::<1>(values), to.add(4));
+        }
+        if len & 2 != 0 {
+            _mm_store_sd(to.cast(), _mm_castps_pd(rest));
+            (rest, to) = (_mm_movehl_ps(rest, rest), to.add(2));
+        }
+        if len & 1 != 0 {
+            _mm_store_ss(to, rest);
+        }
+    }
+}
+
 // SAFETY of every block below: values of this type are only made inside `run`, which has
 // checked the features; the pointers of `load` and `store` are the caller's to answer for.
 #[allow(clippy::undocumented_unsafe_blocks)]
@@ -79,6 +103,42 @@ impl Simd for Avx2 {
         unsafe {
             _mm256_storeu_ps(to, self.0[0]);
             _mm256_storeu_ps(to.add(LANES / 2), self.0[1]);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, len: usize, rest: f32) -> Self {
+        unsafe {
+            if len >= LANES {
+                return Self::load(from);
+            }
+            // A masked load touches none of the other lanes.
+            let [low, high] = first(len);
+            let first = _mm256_maskload_ps(from, low);
+            let second = _mm256_maskload_ps(from.wrapping_add(LANES / 2), high);
+            if rest == 0.0 {
+                return Self([first, second]);
+            }
+            let rest = _mm256_set1_ps(rest);
+            Self([
+                _mm256_blendv_ps(rest, first, _mm256_castsi256_ps(low)),
+                _mm256_blendv_ps(rest, second, _mm256_castsi256_ps(high)),
+            ])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, len: usize) {
+        let [low, high] = self.0;
+        unsafe {
+            if len >= LANES {
+                self.store(to);
+            } else if len >= LANES / 2 {
+                _mm256_storeu_ps(to, low);
+                store_part(high, to.add(LANES / 2), len - LANES / 2);
+            } else {
+                store_part(low, to, len);
+            }
         }
     }
 
@@ -130,32 +190,6 @@ impl Simd for Avx2 {
             let biased = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
             _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
         })
-    }
-
-    #[inline(always)]
-    fn load_slice(from: &[f32], rest: f32) -> Self {
-        if from.len() >= LANES {
-            return unsafe { Self::load(from.as_ptr()) };
-        }
-        let (masks, rest) = (first(from.len()), Self::splat(rest));
-        let half = |i: usize| unsafe {
-            let lanes = from.as_ptr().wrapping_add(i * LANES / 2);
-            let loaded = _mm256_maskload_ps(lanes, masks[i]);
-            _mm256_blendv_ps(rest.0[i], loaded, _mm256_castsi256_ps(masks[i]))
-        };
-        Self([half(0), half(1)])
-    }
-
-    #[inline(always)]
-    fn store_slice(self, to: &mut [f32]) {
-        if to.len() >= LANES {
-            return unsafe { self.store(to.as_mut_ptr()) };
-        }
-        unsafe {
-            let [low, high] = first(to.len());
-            _mm256_maskstore_ps(to.as_mut_ptr(), low, self.0[0]);
-            _mm256_maskstore_ps(to.as_mut_ptr().wrapping_add(LANES / 2), high, self.0[1]);
-        }
     }
 
     // Halves are added first; then each round adds neighbours of two vectors at once.

@@ -62,6 +62,16 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_first(from: *const f32, len: usize, rest: f32) -> Self {
+        Self(unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(rest), first(len), from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, len: usize) {
+        unsafe { _mm512_mask_storeu_ps(to, first(len), self.0) }
+    }
+
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
@@ -112,26 +122,6 @@ impl Simd for Avx512 {
 
     // Whole vectors go without a mask: what a masked store has written cannot be read back
     // before it is in the cache.
-    #[inline(always)]
-    fn load_slice(from: &[f32], rest: f32) -> Self {
-        if from.len() >= LANES {
-            return Self(unsafe { _mm512_loadu_ps(from.as_ptr()) });
-        }
-        unsafe {
-            let rest = _mm512_set1_ps(rest);
-            Self(_mm512_mask_loadu_ps(rest, first(from.len()), from.as_ptr()))
-        }
-    }
-
-    #[inline(always)]
-    fn store_slice(self, to: &mut [f32]) {
-        if to.len() >= LANES {
-            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) };
-        } else {
-            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first(to.len()), self.0) };
-        }
-    }
-
     // Pairs of rows, then pairs of pairs, then quarters of vectors change places. Plain loops:
     // a closure given to `map` would be compiled without the vector instructions.
     #[inline(always)]
@@ -257,8 +247,8 @@ impl Simd for Avx512 {
     }
 }
 
-/// The mask of the first `n` lanes, of which there are fewer than sixteen.
+/// The mask of the first `n` lanes.
 #[inline(always)]
 fn first(n: usize) -> __mmask16 {
-    (1 << n) - 1
+    if n >= LANES { __mmask16::MAX } else { (1 << n) - 1 }
 }

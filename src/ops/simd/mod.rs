@@ -132,18 +132,18 @@ pub trait Simd: Copy {
         unsafe { Self::load(lanes.as_ptr()) }
     }
 
-    /// The first `len` values at `from`, at most sixteen; missing lanes are zero. No reference to
+    /// The first `len` values at `from`, at most sixteen; missing lanes are `rest`. No reference to
     /// them is made, so that other threads may write them meanwhile.
     ///
     /// # Safety
     /// `from` must be valid for reading `len` values.
     #[inline(always)]
-    unsafe fn load_first(from: *const f32, len: usize) -> Self {
+    unsafe fn load_first(from: *const f32, len: usize, rest: f32) -> Self {
         if len >= LANES {
             // SAFETY: the caller's.
             return unsafe { Self::load(from) };
         }
-        let mut lanes = [0.0; LANES];
+        let mut lanes = [rest; LANES];
         // SAFETY: the caller's; there are more lanes.
         unsafe { std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), len) };
         Self::from_array(lanes)
@@ -167,25 +167,15 @@ pub trait Simd: Copy {
     /// The first values of `from`, at most sixteen; missing lanes are `rest`.
     #[inline(always)]
     fn load_slice(from: &[f32], rest: f32) -> Self {
-        if from.len() >= LANES {
-            // SAFETY: the slice holds at least sixteen values.
-            return unsafe { Self::load(from.as_ptr()) };
-        }
-        let mut lanes = [rest; LANES];
-        lanes[..from.len()].copy_from_slice(from);
-        Self::from_array(lanes)
+        // SAFETY: the slice holds so many values.
+        unsafe { Self::load_first(from.as_ptr(), from.len(), rest) }
     }
 
     /// Writes the first lanes to `to`, at most sixteen.
     #[inline(always)]
     fn store_slice(self, to: &mut [f32]) {
-        if to.len() >= LANES {
-            // SAFETY: the slice holds at least sixteen values.
-            unsafe { self.store(to.as_mut_ptr()) };
-        } else {
-            let n = to.len();
-            to.copy_from_slice(&self.to_array()[..n]);
-        }
+        // SAFETY: the slice holds so many values.
+        unsafe { self.store_first(to.as_mut_ptr(), to.len()) };
     }
 
     /// Writes the lanes, whole numbers from 0 to 255, to the bytes `to`, at most sixteen.

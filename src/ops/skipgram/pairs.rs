@@ -94,7 +94,7 @@ impl Pair {
             }
             for at in (0..self.width).step_by(LANES) {
                 let len = LANES.min(self.width - at);
-                let new = S::load_first(row.add(at), len).add(S::load(self.change.add(at)));
+                let new = S::load_first(row.add(at), len, 0.0).add(S::load(self.change.add(at)));
                 new.store_first(row.add(at), len);
             }
             loss
@@ -108,7 +108,7 @@ impl Pair {
         unsafe {
             let mut sum = S::splat(0.0);
             for at in (0..self.width).step_by(LANES) {
-                let w = S::load_first(row.add(at), LANES.min(self.width - at));
+                let w = S::load_first(row.add(at), LANES.min(self.width - at), 0.0);
                 sum = w.mul_add(S::load(self.input.add(at)), sum);
             }
             let logit = sum.sum();
@@ -116,7 +116,7 @@ impl Pair {
             let g = S::splat(label).sub(sigmoid).mul(S::splat(self.rate));
             for at in (0..self.width).step_by(LANES) {
                 let len = LANES.min(self.width - at);
-                let (w, x) = (S::load_first(row.add(at), len), S::load(self.input.add(at)));
+                let (w, x) = (S::load_first(row.add(at), len, 0.0), S::load(self.input.add(at)));
                 g.mul_add(w, S::load(self.change.add(at))).store(self.change.add(at));
                 g.mul_add(x, w).store_first(row.add(at), len);
             }

@@ -209,7 +209,7 @@ pub unsafe fn transpose<S: Simd>(
     // SAFETY: the caller's.
     unsafe {
         for (i, row) in rows.iter_mut().enumerate().take(height) {
-            *row = S::load_first(from.add(i * distance), width);
+            *row = S::load_first(from.add(i * distance), width, 0.0);
         }
         for (j, column) in S::transpose(rows).into_iter().enumerate() {
             column.store(to.add(j * LANES));

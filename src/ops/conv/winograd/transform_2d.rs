@@ -114,7 +114,7 @@ impl<S: Simd, const N: usize> Source<S> for Pixels<'_, N> {
     #[inline(always)]
     unsafe fn get(&self, i: usize, j: usize) -> S {
         // SAFETY: the caller's.
-        unsafe { S::load_first(self.at[i][j].add(self.channel), self.width) }
+        unsafe { S::load_first(self.at[i][j].add(self.channel), self.width, 0.0) }
     }
 }
 
