@@ -136,7 +136,8 @@ impl Texts {
             }
             Some(path) => bail!(Missing(format!(
                 "{} is missing (data.train, data.valid and data.test name the texts: a bare \
-                 name lies in {} or here, any other path is taken as it is)",
+                 name lies in {} or here, any other path is taken as it is; where the text of a run \
+                 has moved, --set data.train=PATH says so to --resume)",
                 path.display(),
                 folder.display()
             ))),

@@ -331,6 +331,7 @@ fn conclude<E: Experiment>(
         None => format!("step {step}: {path}"),
     };
     args.output.report(&report::in_json(run, step, duration, &records), text)?;
+    let path = quoted(run.path());
     tracing::info!("Next: tfm plot {path}; tfm eval {path}");
     Ok(())
 }
