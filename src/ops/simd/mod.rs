@@ -9,6 +9,8 @@ pub(super) mod avx2;
 pub(super) mod avx512;
 mod math;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 pub use math::{exp, inverse_fourth_root, logistic, power, sigmoid, tanh};
 pub use portable::Portable;
