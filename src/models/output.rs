@@ -29,7 +29,7 @@ pub fn print(text: impl Display) -> Result<Reader> {
 /// Writes a part of a line to stdout at once.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn write(text: &str) -> Result<Reader> {
     write_to(&mut io::stdout().lock(), text)
 }

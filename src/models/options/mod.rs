@@ -77,7 +77,7 @@ fn default_data_dir() -> PathBuf {
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub struct RunOption {
-    /// The run's folder, such as runs/<preset>-<time>
+    /// The run's folder, such as `runs/PRESET-TIME`
     #[arg(long, value_name = "DIR", add = complete::runs())]
     pub run: PathBuf,
 }

@@ -25,7 +25,7 @@ const TILES: [usize; 2] = [16, 96];
 /// blocks whose size depends on the channels alone.
 ///
 /// # Panics
-/// When the shape does not [fit](super::fits), or a slice has another size.
+/// When the shape does not [fit](super::supports), or a slice has another size.
 pub fn backward_weight(cpu: &Cpu, shape: &Shape, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     check(shape, x.len(), dweight.len(), dy.len());
     match shape.kernel[0] {

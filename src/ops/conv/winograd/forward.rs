@@ -25,7 +25,7 @@ const MOST_TILES: usize = 64;
 /// columns, out).
 ///
 /// # Panics
-/// When the shape does not [fit](super::fits), or a slice has another size.
+/// When the shape does not [fit](super::supports), or a slice has another size.
 pub fn forward(
     cpu: &Cpu,
     shape: &Shape,

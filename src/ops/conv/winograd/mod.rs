@@ -59,7 +59,7 @@ pub fn supports(shape: &Shape) -> bool {
 }
 
 /// Whether this algorithm is likely to be faster than the direct sums, for a shape that it
-/// [`fits`]: the filters must serve for enough tiles, and a tile have enough channels, to be
+/// [`supports`]: the filters must serve for enough tiles, and a tile have enough channels, to be
 /// worth their transforms.
 pub fn is_profitable(shape: &Shape) -> bool {
     let [ins, outs] = [shape.in_channels, shape.out_channels].map(|c| c.div_ceil(LANES));
