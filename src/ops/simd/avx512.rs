@@ -63,12 +63,23 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load_first(from: *const f32, len: usize, rest: f32) -> Self {
-        Self(unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(rest), first(len), from) })
+        unsafe {
+            if len >= LANES {
+                return Self::load(from);
+            }
+            Self(_mm512_mask_loadu_ps(_mm512_set1_ps(rest), first(len), from))
+        }
     }
 
     #[inline(always)]
     unsafe fn store_first(self, to: *mut f32, len: usize) {
-        unsafe { _mm512_mask_storeu_ps(to, first(len), self.0) }
+        // What a masked store has written waits longer to be read.
+        unsafe {
+            if len >= LANES {
+                return self.store(to);
+            }
+            _mm512_mask_storeu_ps(to, first(len), self.0);
+        }
     }
 
     #[inline(always)]
@@ -247,8 +258,8 @@ impl Simd for Avx512 {
     }
 }
 
-/// The mask of the first `n` lanes.
+/// The mask of the first `n` lanes, of which there are fewer than sixteen.
 #[inline(always)]
 fn first(n: usize) -> __mmask16 {
-    if n >= LANES { __mmask16::MAX } else { (1 << n) - 1 }
+    (1 << n) - 1
 }
