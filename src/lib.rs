@@ -155,7 +155,7 @@
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
 //! | 1 | [`nn`] | [`ops`], [`rng`], `system` |
-//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `console`, `memory`, `system`, [`version`] | external crates; any of them `atomic` and `system`, `data` and `ops` also `rng`, `data` also `memory` |
+//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `console`, `system`, [`version`] | external crates; any of them `atomic` and `system`, `data` and `ops` also `rng` |
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -165,7 +165,6 @@ pub mod cli;
 pub mod config;
 mod console;
 pub mod data;
-mod memory;
 pub mod metrics;
 pub mod models;
 pub mod nn;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::input::{Input, Kind};
-use crate::memory;
+use crate::system::memory;
 
 use super::Missing;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use flate2::bufread::GzDecoder;
 
-use crate::memory;
+use crate::system::memory;
 
 /// What a gzip file begins with (RFC 1952).
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -6,10 +6,10 @@ use anyhow::{Result, ensure};
 use super::Entry;
 use super::experiment::Experiment;
 use super::run_config::RunConfig;
-use crate::memory;
 use crate::nn::plan::Plan;
 use crate::nn::{Graph, Mode, Network, NodeTime, Output, RandomFeed};
 use crate::ops::Cpu;
+use crate::system::memory;
 
 /// The largest difference from the plain computation, relative to the largest output.
 const TOLERANCE: f64 = 1e-4;

@@ -4,10 +4,10 @@ use anyhow::{Result, ensure};
 use candle_core::Tensor;
 
 use crate::checkpoint::{Checkpoint, Dtype};
-use crate::memory;
 use crate::nn::graph::ParameterSpec;
 use crate::nn::{Graph, Parameter};
 use crate::ops::NotFinite;
+use crate::system::memory;
 
 /// Every parameter by name; the tensors share the parameters' memory.
 ///

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use crate::data::augment::Shape;
 use crate::data::drawn::Drawing;
 use crate::data::{Labelled, Split, fetch, photo};
-use crate::memory;
 use crate::rng::Stream;
+use crate::system::memory;
 
 /// So many files that cannot be read are named.
 const MOST_NAMED: usize = 20;

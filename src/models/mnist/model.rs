@@ -12,9 +12,9 @@ use crate::data::augment::Shape;
 use crate::data::drawn::Digits;
 use crate::data::mnist::{self, CLASSES, SHAPE};
 use crate::data::{Labelled, photo};
-use crate::memory;
 use crate::models::classify::{Input, PictureModel, Source, names};
 use crate::nn::Value;
+use crate::system::memory;
 
 /// Images of the reference's fake test set.
 const FAKE_TESTS: usize = 64;

@@ -9,7 +9,6 @@ use super::config::{Algorithm, Word2VecConfig};
 use crate::checkpoint::Checkpoint;
 use crate::data::corpus::Unk;
 use crate::data::vocabulary::Vocabulary;
-use crate::memory;
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::ops::Cpu;
@@ -17,6 +16,7 @@ use crate::ops::nce::{Nce, Parameters};
 use crate::ops::skipgram::cuda::{Sentences, Sizes, WindowTrainer};
 use crate::ops::skipgram::{Engine, Loss, NegativeSampler, Sentence, Skipgram, Updates};
 use crate::rng::Stream;
+use crate::system::memory;
 
 /// The tables in training.
 pub struct Trainer {

@@ -10,7 +10,7 @@ use super::header::excerpt;
 use super::read::Options;
 use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
-use crate::memory;
+use crate::system::memory;
 
 /// What a file holds.
 #[derive(Debug)]

@@ -124,8 +124,8 @@ impl TileGrid {
     ) -> [[Option<usize>; N]; N] {
         let [rows, columns] = self.axes;
         let per_row = columns.tiles(self.images[1], self.tile);
-        let per_mosaic = per_row * rows.tiles(self.images[0], self.tile);
-        let (tile_grid, tile) = (tile / per_mosaic, tile % per_mosaic);
+        let per_grid = per_row * rows.tiles(self.images[0], self.tile);
+        let (tile_grid, tile) = (tile / per_grid, tile % per_grid);
         let in_rows = self.places::<N>(rows, tile / per_row, side);
         let in_columns = self.places::<N>(columns, tile % per_row, side);
         let (height, width) = (rows.size(side), columns.size(side));
