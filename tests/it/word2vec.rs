@@ -255,6 +255,10 @@ fn texts_are_files_plain_or_compressed_and_one_or_several() {
         assert!(!dir.path().join("no").exists(), "{sets}");
     };
     fails("--set data.train=./gone.txt", &["./gone.txt is missing", "data.train"]);
+    fails(
+        "--set data.train=./gone.txt --set eval.questions=lost.txt",
+        &["./gone.txt is missing", "data.train"],
+    );
     fails("--set data.train=[]", &["data.train", "at least one file"]);
     fails(
         "--set data.train=./text.txt --set eval.questions=gone.txt",

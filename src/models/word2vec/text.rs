@@ -32,8 +32,8 @@ pub struct Text {
 }
 
 impl Text {
-    /// Reads or makes the text, in the words of `vocabulary` where it is given. The questions
-    /// are read first: a name that is wrong shows before a long text is read.
+    /// Reads or makes the text, in the words of `vocabulary` where it is given. The texts are found
+    /// and the questions read first: a name that is wrong shows before a long text is read.
     ///
     /// # Errors
     /// A file that is missing or damaged, or too little text.
@@ -42,16 +42,17 @@ impl Text {
         data_dir: &Path,
         vocabulary: Option<Vocabulary>,
     ) -> Result<Self> {
+        let paths = match config.data.source {
+            Source::Files => texts(config, data_dir)?,
+            Source::Analogies => Vec::new(),
+        };
         let questions = questions(config, data_dir)?;
         let pairs = match &*config.eval.similarity {
             "" => None,
             name => Some(Pairs::read(&evaluation_file("similarity", name, data_dir)?)?),
         };
         let corpus = match config.data.source {
-            Source::Files => {
-                let sources = corpus::files(&texts(config, data_dir)?)?;
-                read(config, &sources, vocabulary)?
-            }
+            Source::Files => read(config, &corpus::files(&paths)?, vocabulary)?,
             Source::Analogies => {
                 let text = analogies::text(config.seed, config.data.analogies_words);
                 read(config, &[corpus::Source::Memory(text.into())], vocabulary)?
