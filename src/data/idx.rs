@@ -35,8 +35,8 @@ pub struct Idx {
 pub fn read(path: &Path, record: &[u32]) -> Result<Idx> {
     let input = Input::open(path)?;
     let packed = if matches!(input.kind, Kind::Gzip { .. }) { " (gzip)" } else { "" };
-    let most_bytes = input.most_bytes();
-    parse(input.reader, record, most_bytes).with_context(|| format!("{}{packed}", path.display()))
+    let max_bytes = input.max_bytes();
+    parse(input.reader, record, max_bytes).with_context(|| format!("{}{packed}", path.display()))
 }
 
 /// The file `name` in `folder`: as `name`.gz or, where that is not there, as it is.
@@ -51,7 +51,7 @@ pub fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     Ok(found.ok_or_else(missing)?)
 }
 
-fn parse(mut content: impl Read, record: &[u32], most_bytes: u64) -> Result<Idx> {
+fn parse(mut content: impl Read, record: &[u32], max_bytes: u64) -> Result<Idx> {
     let dimensions = 1 + record.len();
     let header_bytes = 4 + 4 * dimensions;
     let header = read_at_most(&mut content, header_bytes as u64)?;
@@ -77,8 +77,8 @@ fn parse(mut content: impl Read, record: &[u32], most_bytes: u64) -> Result<Idx>
     );
     let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
     ensure!(
-        count <= most_bytes,
-        "truncated: it holds at most {most_bytes} bytes, and {shape} values are {count}"
+        count <= max_bytes,
+        "truncated: it holds at most {max_bytes} bytes, and {shape} values are {count}"
     );
     memory::ensure_fits(count, || format!("{shape} values"))?;
     // One byte more shows that the content is too long, and makes gzip compare its checksum.

@@ -17,7 +17,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 /// U+FEFF in UTF-8, which some programs put before a text and which is no part of it.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 /// No byte of a gzip file can stand for more.
-const MOST_RATIO: u64 = 1032;
+const MAX_RATIO: u64 = 1032;
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 18;
 /// Bytes by which a file is known: those of a tar archive's header.
@@ -86,10 +86,10 @@ impl Input {
     }
 
     /// The most bytes that the file can hold, before it is read.
-    pub fn most_bytes(&self) -> u64 {
+    pub fn max_bytes(&self) -> u64 {
         match self.kind {
             Kind::Plain { bytes, .. } => bytes,
-            Kind::Gzip { bytes } => bytes.saturating_mul(MOST_RATIO),
+            Kind::Gzip { bytes } => bytes.saturating_mul(MAX_RATIO),
             Kind::Pipe => u64::MAX,
         }
     }

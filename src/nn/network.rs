@@ -11,7 +11,7 @@ use super::{Gradient, Parameter};
 use crate::ops::{Cpu, norm};
 
 /// Plans that are kept: a model that scores lines sees many lengths.
-const MOST_PLANS: usize = 64;
+const MAX_PLANS: usize = 64;
 
 /// What a run is fed. Rows of images and of labels are (batch, …), those of a recurrent network
 /// time-major (steps · batch, …).
@@ -242,7 +242,7 @@ impl Network {
         if let Some(known) = self.plans.iter().position(|plan| plan.key == key) {
             return Ok(known);
         }
-        if self.plans.len() == MOST_PLANS {
+        if self.plans.len() == MAX_PLANS {
             self.plans.remove(0);
         }
         self.plans.push(Plan::new(&self.graph, key, self.fused)?);

@@ -29,28 +29,28 @@ pub enum Step {
     },
     /// `flip`: left and right change places in one of two cases.
     Flip,
-    /// `brightness MOST`: a number from [-MOST, MOST) is added to every value.
+    /// `brightness MAX`: a number from [-MAX, MAX) is added to every value.
     Brightness {
         /// The largest change.
-        most: f32,
+        max: f32,
     },
-    /// `contrast LEAST MOST`: the distances to each channel's mean are multiplied by a number
-    /// from [LEAST, MOST).
+    /// `contrast MIN MAX`: the distances to each channel's mean are multiplied by a number
+    /// from [MIN, MAX).
     Contrast {
         /// The least factor.
-        least: f32,
+        min: f32,
         /// The largest factor.
-        most: f32,
+        max: f32,
     },
     /// `standardise`: mean 0 and deviation 1 over all values; also in evaluation.
     Standardise,
 }
 
 /// The bounds of brightness and contrast, so that no number of a picture can overflow.
-const BRIGHTEST: f32 = 255.0;
-const STRONGEST: f32 = 100.0;
+const MAX_BRIGHTNESS: f32 = 255.0;
+const MAX_CONTRAST: f32 = 100.0;
 /// No picture has a longer side.
-const LONGEST_SIDE: usize = 1 << 16;
+const MAX_SIDE: usize = 1 << 16;
 
 impl Step {
     /// The size of a picture of size `input` after this step.
@@ -67,8 +67,8 @@ impl Step {
                 Ok(Shape { height, width, ..input })
             }
             Step::PadAndCrop { pad } => {
-                let most = input.height.min(input.width);
-                ensure!(pad <= most, "must not pad pictures of {input} by {pad} (\"{self}\")");
+                let max = input.height.min(input.width);
+                ensure!(pad <= max, "must not pad pictures of {input} by {pad} (\"{self}\")");
                 Ok(input)
             }
             _ => Ok(input),
@@ -99,11 +99,11 @@ impl Step {
                 canvas.cut(pad, place(places, places, word), rows, columns);
             }
             (Step::Flip, Some([word, ..])) if is_flipped(word) => canvas.flip(),
-            (Step::Brightness { most }, Some([word, ..])) => {
-                canvas.brighten(between(-most..most, word));
+            (Step::Brightness { max }, Some([word, ..])) => {
+                canvas.brighten(between(-max..max, word));
             }
-            (Step::Contrast { least, most }, Some([word, ..])) => {
-                canvas.contrast(between(least..most, word));
+            (Step::Contrast { min, max }, Some([word, ..])) => {
+                canvas.contrast(between(min..max, word));
             }
             (Step::Standardise, _) => canvas.standardise(),
             _ => (),
@@ -118,8 +118,8 @@ impl fmt::Display for Step {
             Step::Crop { height, width } => write!(f, "crop {height} {width}"),
             Step::PadAndCrop { pad } => write!(f, "pad-and-crop {pad}"),
             Step::Flip => f.write_str("flip"),
-            Step::Brightness { most } => write!(f, "brightness {most}"),
-            Step::Contrast { least, most } => write!(f, "contrast {least} {most}"),
+            Step::Brightness { max } => write!(f, "brightness {max}"),
+            Step::Contrast { min, max } => write!(f, "contrast {min} {max}"),
             Step::Standardise => f.write_str("standardise"),
         }
     }
@@ -133,23 +133,21 @@ impl FromStr for Step {
         let Some((name, numbers)) = words.split_first() else { bail!("a step is empty") };
         let step = match (*name, numbers) {
             ("crop", [side]) => {
-                let side = number(text, side, 1, LONGEST_SIDE)?;
+                let side = number(text, side, 1, MAX_SIDE)?;
                 Step::Crop { height: side, width: side }
             }
             ("crop", [height, width]) => Step::Crop {
-                height: number(text, height, 1, LONGEST_SIDE)?,
-                width: number(text, width, 1, LONGEST_SIDE)?,
+                height: number(text, height, 1, MAX_SIDE)?,
+                width: number(text, width, 1, MAX_SIDE)?,
             },
-            ("pad-and-crop", [pad]) => {
-                Step::PadAndCrop { pad: number(text, pad, 1, LONGEST_SIDE)? }
-            }
+            ("pad-and-crop", [pad]) => Step::PadAndCrop { pad: number(text, pad, 1, MAX_SIDE)? },
             ("flip", []) => Step::Flip,
-            ("brightness", [most]) => {
-                Step::Brightness { most: number(text, most, 0.0, BRIGHTEST)? }
+            ("brightness", [max]) => {
+                Step::Brightness { max: number(text, max, 0.0, MAX_BRIGHTNESS)? }
             }
-            ("contrast", [least, most]) => {
-                let least = number(text, least, 0.0, STRONGEST)?;
-                Step::Contrast { least, most: number(text, most, least, STRONGEST)? }
+            ("contrast", [min, max]) => {
+                let min = number(text, min, 0.0, MAX_CONTRAST)?;
+                Step::Contrast { min, max: number(text, max, min, MAX_CONTRAST)? }
             }
             ("standardise", []) => Step::Standardise,
             _ => bail!("\"{text}\" is no step; the steps are: {STEPS}"),
@@ -159,19 +157,19 @@ impl FromStr for Step {
 }
 
 /// All steps, as they are written.
-const STEPS: &str = "crop SIDE, crop HEIGHT WIDTH, pad-and-crop PAD, flip, brightness MOST, \
-                     contrast LEAST MOST, standardise";
+const STEPS: &str = "crop SIDE, crop HEIGHT WIDTH, pad-and-crop PAD, flip, brightness MAX, \
+                     contrast MIN MAX, standardise";
 
 /// A number of the step `text`, from `least` to `most`.
 fn number<T: FromStr + PartialOrd + fmt::Display>(
     text: &str,
     word: &str,
-    least: T,
-    most: T,
+    min: T,
+    max: T,
 ) -> Result<T> {
     match word.parse::<T>() {
-        Ok(number) if number >= least && number <= most => Ok(number),
-        _ => bail!("\"{text}\": {word} must be a number from {least} to {most}"),
+        Ok(number) if number >= min && number <= max => Ok(number),
+        _ => bail!("\"{text}\": {word} must be a number from {min} to {max}"),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result, anyhow, ensure};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 /// Bytes that a file has at most, and its pixels.
-const MOST_BYTES: u64 = 512 << 20;
+const MAX_BYTES: u64 = 512 << 20;
 
 /// Reads a PNG or JPEG file; what it is, its first bytes say and not its name. A photograph is
 /// turned as its Exif orientation says, and what is transparent lies on white.
@@ -23,13 +23,13 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage> {
     let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let mut decoder = reader.into_decoder().map_err(no_picture)?;
     let (mut limits, (width, height)) = (Limits::default(), decoder.dimensions());
-    limits.max_alloc = Some(MOST_BYTES);
+    limits.max_alloc = Some(MAX_BYTES);
     let too_large =
         limits.check_dimensions(width, height).and(limits.reserve(decoder.total_bytes()));
     ensure!(
         too_large.is_ok(),
         "announces {width} × {height} pixels, which need more than {} MiB",
-        MOST_BYTES >> 20
+        MAX_BYTES >> 20
     );
     ensure!(
         !is_jpeg || is_whole_jpeg(&bytes),
@@ -49,8 +49,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let cannot = "cannot be opened";
     let found = fs::metadata(path).context(cannot)?;
     ensure!(found.is_file(), "is no file but a folder, a pipe, a socket or a device");
-    let most = MOST_BYTES >> 20;
-    ensure!(found.len() <= MOST_BYTES, "has {} bytes, more than {most} MiB", found.len());
+    let most = MAX_BYTES >> 20;
+    ensure!(found.len() <= MAX_BYTES, "has {} bytes, more than {most} MiB", found.len());
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).context(cannot)?;
     Ok(bytes)

@@ -21,7 +21,7 @@ const PIECE: u64 = 16 << 20;
 /// The bytes of a plain file that are read at a time: they stay in the cache.
 const BLOCK: usize = 1 << 18;
 /// Nothing longer is a word.
-const LONGEST_WORD: usize = 1 << 20;
+const MAX_WORD_BYTES: usize = 1 << 20;
 
 /// A part of a source that begins at its beginning or behind a word, and ends likewise: the
 /// white space before a word is in the word's own piece.
@@ -225,8 +225,8 @@ fn tokens(space: Space, text: &str, each: &mut impl FnMut(Token) -> Result<()>) 
 }
 
 fn check_length(word: usize) -> Result<()> {
-    if word > LONGEST_WORD {
-        bail!("a word of more than {LONGEST_WORD} bytes is no text");
+    if word > MAX_WORD_BYTES {
+        bail!("a word of more than {MAX_WORD_BYTES} bytes is no text");
     }
     Ok(())
 }

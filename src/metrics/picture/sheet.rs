@@ -17,7 +17,7 @@ use crate::metrics::plot::style::{INK, SCALE};
 
 /// Pictures of a row, and of a sheet.
 const COLUMNS: usize = 6;
-const MOST: usize = 36;
+const MAX_MISTAKES: usize = 36;
 /// About the side of an enlarged picture.
 const ENLARGED: usize = 168;
 const TITLE: i32 = 44;
@@ -43,7 +43,7 @@ pub fn write_sheet(
 }
 
 fn png(title: &str, classes: &[String], mistakes: &[(Mistake, Raster<'_>)]) -> Result<Vec<u8>> {
-    let shown = &mistakes[..mistakes.len().min(MOST)];
+    let shown = &mistakes[..mistakes.len().min(MAX_MISTAKES)];
     for (mistake, raster) in shown {
         ensure_drawable(mistake, raster, &shown[0].1, classes.len())?;
     }

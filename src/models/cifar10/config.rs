@@ -81,8 +81,8 @@ impl Default for Data {
             augment: vec![
                 Step::Crop { height: CROP, width: CROP },
                 Step::Flip,
-                Step::Brightness { most: 63.0 },
-                Step::Contrast { least: 0.2, most: 1.8 },
+                Step::Brightness { max: 63.0 },
+                Step::Contrast { min: 0.2, max: 1.8 },
                 Step::Standardise,
             ],
         }

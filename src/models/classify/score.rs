@@ -10,7 +10,7 @@ use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
 use crate::train::Interrupt;
 
 /// Examples whose mistakes are kept.
-const MOST_MISTAKES: usize = 36;
+const MAX_MISTAKES: usize = 36;
 
 /// The counts of an evaluation.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl Score {
     /// No examples yet, of classes of these names.
     pub fn new(classes: &[String]) -> Self {
         let (confusion, worst) =
-            (ConfusionMatrix::new(classes.to_vec()), TopLosses::new(MOST_MISTAKES));
+            (ConfusionMatrix::new(classes.to_vec()), TopLosses::new(MAX_MISTAKES));
         Self { confusion, correct: 0, loss: 0.0, worst }
     }
 

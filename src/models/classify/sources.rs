@@ -12,7 +12,7 @@ use crate::rng::Stream;
 use crate::system::memory;
 
 /// So many files that cannot be read are named.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// Pictures of training and test, and the names of their classes.
 #[derive(Debug)]
@@ -74,10 +74,10 @@ impl Source {
     pub fn folder(folder: &Path, seed: u64) -> Result<Self> {
         let found = photo::read_folder(folder, seed, threads())
             .with_context(|| format!("data.images = \"{}\"", folder.display()))?;
-        for file in found.unreadable.iter().take(MOST_NAMED) {
+        for file in found.unreadable.iter().take(MAX_NAMED) {
             tracing::warn!("{} is left out: {}", file.path.display(), file.reason);
         }
-        if let Some(more @ 1..) = found.unreadable.len().checked_sub(MOST_NAMED) {
+        if let Some(more @ 1..) = found.unreadable.len().checked_sub(MAX_NAMED) {
             tracing::warn!("{more} more files are left out");
         }
         Ok(Self { train: found.train, test: found.test, classes: found.classes })

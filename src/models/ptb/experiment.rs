@@ -90,13 +90,13 @@ impl Experiment for Ptb {
 
     /// The model's first sentence.
     fn farewell(cpu: &Cpu, task: PtbTask, corpus: &Corpus) -> Option<String> {
-        const MOST_WORDS: usize = 40;
+        const MAX_WORDS: usize = 40;
         let vocabulary = &corpus.vocabulary;
         let end = vocabulary.id(END_OF_SENTENCE)?;
         let suppressed = vocabulary.id(UNKNOWN);
         let sampler = Sampler { temperature: 0.7, top_k: 0, seed: 1, suppressed };
         let mut words = Vec::new();
-        let generated = sampler.generate(cpu, &mut task.into_model(), &[end], MOST_WORDS, |id| {
+        let generated = sampler.generate(cpu, &mut task.into_model(), &[end], MAX_WORDS, |id| {
             match (id == end, words.is_empty()) {
                 (false, _) => words.push(vocabulary.word(id)),
                 (true, true) => (),

@@ -183,7 +183,7 @@ impl Data {
 
 impl Train {
     /// The least share of the learning rate that is left, as in the reference.
-    const LEAST_RATE: f64 = 1e-4;
+    const MIN_RATE: f64 = 1e-4;
 
     fn validate(&self) -> Result<(), Invalid> {
         in_range("train.window_size", self.window_size, 1, 1_000)?;
@@ -198,7 +198,7 @@ impl Train {
     /// The learning rate after `done` of `all` words, which falls to zero on a line.
     pub fn learning_rate_at(&self, done: u64, all: u64) -> f64 {
         let left = 1.0 - done as f64 / all as f64;
-        self.learning_rate * left.max(Self::LEAST_RATE)
+        self.learning_rate * left.max(Self::MIN_RATE)
     }
 }
 

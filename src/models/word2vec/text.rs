@@ -17,7 +17,7 @@ const TEXTS: [&str; 2] = ["enwiki", "text8"];
 /// The folder of the data folder in which questions lie.
 const QUESTIONS: &str = "word2vec-eval";
 /// How many words a text must have for each word of a window's reach, as in the reference.
-const LEAST_WORDS: usize = 10;
+const MIN_WORDS: usize = 10;
 /// The share of a text from which on it is warned that the vocabulary lacks it.
 const MUCH_OUTSIDE: f64 = 0.2;
 
@@ -58,7 +58,7 @@ impl Text {
                 read(config, &[corpus::Source::Memory(text.into())], vocabulary)?
             }
         };
-        let least = LEAST_WORDS * config.train.window_size;
+        let least = MIN_WORDS * config.train.window_size;
         ensure!(
             corpus.len() >= least,
             "{} contains too little data: {} words, and windows of {} need {least}",

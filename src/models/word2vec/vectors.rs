@@ -12,7 +12,7 @@ use crate::ops::top_k::{Hit, top_k};
 
 /// Below this square of its length a vector is not brought to length 1, as in TensorFlow's
 /// `l2_normalize`: a vector of zeros stays one.
-const LEAST_SQUARE: f64 = 1e-12;
+const MIN_SQUARE: f64 = 1e-12;
 
 /// The vectors of a vocabulary.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl WordVectors {
     pub fn into_unit(mut self) -> UnitVectors {
         for row in self.rows.chunks_mut(self.width) {
             let square: f64 = row.iter().map(|value| f64::from(*value).powi(2)).sum();
-            let scale = square.max(LEAST_SQUARE).sqrt().recip();
+            let scale = square.max(MIN_SQUARE).sqrt().recip();
             row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
         }
         UnitVectors(self)

@@ -82,10 +82,10 @@ impl Ranges {
             [
                 CROP_STEP,
                 Step::Flip,
-                Step::Brightness { most: brightness },
-                Step::Contrast { least, most },
+                Step::Brightness { max: brightness },
+                Step::Contrast { min, max },
                 Step::Standardise,
-            ] if input == SHAPE => Some(Self { brightness, contrast: [least, most] }),
+            ] if input == SHAPE => Some(Self { brightness, contrast: [min, max] }),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::rng::Sequence;
 pub(super) type Colour = [f32; 3];
 
 /// The least distance, summed over the channels, between a shape and what lies about it.
-const LEAST_CONTRAST: f32 = 130.0;
+const MIN_CONTRAST: f32 = 130.0;
 
 /// The colours of a picture.
 pub(super) struct Palette {
@@ -34,7 +34,7 @@ fn other_than(from: Colour, random: &mut Sequence) -> Colour {
     loop {
         let drawn = colour(random);
         let contrast: f32 = drawn.iter().zip(from).map(|(a, b)| (a - b).abs()).sum();
-        if contrast >= LEAST_CONTRAST {
+        if contrast >= MIN_CONTRAST {
             return drawn;
         }
     }

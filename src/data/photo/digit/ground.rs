@@ -7,10 +7,10 @@ use super::{Ink, ensure_ink, quantile};
 
 /// Brightness that ink must at least differ by from its ground, and by how many times the
 /// ground's own unevenness.
-const LEAST_CONTRAST: f32 = 16.0;
-const LEAST_RATIO: f32 = 4.5;
+const MIN_CONTRAST: f32 = 16.0;
+const MIN_RATIO: f32 = 4.5;
 /// Ink takes at least this share of a picture.
-const LEAST_INK: f64 = 0.002;
+const MIN_INK: f64 = 0.002;
 /// The number of terms of a plane, and of a surface of second degree.
 const PLANE: usize = 3;
 const QUADRATIC: usize = 6;
@@ -21,8 +21,8 @@ const QUADRATIC: usize = 6;
 /// When nothing stands out from the ground.
 pub(super) fn ink(grey: &Ink) -> Result<Ink> {
     let border = quantile(border(grey), 0.5);
-    let darkest = quantile(grey.iter().copied(), LEAST_INK);
-    let lightest = quantile(grey.iter().copied(), 1.0 - LEAST_INK);
+    let darkest = quantile(grey.iter().copied(), MIN_INK);
+    let lightest = quantile(grey.iter().copied(), 1.0 - MIN_INK);
     // Ink on a light ground becomes light on a dark one.
     let sign = if border - darkest > lightest - border { -1.0 } else { 1.0 };
     let mut above: Vec<f32> = grey.iter().map(|value| sign * (value - border)).collect();
@@ -34,7 +34,7 @@ pub(super) fn ink(grey: &Ink) -> Result<Ink> {
     let ground = || above.iter().filter(|&&value| value < 0.5 * peak);
     let squares: f32 = ground().map(|value| value * value).sum();
     let unevenness = (squares / ground().count().max(1) as f32).sqrt();
-    ensure_ink(peak, LEAST_CONTRAST.max(LEAST_RATIO * unevenness))?;
+    ensure_ink(peak, MIN_CONTRAST.max(MIN_RATIO * unevenness))?;
     // A quarter of the ink's strength is shadow or noise; beyond most of it, ink is full.
     let (low, high) = (0.25 * peak, 0.85 * peak);
     let stretched = |value: f32| ((value - low) / (high - low)).clamp(0.0, 1.0);
@@ -45,7 +45,7 @@ pub(super) fn ink(grey: &Ink) -> Result<Ink> {
 
 /// The brightness of the strongest ink.
 fn peak(above: &[f32]) -> f32 {
-    quantile(above.iter().copied(), 1.0 - LEAST_INK)
+    quantile(above.iter().copied(), 1.0 - MIN_INK)
 }
 
 /// The pixels of the outermost twentieth on each side.

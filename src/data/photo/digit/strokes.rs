@@ -8,12 +8,12 @@ use super::{BOX, Ink, boxed};
 /// Pixels of the work size for one of the result.
 const FINE: u32 = 4;
 /// The least width of a stroke in pixels of the result.
-const LEAST_WIDTH: f32 = 2.0;
+const MIN_WIDTH: f32 = 2.0;
 
 /// Widens strokes that would be thinner than two pixels in the result.
 pub(super) fn strengthen(digit: &Ink) -> Ink {
     let digit = boxed(digit, BOX * FINE);
-    let missing = LEAST_WIDTH * FINE as f32 - width(&digit);
+    let missing = MIN_WIDTH * FINE as f32 - width(&digit);
     if missing <= 1.0 { digit } else { dilate(&digit, missing / 2.0) }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// The most classes: a label is a byte.
-const MOST_CLASSES: usize = 256;
+const MAX_CLASSES: usize = 256;
 
 /// A folder of pictures of one class.
 #[derive(Debug)]
@@ -83,8 +83,8 @@ fn classes(dir: &Path) -> Result<Vec<Class>> {
         if classes.len() == 1 { "" } else { "s" }
     );
     ensure!(
-        classes.len() <= MOST_CLASSES,
-        "{} has {} class folders; {MOST_CLASSES} are the most",
+        classes.len() <= MAX_CLASSES,
+        "{} has {} class folders; {MAX_CLASSES} are the most",
         dir.display(),
         classes.len()
     );

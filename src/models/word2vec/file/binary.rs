@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::{Header, excerpt};
-use super::read::{MOST_WORD, Source, cannot_read, until};
+use super::read::{MAX_WORD, Source, cannot_read, until};
 use super::table::Table;
 
 /// Bytes of values that are read at a time: a wrong width asks for no more memory than this.
@@ -30,7 +30,7 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
 pub(super) fn read(mut source: Source) -> Result<Table> {
     let path = source.path;
     let mut line = Vec::new();
-    until(&mut *source.reader, b'\n', MOST_WORD, &mut line).with_context(|| cannot_read(path))?;
+    until(&mut *source.reader, b'\n', MAX_WORD, &mut line).with_context(|| cannot_read(path))?;
     let header = Header::parse(&line).with_context(|| format!("{}:1", path.display()))?;
     let mut table = source.table(header, VALUE as u64)?;
     let reader = &mut *source.reader;
@@ -40,7 +40,7 @@ pub(super) fn read(mut source: Source) -> Result<Table> {
         }
         let place = || format!("{}, word {}", path.display(), index + 1);
         skip_line_ends(reader).with_context(place)?;
-        until(reader, b' ', MOST_WORD, &mut line).with_context(place)?;
+        until(reader, b' ', MAX_WORD, &mut line).with_context(place)?;
         ensure!(
             !line.is_empty(),
             "{} ends after {index} words, but its first line says {}; it is cut off, or that line \

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 /// No more can be addressed.
-const MOST_VALUES: usize = isize::MAX as usize / size_of::<f32>();
+const MAX_VALUES: usize = isize::MAX as usize / size_of::<f32>();
 
 /// What the first line says: V words of D values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Header {
             words > 0 && width > 0,
             "{words} words of {width} values: both numbers must be at least 1"
         );
-        let fits = words.checked_mul(width).is_some_and(|values| values <= MOST_VALUES);
+        let fits = words.checked_mul(width).is_some_and(|values| values <= MAX_VALUES);
         ensure!(
             fits && u32::try_from(words).is_ok(),
             "{words} words of {width} values are more than can be read"
@@ -44,11 +44,11 @@ impl Header {
     ///
     /// # Errors
     /// More values than that.
-    pub(super) fn ensure_held(self, most_bytes: u64, bytes_a_value: u64) -> Result<()> {
+    pub(super) fn ensure_held(self, max_bytes: u64, bytes_a_value: u64) -> Result<()> {
         let bytes = (self.words as u64 * self.width as u64).saturating_mul(bytes_a_value);
         ensure!(
-            bytes <= most_bytes,
-            "{} words of {} values need {bytes} bytes, and the file has at most {most_bytes}: it is \
+            bytes <= max_bytes,
+            "{} words of {} values need {bytes} bytes, and the file has at most {max_bytes}: it is \
              cut off, or this line is wrong",
             self.words,
             self.width
@@ -87,7 +87,7 @@ mod tests {
         header.ensure_held(400, 4).unwrap();
         let error = header.ensure_held(399, 4).unwrap_err().to_string();
         assert!(error.starts_with("10 words of 10 values need 400 bytes, and the file has"));
-        let lies = Header { words: u32::MAX as usize, width: MOST_VALUES / u32::MAX as usize };
+        let lies = Header { words: u32::MAX as usize, width: MAX_VALUES / u32::MAX as usize };
         lies.ensure_held(u64::MAX / 8, 4).unwrap_err();
     }
 }

@@ -14,7 +14,7 @@ use crate::data::input::{Input, Kind, peek};
 /// Bytes by which a format is found out.
 const HEAD: u64 = 1 << 16;
 /// The longest first line, and the longest word.
-pub(super) const MOST_WORD: u64 = 1 << 20;
+pub(super) const MAX_WORD: u64 = 1 << 20;
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,7 +32,7 @@ pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) reader: Box<dyn BufRead>,
     /// The most bytes that it can hold.
-    pub(super) most_bytes: u64,
+    pub(super) max_bytes: u64,
     pub(super) options: Options,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Source<'a> {
     /// More words than the file can hold, or than memory can.
     pub(super) fn table(&self, header: Header, bytes_a_value: u64) -> Result<Table<'a>> {
         let place = format!("{}:1", self.path.display());
-        header.ensure_held(self.most_bytes, bytes_a_value).context(place)?;
+        header.ensure_held(self.max_bytes, bytes_a_value).context(place)?;
         Table::new(self.path, self.options, header.width, Some(header.words))
     }
 }
@@ -60,10 +60,10 @@ pub fn read(path: &Path, options: Options) -> Result<Imported> {
         return projector::read(path, options)?.finish();
     }
     let mut input = Input::open(path)?;
-    let most_bytes = input.most_bytes();
+    let max_bytes = input.max_bytes();
     let head = peek(&mut input.reader, HEAD);
     let format = options.format.unwrap_or_else(|| guess(&head));
-    let source = Source { path, reader: input.reader, most_bytes, options };
+    let source = Source { path, reader: input.reader, max_bytes, options };
     let table = match format {
         Format::Text => text::read(source),
         Format::Bin => binary::read(source),

@@ -47,7 +47,7 @@ pub(super) fn to_bytes(vectors: &WordVectors) -> Result<Vec<u8>> {
 }
 
 /// The longest header, as the format has it.
-const MOST_HEADER: u64 = 100_000_000;
+const MAX_HEADER: u64 = 100_000_000;
 
 /// Reads what [`to_bytes`] writes.
 pub(super) fn read(path: &Path, options: Options) -> Result<Table<'_>> {
@@ -109,7 +109,7 @@ impl<'a> Tensors<'a> {
         let mut size = [0; 8];
         file.read_exact(&mut size).with_context(place)?;
         let (size, mut header) = (u64::from_le_bytes(size), Vec::new());
-        ensure!(size <= MOST_HEADER, "{}: its header says {size} bytes", path.display());
+        ensure!(size <= MAX_HEADER, "{}: its header says {size} bytes", path.display());
         file.by_ref().take(size).read_to_end(&mut header).with_context(place)?;
         let infos: Metadata = serde_json::from_slice(&header).with_context(place)?;
         let (data, expected) = (bytes.saturating_sub(8 + size), infos.data_len() as u64);

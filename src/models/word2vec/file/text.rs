@@ -6,15 +6,15 @@ use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::Header;
-use super::read::{MOST_WORD, Source, cannot_read, parse_values, until};
+use super::read::{MAX_WORD, Source, cannot_read, parse_values, until};
 use super::table::Table;
 
 /// The fewest bytes of a value: a digit and a blank.
-const LEAST_BYTES: u64 = 2;
+const MIN_BYTES: u64 = 2;
 /// The most bytes of a value in the longest line that may be.
-const MOST_BYTES: u64 = 64;
+const MAX_BYTES: u64 = 64;
 /// The longest first line: a word and its values, where there is no other.
-const MOST_LINE: u64 = 64 * MOST_WORD;
+const MAX_LINE: u64 = 64 * MAX_WORD;
 
 /// Writes `V D` and a line for each word. A value is the shortest decimal number that is read back
 /// as the same `f32`.
@@ -35,14 +35,14 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
 pub(super) fn read(mut source: Source) -> Result<Table> {
     let path = source.path;
     let mut line = Vec::new();
-    until(&mut *source.reader, b'\n', MOST_LINE, &mut line).with_context(|| cannot_read(path))?;
+    until(&mut *source.reader, b'\n', MAX_LINE, &mut line).with_context(|| cannot_read(path))?;
     let header = Header::parse(&line);
     let (mut table, words, head) = match (header, width_without_header(&line)) {
-        (Ok(header), _) => (source.table(header, LEAST_BYTES)?, Some(header.words), 1),
+        (Ok(header), _) => (source.table(header, MIN_BYTES)?, Some(header.words), 1),
         (_, Some(width)) => (Table::new(path, source.options, width, None)?, None, 0),
         (Err(error), None) => return Err(error).with_context(|| format!("{}:1", path.display())),
     };
-    let most = MOST_WORD.saturating_add((table.width as u64).saturating_mul(MOST_BYTES));
+    let most = MAX_WORD.saturating_add((table.width as u64).saturating_mul(MAX_BYTES));
     let (mut number, mut found) = (1, 0);
     if head == 1 {
         line.clear();
