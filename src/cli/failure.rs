@@ -10,7 +10,7 @@ use clap::builder::styling::{AnsiColor, Style};
 
 use crate::console;
 use crate::models::Interrupted;
-use crate::train::interrupt;
+use crate::train::shutdown;
 
 /// Prints `error` once on stderr (help and version, which clap hands over as errors, on
 /// stdout) and gives the exit code: 0 for help and version, 2 for wrong arguments, 130 for a
@@ -56,7 +56,7 @@ fn code(error: &Error) -> u8 {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
         return u8::try_from(usage.exit_code()).unwrap_or(1);
     }
-    if error.is::<Interrupted>() { interrupt::EXIT_CODE } else { 1 }
+    if error.is::<Interrupted>() { shutdown::EXIT_CODE } else { 1 }
 }
 
 /// As clap's own.

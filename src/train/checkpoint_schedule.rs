@@ -101,17 +101,17 @@ mod tests {
 
     #[test]
     fn is_due_by_steps_and_by_time() {
-        let clock = |every_steps, every_minutes| {
+        let schedule = |every_steps, every_minutes| {
             CheckpointSchedule::new(CheckpointConfig {
                 every_steps,
                 every_minutes,
                 ..Default::default()
             })
         };
-        let due = |clock: CheckpointSchedule| [1, 2, 3, 4].map(|step| clock.is_due(step));
-        assert_eq!(due(clock(2, 0.0)), [false, true, false, true]);
-        assert_eq!(due(clock(0, 0.0)), [false; 4]);
-        assert_eq!(due(clock(0, 1e-12)), [true; 4]);
-        assert_eq!(due(clock(0, 1e300)), [false; 4]);
+        let due = |schedule: CheckpointSchedule| [1, 2, 3, 4].map(|step| schedule.is_due(step));
+        assert_eq!(due(schedule(2, 0.0)), [false, true, false, true]);
+        assert_eq!(due(schedule(0, 0.0)), [false; 4]);
+        assert_eq!(due(schedule(0, 1e-12)), [true; 4]);
+        assert_eq!(due(schedule(0, 1e300)), [false; 4]);
     }
 }

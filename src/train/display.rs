@@ -52,3 +52,24 @@ impl Display {
         (own >= FIRST_STEPS).then(|| format!("{} left", console::duration(left)))
     }
 }
+
+/// The items of an epoch so far, for the rate alone.
+pub(super) struct Throughput {
+    start: Instant,
+    pub(super) items: u64,
+}
+
+impl Throughput {
+    pub(super) fn start() -> Self {
+        Self { start: Instant::now(), items: 0 }
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
+    /// Items a second.
+    pub(super) fn rate(&self) -> f64 {
+        self.items as f64 / self.seconds().max(1e-9)
+    }
+}

@@ -1,11 +1,11 @@
 //! The one training loop: steps, epochs, checkpoints, metrics, signals.
 //!
-//! What a step is, a [`Task`] says. The loop is a small machine whose whole position is in
+//! What a step is, a [`Task`] says. The loop is a small machine whose whole state is in
 //! the checkpoint: from any checkpoint it goes on exactly as if it had never stopped.
 
 mod checkpoint_schedule;
 mod display;
-pub mod interrupt;
+pub mod shutdown;
 mod state;
 mod task;
 
@@ -24,8 +24,8 @@ use crate::run::RunDir;
 use crate::system::shell::quoted;
 
 pub use checkpoint_schedule::{CheckpointConfig, CheckpointSchedule};
-use display::{Display, progress_line};
-pub use interrupt::Interrupt;
+use display::{Display, Throughput, progress_line};
+pub use shutdown::ShutdownFlag;
 pub use state::TrainState;
 pub use task::{EpochReport, Evaluation, Progress, Task};
 
@@ -43,12 +43,11 @@ pub struct Training<'a, T> {
     task: &'a mut T,
     run: &'a RunDir,
     recorder: Recorder,
-    clock: CheckpointSchedule,
+    schedule: CheckpointSchedule,
     display: Display,
-    interrupt: &'a Interrupt,
-    position: TrainState,
-    /// Since when items are counted, and how many there were: for the rate alone.
-    counted: (Instant, u64),
+    shutdown: &'a ShutdownFlag,
+    state: TrainState,
+    throughput: Throughput,
     last_saved: Option<u64>,
     /// When this process began, and the seconds that earlier ones took.
     start: Instant,
@@ -64,10 +63,10 @@ impl<'a, T: Task> Training<'a, T> {
         task: &'a mut T,
         run: &'a RunDir,
         config: &CheckpointConfig,
-        interrupt: &'a Interrupt,
+        shutdown: &'a ShutdownFlag,
     ) -> Result<Self> {
         let recorder = Recorder::create(run.path())?;
-        Ok(Self::new(task, run, recorder, config, interrupt, TrainState::default()))
+        Ok(Self::new(task, run, recorder, config, shutdown, TrainState::default()))
     }
 
     /// A run that goes on where [`restore`] has put its task.
@@ -79,31 +78,31 @@ impl<'a, T: Task> Training<'a, T> {
         task: &'a mut T,
         run: &'a RunDir,
         config: &CheckpointConfig,
-        interrupt: &'a Interrupt,
+        shutdown: &'a ShutdownFlag,
     ) -> Result<Self> {
-        let Restored { mut position, mut lines, from } = restored;
-        if position.finished && position.step < task.total_steps() {
-            // The run has become longer: what it measured at its end is none of it any more. The
-            // checkpoint says so before those records go, for it counts them.
-            lines -= lines.min(std::mem::take(&mut position.end_lines));
-            position.finished = false;
-            let contents = contents(task, &position, lines);
+        let Restored { mut state, mut lines, from } = restored;
+        if state.finished && state.step < task.total_steps() {
+            // The run was extended, so the records of its old final evaluation are dropped. The
+            // checkpoint counts records, so it is written before they go.
+            lines -= lines.min(std::mem::take(&mut state.end_lines));
+            state.finished = false;
+            let contents = contents(task, &state, lines);
             let (meta, tensors) = contents.context("the run cannot become longer")?;
             let keep = Retention { last: config.keep };
             checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
         }
-        let recorder = Recorder::resume(run.path(), lines, position.step)?;
+        let recorder = Recorder::resume(run.path(), lines, state.step)?;
         let mut last_saved = None;
         match from {
             Some(path) => {
-                tracing::info!("Resumed at step {} from {}", position.step, path.display());
-                last_saved = Some(position.step);
+                tracing::info!("Resumed at step {} from {}", state.step, path.display());
+                last_saved = Some(state.step);
             }
             None => {
                 tracing::warn!("{} has no checkpoint yet: starting over", run.path().display());
             }
         }
-        let training = Self::new(task, run, recorder, config, interrupt, position);
+        let training = Self::new(task, run, recorder, config, shutdown, state);
         Ok(Self { last_saved, ..training })
     }
 
@@ -112,23 +111,22 @@ impl<'a, T: Task> Training<'a, T> {
         run: &'a RunDir,
         recorder: Recorder,
         config: &CheckpointConfig,
-        interrupt: &'a Interrupt,
-        position: TrainState,
+        shutdown: &'a ShutdownFlag,
+        state: TrainState,
     ) -> Self {
-        let counted = (Instant::now(), 0);
-        let clock = CheckpointSchedule::new(config.clone());
-        let display = Display::new(position.step);
+        let schedule = CheckpointSchedule::new(config.clone());
+        let display = Display::new(state.step);
         let records = metrics::read(run.metrics_path()).unwrap_or_default();
         let elapsed = records.last().and_then(|record| record.timing.get(ELAPSED));
         Self {
             task,
             run,
             recorder,
-            clock,
+            schedule,
             display,
-            interrupt,
-            position,
-            counted,
+            shutdown,
+            state,
+            throughput: Throughput::start(),
             last_saved: None,
             start: Instant::now(),
             elapsed_before: elapsed.copied().unwrap_or_default(),
@@ -137,7 +135,7 @@ impl<'a, T: Task> Training<'a, T> {
 
     /// The steps done.
     pub fn step(&self) -> u64 {
-        self.position.step
+        self.state.step
     }
 
     /// Trains to the end, or to the first signal.
@@ -152,12 +150,12 @@ impl<'a, T: Task> Training<'a, T> {
             atomic::create_folder(&self.run.checkpoints_dir())?;
             self.save(false)?;
         }
-        if self.position.finished {
+        if self.state.finished {
             // The last save may have been killed before it had done so.
             self.prune();
             tracing::info!(
                 "The run is already at its end, step {}: --set its length to more to go on",
-                self.position.step
+                self.state.step
             );
         }
         let ended = self.run_to_the_end();
@@ -166,57 +164,57 @@ impl<'a, T: Task> Training<'a, T> {
     }
 
     fn run_to_the_end(&mut self) -> Result<(Outcome, u64)> {
-        while !self.position.finished {
-            if self.interrupt.requested() {
+        while !self.state.finished {
+            if self.shutdown.requested() {
                 self.save(false)?;
-                return Ok((Outcome::Interrupted, self.position.step));
+                return Ok((Outcome::Interrupted, self.state.step));
             }
             if self.at_end_of_epoch() {
                 self.end_epoch()?;
-            } else if self.position.step >= self.task.total_steps() {
+            } else if self.state.step >= self.task.total_steps() {
                 self.finish()?;
             } else {
                 self.train_step()?;
             }
         }
-        Ok((Outcome::Finished, self.position.step))
+        Ok((Outcome::Finished, self.state.step))
     }
 
     fn at_end_of_epoch(&self) -> bool {
-        let TrainState { step, epoch_ended, .. } = self.position;
+        let TrainState { step, epoch_ended, .. } = self.state;
         step > 0 && step.is_multiple_of(self.task.steps_per_epoch()) && !epoch_ended
     }
 
     /// The epoch of the last step, counted from 0.
     fn epoch(&self) -> u64 {
-        self.task.epoch_at(self.position.step.saturating_sub(1))
+        self.task.epoch_at(self.state.step.saturating_sub(1))
     }
 
     fn train_step(&mut self) -> Result<()> {
-        let step = self.position.step;
+        let step = self.state.step;
         let (per_epoch, epoch) = (self.task.steps_per_epoch(), self.task.epoch_at(step));
         let first = epoch * per_epoch;
         if step == first {
             progress_line(&self.task.begin_epoch(epoch));
-            self.counted = (Instant::now(), 0);
+            self.throughput = Throughput::start();
         }
-        self.task.step(step).map_err(|error| self.stopped(error))?;
-        self.position.step += 1;
-        self.position.epoch_ended = false;
-        self.counted.1 += self.task.items_per_step().1;
+        self.task.step(step).map_err(|error| self.with_step_context(error))?;
+        self.state.step += 1;
+        self.state.epoch_ended = false;
+        self.throughput.items += self.task.items_per_step().1;
         self.report_progress(step - first)?;
-        if self.clock.is_due(self.position.step) {
+        if self.schedule.is_due(self.state.step) {
             self.save(false)?;
         }
         Ok(())
     }
 
-    /// An error of the task with its step, what is kept, and the way out.
-    fn stopped(&self, error: anyhow::Error) -> anyhow::Error {
-        let (step, run) = (self.position.step, quoted(self.run.path()));
+    /// An error of the task with its step, what is kept, and what can be done.
+    fn with_step_context(&self, error: anyhow::Error) -> anyhow::Error {
+        let (step, run) = (self.state.step, quoted(self.run.path()));
         let saved = self.last_saved.map(|saved| format!("the checkpoint of step {saved} is kept"));
         let saved = saved.as_deref().unwrap_or("there is no checkpoint yet");
-        let way_out = match (self.last_saved, error.is::<NotFinite>()) {
+        let hint = match (self.last_saved, error.is::<NotFinite>()) {
             (Some(_), false) => format!("go on from it with --resume {run}"),
             (Some(_), true) => format!(
                 "start a new run from it with --init-from {run}, for example with a lower learning \
@@ -225,23 +223,23 @@ impl<'a, T: Task> Training<'a, T> {
             (None, false) => "start a new run".to_string(),
             (None, true) => "start a new run, for example with a lower learning rate".to_string(),
         };
-        anyhow!("step {step}: {error:#}; {saved}: {way_out}")
+        anyhow!("step {step}: {error:#}; {saved}: {hint}")
     }
 
     /// Draws the status line, and every so often writes a line and a record.
     fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
         let per_epoch = self.task.steps_per_epoch();
-        let rate = self.counted.1 as f64 / self.counted.0.elapsed().as_secs_f64().max(1e-9);
-        self.display.step(&*self.task, self.position.step, rate);
-        let step = self.position.step - 1;
-        let summaries = self.task.summaries(step).map_err(|error| self.stopped(error))?;
-        self.recorder.summaries(self.position.step, &summaries)?;
+        let rate = self.throughput.rate();
+        self.display.step(&*self.task, self.state.step, rate);
+        let step = self.state.step - 1;
+        let summaries = self.task.summaries(step).map_err(|error| self.with_step_context(error))?;
+        self.recorder.summaries(self.state.step, &summaries)?;
         if !self.task.is_reported(step) {
             return Ok(());
         }
         let fraction = step_of_epoch as f64 / per_epoch as f64;
         let line = self.task.report(Progress { step, fraction, rate });
-        progress_line(&line.map_err(|error| self.stopped(error))?);
+        progress_line(&line.map_err(|error| self.with_step_context(error))?);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
         let record = self.record("train", &self.task.record(step)).timing(&unit, rate);
         self.recorder.record(&record)?;
@@ -254,25 +252,24 @@ impl<'a, T: Task> Training<'a, T> {
 
     fn record(&self, phase: &str, metrics: &[(&'static str, f64)]) -> Record {
         let elapsed = self.elapsed_before + self.start.elapsed().as_secs_f64();
-        let record = Record::new(self.position.step, self.epoch() + 1, phase);
+        let record = Record::new(self.state.step, self.epoch() + 1, phase);
         let record = record.timing(ELAPSED, elapsed);
         metrics.iter().fold(record, |record, (name, value)| record.metric(name, *value))
     }
 
     fn end_epoch(&mut self) -> Result<()> {
-        let seconds = self.counted.0.elapsed().as_secs_f64();
-        let rate = self.counted.1 as f64 / seconds.max(1e-9);
+        let (seconds, rate) = (self.throughput.seconds(), self.throughput.rate());
         let unit = format!("{}_per_second", self.task.items_per_step().0);
-        let (epoch, step) = (self.epoch(), self.position.step);
-        let is_saved = self.last_saved == Some(step) || !self.clock.config().every_epoch;
+        let (epoch, step) = (self.epoch(), self.state.step);
+        let is_saved = self.last_saved == Some(step) || !self.schedule.config().every_epoch;
         if !is_saved && self.task.is_evaluated(epoch) {
             // An evaluation takes long and may be killed.
             self.save(false)?;
         }
-        let end = match self.task.end_epoch(epoch, self.interrupt) {
+        let end = match self.task.end_epoch(epoch, self.shutdown) {
             Ok(Some(end)) => end,
             Ok(None) => return Ok(()),
-            Err(error) if error.is::<NotFinite>() => return Err(self.stopped(error)),
+            Err(error) if error.is::<NotFinite>() => return Err(self.with_step_context(error)),
             Err(error) => {
                 tracing::warn!("step {step}: the evaluation failed, the run goes on: {error:#}");
                 EpochReport::default()
@@ -286,10 +283,10 @@ impl<'a, T: Task> Training<'a, T> {
             }
             self.recorder.record(&record)?;
         }
-        self.position.epoch_ended = true;
-        let is_best = end.score.is_some_and(|score| self.position.update_best(score));
+        self.state.epoch_ended = true;
+        let is_best = end.score.is_some_and(|score| self.state.update_best(score));
         let is_last = step == self.task.total_steps();
-        if is_best || is_last || self.clock.config().every_epoch {
+        if is_best || is_last || self.schedule.config().every_epoch {
             self.save(is_best)?;
         }
         Ok(())
@@ -308,14 +305,16 @@ impl<'a, T: Task> Training<'a, T> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let measured = self.task.finish(self.interrupt);
-        let Some(measured) = measured.map_err(|error| self.stopped(error))? else { return Ok(()) };
+        let measured = self.task.finish(self.shutdown);
+        let Some(measured) = measured.map_err(|error| self.with_step_context(error))? else {
+            return Ok(());
+        };
         for measured in &measured {
             tracing::debug!("{}", measured.line);
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
         }
-        self.position.finished = true;
-        self.position.end_lines = measured.len() as u64;
+        self.state.finished = true;
+        self.state.end_lines = measured.len() as u64;
         self.save(false)
     }
 
@@ -324,21 +323,21 @@ impl<'a, T: Task> Training<'a, T> {
         self.run.expect_own()?;
         // The lines that the checkpoint counts must be on the disk before it is.
         self.recorder.sync()?;
-        let contents = contents(self.task, &self.position, self.recorder.lines());
-        let (meta, tensors) = contents.map_err(|error| self.stopped(error))?;
-        let keep = Retention { last: self.clock.config().keep };
+        let contents = contents(self.task, &self.state, self.recorder.lines());
+        let (meta, tensors) = contents.map_err(|error| self.with_step_context(error))?;
+        let keep = Retention { last: self.schedule.config().keep };
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
         let best = if is_best { ", the best so far" } else { "" };
-        tracing::debug!("Saved the checkpoint of step {}{best}", self.position.step);
-        self.clock.saved();
-        self.last_saved = Some(self.position.step);
+        tracing::debug!("Saved the checkpoint of step {}{best}", self.state.step);
+        self.schedule.saved();
+        self.last_saved = Some(self.state.step);
         Ok(())
     }
 
     /// A file too many is no reason to stop a run.
     fn prune(&self) {
-        let (dir, keep) = (self.run.checkpoints_dir(), self.clock.config().keep);
-        if let Err(error) = checkpoint::prune(&dir, self.position.step, keep) {
+        let (dir, keep) = (self.run.checkpoints_dir(), self.schedule.config().keep);
+        if let Err(error) = checkpoint::prune(&dir, self.state.step, keep) {
             tracing::warn!("{error:#}");
         }
     }
@@ -346,7 +345,7 @@ impl<'a, T: Task> Training<'a, T> {
 
 /// Where a run goes on.
 pub struct Restored {
-    position: TrainState,
+    state: TrainState,
     /// The records that are kept.
     lines: u64,
     /// The checkpoint; a run may have been killed before its first.
@@ -361,32 +360,32 @@ pub struct Restored {
 pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
     let dir = run.checkpoints_dir();
     if !checkpoint::exists(&dir)? {
-        return Ok(Restored { position: TrainState::default(), lines: 0, from: None });
+        return Ok(Restored { state: TrainState::default(), lines: 0, from: None });
     }
     let checkpoint = checkpoint::open(&dir, Selector::Last)?;
     let from = || format!("cannot resume from {}", checkpoint.path.display());
-    let (mut position, state) =
+    let (mut state, task_state) =
         TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
-    task.restore(&checkpoint, &state).with_context(from)?;
+    task.restore(&checkpoint, &task_state).with_context(from)?;
     let lines = checkpoint.meta.metrics_lines;
     Recorder::expect_lines(run.path(), lines)?;
     if let Err(error) = checkpoint::check_best(&dir) {
         tracing::warn!("{error:#}; the best of the epochs to come takes its place");
-        position.best_score = None;
+        state.best_score = None;
     }
-    Ok(Restored { position, lines, from: Some(checkpoint.path) })
+    Ok(Restored { state, lines, from: Some(checkpoint.path) })
 }
 
-/// What a checkpoint holds of a task at a position that follows `lines` records.
+/// What a checkpoint holds of a task at a state that follows `lines` records.
 fn contents<T: Task>(
     task: &T,
-    position: &TrainState,
+    state: &TrainState,
     lines: u64,
 ) -> Result<(Meta, Vec<(String, Tensor)>)> {
-    let mut meta = Meta::new(task.model(), position.step);
-    meta.epoch = task.epoch_at(position.step.saturating_sub(1)) + 1;
+    let mut meta = Meta::new(task.model(), state.step);
+    meta.epoch = task.epoch_at(state.step.saturating_sub(1)) + 1;
     meta.metrics_lines = lines;
-    meta.state = position.to_state(task.state());
+    meta.state = state.to_state(task.state());
     Ok((meta, task.tensors()?))
 }
 

@@ -34,13 +34,13 @@ impl TrainState {
 
     /// The state that a checkpoint holds: the loop's and the task's.
     pub fn to_state(&self, task: Map<String, Value>) -> Map<String, Value> {
-        let position = serde_json::json!({
+        let own = serde_json::json!({
             "epoch_ended": self.epoch_ended,
             "finished": self.finished,
             "end_lines": self.end_lines,
             "best_score": self.best_score,
         });
-        Map::from_iter([("loop".to_string(), position), ("task".to_string(), task.into())])
+        Map::from_iter([("loop".to_string(), own), ("task".to_string(), task.into())])
     }
 
     /// The loop's and the task's state from that of a checkpoint at `step`.
@@ -51,9 +51,9 @@ impl TrainState {
         let part = |name: &str| {
             state.get(name).with_context(|| format!("the checkpoint holds no state {name:?}"))
         };
-        let position: Self = serde_json::from_value(part("loop")?.clone())?;
+        let own: Self = serde_json::from_value(part("loop")?.clone())?;
         let task = part("task")?.as_object().context("the state of the task is no table")?;
-        Ok((Self { step, ..position }, task.clone()))
+        Ok((Self { step, ..own }, task.clone()))
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn round_trips_through_a_checkpoint() {
-        let position = TrainState {
+        let state = TrainState {
             step: 9,
             epoch_ended: true,
             finished: true,
@@ -71,25 +71,22 @@ mod tests {
             best_score: Some(0.1 + 0.2),
         };
         let task = Map::from_iter([("costs".to_string(), 1.5.into())]);
-        let state = position.to_state(task.clone());
-        assert_eq!(TrainState::from_state(&state, 9).unwrap(), (position, task));
+        let saved = state.to_state(task.clone());
+        assert_eq!(TrainState::from_state(&saved, 9).unwrap(), (state, task));
         assert!(TrainState::from_state(&Map::new(), 9).is_err());
     }
 
     #[test]
     fn the_lowest_score_is_the_best() {
-        let mut position = TrainState::default();
-        assert_eq!(
-            [3.0, 4.0, 2.0, 2.0].map(|s| position.update_best(s)),
-            [true, false, true, false]
-        );
+        let mut state = TrainState::default();
+        assert_eq!([3.0, 4.0, 2.0, 2.0].map(|s| state.update_best(s)), [true, false, true, false]);
     }
 
     #[test]
     fn a_score_that_is_not_finite_is_never_the_best() {
-        let mut position = TrainState::default();
+        let mut state = TrainState::default();
         let scores = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 3.0, f64::NAN, 2.0];
-        let is_best = scores.map(|score| position.update_best(score));
+        let is_best = scores.map(|score| state.update_best(score));
         assert_eq!(is_best, [false, false, false, true, false, true]);
     }
 }

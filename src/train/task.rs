@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use serde_json::{Map, Value};
 
-use super::{Interrupt, checkpoint_schedule};
+use super::{ShutdownFlag, checkpoint_schedule};
 use crate::checkpoint::Checkpoint;
 use crate::metrics::Summary;
 
@@ -96,16 +96,16 @@ pub trait Task {
         true
     }
     /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
-    /// when `interrupt` came.
+    /// where a shutdown is requested.
     ///
     /// # Errors
     /// Whatever keeps the evaluation from its end.
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>>;
+    fn end_epoch(&mut self, epoch: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>>;
     /// Evaluates at the end of the run, as [`Task::end_epoch`].
     ///
     /// # Errors
     /// Whatever keeps the evaluation from its end.
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>>;
+    fn finish(&mut self, shutdown: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>>;
     /// Parameters, optimizer state and recurrent state by name.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::console;
 use crate::metrics::picture::{ConfusionMatrix, Mistake, TopLosses};
 use crate::ops::precision::{argmax, in_top_k};
 use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
-use crate::train::Interrupt;
+use crate::train::ShutdownFlag;
 
 /// Examples whose mistakes are kept.
 const MAX_MISTAKES: usize = 36;
@@ -75,7 +75,7 @@ impl Score {
 }
 
 /// Classifies every example, `batch` of them at a time; `classes` are the names. `None` when
-/// `interrupt` came.
+/// a shutdown is requested.
 ///
 /// # Errors
 /// When there are no examples, or a loss is not finite.
@@ -85,14 +85,14 @@ pub fn evaluate(
     examples: &Examples<impl Input>,
     classes: &[String],
     batch: usize,
-    interrupt: &Interrupt,
+    shutdown: &ShutdownFlag,
 ) -> Result<Option<Score>> {
     ensure!(!examples.images.is_empty(), "there is no example to classify");
     let mut score = Score::new(classes);
     let mut images = Buffer::default();
     let mut labels = vec![0; batch];
     for first in (0..examples.images.len()).step_by(batch) {
-        if interrupt.requested() {
+        if shutdown.requested() {
             return Ok(None);
         }
         console::progress("evaluating", first as u64, examples.images.len() as u64);
@@ -139,7 +139,7 @@ mod tests {
         let images = Labelled::new(SHAPE, pixels, vec![0, 2, 2, 2]);
         let examples = Examples { images, input: Plain };
         for batch in [1, 3, 4, 100] {
-            let never = Interrupt::default();
+            let never = ShutdownFlag::default();
             let classes = ["a", "b", "c"].map(String::from);
             // It takes the image for the logits.
             let mut identity = Classifier::new(SHAPE, 1, |images| images.flatten()).unwrap();

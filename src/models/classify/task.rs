@@ -15,7 +15,7 @@ use crate::metrics::Summary;
 use crate::models::experiment::Experiment;
 use crate::models::{Better, Entry, weights};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochReport, Evaluation, Interrupt, Progress, Task};
+use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
 /// Batches that are prepared ahead of the step.
 const BATCHES_AHEAD: usize = 3;
@@ -64,9 +64,9 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
         Prefetch::new(self.run.config.workers(), BATCHES_AHEAD, step, allocate, prepare)
     }
 
-    fn score(&mut self, split: Split, interrupt: &Interrupt) -> Result<Option<Score>> {
+    fn score(&mut self, split: Split, shutdown: &ShutdownFlag) -> Result<Option<Score>> {
         let examples = self.run.pictures.split(split);
-        self.on.score(examples.with_context(|| format!("no {split} pictures"))?, interrupt)
+        self.on.score(examples.with_context(|| format!("no {split} pictures"))?, shutdown)
     }
 
     fn measured(split: Split, score: &Score) -> Evaluation {
@@ -150,11 +150,11 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         self.run.config.judged_by(epoch).is_some()
     }
 
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>> {
+    fn end_epoch(&mut self, epoch: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
         let Some(split) = self.run.config.judged_by(epoch) else {
             return Ok(Some(EpochReport { measured: Vec::new(), score: None }));
         };
-        let Some(score) = self.score(split, interrupt)? else { return Ok(None) };
+        let Some(score) = self.score(split, shutdown)? else { return Ok(None) };
         let measured = vec![Self::measured(split, &score)];
         let step = (epoch + 1) * self.steps_per_epoch();
         if let Some(tested) = self.recipe.tested() {
@@ -168,13 +168,13 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         Ok(Some(EpochReport { measured, score: Some(score) }))
     }
 
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
+    fn finish(&mut self, shutdown: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
         let steps = self.total_steps();
         if self.recipe.tested().is_some_and(|tested| *tested == steps) {
             // The last epoch has ended with the same network.
             return Ok(Some(Vec::new()));
         }
-        let Some(score) = self.score(Split::Test, interrupt)? else { return Ok(None) };
+        let Some(score) = self.score(Split::Test, shutdown)? else { return Ok(None) };
         Ok(Some(vec![Self::measured(Split::Test, &score)]))
     }
 

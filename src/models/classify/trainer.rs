@@ -6,7 +6,7 @@ use super::{Classifier, Examples, Input, PictureModel, PictureSettings, Score, e
 use crate::nn::optimizer::{Optimizer, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Buffer, Cpu};
-use crate::train::Interrupt;
+use crate::train::ShutdownFlag;
 
 /// Images that are classified at a time.
 pub const EVAL_BATCH: usize = 250;
@@ -63,7 +63,7 @@ impl<'a> Trainer<'a> {
         Ok(Self { cpu, classifier, averaged, replicas, optimizer, weight_decay, classes })
     }
 
-    /// Classifies `examples`, by the moving averages where there are any. `None` when `interrupt`
+    /// Classifies `examples`, by the moving averages where there are any. `None` when `shutdown`
     /// came.
     ///
     /// # Errors
@@ -71,10 +71,10 @@ impl<'a> Trainer<'a> {
     pub fn score(
         &mut self,
         examples: &Examples<impl Input>,
-        interrupt: &Interrupt,
+        shutdown: &ShutdownFlag,
     ) -> Result<Option<Score>> {
         let classifier = self.averaged.as_mut().unwrap_or(&mut self.classifier);
-        evaluate(self.cpu, classifier, examples, &self.classes, EVAL_BATCH, interrupt)
+        evaluate(self.cpu, classifier, examples, &self.classes, EVAL_BATCH, shutdown)
     }
 
     /// Classifies a batch by the parameters themselves, in any mode.

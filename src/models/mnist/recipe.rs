@@ -11,7 +11,7 @@ use crate::data::Split;
 use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::nn::Mode;
 use crate::ops::ensure_finite;
-use crate::train::{Interrupt, Progress};
+use crate::train::{Progress, ShutdownFlag};
 
 /// What is MNIST's own in training.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl Recipe<Mnist> for MnistRecipe {
     ) -> Result<String> {
         self.measure_minibatch(on, batch, step)?;
         let valid = run.pictures.valid.as_ref();
-        let score = valid.map(|valid| on.score(valid, &Interrupt::default())).transpose()?;
+        let score = valid.map(|valid| on.score(valid, &ShutdownFlag::default())).transpose()?;
         self.last.validation_error = score.flatten().map_or(f64::NAN, |score| score.error_rate());
         let batch = run.batch_size() as f64;
         let Last { loss, minibatch_error, validation_error, .. } = self.last;

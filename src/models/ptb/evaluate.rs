@@ -4,7 +4,7 @@ use super::model::{LanguageModel, State, Window};
 use crate::console;
 use crate::data::batches::Batches;
 use crate::ops::Cpu;
-use crate::train::Interrupt;
+use crate::train::ShutdownFlag;
 
 /// Words that go through the model at a time where the batch is one.
 const CHUNK: usize = 700;
@@ -26,7 +26,7 @@ impl Score {
 }
 
 /// The score as the reference's `run_epoch` has it: contiguous batches with carried state,
-/// the tail after the last whole window left out. `None` when `interrupt` came.
+/// the tail after the last whole window left out. `None` where a shutdown is requested.
 ///
 /// # Errors
 /// When the text is too short for one window.
@@ -36,14 +36,14 @@ pub fn in_batches(
     tokens: &[u32],
     batch: usize,
     steps: usize,
-    interrupt: &Interrupt,
+    shutdown: &ShutdownFlag,
 ) -> anyhow::Result<Option<Score>> {
     let batches = Batches::new(tokens.len(), batch, steps)?;
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
     let mut state = model.zero_state(batch);
     let mut score = Score::default();
     for index in 0..batches.windows() {
-        if interrupt.requested() {
+        if shutdown.requested() {
             return Ok(None);
         }
         console::progress("evaluating", index as u64, batches.windows() as u64);
@@ -55,7 +55,7 @@ pub fn in_batches(
 }
 
 /// The score over every word but the first, in one sequence with carried state: what batch
-/// 1 and window 1 give. `None` when `interrupt` came.
+/// 1 and window 1 give. `None` where a shutdown is requested.
 ///
 /// # Errors
 /// Sizes that do not fit.
@@ -63,11 +63,11 @@ pub fn every_word(
     cpu: &Cpu,
     model: &mut LanguageModel,
     tokens: &[u32],
-    interrupt: &Interrupt,
+    shutdown: &ShutdownFlag,
 ) -> anyhow::Result<Option<Score>> {
     let mut sequence = Scored::new(model);
     for &token in tokens {
-        if interrupt.requested() {
+        if shutdown.requested() {
             return Ok(None);
         }
         sequence.add(cpu, model, token)?;

@@ -15,7 +15,7 @@ use crate::models::weights;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochReport, Evaluation, Interrupt, Progress, Task};
+use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
 /// A language model on its way through a text.
 pub struct PtbTask<'a> {
@@ -200,7 +200,7 @@ impl Task for PtbTask<'_> {
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} wps"))
     }
 
-    fn end_epoch(&mut self, _: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>> {
+    fn end_epoch(&mut self, _: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
         let (batch, steps) = (self.config.train.batch_size, self.config.train.num_steps);
         let valid = in_batches(
             self.cpu,
@@ -208,7 +208,7 @@ impl Task for PtbTask<'_> {
             &self.corpus.valid,
             batch,
             steps,
-            interrupt,
+            shutdown,
         )?;
         let Some(valid) = valid else { return Ok(None) };
         ensure_finite(valid.loss, "the validation loss")?;
@@ -224,8 +224,8 @@ impl Task for PtbTask<'_> {
         Ok(Some(EpochReport { measured, score: Some(valid.perplexity()) }))
     }
 
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
-        let test = every_word(self.cpu, &mut self.trainer.model, &self.corpus.test, interrupt)?;
+    fn finish(&mut self, shutdown: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
+        let test = every_word(self.cpu, &mut self.trainer.model, &self.corpus.test, shutdown)?;
         let Some(perplexity) = test.map(|score| score.perplexity()) else { return Ok(None) };
         let mut metrics = vec![("perplexity", perplexity)];
         metrics.extend(self.corpus.floor.map(|floor| ("floor", floor)));

@@ -4,7 +4,7 @@ use super::task::Trainer;
 use crate::data::batches::Batches;
 use crate::nn::optimizer::OptimizerConfig;
 use crate::ops::{Cpu, Isa};
-use crate::train::Interrupt;
+use crate::train::ShutdownFlag;
 
 const BATCH: usize = 4;
 const STEPS: usize = 5;
@@ -173,9 +173,9 @@ fn several_towers_equal_one() {
 fn many_words_at_once_equal_one_at_a_time() {
     let (text, mut model) = (text(), fixed_model());
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
-    let interrupt = Interrupt::default();
-    let fast = every_word(&cpu, &mut model, &text, &interrupt).unwrap().unwrap();
-    let slow = in_batches(&cpu, &mut model, &text, 1, 1, &interrupt).unwrap().unwrap();
+    let shutdown = ShutdownFlag::default();
+    let fast = every_word(&cpu, &mut model, &text, &shutdown).unwrap().unwrap();
+    let slow = in_batches(&cpu, &mut model, &text, 1, 1, &shutdown).unwrap().unwrap();
     assert_eq!(fast.words, text.len() as u64 - 1);
     assert_eq!(fast.words, slow.words);
     assert!((fast.loss - slow.loss).abs() < 1e-5 * slow.loss);

@@ -24,7 +24,7 @@ use crate::models::{Entry, Interrupted, Length, Verb};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, RunDir};
 use crate::system::shell::quoted;
-use crate::train::{self, Interrupt, Outcome, Task, Training};
+use crate::train::{self, Outcome, ShutdownFlag, Task, Training};
 use crate::version::{GIT_REVISION, VERSION};
 
 /// What is said at a signal, and at another.
@@ -156,8 +156,8 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let run = RunDir::create(&path, &manifest, &config, &files, |_| Ok(()))?;
     open_log(log, &run)?;
     report::say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
-    let interrupt = Interrupt::on_signals(SAVING)?;
-    let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &interrupt)?;
+    let shutdown = ShutdownFlag::on_signals(SAVING)?;
+    let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &shutdown)?;
     let start = Instant::now();
     let ended = training.run()?;
     conclude::<E>(ended, start.elapsed(), task, &run, &cpu, &data, args)
@@ -211,8 +211,8 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     // From here on the run changes.
     run.replace_config(&config::to_toml(config)?)?;
     report::say_start::<E>(&run, config, &data, &task, &cpu)?;
-    let interrupt = Interrupt::on_signals(SAVING)?;
-    let training = Training::resume(restored, &mut task, &run, &config.checkpoint, &interrupt)?;
+    let shutdown = ShutdownFlag::on_signals(SAVING)?;
+    let training = Training::resume(restored, &mut task, &run, &config.checkpoint, &shutdown)?;
     let start = Instant::now();
     let ended = training.run()?;
     conclude::<E>(ended, start.elapsed(), task, &run, &cpu, &data, args)

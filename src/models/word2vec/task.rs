@@ -19,7 +19,7 @@ use crate::data::corpus::{Block, Cursor, Sentence, Sentences};
 use crate::models::weights;
 use crate::ops::skipgram::{self, Loss};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochReport, Evaluation, Interrupt, Progress, Task};
+use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
 /// Word vectors on their way through a text.
 pub struct Word2VecTask<'a> {
@@ -196,7 +196,7 @@ impl Task for Word2VecTask<'_> {
         self.text.asks()
     }
 
-    fn end_epoch(&mut self, _: u64, _: &Interrupt) -> Result<Option<EpochReport>> {
+    fn end_epoch(&mut self, _: u64, _: &ShutdownFlag) -> Result<Option<EpochReport>> {
         let loss = self.loss();
         let line = format!("loss {loss:.4}");
         let tests = self.evaluate()?;
@@ -210,7 +210,7 @@ impl Task for Word2VecTask<'_> {
     }
 
     /// The last epoch has been evaluated.
-    fn finish(&mut self, _: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
+    fn finish(&mut self, _: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
         Ok(Some(Vec::new()))
     }
 

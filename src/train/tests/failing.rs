@@ -88,7 +88,7 @@ fn an_extended_run_that_fails_at_any_call_says_where_and_goes_on_as_if_it_had_no
 #[test]
 fn a_checkpoint_that_the_task_refuses_is_named_and_kept() {
     let (lab, plan) = (Lab::new(), Plan::new());
-    lab.start(&plan, Some((20, Trouble::Interrupt)));
+    lab.start(&plan, Some((20, Trouble::ShutdownFlag)));
     let saved = lab.last().unwrap().path;
     let error = lab.resume(&plan, Some((0, Trouble::Fail))).error();
     assert_eq!(error, format!("cannot resume from {}: restore fails", saved.display()));
@@ -154,8 +154,8 @@ fn a_folder_that_was_replaced_is_not_written_into() {
     let run = RunDir::resume(&lab.path()).unwrap();
     let calls = Calls::new(None);
     let mut task = Fake::new(&plan, &calls);
-    let interrupt = &calls.interrupt;
-    let training = Training::start(&mut task, &run, &plan.checkpoint, interrupt).unwrap();
+    let shutdown = &calls.shutdown;
+    let training = Training::start(&mut task, &run, &plan.checkpoint, shutdown).unwrap();
     fs::rename(lab.path(), &moved).unwrap();
     fs::rename(other.path(), lab.path()).unwrap();
     let error = training.run().unwrap_err().to_string();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::Checkpoint;
 use crate::metrics::{Content, Summary};
 use crate::ops::NotFinite;
-use crate::train::{CheckpointConfig, EpochReport, Evaluation, Interrupt, Progress, Task};
+use crate::train::{CheckpointConfig, EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
 /// What is trained.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Trouble {
     /// A signal comes.
-    Interrupt,
+    ShutdownFlag,
     /// The call returns an error, where it may.
     Fail,
     /// It returns that of a value that is not finite.
@@ -59,7 +59,7 @@ pub(super) struct Killed;
 pub(super) struct Calls {
     names: RefCell<Vec<String>>,
     trouble: Option<(usize, Trouble)>,
-    pub interrupt: Interrupt,
+    pub shutdown: ShutdownFlag,
 }
 
 impl Calls {
@@ -76,7 +76,7 @@ impl Calls {
         self.names.borrow_mut().push(name.clone());
         match self.trouble {
             Some((at, trouble)) if at == index => match trouble {
-                Trouble::Interrupt => self.interrupt.request(),
+                Trouble::ShutdownFlag => self.shutdown.request(),
                 Trouble::Fail => bail!("{name} fails"),
                 Trouble::Diverge => bail!(NotFinite::new(name)),
                 Trouble::Kill => panic::resume_unwind(Box::new(Killed)),
@@ -178,9 +178,9 @@ impl Task for Fake<'_> {
         Ok(if step.is_multiple_of(3) { vec![summary] } else { Vec::new() })
     }
 
-    fn end_epoch(&mut self, epoch: u64, interrupt: &Interrupt) -> Result<Option<EpochReport>> {
+    fn end_epoch(&mut self, epoch: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
         self.calls.log(format!("end_epoch {epoch}"))?;
-        if self.plan.heeds && interrupt.requested() {
+        if self.plan.heeds && shutdown.requested() {
             return Ok(None);
         }
         let score = self.plan.scores.get(epoch as usize).copied();
@@ -192,9 +192,9 @@ impl Task for Fake<'_> {
         Ok(Some(EpochReport { measured: [epoch].into_iter().chain(valid).collect(), score }))
     }
 
-    fn finish(&mut self, interrupt: &Interrupt) -> Result<Option<Vec<Evaluation>>> {
+    fn finish(&mut self, shutdown: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
         self.calls.log("finish")?;
-        if self.plan.heeds && interrupt.requested() {
+        if self.plan.heeds && shutdown.requested() {
             return Ok(None);
         }
         let steps = self.steps as f64;

@@ -11,7 +11,7 @@ fn interrupt_at_every_call(plan: &Plan) {
     for (n, call) in calls.iter().enumerate() {
         let context = format!("at call {n}, {call}");
         let lab = Lab::new();
-        let ended = lab.start(plan, Some((n, Trouble::Interrupt)));
+        let ended = lab.start(plan, Some((n, Trouble::ShutdownFlag)));
         let (outcome, step) = ended.outcome();
         let stops = n < finish || n == finish && plan.heeds;
         assert_eq!(outcome == Outcome::Interrupted, stops, "{context}");
@@ -20,8 +20,8 @@ fn interrupt_at_every_call(plan: &Plan) {
         assert_eq!(steps(&ended.calls[n + 1..]).len(), begun, "{context}");
         let saved = lab.last().unwrap();
         assert_eq!(saved.meta.step, step, "{context}");
-        let (position, _) = TrainState::from_state(&saved.meta.state, step).unwrap();
-        assert_eq!(position.finished, !stops, "{context}");
+        let (state, _) = TrainState::from_state(&saved.meta.state, step).unwrap();
+        assert_eq!(state.finished, !stops, "{context}");
         let resumed = lab.ends_as(plan, &end, &context);
         let all = [steps(&ended.calls), steps(&resumed.calls)].concat();
         assert_eq!(all, (0..plan.total).collect::<Vec<_>>(), "a step is done twice {context}");
@@ -63,7 +63,7 @@ fn an_extended_run_interrupted_at_any_call_goes_on_as_if_it_had_not_been() {
     loop {
         let lab = Lab::new();
         lab.start(&plan.of(5), None);
-        let ended = lab.resume(&plan, Some((n, Trouble::Interrupt)));
+        let ended = lab.resume(&plan, Some((n, Trouble::ShutdownFlag)));
         let context = format!("at call {n} of {}", ended.calls.len());
         lab.ends_as(&plan, &end, &context);
         assert_eq!(lab.orphans().len(), 2, "{context}");
@@ -82,15 +82,15 @@ fn a_run_interrupted_again_and_again_ends_as_if_it_had_not_been() {
     let plan = Plan::new();
     let (_, end) = undisturbed(&plan);
     let lab = Lab::new();
-    lab.start(&plan, Some((0, Trouble::Interrupt)));
+    lab.start(&plan, Some((0, Trouble::ShutdownFlag)));
     for _ in 0..100 {
         let before = lab.last().unwrap().meta;
-        let ended = lab.resume(&plan, Some((1, Trouble::Interrupt)));
+        let ended = lab.resume(&plan, Some((1, Trouble::ShutdownFlag)));
         if ended.outcome().0 == Outcome::Finished {
             break;
         }
         if lab.last().unwrap().meta == before {
-            lab.resume(&plan, Some((2, Trouble::Interrupt)));
+            lab.resume(&plan, Some((2, Trouble::ShutdownFlag)));
         }
     }
     lab.ends_as(&plan, &end, "at every step");

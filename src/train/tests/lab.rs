@@ -113,9 +113,9 @@ impl Lab {
         let process = AssertUnwindSafe(|| {
             let training = if resumes {
                 let restored = restore(&mut task, &run)?;
-                Training::resume(restored, &mut task, &run, config, &calls.interrupt)
+                Training::resume(restored, &mut task, &run, config, &calls.shutdown)
             } else {
-                Training::start(&mut task, &run, config, &calls.interrupt)
+                Training::start(&mut task, &run, config, &calls.shutdown)
             };
             training?.run()
         });

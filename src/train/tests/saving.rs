@@ -66,7 +66,7 @@ fn without_every_epoch_the_best_and_the_last_epoch_are_saved_alone() {
     let expect = [vec!["best.safetensors".to_string()], [0, 2, 8, 10].map(name).into()];
     assert_eq!(lab.checkpoints(), expect.concat());
     let best = checkpoint::open(&lab.checkpoints_dir(), Selector::Best).unwrap();
-    let (position, _) = TrainState::from_state(&best.meta.state, best.meta.step).unwrap();
+    let (state, _) = TrainState::from_state(&best.meta.state, best.meta.step).unwrap();
     let expect = TrainState {
         step: 8,
         epoch_ended: true,
@@ -74,7 +74,7 @@ fn without_every_epoch_the_best_and_the_last_epoch_are_saved_alone() {
         end_lines: 0,
         best_score: Some(1.0),
     };
-    assert_eq!(position, expect);
+    assert_eq!(state, expect);
     // Seven steps, two records of each epoch before, and two of its own.
     assert_eq!(best.meta.metrics_lines, 8 + 4 * 2);
 }

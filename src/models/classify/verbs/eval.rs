@@ -24,7 +24,7 @@ use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
-use crate::train::Interrupt;
+use crate::train::ShutdownFlag;
 
 /// What the help says of the splits.
 const SPLITS: [&str; 3] = [
@@ -67,16 +67,16 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(M::ENTRY.name)?;
-    let interrupt = Interrupt::on_signals(["stopping the evaluation", "stopped at once"])?;
+    let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let mut data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
     let fingerprint = M::fingerprint(&data);
     data.take_classes(&session.trained.classes)?;
     warn_of_other_data(&fingerprint, &session.run.manifest().data);
     loop {
-        report::<M>(&cpu, &args, &mut session, &data, &interrupt)?;
+        report::<M>(&cpu, &args, &mut session, &data, &shutdown)?;
         let Some(seconds) = args.watch else { return Ok(()) };
-        session = next_session(&args, session, seconds, &interrupt)?;
+        session = next_session(&args, session, seconds, &shutdown)?;
     }
 }
 
@@ -85,11 +85,11 @@ fn next_session<M: PictureModel>(
     args: &EvalArgs,
     old: Session<M>,
     seconds: u64,
-    interrupt: &Interrupt,
+    shutdown: &ShutdownFlag,
 ) -> Result<Session<M>> {
     loop {
         for _ in 0..seconds * 10 {
-            if interrupt.requested() {
+            if shutdown.requested() {
                 bail!(Interrupted { message: "stopped watching".to_string() });
             }
             sleep(Duration::from_millis(100));
@@ -113,13 +113,13 @@ fn report<M: PictureModel>(
     args: &EvalArgs,
     session: &mut Session<M>,
     data: &Data<M>,
-    interrupt: &Interrupt,
+    shutdown: &ShutdownFlag,
 ) -> Result<()> {
     let examples = data
         .split(args.split)
         .with_context(|| format!("{} holds no pictures out; give --split test", M::ENTRY.name))?;
     let Trained { classifier, classes } = &mut session.trained;
-    let score = evaluate(cpu, classifier, examples, classes, EVAL_BATCH, interrupt)?;
+    let score = evaluate(cpu, classifier, examples, classes, EVAL_BATCH, shutdown)?;
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the last picture".to_string() })
     };

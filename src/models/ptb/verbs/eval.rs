@@ -16,7 +16,7 @@ use crate::models::options::{
 };
 use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
-use crate::train::Interrupt;
+use crate::train::ShutdownFlag;
 
 /// `tfm eval ptb`
 pub const VERB: Verb =
@@ -61,14 +61,14 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let Text { tokens, coverage, floor } = text(&args, &session)?;
-    let interrupt = Interrupt::on_signals(["stopping the evaluation", "stopped at once"])?;
+    let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
         ensure!(tokens.len() > 1, "the text has no word to predict");
-        every_word(&cpu, &mut session.trained.model, &tokens, &interrupt)?
+        every_word(&cpu, &mut session.trained.model, &tokens, &shutdown)?
     } else {
         let (batch, steps) = (train.batch_size, train.num_steps);
-        in_batches(&cpu, &mut session.trained.model, &tokens, batch, steps, &interrupt)?
+        in_batches(&cpu, &mut session.trained.model, &tokens, batch, steps, &shutdown)?
     };
     let Some(score) = score else {
         bail!(Interrupted { message: "stopped before the end of the text".to_string() })

@@ -20,17 +20,17 @@ const SAME_WISH: Duration = Duration::from_millis(50);
 
 /// Whether somebody has asked the run to stop.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct ShutdownFlag(Arc<AtomicBool>);
 
-impl Interrupt {
+impl ShutdownFlag {
     /// One that signals to this process set. `says` is what is said at the first and at the second.
     /// To be called once a process.
     ///
     /// # Errors
     /// When the system refuses the signal handler.
     pub fn on_signals(says: [&'static str; 2]) -> Result<Self> {
-        let interrupt = Self::default();
-        let requested = interrupt.clone();
+        let shutdown = Self::default();
+        let requested = shutdown.clone();
         let mut first: Option<Instant> = None;
         signals::on_stop(move || match first {
             None => {
@@ -45,7 +45,7 @@ impl Interrupt {
                 std::process::exit(EXIT_CODE.into());
             }
         })?;
-        Ok(interrupt)
+        Ok(shutdown)
     }
 
     /// Whether the run is to stop.
