@@ -8,7 +8,7 @@ use clap_complete::CompleteEnv;
 use clap_complete::env::Shells;
 
 use super::{Fixed, Registry, tree};
-use crate::models::output;
+use crate::models::stdout;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -43,7 +43,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     let completer = shells.completer(&shell).with_context(|| format!("no shell {shell}"))?;
     completer.write_registration(VARIABLE, "tfm", "tfm", "tfm", &mut script)?;
     let script = String::from_utf8(script).context("the completions are not UTF-8")?;
-    output::print(script.trim_end_matches('\n')).map(|_| ())
+    stdout::print(script.trim_end_matches('\n')).map(|_| ())
 }
 
 /// Answers the script of a shell: whether that is what this process was started for.

@@ -26,12 +26,16 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The values that differ between two configs, by key, without those in `may_change`: keys,
+/// The values that differ between two configs, by key, without those in `resumable_keys`: keys,
 /// or tables all of whose keys may change.
 ///
 /// # Errors
 /// A config that cannot be written as TOML.
-pub fn differences<C: Config>(old: &C, new: &C, may_change: &[&str]) -> Result<Vec<Difference>> {
+pub fn differences<C: Config>(
+    old: &C,
+    new: &C,
+    resumable_keys: &[&str],
+) -> Result<Vec<Difference>> {
     let (old, new) = (leaves(&tree(old)?), leaves(&tree(new)?));
     let mut keys: Vec<_> = old.keys().chain(new.keys()).collect();
     keys.sort();
@@ -39,7 +43,7 @@ pub fn differences<C: Config>(old: &C, new: &C, may_change: &[&str]) -> Result<V
     let shown = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
     Ok(keys
         .into_iter()
-        .filter(|key| old.get(*key) != new.get(*key) && !is_under(key, may_change))
+        .filter(|key| old.get(*key) != new.get(*key) && !is_under(key, resumable_keys))
         .map(|key| Difference {
             key: key.clone(),
             old: shown(old.get(key)),
@@ -48,20 +52,20 @@ pub fn differences<C: Config>(old: &C, new: &C, may_change: &[&str]) -> Result<V
         .collect())
 }
 
-/// An error that shows both values of everything that differs outside of `may_change`.
+/// An error that shows both values of everything that differs outside of `resumable_keys`.
 ///
 /// # Errors
 /// There is such a difference.
-pub fn refuse_differences<C: Config>(old: &C, new: &C, may_change: &[&str]) -> Result<()> {
+pub fn refuse_differences<C: Config>(old: &C, new: &C, resumable_keys: &[&str]) -> Result<()> {
     let all: Vec<_> =
-        differences(old, new, may_change)?.iter().map(Difference::to_string).collect();
+        differences(old, new, resumable_keys)?.iter().map(Difference::to_string).collect();
     if all.is_empty() {
         return Ok(());
     }
     bail!(
         "a resumed run cannot change {}; what may change: {}; start a new run for the rest",
         all.join(", "),
-        may_change.join(", ")
+        resumable_keys.join(", ")
     )
 }
 

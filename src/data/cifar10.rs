@@ -106,25 +106,25 @@ fn append(path: &Path, images: &mut Labelled) -> Result<()> {
         .with_context(|| format!("cannot open {place}"))?
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {place}"))?;
-    ensure!(!bytes.is_empty(), "{place} is empty; {WAY_OUT}");
+    ensure!(!bytes.is_empty(), "{place} is empty; {HINT}");
     for (record, bytes) in bytes.chunks(RECORD_BYTES).enumerate() {
         let (label, planes) = (bytes[0], &bytes[1..]);
         if bytes.len() < RECORD_BYTES {
             bail!(
-                "{place}: record {record} is truncated, {} of {RECORD_BYTES} bytes; {WAY_OUT}",
+                "{place}: record {record} is truncated, {} of {RECORD_BYTES} bytes; {HINT}",
                 bytes.len()
             );
         }
         ensure!(
             usize::from(label) < CLASSES,
-            "{place}: record {record} has label {label}, it must be from 0 to 9; {WAY_OUT}"
+            "{place}: record {record} has label {label}, it must be from 0 to 9; {HINT}"
         );
         images.push(label, &interleaved(planes));
     }
     Ok(())
 }
 
-const WAY_OUT: &str = "`tfm data fetch cifar10 --force` brings the published file";
+const HINT: &str = "`tfm data fetch cifar10 --force` brings the published file";
 
 #[cfg(test)]
 mod tests {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named_with_its_record_and_the_way_out() {
+    fn a_damaged_file_is_named_with_its_record_and_a_hint() {
         let good = record(1, [0; 3]);
         let error = error_of(&[&good[..], &good, &good[..100]].concat());
         assert!(error.contains("record 2 is truncated, 100 of 3073 bytes"), "{error}");

@@ -14,7 +14,7 @@ pub const SHAPE: Shape = Shape { height: SIDE, width: SIDE, depth: 1 };
 /// The digits.
 pub const CLASSES: usize = 10;
 
-const WAY_OUT: &str = "`tfm data fetch mnist` brings what is missing, with --force also in the \
+const HINT: &str = "`tfm data fetch mnist` brings what is missing, with --force also in the \
                        place of what is wrong";
 
 /// The files with the 60,000 training images and with their labels, without `.gz`.
@@ -29,7 +29,7 @@ const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 /// A file is missing, damaged or truncated; images of another size; numbers of images and labels
 /// that differ; a label above 9. The set has no validation split. File and, for a label, record are named.
 pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
-    read_pair(folder, split).map_err(|error| reworded(&error, format!("{error:#}; {WAY_OUT}")))
+    read_pair(folder, split).map_err(|error| reworded(&error, format!("{error:#}; {HINT}")))
 }
 
 fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {
@@ -81,7 +81,7 @@ mod tests {
 
     fn error_of(sizes: [u32; 3], labels: &[u8]) -> String {
         let error = load(folder(sizes, labels).path(), Split::Test).unwrap_err().to_string();
-        assert!(error.ends_with(WAY_OUT), "{error}");
+        assert!(error.ends_with(HINT), "{error}");
         error
     }
 

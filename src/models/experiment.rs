@@ -102,11 +102,11 @@ pub trait Experiment {
         Ok(None)
     }
 
-    /// What a finished run is said to have reached, from its last metrics by name.
-    fn result(metrics: &Map<String, Value>) -> Option<String>;
+    /// The score of a finished run in a few words, from its last metrics by name.
+    fn headline(metrics: &Map<String, Value>) -> Option<String>;
 
-    /// A last look at the trained model, for the console.
-    fn farewell(_: &Cpu, _: Self::Task<'_>, _: &Self::Data) -> Option<String> {
+    /// A sample of the trained model for the console; the run ends with it.
+    fn sample_at_end(_: &Cpu, _: Self::Task<'_>, _: &Self::Data) -> Option<String> {
         None
     }
 }

@@ -20,10 +20,10 @@ pub mod experiment;
 mod interrupted;
 pub mod mnist;
 pub mod options;
-pub mod output;
 pub mod ptb;
 pub mod run_config;
 pub mod session;
+pub mod stdout;
 pub mod verbs;
 pub mod weights;
 pub mod word2vec;
@@ -64,7 +64,7 @@ pub struct Entry {
     pub scores: &'static [&'static str],
     /// The keys that may differ from the run's config when it is resumed, beside
     /// `checkpoint` and `expect`.
-    pub may_change: &'static [&'static str],
+    pub resumable_keys: &'static [&'static str],
     /// The keys that name its data, which may be moved: a run knows it by its checksum.
     pub data_paths: &'static [&'static str],
     /// Its network for a config: [`describe::describe`].
@@ -196,7 +196,7 @@ mod tests {
         }
         let config: toml::Table = entry.show(None, &[]).unwrap().parse().unwrap();
         let length = entry.length.epochs.iter().chain(&entry.length.steps);
-        for key in entry.may_change.iter().chain(entry.data_paths).chain(length) {
+        for key in entry.resumable_keys.iter().chain(entry.data_paths).chain(length) {
             let mut names = key.split('.');
             let first = names.next().and_then(|name| config.get(name));
             let value = names.fold(first, |value, name| value.and_then(|value| value.get(name)));

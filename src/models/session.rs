@@ -86,12 +86,12 @@ pub fn read_run(model: &Entry, path: &Path, verb: Option<&str>) -> Result<RunDir
 /// It is a run of another model.
 pub fn check_model(model: &Entry, run: &RunDir, verb: Option<&str>) -> Result<()> {
     let (path, name, other) = (run.path(), model.name, &run.manifest().model);
-    let way_out = match verb {
+    let hint = match verb {
         Some(verb) => format!("use `tfm {verb} {other} --run {}`", quoted(path)),
         None => format!("put {other} in the place of {name}"),
     };
     let path = path.display();
-    ensure!(other == name, "{path} is a run of {other}, not of {name}; {way_out}");
+    ensure!(other == name, "{path} is a run of {other}, not of {name}; {hint}");
     Ok(())
 }
 
@@ -124,14 +124,14 @@ mod tests {
     use crate::models::fake;
 
     #[test]
-    fn a_run_of_another_model_is_refused_with_the_way_out_where_there_is_one() {
+    fn a_run_of_another_model_is_refused_with_a_hint_where_there_is_one() {
         let root = tempfile::tempdir().unwrap();
         let path = fake::run_of(root.path(), "a", "alexnet", "");
         let refuse = |verb| read_run(&fake::TOY, &path, verb).unwrap_err().to_string();
         let expect = format!("{} is a run of alexnet, not of toy; ", path.display());
         assert_eq!(refuse(None), expect.clone() + "put alexnet in the place of toy");
-        let way_out = format!("use `tfm plot alexnet --run {}`", path.display());
-        assert_eq!(refuse(Some("plot")), expect + &way_out);
+        let hint = format!("use `tfm plot alexnet --run {}`", path.display());
+        assert_eq!(refuse(Some("plot")), expect + &hint);
         read_run(&fake::ALEXNET, &path, None).unwrap();
     }
 

@@ -212,15 +212,15 @@ fn file_systems_without_locks_maps_or_synced_folders_will_do() {
 }
 
 #[test]
-fn threads_that_cannot_be_started_are_an_error_with_the_way_out() {
+fn threads_that_cannot_be_started_are_an_error_with_a_hint() {
     let dir = Dir::new();
     let Some(shim) = shim(&dir) else { return };
     dir.write("t.txt", "the cat sees a dog\n".repeat(200));
-    let way_out = "cannot start 8 threads: Resource temporarily unavailable (os error 11); give a \
+    let hint = "cannot start 8 threads: Resource temporarily unavailable (os error 11); give a \
                    lower --threads";
     for (line, expect) in [
-        ("train ptb --config ptb-demo --threads 8", way_out),
-        ("train mnist --config mnist-demo --threads 8", way_out),
+        ("train ptb --config ptb-demo --threads 8", hint),
+        ("train mnist --config mnist-demo --threads 8", hint),
         ("train mnist --config mnist-demo --threads 1", "cannot start "),
         ("train cifar10 --config cifar10-demo --threads 1", "cannot start "),
         (

@@ -67,7 +67,7 @@ fn a_language_model_reads_a_text_however_it_is_kept() {
 }
 
 #[test]
-fn what_is_no_text_is_named_with_the_way_out() {
+fn what_is_no_text_is_named_with_a_hint() {
     let dir = Dir::new();
     dir.write("text.txt", text(60));
     dir.write("tar.gz", gzip(&[&[b'a'; 257][..], b"ustar\0", &[0; 249]].concat()));

@@ -23,7 +23,7 @@ pub const ENTRY: Entry = Entry {
     examples: "",
     metrics: &[],
     scores: &[],
-    may_change: &[],
+    resumable_keys: &[],
     data_paths: &[],
     describe: |entry, name, sets| {
         let loaded = entry.load::<AlexnetConfig>(name, sets)?;

@@ -31,7 +31,7 @@ pub const ENTRY: Entry = Entry {
     examples: EXAMPLES,
     metrics: &[("precision", Better::Higher), ("cross_entropy", Better::Lower)],
     scores: &["test_precision"],
-    may_change: &["train.max_steps", "train.workers", "eval"],
+    resumable_keys: &["train.max_steps", "train.workers", "eval"],
     data_paths: &["data.images"],
     describe: describe::<Cifar10>,
     to_toml: to_toml::<Cifar10Config>,

@@ -96,7 +96,7 @@ impl Recipe<Cifar10> for Cifar10Recipe {
     }
 
     fn metric(score: &Score) -> f64 {
-        score.precision()
+        score.top1_accuracy()
     }
 
     fn in_words(split: Split, precision: f64) -> String {

@@ -76,7 +76,7 @@ impl<M: PictureModel> Experiment for M {
         Ok(Some(classifier::<M>(config, classes)?.describe(config.descent().batch_size)))
     }
 
-    fn result(metrics: &Map<String, Value>) -> Option<String> {
+    fn headline(metrics: &Map<String, Value>) -> Option<String> {
         let (name, _) = Self::ENTRY.metrics[0];
         let value = metrics.get(&format!("test_{name}"))?.as_f64()?;
         Some(M::Recipe::in_words(Split::Test, value))

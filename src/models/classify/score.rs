@@ -38,14 +38,14 @@ impl Score {
         self.confusion.total()
     }
 
-    /// The share of examples that are right: precision @ 1.
-    pub fn precision(&self) -> f64 {
+    /// The share of examples that are right; the console calls it "precision @ 1".
+    pub fn top1_accuracy(&self) -> f64 {
         self.correct as f64 / self.total().max(1) as f64
     }
 
     /// The percentage of examples that are wrong.
     pub fn error_rate(&self) -> f64 {
-        100.0 - 100.0 * self.precision()
+        100.0 - 100.0 * self.top1_accuracy()
     }
 
     /// The mean cross-entropy in nats.
@@ -147,7 +147,7 @@ mod tests {
             let score = score.unwrap().unwrap();
             let count = |i: usize| score.confusion.count(i / 3, i % 3);
             assert_eq!(std::array::from_fn(count), [1, 0, 0, 0, 0, 0, 1, 1, 1]);
-            assert_eq!((score.correct, score.total(), score.precision()), (2, 4, 0.5));
+            assert_eq!((score.correct, score.total(), score.top1_accuracy()), (2, 4, 0.5));
             assert_eq!(score.error_rate(), 50.0);
             let recall = [0, 1, 2].map(|class| score.confusion.recall(class));
             assert_eq!(recall, [Some(1.0), None, Some(1.0 / 3.0)]);

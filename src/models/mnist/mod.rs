@@ -33,7 +33,7 @@ pub const ENTRY: Entry = Entry {
     examples: EXAMPLES,
     metrics: &[("error", Better::Lower), ("cross_entropy", Better::Lower)],
     scores: &["valid_error", "test_error"],
-    may_change: &["train.num_epochs"],
+    resumable_keys: &["train.num_epochs"],
     data_paths: &[],
     describe: describe::<Mnist>,
     to_toml: to_toml::<MnistConfig>,

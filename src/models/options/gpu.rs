@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_that_is_not_there_is_an_error_that_says_the_way_out() {
+    fn a_gpu_that_is_not_there_is_an_error_that_says_a_hint() {
         // No machine has that many.
         let error = gpu(DeviceChoice::Cuda(1000)).unwrap_err().to_string();
         let why = if cfg!(feature = "cuda") { "no such GPU" } else { "built without CUDA" };

@@ -83,13 +83,13 @@ impl Experiment for Ptb {
         Ok(Some(Description { graph, output, loss, batch, steps, seed: config.seed }))
     }
 
-    fn result(metrics: &Map<String, Value>) -> Option<String> {
+    fn headline(metrics: &Map<String, Value>) -> Option<String> {
         let perplexity = metrics.get("test_perplexity")?.as_f64()?;
-        Some(task::result(perplexity, metrics.get("test_floor").and_then(Value::as_f64)))
+        Some(task::headline(perplexity, metrics.get("test_floor").and_then(Value::as_f64)))
     }
 
     /// The model's first sentence.
-    fn farewell(cpu: &Cpu, task: PtbTask, corpus: &Corpus) -> Option<String> {
+    fn sample_at_end(cpu: &Cpu, task: PtbTask, corpus: &Corpus) -> Option<String> {
         const MAX_WORDS: usize = 40;
         let vocabulary = &corpus.vocabulary;
         let end = vocabulary.id(END_OF_SENTENCE)?;

@@ -51,7 +51,7 @@ pub const ENTRY: Entry = Entry {
     examples: EXAMPLES,
     metrics: &[("perplexity", Better::Lower)],
     scores: &["train_perplexity", "valid_perplexity", "test_perplexity"],
-    may_change: &["train.max_max_epoch", "train.max_steps"],
+    resumable_keys: &["train.max_max_epoch", "train.max_steps"],
     data_paths: &["data.train", "data.valid", "data.test"],
     describe: describe::<Ptb>,
     to_toml: to_toml::<PtbConfig>,

@@ -102,7 +102,7 @@ impl Trainer {
 }
 
 /// The test perplexity, beside the least that is possible where that is known.
-pub fn result(perplexity: f64, floor: Option<f64>) -> String {
+pub fn headline(perplexity: f64, floor: Option<f64>) -> String {
     let above = |floor| 100.0 * (perplexity / floor - 1.0);
     let floor = floor
         .map(|floor| format!(" (the grammar's own: {floor:.3}, {:.1} % above it)", above(floor)));
@@ -229,7 +229,7 @@ impl Task for PtbTask<'_> {
         let Some(perplexity) = test.map(|score| score.perplexity()) else { return Ok(None) };
         let mut metrics = vec![("perplexity", perplexity)];
         metrics.extend(self.corpus.floor.map(|floor| ("floor", floor)));
-        let line = result(perplexity, self.corpus.floor);
+        let line = headline(perplexity, self.corpus.floor);
         Ok(Some(vec![Evaluation { phase: "test", metrics, line }]))
     }
 

@@ -185,7 +185,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let per_epoch = |sets: &[String]| steps_per_epoch::<E>(args, &read(sets)?.loaded, Some(&run));
     let resumed = read(&args.sets(E::ENTRY, per_epoch)?)?;
     let config = &resumed.loaded.config;
-    config::refuse_differences(&resumed.previous, config, &may_change::<E>())
+    config::refuse_differences(&resumed.previous, config, &resumable_keys::<E>())
         .with_context(|| format!("cannot resume {}", path.display()))?;
     open_log(log, &run)?;
     let cpu = E::cpu(&args.device, &resumed.loaded)?;
@@ -236,8 +236,8 @@ fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result
 }
 
 /// What may differ from the run's config when it is resumed.
-fn may_change<E: Experiment>() -> Vec<&'static str> {
-    [E::ENTRY.may_change, E::ENTRY.data_paths, &["checkpoint", "expect"]].concat()
+fn resumable_keys<E: Experiment>() -> Vec<&'static str> {
+    [E::ENTRY.resumable_keys, E::ENTRY.data_paths, &["checkpoint", "expect"]].concat()
 }
 
 /// The scores of a preset say nothing about it with other data or another network.
@@ -246,7 +246,7 @@ fn drop_expect_of_another_experiment<E: Experiment>(
     name: Option<&str>,
 ) -> Result<()> {
     let plain = load::<E>(name, &[])?.config;
-    let mut free = [may_change::<E>(), vec!["seed"]].concat();
+    let mut free = [resumable_keys::<E>(), vec!["seed"]].concat();
     free.retain(|key| !E::ENTRY.data_paths.contains(key));
     let differs = !config::differences(&plain, &loaded.config, &free)?.is_empty();
     if differs && plain.expect == loaded.config.expect {
@@ -323,11 +323,11 @@ fn conclude<E: Experiment>(
     let path = run.path().display();
     let records = metrics::read(run.metrics_path())?;
     let metrics = report::last_metrics(&records);
-    if let Some(farewell) = E::farewell(cpu, task, data) {
-        tracing::info!("{farewell}");
+    if let Some(sample_at_end) = E::sample_at_end(cpu, task, data) {
+        tracing::info!("{sample_at_end}");
     }
-    let text = match E::result(&metrics) {
-        Some(result) => format!("{result} after step {step}: {path}"),
+    let text = match E::headline(&metrics) {
+        Some(headline) => format!("{headline} after step {step}: {path}"),
         None => format!("step {step}: {path}"),
     };
     args.output.report(&report::in_json(run, step, duration, &records), text)?;

@@ -91,7 +91,7 @@ impl Experiment for Word2Vec {
             .with_context(|| checkpoint.path.display().to_string())
     }
 
-    fn result(metrics: &Map<String, Value>) -> Option<String> {
+    fn headline(metrics: &Map<String, Value>) -> Option<String> {
         if let Some(precision) = metrics.get("test_analogy").and_then(Value::as_f64) {
             return Some(format!("analogies {:.2} %", 100.0 * precision));
         }

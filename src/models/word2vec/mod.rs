@@ -61,7 +61,7 @@ pub const ENTRY: Entry = Entry {
         ("loss", Better::Lower),
     ],
     scores: &["test_analogy", "test_similarity", "train_loss"],
-    may_change: &["eval"],
+    resumable_keys: &["eval"],
     data_paths: &["data.train"],
     describe: describe::<Word2Vec>,
     to_toml: to_toml::<Word2VecConfig>,

@@ -17,7 +17,7 @@ fn may_fail(call: &str) -> bool {
 /// What the error says: the steps done, the call, and the way out.
 fn expected(lab: &Lab, calls: &[String], call: &str, first_step: u64) -> String {
     let done = first_step + steps(calls).len() as u64;
-    let way_out = match lab.last() {
+    let hint = match lab.last() {
         Some(saved) => format!(
             "the checkpoint of step {} is kept: go on from it with --resume {}",
             saved.meta.step,
@@ -25,7 +25,7 @@ fn expected(lab: &Lab, calls: &[String], call: &str, first_step: u64) -> String 
         ),
         None => "there is no checkpoint yet: start a new run".to_string(),
     };
-    format!("step {done}: {call} fails; {way_out}")
+    format!("step {done}: {call} fails; {hint}")
 }
 
 fn fail_at_every_call(plan: &Plan) {

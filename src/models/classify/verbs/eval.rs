@@ -141,7 +141,7 @@ fn draw(
     split: &str,
     step: u64,
 ) -> Result<Vec<PathBuf>> {
-    let title = format!("{split}, step {step}: precision @ 1 = {:.4}", score.precision());
+    let title = format!("{split}, step {step}: precision @ 1 = {:.4}", score.top1_accuracy());
     let folder = run.path().join("plots");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = |what: &str| folder.join(format!("{what}-{split}-{step:08}.png"));
@@ -169,7 +169,7 @@ fn draw(
 fn in_words(score: &Score, split: &str, step: u64) -> String {
     let text = format!(
         "precision @ 1 = {:.4} over {} {split} images at step {step} ({:.2} % error)\n\n",
-        score.precision(),
+        score.top1_accuracy(),
         score.total(),
         score.error_rate()
     );
@@ -211,7 +211,7 @@ fn in_json(score: &Score, split: &str, pictures: &[PathBuf]) -> Value {
         .map(|(i, name)| (name.clone(), json!(score.confusion.recall(i))))
         .collect();
     json!({
-        "precision": score.precision(),
+        "precision": score.top1_accuracy(),
         "error_rate": score.error_rate(),
         "cross_entropy": score.mean_loss(),
         "images": score.total(),

@@ -14,8 +14,8 @@ use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::{END_OF_SENTENCE, Space};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
-use crate::models::output::{Reader, print, write};
 use crate::models::session::Session;
+use crate::models::stdout::{Reader, print, write};
 
 /// `tfm generate ptb`
 pub const VERB: Verb =

@@ -17,8 +17,8 @@ use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::{END_OF_SENTENCE, Space, Stream, Token};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
-use crate::models::output::{Reader, print};
 use crate::models::session::Session;
+use crate::models::stdout::{Reader, print};
 use crate::ops::Cpu;
 
 /// `tfm score ptb`

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_file_line_and_way_out() {
+    fn errors_name_file_line_and_hint() {
         let vocabulary = Vocabulary::new(["a", "b"]).unwrap();
         let none = |text: &str| parse(text).ask(&vocabulary).unwrap_err().to_string();
         assert!(none(": x\na b\n").contains("questions.txt has no question"));

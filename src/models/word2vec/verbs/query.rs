@@ -13,8 +13,8 @@ use super::super::query::{Answer, Query};
 use super::super::vectors::UnitVectors;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
-use crate::models::output::{Reader, print};
 use crate::models::session::{Session, summary};
+use crate::models::stdout::{Reader, print};
 use crate::ops::Cpu;
 
 /// `tfm query word2vec`
