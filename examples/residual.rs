@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use tfm::checkpoint::{self, Meta, Retention, Selector};
 use tfm::data::Split;
-use tfm::data::drawn::{CLASSES, Drawing, Shapes};
+use tfm::data::synthetic::{CLASSES, Shapes, SyntheticImages};
 use tfm::models::weights;
 use tfm::nn::optimizer::{Method, Optimizer, OptimizerConfig, Schedule, Settings};
 use tfm::nn::{Feed, Filters, Graph, Init, Mode, Network, Output, Parameter, Value};

@@ -1,12 +1,11 @@
-//! Texts, vocabularies and batches; pictures and their distortions; downloads; text made by a
-//! grammar and pictures drawn.
+//! Texts, vocabularies and batches; pictures and their distortions; downloads; synthetic
+//! pictures and text.
 
 pub mod analogies;
 pub mod augment;
 pub mod batches;
 pub mod cifar10;
 pub mod corpus;
-pub mod drawn;
 pub mod fetch;
 pub mod grammar;
 pub mod idx;
@@ -19,6 +18,7 @@ pub mod photo;
 pub mod prefetch;
 pub mod shuffle;
 mod split;
+pub mod synthetic;
 pub mod vocabulary;
 pub mod words;
 

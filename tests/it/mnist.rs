@@ -274,7 +274,7 @@ fn settings_are_refused_with_key_and_rule() {
         ("--set train.momentum=1.5", ["optimizer.momentum = 1.5", "1"]),
         ("--set train.eval_frequency=0", ["train.eval_frequency = 0", "1"]),
         ("--set data.validation_size=300", ["data.validation_size = 300", "300 training images"]),
-        ("--set data.source=cifar10", ["data.source = \"cifar10\"", "mnist, drawn, fake"]),
+        ("--set data.source=cifar10", ["data.source = \"cifar10\"", "expected one of `mnist`, "]),
         ("--set train.towers=3", ["train.towers = 3", "divide train.batch_size"]),
     ] {
         dir.tfm(&train(rest)).fails(1, &parts);

@@ -118,7 +118,7 @@ fn the_start_and_the_end_say_what_there_is_to_know() {
 fn the_last_steps_of_mnist_belong_to_its_last_epoch() {
     let dir = Dir::new();
     // 150 images in steps of 64: two steps an epoch, and a seventh of what is left of three.
-    let line = "train mnist --config mnist-demo --set data.made_examples=150 --run-dir run \
+    let line = "train mnist --config mnist-demo --set data.n_synthetic=150 --run-dir run \
                 --set data.validation_size=40 --set train.num_epochs=3 --set train.eval_frequency=1 -q";
     dir.one_thread(line).ok();
     let text = fs::read_to_string(dir.path().join("run/metrics.jsonl")).unwrap();
@@ -133,13 +133,13 @@ fn the_last_steps_of_mnist_belong_to_its_last_epoch() {
 #[test]
 fn every_model_has_a_length_in_epochs_or_steps() {
     let dir = Dir::new();
-    let sets = "--set data.made_examples=150 --set data.validation_size=40";
+    let sets = "--set data.n_synthetic=150 --set data.validation_size=40";
     let cases = [
         ("ptb", "--steps 25", "--set data.grammar_words=4000 --set network.hidden_size=8", 25),
         ("ptb", "--epochs 1", "--set data.grammar_words=4000 --set network.hidden_size=8", 9),
         ("mnist", "--epochs 2", sets, 4),
-        ("cifar10", "--epochs 1", "--set data.drawn_examples=300", 2),
-        ("cifar10", "--steps 3", "--set data.drawn_examples=300", 3),
+        ("cifar10", "--epochs 1", "--set data.n_synthetic=300", 2),
+        ("cifar10", "--steps 3", "--set data.n_synthetic=300", 3),
     ];
     for (i, (model, length, sets, steps)) in cases.into_iter().enumerate() {
         let line =

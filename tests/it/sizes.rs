@@ -27,12 +27,12 @@ fn networks_and_data_that_memory_cannot_hold_are_refused() {
         (format!("{ptb} --set network.hidden_size=65536"), "network.hidden_size = 65536, "),
         (format!("{ptb} --set network.hidden_size=20000"), "network.hidden_size = 20000, "),
         (
-            "train cifar10 --config cifar10-demo --set data.drawn_examples=10000000".to_owned(),
-            "data.drawn_examples = 10000000: ",
+            "train cifar10 --config cifar10-demo --set data.n_synthetic=10000000".to_owned(),
+            "data.n_synthetic = 10000000: ",
         ),
         (
-            "train mnist --config mnist-demo --set data.made_examples=10000000".to_owned(),
-            "data.made_examples = 10000000: ",
+            "train mnist --config mnist-demo --set data.n_synthetic=10000000".to_owned(),
+            "data.n_synthetic = 10000000: ",
         ),
         (
             format!("{word2vec} --set network.embedding_size=65536"),

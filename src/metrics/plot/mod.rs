@@ -21,7 +21,7 @@ use crate::atomic;
 
 /// The metric that is the least value of the others in its record, such as the perplexity of the
 /// process that wrote a text. It has no chart of its own.
-const FLOOR: &str = "floor";
+const BOUND: &str = "floor";
 
 /// What the horizontal axis of a chart shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,7 +201,7 @@ fn by_metric(records: &[Record], view: View) -> BTreeMap<&str, Phases<'_>> {
     let mut metrics = BTreeMap::<&str, Phases<'_>>::new();
     let mut last_epoch = BTreeMap::new();
     for record in records {
-        for (metric, &value) in record.metrics.iter().filter(|(metric, _)| *metric != FLOOR) {
+        for (metric, &value) in record.metrics.iter().filter(|(metric, _)| *metric != BOUND) {
             let phases = metrics.entry(metric).or_default();
             let point = (x_of(record), value);
             let last = last_epoch.insert((metric, &record.phase), record.epoch);
@@ -219,7 +219,7 @@ fn by_metric(records: &[Record], view: View) -> BTreeMap<&str, Phases<'_>> {
     for (metric, phases) in &mut metrics {
         let train = phases.iter_mut().filter(|(phase, _)| *phase == "train");
         train.for_each(|(_, points)| smooth(points, view.smooth));
-        add_floor(records, metric, phases);
+        add_bound(records, metric, phases);
     }
     metrics
 }
@@ -258,14 +258,14 @@ fn smooth(points: &mut [(f64, f64)], share: f64) {
 }
 
 /// A line below all that the run measured of the metric, where a record says how low it can be.
-fn add_floor(records: &[Record], metric: &str, phases: &mut Phases<'_>) {
+fn add_bound(records: &[Record], metric: &str, phases: &mut Phases<'_>) {
     let beside = |record: &&Record| record.metrics.contains_key(metric);
-    let floor = records.iter().rev().filter(beside).find_map(|record| record.metrics.get(FLOOR));
+    let bound = records.iter().rev().filter(beside).find_map(|record| record.metrics.get(BOUND));
     let steps = phases.iter().flat_map(|(_, points)| points).map(|point| point.0);
     let steps = steps.filter(|x| x.is_finite());
     let ends = [steps.clone().reduce(f64::min), steps.reduce(f64::max)];
-    if let (Some(&floor), [Some(first), Some(last)]) = (floor, ends) {
-        phases.push((FLOOR, vec![(first, floor), (last, floor)]));
+    if let (Some(&bound), [Some(first), Some(last)]) = (bound, ends) {
+        phases.push((BOUND, vec![(first, bound), (last, bound)]));
     }
 }
 

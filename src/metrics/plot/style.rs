@@ -5,7 +5,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::{RGBColor, ShapeStyle};
 use plotters::style::{Color, FontStyle, IntoTextStyle, TextStyle, register_font};
 
-use super::FLOOR;
+use super::BOUND;
 
 /// Pixels of the drawing for one of the picture: whole pixels are all that the backends know, and
 /// lines of whole pixels are jagged.
@@ -48,7 +48,7 @@ impl Line {
             "train" => Self::Light,
             "epoch" => Self::Dashed,
             "test" => Self::None,
-            FLOOR => Self::Dotted,
+            BOUND => Self::Dotted,
             _ => Self::Solid,
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, in_range, one_of, positive};
+use crate::config::{Invalid, in_range, positive};
 use crate::data::Split;
 use crate::data::augment::{Augment, CROP, Step};
 use crate::data::cifar10::SHAPE;
@@ -31,16 +31,28 @@ pub struct Cifar10Settings {
     pub eval: Eval,
 }
 
+/// Where the pictures come from, where they are not the user's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageSource {
+    /// The published set.
+    #[default]
+    Cifar10,
+    /// Shapes that the program draws itself.
+    #[serde(alias = "drawn")]
+    Synthetic,
+}
+
 /// The `[data]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "cifar10", or "drawn" for shapes that the program draws itself.
-    pub source: String,
+    /// "cifar10", or "synthetic" for shapes that the program draws itself.
+    pub source: ImageSource,
     /// A folder of the user's own pictures, a folder a class; empty for none.
     pub images: String,
-    /// Training pictures that are drawn.
-    pub drawn_examples: usize,
+    /// Training pictures of synthetic data.
+    pub n_synthetic: usize,
     /// What happens to a picture before the network sees it.
     pub augment: Vec<Step>,
 }
@@ -75,9 +87,9 @@ pub struct Eval {
 impl Default for Data {
     fn default() -> Self {
         Self {
-            source: "cifar10".to_string(),
+            source: ImageSource::Cifar10,
             images: String::new(),
-            drawn_examples: 20_000,
+            n_synthetic: 20_000,
             augment: vec![
                 Step::Crop { height: CROP, width: CROP },
                 Step::Flip,
@@ -111,6 +123,8 @@ impl Default for Eval {
 
 impl Settings for Cifar10Settings {
     const ENTRY: &'static Entry = &super::ENTRY;
+    const RENAMED: &'static [(&'static str, &'static str)] =
+        &[("data.drawn_examples", "data.n_synthetic")];
 
     fn checkpoint() -> CheckpointConfig {
         CheckpointConfig { every_epoch: false, ..Default::default() }
@@ -118,8 +132,7 @@ impl Settings for Cifar10Settings {
 
     fn validate(&self) -> Result<(), Invalid> {
         let Self { data, train, .. } = self;
-        one_of("data.source", &data.source, &["cifar10", "drawn"])?;
-        in_range("data.drawn_examples", data.drawn_examples, 100, 10_000_000)?;
+        in_range("data.n_synthetic", data.n_synthetic, 100, 10_000_000)?;
         data.augment().map_err(|rule| Invalid::new("data.augment", rule.to_string()))?;
         train.descent.validate()?;
         check_optimizer(&self.optimizer)?;

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::config::{Cifar10Config, Cifar10Settings};
+use super::config::{Cifar10Config, Cifar10Settings, ImageSource};
 use super::network::logits;
 use super::recipe::Cifar10Recipe;
 use crate::data::augment::{Augment, Shape};
 use crate::data::cifar10::{self, CLASSES, SHAPE};
-use crate::data::drawn::Shapes;
 use crate::data::photo;
+use crate::data::synthetic::Shapes;
 use crate::models::classify::{PictureModel, Pictures, Source};
 use crate::nn::Value;
 
@@ -27,14 +27,16 @@ impl PictureModel for Cifar10 {
     const USED: &'static str = "average/";
 
     fn source(config: &Cifar10Config, data_dir: &Path) -> Result<Source> {
-        let drawn = config.data.drawn_examples;
-        match (config.data.images.as_str(), config.data.source.as_str()) {
-            ("", "drawn") => Source::drawn(
-                &format!("data.drawn_examples = {drawn}"),
+        let count = config.data.n_synthetic;
+        match (config.data.images.as_str(), config.data.source) {
+            ("", ImageSource::Synthetic) => Source::synthetic(
+                &format!("data.n_synthetic = {count}"),
                 |split| Shapes::new(config.seed, split),
-                [drawn, drawn / 10],
+                [count, count / 10],
             ),
-            ("", _) => Source::published("cifar10", data_dir, cifar10::load, cifar10::class_names),
+            ("", ImageSource::Cifar10) => {
+                Source::published("cifar10", data_dir, cifar10::load, cifar10::class_names)
+            }
             (folder, _) => Source::folder(Path::new(folder), config.seed),
         }
     }

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 
 use crate::data::augment::Shape;
-use crate::data::drawn::Drawing;
+use crate::data::synthetic::SyntheticImages;
 use crate::data::{Labelled, Split, fetch, photo};
 use crate::rng::Stream;
 use crate::system::memory;
@@ -50,7 +50,7 @@ impl Source {
     ///
     /// # Errors
     /// More of them than memory holds; the system cannot start threads.
-    pub fn drawn<D: Drawing>(
+    pub fn synthetic<D: SyntheticImages>(
         setting: &str,
         new: impl Fn(Split) -> D,
         [train, test]: [usize; 2],

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, at_least, in_range, one_of};
+use crate::config::{Invalid, at_least, in_range};
 use crate::data::Split;
 use crate::models::Entry;
 use crate::models::classify::{Descent, PictureSettings};
@@ -32,17 +32,31 @@ impl Default for MnistSettings {
     }
 }
 
+/// Where the digits come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DigitSource {
+    /// The published set.
+    #[default]
+    Mnist,
+    /// Digits that the program draws itself.
+    #[serde(alias = "drawn")]
+    Synthetic,
+    /// The reference's black and white images.
+    Fake,
+}
+
 /// The `[data]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "mnist", "drawn" for digits that the program draws itself, or "fake" for the
+    /// "mnist", "synthetic" for digits that the program draws itself, or "fake" for the
     /// reference's black and white images.
-    pub source: String,
+    pub source: DigitSource,
     /// Training images that are held out for validation, the first ones.
     pub validation_size: usize,
-    /// Images that are drawn or faked for training and validation together.
-    pub made_examples: usize,
+    /// Synthetic or fake images for training; those for validation come on top.
+    pub n_synthetic: usize,
 }
 
 /// The `[train]` table. The parameters of the dense layers decay.
@@ -60,8 +74,7 @@ pub struct Train {
 
 impl Default for Data {
     fn default() -> Self {
-        let source = "mnist".to_string();
-        Self { source, validation_size: 5_000, made_examples: 20_000 }
+        Self { source: DigitSource::Mnist, validation_size: 5_000, n_synthetic: 20_000 }
     }
 }
 
@@ -81,13 +94,12 @@ impl Default for Train {
 impl Settings for MnistSettings {
     const ENTRY: &'static Entry = &super::ENTRY;
     const RENAMED: &'static [(&'static str, &'static str)] =
-        &[("train.momentum", "optimizer.momentum")];
+        &[("train.momentum", "optimizer.momentum"), ("data.made_examples", "data.n_synthetic")];
 
     fn validate(&self) -> Result<(), Invalid> {
         let Self { data, train, optimizer } = self;
-        one_of("data.source", &data.source, &["mnist", "drawn", "fake"])?;
         in_range("data.validation_size", data.validation_size, 1, 1_000_000)?;
-        in_range("data.made_examples", data.made_examples, 2, 10_000_000)?;
+        in_range("data.n_synthetic", data.n_synthetic, 2, 10_000_000)?;
         train.descent.validate()?;
         in_range("train.num_epochs", train.num_epochs, 1, 1_000_000)?;
         check_optimizer(optimizer)?;

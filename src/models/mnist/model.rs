@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::config::{MnistConfig, MnistSettings};
+use super::config::{DigitSource, MnistConfig, MnistSettings};
 use super::network::logits;
 use super::recipe::MnistRecipe;
 use crate::data::augment::Shape;
-use crate::data::drawn::Digits;
 use crate::data::mnist::{self, CLASSES, SHAPE};
+use crate::data::synthetic::Digits;
 use crate::data::{Labelled, photo};
 use crate::models::classify::{Input, PictureModel, Source, names};
 use crate::nn::Value;
@@ -30,21 +30,23 @@ impl PictureModel for Mnist {
     const CLASSES: usize = CLASSES;
 
     fn source(config: &MnistConfig, data_dir: &Path) -> Result<Source> {
-        let made = config.data.made_examples;
-        let all = made + config.data.validation_size;
-        let setting = format!("data.made_examples = {made}");
-        match config.data.source.as_str() {
-            "fake" => {
+        let count = config.data.n_synthetic;
+        let all = count + config.data.validation_size;
+        let setting = format!("data.n_synthetic = {count}");
+        match config.data.source {
+            DigitSource::Fake => {
                 let bytes = (all * SHAPE.values()) as u64;
                 memory::ensure_fits(bytes, || setting.clone())?;
                 Ok(fake(all))
             }
-            "drawn" => Source::drawn(
+            DigitSource::Synthetic => Source::synthetic(
                 &setting,
                 |split| Digits::new(config.seed, split),
-                [all, (made / 10).max(1)],
+                [all, (count / 10).max(1)],
             ),
-            _ => Source::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES))),
+            DigitSource::Mnist => {
+                Source::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES)))
+            }
         }
     }
 

@@ -24,7 +24,7 @@ pub struct Corpus {
     /// The test text.
     pub test: Vec<u32>,
     /// The perplexity that no model can beat, where the text's grammar is known.
-    pub floor: Option<f64>,
+    pub perplexity_bound: Option<f64>,
 }
 
 impl Corpus {
@@ -58,7 +58,7 @@ impl Corpus {
         };
         let valid = texts.read(Split::Valid, &vocabulary, config.data.oov)?.tokens;
         let test = texts.read(Split::Test, &vocabulary, config.data.oov)?.tokens;
-        Ok(Self { vocabulary, train, valid, test, floor: texts.floor() })
+        Ok(Self { vocabulary, train, valid, test, perplexity_bound: texts.perplexity_bound() })
     }
 
     /// Reads one text alone, in the ids of `vocabulary`.
@@ -72,8 +72,8 @@ impl Corpus {
         vocabulary: &Vocabulary,
     ) -> Result<Text> {
         let texts = Texts::new(config, data_dir, &[split])?;
-        let floor = texts.floor().filter(|_| split == Split::Test);
-        Ok(Text { floor, ..texts.read(split, vocabulary, config.data.oov)? })
+        let bound = texts.perplexity_bound().filter(|_| split == Split::Test);
+        Ok(Text { perplexity_bound: bound, ..texts.read(split, vocabulary, config.data.oov)? })
     }
 
     /// Reads a file in the ids of `vocabulary`.
@@ -104,7 +104,7 @@ pub struct Text {
     /// How much of it the vocabulary has.
     pub coverage: Coverage,
     /// The perplexity that no model can beat, where the text's grammar is known.
-    pub floor: Option<f64>,
+    pub perplexity_bound: Option<f64>,
 }
 
 /// The length and checksum of one text, as the fingerprint of its corpus holds them.
@@ -116,7 +116,7 @@ pub fn text_fingerprint(tokens: &[u32]) -> String {
 /// Where the words come from.
 enum Texts {
     Files([PathBuf; 3]),
-    Grammar { words: Vec<&'static str>, texts: Box<[String; 3]>, floor: f64 },
+    Grammar { words: Vec<&'static str>, texts: Box<[String; 3]>, bound: f64 },
 }
 
 impl Texts {
@@ -151,9 +151,9 @@ impl Texts {
         // The same text that `tfm data make grammar` writes.
         let made = split_sizes(words)
             .map(|(split, words)| grammar.text(config.seed, &split_stream(split), words));
-        let floor = made[2].1.perplexity();
+        let bound = made[2].1.perplexity();
         let words = grammar.words().to_vec();
-        Self::Grammar { words, texts: Box::new(made.map(|(text, _)| text)), floor }
+        Self::Grammar { words, texts: Box::new(made.map(|(text, _)| text)), bound }
     }
 
     fn name(&self, split: Split) -> String {
@@ -171,10 +171,10 @@ impl Texts {
         }
     }
 
-    fn floor(&self) -> Option<f64> {
+    fn perplexity_bound(&self) -> Option<f64> {
         match self {
             Self::Files(_) => None,
-            Self::Grammar { floor, .. } => Some(*floor),
+            Self::Grammar { bound, .. } => Some(*bound),
         }
     }
 
@@ -205,7 +205,7 @@ impl Texts {
             );
             tracing::warn!("{name}: {coverage} and are {}", fate(oov));
         }
-        Ok(Text { tokens, coverage, floor: None })
+        Ok(Text { tokens, coverage, perplexity_bound: None })
     }
 }
 

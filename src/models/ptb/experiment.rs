@@ -120,7 +120,7 @@ impl Benchmark for Ptb {
             valid: train.clone(),
             test: train.clone(),
             train,
-            floor: None,
+            perplexity_bound: None,
         })
     }
 }

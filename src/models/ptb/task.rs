@@ -102,11 +102,11 @@ impl Trainer {
 }
 
 /// The test perplexity, beside the least that is possible where that is known.
-pub fn headline(perplexity: f64, floor: Option<f64>) -> String {
-    let above = |floor| 100.0 * (perplexity / floor - 1.0);
-    let floor = floor
-        .map(|floor| format!(" (the grammar's own: {floor:.3}, {:.1} % above it)", above(floor)));
-    format!("test perplexity {perplexity:.3}{}", floor.unwrap_or_default())
+pub fn headline(perplexity: f64, bound: Option<f64>) -> String {
+    let above = |bound| 100.0 * (perplexity / bound - 1.0);
+    let bound = bound
+        .map(|bound| format!(" (the grammar's own: {bound:.3}, {:.1} % above it)", above(bound)));
+    format!("test perplexity {perplexity:.3}{}", bound.unwrap_or_default())
 }
 
 impl<'a> PtbTask<'a> {
@@ -228,8 +228,8 @@ impl Task for PtbTask<'_> {
         let test = every_word(self.cpu, &mut self.trainer.model, &self.corpus.test, shutdown)?;
         let Some(perplexity) = test.map(|score| score.perplexity()) else { return Ok(None) };
         let mut metrics = vec![("perplexity", perplexity)];
-        metrics.extend(self.corpus.floor.map(|floor| ("floor", floor)));
-        let line = headline(perplexity, self.corpus.floor);
+        metrics.extend(self.corpus.perplexity_bound.map(|bound| ("floor", bound)));
+        let line = headline(perplexity, self.corpus.perplexity_bound);
         Ok(Some(vec![Evaluation { phase: "test", metrics, line }]))
     }
 

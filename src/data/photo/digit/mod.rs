@@ -2,7 +2,7 @@
 //! Applied to Document Recognition", 1998, section III-A): light ink on black, boxed to 20×20 and
 //! centred by its mass in 28×28.
 
-mod ground;
+mod background;
 mod ink;
 mod strokes;
 
@@ -35,7 +35,7 @@ pub fn digit(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn normalise(picture: &RgbImage) -> Result<Vec<u8>> {
-    let ink = ground::ink(&grey(picture))?;
+    let ink = background::ink(&grey(picture))?;
     let digit = ink::cut_out(&ink);
     let digit = strokes::strengthen(&digit);
     Ok(centre(&boxed(&digit, BOX)))
@@ -101,7 +101,7 @@ fn quantile(values: impl Iterator<Item = f32>, share: f64) -> f32 {
 fn ensure_ink(contrast: f32, least: f32) -> Result<()> {
     ensure!(
         contrast >= least,
-        "no digit stands out: the ink differs from the ground by {contrast:.0} of 255 where at \
+        "no digit stands out: the ink differs from the background by {contrast:.0} of 255 where at \
          least {least:.0} are needed; take a picture with more contrast"
     );
     Ok(())

@@ -1,6 +1,6 @@
 use super::*;
 use crate::data::Split;
-use crate::data::drawn::{Digits, Drawing};
+use crate::data::synthetic::{Digits, SyntheticImages};
 use crate::rng::Stream;
 
 /// A seven with straight strokes, in coordinates from 0 to 1.

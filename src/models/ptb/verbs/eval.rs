@@ -60,7 +60,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let Text { tokens, coverage, floor } = text(&args, &session)?;
+    let Text { tokens, coverage, perplexity_bound } = text(&args, &session)?;
     let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
@@ -94,9 +94,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
         let (percent, fate) = (100.0 * coverage.share_outside(), fate(session.config.data.oov));
         text += &format!(", {percent:.1} % of the text {fate}");
     }
-    if let Some(floor) = floor {
-        metrics["floor"] = floor.into();
-        text += &format!(" (the grammar's own: {floor:.3})");
+    if let Some(bound) = perplexity_bound {
+        metrics["floor"] = bound.into();
+        text += &format!(" (the grammar's own: {bound:.3})");
     }
     args.output.report(&session.summary(metrics), text)
 }

@@ -1,12 +1,12 @@
-//! What in a photograph is ink: what stands out from a ground that may be lit unevenly.
+//! What in a photograph is ink: what stands out from a background that may be lit unevenly.
 
 use anyhow::Result;
 use image::Luma;
 
 use super::{Ink, ensure_ink, quantile};
 
-/// Brightness that ink must at least differ by from its ground, and by how many times the
-/// ground's own unevenness.
+/// Brightness that ink must at least differ by from its background, and by how many times the
+/// background's own unevenness.
 const MIN_CONTRAST: f32 = 16.0;
 const MIN_RATIO: f32 = 4.5;
 /// Ink takes at least this share of a picture.
@@ -18,12 +18,12 @@ const QUADRATIC: usize = 6;
 /// How much ink is at each pixel of a grey picture, from 0 to 1.
 ///
 /// # Errors
-/// When nothing stands out from the ground.
+/// When nothing stands out from the background.
 pub(super) fn ink(grey: &Ink) -> Result<Ink> {
     let border = quantile(border(grey), 0.5);
     let darkest = quantile(grey.iter().copied(), MIN_INK);
     let lightest = quantile(grey.iter().copied(), 1.0 - MIN_INK);
-    // Ink on a light ground becomes light on a dark one.
+    // Ink on a light background becomes light on a dark one.
     let sign = if border - darkest > lightest - border { -1.0 } else { 1.0 };
     let mut above: Vec<f32> = grey.iter().map(|value| sign * (value - border)).collect();
     for n_terms in [PLANE, QUADRATIC, QUADRATIC] {
@@ -31,9 +31,9 @@ pub(super) fn ink(grey: &Ink) -> Result<Ink> {
     }
 
     let peak = peak(&above);
-    let ground = || above.iter().filter(|&&value| value < 0.5 * peak);
-    let squares: f32 = ground().map(|value| value * value).sum();
-    let unevenness = (squares / ground().count().max(1) as f32).sqrt();
+    let background = || above.iter().filter(|&&value| value < 0.5 * peak);
+    let squares: f32 = background().map(|value| value * value).sum();
+    let unevenness = (squares / background().count().max(1) as f32).sqrt();
     ensure_ink(peak, MIN_CONTRAST.max(MIN_RATIO * unevenness))?;
     // A quarter of the ink's strength is shadow or noise; beyond most of it, ink is full.
     let (low, high) = (0.25 * peak, 0.85 * peak);
@@ -80,8 +80,8 @@ fn flatten(above: &mut [f32], width: usize, n_terms: usize) {
     }
     let surface = solve(equations, n_terms);
     for (index, value) in above.iter_mut().enumerate() {
-        let ground: f64 = surface.iter().zip(terms(index)).map(|(c, term)| c * term).sum();
-        *value -= ground as f32;
+        let background: f64 = surface.iter().zip(terms(index)).map(|(c, term)| c * term).sum();
+        *value -= background as f32;
     }
 }
 

@@ -23,7 +23,7 @@ fn squared_distance(picture: &[u8], centroid: &[f32]) -> f32 {
 }
 
 /// The share of test pictures that lie nearest to the mean picture of their own class.
-fn nearest_centroid<D: Drawing>(train: &D, test: &D) -> f64 {
+fn nearest_centroid<D: SyntheticImages>(train: &D, test: &D) -> f64 {
     let (pixels, labels) = train.examples(5_000, 2).unwrap();
     let centroids = centroids(D::BYTES, &pixels, &labels);
     let (pixels, labels) = test.examples(1_000, 2).unwrap();
@@ -37,7 +37,7 @@ fn nearest_centroid<D: Drawing>(train: &D, test: &D) -> f64 {
 
 /// The share of test pictures that softmax regression on the pixels gets right, after plain
 /// gradient descent by single pictures.
-fn softmax_regression<D: Drawing>(train: &D, test: &D) -> f64 {
+fn softmax_regression<D: SyntheticImages>(train: &D, test: &D) -> f64 {
     const EPOCHS: usize = 4;
     let (pixels, labels) = train.examples(4_000, 2).unwrap();
     let mut weights = vec![0.0_f32; CLASSES * D::BYTES];

@@ -1,7 +1,7 @@
 //! A soft round pen: strokes become distances, and distances become grey.
 
 use super::super::transform::Point;
-use super::{Digits, Drawing};
+use super::{Digits, SyntheticImages};
 use crate::rng::Sequence;
 
 const SIDE: usize = Digits::SIDE;
@@ -69,7 +69,7 @@ impl Pen {
         }
     }
 
-    /// Turns the distances to grey: ink of uneven strength on a ground with a little noise.
+    /// Turns the distances to grey: ink of uneven strength on a background with a little noise.
     pub(super) fn ink(&self, random: &mut Sequence, pixels: &mut [u8]) {
         let strength = random.uniform_between(150.0, 265.0);
         let unevenness = random.uniform_between(0.0, 0.5) / 256.0;
@@ -81,7 +81,7 @@ impl Pen {
             for (at, (square, pixel)) in squares.iter().zip(pixels).enumerate() {
                 let covered = ((edge - square.sqrt()) * fade).clamp(0.0, 1.0);
                 let ink = covered * strength * (1.0 - unevenness * f32::from(word[2 * at]));
-                // Half of the ground stays black, as MNIST's does.
+                // Half of the background stays black, as MNIST's does.
                 let grain = noise * (f32::from(word[2 * at + 1]) - 128.0);
                 *pixel = (ink + grain) as u8;
             }

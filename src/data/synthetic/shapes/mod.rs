@@ -1,6 +1,6 @@
 //! Coloured pictures of ten shapes.
 //!
-//! A shape of any colour lies anywhere about the middle, turned by any angle, on a ground that
+//! A shape of any colour lies anywhere about the middle, turned by any angle, on a background that
 //! goes from one colour to another. A second thing of a third colour lies over or under it, and
 //! noise over all. Each class stays itself when it is mirrored, and when a part of 24×24 pixels is
 //! cut out.
@@ -9,7 +9,7 @@ mod outline;
 mod paint;
 
 use super::transform::{Linear, Point};
-use super::{CLASSES, Drawing, Streams};
+use super::{CLASSES, Streams, SyntheticImages};
 use crate::data::Split;
 use crate::rng::Sequence;
 use paint::{Gradient, Palette, add_noise, coverage};
@@ -27,7 +27,7 @@ impl Shapes {
     }
 }
 
-impl Drawing for Shapes {
+impl SyntheticImages for Shapes {
     const SIDE: usize = 32;
     const CHANNELS: usize = 3;
     const NAMES: [&'static str; CLASSES] = [
@@ -49,7 +49,7 @@ impl Drawing for Shapes {
 
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]) {
         let palette = Palette::draw(random);
-        let ground = Gradient::draw(palette.ground, random);
+        let background = Gradient::draw(palette.background, random);
         let fill = Gradient::draw([palette.shape, palette.shape], random);
         let shape = Place::draw(random, (5.8, 9.2), 3.0);
         let clutter = Clutter::draw(random);
@@ -63,7 +63,7 @@ impl Drawing for Shapes {
                 let clutter = coverage(clutter.distance(point));
                 let covers = if over { covers.min(1.0 - clutter) } else { covers };
                 let at = (row * Self::SIDE + column) * Self::CHANNELS;
-                let (below, above) = (ground.at(point), fill.at(point));
+                let (below, above) = (background.at(point), fill.at(point));
                 for channel in 0..Self::CHANNELS {
                     let second = palette.clutter[channel];
                     let mut value = below[channel] + clutter * (second - below[channel]);

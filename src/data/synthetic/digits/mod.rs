@@ -7,7 +7,7 @@ mod glyphs;
 mod pen;
 
 use super::transform::{Linear, Point};
-use super::{CLASSES, Drawing, Streams};
+use super::{CLASSES, Streams, SyntheticImages};
 use crate::data::Split;
 use crate::rng::Sequence;
 use glyphs::GLYPHS;
@@ -26,7 +26,7 @@ impl Digits {
     }
 }
 
-impl Drawing for Digits {
+impl SyntheticImages for Digits {
     const SIDE: usize = 28;
     const CHANNELS: usize = 1;
     const NAMES: [&'static str; CLASSES] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];

@@ -23,7 +23,7 @@ pub use shapes::Shapes;
 pub const CLASSES: usize = 10;
 
 /// A kind of picture: its shape, its classes, and how one is drawn.
-pub trait Drawing: Sync {
+pub trait SyntheticImages: Sync {
     /// The width and height in pixels.
     const SIDE: usize;
     /// Bytes of a pixel: 1 is grey, 3 are red, green and blue.
@@ -47,7 +47,7 @@ pub trait Drawing: Sync {
     /// Draws picture `index` over all of `pixels` and gives its class.
     ///
     /// # Panics
-    /// When `pixels` does not have [`Drawing::BYTES`] bytes.
+    /// When `pixels` does not have [`SyntheticImages::BYTES`] bytes.
     fn draw(&self, index: u64, pixels: &mut [u8]) -> u8 {
         assert_eq!(pixels.len(), Self::BYTES, "bytes of a drawn picture");
         let label = self.label(index);

@@ -1,7 +1,7 @@
 //! Colours, gradients, soft edges and noise.
 
 use super::super::transform::Point;
-use super::{Drawing, Shapes};
+use super::{Shapes, SyntheticImages};
 use crate::rng::Sequence;
 
 /// Red, green and blue, 0 to 255.
@@ -12,7 +12,7 @@ const MIN_CONTRAST: f32 = 130.0;
 
 /// The colours of a picture.
 pub(super) struct Palette {
-    pub(super) ground: [Colour; 2],
+    pub(super) background: [Colour; 2],
     pub(super) shape: Colour,
     pub(super) clutter: Colour,
 }
@@ -20,8 +20,8 @@ pub(super) struct Palette {
 impl Palette {
     pub(super) fn draw(random: &mut Sequence) -> Self {
         let shape = colour(random);
-        let ground = [other_than(shape, random), other_than(shape, random)];
-        Self { ground, shape, clutter: other_than(shape, random) }
+        let background = [other_than(shape, random), other_than(shape, random)];
+        Self { background, shape, clutter: other_than(shape, random) }
     }
 }
 
