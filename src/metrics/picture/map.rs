@@ -8,13 +8,13 @@ use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, PathElement};
 use plotters::prelude::{DrawingBackend, RGBColor, WHITE};
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
 use super::labels::{OccupancyGrid, Rect, place};
 use crate::atomic;
 use crate::metrics::plot::canvas;
 use crate::metrics::plot::legend::shorten;
-use crate::metrics::plot::style::{SCALE, text, undrawable};
+use crate::metrics::plot::style::{SCALE, text_style_at, undrawable};
 
 /// A point and its label.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ const LEADER: RGBColor = RGBColor(190, 190, 190);
 
 const MARGIN: i32 = 60;
 const TITLE: i32 = 44;
-const LETTERS: i32 = 15;
+const FONT_SIZE: i32 = 15;
 /// A line of letters, with a little space above and below.
 const LINE: i32 = 17;
 const RADIUS: i32 = 3;
@@ -87,11 +87,11 @@ where
     DB::ErrorType: 'static,
 {
     area.fill(&WHITE)?;
-    let heading = text(22)?.pos(Pos::new(HPos::Left, VPos::Center));
+    let heading = text_style_at(22, HPos::Left)?;
     area.draw_text(title, &heading, (24 * SCALE, TITLE * SCALE / 2 + 6 * SCALE))?;
     let side = area.dim_in_pixel().0 as i32;
     let points = points(places, side)?;
-    let style = text(LETTERS)?.pos(Pos::new(HPos::Left, VPos::Center));
+    let style = text_style_at(FONT_SIZE, HPos::Left)?;
     let measure = |label: &str| Ok(area.estimate_text_size(label, &style)?.0 as i32);
     let labels = lay_out(places, &points, side, measure)?;
     for (&point, label) in points.iter().zip(&labels) {

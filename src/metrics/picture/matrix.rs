@@ -6,10 +6,10 @@ use plotters::prelude::{RGBColor, WHITE};
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, FontTransform};
 
-use super::{Area, ConfusionMatrix, MARGIN, at, letters};
+use super::{Area, ConfusionMatrix, MARGIN, at};
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
-use crate::metrics::plot::style::{GRID, SCALE};
+use crate::metrics::plot::style::{GRID, SCALE, text_style_at};
 
 /// Right predictions are blue, mistakes orange, told apart by any colour vision.
 const RIGHT: RGBColor = RGBColor(0, 114, 178);
@@ -34,7 +34,7 @@ const COLOURS: &str = "blue: right, the stronger the larger its share of the row
 const CELLS: (i32, i32) = (44, 72);
 const ALL_CELLS: i32 = 720;
 /// A class of average length, in letters, for the picture's height before letters are measured.
-const LETTER: i32 = 9;
+const CHARACTER_WIDTH: i32 = 9;
 
 /// Where things lie, in pixels of the picture.
 struct Layout {
@@ -54,7 +54,7 @@ impl Layout {
         let n = confusion.classes().len() as i32;
         let cell = (ALL_CELLS / n.max(1)).clamp(CELLS.0, CELLS.1);
         let letters = confusion.classes().iter().map(|name| name.chars().count() as i32);
-        let name = (letters.max().unwrap_or(0) * LETTER).min(MAX_NAME);
+        let name = (letters.max().unwrap_or(0) * CHARACTER_WIDTH).min(MAX_NAME);
         let upright = name > cell - GAP;
         let left = MARGIN + AXIS + name.max(PRECISION_NAME) + GAP;
         let top = MARGIN + TITLE + AXIS + GAP + if upright { name } else { 16 };
@@ -79,7 +79,7 @@ pub(super) fn png(confusion: &ConfusionMatrix, title: &str) -> Result<Vec<u8>> {
         draw_cells(area, &layout, confusion)?;
         draw_shares(area, &layout, confusion)?;
         let legend = at(MARGIN, layout.height - MARGIN);
-        area.draw_text(COLOURS, &letters(13, HPos::Left)?, legend)?;
+        area.draw_text(COLOURS, &text_style_at(13, HPos::Left)?, legend)?;
         Ok(())
     })
 }
@@ -90,18 +90,18 @@ fn draw_names(
     confusion: &ConfusionMatrix,
     title: &str,
 ) -> Result<()> {
-    area.draw_text(title, &letters(22, HPos::Left)?, at(MARGIN, MARGIN + 12))?;
-    let axis = letters(15, HPos::Center)?;
+    area.draw_text(title, &text_style_at(22, HPos::Left)?, at(MARGIN, MARGIN + 12))?;
+    let axis = text_style_at(15, HPos::Center)?;
     let middle = layout.cell * layout.n / 2;
     area.draw_text("predicted", &axis, at(layout.left + middle, MARGIN + TITLE + AXIS / 2))?;
     let upwards = axis.transform(FontTransform::Rotate270);
     area.draw_text("true", &upwards, at(MARGIN + AXIS / 2, layout.top + middle))?;
 
-    let row = letters(15, HPos::Right)?;
+    let row = text_style_at(15, HPos::Right)?;
     let column = if layout.upright {
-        letters(15, HPos::Left)?.transform(FontTransform::Rotate270)
+        text_style_at(15, HPos::Left)?.transform(FontTransform::Rotate270)
     } else {
-        letters(15, HPos::Center)?
+        text_style_at(15, HPos::Center)?
     };
     for (index, name) in confusion.classes().iter().enumerate() {
         let measure = |name: &str| Ok(area.estimate_text_size(name, &row)?.0 as i32);
@@ -131,7 +131,7 @@ fn draw_cells(area: &Area<'_>, layout: &Layout, confusion: &ConfusionMatrix) -> 
             area.draw(&Rectangle::new(corners, GRID.stroke_width(SCALE as u32)))?;
             // Zeros would hide where the mistakes are.
             if count > 0 {
-                let style = letters(count_size(count, layout.cell), HPos::Center)?;
+                let style = text_style_at(count_size(count, layout.cell), HPos::Center)?;
                 let style = if is_dark(colour) { style.color(&WHITE) } else { style };
                 let middle = at(x + layout.cell / 2, y + layout.cell / 2);
                 area.draw_text(&count.to_string(), &style, middle)?;
@@ -169,7 +169,7 @@ fn shade(share: f64, right: bool) -> RGBColor {
 fn draw_shares(area: &Area<'_>, layout: &Layout, confusion: &ConfusionMatrix) -> Result<()> {
     let right = layout.left + layout.cell * layout.n + RECALL;
     let below = layout.top + layout.cell * layout.n + PRECISION / 2;
-    let (style, centred) = (letters(15, HPos::Right)?, letters(13, HPos::Center)?);
+    let (style, centred) = (text_style_at(15, HPos::Right)?, text_style_at(13, HPos::Center)?);
     area.draw_text("recall", &style, at(right, layout.top - GAP - 6))?;
     area.draw_text("precision", &style, at(layout.left - GAP, below))?;
     for class in 0..confusion.classes().len() {

@@ -8,14 +8,11 @@ mod matrix;
 mod sheet;
 mod worst;
 
-use anyhow::Result;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
-use plotters::style::TextStyle;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::plot::bitmap::Bitmap;
-use super::plot::style::{SCALE, text};
+use super::plot::style::SCALE;
 pub use confusion::ConfusionMatrix;
 pub use map::{Place, write_map_png, write_map_svg};
 pub use sheet::write_sheet;
@@ -29,9 +26,4 @@ const MARGIN: i32 = 24;
 /// A point of the drawing from one of the picture.
 fn at(x: i32, y: i32) -> (i32, i32) {
     (x * SCALE, y * SCALE)
-}
-
-/// Letters of `size` pixels that stand about the middle of their height.
-fn letters(size: i32, x: HPos) -> Result<TextStyle<'static>> {
-    Ok(text(size)?.pos(Pos::new(x, VPos::Center)))
 }

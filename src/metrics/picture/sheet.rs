@@ -8,12 +8,12 @@ use plotters::prelude::{RGBColor, WHITE};
 use plotters::style::Color;
 use plotters::style::text_anchor::HPos;
 
-use super::{Area, MARGIN, Mistake, at, letters};
+use super::{Area, MARGIN, Mistake, at};
 use crate::atomic;
 use crate::metrics::Raster;
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
-use crate::metrics::plot::style::{INK, SCALE};
+use crate::metrics::plot::style::{INK, SCALE, text_style_at};
 
 /// Pictures of a row, and of a sheet.
 const COLUMNS: usize = 6;
@@ -25,7 +25,7 @@ const TITLE: i32 = 44;
 const WIDTH: i32 = 208;
 const CAPTION: i32 = 52;
 const ARROW: i32 = 16;
-const LETTERS: i32 = 14;
+const FONT_SIZE: i32 = 14;
 
 /// Draws up to 36 mistakes with their pictures into a PNG file, which appears as a whole. `title`
 /// is the line above them, `classes` the classes' names. All pictures have one size.
@@ -55,10 +55,10 @@ fn png(title: &str, classes: &[String], mistakes: &[(Mistake, Raster<'_>)]) -> R
     let size = (2 * MARGIN + COLUMNS as i32 * width, 2 * MARGIN + TITLE + rows * height);
     picture((size.0 as u32, size.1 as u32), |area| {
         area.fill(&WHITE)?;
-        let style = letters(22, HPos::Left)?;
+        let style = text_style_at(22, HPos::Left)?;
         area.draw_text(title, &style, at(MARGIN, MARGIN + 12))?;
         if shown.is_empty() {
-            let style = letters(15, HPos::Left)?;
+            let style = text_style_at(15, HPos::Left)?;
             area.draw_text("no mistakes", &style, at(MARGIN, MARGIN + TITLE + 20))?;
         }
         for (index, (mistake, raster)) in shown.iter().enumerate() {
@@ -132,7 +132,7 @@ fn caption(
     (middle, top): (i32, i32),
     width: i32,
 ) -> Result<()> {
-    let style = letters(LETTERS, HPos::Left)?;
+    let style = text_style_at(FONT_SIZE, HPos::Left)?;
     let measure = |name: &str| Ok(area.estimate_text_size(name, &style)?.0 as i32 / SCALE);
     let room = (width - 3 * ARROW) / 2;
     let [truth, predicted] = names.map(|name| shorten(name, room, measure));
@@ -143,7 +143,7 @@ fn caption(
     area.draw_text(&truth, &style, at(start, line))?;
     arrow(area, (start + of_truth + ARROW / 2, line + 1))?;
     area.draw_text(&predicted, &style, at(start + of_truth + 2 * ARROW, line))?;
-    let centred = letters(LETTERS, HPos::Center)?;
+    let centred = text_style_at(FONT_SIZE, HPos::Center)?;
     area.draw_text(below, &centred, at(middle, line + 18))?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use plotters::style::Color;
 
 use super::axis::Axis;
 use super::legend::Legend;
-use super::style::{GRID, INK, Line, Marker, SCALE, colour, text};
+use super::style::{GRID, INK, Line, Marker, SCALE, colour, text_style};
 use super::{Chart, Curve, X};
 
 /// Pixels of a drawing, from its upper left corner.
@@ -43,14 +43,14 @@ where
     let (width, height) = (area.dim_in_pixel().0 as i32, area.dim_in_pixel().1 as i32);
     let legend = Legend::of(area, chart, height - TITLE - 2 * MARGIN)?;
     let (left, _) = area.split_horizontally(width - legend.width() - MARGIN);
-    let small = text(15)?;
+    let small = text_style(15)?;
     let mut labels_width = 0;
     for label in y.labels() {
         labels_width = labels_width.max(area.estimate_text_size(&label, &small)?.0 as i32);
     }
 
     let labels_width = labels_width + DESCRIPTION + 14 * SCALE;
-    area.draw_text(&chart.title, &text(24)?, (MARGIN + labels_width, MARGIN / 2))?;
+    area.draw_text(&chart.title, &text_style(24)?, (MARGIN + labels_width, MARGIN / 2))?;
     let mut mesh = ChartBuilder::on(&left)
         .margin(MARGIN)
         .margin_top(MARGIN + TITLE)

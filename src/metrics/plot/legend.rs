@@ -5,11 +5,11 @@ use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 use plotters::prelude::{DrawingBackend, RGBColor};
 use plotters::style::TextStyle;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
 use super::Chart;
 use super::draw::{marker, path};
-use super::style::{INK, Line, Marker, SCALE, colour, text};
+use super::style::{INK, Line, Marker, SCALE, colour, text_style_at};
 
 const ROW: i32 = 26 * SCALE;
 const SAMPLE: i32 = 40 * SCALE;
@@ -54,7 +54,7 @@ impl Legend {
     where
         DB::ErrorType: 'static,
     {
-        let style = text(15)?.pos(Pos::new(HPos::Left, VPos::Center));
+        let style = text_style_at(15, HPos::Left)?;
         let mut rows = rows(chart, (height / ROW).max(4) as usize);
         let mut width = 0;
         for row in &mut rows {

@@ -3,6 +3,7 @@
 use ab_glyph::{Font, FontRef};
 use anyhow::{Result, anyhow};
 use plotters::prelude::{RGBColor, ShapeStyle};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoTextStyle, TextStyle, register_font};
 
 use super::BOUND;
@@ -96,15 +97,23 @@ pub(in crate::metrics) fn undrawable<'a>(texts: impl Iterator<Item = &'a str>) -
     Ok(texts.filter(|text| text.chars().any(is_missing)).count())
 }
 
-/// Letters of `size` pixels of the picture.
+/// The style of text of `size` pixels of the picture.
 ///
 /// # Errors
 /// When the embedded font cannot be read.
-pub(in crate::metrics) fn text(size: i32) -> Result<TextStyle<'static>> {
+pub(in crate::metrics) fn text_style(size: i32) -> Result<TextStyle<'static>> {
     // Under this name an SVG asks its viewer for the viewer's own font of the kind.
     register_font("sans-serif", FontStyle::Normal, FONT)
         .map_err(|_| anyhow!("the embedded font cannot be read"))?;
     Ok(("sans-serif", size * SCALE, &INK).into_text_style(&(0, 0)))
+}
+
+/// As [`text_style`], for text whose point is the middle of its height, at its left, centre or right.
+///
+/// # Errors
+/// When the embedded font cannot be read.
+pub(in crate::metrics) fn text_style_at(size: i32, x: HPos) -> Result<TextStyle<'static>> {
+    Ok(text_style(size)?.pos(Pos::new(x, VPos::Center)))
 }
 
 fn with_white(RGBColor(red, green, blue): RGBColor) -> RGBColor {
