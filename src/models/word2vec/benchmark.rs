@@ -3,8 +3,8 @@
 use anyhow::{Result, ensure};
 
 use super::config::Word2VecConfig;
+use super::dataset::TextDataset;
 use super::experiment::Word2Vec;
-use super::text::Text;
 use crate::data::corpus::{Corpus, UNKNOWN};
 use crate::data::vocabulary::Vocabulary;
 use crate::models::verbs::bench::Benchmark;
@@ -19,7 +19,7 @@ const DIFFERENT: u32 = 50_000;
 
 impl Benchmark for Word2Vec {
     /// The loss and the vectors of a short text.
-    fn compare(cpu: &Cpu, _: &Word2VecConfig, _: &Text) -> Result<()> {
+    fn compare(cpu: &Cpu, _: &Word2VecConfig, _: &TextDataset) -> Result<()> {
         let (ids, width) = (50, 40);
         let noise = NegativeSampler::new(&(1..=ids as u64).rev().collect::<Vec<_>>())?;
         let stream = Stream::new(1, "bench");
@@ -54,7 +54,7 @@ impl Benchmark for Word2Vec {
     }
 
     /// Words as frequent as those of a language: the word of rank r with a frequency of 1/r.
-    fn random_data(config: &Word2VecConfig) -> Result<Text> {
+    fn random_data(config: &Word2VecConfig) -> Result<TextDataset> {
         let mut numbers = Stream::new(config.seed, "bench").at(0);
         let range = f64::from(DIFFERENT).ln();
         let mut word = || (numbers.uniform() * range).exp() as u32;
@@ -64,26 +64,26 @@ impl Benchmark for Word2Vec {
         let names = (1..DIFFERENT).map(|i| format!("word{i}"));
         let all = std::iter::once(UNKNOWN.to_string()).chain(names);
         let vocabulary = Vocabulary::new(all)?.with_counts(counts)?;
-        Ok(Text { corpus: Corpus::of_ids(vocabulary, words), questions: None, pairs: None })
+        Ok(TextDataset { corpus: Corpus::of_ids(vocabulary, words), questions: None, pairs: None })
     }
 
     /// A multiply-add for the product and one for each of the two updates, of every number of
     /// every pair of an input and a target.
-    fn operations(config: &Word2VecConfig, text: &Text) -> Result<f64> {
+    fn operations(config: &Word2VecConfig, dataset: &TextDataset) -> Result<f64> {
         let (width, train) = (config.network.embedding_size, &config.train);
-        let share = kept_share(config, text);
+        let share = kept_share(config, dataset);
         // Reaches from 1 to the window's are equally likely.
         let pairs = (train.window_size + 1) as f64;
         Ok(6.0 * (width * (1 + train.num_neg_samples)) as f64 * pairs * share)
     }
 
     /// The reference counts the words that subsampling keeps.
-    fn second_item(config: &Word2VecConfig, text: &Text) -> Option<(&'static str, f64)> {
-        Some(("kept words", kept_share(config, text)))
+    fn second_item(config: &Word2VecConfig, dataset: &TextDataset) -> Option<(&'static str, f64)> {
+        Some(("kept words", kept_share(config, dataset)))
     }
 }
 
 /// The share of the text that subsampling keeps in the mean.
-fn kept_share(config: &Word2VecConfig, text: &Text) -> f64 {
-    text.sentences(config).map_or(1.0, |sentences| sentences.expected_share())
+fn kept_share(config: &Word2VecConfig, dataset: &TextDataset) -> f64 {
+    dataset.sentences(config).map_or(1.0, |sentences| sentences.expected_share())
 }

@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use super::config::{Algorithm, Word2VecConfig, Word2VecSettings};
+use super::dataset::TextDataset;
+use super::skip_gram::{SkipGram, vectors_name};
 use super::task::Word2VecTask;
-use super::text::Text;
-use super::trainer::{Trainer, vectors_name};
 use super::vectors::WordVectors;
 use crate::checkpoint::Checkpoint;
 use crate::config::{self, Loaded};
@@ -27,7 +27,7 @@ pub struct Word2Vec;
 
 impl Experiment for Word2Vec {
     type Settings = Word2VecSettings;
-    type Data = Text;
+    type Data = TextDataset;
     type Task<'a> = Word2VecTask<'a>;
     type Trained = WordVectors;
 
@@ -45,39 +45,39 @@ impl Experiment for Word2Vec {
         device.processor()
     }
 
-    fn data(config: &Word2VecConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Text> {
-        Text::load(config, data_dir, run.map(vocabulary_of).transpose()?)
+    fn data(config: &Word2VecConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<TextDataset> {
+        TextDataset::load(config, data_dir, run.map(vocabulary_of).transpose()?)
     }
 
-    fn fingerprint(text: &Text) -> String {
-        text.corpus.fingerprint()
+    fn fingerprint(dataset: &TextDataset) -> String {
+        dataset.corpus.fingerprint()
     }
 
-    fn sizes(text: &Text) -> Vec<(&'static str, usize)> {
-        let words = ("in the vocabulary", text.corpus.vocabulary.len());
-        vec![("training words", text.corpus.len()), words]
+    fn sizes(dataset: &TextDataset) -> Vec<(&'static str, usize)> {
+        let words = ("in the vocabulary", dataset.corpus.vocabulary.len());
+        vec![("training words", dataset.corpus.len()), words]
     }
 
     /// A vector for each word as a centre, and one as a context.
-    fn parameters(config: &Word2VecConfig, text: &Text) -> Result<usize> {
-        Ok(2 * text.corpus.vocabulary.len() * config.network.embedding_size)
+    fn parameters(config: &Word2VecConfig, dataset: &TextDataset) -> Result<usize> {
+        Ok(2 * dataset.corpus.vocabulary.len() * config.network.embedding_size)
     }
 
-    fn files(text: &Text) -> Vec<(&'static str, Vec<u8>)> {
-        vec![(VOCABULARY, text.corpus.vocabulary.to_counted_text().into_bytes())]
+    fn files(dataset: &TextDataset) -> Vec<(&'static str, Vec<u8>)> {
+        vec![(VOCABULARY, dataset.corpus.vocabulary.to_counted_text().into_bytes())]
     }
 
     fn task<'a>(
         cpu: &'a Cpu,
         config: &'a Word2VecConfig,
-        text: &'a Text,
+        dataset: &'a TextDataset,
         init: Option<&Checkpoint>,
     ) -> Result<Word2VecTask<'a>> {
-        let mut trainer = Trainer::new(config, &text.corpus.vocabulary, cpu.threads())?;
+        let mut model = SkipGram::new(config, &dataset.corpus.vocabulary, cpu.threads())?;
         if let Some(checkpoint) = init {
-            trainer.begin_with(checkpoint)?;
+            model.load(checkpoint)?;
         }
-        Word2VecTask::new(cpu, config, text, trainer)
+        Word2VecTask::new(cpu, config, dataset, model)
     }
 
     fn trained(

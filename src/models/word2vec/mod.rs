@@ -7,15 +7,15 @@ mod analogies;
 mod batches;
 mod benchmark;
 mod config;
+mod dataset;
 mod experiment;
 mod file;
 mod map;
 mod query;
 mod similarity;
+mod skip_gram;
 mod spelling;
 mod task;
-mod text;
-mod trainer;
 mod vectors;
 mod verbs;
 

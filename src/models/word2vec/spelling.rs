@@ -14,18 +14,18 @@ pub const SUGGESTIONS: usize = 3;
 pub fn nearest<'a>(vocabulary: &'a Vocabulary, wrong: &str, n: usize) -> Vec<&'a str> {
     let wrong = Spelling::of(&wrong.to_lowercase());
     let limit = ((wrong.letters + 1) / 3).max(1);
-    let mut near: Vec<(usize, u32)> = Vec::new();
+    let mut candidates: Vec<(usize, u32)> = Vec::new();
     for id in first_answer(vocabulary)..vocabulary.len() as u32 {
         let word = vocabulary.word(id);
         if wrong.may_be_within(word, limit) {
             let edits = osa_distance(&wrong.text, &word.to_lowercase());
             if edits <= limit {
-                near.push((edits, id));
+                candidates.push((edits, id));
             }
         }
     }
-    near.sort_unstable();
-    near.iter().take(n).map(|&(_, id)| vocabulary.word(id)).collect()
+    candidates.sort_unstable();
+    candidates.iter().take(n).map(|&(_, id)| vocabulary.word(id)).collect()
 }
 
 /// A word with what is seen of it at a glance.

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use super::ENTRY;
 use super::analogies::{self, AnalogyScore};
 use super::config::{DecayBy, Word2VecConfig};
+use super::dataset::TextDataset;
 use super::similarity;
-use super::text::Text;
-use super::trainer::Trainer;
+use super::skip_gram::SkipGram;
 use super::vectors::WordVectors;
 use crate::checkpoint::Checkpoint;
 use crate::data::corpus::{Block, Cursor, Sentence, Sentences};
@@ -25,9 +25,9 @@ use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 pub struct Word2VecTask<'a> {
     cpu: &'a Cpu,
     config: &'a Word2VecConfig,
-    text: &'a Text,
+    dataset: &'a TextDataset,
     sentences: Sentences<'a>,
-    trainer: Trainer,
+    model: SkipGram,
     cursor: Cursor,
     block: Block,
     batch: Vec<skipgram::Sentence>,
@@ -42,16 +42,16 @@ impl<'a> Word2VecTask<'a> {
     pub fn new(
         cpu: &'a Cpu,
         config: &'a Word2VecConfig,
-        text: &'a Text,
-        trainer: Trainer,
+        dataset: &'a TextDataset,
+        model: SkipGram,
     ) -> Result<Self> {
-        let sentences = text.sentences(config)?;
+        let sentences = dataset.sentences(config)?;
         Ok(Self {
             cpu,
             config,
-            text,
+            dataset,
             sentences,
-            trainer,
+            model,
             cursor: Cursor::default(),
             block: Block::default(),
             batch: Vec::new(),
@@ -61,7 +61,7 @@ impl<'a> Word2VecTask<'a> {
 
     /// The words of an epoch.
     fn words(&self) -> u64 {
-        self.text.corpus.len() as u64
+        self.dataset.corpus.len() as u64
     }
 
     /// The words of all epochs.
@@ -83,7 +83,7 @@ impl<'a> Word2VecTask<'a> {
         self.config.train.learning_rate_at(done, self.all_words())
     }
 
-    fn rated(&self, sentence: &Sentence) -> skipgram::Sentence {
+    fn with_learning_rate(&self, sentence: &Sentence) -> skipgram::Sentence {
         let rate = self.learning_rate(sentence.position, sentence.first) as f32;
         skipgram::Sentence { words: sentence.words.clone(), first: sentence.first, rate }
     }
@@ -98,24 +98,24 @@ impl<'a> Word2VecTask<'a> {
         self.epoch.sum / self.epoch.pairs.max(1) as f64
     }
 
-    fn rate_now(&self) -> f64 {
+    fn current_rate(&self) -> f64 {
         self.learning_rate(self.cursor.position, self.cursor.kept)
     }
 
     /// What the vectors know, as far as anything is asked.
     fn evaluate(&self) -> Result<Vec<Evaluation>> {
-        let Text { corpus, questions, pairs } = self.text;
-        if !self.text.asks() {
+        let TextDataset { corpus, questions, pairs } = self.dataset;
+        if !self.dataset.is_evaluated() {
             return Ok(Vec::new());
         }
-        self.trainer.fetch()?;
+        self.model.sync_from_gpu()?;
         let (words, width) = (&corpus.vocabulary, self.config.network.embedding_size);
-        let rows = self.trainer.vectors().values().to_vec();
+        let rows = self.model.vectors().values().to_vec();
         let vectors = WordVectors::new(Arc::clone(words), width, rows)?.into_unit();
         let mut measured = Vec::new();
         if let Some(questions) = questions {
-            let score = analogies::score(self.cpu, &vectors, &questions.ask(words)?);
-            measured.push(answered(&score));
+            let score = analogies::score(self.cpu, &vectors, &questions.resolve(words)?);
+            measured.push(analogy_evaluation(&score));
         }
         if let Some(pairs) = pairs {
             let score = similarity::score(&vectors, pairs)?;
@@ -127,7 +127,7 @@ impl<'a> Word2VecTask<'a> {
 }
 
 /// The score as a metric and in words.
-fn answered(score: &AnalogyScore) -> Evaluation {
+fn analogy_evaluation(score: &AnalogyScore) -> Evaluation {
     let AnalogyScore { precision, right, questions, .. } = score;
     let line = format!("analogies {right}/{questions} = {:.2} %", 100.0 * precision);
     Evaluation { phase: "test", metrics: vec![("analogy", *precision)], line }
@@ -152,7 +152,7 @@ impl Task for Word2VecTask<'_> {
 
     fn begin_epoch(&mut self, epoch: u64) -> String {
         self.epoch = Loss::default();
-        format!("Epoch: {} Learning rate: {:.5}", epoch + 1, self.rate_now())
+        format!("Epoch: {} Learning rate: {:.5}", epoch + 1, self.current_rate())
     }
 
     fn step(&mut self, step: u64) -> Result<()> {
@@ -160,8 +160,8 @@ impl Task for Word2VecTask<'_> {
         self.sentences.read(&mut self.cursor, until, end, &mut self.block);
         let mut batch = std::mem::take(&mut self.batch);
         batch.clear();
-        batch.extend(self.block.sentences.iter().map(|sentence| self.rated(sentence)));
-        let loss = self.trainer.train(self.cpu, &self.block.words, &batch)?;
+        batch.extend(self.block.sentences.iter().map(|sentence| self.with_learning_rate(sentence)));
+        let loss = self.model.train(self.cpu, &self.block.words, &batch)?;
         self.batch = batch;
         ensure_finite(loss.sum, "the loss")?;
         self.epoch += loss;
@@ -175,7 +175,7 @@ impl Task for Word2VecTask<'_> {
     fn record(&self, _: u64) -> Vec<(&'static str, f64)> {
         vec![
             ("loss", self.loss()),
-            ("learning_rate", self.rate_now()),
+            ("learning_rate", self.current_rate()),
             ("kept_share", self.kept_share()),
         ]
     }
@@ -186,14 +186,14 @@ impl Task for Word2VecTask<'_> {
             "Epoch {:4} Step {:8}: lr = {:5.3} loss = {:6.2} words/sec = {:8.0} (raw {rate:.0})",
             step / self.steps_per_epoch() + 1,
             step + 1,
-            self.rate_now(),
+            self.current_rate(),
             self.loss(),
             rate * self.kept_share()
         ))
     }
 
     fn is_evaluated(&self, _: u64) -> bool {
-        self.text.asks()
+        self.dataset.is_evaluated()
     }
 
     fn end_epoch(&mut self, _: u64, _: &ShutdownFlag) -> Result<Option<EpochReport>> {
@@ -215,8 +215,8 @@ impl Task for Word2VecTask<'_> {
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        self.trainer.fetch()?;
-        weights::of(&self.trainer.parameters())
+        self.model.sync_from_gpu()?;
+        weights::of(&self.model.parameters())
     }
 
     fn state(&self) -> Map<String, Value> {
@@ -239,6 +239,6 @@ impl Task for Word2VecTask<'_> {
             sum: serde_json::from_value(number("sum")?.clone())?,
             pairs: serde_json::from_value(number("pairs")?.clone())?,
         };
-        self.trainer.begin_with(checkpoint)
+        self.model.load(checkpoint)
     }
 }

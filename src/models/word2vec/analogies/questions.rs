@@ -17,11 +17,11 @@ pub struct Questions {
 /// The questions whose words all have a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedQuestions {
-    pub(super) sections: Vec<AskedSection>,
+    pub(super) sections: Vec<ResolvedSection>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AskedSection {
+pub(super) struct ResolvedSection {
     pub(super) name: String,
     pub(super) ids: Vec<[u32; 4]>,
     /// Questions that have a word without a vector.
@@ -79,9 +79,9 @@ impl Questions {
     ///
     /// # Errors
     /// When no question is left.
-    pub fn ask(&self, vocabulary: &Vocabulary) -> Result<ResolvedQuestions> {
+    pub fn resolve(&self, vocabulary: &Vocabulary) -> Result<ResolvedQuestions> {
         let sections: Vec<_> =
-            self.sections.iter().map(|section| section.ask(vocabulary)).collect();
+            self.sections.iter().map(|section| section.resolve(vocabulary)).collect();
         if sections.iter().all(|section| section.ids.is_empty()) {
             bail!(self.why_none(vocabulary));
         }
@@ -110,7 +110,7 @@ impl Section<[Box<str>; 4]> {
         Self { name: name.to_owned(), questions: Vec::new(), malformed: 0 }
     }
 
-    fn ask(&self, vocabulary: &Vocabulary) -> AskedSection {
+    fn resolve(&self, vocabulary: &Vocabulary) -> ResolvedSection {
         let ids = |words: &[Box<str>; 4]| {
             let ids = words.each_ref().map(|word| vocabulary.find(word));
             let [Some(a), Some(b), Some(c), Some(d)] = ids else { return None };
@@ -118,7 +118,7 @@ impl Section<[Box<str>; 4]> {
         };
         let ids: Vec<_> = self.questions.iter().filter_map(ids).collect();
         let skipped = (self.questions.len() - ids.len()) as u64;
-        AskedSection { name: self.name.clone(), ids, skipped, malformed: self.malformed }
+        ResolvedSection { name: self.name.clone(), ids, skipped, malformed: self.malformed }
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
     fn sections_words_and_what_is_not_asked() {
         let text = "a b c d\n: Capital \nA b\tC  d\r\na b c x\na b c\n\n: empty\n";
         let vocabulary = Vocabulary::new(["d", "c", "b", "a", "C"]).unwrap();
-        let ResolvedQuestions { sections } = parse(text).ask(&vocabulary).unwrap();
+        let ResolvedQuestions { sections } = parse(text).resolve(&vocabulary).unwrap();
         // A word is looked up as it is written, and then without its case.
         let expect: [(&str, &[[u32; 4]], _, _); 3] = [
             (UNNAMED, &[[3, 2, 1, 0]], 0, 0),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn errors_name_file_line_and_hint() {
         let vocabulary = Vocabulary::new(["a", "b"]).unwrap();
-        let none = |text: &str| parse(text).ask(&vocabulary).unwrap_err().to_string();
+        let none = |text: &str| parse(text).resolve(&vocabulary).unwrap_err().to_string();
         assert!(none(": x\na b\n").contains("questions.txt has no question"));
         let error = none("A B Athens Greece\na b c d\n");
         assert!(error.starts_with("each of the 2 questions of questions.txt"), "{error}");

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::super::query::tests::family;
 use super::super::vectors::WordVectors;
-use super::questions::AskedSection;
+use super::questions::ResolvedSection;
 use super::*;
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Isa;
@@ -14,7 +14,7 @@ fn unit(words: Vec<String>, width: usize, rows: Vec<f32>) -> UnitVectors {
 
 fn asked(ids: Vec<[u32; 4]>) -> ResolvedQuestions {
     ResolvedQuestions {
-        sections: vec![AskedSection { name: "all".to_owned(), ids, skipped: 0, malformed: 0 }],
+        sections: vec![ResolvedSection { name: "all".to_owned(), ids, skipped: 0, malformed: 0 }],
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// The neighbours of each word.
-    Nearby(Vec<String>),
+    Neighbours(Vec<String>),
     /// a is to b as c is to which word?
     Analogy([String; 3]),
 }
@@ -61,7 +61,9 @@ impl Query {
     pub fn parse(command: &str, words: &[&str]) -> Result<Self> {
         match (command, words) {
             ("nearby", []) => bail!("nearby needs a word, as in: nearby proton"),
-            ("nearby", words) => Ok(Query::Nearby(words.iter().map(|&word| word.into()).collect())),
+            ("nearby", words) => {
+                Ok(Query::Neighbours(words.iter().map(|&word| word.into()).collect()))
+            }
             ("analogy", &[a, b, c]) => Ok(Query::Analogy([a, b, c].map(str::to_owned))),
             ("analogy", words) => bail!(
                 "analogy needs three words and has {}, as in: analogy france paris russia",
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn commands_and_their_words() {
-        let nearby = Query::Nearby(vec!["proton".to_owned(), "elephant".to_owned()]);
+        let nearby = Query::Neighbours(vec!["proton".to_owned(), "elephant".to_owned()]);
         assert_eq!(Line::parse("  nearby proton\telephant ").unwrap(), Line::Query(nearby));
         let analogy = Query::Analogy(["france", "paris", "russia"].map(str::to_owned));
         assert_eq!(Line::parse("analogy france paris russia").unwrap(), Line::Query(analogy));

@@ -18,7 +18,7 @@ use crate::ops::top_k::Hit;
 pub use line::{Line, Query};
 
 /// The words that `nearby` names where no number is given, as the reference does.
-pub const NEARBY: usize = 20;
+pub const DEFAULT_NEIGHBOURS: usize = 20;
 
 /// A word, and the cosine of the angle between its vector and what was asked about, which is
 /// c + (b − a) for an analogy.
@@ -32,7 +32,7 @@ pub struct Neighbour {
 
 /// The words nearest to one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Nearby {
+pub struct Neighbours {
     /// The word asked about.
     pub word: String,
     /// The nearest words but itself.
@@ -59,9 +59,9 @@ pub struct Analogy {
 #[serde(untagged)]
 pub enum Answer {
     /// The neighbours of each word.
-    Nearby {
+    Neighbours {
         /// In the order of the question.
-        nearby: Vec<Nearby>,
+        nearby: Vec<Neighbours>,
     },
     /// The answer of an analogy.
     Analogy {
@@ -78,12 +78,12 @@ fn neighbour(vectors: &UnitVectors, hit: &Hit) -> Neighbour {
 ///
 /// # Errors
 /// When the word has no vector; with the nearest spellings.
-pub fn nearby(cpu: &Cpu, vectors: &UnitVectors, word: &str, n: usize) -> Result<Nearby> {
+pub fn neighbours(cpu: &Cpu, vectors: &UnitVectors, word: &str, n: usize) -> Result<Neighbours> {
     let id = vectors.id(word)?;
     let hits = vectors.nearest(cpu, vectors.row(id), n.saturating_add(1));
     let others = hits.iter().filter(|hit| hit.row != id).take(n);
     let neighbours = others.map(|hit| neighbour(vectors, hit)).collect();
-    Ok(Nearby { word: vectors.vocabulary().word(id).to_owned(), neighbours })
+    Ok(Neighbours { word: vectors.vocabulary().word(id).to_owned(), neighbours })
 }
 
 /// The `n` words d, one at least, with `a` : `b` as `c` : d.
@@ -102,16 +102,16 @@ pub fn analogy(cpu: &Cpu, vectors: &UnitVectors, words: [&str; 3], n: usize) -> 
 }
 
 impl Query {
-    /// Asks the vectors, for `n` words, or else [`NEARBY`] neighbours or one answer.
+    /// Asks the vectors, for `n` words, or else [`DEFAULT_NEIGHBOURS`] neighbours or one answer.
     ///
     /// # Errors
     /// When a word has no vector; with the nearest spellings.
     pub fn answer(&self, cpu: &Cpu, vectors: &UnitVectors, n: Option<usize>) -> Result<Answer> {
         Ok(match self {
-            Query::Nearby(words) => {
-                let n = n.unwrap_or(NEARBY);
-                let nearby = words.iter().map(|word| nearby(cpu, vectors, word, n));
-                Answer::Nearby { nearby: nearby.collect::<Result<_>>()? }
+            Query::Neighbours(words) => {
+                let n = n.unwrap_or(DEFAULT_NEIGHBOURS);
+                let nearby = words.iter().map(|word| neighbours(cpu, vectors, word, n));
+                Answer::Neighbours { nearby: nearby.collect::<Result<_>>()? }
             }
             Query::Analogy(words) => Answer::Analogy {
                 analogy: analogy(
@@ -132,7 +132,7 @@ impl fmt::Display for Neighbour {
 }
 
 /// The word, a line, and each neighbour with its cosine, as the reference prints them.
-impl fmt::Display for Nearby {
+impl fmt::Display for Neighbours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n=====================================", self.word)?;
         self.neighbours.iter().try_for_each(|neighbour| write!(f, "\n{neighbour}"))
@@ -142,7 +142,7 @@ impl fmt::Display for Nearby {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Nearby { nearby } => {
+            Answer::Neighbours { nearby } => {
                 for (index, nearby) in nearby.iter().enumerate() {
                     let blank = if index == 0 { "" } else { "\n\n" };
                     write!(f, "{blank}{nearby}")?;

@@ -26,7 +26,7 @@ fn cpu() -> Cpu {
 
 #[test]
 fn nearby_is_printed_as_the_reference_does() {
-    let query = Query::Nearby(vec!["king".to_owned(), "the".to_owned()]);
+    let query = Query::Neighbours(vec!["king".to_owned(), "the".to_owned()]);
     let answer = query.answer(&cpu(), &family(), Some(2)).unwrap();
     let rule = "=".repeat(37);
     let expect = format!(
@@ -40,7 +40,7 @@ fn nearby_is_printed_as_the_reference_does() {
 
 #[test]
 fn unk_is_never_named() {
-    let all = nearby(&cpu(), &family(), "UNK", NEARBY).unwrap().neighbours;
+    let all = neighbours(&cpu(), &family(), "UNK", DEFAULT_NEIGHBOURS).unwrap().neighbours;
     assert_eq!(all.len(), 5);
     assert!(all.iter().all(|neighbour| neighbour.word != "UNK"));
 }
@@ -68,7 +68,7 @@ fn unknown_words_get_spellings() {
 fn similarities_are_cosines_and_as_many_as_are_asked_for() {
     let answers = analogy(&cpu(), &family(), ["Man", "KING", "woman"], 2).unwrap().answers;
     assert_eq!(answers.iter().map(|answer| &*answer.word).collect::<Vec<_>>(), ["queen", "the"]);
-    let all = analogy(&cpu(), &family(), ["man", "king", "woman"], NEARBY).unwrap();
+    let all = analogy(&cpu(), &family(), ["man", "king", "woman"], DEFAULT_NEIGHBOURS).unwrap();
     assert_eq!((all.answers.len(), &all.answers[0], &*all.b), (2, &all.answer, "king"));
     assert!(all.answers.iter().all(|answer| answer.similarity.abs() <= 1.0));
 }

@@ -63,7 +63,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let given = args.questions.as_deref().map(Questions::read).transpose()?;
     let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let questions = match (given, &pairs) {
-        (None, None) => super::super::text::questions(&session.config, &args.data.data_dir)?,
+        (None, None) => super::super::dataset::questions(&session.config, &args.data.data_dir)?,
         (given, _) => given,
     };
     ensure!(
@@ -74,7 +74,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let unit = session.trained.into_unit();
     let (mut metrics, mut text) = (json!({}), Vec::new());
     if let Some(questions) = questions {
-        let score = analogies::score(&cpu, &unit, &questions.ask(unit.vocabulary())?);
+        let score = analogies::score(&cpu, &unit, &questions.resolve(unit.vocabulary())?);
         metrics["analogy"] = score.precision.into();
         metrics["analogies"] = json!(score);
         text.push(score.to_string());

@@ -14,7 +14,7 @@ use serde_json::{Map, json};
 use super::super::ENTRY;
 use super::super::config::Word2VecConfig;
 use super::super::file::{self, Format, Imported, Options};
-use super::super::trainer::vectors_name;
+use super::super::skip_gram::vectors_name;
 use crate::atomic;
 use crate::checkpoint::{self, Meta, Retention};
 use crate::config::to_toml;

@@ -22,7 +22,7 @@ const MIN_WORDS: usize = 10;
 const MUCH_OUTSIDE: f64 = 0.2;
 
 /// A text and the questions on it.
-pub struct Text {
+pub struct TextDataset {
     /// The text in ids.
     pub corpus: Corpus,
     /// Analogies, where the config names some.
@@ -31,7 +31,7 @@ pub struct Text {
     pub pairs: Option<Pairs>,
 }
 
-impl Text {
+impl TextDataset {
     /// Reads or makes the text, in the words of `vocabulary` where it is given. The texts are found
     /// and the questions read first: a name that is wrong shows before a long text is read.
     ///
@@ -74,7 +74,7 @@ impl Text {
         // What would keep no word, or ask nothing, is an error before anything is made for it.
         text.sentences(config)?;
         if let Some(questions) = &text.questions {
-            questions.ask(&text.corpus.vocabulary)?;
+            questions.resolve(&text.corpus.vocabulary)?;
         }
         if let Some(pairs) = &text.pairs {
             similarity::known(pairs, &text.corpus.vocabulary)?;
@@ -83,7 +83,7 @@ impl Text {
     }
 
     /// Whether anything is asked of the vectors.
-    pub fn asks(&self) -> bool {
+    pub fn is_evaluated(&self) -> bool {
         self.questions.is_some() || self.pairs.is_some()
     }
 

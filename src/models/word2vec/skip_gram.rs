@@ -19,16 +19,16 @@ use crate::rng::Stream;
 use crate::system::memory;
 
 /// The tables in training.
-pub struct Trainer {
+pub struct SkipGram {
     /// The words' vectors (words, width).
     input: Parameter,
     /// Their vectors as what is predicted (words, width).
     output: Parameter,
     /// Their biases as what is predicted (words), which mini-batches have.
     bias: Parameter,
-    noise: NegativeSampler,
+    sampler: NegativeSampler,
     /// The noise of each thread that trains without locks.
-    shares: Vec<NegativeSampler>,
+    shards: Vec<NegativeSampler>,
     config: Word2VecConfig,
     batches: Batches,
     /// The tables on the GPU, once one has trained them.
@@ -51,7 +51,7 @@ fn names(algorithm: Algorithm) -> [&'static str; 3] {
     }
 }
 
-impl Trainer {
+impl SkipGram {
     /// Tables at their beginning, for so many threads: vectors uniform in ±0.5 / width, all else
     /// zero.
     ///
@@ -65,9 +65,9 @@ impl Trainer {
         })?;
         let train = &config.train;
         let counts = noise_counts(vocabulary, config.data.unk);
-        let noise = NegativeSampler::new(&counts)?;
+        let sampler = NegativeSampler::new(&counts)?;
         let biases = if train.algorithm == Algorithm::MiniBatch { shape[0] } else { 0 };
-        let (asked, there) = (train.num_neg_samples, noise.support());
+        let (asked, there) = (train.num_neg_samples, sampler.support());
         ensure!(
             biases == 0 || asked <= there,
             "train.num_neg_samples = {asked}: the noise words of a mini-batch are all different, \
@@ -78,8 +78,8 @@ impl Trainer {
             input: Parameter::uniform(input, &shape, scale, config.seed)?,
             output: Parameter::zeros(output, &shape)?,
             bias: Parameter::zeros(bias, &[biases])?,
-            noise,
-            shares: NegativeSampler::partition(&counts, threads)?,
+            sampler,
+            shards: NegativeSampler::partition(&counts, threads)?,
             config: config.clone(),
             batches: Batches::default(),
             gpu: None,
@@ -90,7 +90,7 @@ impl Trainer {
     ///
     /// # Errors
     /// When the vectors are missing or have another shape.
-    pub fn begin_with(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         self.gpu = None;
         let has = |parameter: &&&Parameter| checkpoint.names().any(|name| name == parameter.name());
         let all = self.parameters();
@@ -127,7 +127,7 @@ impl Trainer {
     ///
     /// # Errors
     /// What the GPU says.
-    pub fn fetch(&self) -> Result<()> {
+    pub fn sync_from_gpu(&self) -> Result<()> {
         let Some(gpu) = &self.gpu else { return Ok(()) };
         self.input.update(|w_in| self.output.update(|w_out| gpu.download(w_in, w_out)))??
     }
@@ -140,35 +140,36 @@ impl Trainer {
         match (self.config.train.algorithm, cpu.gpu()) {
             (Algorithm::Windows, Some(device)) => self.train_on_gpu(device, words, sentences),
             (Algorithm::Windows, None) => {
-                self.descend(cpu, Engine::SharedNegatives, words, sentences)
+                self.train_sgd(cpu, Engine::SharedNegatives, words, sentences)
             }
-            (Algorithm::Pairs, _) => self.descend(cpu, Engine::PerPair, words, sentences),
+            (Algorithm::Pairs, _) => self.train_sgd(cpu, Engine::PerPair, words, sentences),
             (Algorithm::MiniBatch, _) => self.train_batches(cpu, words, sentences),
         }
     }
 
-    fn order(&self) -> Updates {
+    fn updates(&self) -> Updates {
         if self.config.train.deterministic { Updates::Sequential } else { Updates::Hogwild }
     }
 
-    fn skipgram(&self, engine: Engine) -> Skipgram<'_> {
-        let Self { config, noise, shares, .. } = self;
+    fn operator(&self, engine: Engine) -> Skipgram<'_> {
+        let Self { config, sampler, shards, .. } = self;
         let (window, negatives) = (config.train.window_size, config.train.num_neg_samples);
-        Skipgram { window, negatives, noise, shares, stream: pairs_stream(config), engine }
+        let (noise, shares, stream) = (sampler, shards, pairs_stream(config));
+        Skipgram { window, negatives, noise, shares, stream, engine }
     }
 
-    fn descend(
+    fn train_sgd(
         &self,
         cpu: &Cpu,
         engine: Engine,
         words: &[u32],
         sentences: &[Sentence],
     ) -> Result<Loss> {
-        let (skipgram, order) = (self.skipgram(engine), self.order());
+        let (skipgram, updates) = (self.operator(engine), self.updates());
         let width = self.config.network.embedding_size;
         let loss = self.input.update(|w_in| {
             self.output
-                .update(|w_out| skipgram.train(cpu, w_in, w_out, width, words, sentences, order))
+                .update(|w_out| skipgram.train(cpu, w_in, w_out, width, words, sentences, updates))
         })??;
         Ok(loss)
     }
@@ -182,14 +183,15 @@ impl Trainer {
         if self.gpu.is_none() {
             let train = &self.config.train;
             let sizes = Sizes {
-                ids: self.noise.len(),
+                ids: self.sampler.len(),
                 width: self.config.network.embedding_size,
                 window: train.window_size,
                 negatives: train.num_neg_samples,
             };
             let (w_in, w_out) = (self.input.values(), self.output.values());
             let stream = pairs_stream(&self.config);
-            self.gpu = Some(WindowTrainer::new(device, sizes, &self.noise, stream, &w_in, &w_out)?);
+            self.gpu =
+                Some(WindowTrainer::new(device, sizes, &self.sampler, stream, &w_in, &w_out)?);
         }
         let Some(gpu) = &mut self.gpu else { return Ok(Loss::default()) };
         let ends = sentences.last().map_or(0, |sentence| sentence.words.end);
@@ -206,16 +208,16 @@ impl Trainer {
     fn train_batches(&mut self, cpu: &Cpu, words: &[u32], sentences: &[Sentence]) -> Result<Loss> {
         let (train, width) = (&self.config.train, self.config.network.embedding_size);
         let mut batches = std::mem::take(&mut self.batches);
-        batches.collect(&self.skipgram(Engine::PerPair), train.batch_size, words, sentences);
+        batches.collect(&self.operator(Engine::PerPair), train.batch_size, words, sentences);
         let stream = Stream::new(self.config.seed, "noise");
         let (batch, samples) = (train.batch_size, train.num_neg_samples);
-        let nce = Nce { batch, samples, noise: &self.noise, stream };
+        let nce = Nce { batch, samples, noise: &self.sampler, stream };
         let loss = self.input.update(|embeddings| {
             self.output.update(|weights| {
                 self.bias.update(|biases| {
                     let parameters = Parameters { embeddings, weights, biases, width };
                     let Batches { pairs, first, rates } = &batches;
-                    nce.train(cpu, parameters, pairs, *first, rates, self.order())
+                    nce.train(cpu, parameters, pairs, *first, rates, self.updates())
                 })
             })
         })???;
