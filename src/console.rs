@@ -20,16 +20,16 @@ const CLEAR: &str = "\r\x1b[J";
 /// Columns of a bar with its brackets: at least, and where there is room.
 const BAR: (usize, usize) = (12, 27);
 
-struct Status {
+struct StatusLine {
     enabled: bool,
     line: String,
     drawn: Option<Instant>,
 }
 
-static STATUS: Mutex<Status> =
-    Mutex::new(Status { enabled: false, line: String::new(), drawn: None });
+static STATUS: Mutex<StatusLine> =
+    Mutex::new(StatusLine { enabled: false, line: String::new(), drawn: None });
 
-fn lock() -> MutexGuard<'static, Status> {
+fn lock() -> MutexGuard<'static, StatusLine> {
     // A panic elsewhere leaves the line usable.
     STATUS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::place::Place;
+use super::place::ValueOrigin;
 
 /// A TOML document and the name of its source.
 pub(super) struct Document<'a> {
@@ -32,8 +32,8 @@ impl<'a> Document<'a> {
     }
 
     /// The place of the key or value at `span`.
-    pub fn place(&self, span: Range<usize>) -> Place {
-        Place::Line { source: self.label.to_owned(), line: line_of(self.text, span.start) }
+    pub fn place(&self, span: Range<usize>) -> ValueOrigin {
+        ValueOrigin::Line { source: self.label.to_owned(), line: line_of(self.text, span.start) }
     }
 
     /// The top-level key `model`, if there is one.
@@ -49,7 +49,7 @@ impl<'a> Document<'a> {
     }
 
     /// The place of the top-level key `key`.
-    pub fn place_of(&self, key: &str) -> Place {
+    pub fn place_of(&self, key: &str) -> ValueOrigin {
         let span = self.table.get_key_value(key).map_or(0..0, |(key, _)| key.span());
         self.place(span)
     }

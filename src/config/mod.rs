@@ -35,7 +35,7 @@ pub use differences::{Difference, differences, refuse_differences};
 pub use expect::{Expect, Expectation, check_expect};
 pub use invalid::{Invalid, above, at_least, at_most, below, divides, in_range, one_of, positive};
 pub use keys::{Key, keys};
-pub use place::Place;
+pub use place::ValueOrigin;
 pub use resolve::Loaded;
 pub use source::{Preset, model_of};
 
@@ -97,7 +97,7 @@ pub fn resume<C: Config>(
     text: &str,
     sets: &[String],
 ) -> Result<Resumed<C>> {
-    let source = source::Source {
+    let source = source::ConfigText {
         label: path.display().to_string(),
         name: name.to_owned(),
         text: text.to_owned(),

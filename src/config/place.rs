@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The origin of a config value, as error messages show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ValueOrigin {
     /// A line of a file or of a compiled-in preset.
     Line {
         /// `configs/x.toml` or `preset ptb-small`.
@@ -18,7 +18,7 @@ pub enum Place {
     Default,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { source, line } => write!(f, "{source}:{line}"),

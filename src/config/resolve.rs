@@ -6,9 +6,9 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use toml::{Table, Value};
 
 use super::document::{Document, one_line};
-use super::place::Place;
+use super::place::ValueOrigin;
 use super::schema::{Assignment, Schema, is_finite, tree};
-use super::source::Source;
+use super::source::ConfigText;
 use super::{Config, Invalid, set};
 
 /// A checked config and where its values came from.
@@ -21,12 +21,12 @@ pub struct Loaded<C> {
     /// `preset ptb-small` or `configs/x.toml`.
     pub source: String,
     tree: Table,
-    origins: BTreeMap<String, Place>,
+    origins: BTreeMap<String, ValueOrigin>,
 }
 
 impl<C> Loaded<C> {
     /// Where the value of the dotted `key` came from.
-    pub fn place(&self, key: &str) -> Place {
+    pub fn place(&self, key: &str) -> ValueOrigin {
         place(&self.origins, key)
     }
 
@@ -37,7 +37,7 @@ impl<C> Loaded<C> {
     }
 }
 
-pub(super) fn resolve<C: Config>(source: Source, sets: &[String]) -> Result<Loaded<C>> {
+pub(super) fn resolve<C: Config>(source: ConfigText, sets: &[String]) -> Result<Loaded<C>> {
     let schema = Schema::of::<C>().context("the defaults of this config are not TOML")?;
     let assignments = assignments(&source, sets, &schema)?;
     let mut values = schema.defaults().clone();
@@ -56,7 +56,7 @@ pub(super) fn resolve<C: Config>(source: Source, sets: &[String]) -> Result<Load
     Ok(loaded)
 }
 
-fn assignments(source: &Source, sets: &[String], schema: &Schema) -> Result<Vec<Assignment>> {
+fn assignments(source: &ConfigText, sets: &[String], schema: &Schema) -> Result<Vec<Assignment>> {
     let document = Document::parse(&source.label, &source.text)?;
     // A config of another model has other keys: its model is the first thing to say.
     if let (Some(given), Some(Value::String(own))) =
@@ -126,7 +126,7 @@ fn check_finite<C>(table: &Table, prefix: &str, loaded: &Loaded<C>) -> Result<()
     Ok(())
 }
 
-fn place(origins: &BTreeMap<String, Place>, key: &str) -> Place {
+fn place(origins: &BTreeMap<String, ValueOrigin>, key: &str) -> ValueOrigin {
     let mut key = key;
     loop {
         if let Some(place) = origins.get(key) {
@@ -134,12 +134,16 @@ fn place(origins: &BTreeMap<String, Place>, key: &str) -> Place {
         }
         match key.rsplit_once('.') {
             Some((parent, _)) => key = parent,
-            None => return Place::Default,
+            None => return ValueOrigin::Default,
         }
     }
 }
 
-fn invalid_value(tree: &Table, origins: &BTreeMap<String, Place>, invalid: &Invalid) -> Error {
+fn invalid_value(
+    tree: &Table,
+    origins: &BTreeMap<String, ValueOrigin>,
+    invalid: &Invalid,
+) -> Error {
     let Invalid { key, rule } = invalid;
     let mut names = key.split('.');
     let first = names.next().and_then(|name| tree.get(name));

@@ -7,13 +7,13 @@ use toml::{Table, Value};
 use super::Config;
 use super::document::plain;
 use super::nearest::nearest;
-use super::place::Place;
+use super::place::ValueOrigin;
 
 /// A value given for a key, and where.
 pub(super) struct Assignment {
     pub key: Vec<String>,
     pub value: Value,
-    pub place: Place,
+    pub place: ValueOrigin,
 }
 
 /// What a key path leads to.
@@ -79,7 +79,7 @@ impl Schema {
         &self,
         prefix: &[String],
         table: &DeTable<'_>,
-        place: &dyn Fn(std::ops::Range<usize>) -> Place,
+        place: &dyn Fn(std::ops::Range<usize>) -> ValueOrigin,
         into: &mut Vec<Assignment>,
     ) -> Result<()> {
         let mut entries: Vec<_> = table.iter().collect();
@@ -107,14 +107,14 @@ impl Schema {
     }
 
     /// The message for a key that does not exist, with the nearest that does.
-    pub fn unknown(&self, key: &str, place: &Place) -> String {
+    pub fn unknown(&self, key: &str, place: &ValueOrigin) -> String {
         let keys = keys(&self.tree, "");
         let hint = match nearest(key, keys.iter().map(String::as_str)) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => self.siblings(key),
         };
         match place {
-            Place::Set(_) => format!("--set {key}: unknown key; {hint}"),
+            ValueOrigin::Set(_) => format!("--set {key}: unknown key; {hint}"),
             _ => format!("{place}: unknown key \"{key}\"; {hint}"),
         }
     }
@@ -136,7 +136,7 @@ pub(super) fn assignment(
     key: Vec<String>,
     slot: &Slot<'_>,
     value: Value,
-    place: Place,
+    place: ValueOrigin,
 ) -> Result<Assignment> {
     let name = key.join(".");
     let value = match slot {

@@ -5,7 +5,7 @@ use toml::Value;
 use toml::de::DeValue;
 
 use super::document::{one_line, plain};
-use super::place::Place;
+use super::place::ValueOrigin;
 use super::schema::{Assignment, Schema, Slot, assignment, kind};
 
 /// Parses `sets` and checks them against `schema`; a key may be set once.
@@ -35,7 +35,7 @@ fn assign(set: &str, schema: &Schema, into: &mut Vec<Assignment>) -> Result<()> 
     };
     let (key, text) = (key.trim(), text.trim());
     ensure!(!key.is_empty(), "--set {set}: no key; write --set KEY=VALUE");
-    let place = Place::Set(format!("{key}={text}"));
+    let place = ValueOrigin::Set(format!("{key}={text}"));
     let path = schema.today(key.split('.').map(|name| name.trim().to_owned()).collect());
     let Some(slot) = schema.slot(&path) else { bail!(schema.unknown(key, &place)) };
     let parsed = match slot {
@@ -68,7 +68,7 @@ fn is_text(default: &Value, text: &str) -> bool {
     }
 }
 
-fn not_toml(place: &Place, slot: &Slot<'_>, message: &str) -> anyhow::Error {
+fn not_toml(place: &ValueOrigin, slot: &Slot<'_>, message: &str) -> anyhow::Error {
     let expected = match slot {
         // What the parser misses in a bare word says nothing about a number.
         Slot::Leaf(default @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_))) => {

@@ -18,7 +18,7 @@ pub struct Preset {
 
 /// The text of a config and its names.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(super) struct ConfigText {
     /// How messages call it: `configs/x.toml` or `preset ptb-small`.
     pub label: String,
     /// The preset's name or the file's stem.
@@ -39,12 +39,12 @@ pub fn model_of(name: &str, presets: &[Preset]) -> Result<String> {
     })
 }
 
-pub(super) fn find(name: &str, presets: &[Preset]) -> Result<Source> {
+pub(super) fn find(name: &str, presets: &[Preset]) -> Result<ConfigText> {
     if is_path(name) {
         return read(name, presets);
     }
     match presets.iter().find(|preset| preset.name == name) {
-        Some(preset) => Ok(Source {
+        Some(preset) => Ok(ConfigText {
             label: format!("preset {name}"),
             name: name.to_owned(),
             text: preset.text.to_owned(),
@@ -57,7 +57,7 @@ fn is_path(name: &str) -> bool {
     name.ends_with(".toml") || name.contains(std::path::is_separator) || name.contains('/')
 }
 
-fn read(name: &str, presets: &[Preset]) -> Result<Source> {
+fn read(name: &str, presets: &[Preset]) -> Result<ConfigText> {
     let path = Path::new(name);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let text = std::fs::read_to_string(path).with_context(|| {
@@ -66,7 +66,7 @@ fn read(name: &str, presets: &[Preset]) -> Result<Source> {
             false => format!("cannot read {name}"),
         }
     })?;
-    Ok(Source { label: name.to_owned(), name: stem, text })
+    Ok(ConfigText { label: name.to_owned(), name: stem, text })
 }
 
 fn unknown(name: &str, presets: &[Preset]) -> String {

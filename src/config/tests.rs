@@ -90,7 +90,7 @@ fn a_preset_lies_over_the_defaults_and_set_over_both() {
     assert_eq!(loaded.config, expect);
     assert_eq!(loaded.place("train.batch_size").to_string(), "preset toy-small:5");
     assert_eq!(loaded.place("train.learning_rate").to_string(), "--set train.learning_rate=2");
-    assert_eq!(loaded.place("seed"), Place::Default);
+    assert_eq!(loaded.place("seed"), ValueOrigin::Default);
 }
 
 #[test]

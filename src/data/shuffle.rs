@@ -16,7 +16,7 @@ const PIECE: usize = 64;
 
 /// Where a position of the endless row points to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct EpochExample {
     /// The epoch, from 0.
     pub epoch: u64,
     /// The example of the data set, below its number of examples.
@@ -64,7 +64,7 @@ impl Shuffle {
     ///
     /// # Panics
     /// When a position exceeds 64 bits.
-    pub fn for_each(&self, first: u64, count: usize, mut each: impl FnMut(usize, Place)) {
+    pub fn for_each(&self, first: u64, count: usize, mut each: impl FnMut(usize, EpochExample)) {
         let end = first.checked_add(count as u64);
         assert!(end.is_some(), "there are no {count} positions from {first} on");
         let length = u64::from(self.examples);
@@ -77,7 +77,7 @@ impl Shuffle {
             let n = PIECE.min(count - i).min(self.examples() - at);
             self.copy(epoch, at, &mut examples[..n]);
             for &example in &examples[..n] {
-                each(i, Place { epoch, example });
+                each(i, EpochExample { epoch, example });
                 i += 1;
             }
         }
@@ -116,8 +116,8 @@ fn permute(stream: &Stream, epoch: u64, examples: u32, order: &mut Vec<u32>) {
 mod tests {
     use super::*;
 
-    fn batch(shuffle: &Shuffle, step: u64, size: usize) -> Vec<Place> {
-        let mut places = vec![Place::default(); size];
+    fn batch(shuffle: &Shuffle, step: u64, size: usize) -> Vec<EpochExample> {
+        let mut places = vec![EpochExample::default(); size];
         shuffle.for_each(step * size as u64, size, |i, place| places[i] = place);
         places
     }
@@ -178,7 +178,7 @@ mod tests {
         let epochs: Vec<_> = batch(&shuffle, 1, 8).iter().map(|place| place.epoch).collect();
         assert_eq!(epochs, [2, 3, 3, 3, 4, 4, 4, 5]);
         let one = Shuffle::new(1, "order", 1).unwrap();
-        assert_eq!(batch(&one, 5, 2)[1], Place { epoch: 11, example: 0 });
+        assert_eq!(batch(&one, 5, 2)[1], EpochExample { epoch: 11, example: 0 });
         assert!(batch(&one, 5, 0).is_empty());
     }
 

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use prost::Message;
 
-use super::messages::{Event, SessionLog, Status, Value, Values, What};
+use super::messages::{Event, EventKind, SessionLog, SessionStatus, SummaryMessage, Value};
 use super::summary::{Content, Summary};
 
 const PREFIX: &str = "events.out.tfevents.";
@@ -28,9 +28,12 @@ impl EventFile {
         let file =
             File::create_new(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let mut events = Self { path, file };
-        events.append(0, What::FileVersion("brain.Event:2".to_owned()))?;
+        events.append(0, EventKind::FileVersion("brain.Event:2".to_owned()))?;
         if let Some(step) = restart_step {
-            events.append(step, What::SessionLog(SessionLog { status: Status::Start.into() }))?;
+            events.append(
+                step,
+                EventKind::SessionLog(SessionLog { status: SessionStatus::Start.into() }),
+            )?;
         }
         Ok(events)
     }
@@ -42,20 +45,20 @@ impl EventFile {
         scalars: impl Iterator<Item = (String, f64)>,
     ) -> Result<()> {
         let value = scalars.map(|(tag, value)| Value::of(tag, &Content::Scalar(value))).collect();
-        self.append(step, What::Summary(Values { value }))
+        self.append(step, EventKind::Summary(SummaryMessage { value }))
     }
 
     /// Appends distributions and pictures of one step.
     pub(super) fn summaries(&mut self, step: u64, summaries: &[Summary]) -> Result<()> {
         let value = summaries.iter().map(|s| Value::of(s.tag.clone(), &s.content)).collect();
-        self.append(step, What::Summary(Values { value }))
+        self.append(step, EventKind::Summary(SummaryMessage { value }))
     }
 
     pub(super) fn sync(&self) -> Result<()> {
         self.file.sync_all().with_context(|| format!("cannot sync {}", self.path.display()))
     }
 
-    fn append(&mut self, step: u64, what: What) -> Result<()> {
+    fn append(&mut self, step: u64, what: EventKind) -> Result<()> {
         let step = i64::try_from(step)
             .with_context(|| format!("step {step} does not fit into an event file"))?;
         let event = Event { wall_time: unix_seconds(), step, what: Some(what) };
@@ -146,9 +149,9 @@ mod tests {
         let wall_time = 1_700_000_000.25;
         let value = |tag: &str, value| Value::of(tag.to_owned(), &Content::Scalar(value));
         let value = vec![value("valid/perplexity", 183.1), value("valid/loss", 0.0)];
-        let what = Some(What::Summary(Values { value }));
+        let what = Some(EventKind::Summary(SummaryMessage { value }));
         let scalars = Event { wall_time, step: 1327, what };
-        let what = Some(What::SessionLog(SessionLog { status: Status::Start.into() }));
+        let what = Some(EventKind::SessionLog(SessionLog { status: SessionStatus::Start.into() }));
         let start = Event { wall_time, step: 1328, what };
         let golden = concat!(
             "3a000000000000001295eae20900001040fc54d94110af0a2a2c0a170a1076616c69642f706572706c",
@@ -188,7 +191,7 @@ mod tests {
             Value::of("conv1/weights".to_owned(), &Content::Histogram(histogram)),
             Value::of("images/0".to_owned(), &Content::Picture(picture)),
         ];
-        let what = Some(What::Summary(Values { value }));
+        let what = Some(EventKind::Summary(SummaryMessage { value }));
         let event = Event { wall_time: 1_700_000_000.25, step: 1327, what };
         let golden = concat!(
             "0900001040fc54d94110af0a2a8e010a720a0d636f6e76312f776569676874732a6109000000000000",
@@ -219,17 +222,17 @@ mod tests {
         second.sync().unwrap();
         assert!(first.path < second.path, "{:?} {:?}", first.path, second.path);
 
-        let whats = |events: &EventFile| -> Vec<(i64, What)> {
+        let whats = |events: &EventFile| -> Vec<(i64, EventKind)> {
             let events = parse(&fs::read(&events.path).unwrap());
             assert!(events.iter().all(|event| event.wall_time > 1.7e9));
             events.into_iter().map(|event| (event.step, event.what.unwrap())).collect()
         };
-        let version = (0, What::FileVersion("brain.Event:2".to_owned()));
+        let version = (0, EventKind::FileVersion("brain.Event:2".to_owned()));
         let perplexity = |step, value| {
             let value = Value::of("train/perplexity".to_owned(), &Content::Scalar(value));
-            (step, What::Summary(Values { value: vec![value] }))
+            (step, EventKind::Summary(SummaryMessage { value: vec![value] }))
         };
-        let start = (2, What::SessionLog(SessionLog { status: 1 }));
+        let start = (2, EventKind::SessionLog(SessionLog { status: 1 }));
         assert_eq!(whats(&first), [version.clone(), perplexity(1, 5.0), perplexity(2, 9.0)]);
         assert_eq!(whats(&second), [version, start, perplexity(2, 3.0)]);
     }

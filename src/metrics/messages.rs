@@ -11,22 +11,22 @@ pub struct Event {
     pub wall_time: f64,
     #[prost(int64, tag = "2")]
     pub step: i64,
-    #[prost(oneof = "What", tags = "3, 5, 7")]
-    pub what: Option<What>,
+    #[prost(oneof = "EventKind", tags = "3, 5, 7")]
+    pub what: Option<EventKind>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub enum What {
+pub enum EventKind {
     #[prost(string, tag = "3")]
     FileVersion(String),
     #[prost(message, tag = "5")]
-    Summary(Values),
+    Summary(SummaryMessage),
     #[prost(message, tag = "7")]
     SessionLog(SessionLog),
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Values {
+pub struct SummaryMessage {
     #[prost(message, repeated, tag = "1")]
     pub value: Vec<Value>,
 }
@@ -57,13 +57,13 @@ impl Value {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 pub struct SessionLog {
-    #[prost(enumeration = "Status", tag = "1")]
+    #[prost(enumeration = "SessionStatus", tag = "1")]
     pub status: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
-pub enum Status {
+pub enum SessionStatus {
     Unspecified = 0,
     Start = 1,
 }

@@ -104,7 +104,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Place, at_least, resume, to_toml};
+    use crate::config::{ValueOrigin, at_least, resume, to_toml};
     use crate::models::fake;
 
     #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -234,6 +234,6 @@ mod tests {
         refuses("model = \"ptb\"", "this is a config of model \"ptb\", not of \"toy\" (x.toml:1)");
         let loaded = read("[train]\nbatch = 3").unwrap();
         assert_eq!((loaded.config.train.batch, loaded.config.checkpoint.every_epoch), (3, false));
-        assert_eq!(loaded.place("seed"), Place::Default);
+        assert_eq!(loaded.place("seed"), ValueOrigin::Default);
     }
 }

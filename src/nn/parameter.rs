@@ -121,7 +121,7 @@ impl Parameter {
 
     /// The values, row by row.
     pub fn values(&self) -> impl Deref<Target = [f32]> {
-        Values(self.value.storage_and_layout().0)
+        ValuesGuard(self.value.storage_and_layout().0)
     }
 
     /// Changes the values in place.
@@ -149,9 +149,9 @@ impl Parameter {
 }
 
 /// The values of a parameter, borrowed for reading through Candle's guard.
-struct Values<G>(G);
+struct ValuesGuard<G>(G);
 
-impl<G: Deref<Target = Storage>> Deref for Values<G> {
+impl<G: Deref<Target = Storage>> Deref for ValuesGuard<G> {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {

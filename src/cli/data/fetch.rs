@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{progress::Progress, sets_parser};
 use crate::console;
-use crate::data::fetch::{self, Options, Report};
+use crate::data::fetch::{self, FetchOptions, FetchReport};
 use crate::models::options::{DataOptions, OutputOptions};
 
 #[derive(Args, Debug)]
@@ -52,7 +52,7 @@ pub(super) fn run(fetch: Fetch) -> Result<()> {
     output.init_logging();
     let sets = sets.iter().map(|set| fetch::find(set)).collect::<Result<Vec<_>>>()?;
     ensure!(from.is_none() || sets.len() == 1, "--from is a source of one set; name one");
-    let options = Options { from, force };
+    let options = FetchOptions { from, force };
     for set in sets {
         let mut progress = Progress::new(output.quiet);
         let report = fetch::fetch(set, &data.data_dir, &options, &mut |event| progress.show(event));
@@ -70,7 +70,7 @@ pub(super) fn run(fetch: Fetch) -> Result<()> {
     Ok(())
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &FetchReport) -> String {
     let placed = report.placed.iter().map(|path| format!("fetched  {}", path.display()));
     let there = report.already_there.iter().map(|path| format!("there    {}", path.display()));
     placed.chain(there).collect::<Vec<_>>().join("\n")

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::data::fetch::{self, Status};
+use crate::data::fetch::{self, SetStatus};
 use crate::models::options::{DataOptions, OutputOptions};
 
 #[derive(Args, Debug)]
@@ -43,7 +43,7 @@ pub(super) fn run(list: &List) -> Result<()> {
     list.output.report(&Report { data_dir, sets }, text.join("\n"))
 }
 
-fn set(status: &Status) -> Set<'_> {
+fn set(status: &SetStatus) -> Set<'_> {
     Set {
         name: &status.set.name,
         about: &status.set.about,
@@ -54,7 +54,7 @@ fn set(status: &Status) -> Set<'_> {
     }
 }
 
-fn text(status: &Status) -> String {
+fn text(status: &SetStatus) -> String {
     let (name, presence) = (&status.set.name, status.presence.as_str());
     format!("{name:<12} {presence:<8} {}\n{:22}{}", status.path.display(), "", status.set.about)
 }

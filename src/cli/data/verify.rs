@@ -72,7 +72,7 @@ fn sets(verify: &Verify) -> Result<Vec<&'static DataSet>> {
         return verify.sets.iter().map(|name| fetch::find(name)).collect();
     }
     let statuses = fetch::list(&verify.data.data_dir);
-    let there = |status: &&fetch::Status| status.presence != Presence::Missing;
+    let there = |status: &&fetch::SetStatus| status.presence != Presence::Missing;
     Ok(statuses.iter().filter(there).map(|status| status.set).collect())
 }
 

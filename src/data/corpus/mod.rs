@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
-pub use sentences::{Block, Cursor, Sentence, SentenceMode, Sentences};
+pub use sentences::{Cursor, SentenceBatch, SentenceMode, SentenceSpan, Sentences};
 pub use subsampling::{Subsampling, Unk};
 
-use super::vocabulary::{Rules, Vocabulary};
-pub use super::words::Source;
+use super::vocabulary::{Vocabulary, VocabularyRules};
+pub use super::words::TextSource;
 use super::words::{Counts, Space, Token, count, for_each_piece, pieces};
 
 /// The word that stands for all others; its id is 0. A text's own word of this spelling is
@@ -55,14 +55,14 @@ impl Corpus {
     /// # Errors
     /// A file that is missing, empty or damaged, or a text that is not UTF-8, with its line
     /// and byte.
-    pub fn read(sources: &[Source], limits: Limits, threads: usize) -> Result<Self> {
+    pub fn read(sources: &[TextSource], limits: Limits, threads: usize) -> Result<Self> {
         let Limits { min_count, max_vocab } = limits;
-        let rules = Rules {
+        let rules = VocabularyRules {
             reserved: RESERVED,
             unknown: Some(UNKNOWN),
             min_count,
             max: max_vocab,
-            ..Rules::default()
+            ..VocabularyRules::default()
         };
         Self::with(sources, threads, |counts| {
             let most =
@@ -91,7 +91,7 @@ impl Corpus {
     ///
     /// # Errors
     /// As [`Corpus::read`].
-    pub fn read_with(sources: &[Source], words: Vocabulary, threads: usize) -> Result<Self> {
+    pub fn read_with(sources: &[TextSource], words: Vocabulary, threads: usize) -> Result<Self> {
         Self::with(sources, threads, |counts| {
             let known = counts.keys().any(|word| &**word != UNKNOWN && words.id(word).is_some());
             ensure!(known, "no word of the text is in the vocabulary that it is read with");
@@ -100,7 +100,7 @@ impl Corpus {
     }
 
     fn with(
-        sources: &[Source],
+        sources: &[TextSource],
         threads: usize,
         vocabulary: impl FnOnce(Counts) -> Result<Vocabulary>,
     ) -> Result<Self> {
@@ -176,6 +176,6 @@ const CHUNK: usize = 1 << 14;
 ///
 /// # Errors
 /// A file that cannot be opened.
-pub fn files(paths: &[PathBuf]) -> Result<Vec<Source<'static>>> {
-    paths.iter().map(|path| Source::file(path)).collect()
+pub fn files(paths: &[PathBuf]) -> Result<Vec<TextSource<'static>>> {
+    paths.iter().map(|path| TextSource::file(path)).collect()
 }

@@ -33,8 +33,8 @@ pub struct Cursor {
 
 /// Kept words that stand together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sentence {
-    /// Where they are in [`Block::words`].
+pub struct SentenceSpan {
+    /// Where they are in [`SentenceBatch::words`].
     pub words: Range<usize>,
     /// The place of the sentence's first word, kept or not, in the endless text.
     pub position: u64,
@@ -44,11 +44,11 @@ pub struct Sentence {
 
 /// Sentences one after another.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Block {
+pub struct SentenceBatch {
     /// The ids of their words.
     pub words: Vec<u32>,
     /// The sentences.
-    pub sentences: Vec<Sentence>,
+    pub sentences: Vec<SentenceSpan>,
 }
 
 /// A text as sentences without end.
@@ -72,7 +72,7 @@ impl<'a> Sentences<'a> {
 
     /// Fills `block` with all sentences that begin before `until`; the text ends at `end`,
     /// in the middle of a sentence if need be. Where a call begins does not matter.
-    pub fn read(&self, cursor: &mut Cursor, until: u64, end: u64, block: &mut Block) {
+    pub fn read(&self, cursor: &mut Cursor, until: u64, end: u64, block: &mut SentenceBatch) {
         block.words.clear();
         block.sentences.clear();
         let mut draws = self.subsampling.draws(cursor.position);
@@ -82,7 +82,7 @@ impl<'a> Sentences<'a> {
             self.read_sentence(cursor, end, &mut draws, &mut block.words);
             let words = start..block.words.len();
             if !words.is_empty() {
-                block.sentences.push(Sentence { words, position, first: kept });
+                block.sentences.push(SentenceSpan { words, position, first: kept });
             }
         }
     }

@@ -14,7 +14,7 @@ const TWICE: Limits = Limits { min_count: 2, max_vocab: 0 };
 const ALL: Limits = Limits { min_count: 0, max_vocab: 0 };
 
 fn of(text: &str, limits: Limits) -> Corpus {
-    Corpus::read(&[Source::Memory(text.into())], limits, 1).unwrap()
+    Corpus::read(&[TextSource::Memory(text.into())], limits, 1).unwrap()
 }
 
 /// The corpus's words, a line an item.
@@ -61,7 +61,7 @@ fn words_and_counts_are_those_of_the_reference() {
 fn a_given_vocabulary_stays_and_is_counted_anew() {
     let words = Vocabulary::clone(&of(TEXT, TWICE).vocabulary);
     let corpus =
-        Corpus::read_with(&[Source::Memory("dog once dog\ncat".into())], words, 1).unwrap();
+        Corpus::read_with(&[TextSource::Memory("dog once dog\ncat".into())], words, 1).unwrap();
     assert_eq!(
         corpus.vocabulary.to_counted_text(),
         "UNK 1\nthe 0\ncat 1\ndog 2\nsaw 0\nand 0\nbird 0\n"
@@ -173,8 +173,8 @@ fn words_are_kept_with_the_probability_of_the_reference() {
 }
 
 /// All sentences of two epochs, read up to each of `until` in turn.
-fn read(sentences: &Sentences, until: &[u64], end: u64) -> (Vec<Vec<u32>>, Vec<Sentence>) {
-    let (mut cursor, mut block) = (Cursor::default(), Block::default());
+fn read(sentences: &Sentences, until: &[u64], end: u64) -> (Vec<Vec<u32>>, Vec<SentenceSpan>) {
+    let (mut cursor, mut block) = (Cursor::default(), SentenceBatch::default());
     let (mut words, mut all) = (Vec::new(), Vec::new());
     for &until in until {
         // A cursor that was written and read goes on as it would have.
@@ -182,7 +182,7 @@ fn read(sentences: &Sentences, until: &[u64], end: u64) -> (Vec<Vec<u32>>, Vec<S
         sentences.read(&mut cursor, until, end, &mut block);
         for sentence in &block.sentences {
             words.push(block.words[sentence.words.clone()].to_vec());
-            all.push(Sentence { words: 0..sentence.words.len(), ..sentence.clone() });
+            all.push(SentenceSpan { words: 0..sentence.words.len(), ..sentence.clone() });
         }
     }
     assert_eq!(cursor.position, end);
@@ -278,12 +278,13 @@ fn lines_are_sentences_and_unknown_words_may_be_dropped() {
     }
     let error = Subsampling::new(&[4], 0.0, Unk::Drop, 1).unwrap_err();
     assert!(error.to_string().contains("data.min_count"), "{error}");
-    let rare = Corpus::read(&[Source::Memory("a b a".into())], Limits { min_count: 3, ..TWICE }, 1);
+    let rare =
+        Corpus::read(&[TextSource::Memory("a b a".into())], Limits { min_count: 3, ..TWICE }, 1);
     let expect = "no word of the text occurs data.min_count = 3 times: the most frequent, \"a\", \
                   occurs 2; give a lower data.min_count";
     assert_eq!(rare.unwrap_err().to_string(), expect);
     let none = Vocabulary::new(["UNK", "z"]).unwrap();
-    let error = Corpus::read_with(&[Source::Memory("a b".into())], none, 1).unwrap_err();
+    let error = Corpus::read_with(&[TextSource::Memory("a b".into())], none, 1).unwrap_err();
     assert!(error.to_string().contains("is in the vocabulary that it is read with"), "{error}");
 }
 

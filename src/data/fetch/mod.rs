@@ -28,16 +28,16 @@ use anyhow::{Context, Result, anyhow, bail};
 
 pub use by_hand::{command, missing_help, or_help};
 pub use sets::{DataFile, DataSet, Mirror, find, sets};
-pub use verify::{FileCheck, FileState, Presence, Status, list, verify};
+pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
 
 use download::Client;
 use error::Local;
 use place::Workplace;
-use source::{Order, Source, obtain};
+use source::{FetchJob, Origin, obtain};
 
 /// How [`fetch`] departs from the table.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct FetchOptions {
     /// Another source than the mirrors: a `.tgz` or a folder on this machine, or the http(s)
     /// address of a `.tgz` or (ending with `/`) of the single files.
     pub from: Option<String>,
@@ -81,7 +81,7 @@ pub enum Event<'a> {
 
 /// What [`fetch`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct FetchReport {
     /// The set's folder.
     pub folder: PathBuf,
     /// Files that were put in place.
@@ -103,9 +103,9 @@ pub struct Report {
 pub fn fetch(
     set: &'static DataSet,
     data_dir: &Path,
-    options: &Options,
+    options: &FetchOptions,
     on_event: &mut dyn FnMut(Event<'_>),
-) -> Result<Report> {
+) -> Result<FetchReport> {
     fetch_with(&Client::new(), set, data_dir, options, on_event)
 }
 
@@ -113,16 +113,16 @@ fn fetch_with(
     client: &Client,
     set: &'static DataSet,
     data_dir: &Path,
-    options: &Options,
+    options: &FetchOptions,
     on_event: &mut dyn FnMut(Event<'_>),
-) -> Result<Report> {
+) -> Result<FetchReport> {
     let checks = verify(set, data_dir)?;
     if !options.force {
         refuse_to_replace(set, data_dir, &checks)?;
     }
     let (right, lacking): (Vec<_>, Vec<_>) =
         checks.into_iter().partition(|check| check.state == FileState::Ok);
-    let mut report = Report {
+    let mut report = FetchReport {
         folder: data_dir.join(&set.name),
         placed: Vec::new(),
         already_there: right.into_iter().map(|check| check.path).collect(),
@@ -131,15 +131,15 @@ fn fetch_with(
     if lacking.is_empty() {
         return Ok(report);
     }
-    let sources: Vec<Source> = match &options.from {
-        Some(from) => vec![Source::parse(from, set)?],
-        None => set.mirrors.iter().cloned().map(Source::Web).collect(),
+    let sources: Vec<Origin> = match &options.from {
+        Some(from) => vec![Origin::parse(from, set)?],
+        None => set.mirrors.iter().cloned().map(Origin::Web).collect(),
     };
     let wanted: Vec<&'static DataFile> = lacking.iter().map(|check| check.file).collect();
     let place = Workplace::open(data_dir, set)?;
     let (partials, folder) = (place.partials(), place.unpack());
-    let order = Order { client, set, wanted: &wanted, partials, folder };
-    let source = first_that_gives(&order, &sources, on_event)
+    let job = FetchJob { client, set, wanted: &wanted, partials, folder };
+    let source = first_that_gives(&job, &sources, on_event)
         .map_err(|error| if options.from.is_none() { hint(error, set, data_dir) } else { error })?;
     report.placed = place.place(&wanted, &report.folder)?;
     report.source = Some(source);
@@ -166,18 +166,18 @@ fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Re
 
 /// Tries the sources in order and names the one that completed the files.
 fn first_that_gives(
-    order: &Order<'_>,
-    sources: &[Source],
+    job: &FetchJob<'_>,
+    sources: &[Origin],
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<String> {
     let mut reasons = Vec::new();
     for source in sources {
         let address = source.to_string();
         on_event(Event::Source { address: &address });
-        match obtain(order, source, on_event) {
+        match obtain(job, source, on_event) {
             Ok(()) => return Ok(address),
             Err(error) if error.is::<Local>() => {
-                return Err(error).with_context(|| format!("cannot fetch {}", order.set.name));
+                return Err(error).with_context(|| format!("cannot fetch {}", job.set.name));
             }
             Err(error) => {
                 let reason = format!("{error:#}");
@@ -186,7 +186,7 @@ fn first_that_gives(
             }
         }
     }
-    Err(anyhow!("cannot fetch {}:\n{}", order.set.name, reasons.join("\n")))
+    Err(anyhow!("cannot fetch {}:\n{}", job.set.name, reasons.join("\n")))
 }
 
 fn hint(error: anyhow::Error, set: &DataSet, data_dir: &Path) -> anyhow::Error {

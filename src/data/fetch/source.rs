@@ -15,7 +15,7 @@ use super::sets::{DataFile, DataSet, Mirror};
 
 /// A place that a data set can come from.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(super) enum Origin {
     /// An address.
     Web(Mirror),
     /// An archive on this machine.
@@ -24,21 +24,21 @@ pub(super) enum Source {
     Folder(PathBuf),
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Web(Mirror::Archive(url) | Mirror::Files(url)) => f.write_str(url),
-            Source::Archive(path) | Source::Folder(path) => write!(f, "{}", path.display()),
+            Origin::Web(Mirror::Archive(url) | Mirror::Files(url)) => f.write_str(url),
+            Origin::Archive(path) | Origin::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl Source {
+impl Origin {
     /// What the value of `--from` means: a web address (one that ends with `/` holds the single
     /// files, any other is an archive where the set comes as one), a folder, or an archive.
     pub(super) fn parse(from: &str, set: &DataSet) -> Result<Self> {
         if from.starts_with("http://") || from.starts_with("https://") {
-            return Ok(Source::Web(if set.is_archived() && !from.ends_with('/') {
+            return Ok(Origin::Web(if set.is_archived() && !from.ends_with('/') {
                 Mirror::Archive(from.into())
             } else {
                 Mirror::Files(format!("{}/", from.trim_end_matches('/')))
@@ -49,11 +49,11 @@ impl Source {
         }
         let path = PathBuf::from(from);
         if path.is_dir() {
-            Ok(Source::Folder(path))
+            Ok(Origin::Folder(path))
         } else if path.is_file() && !set.is_archived() {
             bail!("{from} is a file; {} comes as single files: name the folder of them", set.name)
         } else if path.is_file() {
-            Ok(Source::Archive(path))
+            Ok(Origin::Archive(path))
         } else {
             bail!(
                 "{from}: no such file or folder; it may be a .tgz, a folder that holds the files, \
@@ -64,7 +64,7 @@ impl Source {
 }
 
 /// What [`obtain`] works for: the files of `set` that are wanted, and where they go.
-pub(super) struct Order<'a> {
+pub(super) struct FetchJob<'a> {
     pub(super) client: &'a Client,
     pub(super) set: &'static DataSet,
     pub(super) wanted: &'a [&'static DataFile],
@@ -74,7 +74,7 @@ pub(super) struct Order<'a> {
     pub(super) folder: &'a Path,
 }
 
-impl Order<'_> {
+impl FetchJob<'_> {
     /// Files that no earlier source has given: those in `folder` are checked already.
     fn open(&self) -> Vec<&'static DataFile> {
         let lacks = |file: &&DataFile| !self.folder.join(&file.name).exists();
@@ -84,47 +84,47 @@ impl Order<'_> {
 
 /// Brings the wanted files from `source` and checks each.
 pub(super) fn obtain(
-    order: &Order<'_>,
-    source: &Source,
+    job: &FetchJob<'_>,
+    source: &Origin,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let (files, limit) = (order.open(), order.set.limit);
+    let (files, limit) = (job.open(), job.set.limit);
     match source {
-        Source::Web(Mirror::Archive(url)) => downloaded(order, url, on_event, |archive| {
-            extract(archive, &order.open(), limit, order.folder)
+        Origin::Web(Mirror::Archive(url)) => downloaded(job, url, on_event, |archive| {
+            extract(archive, &job.open(), limit, job.folder)
         }),
-        Source::Web(Mirror::Files(base)) => files.iter().try_for_each(|file| {
+        Origin::Web(Mirror::Files(base)) => files.iter().try_for_each(|file| {
             let url = file.address(base);
-            downloaded(order, &url, on_event, |path| store_file(order, path, &url, file))
+            downloaded(job, &url, on_event, |path| store_file(job, path, &url, file))
         }),
-        Source::Archive(path) => extract(path, &files, limit, order.folder),
-        Source::Folder(folder) => files.iter().try_for_each(|file| {
+        Origin::Archive(path) => extract(path, &files, limit, job.folder),
+        Origin::Folder(folder) => files.iter().try_for_each(|file| {
             let path = find_in(folder, file)
                 .ok_or_else(|| anyhow!("{} lies not in {}", file.name, folder.display()))?;
-            store_file(order, &path, &path.to_string_lossy(), file)
+            store_file(job, &path, &path.to_string_lossy(), file)
         }),
     }
 }
 
-fn store_file(order: &Order<'_>, path: &Path, served: &str, file: &DataFile) -> Result<()> {
+fn store_file(job: &FetchJob<'_>, path: &Path, served: &str, file: &DataFile) -> Result<()> {
     let content = File::open(path).local(|| format!("open {}", path.display()))?;
     // Only the end of the name counts, so a query after an address must not hide it.
     let served = file_name(served);
-    store(content, &served, file, order.set.limit, &order.folder.join(&file.name))
+    store(content, &served, file, job.set.limit, &job.folder.join(&file.name))
 }
 
 /// Downloads `url` and hands the file to `use_it`. Where a body of several pieces turns out to be
 /// wrong, it is downloaded once more, because the pieces may not belong together.
 fn downloaded(
-    order: &Order<'_>,
+    job: &FetchJob<'_>,
     url: &str,
     on_event: &mut dyn FnMut(Event<'_>),
     use_it: impl Fn(&Path) -> Result<()>,
 ) -> Result<()> {
-    let partial = Partial::new(order.partials, url);
+    let partial = Partial::new(job.partials, url);
     let mut once_more = true;
     loop {
-        let pieced = order.client.download(url, &partial, order.set.limit, on_event)?;
+        let pieced = job.client.download(url, &partial, job.set.limit, on_event)?;
         match use_it(partial.path()) {
             Err(error) if !error.is::<Local>() => {
                 partial.discard();

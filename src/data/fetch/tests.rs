@@ -91,12 +91,12 @@ fn tgz() -> Vec<u8> {
     tgz_after(|_| ())
 }
 
-fn run(set: &'static DataSet, dir: &TempDir) -> Result<Report> {
-    fetch_with(&client(), set, dir.path(), &Options::default(), &mut |_| ())
+fn run(set: &'static DataSet, dir: &TempDir) -> Result<FetchReport> {
+    fetch_with(&client(), set, dir.path(), &FetchOptions::default(), &mut |_| ())
 }
 
-fn run_from(from: &str, force: bool, dir: &TempDir) -> Result<Report> {
-    let options = Options { from: Some(from.into()), force };
+fn run_from(from: &str, force: bool, dir: &TempDir) -> Result<FetchReport> {
+    let options = FetchOptions { from: Some(from.into()), force };
     fetch_with(&client(), set(vec![]), dir.path(), &options, &mut |_| ())
 }
 
@@ -132,7 +132,7 @@ fn archive_is_fetched_once() {
     let dir = tempfile::tempdir().unwrap();
     let toy = set(vec![archive_mirror(&server)]);
     let mut last = (0, None);
-    let report = fetch_with(&client(), toy, dir.path(), &Options::default(), &mut |event| {
+    let report = fetch_with(&client(), toy, dir.path(), &FetchOptions::default(), &mut |event| {
         if let Event::Bytes { done, total, .. } = event {
             last = (done, total);
         }
@@ -262,7 +262,7 @@ fn next_mirror_is_tried_after_404_wrong_content_and_truncation() {
     ]);
     let dir = tempfile::tempdir().unwrap();
     let mut reasons = Vec::new();
-    fetch_with(&client(), toy, dir.path(), &Options::default(), &mut |event| {
+    fetch_with(&client(), toy, dir.path(), &FetchOptions::default(), &mut |event| {
         if let Event::Failed { reason, .. } = event {
             reasons.push(reason.to_string());
         }

@@ -36,7 +36,7 @@ impl Presence {
 
 /// One line of `tfm data list`.
 #[derive(Debug, Clone)]
-pub struct Status {
+pub struct SetStatus {
     /// The data set.
     pub set: &'static DataSet,
     /// How much of it is there.
@@ -74,7 +74,7 @@ pub struct FileCheck {
 
 /// Every data set of the table with what of it lies below `data_dir`. Only names and sizes are
 /// looked at, so this is quick at any size.
-pub fn list(data_dir: &Path) -> Vec<Status> {
+pub fn list(data_dir: &Path) -> Vec<SetStatus> {
     sets().iter().map(|set| status(set, data_dir)).collect()
 }
 
@@ -93,7 +93,7 @@ pub fn verify(set: &'static DataSet, data_dir: &Path) -> Result<Vec<FileCheck>> 
         .collect()
 }
 
-fn status(set: &'static DataSet, data_dir: &Path) -> Status {
+fn status(set: &'static DataSet, data_dir: &Path) -> SetStatus {
     let path = data_dir.join(&set.name);
     let sizes: Vec<Option<u64>> =
         set.files.iter().map(|file| file_size(&path.join(&file.name))).collect();
@@ -108,7 +108,7 @@ fn status(set: &'static DataSet, data_dir: &Path) -> Status {
     } else {
         Presence::Partial
     };
-    Status { set, presence, path, bytes: sizes.into_iter().flatten().sum() }
+    SetStatus { set, presence, path, bytes: sizes.into_iter().flatten().sum() }
 }
 
 fn file_size(path: &Path) -> Option<u64> {

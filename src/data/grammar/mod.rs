@@ -22,7 +22,7 @@ pub use splits::{SplitFile, split_sizes, split_stream, write_splits};
 
 use crate::rng::{Sequence, Stream};
 use distribution::Distribution;
-use reader::{Item, Rules};
+use reader::{GrammarRules, Item};
 
 /// A probabilistic grammar.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ enum Node {
 
 /// A generated sentence.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sentence {
+pub struct GeneratedSentence {
     /// The words, without `<eos>`.
     pub words: Vec<&'static str>,
     /// Natural logarithm of its probability, that of the closing `<eos>` included.
@@ -70,7 +70,7 @@ impl Measure {
 impl Grammar {
     /// The embedded grammar of English.
     pub fn english() -> Self {
-        let rules = Rules::read(include_str!("english.txt"));
+        let rules = GrammarRules::read(include_str!("english.txt"));
         let mut items = vec![Item::word("Sentence")];
         let mut ids = HashMap::from([(items[0].clone(), 0)]);
         let mut nodes = Vec::new();
@@ -98,8 +98,9 @@ impl Grammar {
     }
 
     /// Draws a sentence.
-    pub fn sentence(&self, random: &mut Sequence) -> Sentence {
-        let mut sentence = Sentence { words: Vec::with_capacity(24), log_probability: 0.0 };
+    pub fn sentence(&self, random: &mut Sequence) -> GeneratedSentence {
+        let mut sentence =
+            GeneratedSentence { words: Vec::with_capacity(24), log_probability: 0.0 };
         let mut stack = vec![0];
         while let Some(id) = stack.pop() {
             sentence.log_probability += match &self.nodes[id] {
@@ -120,7 +121,7 @@ impl Grammar {
 
     /// Sentences without end. The one at place i depends on the seed, the stream's name
     /// and i alone.
-    pub fn sentences(&self, seed: u64, stream: &str) -> impl Iterator<Item = Sentence> {
+    pub fn sentences(&self, seed: u64, stream: &str) -> impl Iterator<Item = GeneratedSentence> {
         let stream = Stream::new(seed, stream);
         (0..).map(move |place| self.sentence(&mut stream.at(place)))
     }
@@ -170,7 +171,7 @@ impl Node {
     }
 }
 
-impl Sentence {
+impl GeneratedSentence {
     /// Appends " word word \n", the Penn Treebank's spacing: readers that turn a newline
     /// into `<eos>` before they split at spaces need it.
     fn push_line(&self, text: &mut String) {

@@ -36,11 +36,11 @@ struct Rule {
 }
 
 /// The values of the variables A to Z.
-type Values = [Option<&'static str>; 26];
+type Bindings = [Option<&'static str>; 26];
 
 /// The rules of a grammar.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct GrammarRules {
     /// By name: the heads' arguments and what stands below them, in order.
     heads: HashMap<&'static str, Vec<(Vec<Term>, Body)>>,
 }
@@ -74,7 +74,7 @@ impl Term {
     }
 
     /// Adds the variables that have no value yet, except those that `mean` goes through.
-    fn add_open(&self, values: &Values, open: &mut Vec<usize>) {
+    fn add_open(&self, values: &Bindings, open: &mut Vec<usize>) {
         match self.variable() {
             Some(variable) if values[variable].is_none() && !open.contains(&variable) => {
                 open.push(variable);
@@ -91,7 +91,7 @@ impl Body {
     fn parse(head: &Term, lines: &[&'static str]) -> Self {
         let split = |line: &'static str| line.split_whitespace();
         if head.variable().is_some() {
-            Self::Values(lines.iter().copied().flat_map(split).collect())
+            Body::Values(lines.iter().copied().flat_map(split).collect())
         } else if is_lower_case(head.name) {
             Self::Table(
                 lines
@@ -126,7 +126,7 @@ impl Rule {
     }
 }
 
-impl Rules {
+impl GrammarRules {
     pub(super) fn read(text: &'static str) -> Self {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let lines: Vec<&'static str> = lines.collect();
@@ -178,7 +178,7 @@ impl Rules {
     }
 
     /// The rule with values for all its variables; none where a table has nothing to say.
-    fn apply(&self, rule: &Rule, values: &Values) -> Option<(f64, Vec<Item>)> {
+    fn apply(&self, rule: &Rule, values: &Bindings) -> Option<(f64, Vec<Item>)> {
         let items: Vec<Item> =
             rule.items.iter().map(|item| self.item(item, values)).collect::<Option<_>>()?;
         let factors = rule.factors.iter().map(|factor| match factor.name {
@@ -192,7 +192,7 @@ impl Rules {
     }
 
     /// A factor of a weight.
-    fn number(&self, factor: &Term, values: &Values) -> Option<f64> {
+    fn number(&self, factor: &Term, values: &Bindings) -> Option<f64> {
         let mass = |list: &Item| -> f64 {
             self.words(list).iter().flatten().map(|(_, weight)| weight).sum()
         };
@@ -220,7 +220,7 @@ impl Rules {
         }
     }
 
-    fn item(&self, term: &Term, values: &Values) -> Option<Item> {
+    fn item(&self, term: &Term, values: &Bindings) -> Option<Item> {
         if term.variable().is_some() || is_lower_case(term.name) {
             return self.value(term, values).map(Item::word);
         }
@@ -229,7 +229,7 @@ impl Rules {
     }
 
     /// The value of a variable or a table; a name without arguments stands for itself.
-    fn value(&self, term: &Term, values: &Values) -> Option<&'static str> {
+    fn value(&self, term: &Term, values: &Bindings) -> Option<&'static str> {
         if let Some(variable) = term.variable() {
             return values[variable];
         }
@@ -244,7 +244,7 @@ impl Rules {
     }
 
     /// The first head that fits `item`, whose last arguments it may leave open.
-    fn find(&self, item: &Item) -> (&[Term], Values, &Body) {
+    fn find(&self, item: &Item) -> (&[Term], Bindings, &Body) {
         let heads = self.heads.get(item.name).into_iter().flatten();
         heads
             .filter_map(|(pattern, body)| {
@@ -255,7 +255,11 @@ impl Rules {
     }
 
     /// All values of the variables in `terms` that have none in `values`.
-    fn repeat<'a>(&self, terms: impl IntoIterator<Item = &'a Term>, values: Values) -> Vec<Values> {
+    fn repeat<'a>(
+        &self,
+        terms: impl IntoIterator<Item = &'a Term>,
+        values: Bindings,
+    ) -> Vec<Bindings> {
         let mut open = Vec::new();
         terms.into_iter().for_each(|term| term.add_open(&values, &mut open));
         open.into_iter().fold(vec![values], |known, variable| {
@@ -264,7 +268,7 @@ impl Rules {
             else {
                 panic!("{name} has no values");
             };
-            let with = |values: Values, value| {
+            let with = |values: Bindings, value| {
                 let mut values = values;
                 values[variable] = Some(value);
                 values
@@ -278,8 +282,8 @@ impl Rules {
 }
 
 /// The values with which a pattern equals the first `arguments`, if it can.
-fn fit(pattern: &[Term], arguments: &[&'static str]) -> Option<Values> {
-    let mut values = Values::default();
+fn fit(pattern: &[Term], arguments: &[&'static str]) -> Option<Bindings> {
+    let mut values = Bindings::default();
     for (i, term) in pattern.iter().enumerate() {
         let argument = *arguments.get(i)?;
         let expected = match term.variable() {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 
-use super::{Rules, Vocabulary};
+use super::{Vocabulary, VocabularyRules};
 
 /// Words as they are read for the first time: ids in the order of appearance, and counts.
 #[derive(Debug, Default)]
@@ -35,11 +35,11 @@ impl WordCounter {
     }
 
     /// The vocabulary that `rules` make of the words, and the text in its ids. Words outside
-    /// are read as [`Rules::unknown`], and left out where there is none.
+    /// are read as [`VocabularyRules::unknown`], and left out where there is none.
     ///
     /// # Errors
     /// When the text has no word.
-    pub fn finish(self, rules: &Rules) -> Result<(Vocabulary, Vec<u32>)> {
+    pub fn finish(self, rules: &VocabularyRules) -> Result<(Vocabulary, Vec<u32>)> {
         let Self { ids, counts, tokens } = self;
         ensure!(!tokens.is_empty(), "the training text has no word");
         let mut seen: Vec<(Box<str>, u32)> = ids.into_iter().collect();

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 pub use counter::{Coverage, WordCounter, WordReader};
-pub use rules::{Order, Rules};
+pub use rules::{VocabularyRules, WordOrder};
 
 /// The word that stands for words outside the vocabulary, in texts that have such a word.
 pub const UNKNOWN: &str = "<unk>";

@@ -6,7 +6,7 @@ use super::Vocabulary;
 
 /// How words are ordered that have no id of their own beforehand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum WordOrder {
     /// By falling count, then by spelling.
     #[default]
     CountThenSpelling,
@@ -16,7 +16,7 @@ pub enum Order {
 
 /// What a vocabulary is made of; the default takes every word.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rules<'a> {
+pub struct VocabularyRules<'a> {
     /// Words that stand at the ids from 0 on, whether the text has them or not.
     pub reserved: &'a [&'a str],
     /// Words that stay, at the place of their count, where the text has them, however rare.
@@ -29,7 +29,7 @@ pub struct Rules<'a> {
     /// The most words that are taken beside those reserved, those that stay among them; 0 is all.
     pub max: usize,
     /// The order of the words behind those reserved.
-    pub order: Order,
+    pub order: WordOrder,
 }
 
 impl Vocabulary {
@@ -40,7 +40,7 @@ impl Vocabulary {
     /// A word twice, or with a newline; more words than ids.
     pub fn of_counts(
         counts: impl IntoIterator<Item = (Box<str>, u64)>,
-        rules: &Rules,
+        rules: &VocabularyRules,
     ) -> Result<Self> {
         let mut reserved: Vec<(Box<str>, u64)> =
             rules.reserved.iter().map(|&word| (word.into(), 0)).collect();
@@ -55,10 +55,12 @@ impl Vocabulary {
             }
         }
         match rules.order {
-            Order::CountThenSpelling => {
+            WordOrder::CountThenSpelling => {
                 others.sort_unstable_by(|(a, i), (b, j)| (j, a).cmp(&(i, b)));
             }
-            Order::CountThenFirstSeen => others.sort_by_key(|(_, count)| std::cmp::Reverse(*count)),
+            WordOrder::CountThenFirstSeen => {
+                others.sort_by_key(|(_, count)| std::cmp::Reverse(*count))
+            }
         }
         let is_there =
             |unknown: &&str| reserved.iter().chain(&others).any(|(word, _)| &**word == *unknown);

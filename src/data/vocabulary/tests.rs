@@ -2,7 +2,7 @@ use super::*;
 
 const TEXT: &str = "b a c b d a b";
 
-fn count(text: &str, rules: &Rules) -> (Vec<String>, Vec<u32>, Vec<u64>) {
+fn count(text: &str, rules: &VocabularyRules) -> (Vec<String>, Vec<u32>, Vec<u64>) {
     let mut counter = WordCounter::default();
     text.split(' ').for_each(|word| counter.add(word));
     let (vocabulary, tokens) = counter.finish(rules).unwrap();
@@ -10,13 +10,13 @@ fn count(text: &str, rules: &Rules) -> (Vec<String>, Vec<u32>, Vec<u64>) {
     (words, tokens, vocabulary.counts().to_vec())
 }
 
-fn unk(max: usize) -> Rules<'static> {
-    Rules { max, unknown: Some(UNKNOWN), ..Rules::default() }
+fn unk(max: usize) -> VocabularyRules<'static> {
+    VocabularyRules { max, unknown: Some(UNKNOWN), ..VocabularyRules::default() }
 }
 
 #[test]
 fn orders_words_by_count_and_spelling() {
-    let (words, tokens, counts) = count(TEXT, &Rules::default());
+    let (words, tokens, counts) = count(TEXT, &VocabularyRules::default());
     assert_eq!(words, ["b", "a", "c", "d"]);
     assert_eq!(tokens, [0, 1, 2, 0, 3, 1, 0]);
     assert_eq!(counts, [3, 2, 1, 1]);
@@ -24,7 +24,8 @@ fn orders_words_by_count_and_spelling() {
 
 #[test]
 fn words_beyond_the_limit_are_dropped_or_unknown() {
-    let (words, tokens, counts) = count(TEXT, &Rules { max: 2, ..Rules::default() });
+    let (words, tokens, counts) =
+        count(TEXT, &VocabularyRules { max: 2, ..VocabularyRules::default() });
     assert_eq!((words.len(), tokens, counts), (2, vec![0, 1, 0, 1, 0], vec![3, 2]));
     let (words, tokens, counts) = count(TEXT, &unk(3));
     assert_eq!(words, ["b", "a", "<unk>"]);
@@ -42,20 +43,24 @@ fn words_beyond_the_limit_are_dropped_or_unknown() {
 #[test]
 fn reserved_words_stand_at_their_ids_whatever_the_text_has() {
     let reserved = ["_PAD", "_GO", "_EOS", "_UNK"];
-    let rules = Rules { reserved: &reserved, unknown: Some("_UNK"), ..Rules::default() };
+    let rules = VocabularyRules {
+        reserved: &reserved,
+        unknown: Some("_UNK"),
+        ..VocabularyRules::default()
+    };
     let text = "z _EOS a z _EOS y a _EOS x z _UNK";
-    let (words, tokens, counts) = count(text, &Rules { max: 2, ..rules });
+    let (words, tokens, counts) = count(text, &VocabularyRules { max: 2, ..rules });
     assert_eq!(words, ["_PAD", "_GO", "_EOS", "_UNK", "z", "a"]);
     assert_eq!(tokens, [4, 2, 5, 4, 2, 3, 5, 2, 3, 4, 3]);
     assert_eq!(counts, [0, 0, 3, 3, 3, 2]);
     // Of y and x, which occur as often, y is seen first.
     assert_eq!(count(text, &rules).0[6..], ["x", "y"]);
-    let first_seen = Rules { order: Order::CountThenFirstSeen, ..rules };
+    let first_seen = VocabularyRules { order: WordOrder::CountThenFirstSeen, ..rules };
     assert_eq!(count(text, &first_seen).0[6..], ["y", "x"]);
-    let often = Rules { min_count: 3, ..rules };
+    let often = VocabularyRules { min_count: 3, ..rules };
     assert_eq!(count(text, &often).0[4..], ["z"]);
     // What is reserved is no stranger where nothing is read as unknown.
-    let none = Rules { unknown: None, max: 1, ..rules };
+    let none = VocabularyRules { unknown: None, max: 1, ..rules };
     assert_eq!(
         count("a q a _GO", &none),
         (words_of(&["_PAD", "_GO", "_EOS", "_UNK", "a"]), vec![4, 4, 1], vec![0, 1, 0, 0, 2])
@@ -64,17 +69,17 @@ fn reserved_words_stand_at_their_ids_whatever_the_text_has() {
     vocabulary.ensure_reserved(&reserved).unwrap();
     let error = vocabulary.ensure_reserved(&["_PAD", "_EOS"]).unwrap_err().to_string();
     assert_eq!(error, "word 2 is \"_GO\" and not _EOS");
-    let twice = Rules { reserved: &["a", "a"], ..Rules::default() };
+    let twice = VocabularyRules { reserved: &["a", "a"], ..VocabularyRules::default() };
     assert!(Vocabulary::of_counts([], &twice).unwrap_err().to_string().contains("twice"));
 }
 
 #[test]
 fn kept_words_stay_however_rare_they_are() {
-    let kept = Rules { kept: &["d"], max: 2, ..Rules::default() };
+    let kept = VocabularyRules { kept: &["d"], max: 2, ..VocabularyRules::default() };
     assert_eq!(count(TEXT, &kept), (words_of(&["b", "d"]), vec![0, 0, 1, 0], vec![3, 1]));
-    let both = Rules { max: 3, unknown: Some(UNKNOWN), min_count: 3, ..kept };
+    let both = VocabularyRules { max: 3, unknown: Some(UNKNOWN), min_count: 3, ..kept };
     assert_eq!(count(TEXT, &both).0, ["b", "d", UNKNOWN]);
-    assert_eq!(count(TEXT, &Rules { max: 1, ..both }).0, ["d", UNKNOWN]);
+    assert_eq!(count(TEXT, &VocabularyRules { max: 1, ..both }).0, ["d", UNKNOWN]);
     // What the text lacks does not come in.
     assert_eq!(count("a b", &kept).0, ["a", "b"]);
 }
@@ -124,7 +129,7 @@ fn texts_round_trip_and_doubles_are_errors() {
     assert!(Vocabulary::new(["a", "a"]).unwrap_err().to_string().contains("twice"));
     let error = vocabulary.with_counts(vec![1]).unwrap_err().to_string();
     assert_eq!(error, "2 words have 1 counts");
-    assert!(WordCounter::default().finish(&Rules::default()).is_err());
+    assert!(WordCounter::default().finish(&VocabularyRules::default()).is_err());
 }
 
 #[test]

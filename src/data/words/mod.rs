@@ -1,6 +1,6 @@
 //! The words of a text: what stands between them, and texts of any size read by it.
 //!
-//! A text is a file, plain or compressed, or a string in memory ([`Source`]). It is read in
+//! A text is a file, plain or compressed, or a string in memory ([`TextSource`]). It is read in
 //! pieces, in turn or by several threads.
 
 mod pieces;
@@ -8,8 +8,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use pieces::{Counts, Piece, Stream, count, for_each_piece, pieces};
-pub use source::Source;
+pub use pieces::{Counts, Piece, TokenStream, count, for_each_piece, pieces};
+pub use source::TextSource;
 
 /// The word that ends a sentence.
 pub const END_OF_SENTENCE: &str = "<eos>";

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Source, Space, Token, is_ascii_space};
+use super::{Space, TextSource, Token, is_ascii_space};
 use crate::data::input::{self, Input, newlines};
 use crate::system::threads;
 
@@ -27,7 +27,7 @@ const MAX_WORD_BYTES: usize = 1 << 20;
 /// white space before a word is in the word's own piece.
 #[derive(Debug)]
 pub struct Piece<'a> {
-    source: &'a Source<'a>,
+    source: &'a TextSource<'a>,
     bytes: Range<u64>,
 }
 
@@ -35,10 +35,10 @@ pub struct Piece<'a> {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn pieces<'a>(sources: &'a [Source<'a>]) -> Result<Vec<Piece<'a>>> {
+pub fn pieces<'a>(sources: &'a [TextSource<'a>]) -> Result<Vec<Piece<'a>>> {
     let mut pieces = Vec::new();
     for source in sources {
-        let Source::Plain { path, start } = source else {
+        let TextSource::Plain { path, start } = source else {
             pieces.push(Piece { source, bytes: 0..0 });
             continue;
         };
@@ -79,19 +79,19 @@ fn end_of_word(file: &mut File, at: u64, size: u64) -> std::io::Result<u64> {
 
 impl Piece<'_> {
     /// Whether this is a part of `source`, which is one of those that were cut.
-    pub fn is_of(&self, source: &Source<'_>) -> bool {
+    pub fn is_of(&self, source: &TextSource<'_>) -> bool {
         std::ptr::eq(self.source, source)
     }
 
     /// The source that this is a part of.
-    pub fn source(&self) -> &Source<'_> {
+    pub fn source(&self) -> &TextSource<'_> {
         self.source
     }
 
     /// Whether the text begins a line here.
     pub fn starts_line(&self) -> bool {
         match self.source {
-            Source::Plain { start, .. } => self.bytes.start == *start,
+            TextSource::Plain { start, .. } => self.bytes.start == *start,
             _ => true,
         }
     }
@@ -106,15 +106,15 @@ impl Piece<'_> {
             Ok(())
         };
         match self.source {
-            Source::Memory(text) => tokens(space, text, &mut each),
-            Source::Gzip(path) => {
+            TextSource::Memory(text) => tokens(space, text, &mut each),
+            TextSource::Gzip(path) => {
                 let reader = &mut *Input::open(path)?.reader;
-                Stream { reader, path, before: (Some(0), 0) }.for_each_token(space, each)
+                TokenStream { reader, path, before: (Some(0), 0) }.for_each_token(space, each)
             }
-            Source::Plain { path, .. } => {
+            TextSource::Plain { path, .. } => {
                 let Range { start, end } = self.bytes;
                 let reader = &mut part_of(path, &self.bytes)?;
-                let mut read = Stream { reader, path, before: (None, start) };
+                let mut read = TokenStream { reader, path, before: (None, start) };
                 let bytes = read.for_each_token(space, each)?;
                 ensure!(
                     bytes == end - start,
@@ -137,7 +137,7 @@ fn part_of(path: &Path, bytes: &Range<u64>) -> Result<impl BufRead + use<>> {
 }
 
 /// A text that is read from here on.
-pub struct Stream<'a> {
+pub struct TokenStream<'a> {
     /// What gives the text.
     pub reader: &'a mut dyn BufRead,
     /// What it is called.
@@ -146,7 +146,7 @@ pub struct Stream<'a> {
     pub before: (Option<u64>, u64),
 }
 
-impl Stream<'_> {
+impl TokenStream<'_> {
     /// Calls `each` for every word and the end of every line, as soon as they are there, and
     /// returns the number of bytes.
     ///

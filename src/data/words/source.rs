@@ -11,7 +11,7 @@ use crate::data::input::{self, Input, Kind};
 
 /// A text.
 #[derive(Clone, Debug)]
-pub enum Source<'a> {
+pub enum TextSource<'a> {
     /// A plain file.
     Plain {
         /// The file.
@@ -25,7 +25,7 @@ pub enum Source<'a> {
     Memory(Cow<'a, str>),
 }
 
-impl Source<'_> {
+impl TextSource<'_> {
     /// The file at `path`. What can be read only once, as a pipe, is read now.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Source<'_> {
     }
 }
 
-impl fmt::Display for Source<'_> {
+impl fmt::Display for TextSource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain { path, .. } | Self::Gzip(path) => path.display().fmt(f),

@@ -38,7 +38,7 @@ fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
 /// The words of a file, and the error that ends them.
 fn read(path: &std::path::Path) -> (Vec<String>, Option<String>) {
     let mut got = Vec::new();
-    let read = Source::file(path).and_then(|source| {
+    let read = TextSource::file(path).and_then(|source| {
         source.for_each_token(Space::Unicode, |token| got.push(token.or_end().to_string()))
     });
     (got, read.err().map(|error| format!("{error:#}")))
@@ -57,7 +57,7 @@ fn pieces_give_the_words_of_the_whole() {
     let text = "ab\u{a0}c \n\n é ".repeat((40 << 20) / 12);
     let (_dir, path) = file(text.as_bytes());
     let mut expected = words(&text).into_iter();
-    let source = Source::file(&path).unwrap();
+    let source = TextSource::file(&path).unwrap();
     assert!(pieces(std::slice::from_ref(&source)).unwrap().len() > 2);
     source
         .for_each_token(Space::Unicode, |token| assert_eq!(Some(token.or_end()), expected.next()))
@@ -69,7 +69,7 @@ fn pieces_give_the_words_of_the_whole() {
 fn a_text_that_becomes_shorter_is_an_error() {
     let text = "word \n".repeat(100);
     let (_dir, path) = file(text.as_bytes());
-    let source = Source::file(&path).unwrap();
+    let source = TextSource::file(&path).unwrap();
     let all = pieces(std::slice::from_ref(&source)).unwrap();
     std::fs::write(&path, &text[..60]).unwrap();
     let error = all[0].for_each_token(Space::Ascii, |_| ()).unwrap_err().to_string();
@@ -80,7 +80,7 @@ fn a_text_that_becomes_shorter_is_an_error() {
 fn a_byte_order_mark_is_no_part_of_a_text() {
     let (_dir, path) = file("\u{feff}one\ntwo \u{feff}".as_bytes());
     assert_eq!(read(&path).0, ["one", "<eos>", "two", "\u{feff}"]);
-    let source = Source::file(&path).unwrap();
+    let source = TextSource::file(&path).unwrap();
     assert!(pieces(std::slice::from_ref(&source)).unwrap()[0].starts_line());
 }
 

@@ -18,7 +18,7 @@ use crate::metrics::plot::style::{SCALE, text_style_at, undrawable};
 
 /// A point and its label.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Place {
+pub struct MapPoint {
     /// What stands beside the point.
     pub label: String,
     /// To the right, in any unit.
@@ -50,7 +50,7 @@ const SIDES: (i32, i32) = (800, 2400);
 ///
 /// # Errors
 /// When a place is not finite, or the file cannot be written.
-pub fn write_map_png(path: &Path, title: &str, places: &[Place]) -> Result<usize> {
+pub fn write_map_png(path: &Path, title: &str, places: &[MapPoint]) -> Result<usize> {
     let side = side(places.len());
     let png = canvas::picture((side as u32, side as u32), |area| draw(area, title, places))?;
     atomic::write(path, &png)?;
@@ -61,7 +61,7 @@ pub fn write_map_png(path: &Path, title: &str, places: &[Place]) -> Result<usize
 ///
 /// # Errors
 /// When a place is not finite, or the file cannot be written.
-pub fn write_map_svg(path: &Path, title: &str, places: &[Place]) -> Result<()> {
+pub fn write_map_svg(path: &Path, title: &str, places: &[MapPoint]) -> Result<()> {
     let side = side(places.len());
     let svg = canvas::vector((side as u32, side as u32), |area| draw(area, title, places))?;
     atomic::write(path, svg.as_bytes())
@@ -81,7 +81,7 @@ struct Label {
 fn draw<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     title: &str,
-    places: &[Place],
+    places: &[MapPoint],
 ) -> Result<()>
 where
     DB::ErrorType: 'static,
@@ -113,11 +113,11 @@ where
 }
 
 /// The places in pixels of the drawing, one scale for both directions.
-fn points(places: &[Place], side: i32) -> Result<Vec<(i32, i32)>> {
-    for Place { label, x, y } in places {
+fn points(places: &[MapPoint], side: i32) -> Result<Vec<(i32, i32)>> {
+    for MapPoint { label, x, y } in places {
         ensure!(x.is_finite() && y.is_finite(), "the place ({x}, {y}) of {label:?} is not finite");
     }
-    let bounds = |of: fn(&Place) -> f64| {
+    let bounds = |of: fn(&MapPoint) -> f64| {
         let values = places.iter().map(of);
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
@@ -127,7 +127,7 @@ fn points(places: &[Place], side: i32) -> Result<Vec<(i32, i32)>> {
     let extent = (right - left).max(top - bottom).max(f64::MIN_POSITIVE);
     let room = f64::from(side - (2 * MARGIN + TITLE) * SCALE) / extent;
     let middle = f64::from(side) / 2.0;
-    let pixel = |place: &Place| {
+    let pixel = |place: &MapPoint| {
         let x = middle + (place.x - (left + right) / 2.0) * room;
         let y = middle + f64::from(TITLE * SCALE) / 2.0 - (place.y - (bottom + top) / 2.0) * room;
         (x.round() as i32, y.round() as i32)
@@ -137,7 +137,7 @@ fn points(places: &[Place], side: i32) -> Result<Vec<(i32, i32)>> {
 
 /// The label of each point, where there is room for it.
 fn lay_out(
-    places: &[Place],
+    places: &[MapPoint],
     points: &[(i32, i32)],
     side: i32,
     measure: impl Fn(&str) -> Result<i32>,
@@ -145,7 +145,7 @@ fn lay_out(
     let mut taken = OccupancyGrid::new(side, CELL * SCALE);
     taken.take(Rect { left: 0, top: 0, width: side, height: TITLE * SCALE });
     points.iter().for_each(|&point| taken.take(Rect::about(point, RADIUS * SCALE)));
-    let label = |(of, &point): (&Place, &(i32, i32))| {
+    let label = |(of, &point): (&MapPoint, &(i32, i32))| {
         let text = shorten(&of.label, MAX_LABEL * SCALE, &measure)?;
         let size = (measure(&text)? + 2 * SCALE, LINE * SCALE);
         Ok(place(&mut taken, point, RADIUS * SCALE, size).map(|at| Label { text, at }))
@@ -174,8 +174,8 @@ where
 mod tests {
     use super::*;
 
-    fn places(n: usize) -> Vec<Place> {
-        let place = |i: usize| Place {
+    fn places(n: usize) -> Vec<MapPoint> {
+        let place = |i: usize| MapPoint {
             label: format!("word{i}"),
             x: (i * 7919 % 101) as f64,
             y: (i * 104_729 % 89) as f64,
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn one_place_for_all_and_places_without_bounds() {
-        let mut same: Vec<Place> = (0..400).map(|_| places(1).remove(0)).collect();
+        let mut same: Vec<MapPoint> = (0..400).map(|_| places(1).remove(0)).collect();
         let points = points(&same, 900).unwrap();
         let labels = lay_out(&same, &points, 900, |text| Ok(20 * text.len() as i32)).unwrap();
         let n = labels.iter().flatten().count();

@@ -14,7 +14,7 @@ use plotters::drawing::DrawingArea;
 use super::plot::bitmap::Bitmap;
 use super::plot::style::SCALE;
 pub use confusion::ConfusionMatrix;
-pub use map::{Place, write_map_png, write_map_svg};
+pub use map::{MapPoint, write_map_png, write_map_svg};
 pub use sheet::write_sheet;
 pub use worst::{Mistake, TopLosses};
 

@@ -11,7 +11,7 @@ use crate::data::augment::{Augment, Shape};
 use crate::data::cifar10::{self, CLASSES, SHAPE};
 use crate::data::photo;
 use crate::data::synthetic::Shapes;
-use crate::models::classify::{PictureModel, Pictures, Source};
+use crate::models::classify::{ImageDataset, PictureModel, RawImages};
 use crate::nn::Value;
 
 /// The CIFAR-10 model.
@@ -26,18 +26,18 @@ impl PictureModel for Cifar10 {
     /// The moving averages.
     const USED: &'static str = "average/";
 
-    fn source(config: &Cifar10Config, data_dir: &Path) -> Result<Source> {
+    fn source(config: &Cifar10Config, data_dir: &Path) -> Result<RawImages> {
         let count = config.data.n_synthetic;
         match (config.data.images.as_str(), config.data.source) {
-            ("", ImageSource::Synthetic) => Source::synthetic(
+            ("", ImageSource::Synthetic) => RawImages::synthetic(
                 &format!("data.n_synthetic = {count}"),
                 |split| Shapes::new(config.seed, split),
                 [count, count / 10],
             ),
             ("", ImageSource::Cifar10) => {
-                Source::published("cifar10", data_dir, cifar10::load, cifar10::class_names)
+                RawImages::published("cifar10", data_dir, cifar10::load, cifar10::class_names)
             }
-            (folder, _) => Source::folder(Path::new(folder), config.seed),
+            (folder, _) => RawImages::folder(Path::new(folder), config.seed),
         }
     }
 
@@ -54,7 +54,7 @@ impl PictureModel for Cifar10 {
     }
 
     /// The user's classes are a part of the data.
-    fn fingerprint_of(pictures: &Pictures<Augment>) -> String {
+    fn fingerprint_of(pictures: &ImageDataset<Augment>) -> String {
         let names = crc32c::crc32c(pictures.classes.join("\n").as_bytes());
         format!("{} classes {names:08x}, {}", pictures.classes.len(), pictures.fingerprint())
     }

@@ -11,7 +11,7 @@ use crate::nn::optimizer::OptimizerConfig;
 /// The keys of `[train]` that every model has; a field of the model's own, `serde(flatten)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Descent {
-    /// Pictures of a step, all towers together.
+    /// ImageDataset of a step, all towers together.
     pub batch_size: usize,
     /// Equal parts of a batch, each on a group of threads of its own.
     pub towers: usize,

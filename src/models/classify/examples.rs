@@ -24,7 +24,7 @@ impl Input for Augment {
     }
 }
 
-/// Pictures with labels, as a network takes them.
+/// ImageDataset with labels, as a network takes them.
 #[derive(Clone, Debug)]
 pub struct Examples<I> {
     /// The pictures.

@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
 use super::{
-    Classifier, ClassifierTask, Config, Data, Input, PictureModel, PictureSettings, Pictures,
-    Recipe, Source, Trained, classes_of,
+    Classifier, ClassifierTask, Config, Data, ImageDataset, Input, PictureModel, PictureSettings,
+    RawImages, Recipe, Trained, classes_of,
 };
 use crate::checkpoint::Checkpoint;
 use crate::data::Split;
@@ -34,7 +34,7 @@ impl<M: PictureModel> Experiment for M {
         M::fingerprint_of(pictures)
     }
 
-    fn sizes(pictures: &Pictures<M::Input>) -> Vec<(&'static str, usize)> {
+    fn sizes(pictures: &ImageDataset<M::Input>) -> Vec<(&'static str, usize)> {
         let splits = [
             (Split::Train, "training images"),
             (Split::Valid, "validation"),
@@ -86,12 +86,12 @@ impl<M: PictureModel> Experiment for M {
 impl<M: PictureModel> Benchmark for M {
     fn random_data(config: &Config<M>) -> Result<Data<M>> {
         let count = config.held_out() + BATCHES * config.descent().batch_size;
-        pictures::<M>(config, Source::random(config.seed, M::PICTURE, count, M::CLASSES))
+        pictures::<M>(config, RawImages::random(config.seed, M::PICTURE, count, M::CLASSES))
     }
 }
 
-fn pictures<M: PictureModel>(config: &Config<M>, source: Source) -> Result<Data<M>> {
-    Pictures::new(source, M::input(config)?, config.held_out())
+fn pictures<M: PictureModel>(config: &Config<M>, source: RawImages) -> Result<Data<M>> {
+    ImageDataset::new(source, M::input(config)?, config.held_out())
 }
 
 /// The network of a config with its first parameters.

@@ -5,10 +5,10 @@ mod classifier;
 mod config;
 mod examples;
 mod experiment;
-mod pictures;
+mod image_dataset;
+mod raw_images;
 mod recipe;
 mod score;
-mod sources;
 mod summaries;
 mod task;
 mod trained;
@@ -25,10 +25,10 @@ use anyhow::Result;
 pub use classifier::Classifier;
 pub use config::{Descent, PictureSettings};
 pub use examples::{Examples, Input};
-pub use pictures::Pictures;
+pub use image_dataset::ImageDataset;
+pub use raw_images::{RawImages, names};
 pub use recipe::{MakeBatch, Recipe, Run};
 pub use score::{Score, evaluate};
-pub use sources::{Source, names};
 pub use task::ClassifierTask;
 pub use trained::{Trained, classes_of};
 pub use trainer::{Batch, EVAL_BATCH, Trainer};
@@ -40,7 +40,7 @@ use crate::nn::Value;
 /// The config of a run of a model.
 pub type Config<M> = RunConfig<<M as PictureModel>::Settings>;
 /// The pictures of a run of a model.
-pub type Data<M> = Pictures<<M as PictureModel>::Input>;
+pub type Data<M> = ImageDataset<<M as PictureModel>::Input>;
 
 /// A model of pictures: what it is trained on, its network and its reference's ways.
 pub trait PictureModel: Sized + 'static {
@@ -61,7 +61,7 @@ pub trait PictureModel: Sized + 'static {
     ///
     /// # Errors
     /// Missing or damaged files.
-    fn source(config: &Config<Self>, data_dir: &Path) -> Result<Source>;
+    fn source(config: &Config<Self>, data_dir: &Path) -> Result<RawImages>;
 
     /// How the network of a config takes pictures.
     ///

@@ -20,12 +20,12 @@ pub struct Run<'a, M: PictureModel> {
 }
 
 impl<M: PictureModel> Run<'_, M> {
-    /// Pictures of an epoch.
+    /// ImageDataset of an epoch.
     pub fn examples(&self) -> usize {
         self.pictures.train.images.len()
     }
 
-    /// Pictures of a step.
+    /// ImageDataset of a step.
     pub fn batch_size(&self) -> usize {
         self.config.descent().batch_size
     }

@@ -12,7 +12,7 @@ use crate::data::augment::Shape;
 use crate::data::mnist::{self, CLASSES, SHAPE};
 use crate::data::synthetic::Digits;
 use crate::data::{Labelled, photo};
-use crate::models::classify::{Input, PictureModel, Source, names};
+use crate::models::classify::{Input, PictureModel, RawImages, names};
 use crate::nn::Value;
 use crate::system::memory;
 
@@ -29,7 +29,7 @@ impl PictureModel for Mnist {
     const PICTURE: Shape = SHAPE;
     const CLASSES: usize = CLASSES;
 
-    fn source(config: &MnistConfig, data_dir: &Path) -> Result<Source> {
+    fn source(config: &MnistConfig, data_dir: &Path) -> Result<RawImages> {
         let count = config.data.n_synthetic;
         let all = count + config.data.validation_size;
         let setting = format!("data.n_synthetic = {count}");
@@ -39,13 +39,13 @@ impl PictureModel for Mnist {
                 memory::ensure_fits(bytes, || setting.clone())?;
                 Ok(fake(all))
             }
-            DigitSource::Synthetic => Source::synthetic(
+            DigitSource::Synthetic => RawImages::synthetic(
                 &setting,
                 |split| Digits::new(config.seed, split),
                 [all, (count / 10).max(1)],
             ),
             DigitSource::Mnist => {
-                Source::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES)))
+                RawImages::published("mnist", data_dir, mnist::load, |_| Ok(names(CLASSES)))
             }
         }
     }
@@ -64,14 +64,14 @@ impl PictureModel for Mnist {
 }
 
 /// The reference's `fake_data`: black images of class 0 and white ones of class 1, in turn.
-fn fake(count: usize) -> Source {
+fn fake(count: usize) -> RawImages {
     let images = |count| {
         let mut images = Labelled::empty(SHAPE);
         let labels = (0..count).map(|i| (i % 2) as u8);
         labels.for_each(|label| images.push(label, &vec![label * u8::MAX; SHAPE.values()]));
         images
     };
-    Source { train: images(count), test: images(FAKE_TESTS), classes: names(CLASSES) }
+    RawImages { train: images(count), test: images(FAKE_TESTS), classes: names(CLASSES) }
 }
 
 /// Pixels as the network takes them: from -0.5 to 0.5.

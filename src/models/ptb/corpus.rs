@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use super::config::{Data, PtbConfig};
 use crate::data::grammar::{Grammar, split_sizes, split_stream};
 use crate::data::vocabulary::{
-    Coverage, OutOfVocabulary, Rules, Vocabulary, WordCounter, WordReader,
+    Coverage, OutOfVocabulary, Vocabulary, VocabularyRules, WordCounter, WordReader,
 };
-use crate::data::words::{END_OF_SENTENCE, Source, Space};
+use crate::data::words::{END_OF_SENTENCE, Space, TextSource};
 use crate::data::{Missing, Split, fetch, locate};
 
 /// Three texts in the ids of one vocabulary.
@@ -51,7 +51,8 @@ impl Corpus {
                 texts.for_each(Split::Train, |word| counter.add(word))?;
                 let Data { max_vocab, oov, .. } = config.data;
                 let (kept, unknown) = (&[END_OF_SENTENCE], oov.unknown());
-                let rules = Rules { max: max_vocab, kept, unknown, ..Rules::default() };
+                let rules =
+                    VocabularyRules { max: max_vocab, kept, unknown, ..VocabularyRules::default() };
                 let made = counter.finish(&rules).context(texts.name(Split::Train))?;
                 (made.0.without_counts(), made.1)
             }
@@ -70,17 +71,24 @@ impl Corpus {
         data_dir: &Path,
         split: Split,
         vocabulary: &Vocabulary,
-    ) -> Result<Text> {
+    ) -> Result<EncodedText> {
         let texts = Texts::new(config, data_dir, &[split])?;
         let bound = texts.perplexity_bound().filter(|_| split == Split::Test);
-        Ok(Text { perplexity_bound: bound, ..texts.read(split, vocabulary, config.data.oov)? })
+        Ok(EncodedText {
+            perplexity_bound: bound,
+            ..texts.read(split, vocabulary, config.data.oov)?
+        })
     }
 
     /// Reads a file in the ids of `vocabulary`.
     ///
     /// # Errors
     /// When it cannot be read, or has no word of the vocabulary.
-    pub fn load_file(path: &Path, oov: OutOfVocabulary, vocabulary: &Vocabulary) -> Result<Text> {
+    pub fn load_file(
+        path: &Path,
+        oov: OutOfVocabulary,
+        vocabulary: &Vocabulary,
+    ) -> Result<EncodedText> {
         let texts = Texts::Files([path.into(), path.into(), path.into()]);
         texts.read(Split::Test, vocabulary, oov)
     }
@@ -98,7 +106,7 @@ impl Corpus {
 
 /// One text in the ids of a vocabulary.
 #[derive(Clone, Debug)]
-pub struct Text {
+pub struct EncodedText {
     /// The ids.
     pub tokens: Vec<u32>,
     /// How much of it the vocabulary has.
@@ -180,13 +188,20 @@ impl Texts {
 
     fn for_each(&self, split: Split, mut each: impl FnMut(&str)) -> Result<()> {
         let source = match self {
-            Self::Files(paths) => Source::file(&paths[split as usize])?,
-            Self::Grammar { texts, .. } => Source::Memory(texts[split as usize].as_str().into()),
+            Self::Files(paths) => TextSource::file(&paths[split as usize])?,
+            Self::Grammar { texts, .. } => {
+                TextSource::Memory(texts[split as usize].as_str().into())
+            }
         };
         source.for_each_token(Space::Unicode, |token| each(token.or_end()))
     }
 
-    fn read(&self, split: Split, vocabulary: &Vocabulary, oov: OutOfVocabulary) -> Result<Text> {
+    fn read(
+        &self,
+        split: Split,
+        vocabulary: &Vocabulary,
+        oov: OutOfVocabulary,
+    ) -> Result<EncodedText> {
         let mut reader = WordReader::new(vocabulary, oov.unknown())?;
         let mut ends = 0;
         self.for_each(split, |word| {
@@ -205,7 +220,7 @@ impl Texts {
             );
             tracing::warn!("{name}: {coverage} and are {}", fate(oov));
         }
-        Ok(Text { tokens, coverage, perplexity_bound: None })
+        Ok(EncodedText { tokens, coverage, perplexity_bound: None })
     }
 }
 

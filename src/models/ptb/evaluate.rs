@@ -11,14 +11,14 @@ const CHUNK: usize = 700;
 
 /// The sum of losses over a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Score {
+pub struct TextScore {
     /// Nats.
     pub loss: f64,
     /// Words predicted.
     pub words: u64,
 }
 
-impl Score {
+impl TextScore {
     /// e to the mean loss.
     pub fn perplexity(&self) -> f64 {
         (self.loss / self.words.max(1) as f64).exp()
@@ -37,11 +37,11 @@ pub fn in_batches(
     batch: usize,
     steps: usize,
     shutdown: &ShutdownFlag,
-) -> anyhow::Result<Option<Score>> {
+) -> anyhow::Result<Option<TextScore>> {
     let batches = Batches::new(tokens.len(), batch, steps)?;
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
     let mut state = model.zero_state(batch);
-    let mut score = Score::default();
+    let mut score = TextScore::default();
     for index in 0..batches.windows() {
         if shutdown.requested() {
             return Ok(None);
@@ -64,7 +64,7 @@ pub fn every_word(
     model: &mut LanguageModel,
     tokens: &[u32],
     shutdown: &ShutdownFlag,
-) -> anyhow::Result<Option<Score>> {
+) -> anyhow::Result<Option<TextScore>> {
     let mut sequence = Scored::new(model);
     for &token in tokens {
         if shutdown.requested() {
@@ -80,13 +80,13 @@ pub fn every_word(
 pub struct Scored {
     state: State,
     words: Vec<u32>,
-    score: Score,
+    score: TextScore,
 }
 
 impl Scored {
     /// A sequence that begins in the zero state; its first word is not predicted.
     pub fn new(model: &LanguageModel) -> Self {
-        Self { state: model.zero_state(1), words: Vec::new(), score: Score::default() }
+        Self { state: model.zero_state(1), words: Vec::new(), score: TextScore::default() }
     }
 
     /// Takes in the next word.
@@ -105,7 +105,7 @@ impl Scored {
     ///
     /// # Errors
     /// As [`Scored::add`].
-    pub fn finish(mut self, cpu: &Cpu, model: &mut LanguageModel) -> anyhow::Result<Score> {
+    pub fn finish(mut self, cpu: &Cpu, model: &mut LanguageModel) -> anyhow::Result<TextScore> {
         if self.words.len() > 1 {
             self.predict(cpu, model)?;
         }
@@ -123,7 +123,7 @@ impl Scored {
     }
 }
 
-fn add(score: &mut Score, losses: &[f32]) {
+fn add(score: &mut TextScore, losses: &[f32]) {
     score.loss += losses.iter().copied().map(f64::from).sum::<f64>();
     score.words += losses.len() as u64;
 }

@@ -37,7 +37,7 @@ pub struct Network {
 /// Where the text comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum CorpusSource {
     /// Files.
     #[default]
     Files,
@@ -50,7 +50,7 @@ pub enum Source {
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// "files", or "analogies" for text that the program makes itself.
-    pub source: Source,
+    pub source: CorpusSource,
     /// The text files, plain or `.gz`: one text.
     pub train: Vec<String>,
     /// "blocks" of 1,000 kept words, or "lines".
@@ -134,7 +134,7 @@ impl Default for Network {
 impl Default for Data {
     fn default() -> Self {
         Self {
-            source: Source::Files,
+            source: CorpusSource::Files,
             train: vec!["enwiki-100mb.txt".to_string()],
             sentences: SentenceMode::Blocks,
             unk: Unk::Keep,
@@ -174,7 +174,7 @@ impl Settings for Word2VecSettings {
 
 impl Data {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.source == Source::Files && self.train.is_empty() {
+        if self.source == CorpusSource::Files && self.train.is_empty() {
             return Err(Invalid::new("data.train", "must name at least one file"));
         }
         in_range("data.analogies_words", self.analogies_words, 1_000, 1_000_000_000)

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::{Result, bail, ensure};
 
 use super::analogies::Questions;
-use super::config::{Source, Word2VecConfig};
+use super::config::{CorpusSource, Word2VecConfig};
 use super::similarity::{self, Pairs};
 use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
 use crate::data::vocabulary::{Coverage, Vocabulary};
@@ -43,8 +43,8 @@ impl TextDataset {
         vocabulary: Option<Vocabulary>,
     ) -> Result<Self> {
         let paths = match config.data.source {
-            Source::Files => texts(config, data_dir)?,
-            Source::Analogies => Vec::new(),
+            CorpusSource::Files => texts(config, data_dir)?,
+            CorpusSource::Analogies => Vec::new(),
         };
         let questions = questions(config, data_dir)?;
         let pairs = match &*config.eval.similarity {
@@ -52,10 +52,10 @@ impl TextDataset {
             name => Some(Pairs::read(&evaluation_file("similarity", name, data_dir)?)?),
         };
         let corpus = match config.data.source {
-            Source::Files => read(config, &corpus::files(&paths)?, vocabulary)?,
-            Source::Analogies => {
+            CorpusSource::Files => read(config, &corpus::files(&paths)?, vocabulary)?,
+            CorpusSource::Analogies => {
                 let text = analogies::text(config.seed, config.data.analogies_words);
-                read(config, &[corpus::Source::Memory(text.into())], vocabulary)?
+                read(config, &[corpus::TextSource::Memory(text.into())], vocabulary)?
             }
         };
         let least = MIN_WORDS * config.train.window_size;
@@ -63,8 +63,8 @@ impl TextDataset {
             corpus.len() >= least,
             "{} contains too little data: {} words, and windows of {} need {least}",
             match config.data.source {
-                Source::Files => config.data.train.join(", "),
-                Source::Analogies => "the generated text".to_string(),
+                CorpusSource::Files => config.data.train.join(", "),
+                CorpusSource::Analogies => "the generated text".to_string(),
             },
             corpus.len(),
             config.train.window_size
@@ -110,7 +110,7 @@ fn tell_coverage(corpus: &Corpus) {
 
 fn read(
     config: &Word2VecConfig,
-    sources: &[corpus::Source],
+    sources: &[corpus::TextSource],
     vocabulary: Option<Vocabulary>,
 ) -> Result<Corpus> {
     let threads = available_parallelism().map_or(1, usize::from);
@@ -129,8 +129,8 @@ fn read(
 /// A file that is missing or damaged.
 pub fn questions(config: &Word2VecConfig, data_dir: &Path) -> Result<Option<Questions>> {
     Ok(match (&*config.eval.questions, config.data.source) {
-        ("", Source::Files) => None,
-        ("", Source::Analogies) => {
+        ("", CorpusSource::Files) => None,
+        ("", CorpusSource::Analogies) => {
             Some(Questions::parse(Path::new("the generated text"), &analogies::questions()))
         }
         (name, _) => Some(Questions::read(&evaluation_file("questions", name, data_dir)?)?),

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use bhtsne::{Neighbor, tSNE};
 
 use super::vectors::{UnitVectors, first_answer};
-use crate::metrics::picture::Place;
+use crate::metrics::picture::MapPoint;
 use crate::ops::Cpu;
 use crate::ops::top_k::top_k;
 use crate::rng::Stream;
@@ -28,7 +28,7 @@ const WORDS: std::ops::RangeInclusive<usize> = 10..=10_000;
 ///
 /// # Errors
 /// When `n`, or the number of words, is out of bounds.
-pub fn tsne(cpu: &Cpu, vectors: &UnitVectors, n: usize, seed: u64) -> Result<Vec<Place>> {
+pub fn tsne(cpu: &Cpu, vectors: &UnitVectors, n: usize, seed: u64) -> Result<Vec<MapPoint>> {
     ensure!(
         WORDS.contains(&n),
         "a map of {n} words cannot be drawn; give {} to {}",
@@ -42,7 +42,7 @@ pub fn tsne(cpu: &Cpu, vectors: &UnitVectors, n: usize, seed: u64) -> Result<Vec
     let perplexity = PERPLEXITY.min((n - 1) / NEIGHBOURS);
     let neighbours = neighbours(cpu, vectors, &ids, NEIGHBOURS * perplexity);
     let embedding = one_thread(|| embed(&neighbours, perplexity, seed))?;
-    let places = ids.iter().zip(embedding.chunks_exact(2)).map(|(&id, place)| Place {
+    let places = ids.iter().zip(embedding.chunks_exact(2)).map(|(&id, place)| MapPoint {
         label: vectors.vocabulary().word(id).to_owned(),
         x: place[0],
         y: place[1],
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!((places.len(), places[0].label.as_str()), (n, "w1"));
         assert_eq!(places, map(2, 1));
         assert_ne!(places, map(1, 2));
-        let square = |a: &Place, b: &Place| (a.x - b.x).powi(2) + (a.y - b.y).powi(2);
+        let square = |a: &MapPoint, b: &MapPoint| (a.x - b.x).powi(2) + (a.y - b.y).powi(2);
         for (i, place) in places.iter().enumerate() {
             let others = places.iter().enumerate().filter(|(j, _)| *j != i);
             let (nearest, _) =

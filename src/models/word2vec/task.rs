@@ -15,7 +15,7 @@ use super::similarity;
 use super::skip_gram::SkipGram;
 use super::vectors::WordVectors;
 use crate::checkpoint::Checkpoint;
-use crate::data::corpus::{Block, Cursor, Sentence, Sentences};
+use crate::data::corpus::{Cursor, SentenceBatch, SentenceSpan, Sentences};
 use crate::models::weights;
 use crate::ops::skipgram::{self, Loss};
 use crate::ops::{Cpu, ensure_finite};
@@ -29,7 +29,7 @@ pub struct Word2VecTask<'a> {
     sentences: Sentences<'a>,
     model: SkipGram,
     cursor: Cursor,
-    block: Block,
+    block: SentenceBatch,
     batch: Vec<skipgram::Sentence>,
     epoch: Loss,
 }
@@ -53,7 +53,7 @@ impl<'a> Word2VecTask<'a> {
             sentences,
             model,
             cursor: Cursor::default(),
-            block: Block::default(),
+            block: SentenceBatch::default(),
             batch: Vec::new(),
             epoch: Loss::default(),
         })
@@ -83,7 +83,7 @@ impl<'a> Word2VecTask<'a> {
         self.config.train.learning_rate_at(done, self.all_words())
     }
 
-    fn with_learning_rate(&self, sentence: &Sentence) -> skipgram::Sentence {
+    fn with_learning_rate(&self, sentence: &SentenceSpan) -> skipgram::Sentence {
         let rate = self.learning_rate(sentence.position, sentence.first) as f32;
         skipgram::Sentence { words: sentence.words.clone(), first: sentence.first, rate }
     }

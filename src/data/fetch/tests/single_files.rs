@@ -65,7 +65,7 @@ fn the_next_mirror_brings_only_what_the_first_did_not() {
     let mirrors = ["/one/", "/two/", "/three/"].map(|folder| mirror(&server, folder));
     let dir = tempfile::tempdir().unwrap();
     let mut reasons = Vec::new();
-    let options = Options::default();
+    let options = FetchOptions::default();
     fetch_with(&client(), toy(mirrors.to_vec()), dir.path(), &options, &mut |event| {
         if let Event::Failed { reason, .. } = event {
             reasons.push(reason.to_string());
@@ -88,7 +88,7 @@ fn from_takes_a_folder_of_the_files_and_no_single_one() {
     fs::write(folder.path().join("a-ubyte.gz"), gzip(A)).unwrap();
     fs::write(folder.path().join("b-ubyte.gz"), gzip(&b())).unwrap();
     let from = |path: &Path, dir: &TempDir| {
-        let options = Options { from: Some(path.to_str().unwrap().into()), force: false };
+        let options = FetchOptions { from: Some(path.to_str().unwrap().into()), force: false };
         fetch_with(&client(), toy(vec![]), dir.path(), &options, &mut |_| ())
     };
     let dir = tempfile::tempdir().unwrap();

@@ -38,7 +38,7 @@ impl SyntheticImages for Digits {
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]) {
         let ways = &GLYPHS[usize::from(label)];
         let glyph = &ways[random.below(ways.len() as u32) as usize];
-        let place = Place::draw(random);
+        let place = GlyphPose::draw(random);
         let mut pen = Pen::draw(random);
         for stroke in glyph {
             let points: Vec<Point> =
@@ -57,12 +57,12 @@ fn shaken((x, y): Point, random: &mut Sequence) -> Point {
 }
 
 /// Where the points of a glyph, whose height is 2 about the origin, lie in the picture.
-struct Place {
+struct GlyphPose {
     map: Linear,
     centre: Point,
 }
 
-impl Place {
+impl GlyphPose {
     fn draw(random: &mut Sequence) -> Self {
         let half_height = random.uniform_between(7.0, 9.6);
         let width = half_height * random.uniform_between(0.65, 1.15);

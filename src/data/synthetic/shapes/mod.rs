@@ -51,7 +51,7 @@ impl SyntheticImages for Shapes {
         let palette = Palette::draw(random);
         let background = Gradient::draw(palette.background, random);
         let fill = Gradient::draw([palette.shape, palette.shape], random);
-        let shape = Place::draw(random, (5.8, 9.2), 3.0);
+        let shape = ShapePose::draw(random, (5.8, 9.2), 3.0);
         let clutter = Clutter::draw(random);
         // Half of the clutter lies over the shape.
         let over = random.below(2) == 0;
@@ -77,14 +77,14 @@ impl SyntheticImages for Shapes {
 }
 
 /// Where a thing lies whose own coordinates go from about −1 to 1.
-struct Place {
+struct ShapePose {
     centre: Point,
     size: f32,
     /// From an offset in pixels to the thing's own coordinates.
     map: Linear,
 }
 
-impl Place {
+impl ShapePose {
     /// A thing of a size in the range `sizes`, at most `off` pixels from the middle in each
     /// direction.
     fn draw(random: &mut Sequence, sizes: (f32, f32), off: f32) -> Self {
@@ -106,13 +106,13 @@ impl Place {
 
 /// The second thing in the picture: a bar or a blob somewhere.
 struct Clutter {
-    place: Place,
+    place: ShapePose,
     length: f32,
 }
 
 impl Clutter {
     fn draw(random: &mut Sequence) -> Self {
-        let place = Place::draw(random, (1.2, 2.4), 13.0);
+        let place = ShapePose::draw(random, (1.2, 2.4), 13.0);
         Self { place, length: random.uniform_between(0.0, 4.0) }
     }
 

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
 use super::super::ENTRY;
-use super::super::corpus::{Corpus, Text, fate, text_fingerprint};
+use super::super::corpus::{Corpus, EncodedText, fate, text_fingerprint};
 use super::super::evaluate::{every_word, in_batches};
 use super::super::experiment::Ptb;
 use crate::data::Split;
@@ -60,7 +60,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Ptb>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let Text { tokens, coverage, perplexity_bound } = text(&args, &session)?;
+    let EncodedText { tokens, coverage, perplexity_bound } = text(&args, &session)?;
     let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let train = &session.config.train;
     let score = if args.exact || args.split == Split::Test {
@@ -102,7 +102,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 /// The words to be predicted.
-fn text(args: &EvalArgs, session: &Session<Ptb>) -> Result<Text> {
+fn text(args: &EvalArgs, session: &Session<Ptb>) -> Result<EncodedText> {
     let (config, vocabulary) = (&session.config, &session.trained.vocabulary);
     if let Some(path) = &args.text {
         ensure!(path.exists(), "--text {}: there is no such file", path.display());

@@ -71,7 +71,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let (temperature, top_k, seed) = (args.temperature, args.top_k, args.seed);
     let sampler = Sampler { temperature, top_k, seed, suppressed };
     let Trained { vocabulary, model } = &mut session.trained;
-    let mut text = Text::default();
+    let mut text = Detokenizer::default();
     let mut begin: String =
         Space::Unicode.words(&args.prompt).map(|word| text.next(word)).collect();
     let mut words = Vec::new();
@@ -115,12 +115,12 @@ fn prompt_ids(vocabulary: &Vocabulary, prompt: &str) -> Result<Vec<u32>> {
 
 /// A text that words are added to, a line a sentence. What ends it is not written.
 #[derive(Default)]
-struct Text {
+struct Detokenizer {
     /// What stands before the next word.
     before: String,
 }
 
-impl Text {
+impl Detokenizer {
     /// What the next word adds.
     fn next(&mut self, word: &str) -> String {
         if word == END_OF_SENTENCE {
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn sentences_become_lines() {
         let of = |words: &[&str]| -> String {
-            let mut text = Text::default();
+            let mut text = Detokenizer::default();
             words.iter().map(|word| text.next(word)).collect()
         };
         assert_eq!(of(&["a", "b", "<eos>", "c", "<eos>"]), "a b\nc");

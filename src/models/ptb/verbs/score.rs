@@ -14,7 +14,7 @@ use super::super::model::LanguageModel;
 use super::super::trained::Trained;
 use crate::data::input;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
-use crate::data::words::{END_OF_SENTENCE, Space, Stream, Token};
+use crate::data::words::{END_OF_SENTENCE, Space, Token, TokenStream};
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
@@ -51,7 +51,7 @@ fn args(command: Command) -> Command {
 
 /// The score of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Sentence {
+struct SentenceScore {
     log_probability: f64,
     perplexity: f64,
     /// Words predicted, the end of the sentence among them.
@@ -110,10 +110,10 @@ impl Scorer<'_> {
     /// Hands each sentence to `each` until there is none, or nobody listens any more.
     fn for_each_sentence(
         &mut self,
-        mut each: impl FnMut(Sentence) -> Result<Reader>,
+        mut each: impl FnMut(SentenceScore) -> Result<Reader>,
     ) -> Result<()> {
         let (path, mut stdin) = (Path::new("standard input"), input::stdin()?);
-        let mut text = Stream { reader: &mut stdin, path, before: (Some(0), 0) };
+        let mut text = TokenStream { reader: &mut stdin, path, before: (Some(0), 0) };
         let mut reader = Reader::Listening;
         let read = text.for_each_token(Space::Unicode, |token| {
             match token {
@@ -149,11 +149,11 @@ impl Scorer<'_> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<Sentence> {
+    fn finish(&mut self) -> Result<SentenceScore> {
         let (mut scored, unknown) = self.begun.take().map_or_else(|| self.begin(), Ok)?;
         scored.add(self.cpu, self.model, self.end)?;
         let score = scored.finish(self.cpu, self.model)?;
         let (log_probability, perplexity) = (-score.loss, score.perplexity());
-        Ok(Sentence { log_probability, perplexity, words: score.words as usize, unknown })
+        Ok(SentenceScore { log_probability, perplexity, words: score.words as usize, unknown })
     }
 }

@@ -14,7 +14,7 @@ use crate::models::Better;
 pub(super) struct Comparison {
     /// `<phase>_<metric>`.
     name: String,
-    status: Status,
+    status: Verdict,
     /// `None` where the run has no such record.
     measured: Option<f64>,
     /// The published score.
@@ -27,7 +27,7 @@ pub(super) struct Comparison {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum Verdict {
     Ok,
     Short,
     Missing,
@@ -54,10 +54,10 @@ pub(super) fn compare(
     };
     let measured = last(records, phase, metric);
     let status = match (measured, better) {
-        (None, _) => Status::Missing,
-        (Some(measured), Better::Lower) if measured <= limit => Status::Ok,
-        (Some(measured), Better::Higher) if measured >= limit => Status::Ok,
-        _ => Status::Short,
+        (None, _) => Verdict::Missing,
+        (Some(measured), Better::Lower) if measured <= limit => Verdict::Ok,
+        (Some(measured), Better::Higher) if measured >= limit => Verdict::Ok,
+        _ => Verdict::Short,
     };
     let better = match better {
         Better::Lower => "lower",
@@ -85,7 +85,7 @@ fn last(records: &[Record], phase: &str, metric: &str) -> Option<f64> {
 
 impl Comparison {
     pub(super) fn is_reached(&self) -> bool {
-        self.status == Status::Ok
+        self.status == Verdict::Ok
     }
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Comparison {
             shown(self.tolerance)
         );
         match (self.status, self.measured) {
-            (Status::Ok, Some(measured)) => {
+            (Verdict::Ok, Some(measured)) => {
                 write!(f, "ok      {} {} {goal}", self.name, shown(measured))
             }
             (_, Some(measured)) => {

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::{Header, excerpt};
-use super::read::{MAX_WORD, Source, cannot_read, until};
-use super::table::Table;
+use super::read::{MAX_WORD, VectorSource, cannot_read, until};
+use super::table::VectorTable;
 
 /// Bytes of values that are read at a time: a wrong width asks for no more memory than this.
 const PART: usize = 1 << 12;
@@ -27,7 +27,7 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
 }
 
 /// Reads what [`write`] writes, and what gensim writes: the same without the lines' ends.
-pub(super) fn read(mut source: Source) -> Result<Table> {
+pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
     let path = source.path;
     let mut line = Vec::new();
     until(&mut *source.reader, b'\n', MAX_WORD, &mut line).with_context(|| cannot_read(path))?;

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-pub use read::{Options, read};
+pub use read::{ImportOptions, read};
 pub use table::Imported;
 
 use super::vectors::WordVectors;

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
-use super::read::{Options, parse_values};
-use super::table::Table;
+use super::read::{ImportOptions, parse_values};
+use super::table::VectorTable;
 use crate::data::input::Input;
 
 /// The files of vectors, of words, and of where TensorBoard finds both.
@@ -53,7 +53,7 @@ pub(super) fn write_metadata(vectors: &WordVectors, to: &mut impl Write) -> Resu
 }
 
 /// Reads what is written so in `folder`.
-pub(super) fn read(folder: &Path, options: Options) -> Result<Table<'_>> {
+pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<'_>> {
     let paths = FILES.map(|name| folder.join(name));
     let [vectors, metadata, _] = &paths;
     let (mut words, mut rows) = (lines(metadata)?, lines(vectors)?);
@@ -71,7 +71,7 @@ pub(super) fn read(folder: &Path, options: Options) -> Result<Table<'_>> {
         let width = row.split('\t').count();
         let table = match &mut table {
             Some(table) => table,
-            none => none.insert(Table::new(folder, options, width, None)?),
+            none => none.insert(VectorTable::new(folder, options, width, None)?),
         };
         let width = table.width;
         table.add(
@@ -89,7 +89,7 @@ pub(super) fn read(folder: &Path, options: Options) -> Result<Table<'_>> {
             break;
         }
     }
-    let is_limited = table.as_ref().is_some_and(Table::is_full);
+    let is_limited = table.as_ref().is_some_and(VectorTable::is_full);
     ensure!(is_limited || rows.next().is_none(), "{} has more lines than words", vectors.display());
     table.with_context(|| format!("{} has no word", metadata.display()))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::header::{Header, excerpt};
-use super::table::{Imported, Table};
+use super::table::{Imported, VectorTable};
 use super::{Format, binary, projector, tensors, text};
 use crate::data::input::{Input, Kind, peek};
 
@@ -18,7 +18,7 @@ pub(super) const MAX_WORD: u64 = 1 << 20;
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct ImportOptions {
     /// Its format; else what it looks like.
     pub format: Option<Format>,
     /// The most words that are read, the first ones.
@@ -28,23 +28,23 @@ pub struct Options {
 }
 
 /// A file that is being read.
-pub(super) struct Source<'a> {
+pub(super) struct VectorSource<'a> {
     pub(super) path: &'a Path,
     pub(super) reader: Box<dyn BufRead>,
     /// The most bytes that it can hold.
     pub(super) max_bytes: u64,
-    pub(super) options: Options,
+    pub(super) options: ImportOptions,
 }
 
-impl<'a> Source<'a> {
+impl<'a> VectorSource<'a> {
     /// Room for the words of a header, whose values take so many bytes at least.
     ///
     /// # Errors
     /// More words than the file can hold, or than memory can.
-    pub(super) fn table(&self, header: Header, bytes_a_value: u64) -> Result<Table<'a>> {
+    pub(super) fn table(&self, header: Header, bytes_a_value: u64) -> Result<VectorTable<'a>> {
         let place = format!("{}:1", self.path.display());
         header.ensure_held(self.max_bytes, bytes_a_value).context(place)?;
-        Table::new(self.path, self.options, header.width, Some(header.words))
+        VectorTable::new(self.path, self.options, header.width, Some(header.words))
     }
 }
 
@@ -54,8 +54,8 @@ impl<'a> Source<'a> {
 /// # Errors
 /// When the file cannot be read, is cut off, or has another number of words than it says: the
 /// message has file, line or word, value and rule. When no word is left, or with
-/// [`Options::strict`] when one is wrong.
-pub fn read(path: &Path, options: Options) -> Result<Imported> {
+/// [`ImportOptions::strict`] when one is wrong.
+pub fn read(path: &Path, options: ImportOptions) -> Result<Imported> {
     if path.is_dir() {
         return projector::read(path, options)?.finish();
     }
@@ -63,7 +63,7 @@ pub fn read(path: &Path, options: Options) -> Result<Imported> {
     let max_bytes = input.max_bytes();
     let head = peek(&mut input.reader, HEAD);
     let format = options.format.unwrap_or_else(|| guess(&head));
-    let source = Source { path, reader: input.reader, max_bytes, options };
+    let source = VectorSource { path, reader: input.reader, max_bytes, options };
     let table = match format {
         Format::Text => text::read(source),
         Format::Bin => binary::read(source),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::excerpt;
-use super::read::Options;
+use super::read::ImportOptions;
 use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
 use crate::system::memory;
@@ -24,9 +24,9 @@ pub struct Imported {
 }
 
 /// Words and rows, in the order of the file.
-pub(super) struct Table<'a> {
+pub(super) struct VectorTable<'a> {
     path: &'a Path,
-    options: Options,
+    options: ImportOptions,
     pub(super) width: usize,
     vocabulary: Vocabulary,
     counts: Vec<u64>,
@@ -51,14 +51,14 @@ impl LeftOut {
     }
 }
 
-impl<'a> Table<'a> {
+impl<'a> VectorTable<'a> {
     /// Room for `words`, where their number is known.
     ///
     /// # Errors
     /// When memory cannot hold them.
     pub(super) fn new(
         path: &'a Path,
-        options: Options,
+        options: ImportOptions,
         width: usize,
         words: Option<usize>,
     ) -> Result<Self> {
@@ -97,7 +97,7 @@ impl<'a> Table<'a> {
     /// its count; what is wrong is left out. `place` names the line.
     ///
     /// # Errors
-    /// When memory cannot hold it; with [`Options::strict`] what is wrong.
+    /// When memory cannot hold it; with [`ImportOptions::strict`] what is wrong.
     pub(super) fn add<'w>(
         &mut self,
         place: impl Fn() -> String,

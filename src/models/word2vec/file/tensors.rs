@@ -12,8 +12,8 @@ use safetensors::tensor::{Metadata, TensorView, serialize};
 use super::super::ENTRY;
 use super::super::vectors::WordVectors;
 use super::binary::read_values;
-use super::read::Options;
-use super::table::Table;
+use super::read::ImportOptions;
+use super::table::VectorTable;
 
 /// The tensors `vectors` (V, D) of `f32`, `words` (bytes) of `u8`, which are the words in UTF-8
 /// with a line feed between each two, and `counts` (V) of `i64` where counts are known. The words
@@ -50,7 +50,7 @@ pub(super) fn to_bytes(vectors: &WordVectors) -> Result<Vec<u8>> {
 const MAX_HEADER: u64 = 100_000_000;
 
 /// Reads what [`to_bytes`] writes.
-pub(super) fn read(path: &Path, options: Options) -> Result<Table<'_>> {
+pub(super) fn read(path: &Path, options: ImportOptions) -> Result<VectorTable<'_>> {
     let mut file = Tensors::open(path)?;
     let (shape, _) = file.find("vectors", Dtype::F32)?;
     let &[n, width] = &shape[..] else {
@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path, options: Options) -> Result<Table<'_>> {
         words.len(),
         counts.len()
     );
-    let mut table = Table::new(path, options, width, Some(n))?;
+    let mut table = VectorTable::new(path, options, width, Some(n))?;
     let (_, start) = file.find("vectors", Dtype::F32)?;
     file.file.seek(SeekFrom::Start(start))?;
     for (index, (&word, count)) in words.iter().zip(counts).enumerate() {

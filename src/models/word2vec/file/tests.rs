@@ -37,7 +37,7 @@ fn of(words: &[&str], rows: Vec<f32>, counts: Option<Vec<u64>>) -> WordVectors {
     WordVectors::new(Arc::new(vocabulary), rows.len() / words.len(), rows).unwrap()
 }
 
-fn import(bytes: &[u8], options: Options) -> Result<Imported> {
+fn import(bytes: &[u8], options: ImportOptions) -> Result<Imported> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("v");
     fs::write(&path, bytes).unwrap();
@@ -50,7 +50,8 @@ fn import(bytes: &[u8], options: Options) -> Result<Imported> {
 
 /// The words of a file without a fault.
 fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {
-    let imported = import(bytes, Options { format, strict: true, ..Options::default() })?;
+    let imported =
+        import(bytes, ImportOptions { format, strict: true, ..ImportOptions::default() })?;
     assert_eq!(imported.warnings, [""; 0]);
     imported.vectors.without_untrained(Unk::Keep)
 }
@@ -221,7 +222,7 @@ fn damaged_binaries_are_named_by_word() {
 #[test]
 fn wrong_lines_and_words_twice_are_left_out_and_counted() {
     let text = b"5 2\na 1 2\nb 1,5 2\nc 1\na 3 4\nUNK 5 6\n";
-    let imported = import(text, Options::default()).unwrap();
+    let imported = import(text, ImportOptions::default()).unwrap();
     assert_eq!(imported.words, 2);
     let unknown = of(&["UNK", "a"], vec![5.0, 6.0, 1.0, 2.0], None);
     equal(&imported.vectors, &unknown);
@@ -232,9 +233,10 @@ fn wrong_lines_and_words_twice_are_left_out_and_counted() {
          before",
     ];
     assert_eq!(imported.warnings, expect);
-    let none = import(b"1 2\na 1,5 2\n", Options::default()).unwrap_err().to_string();
+    let none = import(b"1 2\na 1,5 2\n", ImportOptions::default()).unwrap_err().to_string();
     assert_eq!(none, "v:2: value 1 of \"a\" is \"1,5\", but must be a number");
-    let bin = import(b"3 1\na \0\0\0\0UNK \0\0\x80?\xff \0\0\0\0", Options::default()).unwrap();
+    let bin =
+        import(b"3 1\na \0\0\0\0UNK \0\0\x80?\xff \0\0\0\0", ImportOptions::default()).unwrap();
     equal(&bin.vectors, &of(&["UNK", "a"], vec![1.0, 0.0], None));
     assert!(bin.warnings[0].contains("v, word 3: the word is not UTF-8"), "{:?}", bin.warnings);
 }
@@ -248,7 +250,7 @@ fn a_first_line_may_lack_and_the_first_words_be_enough() {
         let bytes = written(&vectors, format, "");
         equal(&parse(&bytes, None).unwrap(), &vectors);
         let limit = std::num::NonZeroUsize::new(2);
-        let two = import(&bytes, Options { limit, ..Options::default() }).unwrap();
+        let two = import(&bytes, ImportOptions { limit, ..ImportOptions::default() }).unwrap();
         assert_eq!((two.words, two.vectors.rows()), (2, &[0.0, 0.0, 0.5, 1e-3, -1.0, 2.0][..]));
     }
 }
@@ -260,15 +262,15 @@ fn exports_with_counts_come_back() {
     for (format, name) in [(Format::Tsv, "t"), (Format::Safetensors, "s")] {
         let path = folder.path().join(name);
         write(&vectors, format, &path, false).unwrap();
-        let back = read(&path, Options::default()).unwrap().vectors;
+        let back = read(&path, ImportOptions::default()).unwrap().vectors;
         equal(&back, &vectors);
         assert_eq!(back.counts(), vectors.counts());
     }
     let config = fs::read_to_string(folder.path().join("t/projector_config.pbtxt")).unwrap();
     assert!(config.contains("tensor_path: \"vectors.tsv\""), "{config}");
     let inside = folder.path().join("t/vectors.tsv");
-    equal(&read(&inside, Options::default()).unwrap().vectors, &vectors);
+    equal(&read(&inside, ImportOptions::default()).unwrap().vectors, &vectors);
     fs::write(&inside, "1.0\n").unwrap();
-    let error = read(&inside, Options::default()).unwrap_err().to_string();
+    let error = read(&inside, ImportOptions::default()).unwrap_err().to_string();
     assert!(error.ends_with("vectors.tsv ends before line 2: there are more words"), "{error}");
 }

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
 use super::header::Header;
-use super::read::{MAX_WORD, Source, cannot_read, parse_values, until};
-use super::table::Table;
+use super::read::{MAX_WORD, VectorSource, cannot_read, parse_values, until};
+use super::table::VectorTable;
 
 /// The fewest bytes of a value: a digit and a blank.
 const MIN_BYTES: u64 = 2;
@@ -32,14 +32,14 @@ pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
 }
 
 /// Reads what [`write`] writes, and files of GloVe's, which have no first line.
-pub(super) fn read(mut source: Source) -> Result<Table> {
+pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
     let path = source.path;
     let mut line = Vec::new();
     until(&mut *source.reader, b'\n', MAX_LINE, &mut line).with_context(|| cannot_read(path))?;
     let header = Header::parse(&line);
     let (mut table, words, head) = match (header, width_without_header(&line)) {
         (Ok(header), _) => (source.table(header, MIN_BYTES)?, Some(header.words), 1),
-        (_, Some(width)) => (Table::new(path, source.options, width, None)?, None, 0),
+        (_, Some(width)) => (VectorTable::new(path, source.options, width, None)?, None, 0),
         (Err(error), None) => return Err(error).with_context(|| format!("{}:1", path.display())),
     };
     let most = MAX_WORD.saturating_add((table.width as u64).saturating_mul(MAX_BYTES));

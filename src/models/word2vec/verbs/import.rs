@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use super::super::ENTRY;
 use super::super::config::Word2VecConfig;
-use super::super::file::{self, Format, Imported, Options};
+use super::super::file::{self, Format, ImportOptions, Imported};
 use super::super::skip_gram::vectors_name;
 use crate::atomic;
 use crate::checkpoint::{self, Meta, Retention};
@@ -63,7 +63,7 @@ fn args(command: Command) -> Command {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = ImportArgs::from_arg_matches(matches)?;
     args.output.init_logging();
-    let options = Options { format: args.format, limit: args.limit, strict: args.strict };
+    let options = ImportOptions { format: args.format, limit: args.limit, strict: args.strict };
     let Imported { vectors, words, warnings } = file::read(&args.file, options)?;
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -14,9 +14,9 @@ use crate::system::memory;
 /// So many files that cannot be read are named.
 const MAX_NAMED: usize = 20;
 
-/// Pictures of training and test, and the names of their classes.
+/// ImageDataset of training and test, and the names of their classes.
 #[derive(Debug)]
-pub struct Source {
+pub struct RawImages {
     /// The pictures for training, those to be held out among them.
     pub train: Labelled,
     /// The test pictures.
@@ -25,7 +25,7 @@ pub struct Source {
     pub classes: Vec<String>,
 }
 
-impl Source {
+impl RawImages {
     /// The published set `name`: `load` reads a split from its folder, `classes` the names.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Source {
         })
     }
 
-    /// Pictures that the program draws itself, so many of training, as the `setting` of the config
+    /// ImageDataset that the program draws itself, so many of training, as the `setting` of the config
     /// says, and of test; `new` makes the drawings of a split.
     ///
     /// # Errors

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Examples, Input, Source};
+use super::{Examples, Input, RawImages};
 use crate::data::Split;
 
 /// What is trained, validated and tested on.
 #[derive(Debug)]
-pub struct Pictures<I> {
+pub struct ImageDataset<I> {
     /// The training pictures, without those held out. Threads that prepare batches share them.
     pub train: Arc<Examples<I>>,
     /// The pictures held out, where there are any.
@@ -20,14 +20,14 @@ pub struct Pictures<I> {
     pub classes: Vec<String>,
 }
 
-impl<I: Input> Pictures<I> {
+impl<I: Input> ImageDataset<I> {
     /// The pictures of a source as `input` takes them. The first `held_out` of training are held
     /// out.
     ///
     /// # Errors
     /// Too few are left to train on.
-    pub fn new(source: Source, input: I, held_out: usize) -> Result<Self> {
-        let Source { train: mut valid, test, classes } = source;
+    pub fn new(source: RawImages, input: I, held_out: usize) -> Result<Self> {
+        let RawImages { train: mut valid, test, classes } = source;
         ensure!(
             valid.len() > held_out,
             "data.validation_size = {held_out} must be less than the {} training images",
@@ -85,16 +85,16 @@ mod tests {
 
     const SHAPE: Shape = Shape { height: 1, width: 1, depth: 1 };
 
-    /// Pictures whose value is their label, in `classes`.
-    fn source(classes: &[&str]) -> Source {
+    /// ImageDataset whose value is their label, in `classes`.
+    fn source(classes: &[&str]) -> RawImages {
         let labels: Vec<u8> = (0..classes.len() as u8).collect();
         let images = Labelled::new(SHAPE, labels.clone(), labels);
         let classes = classes.iter().map(|&class| class.to_string()).collect();
-        Source { train: images.clone(), test: images, classes }
+        RawImages { train: images.clone(), test: images, classes }
     }
 
-    fn pictures(classes: &[&str], held_out: usize) -> Result<Pictures<Augment>> {
-        Pictures::new(source(classes), Augment::new(&[], SHAPE)?, held_out)
+    fn pictures(classes: &[&str], held_out: usize) -> Result<ImageDataset<Augment>> {
+        ImageDataset::new(source(classes), Augment::new(&[], SHAPE)?, held_out)
     }
 
     #[test]
