@@ -4,8 +4,6 @@
 //! `word2vec.py` train them.
 
 mod analogies;
-mod batches;
-mod benchmark;
 mod config;
 mod dataset;
 mod experiment;
@@ -14,7 +12,6 @@ mod map;
 mod query;
 mod similarity;
 mod skip_gram;
-mod spelling;
 mod task;
 mod vectors;
 mod verbs;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::super::query::tests::family;
 use super::super::vectors::WordVectors;
-use super::questions::ResolvedSection;
+use super::ResolvedSection;
 use super::*;
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Isa;
@@ -91,4 +91,55 @@ fn few_words_and_no_questions_are_no_harm() {
         assert_eq!(score(&cpu, &vectors, &asked(vec![])).precision, 0.0);
         assert_eq!(score(&cpu, &vectors, &asked(vec![[0; 4]])).right, 0);
     }
+}
+
+fn parse(text: &str) -> Questions {
+    Questions::parse(Path::new("questions.txt"), text)
+}
+
+#[test]
+fn sections_words_and_what_is_not_asked() {
+    let text = "a b c d\n: Capital \nA b\tC  d\r\na b c x\na b c\n\n: empty\n";
+    let vocabulary = Vocabulary::new(["d", "c", "b", "a", "C"]).unwrap();
+    let ResolvedQuestions { sections } = parse(text).resolve(&vocabulary).unwrap();
+    // A word is looked up as it is written, and then without its case.
+    let expect: [(&str, &[[u32; 4]], _, _); 3] = [
+        (UNNAMED, &[[3, 2, 1, 0]], 0, 0),
+        ("Capital", &[[3, 2, 4, 0]], 1, 1),
+        ("empty", &[], 0, 0),
+    ];
+    assert_eq!(sections.len(), expect.len());
+    for (section, (name, ids, skipped, malformed)) in sections.iter().zip(expect) {
+        assert_eq!((section.name.as_str(), &*section.ids), (name, ids));
+        assert_eq!((section.skipped, section.malformed), (skipped, malformed));
+    }
+}
+
+#[test]
+fn errors_name_file_line_and_hint() {
+    let vocabulary = Vocabulary::new(["a", "b"]).unwrap();
+    let none = |text: &str| parse(text).resolve(&vocabulary).unwrap_err().to_string();
+    assert!(none(": x\na b\n").contains("questions.txt has no question"));
+    let error = none("A B Athens Greece\na b c d\n");
+    assert!(error.starts_with("each of the 2 questions of questions.txt"), "{error}");
+    assert!(error.contains("\"Athens\"") && error.contains("data.min_count"), "{error}");
+    let error = Questions::read(Path::new("no/such.txt")).unwrap_err();
+    assert!(format!("{error:#}").starts_with("cannot open no/such.txt: "));
+}
+
+#[test]
+fn sections_add_up() {
+    let section = |name: &str, right, questions, skipped| SectionScore {
+        name: name.to_owned(),
+        right,
+        questions,
+        skipped,
+        malformed: skipped / 7,
+    };
+    let score = AnalogyScore::of(vec![section("one", 1, 4, 0), section("no one", 0, 0, 7)]);
+    assert_eq!((score.precision, score.skipped), (0.25, 7));
+    let expect = "one     25.0 %      1 of     4\nno one no question could be asked\n\
+                  total   25.0 %      1 of     4; 7 skipped, since a word has no vector; \
+                  1 lines have not four words";
+    assert_eq!(score.to_string(), expect);
 }

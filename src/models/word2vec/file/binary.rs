@@ -5,9 +5,9 @@ use std::io::{BufRead, Write};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::super::vectors::WordVectors;
-use super::header::{Header, excerpt};
 use super::read::{MAX_WORD, VectorSource, cannot_read, until};
 use super::table::VectorTable;
+use super::table::{Header, excerpt};
 
 /// Bytes of values that are read at a time: a wrong width asks for no more memory than this.
 const PART: usize = 1 << 12;

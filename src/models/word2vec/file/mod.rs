@@ -10,7 +10,6 @@
 //! GloVe's files, which are text without the first line, are read too. Files are placed whole, and only with `force` in the place of others.
 
 mod binary;
-mod header;
 mod projector;
 mod read;
 mod table;

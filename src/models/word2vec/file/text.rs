@@ -5,8 +5,8 @@ use std::io::Write;
 use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
-use super::header::Header;
 use super::read::{MAX_WORD, VectorSource, cannot_read, parse_values, until};
+use super::table::Header;
 use super::table::VectorTable;
 
 /// The fewest bytes of a value: a digit and a blank.

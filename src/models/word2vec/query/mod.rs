@@ -1,21 +1,16 @@
 //! Questions to word vectors, from the command line or at a prompt: `nearby` and `analogy`.
 
-mod complete;
-mod history;
-mod line;
 pub mod prompt;
 
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use super::analogies;
 use super::vectors::UnitVectors;
 use crate::ops::Cpu;
 use crate::ops::top_k::Hit;
-
-pub use line::{Line, Query};
 
 /// The words that `nearby` names where no number is given, as the reference does.
 pub const DEFAULT_NEIGHBOURS: usize = 20;
@@ -153,6 +148,78 @@ impl fmt::Display for Answer {
                 let lines: Vec<_> = analogy.answers.iter().map(Neighbour::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
+        }
+    }
+}
+
+/// A question to the vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// The neighbours of each word.
+    Neighbours(Vec<String>),
+    /// a is to b as c is to which word?
+    Analogy([String; 3]),
+}
+
+/// A line of the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Nothing, or a comment.
+    Blank,
+    /// How questions are asked.
+    Help,
+    /// No more questions.
+    Quit,
+    /// A question.
+    Query(Query),
+}
+
+/// The commands, as they are completed.
+const COMMANDS: [&str; 4] = ["nearby", "analogy", "help", "quit"];
+
+/// What `help` says.
+const HELP: &str = "\
+nearby WORD...   the words nearest to each word
+analogy A B C    the word that is to C as B is to A
+help             this text
+quit             ends the prompt; so does the end of input";
+
+impl Line {
+    /// Reads a line: a command and its words, with blanks between. A line that begins with `#` is
+    /// a comment.
+    ///
+    /// # Errors
+    /// When it is no command, or a command lacks its words.
+    pub fn parse(line: &str) -> Result<Self> {
+        let mut fields = line.split_whitespace();
+        let Some(command) = fields.next() else { return Ok(Line::Blank) };
+        let words: Vec<&str> = fields.collect();
+        match command {
+            _ if command.starts_with('#') => Ok(Line::Blank),
+            "help" | "?" => Ok(Line::Help),
+            "quit" | "exit" => Ok(Line::Quit),
+            _ => Query::parse(command, &words).map(Line::Query),
+        }
+    }
+}
+
+impl Query {
+    /// The question of a command with its words.
+    ///
+    /// # Errors
+    /// When it is no command that asks, or has another number of words.
+    pub fn parse(command: &str, words: &[&str]) -> Result<Self> {
+        match (command, words) {
+            ("nearby", []) => bail!("nearby needs a word, as in: nearby proton"),
+            ("nearby", words) => {
+                Ok(Query::Neighbours(words.iter().map(|&word| word.into()).collect()))
+            }
+            ("analogy", &[a, b, c]) => Ok(Query::Analogy([a, b, c].map(str::to_owned))),
+            ("analogy", words) => bail!(
+                "analogy needs three words and has {}, as in: analogy france paris russia",
+                words.len()
+            ),
+            _ => bail!("{command:?} is no command; the commands are nearby, analogy, help, quit"),
         }
     }
 }

@@ -3,18 +3,22 @@
 //! At a terminal lines are edited, completed with the tab key, and kept from one prompt to the next.
 //! Elsewhere they are read as they come, so that a script can ask.
 
-use std::fs;
+use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
+use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor};
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Config, Editor, Helper};
 
-use super::complete::Completion;
-use super::line::HELP;
-use super::{Answer, Line, history};
+use super::super::vectors::first_answer;
+use super::{Answer, COMMANDS, HELP, Line};
 use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
 
@@ -59,7 +63,7 @@ enum Next {
 
 fn interactive(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
     let mut editor = editor(vocabulary).context("cannot use the terminal")?;
-    let kept = history::path();
+    let kept = history_path();
     if let Some(path) = &kept {
         // There is none before the first prompt.
         let _ = editor.load_history(path);
@@ -158,6 +162,78 @@ fn respond(shell: &impl Shell, line: &str) -> Result<Next, Failure> {
     }
 }
 
+/// Completes the first word of a line to a command, and any other to a word with a vector.
+struct Completion<'a>(pub(super) &'a Vocabulary);
+
+impl Completion<'_> {
+    /// Where the word before `position` starts, and what it may become, the most frequent word
+    /// first.
+    fn candidates(&self, line: &str, position: usize) -> (usize, Vec<String>) {
+        let before = &line[..position];
+        let start = before.rfind(char::is_whitespace).map_or(0, |blank| {
+            // The blank may have several bytes.
+            blank + before[blank..].chars().next().map_or(0, char::len_utf8)
+        });
+        let begun = &before[start..];
+        if before[..start].trim().is_empty() {
+            let commands = COMMANDS.iter().filter(|command| command.starts_with(begun));
+            return (start, commands.map(|command| format!("{command} ")).collect());
+        }
+        // Every word begins with nothing: there is no choice to offer.
+        if begun.is_empty() {
+            return (start, Vec::new());
+        }
+        let ids = first_answer(self.0)..self.0.len() as u32;
+        let words = ids.map(|id| self.0.word(id)).filter(|word| word.starts_with(begun));
+        (start, words.map(str::to_owned).collect())
+    }
+}
+
+impl Completer for Completion<'_> {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.candidates(line, position))
+    }
+}
+
+impl Hinter for Completion<'_> {
+    type Hint = String;
+}
+
+impl Highlighter for Completion<'_> {}
+impl Validator for Completion<'_> {}
+impl Helper for Completion<'_> {}
+
+/// The file of the prompt's history: `tfm/word2vec-history` in the folder where the user's programs
+/// keep their state. That is `XDG_STATE_HOME`, or `.local/state` in the home folder, and on Windows
+/// `LOCALAPPDATA`. None where there is no such folder; the prompt then forgets.
+fn history_path() -> Option<PathBuf> {
+    let home = || env::home_dir().map(PathBuf::into_os_string);
+    state_folder(cfg!(windows), |name| env::var_os(name), home)
+        .map(|folder| folder.join("tfm").join("word2vec-history"))
+}
+
+fn state_folder(
+    is_windows: bool,
+    variable: impl Fn(&str) -> Option<OsString>,
+    home: impl Fn() -> Option<OsString>,
+) -> Option<PathBuf> {
+    // As the XDG specification asks, a path that is not absolute is not taken.
+    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
+    if is_windows {
+        return variable("LOCALAPPDATA").and_then(absolute);
+    }
+    variable("XDG_STATE_HOME")
+        .and_then(absolute)
+        .or_else(|| home().and_then(absolute).map(|home| home.join(".local").join("state")))
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -213,5 +289,41 @@ mod tests {
         let (answers, result) = script("nearby the\nnearby the\nnearby the\n", 1);
         result.unwrap();
         assert_eq!(answers.len(), 1);
+    }
+
+    #[track_caller]
+    fn check(line: &str, start: usize, expect: &[&str]) {
+        let vocabulary = Vocabulary::new(["UNK", "paris", "part", "the", "été"]).unwrap();
+        let candidates = Completion(&vocabulary).candidates(line, line.len());
+        assert_eq!(candidates, (start, expect.iter().map(|&word| word.to_owned()).collect()));
+    }
+
+    #[test]
+    fn commands_first_then_words_by_frequency() {
+        check("", 0, &["nearby ", "analogy ", "help ", "quit "]);
+        check(" ne", 1, &["nearby "]);
+        check("nearby pa", 7, &["paris", "part"]);
+        check("analogy the pari", 12, &["paris"]);
+        check("nearby\u{a0}ét", 8, &["été"]);
+        check("nearby ", 7, &[]);
+        check("nearby UN", 7, &[]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn state_lies_where_the_user_wants_it() {
+        let home = || Some(OsString::from("/home/u"));
+        let folder = |value: Option<&str>| {
+            state_folder(
+                false,
+                |name| value.filter(|_| name == "XDG_STATE_HOME").map(Into::into),
+                home,
+            )
+        };
+        assert_eq!(folder(Some("/state")), Some("/state".into()));
+        assert_eq!(folder(Some("state")), Some("/home/u/.local/state".into()));
+        assert_eq!(folder(None), Some("/home/u/.local/state".into()));
+        assert_eq!(state_folder(false, |_| None, || None), None);
+        assert_eq!(state_folder(true, |_| None, home), None);
     }
 }

@@ -72,3 +72,30 @@ fn similarities_are_cosines_and_as_many_as_are_asked_for() {
     assert_eq!((all.answers.len(), &all.answers[0], &*all.b), (2, &all.answer, "king"));
     assert!(all.answers.iter().all(|answer| answer.similarity.abs() <= 1.0));
 }
+
+#[test]
+fn commands_and_their_words() {
+    let nearby = Query::Neighbours(vec!["proton".to_owned(), "elephant".to_owned()]);
+    assert_eq!(Line::parse("  nearby proton\telephant ").unwrap(), Line::Query(nearby));
+    let analogy = Query::Analogy(["france", "paris", "russia"].map(str::to_owned));
+    assert_eq!(Line::parse("analogy france paris russia").unwrap(), Line::Query(analogy));
+    for (line, expect) in [
+        ("", Line::Blank),
+        ("# nearby proton", Line::Blank),
+        ("help", Line::Help),
+        ("quit", Line::Quit),
+    ] {
+        assert_eq!(Line::parse(line).unwrap(), expect);
+    }
+}
+
+#[test]
+fn wrong_lines_say_how_to_ask() {
+    let error = |line| Line::parse(line).unwrap_err().to_string();
+    assert!(error("nearby").contains("nearby proton"));
+    assert!(error("analogy a b").contains("three words and has 2"));
+    assert_eq!(
+        error("proton"),
+        "\"proton\" is no command; the commands are nearby, analogy, help, quit"
+    );
+}
