@@ -17,7 +17,6 @@ pub mod cifar10;
 pub mod classify;
 pub mod describe;
 pub mod experiment;
-mod interrupted;
 pub mod mnist;
 pub mod options;
 pub mod ptb;
@@ -28,14 +27,12 @@ pub mod verbs;
 pub mod weights;
 pub mod word2vec;
 
-#[cfg(test)]
-pub(crate) mod fake;
+use std::fmt;
 
 use anyhow::{Result, bail};
 use clap::{ArgMatches, Command};
 
 use crate::config::{self, Config, Key, Loaded, Preset};
-pub use interrupted::Interrupted;
 
 /// Every model, in alphabetic order.
 pub const ALL: &[&Entry] =
@@ -163,6 +160,23 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().copied().find(|entry| entry.name == name)
 }
 
+/// The error of a verb that a signal ended in good order: what was due is saved. The program
+/// ends with code 130 and prints this without `error:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Where it stopped and how to go on, as
+    /// `stopped after step 120; go on with: tfm train ptb --resume runs/x`.
+    pub message: String,
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,3 +243,6 @@ mod tests {
         assert!(fake::TOY.verb("train").is_some() && fake::ALEXNET.verb("train").is_none());
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fake;

@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
+use super::AlexnetConfig;
 use super::ENTRY;
-use super::config::AlexnetConfig;
 use super::network::describe;
 use crate::models::describe::Description;
 use crate::models::options::{ConfigOptions, DeviceOptions, OutputOptions};

@@ -1,12 +1,13 @@
 //! The convolutions of AlexNet, timed as by TensorFlow's `alexnet_benchmark.py`.
 
 mod bench;
-mod config;
 mod network;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::{Entry, Length, Verb, to_toml};
-use crate::config::{Preset, keys};
-use config::AlexnetConfig;
+use crate::config::{Invalid, Preset, in_range, keys};
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
@@ -33,3 +34,33 @@ pub const ENTRY: Entry = Entry {
     keys: keys::<AlexnetConfig>,
     length: Length { epochs: None, steps: None },
 };
+
+/// What is timed; the default is the reference's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct AlexnetConfig {
+    /// The model's name.
+    pub model: String,
+    /// The seed of images and parameters.
+    pub seed: u64,
+    /// Images of a batch.
+    pub batch_size: usize,
+    /// Batches that are timed.
+    pub num_batches: u64,
+    /// The paper's local response normalisation after the first two convolutions.
+    pub lrn: bool,
+}
+
+impl Default for AlexnetConfig {
+    fn default() -> Self {
+        let model = ENTRY.name.to_string();
+        Self { model, seed: 1, batch_size: 128, num_batches: 100, lrn: false }
+    }
+}
+
+impl crate::config::Config for AlexnetConfig {
+    fn validate(&self) -> Result<(), Invalid> {
+        in_range("batch_size", self.batch_size, 1, 4_096)?;
+        in_range("num_batches", self.num_batches, 1, 1_000_000)
+    }
+}

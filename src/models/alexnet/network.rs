@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::config::AlexnetConfig;
+use super::AlexnetConfig;
 use crate::models::describe::Description;
 use crate::nn::{Filters, Graph, Init, Value};
 use crate::ops::lrn::Lrn;

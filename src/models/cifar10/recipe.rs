@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::model::Cifar10;
+use super::Cifar10;
 use crate::data::Split;
 use crate::data::shuffle::Shuffle;
 use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};

@@ -1,5 +1,5 @@
+use super::Cifar10;
 use super::config::Cifar10Settings;
-use super::model::Cifar10;
 use super::network::logits;
 use crate::data::augment::{CROP, CROP_VALUES, Shape};
 use crate::models::classify::tests::{

@@ -2,8 +2,6 @@
 //! the verbs `eval` and `predict`.
 
 mod classifier;
-mod config;
-mod examples;
 mod experiment;
 mod image_dataset;
 mod raw_images;
@@ -11,7 +9,6 @@ mod recipe;
 mod score;
 mod summaries;
 mod task;
-mod trained;
 mod trainer;
 pub mod verbs;
 
@@ -23,14 +20,14 @@ use std::path::Path;
 use anyhow::Result;
 
 pub use classifier::Classifier;
-pub use config::{Descent, PictureSettings};
-pub use examples::{Examples, Input};
+pub use classifier::{Trained, classes_of};
 pub use image_dataset::ImageDataset;
+pub use image_dataset::{Examples, Input};
 pub use raw_images::{RawImages, names};
+pub use recipe::{Descent, PictureSettings};
 pub use recipe::{MakeBatch, Recipe, Run};
 pub use score::{Score, evaluate};
 pub use task::ClassifierTask;
-pub use trained::{Trained, classes_of};
 pub use trainer::{Batch, EVAL_BATCH, Trainer};
 
 use super::run_config::RunConfig;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::model::Mnist;
+use super::Mnist;
 use crate::data::Split;
 use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::nn::Mode;

@@ -1,5 +1,5 @@
+use super::Mnist;
 use super::config::MnistSettings;
-use super::model::Mnist;
 use super::network::{KEEP, network};
 use crate::data::mnist::{CLASSES, SHAPE};
 use crate::models::classify::tests::{self as fixed, Trained, distance, set_waves, tolerance};

@@ -12,20 +12,19 @@
 //! ```
 
 pub mod complete;
-mod cpu;
 mod device;
-mod gpu;
 mod logging;
-mod split;
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use crate::checkpoint::Selector;
+use crate::data::Split;
+
 pub use device::{DeviceChoice, DeviceOptions, ThreadOption};
 pub use logging::LogFile;
-pub use split::split_parser;
 
 // Without `about = None` clap would take a group's doc comment for the text of the command that
 // it is flattened into. It still clears a text that was set before, so set that afterwards.
@@ -111,6 +110,13 @@ pub struct OutputOptions {
     /// Everything else goes to stderr, with or without this option.
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+/// The parser of a split, with what its help says of each.
+pub fn split_parser(help: [&'static str; 3]) -> impl TypedValueParser<Value = Split> {
+    let value = |(split, help): (Split, _)| PossibleValue::new(split.name()).help(help);
+    let values = Split::ALL.into_iter().zip(help).map(value);
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Split>())
 }
 
 #[cfg(test)]

@@ -6,19 +6,20 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use super::ENTRY;
 use super::config::{PtbConfig, PtbSettings, Train};
 use super::corpus::Corpus;
 use super::generate::Sampler;
-use super::model::LanguageModel;
+use super::model::{Architecture, LanguageModel};
 use super::task::{self, PtbTask};
-use super::trained::{Trained, architecture, vocabulary_of};
 use crate::checkpoint::Checkpoint;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::END_OF_SENTENCE;
 use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
-use crate::models::session::VOCABULARY;
+use crate::models::session::{self, VOCABULARY};
 use crate::models::verbs::bench::Benchmark;
+use crate::models::weights;
 use crate::ops::Cpu;
 use crate::rng::Stream;
 use crate::run::RunDir;
@@ -122,5 +123,61 @@ impl Benchmark for Ptb {
             train,
             perplexity_bound: None,
         })
+    }
+}
+
+/// The words of a run and its model.
+#[derive(Debug)]
+pub struct Trained {
+    /// The words of the model.
+    pub vocabulary: Vocabulary,
+    /// The model with the parameters of the checkpoint.
+    pub model: LanguageModel,
+}
+
+impl Trained {
+    /// What a checkpoint of a run holds.
+    ///
+    /// # Errors
+    /// When the vocabulary cannot be read, or the checkpoint does not fit.
+    pub fn read(run: &RunDir, config: &PtbConfig, checkpoint: &Checkpoint) -> Result<Self> {
+        let vocabulary = vocabulary_of(run)?;
+        let architecture = architecture(config, vocabulary.len());
+        // Before there is memory for sizes that are not the checkpoint's.
+        weights::expect(ENTRY.name, &architecture.graph()?.0, checkpoint)?;
+        let model = LanguageModel::new(architecture)?;
+        model.load(checkpoint)?;
+        Ok(Self { vocabulary, model })
+    }
+}
+
+/// The words of a run.
+///
+/// # Errors
+/// When the file is missing, damaged, or not the one that the run began with.
+pub fn vocabulary_of(run: &RunDir) -> Result<Vocabulary> {
+    session::vocabulary_of(run, Vocabulary::from_text, Vocabulary::fingerprint)
+}
+
+/// The architecture that a config asks for.
+pub fn architecture(config: &PtbConfig, vocab_size: usize) -> Architecture {
+    Architecture {
+        vocab_size,
+        hidden_size: config.network.hidden_size,
+        num_layers: config.network.num_layers,
+        init_scale: config.network.init_scale,
+        keep_prob: config.train.keep_prob,
+        seed: config.seed,
+    }
+}
+
+impl LanguageModel {
+    /// Takes over the parameters of a checkpoint.
+    ///
+    /// # Errors
+    /// When one is missing or has another shape.
+    pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let parameters: Vec<_> = self.network.parameters().iter().collect();
+        weights::load(ENTRY.name, &parameters, checkpoint)
     }
 }

@@ -8,7 +8,6 @@ mod experiment;
 mod generate;
 pub mod model;
 mod task;
-mod trained;
 mod verbs;
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::super::ENTRY;
 use super::super::experiment::Ptb;
+use super::super::experiment::Trained;
 use super::super::generate::Sampler;
-use super::super::trained::Trained;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::{END_OF_SENTENCE, Space};
 use crate::models::Verb;
