@@ -8,11 +8,9 @@ pub mod cifar10;
 pub mod corpus;
 pub mod fetch;
 pub mod grammar;
-pub mod idx;
 pub mod input;
 mod labelled;
 mod locate;
-mod missing;
 pub mod mnist;
 pub mod photo;
 pub mod prefetch;
@@ -24,5 +22,5 @@ pub mod words;
 
 pub use labelled::Labelled;
 pub use locate::locate;
-pub use missing::{Missing, is_missing, reworded};
+pub use locate::{Missing, is_missing, reworded};
 pub use split::Split;

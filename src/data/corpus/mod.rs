@@ -5,7 +5,6 @@
 //! four bytes a word.
 
 mod sentences;
-mod subsampling;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +14,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 
 pub use sentences::{Cursor, SentenceBatch, SentenceMode, SentenceSpan, Sentences};
-pub use subsampling::{Subsampling, Unk};
+pub use sentences::{Subsampling, Unk};
 
 use super::vocabulary::{Vocabulary, VocabularyRules};
 pub use super::words::TextSource;

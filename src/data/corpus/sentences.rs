@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use anyhow::{Result, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::subsampling::{Draws, Subsampling};
 use super::{Corpus, LINE_START};
+use crate::rng::Stream;
 
 /// The most words of a sentence, as in the reference.
 const SENTENCE_WORDS: usize = 1000;
@@ -127,4 +128,121 @@ impl<'a> Sentences<'a> {
             }
         }
     }
+}
+
+/// What becomes of the word that stands for all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unk {
+    /// It is a word as any other, as in the reference.
+    #[default]
+    Keep,
+    /// It is left out of the text, as gensim and word2vec.c do.
+    Drop,
+}
+
+/// Which words of an endless text are kept: a function of seed and place.
+#[derive(Clone, Debug)]
+pub struct Subsampling {
+    /// By id: a word is kept where its random number is not above this.
+    limits: Vec<u32>,
+    unk: Unk,
+    stream: Stream,
+    share: f64,
+}
+
+/// The random numbers of a counter.
+const NUMBERS: usize = 4;
+/// Places whose numbers are drawn together, since independent counters overlap in the processor.
+const PLACES: usize = 16 * NUMBERS;
+
+impl Subsampling {
+    /// `sample` is the frequency from which on words are left out; 0 keeps all.
+    ///
+    /// # Errors
+    /// When no word would be kept.
+    pub fn new(counts: &[u64], sample: f64, unk: Unk, seed: u64) -> Result<Self> {
+        let kept = counts.iter().skip(usize::from(unk == Unk::Drop));
+        let total: u64 = kept.clone().sum();
+        ensure!(
+            total > 0,
+            "no word of the text is in the vocabulary: decrease data.min_count, or keep UNK"
+        );
+        let probability = |&count: &u64| keep_probability(count, total, sample);
+        // A number is not above the limit with the probability (limit + 1) / 2^32.
+        let limit = |count| (probability(count) * 2f64.powi(32) - 1.0) as u32;
+        let expected: f64 = kept.map(|count| probability(count) * *count as f64).sum();
+        Ok(Self {
+            limits: counts.iter().map(limit).collect(),
+            unk,
+            stream: Stream::new(seed, "subsampling"),
+            share: expected / counts.iter().sum::<u64>() as f64,
+        })
+    }
+
+    /// The share of the text that is kept in the mean.
+    pub fn expected_share(&self) -> f64 {
+        self.share
+    }
+
+    /// The random numbers of the places around `position`.
+    fn draws(&self, position: u64) -> Draws {
+        let mut draws = Draws { stream: self.stream, first: 0, numbers: [0; PLACES] };
+        draws.fill(position);
+        draws
+    }
+
+    /// Appends to `words` what is kept of `ids`, of which each has one of `numbers`, without
+    /// [`LINE_START`]. There is no branch that a processor would have to guess.
+    ///
+    /// # Panics
+    /// When there are more ids than numbers, or than [`Subsampling::draws`] gives at a time.
+    fn keep(&self, ids: &[u32], numbers: &[u32], words: &mut Vec<u32>) {
+        let first = u32::from(self.unk == Unk::Drop);
+        let (mut kept, mut len) = ([0; PLACES], 0);
+        assert!(ids.len() <= PLACES && ids.len() <= numbers.len(), "a number for each word");
+        for (id, &number) in ids.iter().zip(numbers) {
+            let id = id & !LINE_START;
+            kept[len] = id;
+            len += usize::from((number <= self.limits[id as usize]) & (id >= first));
+        }
+        words.extend_from_slice(&kept[..len]);
+    }
+}
+
+/// The random numbers of places in a row, from which it is drawn whether their words are kept.
+#[derive(Debug)]
+struct Draws {
+    stream: Stream,
+    first: u64,
+    numbers: [u32; PLACES],
+}
+
+impl Draws {
+    /// The numbers of `position` and of some of the places that follow it: one at least.
+    #[inline]
+    fn from(&mut self, position: u64) -> &[u32] {
+        if position.wrapping_sub(self.first) >= PLACES as u64 {
+            self.fill(position);
+        }
+        &self.numbers[(position - self.first) as usize..]
+    }
+
+    fn fill(&mut self, position: u64) {
+        self.first = position - position % PLACES as u64;
+        let step = self.first / NUMBERS as u64;
+        for (numbers, step) in self.numbers.chunks_exact_mut(NUMBERS).zip(step..) {
+            numbers.copy_from_slice(&self.stream.block(step, 0));
+        }
+    }
+}
+
+/// The probability with which a word that occurs `count` times among `total` is kept.
+pub fn keep_probability(count: u64, total: u64, sample: f64) -> f64 {
+    if sample == 0.0 || count == 0 {
+        return 1.0;
+    }
+    let threshold = sample * total as f64;
+    let count = count as f64;
+    (((count / threshold).sqrt() + 1.0) * threshold / count).min(1.0)
 }

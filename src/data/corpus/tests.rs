@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::subsampling::keep_probability;
+use super::sentences::keep_probability;
 use super::*;
 
 const TEXT: &str = "the cat saw the dog\nthe dog saw UNK\tthe cat \u{b} and  the bird\n\

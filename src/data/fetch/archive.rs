@@ -12,7 +12,7 @@ use anyhow::{Error, Result, anyhow, bail};
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, Entry, EntryType};
 
-use super::error::LocalContext;
+use super::LocalContext;
 use super::place::store;
 use super::sets::DataFile;
 
@@ -182,7 +182,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
 
-    use super::super::error::Local;
+    use super::super::Local;
     use super::super::verify::md5_hex;
     use super::*;
 

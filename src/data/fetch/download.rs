@@ -15,7 +15,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
 use super::Event;
-use super::error::LocalContext;
+use super::LocalContext;
 use super::verify::{for_each_piece, md5_hex};
 use crate::system::threads;
 
@@ -290,7 +290,7 @@ impl Partial {
     }
 
     /// The server's name for the version that the bytes belong to (ETag or date), if it gave one.
-    pub(super) fn validator(&self) -> Option<String> {
+    fn validator(&self) -> Option<String> {
         self.note_lines().map(|(_, validator)| validator).filter(|validator| !validator.is_empty())
     }
 

@@ -12,28 +12,23 @@
 //! ```
 
 mod archive;
-mod by_hand;
 mod download;
-mod error;
 mod place;
 mod sets;
 mod source;
-#[cfg(test)]
-mod tests;
 mod verify;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-
-pub use by_hand::{command, missing_help, or_help};
-pub use sets::{DataFile, DataSet, Mirror, find, sets};
-pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
-
 use download::Client;
-use error::Local;
 use place::Workplace;
 use source::{FetchJob, Origin, obtain};
+
+pub use sets::{DataFile, DataSet, Mirror, find, sets};
+pub use sets::{command, missing_help, or_help};
+pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
 
 /// How [`fetch`] departs from the table.
 #[derive(Debug, Clone, Default)]
@@ -190,5 +185,34 @@ fn first_that_gives(
 }
 
 fn hint(error: anyhow::Error, set: &DataSet, data_dir: &Path) -> anyhow::Error {
-    anyhow!("{error:#}\n{}", by_hand::by_hand(set, data_dir))
+    anyhow!("{error:#}\n{}", sets::by_hand(set, data_dir))
 }
+
+/// Marks an error of this machine (a full disk, a missing permission): every source would fail
+/// alike.
+#[derive(Debug)]
+struct Local(String);
+
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Turns the error of work on this machine's own files into one that is marked so.
+trait LocalContext<T> {
+    /// `what` completes the sentence "cannot …".
+    fn local<D: fmt::Display>(self, what: impl FnOnce() -> D) -> anyhow::Result<T>;
+}
+
+impl<T, E> LocalContext<T> for Result<T, E>
+where
+    Self: Context<T, E>,
+{
+    fn local<D: fmt::Display>(self, what: impl FnOnce() -> D) -> anyhow::Result<T> {
+        self.with_context(|| Local(format!("cannot {}", what())))
+    }
+}
+
+#[cfg(test)]
+mod tests;

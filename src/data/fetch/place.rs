@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail};
 use flate2::bufread::MultiGzDecoder;
 
-use super::error::LocalContext;
+use super::LocalContext;
 use super::sets::{DataFile, DataSet};
 use super::verify::{FileState, check_file, for_each_piece};
 use crate::atomic::{self, sync_folder};

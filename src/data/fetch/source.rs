@@ -9,9 +9,9 @@ use anyhow::{Result, anyhow, bail};
 use super::Event;
 use super::archive::extract;
 use super::download::{Client, Partial, file_name};
-use super::error::{Local, LocalContext};
 use super::place::store;
 use super::sets::{DataFile, DataSet, Mirror};
+use super::{Local, LocalContext};
 
 /// A place that a data set can come from.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use anyhow::Result;
 use flate2::bufread::MultiGzDecoder;
 use md5::{Digest, Md5};
 
-use super::error::LocalContext;
+use super::LocalContext;
 use super::sets::{DataFile, DataSet, sets};
 
 /// How much of a data set lies in its folder, by names and sizes.

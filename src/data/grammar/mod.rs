@@ -9,20 +9,17 @@
 //! probability is the sentence's. Hence the perplexity of the grammar itself, the floor that no
 //! model can go below in the long run, is known exactly for the text that it makes.
 
-mod distribution;
 mod reader;
 mod splits;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 
-pub use splits::{SplitFile, split_sizes, split_stream, write_splits};
+use reader::{GrammarRules, Item};
 
 use crate::rng::{Sequence, Stream};
-use distribution::Distribution;
-use reader::{GrammarRules, Item};
+
+pub use splits::{SplitFile, split_sizes, split_stream, write_splits};
 
 /// A probabilistic grammar.
 #[derive(Debug)]
@@ -193,3 +190,51 @@ fn vocabulary(nodes: &[Node]) -> Vec<&'static str> {
     words.dedup();
     words
 }
+
+/// The probabilities of the indices 0, 1, ….
+#[derive(Clone, Debug)]
+struct Distribution {
+    /// Natural logarithms of the probabilities.
+    logs: Vec<f64>,
+    /// Sums up to and including each index.
+    cumulative: Vec<f64>,
+}
+
+impl Distribution {
+    /// Weights need not sum to 1; each must be positive.
+    fn new(weights: impl IntoIterator<Item = f64>) -> Self {
+        let weights: Vec<f64> = weights.into_iter().collect();
+        let total: f64 = weights.iter().sum();
+        let probabilities: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
+        let logs = probabilities.iter().map(|p| p.ln()).collect();
+        let cumulative = probabilities
+            .iter()
+            .scan(0.0, |sum, p| {
+                *sum += p;
+                Some(*sum)
+            })
+            .collect();
+        Self { logs, cumulative }
+    }
+
+    /// An index, and the natural logarithm of its probability.
+    #[inline]
+    fn draw(&self, random: &mut Sequence) -> (usize, f64) {
+        if self.logs.len() == 1 {
+            return (0, 0.0);
+        }
+        let uniform = random.uniform();
+        let index = self.cumulative.partition_point(|&sum| sum <= uniform);
+        // The last sum may fall short of 1 by a rounding error.
+        let index = index.min(self.logs.len() - 1);
+        (index, self.logs[index])
+    }
+
+    #[cfg(test)]
+    fn log_probability(&self, index: usize) -> f64 {
+        self.logs[index]
+    }
+}
+
+#[cfg(test)]
+mod tests;

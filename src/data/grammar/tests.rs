@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
+use crate::rng::Stream;
 
 type Words = HashSet<&'static str>;
 
@@ -261,4 +262,19 @@ fn padded(text: &str) -> Vec<&str> {
     text.lines()
         .flat_map(|line| ["<s>", "<s>"].into_iter().chain(line.split_whitespace()).chain(["<eos>"]))
         .collect()
+}
+
+#[test]
+fn draws_follow_the_weights() {
+    let distribution = Distribution::new([1.0, 2.0, 5.0]);
+    let mut random = Stream::new(3, "test").at(0);
+    let mut counts = [0_i32; 3];
+    for _ in 0..80_000 {
+        let (index, log_probability) = distribution.draw(&mut random);
+        assert_eq!(log_probability, [0.125_f64, 0.25, 0.625][index].ln());
+        counts[index] += 1;
+    }
+    for (count, expected) in counts.into_iter().zip([10_000_i32, 20_000, 50_000]) {
+        assert!((count - expected).abs() < 500, "{counts:?}");
+    }
 }

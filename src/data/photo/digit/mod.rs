@@ -3,8 +3,6 @@
 //! centred by its mass in 28×28.
 
 mod background;
-mod ink;
-mod strokes;
 
 use std::path::Path;
 
@@ -36,8 +34,8 @@ pub fn digit(path: &Path) -> Result<Vec<u8>> {
 
 fn normalise(picture: &RgbImage) -> Result<Vec<u8>> {
     let ink = background::ink(&grey(picture))?;
-    let digit = ink::cut_out(&ink);
-    let digit = strokes::strengthen(&digit);
+    let digit = cut_out(&ink);
+    let digit = strengthen(&digit);
     Ok(centre(&boxed(&digit, BOX)))
 }
 
@@ -105,6 +103,130 @@ fn ensure_ink(contrast: f32, least: f32) -> Result<()> {
          least {least:.0} are needed; take a picture with more contrast"
     );
     Ok(())
+}
+
+/// Ink of at least this strength belongs to a patch.
+const STRONG: f32 = 0.4;
+/// A patch of less than this share of the largest is a speck.
+const SPECK: f64 = 0.1;
+
+/// Connected pixels of strong ink.
+struct Patch {
+    pixels: Vec<(u32, u32)>,
+    at_edge: bool,
+}
+
+/// The digit's ink in the smallest box that holds it.
+///
+/// Lines of the paper and dark corners go to the picture's edge: where something does not, and is
+/// no speck, only that is kept.
+fn cut_out(ink: &Ink) -> Ink {
+    let patches = patches(ink);
+    let largest = |patches: &mut dyn Iterator<Item = &Patch>| {
+        patches.map(|patch| patch.pixels.len()).max().unwrap_or(0)
+    };
+    let of_all = largest(&mut patches.iter());
+    let of_inner = largest(&mut patches.iter().filter(|patch| !patch.at_edge));
+    let only_inner = of_inner as f64 >= SPECK * of_all as f64;
+    let least = SPECK * if only_inner { of_inner } else { of_all } as f64;
+    let kept =
+        |patch: &&Patch| patch.pixels.len() as f64 >= least && !(only_inner && patch.at_edge);
+
+    let (width, height) = ink.dimensions();
+    let mut digit = Ink::new(width, height);
+    let (mut left, mut top, mut right, mut bottom) = (width, height, 0, 0);
+    for &(x, y) in patches.iter().filter(kept).flat_map(|patch| &patch.pixels) {
+        // The weak ink of a stroke's edge goes with it.
+        for (x, y) in around((x, y), ink.dimensions()) {
+            digit.put_pixel(x, y, *ink.get_pixel(x, y));
+            (left, top) = (left.min(x), top.min(y));
+            (right, bottom) = (right.max(x + 1), bottom.max(y + 1));
+        }
+    }
+    // Without strong ink, all is kept.
+    if right <= left {
+        return ink.clone();
+    }
+    imageops::crop_imm(&digit, left, top, right - left, bottom - top).to_image()
+}
+
+fn patches(ink: &Ink) -> Vec<Patch> {
+    let (width, height) = ink.dimensions();
+    let mut open: Vec<bool> = ink.iter().map(|&value| value >= STRONG).collect();
+    let at = |(x, y): (u32, u32)| (y * width + x) as usize;
+    let mut patches = Vec::new();
+    for seed in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+        if !std::mem::take(&mut open[at(seed)]) {
+            continue;
+        }
+        let mut patch = Patch { pixels: vec![seed], at_edge: false };
+        let mut next = 0;
+        while let Some(&(x, y)) = patch.pixels.get(next) {
+            patch.at_edge |= x == 0 || y == 0 || x + 1 == width || y + 1 == height;
+            let beside = around((x, y), (width, height));
+            patch.pixels.extend(beside.filter(|&pixel| std::mem::take(&mut open[at(pixel)])));
+            next += 1;
+        }
+        patches.push(patch);
+    }
+    patches
+}
+
+/// A pixel and those that touch it, within a picture of the given size.
+fn around((x, y): (u32, u32), (width, height): (u32, u32)) -> impl Iterator<Item = (u32, u32)> {
+    let rows = y.saturating_sub(1)..(y + 2).min(height);
+    rows.flat_map(move |y| (x.saturating_sub(1)..(x + 2).min(width)).map(move |x| (x, y)))
+}
+
+/// Pixels of the work size for one of the result.
+const FINE: u32 = 4;
+/// The least width of a stroke in pixels of the result.
+const MIN_WIDTH: f32 = 2.0;
+
+/// Widens strokes that would be thinner than two pixels in the result.
+fn strengthen(digit: &Ink) -> Ink {
+    let digit = boxed(digit, BOX * FINE);
+    let missing = MIN_WIDTH * FINE as f32 - width(&digit);
+    if missing <= 1.0 { digit } else { dilate(&digit, missing / 2.0) }
+}
+
+/// The mean width of the strokes: of a long one, the area is length × width and two of its pixels
+/// in every row across are at its edges.
+fn width(digit: &Ink) -> f32 {
+    let strong =
+        |x: u32, y: u32| digit.get_pixel_checked(x, y).is_some_and(|&Luma([value])| value >= 0.5);
+    let (mut area, mut edge) = (0, 0);
+    for (x, y) in (0..digit.height()).flat_map(|y| (0..digit.width()).map(move |x| (x, y))) {
+        if strong(x, y) {
+            area += 1;
+            let inner = strong(x.wrapping_sub(1), y)
+                && strong(x + 1, y)
+                && strong(x, y.wrapping_sub(1))
+                && strong(x, y + 1);
+            edge += u32::from(!inner);
+        }
+    }
+    // A stroke of one pixel is an edge altogether, and one of two as well.
+    2.0 * area as f32 / edge.max(1) as f32
+}
+
+/// Each pixel becomes the strongest within `radius`; the picture grows by that on every side.
+fn dilate(digit: &Ink, radius: f32) -> Ink {
+    let reach = radius.floor() as i32;
+    let disc: Vec<(i32, i32)> = (-reach..=reach)
+        .flat_map(|y| (-reach..=reach).map(move |x| (x, y)))
+        .filter(|&(x, y)| ((x * x + y * y) as f32) <= radius * radius)
+        .collect();
+    let margin = reach as u32;
+    let (width, height) = (digit.width() + 2 * margin, digit.height() + 2 * margin);
+    ImageBuffer::from_fn(width, height, |x, y| {
+        let (x, y) = (x as i32 - reach, y as i32 - reach);
+        let near = disc.iter().filter_map(|&(off_x, off_y)| {
+            let (x, y) = (u32::try_from(x + off_x).ok()?, u32::try_from(y + off_y).ok()?);
+            digit.get_pixel_checked(x, y).map(|&Luma([value])| value)
+        });
+        Luma([near.fold(0.0, f32::max)])
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use super::*;
 use crate::data::Split;
 use crate::data::synthetic::{Digits, SyntheticImages};
 use crate::rng::Stream;
+use image::Luma;
 
 /// A seven with straight strokes, in coordinates from 0 to 1.
 fn seven(x: f32, y: f32, half_width: f32) -> bool {
@@ -119,4 +120,47 @@ fn nothing_is_no_digit() {
         let error = normalise(&picture).unwrap_err().to_string();
         assert!(error.starts_with("no digit stands out") && error.contains("more contrast"));
     }
+}
+
+fn of(rows: &[&str]) -> Ink {
+    Ink::from_fn(rows[0].len() as u32, rows.len() as u32, |x, y| {
+        Luma([if rows[y as usize].as_bytes()[x as usize] == b'#' { 1.0 } else { 0.0 }])
+    })
+}
+
+#[test]
+fn specks_and_what_the_edge_cuts_are_left_out() {
+    let whole = of(&[
+        "#..................",
+        "#....######........",
+        "#..........#.......",
+        "#..........#.....#.",
+        "#.....#####........",
+        "#..................",
+    ]);
+    let cut = cut_out(&whole);
+    assert_eq!(cut.dimensions(), (9, 6));
+    assert_eq!(cut.iter().sum::<f32>(), 13.0);
+}
+
+#[test]
+fn a_digit_that_the_edge_cuts_is_kept_where_nothing_else_is() {
+    let cut = cut_out(&of(&["..#....", "..#....", "..#....", "..#...."]));
+    assert_eq!((cut.dimensions(), cut.iter().sum::<f32>()), ((3, 4), 4.0));
+}
+
+fn bar(thickness: u32) -> Ink {
+    let ink = |x, _| Luma([if (20..20 + thickness).contains(&x) { 1.0 } else { 0.0 }]);
+    Ink::from_fn(60, 80, ink)
+}
+
+#[test]
+fn thin_strokes_are_widened_and_thick_ones_are_not() {
+    for thickness in [2, 3, 4, 8, 12] {
+        let strong = strengthen(&bar(thickness));
+        let row = strong.height() / 2;
+        let ink: f32 = (0..strong.width()).map(|x| strong.get_pixel(x, row).0[0]).sum();
+        assert!((6.0..=12.0).contains(&ink), "{thickness} became {ink}");
+    }
+    assert_eq!(strengthen(&bar(12)), bar(12));
 }

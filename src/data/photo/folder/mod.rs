@@ -1,17 +1,18 @@
 //! A folder of pictures, one folder a class.
 
 mod list;
-mod read;
-mod split;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
+use list::Class;
 
 use super::SQUARE;
+use super::square;
 use crate::data::Labelled;
-use list::Class;
-use read::Decoded;
+use crate::rng::Stream;
+use crate::system::threads;
 
 /// A file among the pictures that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +52,10 @@ pub struct Folder {
 pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
     let parts = list::parts(dir)?;
     let mut unreadable = Vec::new();
-    let mut read = |classes: &[Class]| read::read(dir, classes, n_threads, &mut unreadable);
+    let mut read = |classes: &[Class]| read(dir, classes, n_threads, &mut unreadable);
     let (classes, train, test) = match &parts {
         list::Parts::Whole(classes) => {
-            let (train, test) = split::hold_out(read(classes)?, classes.len(), seed);
+            let (train, test) = hold_out(read(classes)?, classes.len(), seed);
             (classes, train, test)
         }
         list::Parts::Split { train, test } => (train, read(train)?, read(test)?),
@@ -104,6 +105,111 @@ fn ensure_pictures(
         );
     }
     Ok(())
+}
+
+/// A picture that could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Decoded {
+    name: String,
+    label: u8,
+    pixels: Vec<u8>,
+}
+
+/// Decodes the pictures of `classes`, which lie below `root`, in the order of their names. What
+/// cannot be read is added to `unreadable`.
+fn read(
+    root: &Path,
+    classes: &[Class],
+    n_threads: usize,
+    unreadable: &mut Vec<Unreadable>,
+) -> Result<Vec<Decoded>> {
+    let files: Vec<(u8, &Path)> = (0..=u8::MAX)
+        .zip(classes)
+        .flat_map(|(label, class)| class.files.iter().map(move |path| (label, path.as_path())))
+        .collect();
+    let mut pictures = Vec::with_capacity(files.len());
+    for ((label, path), pixels) in files.iter().zip(decode_all(&files, n_threads)?) {
+        match pixels {
+            Ok(pixels) => {
+                pictures.push(Decoded { name: name(root, path), label: *label, pixels });
+            }
+            Err(reason) => unreadable.push(Unreadable { path: path.to_path_buf(), reason }),
+        }
+    }
+    let others = classes.iter().flat_map(|class| &class.others);
+    unreadable.extend(others.map(|path| Unreadable {
+        path: path.clone(),
+        reason: if path.is_dir() {
+            "is a folder inside a class folder".to_owned()
+        } else {
+            "does not end in .png, .jpg or .jpeg".to_owned()
+        },
+    }));
+    unreadable.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(pictures)
+}
+
+/// The pixels of each file, or what is wrong with it. A thread takes the next file when it is done
+/// with one, since their sizes differ.
+fn decode_all(files: &[(u8, &Path)], n_threads: usize) -> Result<Vec<Result<Vec<u8>, String>>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((_, path)) = files.get(index) else { return done };
+            done.push((index, square(path).map_err(|error| format!("{error:#}"))));
+        }
+    };
+    let n_threads = n_threads.clamp(1, files.len().max(1));
+    let mut all = threads::for_each(0..n_threads, |_| work())?.concat();
+    all.sort_unstable_by_key(|&(index, _)| index);
+    Ok(all.into_iter().map(|(_, pixels)| pixels).collect())
+}
+
+/// The path below `root`, the same on every system.
+fn name(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+/// One picture in so many is held out.
+const HELD_OUT: u64 = 10;
+
+/// Holds out about a tenth of each class by a hash of the pictures' names.
+///
+/// A class of two pictures or more has some on both sides. Where the hash would leave one side
+/// empty, the picture with the lowest hash is held out, or the one with the highest is not: this
+/// alone may change when pictures are added.
+fn hold_out(pictures: Vec<Decoded>, n_classes: usize, seed: u64) -> (Vec<Decoded>, Vec<Decoded>) {
+    let mut classes: Vec<Vec<(u64, Decoded)>> = (0..n_classes).map(|_| Vec::new()).collect();
+    for picture in pictures {
+        classes[picture.label as usize].push((hash(seed, &picture.name), picture));
+    }
+    let (mut train, mut test) = (Vec::new(), Vec::new());
+    for class in classes {
+        let limit = limit(class.iter().map(|(hash, _)| *hash).collect());
+        for (hash, picture) in class {
+            if hash < limit { test.push(picture) } else { train.push(picture) }
+        }
+    }
+    (train, test)
+}
+
+/// The hash below which a picture is held out.
+fn limit(mut hashes: Vec<u64>) -> u64 {
+    let tenth = u64::MAX / HELD_OUT;
+    hashes.sort_unstable();
+    match hashes.as_slice() {
+        [lowest, .., highest] => tenth.clamp(lowest.saturating_add(1), *highest),
+        _ => tenth,
+    }
+}
+
+fn hash(seed: u64, name: &str) -> u64 {
+    let [low, high, ..] = Stream::new(seed, &format!("held-out/{name}")).block(0, 0);
+    u64::from(high) << 32 | u64::from(low)
 }
 
 #[cfg(test)]

@@ -128,3 +128,48 @@ fn too_few_classes_and_pictures_say_what_to_do() {
     let missing = format!("{:#}", read_folder(&path, 1, 1).unwrap_err());
     assert!(missing.starts_with("cannot list the pictures in"), "{missing}");
 }
+
+fn pictures(counts: &[usize]) -> Vec<Decoded> {
+    let class = |(label, &count): (usize, &usize)| {
+        (0..count).map(move |i| Decoded {
+            name: format!("{label}/{i:04}.png"),
+            label: label as u8,
+            pixels: vec![label as u8],
+        })
+    };
+    counts.iter().enumerate().flat_map(class).collect()
+}
+
+#[test]
+fn about_a_tenth_of_each_class_is_held_out() {
+    let counts = [1000, 500, 2, 3, 1];
+    for seed in 0..20 {
+        let (train, test) = hold_out(pictures(&counts), 5, seed);
+        let count = |side: &[Decoded], class| {
+            side.iter().filter(|picture| usize::from(picture.label) == class).count()
+        };
+        let [of_train, of_test]: [[usize; 5]; 2] =
+            [train, test].map(|side| std::array::from_fn(|class| count(&side, class)));
+        for class in 0..5 {
+            assert_eq!(of_train[class] + of_test[class], counts[class]);
+        }
+        assert!((70..130).contains(&of_test[0]) && (30..75).contains(&of_test[1]));
+        assert!((2..4).all(|class| of_train[class] > 0 && of_test[class] > 0));
+    }
+}
+
+#[test]
+fn more_pictures_move_no_others() {
+    let names = |(_, test): (Vec<Decoded>, Vec<Decoded>)| -> Vec<String> {
+        test.into_iter().map(|picture| picture.name).collect()
+    };
+    let held_out = |counts: &[usize]| names(hold_out(pictures(counts), 2, 1));
+    let (few, many) = (held_out(&[200, 300]), held_out(&[250, 900]));
+    assert!(few.iter().all(|name| many.contains(name)));
+    let old = |name: &&String| {
+        let (class, file) = name.split_once('/').unwrap();
+        file[..4].parse::<usize>().unwrap() < [200, 300][class.parse::<usize>().unwrap()]
+    };
+    assert_eq!(many.iter().filter(old).count(), few.len());
+    assert_ne!(names(hold_out(pictures(&[200, 300]), 2, 2)), few);
+}
