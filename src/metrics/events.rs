@@ -9,9 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use prost::Message;
 
-use super::messages::{Event, EventKind, SessionLog, SessionStatus, SummaryMessage, Value};
-use super::summary::{Content, Summary};
-
 const PREFIX: &str = "events.out.tfevents.";
 
 /// One event file of a run folder, while a run appends to it.
@@ -105,6 +102,132 @@ fn frame(data: &[u8]) -> Vec<u8> {
 /// The checksum of data that may hold checksums itself, as TensorFlow masks it.
 fn masked_crc32c(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Event {
+    #[prost(double, tag = "1")]
+    pub wall_time: f64,
+    #[prost(int64, tag = "2")]
+    pub step: i64,
+    #[prost(oneof = "EventKind", tags = "3, 5, 7")]
+    pub what: Option<EventKind>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum EventKind {
+    #[prost(string, tag = "3")]
+    FileVersion(String),
+    #[prost(message, tag = "5")]
+    Summary(SummaryMessage),
+    #[prost(message, tag = "7")]
+    SessionLog(SessionLog),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct SummaryMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub value: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Value {
+    #[prost(string, tag = "1")]
+    pub tag: String,
+    #[prost(float, optional, tag = "2")]
+    pub simple_value: Option<f32>,
+    #[prost(message, optional, tag = "4")]
+    pub image: Option<Picture>,
+    #[prost(message, optional, tag = "5")]
+    pub histo: Option<Histogram>,
+}
+
+impl Value {
+    pub fn of(tag: String, content: &Content) -> Self {
+        let mut value = Self { tag, ..Self::default() };
+        match content {
+            Content::Scalar(scalar) => value.simple_value = Some(*scalar as f32),
+            Content::Histogram(histogram) => value.histo = Some(histogram.clone()),
+            Content::Picture(picture) => value.image = Some(picture.clone()),
+        }
+        value
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct SessionLog {
+    #[prost(enumeration = "SessionStatus", tag = "1")]
+    pub status: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum SessionStatus {
+    Unspecified = 0,
+    Start = 1,
+}
+
+/// A histogram or a picture, with its name in TensorBoard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The name, such as `conv1/weights`.
+    pub tag: String,
+    /// What is shown under it.
+    pub content: Content,
+}
+
+/// What a [`Summary`] shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A number.
+    Scalar(f64),
+    /// The distribution of a tensor's values.
+    Histogram(Histogram),
+    /// A picture.
+    Picture(Picture),
+}
+
+/// The fields of TensorFlow's `HistogramProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Histogram {
+    /// The smallest value.
+    #[prost(double, tag = "1")]
+    pub min: f64,
+    /// The largest value.
+    #[prost(double, tag = "2")]
+    pub max: f64,
+    /// How many values there are.
+    #[prost(double, tag = "3")]
+    pub num: f64,
+    /// Their sum.
+    #[prost(double, tag = "4")]
+    pub sum: f64,
+    /// The sum of their squares.
+    #[prost(double, tag = "5")]
+    pub sum_squares: f64,
+    /// The upper ends of the buckets.
+    #[prost(double, repeated, tag = "6")]
+    pub bucket_limit: Vec<f64>,
+    /// How many values each bucket has.
+    #[prost(double, repeated, tag = "7")]
+    pub bucket: Vec<f64>,
+}
+
+/// A picture as PNG.
+#[derive(Clone, PartialEq, Message)]
+pub struct Picture {
+    /// Columns.
+    #[prost(uint32, tag = "2")]
+    pub width: u32,
+    /// Rows.
+    #[prost(uint32, tag = "1")]
+    pub height: u32,
+    /// Channels: 1 for grey, 3 for RGB.
+    #[prost(uint32, tag = "3")]
+    pub channels: u32,
+    /// The PNG file.
+    #[prost(bytes = "vec", tag = "4")]
+    pub png: Vec<u8>,
 }
 
 #[cfg(test)]

@@ -6,21 +6,17 @@
 
 mod events;
 mod jsonl;
-mod messages;
 pub mod picture;
 pub mod plot;
 mod raster;
-mod record;
 mod recorder;
-mod rewind;
-mod summary;
 
+pub use events::{Content, Histogram, Picture, Summary};
+pub use jsonl::Record;
 pub use jsonl::read;
 pub use plot::grouped;
 pub use raster::Raster;
-pub use record::Record;
 pub use recorder::Recorder;
-pub use summary::{Content, Histogram, Picture, Summary};
 
 /// The name among a record's times of the seconds since the run began, without pauses.
 pub const ELAPSED: &str = "elapsed";

@@ -2,21 +2,18 @@
 //! mistakes. And a map of labelled points.
 
 mod confusion;
-mod labels;
 mod map;
-mod matrix;
 mod sheet;
-mod worst;
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 
-use super::plot::bitmap::Bitmap;
+use super::plot::canvas::Bitmap;
 use super::plot::style::SCALE;
 pub use confusion::ConfusionMatrix;
 pub use map::{MapPoint, write_map_png, write_map_svg};
 pub use sheet::write_sheet;
-pub use worst::{Mistake, TopLosses};
+pub use sheet::{Mistake, TopLosses};
 
 type Area<'a> = DrawingArea<Bitmap<'a>, Shift>;
 

@@ -3,7 +3,6 @@
 //! What is drawn needs no library and no font of the system: a subset of DejaVu Sans is embedded.
 
 mod axis;
-pub(super) mod bitmap;
 pub(super) mod canvas;
 mod draw;
 pub(super) mod legend;
