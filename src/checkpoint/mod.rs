@@ -13,7 +13,6 @@
 //!
 //! One process writes into a folder at a time; the run folder's lock sees to that.
 
-mod fit;
 mod folder;
 mod header;
 mod open;

@@ -1,12 +1,11 @@
 //! A parsed TOML document whose keys know their lines.
 
+use std::fmt;
 use std::ops::Range;
 
 use anyhow::{Result, anyhow, bail};
 use toml::Value;
 use toml::de::{DeTable, DeValue};
-
-use super::place::ValueOrigin;
 
 /// A TOML document and the name of its source.
 pub(super) struct Document<'a> {
@@ -90,4 +89,30 @@ pub(super) fn plain(value: &DeValue<'_>) -> Result<Value, String> {
                 .collect::<Result<_, String>>()?,
         ),
     })
+}
+
+/// The origin of a config value, as error messages show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueOrigin {
+    /// A line of a file or of a compiled-in preset.
+    Line {
+        /// `configs/x.toml` or `preset ptb-small`.
+        source: String,
+        /// Counted from one.
+        line: usize,
+    },
+    /// `--set` with this text.
+    Set(String),
+    /// The default of the model.
+    Default,
+}
+
+impl fmt::Display for ValueOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { source, line } => write!(f, "{source}:{line}"),
+            Self::Set(text) => write!(f, "--set {text}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! A value out of its range, and the rules that find one.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A value that breaks a rule; the loader adds the value itself and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,31 @@ pub fn divides(key: &str, value: usize, whole_key: &str, whole: usize) -> Result
         return Ok(());
     }
     Err(Invalid::new(key, format!("must divide {whole_key} = {whole}")))
+}
+
+/// A published score and how far from it a run may end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The published score, in the metric's unit.
+    pub value: f64,
+    /// The distance that still counts as reached, in the same unit.
+    pub tolerance: f64,
+}
+
+/// Metric name → expectation. A field of this type is one of a config's free tables.
+pub type Expect = BTreeMap<String, Expectation>;
+
+/// Checks that the table at `key` names only `metrics` and has no negative tolerance.
+pub fn check_expect(key: &str, expect: &Expect, metrics: &[&str]) -> Result<(), Invalid> {
+    for (name, expectation) in expect {
+        if !metrics.contains(&name.as_str()) {
+            let rule = format!("is not a metric; the metrics are: {}", metrics.join(", "));
+            return Err(Invalid::new(format!("{key}.{name}"), rule));
+        }
+        at_least(&format!("{key}.{name}.tolerance"), expectation.tolerance, 0.0)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

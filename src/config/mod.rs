@@ -14,14 +14,11 @@
 
 mod differences;
 mod document;
-mod expect;
 mod invalid;
 mod keys;
 mod nearest;
-mod place;
 mod resolve;
 mod schema;
-mod set;
 mod source;
 
 use std::path::Path;
@@ -32,10 +29,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use differences::{Difference, differences, refuse_differences};
-pub use expect::{Expect, Expectation, check_expect};
+pub use document::ValueOrigin;
+pub use invalid::{Expect, Expectation, check_expect};
 pub use invalid::{Invalid, above, at_least, at_most, below, divides, in_range, one_of, positive};
 pub use keys::{Key, keys};
-pub use place::ValueOrigin;
 pub use resolve::Loaded;
 pub use source::{Preset, model_of};
 

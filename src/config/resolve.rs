@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use toml::{Table, Value};
 
+use super::document::ValueOrigin;
 use super::document::{Document, one_line};
-use super::place::ValueOrigin;
 use super::schema::{Assignment, Schema, is_finite, tree};
 use super::source::ConfigText;
-use super::{Config, Invalid, set};
+use super::{Config, Invalid, schema};
 
 /// A checked config and where its values came from.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ fn assignments(source: &ConfigText, sets: &[String], schema: &Schema) -> Result<
     }
     let mut assignments = Vec::new();
     schema.assign(&[], document.table(), &|span| document.place(span), &mut assignments)?;
-    assignments.extend(set::assignments(sets, schema)?);
+    assignments.extend(schema::assignments(sets, schema)?);
     Ok(assignments)
 }
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 
 use super::manifest::Manifest;
-use super::{MANIFEST, time};
+use super::{MANIFEST, compact_time};
 use crate::atomic;
 
 /// A message names this many runs at most.
@@ -59,7 +59,7 @@ pub(super) fn make_free(
 fn default_path(root: &Path, model: &str, preset: &str, now: SystemTime) -> PathBuf {
     let own = preset == model || preset.starts_with(&format!("{model}-"));
     let name = if own { preset.to_owned() } else { format!("{model}-{preset}") };
-    let name = format!("{name}-{}", time::compact(now));
+    let name = format!("{name}-{}", compact_time(now));
     let mut path = root.join(&name);
     let mut copy = 2_u64;
     while path.exists() {

@@ -14,21 +14,20 @@
 mod find;
 mod lock;
 mod manifest;
-mod time;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-
-pub use find::{ROOT, folder, newest};
 use lock::Lock;
-pub use manifest::{FORMAT, Manifest};
-pub use time::rfc3339;
 
 use crate::atomic;
 use crate::system::shell::quoted;
+
+pub use find::{ROOT, folder, newest};
+pub use manifest::{FORMAT, Manifest};
 
 const CONFIG: &str = "config.toml";
 const MANIFEST: &str = "run.json";
@@ -272,6 +271,18 @@ fn check_is_run(path: &Path) -> Result<()> {
         format!("; runs near it: {}", near.join(", "))
     };
     Err(anyhow!("{} is not a run folder: {missing}{near}", path.display()))
+}
+
+/// `time` in UTC as RFC 3339 to the millisecond: `2026-11-22T17:15:00.250Z`. Texts of this
+/// form sort by time. A clock before 1970 counts as 1970.
+pub fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time.max(UNIX_EPOCH)).to_string()
+}
+
+/// `time` in UTC for a file name: `20261122-171500`.
+fn compact_time(time: SystemTime) -> String {
+    let text = humantime::format_rfc3339_seconds(time.max(UNIX_EPOCH)).to_string();
+    text.replace(['-', ':', 'Z'], "").replace('T', "-")
 }
 
 #[cfg(test)]

@@ -294,3 +294,12 @@ fn the_lock_goes_with_a_killed_process() {
     read.unwrap();
     RunDir::resume(&path).unwrap();
 }
+
+#[test]
+fn dates_are_right() {
+    // As `date -u -d @SECONDS +%FT%T` prints them.
+    let time = UNIX_EPOCH + Duration::from_millis(1_795_367_700_250);
+    assert_eq!(rfc3339(time), "2026-11-22T17:15:00.250Z");
+    assert_eq!(compact_time(time), "20261122-171500");
+    assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000Z");
+}

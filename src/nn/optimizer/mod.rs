@@ -1,22 +1,17 @@
 //! Optimizers: values beside a network that change its parameters by their gradients.
 
 mod config;
-mod gradients;
 mod schedule;
-#[cfg(test)]
-mod tests;
-mod together;
 
 use std::array;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Gradient, Parameter};
-use crate::ops::Cpu;
 use crate::ops::optimizer::{
     Adam, Averaged, Momentum, Rule, Sgd, average, decay_at, step, step_rows,
 };
-use together::update_together;
+use crate::ops::{Cpu, ensure_finite};
 
 pub use config::{Method, OptimizerConfig};
 pub use schedule::Schedule;
@@ -106,8 +101,8 @@ impl Optimizer {
         rate: f64,
         step: u64,
     ) -> Result<()> {
-        gradients::check_sizes(parameters, gradients)?;
-        let norm = gradients::global_norm(cpu, parameters, gradients)?;
+        check_sizes(parameters, gradients)?;
+        let norm = global_norm(cpu, parameters, gradients)?;
         let clip = self.settings.max_norm.map_or(1.0, |max| (max / norm.max(max)) as f32);
         let count = step + 1;
         let decay = self.settings.average_decay.map(|decay| decay_at(decay, count));
@@ -217,3 +212,79 @@ impl Optimizer {
         array::from_fn(|kind| &self.slots[kind][index])
     }
 }
+
+/// Checks that every parameter has a gradient of its size.
+///
+/// # Errors
+/// When one has not.
+fn check_sizes(parameters: &[Parameter], gradients: &[Gradient]) -> Result<()> {
+    if parameters.len() != gradients.len() {
+        bail!("there are {} parameters and {} gradients", parameters.len(), gradients.len());
+    }
+    for (parameter, gradient) in parameters.iter().zip(gradients) {
+        let name = parameter.name();
+        match gradient {
+            Gradient::Dense { len, .. } if *len != parameter.len() => {
+                bail!("the gradient of {name} has {len} values, not {}", parameter.len())
+            }
+            Gradient::Rows { width, .. } if parameter.shape().last() != Some(width) => {
+                bail!("the gradient of {name} has rows of {width}, not {:?}", parameter.shape())
+            }
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+/// The norm over the gradients of all trained parameters.
+///
+/// # Errors
+/// Names the first parameter whose gradient has a value that is not finite.
+fn global_norm(cpu: &Cpu, parameters: &[Parameter], gradients: &[Gradient]) -> Result<f64> {
+    let mut squares = 0.0;
+    for (parameter, gradient) in parameters.iter().zip(gradients) {
+        let sum = gradient.sum_of_squares(cpu);
+        ensure_finite(sum, &format!("the gradient of {}", parameter.name()))?;
+        if parameter.statistic_momentum().is_none() {
+            squares += sum;
+        }
+    }
+    Ok(squares.sqrt())
+}
+
+/// Changes the values of `parameter` and of `others` in place.
+///
+/// # Errors
+/// What Candle reports of the storage.
+fn update_together<const N: usize>(
+    parameter: &Parameter,
+    others: [&Parameter; N],
+    work: impl FnOnce(&mut [f32], [&mut [f32]; N]),
+) -> Result<()> {
+    parameter.update(|values| {
+        let held = std::array::from_fn(|_| <&mut [f32]>::default());
+        hold(&others, 0, held, |others| work(values, others))
+    })?
+}
+
+/// Borrows the values of `parameters` from the one at `at` on, one inside the other, since Candle
+/// lends values to a closure.
+fn hold<const N: usize, F: FnOnce([&mut [f32]; N])>(
+    parameters: &[&Parameter; N],
+    at: usize,
+    held: [&mut [f32]; N],
+    work: F,
+) -> Result<()> {
+    let Some(parameter) = parameters.get(at) else {
+        work(held);
+        return Ok(());
+    };
+    parameter.update(|values| {
+        let mut held: [&mut [f32]; N] = held;
+        held[at] = values;
+        hold(parameters, at + 1, held, work)
+    })?
+}
+
+#[cfg(test)]
+mod tests;

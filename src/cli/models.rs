@@ -1,4 +1,4 @@
-//! `tfm models show MODEL`: the layers of a network.
+//! `tfm models`: what the registry holds, and what the networks consist of.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,86 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
-use super::super::Registry;
-use crate::models;
+use super::{Fixed, Registry};
+use crate::config::Preset;
+use crate::console::{COLUMNS, wrap};
 use crate::models::options::{ConfigOptions, OutputOptions};
+use crate::models::{self, Entry};
 use crate::nn::graph::Layer;
+
+pub(super) const FIXED: Fixed = Fixed { command, run };
+
+#[derive(Serialize)]
+struct Listing {
+    models: Vec<Model>,
+}
+
+#[derive(Serialize)]
+struct Model {
+    name: &'static str,
+    about: &'static str,
+    verbs: Vec<&'static str>,
+    default_preset: &'static str,
+    presets: Vec<Named>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: &'static str,
+    about: String,
+}
+
+fn command() -> Command {
+    OutputOptions::augment_args(Command::new("models"))
+        .about("Lists the models with their verbs and presets, or shows the layers of one")
+        .args_conflicts_with_subcommands(true)
+        .subcommand(show_command())
+}
+
+fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
+    if let Some((_, matches)) = matches.subcommand() {
+        return show(registry, matches);
+    }
+    let output = OutputOptions::from_arg_matches(matches)?;
+    output.init_logging();
+    let models: Vec<_> = registry.iter().map(|entry| model(entry)).collect();
+    let mut text: Vec<_> = models.iter().map(text).collect();
+    text.push("* is the preset that is used without --config.".to_owned());
+    output.report(&Listing { models }, text.join("\n"))
+}
+
+fn model(entry: &Entry) -> Model {
+    Model {
+        name: entry.name,
+        about: entry.about,
+        verbs: entry.verbs.iter().map(|verb| verb.name).collect(),
+        default_preset: entry.default_preset,
+        presets: entry.presets.iter().map(named).collect(),
+    }
+}
+
+/// A preset and the first paragraph of its head comment.
+fn named(preset: &Preset) -> Named {
+    let comment = preset.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let about = comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    Named { name: preset.name, about }
+}
+
+fn text(model: &Model) -> String {
+    let mut text = format!("{}: {}\n", model.name, model.about);
+    // Writing into a String cannot fail.
+    let _ = writeln!(text, "  verbs: {}", model.verbs.join(", "));
+    let width = model.presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+    for preset in &model.presets {
+        let default = if preset.name == model.default_preset { "*" } else { " " };
+        let mut head = format!("{default} {:width$}", preset.name);
+        for line in wrap(&preset.about, COLUMNS - width - 6) {
+            let _ = writeln!(text, "  {head}  {line}");
+            head = " ".repeat(width + 2);
+        }
+    }
+    text
+}
 
 #[derive(Args, Debug)]
 struct Show {
@@ -24,7 +100,7 @@ struct Show {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct NetworkSummary<'a> {
     model: &'a str,
     preset: &'a str,
     /// Values of all parameters.
@@ -46,7 +122,7 @@ parameters and\nof what lies below), and the memory of its output. Values that a
 the same time\nshare their memory: the last line says what all of them take.\n\n\
 Examples:\n  tfm models show cifar10\n  tfm models show ptb --config ptb-large --set train.batch_size=8";
 
-pub(super) fn command() -> Command {
+fn show_command() -> Command {
     Show::augment_args(Command::new("show"))
         .about("Shows the layers of a model's network: shapes, parameters, operations, memory")
         .after_long_help(LONG)
@@ -56,7 +132,7 @@ pub(super) fn command() -> Command {
 ///
 /// # Errors
 /// No such model or config, or a model that is no graph.
-pub(super) fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
+fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let Show { model, config, output } = Show::from_arg_matches(matches)?;
     output.init_logging();
     let entry = registry.iter().find(|entry| entry.name == model);
@@ -68,7 +144,7 @@ pub(super) fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let layers = description.graph.layers(description.batch, description.steps);
     let [training_memory, inference_memory] = description.memory()?;
     let parameters = description.parameters();
-    let report = Report {
+    let report = NetworkSummary {
         model: entry.name,
         preset: &preset,
         parameters,
@@ -78,10 +154,10 @@ pub(super) fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
         inference_memory,
         layers: &layers,
     };
-    output.report(&report, text(&report))
+    output.report(&report, table(&report))
 }
 
-fn text(report: &Report) -> String {
+fn table(report: &NetworkSummary) -> String {
     let width = |of: fn(&Layer) -> &str, least: usize| {
         report.layers.iter().map(|layer| of(layer).chars().count()).max().unwrap_or(0).max(least)
     };
@@ -120,4 +196,26 @@ fn text(report: &Report) -> String {
 
 fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::fake;
+
+    #[test]
+    fn a_model_is_shown_with_verbs_and_presets() {
+        let text = text(&model(&fake::TOY));
+        let expect = "toy: A toy\n  verbs: train, plot, verify, wind-up\n    \
+                      toy-large  Large.\n  * toy-small  Small. Two lines.\n";
+        assert_eq!(text, expect);
+    }
+
+    #[test]
+    fn lines_fit_the_usual_window() {
+        for entry in crate::models::ALL {
+            let text = text(&model(entry));
+            assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        }
+    }
 }
