@@ -67,7 +67,12 @@ fn unknown_model(registry: Registry, verb: &str, command: &Command, wrong: &str)
     }
     let names = names(command);
     let hint = hint(wrong, &names);
-    format!("no model is called {wrong}; {hint}`{verb}` is there for: {}", names.join(", "))
+    // The other verbs take a run folder in the model's place.
+    let what = match verb {
+        "bench" | "import" => "is no model",
+        _ => "is neither a model nor a run folder",
+    };
+    format!("{wrong} {what}; {hint}`{verb}` is there for: {}", names.join(", "))
 }
 
 /// The verbs of a model in the order of the help.

@@ -20,7 +20,7 @@ struct Machine {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct Peaks {
     isa: &'static str,
     threads: usize,
     gflops_one_thread: f64,
@@ -48,14 +48,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     output.report(&report, text(&report))
 }
 
-fn measure(isa: Isa, threads: usize) -> Result<Report> {
+fn measure(isa: Isa, threads: usize) -> Result<Peaks> {
     let (gflops_one_thread, gb_per_s_one_thread) = rates(&Cpu::new(isa, 1)?);
     let (gflops, gb_per_s) = match threads {
         1 => (gflops_one_thread, gb_per_s_one_thread),
         _ => rates(&Cpu::new(isa, threads)?),
     };
     let isa = isa.name();
-    Ok(Report { isa, threads, gflops_one_thread, gflops, gb_per_s_one_thread, gb_per_s })
+    Ok(Peaks { isa, threads, gflops_one_thread, gflops, gb_per_s_one_thread, gb_per_s })
 }
 
 /// Floating-point operations and bytes a second, in 10⁹.
@@ -63,7 +63,7 @@ fn rates(cpu: &Cpu) -> (f64, f64) {
     (peak::flops(cpu) / 1e9, peak::bandwidth(cpu) / 1e9)
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Peaks) -> String {
     let line = |threads: &str, gflops: f64, gb_per_s: f64| {
         format!("{threads:<12} {gflops:>9.1} GFLOP/s {gb_per_s:>8.1} GB/s")
     };

@@ -142,11 +142,11 @@ fn keys(registry: Registry, args: &Keys) -> Result<()> {
 
 #[derive(Serialize)]
 struct Checked<'a> {
-    configs: Vec<Outcome<'a>>,
+    configs: Vec<ConfigCheck<'a>>,
 }
 
 #[derive(Serialize)]
-struct Outcome<'a> {
+struct ConfigCheck<'a> {
     config: &'a str,
     ok: bool,
     error: Option<String>,
@@ -165,13 +165,13 @@ fn check(registry: Registry, check: &Check) -> Result<()> {
     }
 }
 
-fn outcome(registry: Registry, config: &str) -> Outcome<'_> {
+fn outcome(registry: Registry, config: &str) -> ConfigCheck<'_> {
     let checked = entry_of(registry, config).and_then(|entry| entry.show(Some(config), &[]));
     let error = checked.err().map(|error| format!("{error:#}"));
-    Outcome { config, ok: error.is_none(), error }
+    ConfigCheck { config, ok: error.is_none(), error }
 }
 
-fn line(outcome: &Outcome<'_>) -> String {
+fn line(outcome: &ConfigCheck<'_>) -> String {
     match &outcome.error {
         None => format!("ok     {}", outcome.config),
         Some(error) => format!("wrong  {}: {error}", outcome.config),

@@ -1,11 +1,9 @@
 //! `tfm models`: what the registry holds, and what the networks consist of.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde::Serialize;
+use serde_json::json;
 
 use super::{Fixed, Registry};
 use crate::config::Preset;
@@ -15,26 +13,6 @@ use crate::models::{self, Entry};
 use crate::nn::graph::Layer;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
-
-#[derive(Serialize)]
-struct Listing {
-    models: Vec<Model>,
-}
-
-#[derive(Serialize)]
-struct Model {
-    name: &'static str,
-    about: &'static str,
-    verbs: Vec<&'static str>,
-    default_preset: &'static str,
-    presets: Vec<Named>,
-}
-
-#[derive(Serialize)]
-struct Named {
-    name: &'static str,
-    about: String,
-}
 
 fn command() -> Command {
     OutputOptions::augment_args(Command::new("models"))
@@ -49,39 +27,40 @@ fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
     }
     let output = OutputOptions::from_arg_matches(matches)?;
     output.init_logging();
-    let models: Vec<_> = registry.iter().map(|entry| model(entry)).collect();
-    let mut text: Vec<_> = models.iter().map(text).collect();
-    text.push("* is the preset that is used without --config.".to_owned());
-    output.report(&Listing { models }, text.join("\n"))
-}
-
-fn model(entry: &Entry) -> Model {
-    Model {
-        name: entry.name,
-        about: entry.about,
-        verbs: entry.verbs.iter().map(|verb| verb.name).collect(),
-        default_preset: entry.default_preset,
-        presets: entry.presets.iter().map(named).collect(),
+    let (mut lines, mut models) = (Vec::new(), Vec::new());
+    for entry in registry {
+        let verbs: Vec<_> = entry.verbs.iter().map(|verb| verb.name).collect();
+        let presets: Vec<_> =
+            entry.presets.iter().map(|preset| (preset.name, about(preset))).collect();
+        lines.push(in_words(entry, &verbs, &presets));
+        let presets: Vec<_> =
+            presets.iter().map(|(name, about)| json!({ "name": name, "about": about })).collect();
+        models.push(json!({
+            "name": entry.name,
+            "about": entry.about,
+            "verbs": verbs,
+            "default_preset": entry.default_preset,
+            "presets": presets,
+        }));
     }
+    lines.push("* is the preset that is used without --config.".to_owned());
+    output.report(&json!({ "models": models }), lines.join("\n"))
 }
 
-/// A preset and the first paragraph of its head comment.
-fn named(preset: &Preset) -> Named {
+/// The first paragraph of a preset's head comment.
+fn about(preset: &Preset) -> String {
     let comment = preset.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
-    let about = comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    Named { name: preset.name, about }
+    comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn text(model: &Model) -> String {
-    let mut text = format!("{}: {}\n", model.name, model.about);
-    // Writing into a String cannot fail.
-    let _ = writeln!(text, "  verbs: {}", model.verbs.join(", "));
-    let width = model.presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
-    for preset in &model.presets {
-        let default = if preset.name == model.default_preset { "*" } else { " " };
-        let mut head = format!("{default} {:width$}", preset.name);
-        for line in wrap(&preset.about, COLUMNS - width - 6) {
-            let _ = writeln!(text, "  {head}  {line}");
+fn in_words(entry: &Entry, verbs: &[&str], presets: &[(&str, String)]) -> String {
+    let mut text = format!("{}: {}\n  verbs: {}\n", entry.name, entry.about, verbs.join(", "));
+    let width = presets.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, about) in presets {
+        let default = if *name == entry.default_preset { "*" } else { " " };
+        let mut head = format!("{default} {name:width$}");
+        for line in wrap(about, COLUMNS - width - 6) {
+            text += &format!("  {head}  {line}\n");
             head = " ".repeat(width + 2);
         }
     }
@@ -97,23 +76,6 @@ struct Show {
     config: ConfigOptions,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-#[derive(Serialize)]
-struct NetworkSummary<'a> {
-    model: &'a str,
-    preset: &'a str,
-    /// Values of all parameters.
-    parameters: usize,
-    /// Multiplications and additions of a training step.
-    operations: u64,
-    /// Bytes of all parameters.
-    parameter_memory: usize,
-    /// Bytes of the values of a training step, which share their memory.
-    training_memory: usize,
-    /// Bytes of those of a forward pass alone.
-    inference_memory: usize,
-    layers: &'a [Layer],
 }
 
 const LONG: &str = "For a batch of the config: the shape of what each layer gives, the values of its \
@@ -144,34 +106,44 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let layers = description.graph.layers(description.batch, description.steps);
     let [training_memory, inference_memory] = description.memory()?;
     let parameters = description.parameters();
-    let report = NetworkSummary {
-        model: entry.name,
-        preset: &preset,
-        parameters,
-        operations: layers.iter().map(|layer| layer.operations).sum(),
-        parameter_memory: parameters * size_of::<f32>(),
-        training_memory,
-        inference_memory,
-        layers: &layers,
-    };
-    output.report(&report, table(&report))
+    let parameter_memory = parameters * size_of::<f32>();
+    let operations: u64 = layers.iter().map(|layer| layer.operations).sum();
+    let json = json!({
+        "model": entry.name,
+        "preset": preset,
+        "parameters": parameters,
+        "operations": operations,
+        "parameter_memory": parameter_memory,
+        "training_memory": training_memory,
+        "inference_memory": inference_memory,
+        "layers": layers,
+    });
+    let text = format!(
+        "{}{preset}: {parameters} parameters ({:.1} MB), {:.1} MFLOP a step; values take {:.1} MB in \
+         training, {:.1} MB in a forward pass",
+        table(&layers),
+        megabytes(parameter_memory),
+        operations as f64 / 1e6,
+        megabytes(training_memory),
+        megabytes(inference_memory)
+    );
+    output.report(&json, text)
 }
 
-fn table(report: &NetworkSummary) -> String {
+/// A line for each layer.
+fn table(layers: &[Layer]) -> String {
     let width = |of: fn(&Layer) -> &str, least: usize| {
-        report.layers.iter().map(|layer| of(layer).chars().count()).max().unwrap_or(0).max(least)
+        layers.iter().map(|layer| of(layer).chars().count()).max().unwrap_or(0).max(least)
     };
     let (name, operator) = (width(|layer| &layer.name, 5), width(|layer| &layer.operator, 8));
     let mut text = format!(
         "{:name$}  {:operator$}  {:>20} {:>12} {:>10} {:>9}\n",
         "layer", "operator", "output", "parameters", "MFLOP", "MB"
     );
-    for layer in report.layers {
+    for layer in layers {
         let axes: Vec<_> = layer.output.iter().map(usize::to_string).collect();
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{:name$}  {:operator$}  {:>20} {:>12} {:>10.1} {:>9.2}",
+        text += &format!(
+            "{:name$}  {:operator$}  {:>20} {:>12} {:>10.1} {:>9.2}\n",
             layer.name,
             layer.operator,
             axes.join("×"),
@@ -180,42 +152,9 @@ fn table(report: &NetworkSummary) -> String {
             megabytes(layer.memory)
         );
     }
-    let _ = write!(
-        text,
-        "{}: {} parameters ({:.1} MB), {:.1} MFLOP a step; values take {:.1} MB in training, {:.1} MB \
-         in a forward pass",
-        report.preset,
-        report.parameters,
-        megabytes(report.parameter_memory),
-        report.operations as f64 / 1e6,
-        megabytes(report.training_memory),
-        megabytes(report.inference_memory)
-    );
     text
 }
 
 fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::models::fake;
-
-    #[test]
-    fn a_model_is_shown_with_verbs_and_presets() {
-        let text = text(&model(&fake::TOY));
-        let expect = "toy: A toy\n  verbs: train, plot, verify, wind-up\n    \
-                      toy-large  Large.\n  * toy-small  Small. Two lines.\n";
-        assert_eq!(text, expect);
-    }
-
-    #[test]
-    fn lines_fit_the_usual_window() {
-        for entry in crate::models::ALL {
-            let text = text(&model(entry));
-            assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        }
-    }
 }

@@ -1,39 +1,118 @@
 //! `tfm data list|fetch|verify|make`: the data sets' files.
 
-mod fetch;
-mod list;
-mod make;
 mod progress;
-mod verify;
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Value, json};
 
 use super::{Fixed, Registry};
-use crate::data::fetch::sets;
+use crate::console;
+use crate::data::fetch::{self, DataSet, FetchOptions, FileCheck, FileState, Presence, sets};
+use crate::data::grammar;
+use crate::models::options::{DataOptions, OutputOptions};
+use progress::Progress;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
+#[derive(Args, Debug)]
+struct List {
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = FETCH_EXAMPLES)]
+struct Fetch {
+    /// The data sets; `tfm data list` lists them
+    #[arg(value_name = "SET", required = true, value_parser = sets_parser())]
+    sets: Vec<String>,
+
+    /// Another source than the known addresses of a set
+    ///
+    /// A .tgz or a folder on this machine, or the http(s) address of a .tgz or, ending with a
+    /// slash, of the single files. Their content has to be the known one all the same.
+    #[arg(long, value_name = "FILE|URL")]
+    from: Option<String>,
+
+    /// Replaces files of another content that stand in the set's folder
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const FETCH_EXAMPLES: &str =
+    "Examples:\n  tfm data fetch ptb\n  tfm data fetch text8 word2vec-eval\n  \
+     tfm data fetch ptb --from ~/Downloads/simple-examples.tgz";
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "Ends with code 1 where a file is wrong or missing.")]
+struct Verify {
+    /// The data sets [default: those of which something is there]
+    #[arg(value_name = "SET", value_parser = sets_parser())]
+    sets: Vec<String>,
+
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Args, Debug)]
+struct MakeGrammar {
+    /// Words of the training text, each line's end counted as one
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    words: usize,
+
+    /// The seed: the same one always gives the same text
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+
+    /// The folder for the files [default: grammar in the folder of the data sets]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Replaces files that exist
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
 fn command() -> Command {
-    Command::new("data")
-        .about("Lists, fetches, checks and makes data sets")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .disable_help_subcommand(true)
-        .subcommand(
-            list::List::augment_args(Command::new("list"))
-                .about("Lists the data sets and which of them are there"),
+    let list = List::augment_args(Command::new("list"))
+        .about("Lists the data sets and which of them are there");
+    let fetch = Fetch::augment_args(Command::new("fetch"))
+        .about("Downloads a data set and checks its files");
+    let verify = Verify::augment_args(Command::new("verify"))
+        .about("Reads the data sets' files and compares their md5s");
+    let grammar = MakeGrammar::augment_args(Command::new("grammar"))
+        .about("English-like text of a known perplexity")
+        .long_about(
+            "Writes English-like text from a probabilistic grammar: grammar.train.txt, and \
+             grammar.valid.txt and grammar.test.txt of a twelfth of its size. The perplexity that \
+             is printed is that of the grammar itself, a lower bound for every model.",
         )
-        .subcommand(
-            fetch::Fetch::augment_args(Command::new("fetch"))
-                .about("Downloads a data set and checks its files"),
-        )
-        .subcommand(
-            verify::Verify::augment_args(Command::new("verify"))
-                .about("Reads the data sets' files and compares their md5s"),
-        )
-        .subcommand(make::command())
+        .after_long_help("Example:\n  tfm data make grammar --words 200000");
+    let group = |name: &'static str, about: &'static str| {
+        let group = Command::new(name).about(about).subcommand_required(true);
+        group.arg_required_else_help(true).disable_help_subcommand(true)
+    };
+    let make = group("make", "Generates a data set").subcommand(grammar);
+    group("data", "Lists, fetches, checks and makes data sets")
+        .subcommands([list, fetch, verify, make])
 }
 
 /// The names of the data sets.
@@ -43,10 +122,131 @@ fn sets_parser() -> PossibleValuesParser {
 
 fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     match matches.subcommand() {
-        Some(("list", matches)) => list::run(&list::List::from_arg_matches(matches)?),
-        Some(("fetch", matches)) => fetch::run(fetch::Fetch::from_arg_matches(matches)?),
-        Some(("verify", matches)) => verify::run(&verify::Verify::from_arg_matches(matches)?),
-        Some(("make", matches)) => make::run(matches),
+        Some(("list", matches)) => list(&List::from_arg_matches(matches)?),
+        Some(("fetch", matches)) => fetch(Fetch::from_arg_matches(matches)?),
+        Some(("verify", matches)) => verify(&Verify::from_arg_matches(matches)?),
+        // The grammar is the only text that is made, and one is required.
+        Some(("make", matches)) => match matches.subcommand() {
+            Some((_, matches)) => make_grammar(MakeGrammar::from_arg_matches(matches)?),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
+}
+
+fn list(args: &List) -> Result<()> {
+    args.output.init_logging();
+    let (mut lines, mut listed) = (Vec::new(), Vec::new());
+    for status in fetch::list(&args.data.data_dir) {
+        let (set, path, presence) = (status.set, &status.path, status.presence.as_str());
+        let DataSet { name, about, terms, .. } = set;
+        lines.push(format!("{name:<12} {presence:<8} {}\n{:22}{about}", path.display(), ""));
+        listed.push(json!({
+            "name": name,
+            "about": about,
+            "terms": terms,
+            "presence": presence,
+            "path": path,
+            "bytes": status.bytes,
+        }));
+    }
+    let json = json!({ "data_dir": args.data.data_dir, "sets": listed });
+    args.output.report(&json, lines.join("\n"))
+}
+
+fn fetch(args: Fetch) -> Result<()> {
+    let Fetch { sets, from, force, data, output } = args;
+    output.init_logging();
+    let sets = sets.iter().map(|set| fetch::find(set)).collect::<Result<Vec<_>>>()?;
+    ensure!(from.is_none() || sets.len() == 1, "--from is a source of one set; name one");
+    let options = FetchOptions { from, force };
+    for set in sets {
+        let mut progress = Progress::new(output.quiet);
+        let report = fetch::fetch(set, &data.data_dir, &options, &mut |event| progress.show(event));
+        console::clear();
+        let report = report?;
+        let placed = report.placed.iter().map(|path| format!("fetched  {}", path.display()));
+        let there = report.already_there.iter().map(|path| format!("there    {}", path.display()));
+        let json = json!({
+            "set": set.name,
+            "folder": report.folder,
+            "placed": report.placed,
+            "already_there": report.already_there,
+            "source": report.source,
+        });
+        output.report(&json, placed.chain(there).collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(())
+}
+
+fn verify(args: &Verify) -> Result<()> {
+    args.output.init_logging();
+    let data_dir = &args.data.data_dir;
+    let sets: Vec<&'static DataSet> = if args.sets.is_empty() {
+        let statuses = fetch::list(data_dir).into_iter();
+        let there = statuses.filter(|status| status.presence != Presence::Missing);
+        there.map(|status| status.set).collect()
+    } else {
+        args.sets.iter().map(|name| fetch::find(name)).collect::<Result<_>>()?
+    };
+    let (mut lines, mut files, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for set in sets {
+        for check in fetch::verify(set, data_dir)? {
+            if check.state != FileState::Ok {
+                failed.push(set);
+            }
+            let (line, json) = checked(set, &check);
+            lines.push(line);
+            files.push(json);
+        }
+    }
+    if files.is_empty() {
+        lines.push(format!("no data set is in {}", data_dir.display()));
+    }
+    let n_files = files.len();
+    args.output.report(&json!({ "ok": failed.is_empty(), "files": files }), lines.join("\n"))?;
+    if let Some(set) = failed.first() {
+        bail!(
+            "{} of {n_files} files are wrong or missing; `{}` brings what is missing, with --force \
+             also in the place of what is wrong",
+            failed.len(),
+            fetch::command(set, data_dir)
+        );
+    }
+    Ok(())
+}
+
+/// A checked file as a line and as JSON.
+fn checked(set: &DataSet, check: &FileCheck) -> (String, Value) {
+    let (state, found) = match &check.state {
+        FileState::Ok => ("ok", None),
+        FileState::Missing => ("missing", None),
+        FileState::Wrong { found } => ("wrong", Some(found)),
+    };
+    let (path, md5) = (&check.path, &check.file.md5);
+    let more = found.map(|found| format!(": {found}, expected md5 {md5}")).unwrap_or_default();
+    let line = format!("{state:<8} {}{more}", path.display());
+    let json =
+        json!({ "set": set.name, "path": path, "state": state, "found": found, "md5": md5 });
+    (line, json)
+}
+
+fn make_grammar(args: MakeGrammar) -> Result<()> {
+    let MakeGrammar { words, seed, out, force, data, output } = args;
+    output.init_logging();
+    let folder = out.unwrap_or_else(|| data.data_dir.join("grammar"));
+    let (mut lines, mut files) = (Vec::new(), Vec::new());
+    for file in grammar::write_splits(&folder, words, seed, force)? {
+        let (path, tokens, perplexity) =
+            (&file.path, file.measure.tokens, file.measure.perplexity());
+        lines.push(format!("{}: {tokens} words, perplexity {perplexity:.2}", path.display()));
+        files.push(json!({
+            "split": file.split.name(),
+            "path": path,
+            "tokens": tokens,
+            "perplexity": perplexity,
+        }));
+    }
+    let json = json!({ "folder": folder, "words": words, "seed": seed, "files": files });
+    output.report(&json, lines.join("\n"))
 }

@@ -1,16 +1,18 @@
-//! Files out of a `.tgz`, or a `.zip` of one file, that may be hostile.
+//! Files out of a `.tgz` or a `.zip` that may be hostile.
 //!
 //! Nothing is ever written to a path that the archive names: each wanted member goes to the path
 //! that the table gives it, in a fresh folder. An archive that tries anyway (`..`, an absolute
 //! path, a link in the way of a wanted member) is refused as a whole.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, Entry, EntryType};
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::LocalContext;
 use super::place::store;
@@ -74,33 +76,30 @@ fn extract_members(
     bail!("the archive lacks {}", left.iter().map(name).collect::<Vec<_>>().join(", "))
 }
 
-/// The first file of a zip archive, by the header that stands before it.
 fn extract_zip(
-    mut zip: impl BufRead,
+    archive: impl Read + Seek,
     files: &[&DataFile],
     limit: u64,
     folder: &Path,
 ) -> Result<()> {
-    const DEFLATED: u16 = 8;
-    let mut header = [0; 30];
-    zip.read_exact(&mut header).map_err(bad_archive)?;
-    let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-    let mut name = vec![0; usize::from(number(26))];
-    zip.read_exact(&mut name).map_err(bad_archive)?;
-    let mut extra = vec![0; usize::from(number(28))];
-    zip.read_exact(&mut extra).map_err(bad_archive)?;
-    let name = String::from_utf8_lossy(&name);
-    match files {
-        &[file] if file.member.as_deref() == Some(&*name) && number(8) == DEFLATED => {
-            store(DeflateDecoder::new(zip), &name, file, limit, &folder.join(&file.name))
-        }
-        _ => {
-            let wanted: Vec<&str> =
-                files.iter().filter_map(|file| file.member.as_deref()).collect();
-            let wanted = wanted.join(", ");
-            bail!("the zip archive begins with {name:?}, and {wanted} is wanted, deflated")
+    let bad_zip = |error: ZipError| anyhow!("the zip archive is broken: {error}");
+    let mut zip = ZipArchive::new(archive).map_err(bad_zip)?;
+    for file in files {
+        let name = file.member.as_deref().unwrap_or(&file.name);
+        let index = zip.index_for_name(name);
+        let index = index.with_context(|| format!("the zip archive lacks {name}"))?;
+        // The crate is built without decompressors: the program has its own.
+        let entry = zip.by_index_raw(index).map_err(bad_zip)?;
+        let (method, target) = (entry.compression(), folder.join(&file.name));
+        if method == CompressionMethod::DEFLATE {
+            store(DeflateDecoder::new(BufReader::new(entry)), name, file, limit, &target)?;
+        } else if method == CompressionMethod::Stored {
+            store(entry, name, file, limit, &target)?;
+        } else {
+            bail!("{name} is packed by {method}, which is not read");
         }
     }
+    Ok(())
 }
 
 fn extract_entry(

@@ -34,7 +34,7 @@ pub struct DataSet {
 #[serde(rename_all = "lowercase")]
 pub enum Mirror {
     /// The address of a `.tgz`, `.tar.gz` or `.tar` that holds each file as its
-    /// [`DataFile::member`], or of a `.zip` that holds the only one.
+    /// [`DataFile::member`], or of such a `.zip`.
     Archive(String),
     /// The common part, with its closing `/`, of the files' addresses; the last part of
     /// [`DataFile::name`] is the rest. Where the rest is longer, `*` stands for the name.

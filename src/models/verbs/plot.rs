@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde::Serialize;
+use serde_json::json;
 
 use crate::metrics::plot::{self, View, X};
 use crate::metrics::{self, Record};
@@ -44,13 +44,6 @@ pub struct Plot {
     /// What is said.
     #[command(flatten)]
     pub output: OutputOptions,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    model: &'a str,
-    runs: Vec<&'a Path>,
-    files: &'a [PathBuf],
 }
 
 impl Plot {
@@ -109,8 +102,8 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     plot.check_replaced(&plot::files(&out, &charts))?;
     let files = plot::write(&out, &charts)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    let runs = runs.iter().map(PathBuf::as_path).collect();
-    plot.output.report(&Report { model: model.name, runs, files: &files }, text.join("\n"))
+    let json = json!({ "model": model.name, "runs": runs, "files": files });
+    plot.output.report(&json, text.join("\n"))
 }
 
 /// A share of the past that leaves something of the present.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::config::{Expect, Expectation};
 use crate::metrics::{self, Record};
@@ -24,16 +25,6 @@ struct Verify {
     run: RunOption,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    model: &'a str,
-    preset: &'a str,
-    run_dir: &'a std::path::Path,
-    /// Whether every score is reached; null where none is expected.
-    reached: Option<bool>,
-    scores: &'a [Comparison],
 }
 
 /// The verb of a model.
@@ -65,14 +56,15 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let scores = scores(&run, model.metrics)?;
     let failed = scores.iter().filter(|score| !score.is_reached()).count();
     let lines: Vec<_> = scores.iter().map(Comparison::to_string).collect();
-    let report = Report {
-        model: model.name,
-        preset: &run.manifest().preset,
-        run_dir: run.path(),
-        reached: (!scores.is_empty()).then_some(failed == 0),
-        scores: &scores,
-    };
-    output.report(&report, lines.join("\n"))?;
+    let json = json!({
+        "model": model.name,
+        "preset": run.manifest().preset,
+        "run_dir": run.path(),
+        // Null where no score is expected.
+        "reached": (!scores.is_empty()).then_some(failed == 0),
+        "scores": scores,
+    });
+    output.report(&json, lines.join("\n"))?;
     if scores.is_empty() {
         // Not the code of a score that falls short.
         let message = format!(

@@ -81,7 +81,7 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
 }
 
 /// Reads `n` values behind `rows`.
-pub(super) fn read_values(
+fn read_values(
     reader: &mut dyn BufRead,
     n: usize,
     rows: &mut Vec<f32>,

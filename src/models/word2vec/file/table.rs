@@ -151,17 +151,26 @@ impl<'a> VectorTable<'a> {
     /// When there is none.
     pub(super) fn finish(self) -> Result<Imported> {
         let (words, path) = (self.words(), self.path.display());
-        let left_out = |what: LeftOut, text: &str| {
-            let (count, first) = (what.count, what.first?);
-            Some(format!("{path}: {count} {text}; the first: {first:#}"))
+        let left_out = |LeftOut { count, first }: LeftOut, [one, several]: [&str; 2]| {
+            let first = first?;
+            Some(match count {
+                1 => format!("{path}: 1 {one}: {first:#}"),
+                _ => format!("{path}: {count} {several}; the first: {first:#}"),
+            })
         };
         if words == 0 {
             let none = || anyhow!("{path} has no vectors");
             return Err(self.wrong.first.unwrap_or_else(none));
         }
         let warnings = [
-            left_out(self.wrong, "lines are wrong and left out"),
-            left_out(self.twice, "words are there twice, of which the first is kept"),
+            left_out(
+                self.wrong,
+                ["line is wrong and left out", "lines are wrong and left out"],
+            ),
+            left_out(
+                self.twice,
+                ["word is there twice and keeps its first vector", "words are there more than once and keep their first vectors"],
+            ),
         ];
         let warnings = warnings.into_iter().flatten().collect();
         let vocabulary = Arc::new(self.vocabulary.with_counts(self.counts)?);

@@ -1,19 +1,17 @@
 //! Vectors as a safetensors file.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorView, serialize};
+use anyhow::{Context, Result, bail, ensure};
+use safetensors::tensor::{TensorView, serialize};
+use safetensors::{Dtype, SafeTensors};
 
 use super::super::ENTRY;
 use super::super::vectors::WordVectors;
-use super::binary::read_values;
 use super::read::ImportOptions;
 use super::table::VectorTable;
+use crate::system::mapped;
 
 /// The tensors `vectors` (V, D) of `f32`, `words` (bytes) of `u8`, which are the words in UTF-8
 /// with a line feed between each two, and `counts` (V) of `i64` where counts are known. The words
@@ -46,27 +44,37 @@ pub(super) fn to_bytes(vectors: &WordVectors) -> Result<Vec<u8>> {
     Ok(serialize(tensors, Some(about))?)
 }
 
-/// The longest header, as the format has it.
-const MAX_HEADER: u64 = 100_000_000;
-
 /// Reads what [`to_bytes`] writes.
 pub(super) fn read(path: &Path, options: ImportOptions) -> Result<VectorTable<'_>> {
-    let mut file = Tensors::open(path)?;
-    let (shape, _) = file.find("vectors", Dtype::F32)?;
-    let &[n, width] = &shape[..] else {
-        anyhow::bail!(
-            "{}: the tensor vectors has the shape {shape:?}, not words × values",
-            path.display()
+    let cannot = || format!("cannot read the tensors of {}", path.display());
+    let bytes = mapped::open(path).with_context(cannot)?;
+    let tensors = SafeTensors::deserialize(&bytes).with_context(cannot)?;
+    let find = |name: &str, dtype| {
+        let tensor = tensors.tensor(name).ok().filter(|tensor| tensor.dtype() == dtype);
+        tensor.with_context(|| {
+            format!(
+                "{} has no tensor {name} of {dtype:?}; the tensors are vectors of F32, words of U8 \
+                 and counts of I64, as `tfm export word2vec --format safetensors` writes them",
+                path.display()
+            )
+        })
+    };
+    let (vectors, words) = (find("vectors", Dtype::F32)?, find("words", Dtype::U8)?);
+    let &[n, width] = vectors.shape() else {
+        bail!(
+            "{}: the tensor vectors has the shape {:?}, not words × values",
+            path.display(),
+            vectors.shape()
         )
     };
-    let words = String::from_utf8(file.bytes("words", Dtype::U8)?)
+    let words = std::str::from_utf8(words.data())
         .with_context(|| format!("{}: the tensor words is not UTF-8", path.display()))?;
-    let counts = match file.infos.info("counts") {
-        Some(_) => file.bytes("counts", Dtype::I64)?,
-        None => vec![0; 8 * n],
+    let words: Vec<&str> = words.split('\n').collect();
+    let counts = match tensors.tensor("counts") {
+        Ok(_) => find("counts", Dtype::I64)?.data().to_vec(),
+        Err(_) => vec![0; 8 * n],
     };
     let (counts, _) = counts.as_chunks::<8>();
-    let words: Vec<&str> = words.split('\n').collect();
     ensure!(
         words.len() == n && counts.len() == n,
         "{}: {n} vectors have {} words and {} counts",
@@ -75,70 +83,17 @@ pub(super) fn read(path: &Path, options: ImportOptions) -> Result<VectorTable<'_
         counts.len()
     );
     let mut table = VectorTable::new(path, options, width, Some(n))?;
-    let (_, start) = file.find("vectors", Dtype::F32)?;
-    file.file.seek(SeekFrom::Start(start))?;
-    for (index, (&word, count)) in words.iter().zip(counts).enumerate() {
+    let rows = vectors.data().chunks(size_of::<f32>() * width.max(1));
+    for (index, ((&word, count), row)) in words.iter().zip(counts).zip(rows).enumerate() {
         if table.is_full() {
             break;
         }
-        table.add(
-            || format!("{}, word {}", path.display(), index + 1),
-            |rows| {
-                read_values(&mut file.file, width, rows)?;
-                Ok((word, i64::from_le_bytes(*count).try_into().context("a negative count")?))
-            },
-        )?;
+        let place = || format!("{}, word {}", path.display(), index + 1);
+        table.add(place, |rows| {
+            let (values, _) = row.as_chunks::<4>();
+            rows.extend(values.iter().map(|value| f32::from_le_bytes(*value)));
+            Ok((word, i64::from_le_bytes(*count).try_into().context("a negative count")?))
+        })?;
     }
     Ok(table)
-}
-
-/// A safetensors file whose tensors are read one by one.
-struct Tensors<'a> {
-    path: &'a Path,
-    file: BufReader<File>,
-    infos: Metadata,
-    data_start: u64,
-}
-
-impl<'a> Tensors<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
-        let place = || format!("cannot read the tensors of {}", path.display());
-        let file = File::open(path).with_context(place)?;
-        let bytes = file.metadata().with_context(place)?.len();
-        let mut file = BufReader::new(file);
-        let mut size = [0; 8];
-        file.read_exact(&mut size).with_context(place)?;
-        let (size, mut header) = (u64::from_le_bytes(size), Vec::new());
-        ensure!(size <= MAX_HEADER, "{}: its header says {size} bytes", path.display());
-        file.by_ref().take(size).read_to_end(&mut header).with_context(place)?;
-        let infos: Metadata = serde_json::from_slice(&header).with_context(place)?;
-        let (data, expected) = (bytes.saturating_sub(8 + size), infos.data_len() as u64);
-        ensure!(
-            data == expected,
-            "{}: its tensors have {data} of {expected} bytes",
-            path.display()
-        );
-        Ok(Self { path, file, infos, data_start: 8 + size })
-    }
-
-    /// The shape of a tensor and its place in the file.
-    fn find(&self, name: &str, dtype: Dtype) -> Result<(Vec<usize>, u64)> {
-        let info = self.infos.info(name).filter(|info| info.dtype == dtype).with_context(|| {
-            format!(
-                "{} has no tensor {name} of {dtype:?}; the tensors are vectors of F32, words of U8 \
-                 and counts of I64, as `tfm export word2vec --format safetensors` writes them",
-                self.path.display()
-            )
-        })?;
-        Ok((info.shape.clone(), self.data_start + info.data_offsets.0 as u64))
-    }
-
-    fn bytes(&mut self, name: &str, dtype: Dtype) -> Result<Vec<u8>> {
-        let (shape, start) = self.find(name, dtype)?;
-        let place = || format!("cannot read {name} in {}", self.path.display());
-        self.file.seek(SeekFrom::Start(start)).with_context(place)?;
-        let mut bytes = vec![0; shape.iter().product::<usize>() * dtype.bitsize() / 8];
-        self.file.read_exact(&mut bytes).with_context(place)?;
-        Ok(bytes)
-    }
 }

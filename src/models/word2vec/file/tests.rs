@@ -229,8 +229,7 @@ fn wrong_lines_and_words_twice_are_left_out_and_counted() {
     let expect = [
         "v: 2 lines are wrong and left out; the first: v:3: value 1 of \"b\" is \"1,5\", but must be \
          a number",
-        "v: 1 words are there twice, of which the first is kept; the first: v:5: \"a\" was there \
-         before",
+        "v: 1 word is there twice and keeps its first vector: v:5: \"a\" was there before",
     ];
     assert_eq!(imported.warnings, expect);
     let none = import(b"1 2\na 1,5 2\n", ImportOptions::default()).unwrap_err().to_string();
