@@ -73,7 +73,8 @@ pub fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.tmp", name.to_string_lossy()))
 }
 
-/// Holds `path` to be a plain file or absent: a device or a pipe is neither replaced nor waited for.
+/// Checks that `path` is a plain file or absent: a device or a pipe is neither replaced nor waited
+/// for.
 ///
 /// # Errors
 /// Something else is there.

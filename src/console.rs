@@ -69,7 +69,7 @@ pub fn clear() {
     status.drawn = None;
 }
 
-/// The status line of work of which `done` of `total` parts are done.
+/// Draws the status line of `what`, with `done` of `total` parts done.
 pub fn progress(what: &str, done: u64, total: u64) {
     status(|width| fit(what, done as f64 / total.max(1) as f64, &[], width));
 }

@@ -69,7 +69,7 @@ impl Header {
         self.checksums.insert(name.to_owned(), hex(checksum));
     }
 
-    /// Length, JSON and padding: as many bytes whatever the checksums are.
+    /// Length, JSON and padding. The number of bytes does not depend on the checksums.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_vec(&Json(self)).context("the header is not JSON")?;
         let padded = (LENGTH_BYTES + json.len()).next_multiple_of(ALIGNMENT);

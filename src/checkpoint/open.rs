@@ -14,7 +14,7 @@ use super::header::{self, Verified};
 use super::{FORMAT, Meta, Selector, steps};
 use crate::system::mapped::{self, Mapped};
 
-/// A checkpoint, every byte of which was checked.
+/// A checkpoint whose bytes are all checked.
 #[derive(Debug)]
 pub struct Checkpoint {
     /// The file.
@@ -92,7 +92,7 @@ pub fn exists(dir: &Path) -> Result<bool> {
     Ok(!steps(dir)?.is_empty() || dir.join(BEST).exists())
 }
 
-/// Holds `best.safetensors` to be whole where it is there.
+/// Checks that `best.safetensors` is whole, if it exists.
 ///
 /// # Errors
 /// It is damaged, or was written by a newer tfm.

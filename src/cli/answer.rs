@@ -7,7 +7,7 @@ use clap::{Command, Error};
 
 use super::{Registry, tree, verbs};
 
-/// The error of the parser, or where a command is unknown one that says which there are.
+/// The parser's error; for an unknown command, one that lists the known ones.
 pub(super) fn improve(error: Error, registry: Registry, args: &[OsString]) -> Error {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return error;

@@ -8,7 +8,7 @@ use crate::models::options::{OutputOptions, ThreadOption};
 use crate::models::verbs::bench;
 use crate::ops::{Cpu, Isa, peak};
 
-/// What stands in the place of a model.
+/// The name that takes a model's place on the command line.
 pub(super) const NAME: &str = "machine";
 
 #[derive(Args, Debug)]

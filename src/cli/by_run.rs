@@ -6,8 +6,8 @@ use std::path::Path;
 use super::{Registry, verbs};
 use crate::run::RunDir;
 
-/// The same arguments with the name of the model where a verb has none but is given a run: as the
-/// value of an option, or, to be made one, in the model's place.
+/// Inserts the name of the model where a verb is given a run instead: as the value of an option, or
+/// in the model's place, where it becomes that option.
 pub(super) fn with_model(registry: Registry, args: Vec<OsString>) -> Vec<OsString> {
     let Some(verb) = args.get(1).and_then(|verb| verb.to_str()) else { return args };
     let is_model = |arg: &OsString| registry.iter().any(|entry| arg == entry.name);

@@ -46,7 +46,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     stdout::print(script.trim_end_matches('\n')).map(|_| ())
 }
 
-/// Answers the script of a shell: whether that is what this process was started for.
+/// Answers a shell's completion script. Returns whether this process was started for that.
 pub(super) fn answer(registry: Registry, args: &[OsString]) -> Result<bool> {
     let folder = std::env::current_dir().ok();
     let answer = CompleteEnv::with_factory(|| tree(registry)).var(VARIABLE);

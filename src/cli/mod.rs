@@ -21,7 +21,7 @@ use crate::system::{shell, signals};
 use crate::version;
 pub use failure::fail;
 
-/// Settles what the program has of the process it is: to be called before anything else.
+/// Prepares the process: empty variables, signals, panics. Call it before anything else.
 pub fn prepare() {
     shell::drop_empty_variables();
     signals::ignore_file_size_limit();

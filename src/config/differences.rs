@@ -1,4 +1,4 @@
-//! What differs between two configs: a resumed run may change little.
+//! The differences between two configs: a resumed run may change little.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::Config;
 use super::schema::tree;
 
-/// A value that is another one in the new config.
+/// A value that differs in the new config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The dotted key.

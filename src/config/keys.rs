@@ -69,7 +69,7 @@ fn collect<C: Config>(
     Ok(())
 }
 
-/// The values of a type that has a few.
+/// The choices of a key whose type is an enum.
 fn choices(field: &Json) -> Option<String> {
     let names = |all: &Json, of: fn(&Json) -> &Json| -> Vec<String> {
         let all = all.as_array().into_iter().flatten();
@@ -80,7 +80,7 @@ fn choices(field: &Json) -> Option<String> {
     (!all.is_empty()).then(|| format!("one of: {}", all.join(", ")))
 }
 
-/// What the checks of the config say of values that no key can have.
+/// The range of a key: what the config's checks say of values out of every range.
 fn rule<C: Config>(defaults: &Table, path: &[String], value: &Value) -> Result<Option<String>> {
     let extremes = match value {
         Value::Integer(_) => vec![Value::Integer(0), Value::Integer(i64::MAX)],

@@ -16,14 +16,14 @@ use crate::system::memory;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// U+FEFF in UTF-8, which some programs put before a text and which is no part of it.
 const MARK: &[u8] = "\u{feff}".as_bytes();
-/// No byte of a gzip file can stand for more.
+/// The largest factor by which gzip can shrink a file.
 const MAX_RATIO: u64 = 1032;
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 18;
 /// Bytes by which a file is known: those of a tar archive's header.
 const HEAD: u64 = 512;
 
-/// What is known by its bytes from a place on, what it is, and the way out.
+/// Formats that are not read: the offset and the bytes that identify them, and what to do.
 const NOT_READ: &[(usize, &[u8], &str)] = &[
     (0, b"PK\x03\x04", "a zip file: unpack it"),
     (4, b"1AY&SY", "a bzip2 file: unpack it by bunzip2"),
@@ -107,7 +107,7 @@ pub fn stdin() -> Result<impl BufRead> {
     Ok(reader)
 }
 
-/// The content; the error says what it is instead of one.
+/// Recognises gzip and the byte order mark. The error names a format that is not read.
 fn recognised(mut reader: Box<dyn BufRead>, mut kind: Kind) -> Result<Input, &'static str> {
     let mut head = peek(&mut reader, HEAD);
     if head.starts_with(GZIP) {

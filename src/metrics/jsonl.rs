@@ -51,7 +51,8 @@ impl Appender {
         Ok(Self { path, file, bytes: 0, lines: 0 })
     }
 
-    /// Goes on with a file of `bytes` bytes in `lines` whole lines; one of none may be missing.
+    /// Reopens a log known to hold `lines` complete lines (`bytes` bytes). With 0 lines the file
+    /// may be absent.
     pub(super) fn open(path: PathBuf, bytes: u64, lines: u64) -> Result<Self> {
         let file = OpenOptions::new()
             .append(true)

@@ -53,7 +53,8 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Holds `metrics.jsonl` to have at least the lines that a checkpoint counts. Changes nothing.
+    /// Checks that `metrics.jsonl` has at least the lines that a checkpoint counts; changes
+    /// nothing.
     ///
     /// # Errors
     /// It has fewer, or cannot be read.

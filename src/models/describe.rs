@@ -70,7 +70,7 @@ impl Description {
         network.time_nodes(cpu, mode, self.loss, &mut random)
     }
 
-    /// Holds the network's fast computation on a few random examples to the plain formulas.
+    /// Compares the fast computation on a few random examples with the plain formulas.
     ///
     /// # Errors
     /// When they differ.

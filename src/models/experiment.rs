@@ -28,7 +28,7 @@ pub trait Experiment {
     type Task<'a>: Task
     where
         Self: 'a;
-    /// What is used of a run.
+    /// What the verbs use of a trained run.
     type Trained;
 
     /// The processor, if that is what the options and the config ask for.

@@ -160,8 +160,8 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().copied().find(|entry| entry.name == name)
 }
 
-/// The error of a verb that a signal ended in good order: what was due is saved. The program
-/// ends with code 130 and prints this without `error:`.
+/// The error of a verb that a signal ended in good order, after everything due was saved. The
+/// program ends with code 130 and prints this without `error:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupted {
     /// Where it stopped and how to go on, as

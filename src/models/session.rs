@@ -80,7 +80,7 @@ pub fn read_run(model: &Entry, path: &Path, verb: Option<&str>) -> Result<RunDir
     Ok(run)
 }
 
-/// Holds a run to a model; `verb` as for [`read_run`].
+/// Checks that a run is one of `model`; `verb` as for [`read_run`].
 ///
 /// # Errors
 /// It is a run of another model.

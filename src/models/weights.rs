@@ -22,7 +22,7 @@ pub fn of(parameters: &[&Parameter]) -> Result<Vec<(String, Tensor)>> {
     parameters.iter().map(named).collect()
 }
 
-/// Holds the checkpoint to exactly these names and shapes.
+/// Checks that the checkpoint has exactly these names and shapes.
 ///
 /// # Errors
 /// Every difference.
@@ -36,7 +36,7 @@ pub fn check_exactly(
     checkpoint.expect(model, &tensors.iter().map(signature).collect::<Vec<_>>())
 }
 
-/// Holds a checkpoint to the parameters of a network that is not made yet.
+/// Checks that a checkpoint has the parameters of a network that is not made yet.
 ///
 /// # Errors
 /// When one is missing or has another shape.

@@ -133,8 +133,8 @@ impl RunDir {
         })
     }
 
-    /// Holds the folder to be the one that this process has locked: it may have been moved,
-    /// removed or replaced since, and what stands there now is somebody else's.
+    /// Checks that the folder is still the one that this process has locked. If it was moved,
+    /// removed or replaced, what stands there now is somebody else's.
     ///
     /// # Errors
     /// It is another folder, or none.

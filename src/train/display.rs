@@ -1,4 +1,4 @@
-//! What a person sees of a run beside its messages.
+//! The status line of a run, its progress lines and its throughput.
 
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ impl Display {
         Self { began: (Instant::now(), step) }
     }
 
-    /// Shows a run of which `done` steps are done, `rate` items a second.
+    /// Draws the status line after `done` steps, at `rate` items a second.
     pub(super) fn step(&self, task: &impl Task, done: u64, rate: f64) {
         console::status(|width| {
             let epoch = task.epoch_at(done.saturating_sub(1)) + 1;

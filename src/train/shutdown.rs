@@ -23,8 +23,8 @@ const SAME_WISH: Duration = Duration::from_millis(50);
 pub struct ShutdownFlag(Arc<AtomicBool>);
 
 impl ShutdownFlag {
-    /// One that signals to this process set. `says` is what is said at the first and at the second.
-    /// To be called once a process.
+    /// A flag that the process's signals set. `says` are the messages at the first and the second
+    /// signal. Call it once a process.
     ///
     /// # Errors
     /// When the system refuses the signal handler.

@@ -1,4 +1,4 @@
-//! Where a run stands.
+//! The state of the training loop.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,8 @@ pub struct TrainState {
 }
 
 impl TrainState {
-    /// Takes in the score of an epoch: whether it is the best so far. One that is not finite
-    /// never is: a checkpoint could not remember it, and nothing is lower than NaN.
+    /// Records the score of an epoch and returns whether it is the best so far. A score that is not
+    /// finite never is: a checkpoint could not store it, and nothing is lower than NaN.
     pub fn update_best(&mut self, score: f64) -> bool {
         let is_best = score.is_finite() && self.best_score.is_none_or(|best| score < best);
         if is_best {

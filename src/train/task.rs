@@ -56,7 +56,7 @@ pub trait Task {
     fn epoch_at(&self, step: u64) -> u64 {
         (step / self.steps_per_epoch()).min(self.epochs() - 1)
     }
-    /// What is counted a second, and how many of it a step has.
+    /// The unit of throughput, such as words, and how many of them a step processes.
     fn items_per_step(&self) -> (&'static str, u64);
     /// Prepares the first step of an epoch; a line of progress.
     fn begin_epoch(&mut self, epoch: u64) -> String;
@@ -69,7 +69,7 @@ pub trait Task {
     fn progress(&self) -> Vec<(&'static str, f64)>;
     /// What is recorded of this epoch so far; `step` was the last one.
     fn record(&self, step: u64) -> Vec<(&'static str, f64)>;
-    /// What [`Task::report`] has measured on what is held out, where it has.
+    /// The validation metrics of the last [`Task::report`], if it measured any.
     fn validation(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }

@@ -57,7 +57,7 @@ const FETCH_EXAMPLES: &str =
 #[derive(Args, Debug)]
 #[command(after_long_help = "Ends with code 1 where a file is wrong or missing.")]
 struct Verify {
-    /// The data sets [default: those of which something is there]
+    /// The data sets [default: those with any file in the data folder]
     #[arg(value_name = "SET", value_parser = sets_parser())]
     sets: Vec<String>,
 

@@ -58,8 +58,7 @@ fn between(bounds: Range<f32>, word: u32) -> f32 {
     bounds.start + (bounds.end - bounds.start) * ((word >> 8) as f32 / (1_u32 << 24) as f32)
 }
 
-/// One of `rows` × `columns` places, each as likely: a 32-bit word is spread over them, so that
-/// none is likelier by more than their number in 2³².
+/// One of `rows` × `columns` places, drawn by a 32-bit word; uniform up to rows · columns / 2³².
 #[inline]
 fn place(rows: usize, columns: usize, word: u32) -> (usize, usize) {
     let place = ((u64::from(word) * (rows * columns) as u64) >> 32) as usize;

@@ -192,8 +192,8 @@ impl Subsampling {
         draws
     }
 
-    /// Appends to `words` what is kept of `ids`, of which each has one of `numbers`, without
-    /// [`LINE_START`]. There is no branch that a processor would have to guess.
+    /// Appends the kept words of `ids` to `words`, without [`LINE_START`]. `numbers` holds a random
+    /// number for each id. There is no branch, since the processor could not predict it.
     ///
     /// # Panics
     /// When there are more ids than numbers, or than [`Subsampling::draws`] gives at a time.

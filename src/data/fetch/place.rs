@@ -55,9 +55,9 @@ impl Workplace {
         &self.unpack
     }
 
-    /// Moves the checked `files` to their names below `target`, each by a rename, all of them by
-    /// one where `target` is not there yet. The caller has made sure that no file there may not be
-    /// replaced. Returns the new paths.
+    /// Moves the checked `files` to their names below `target`, with one rename for all if `target`
+    /// does not exist yet. The caller has checked that every file there may be replaced. Returns
+    /// the new paths.
     pub(super) fn place(&self, files: &[&DataFile], target: &Path) -> Result<Vec<PathBuf>> {
         let _ = sync_folder(&self.unpack);
         if fs::symlink_metadata(target).is_err() {

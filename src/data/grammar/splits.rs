@@ -65,8 +65,8 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
     sizes.into_iter().map(write).collect()
 }
 
-/// Whether the file has the very text that is to be written, as an earlier call leaves it that was
-/// killed between two files.
+/// Whether the file already has the text that is to be written. A call that was killed between two
+/// files leaves such a file.
 fn holds(path: &Path, grammar: &Grammar, split: Split, tokens: usize, seed: u64) -> bool {
     let Ok(file) = File::open(path) else { return false };
     let (mut reader, mut there) = (BufReader::new(file), Vec::new());

@@ -10,13 +10,13 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 /// Bytes that a file has at most, and its pixels.
 const MAX_BYTES: u64 = 512 << 20;
 
-/// Reads a PNG or JPEG file; what it is, its first bytes say and not its name. A photograph is
-/// turned as its Exif orientation says, and what is transparent lies on white.
+/// Reads a PNG or JPEG file; its first bytes tell the format, not its name. A photograph is turned
+/// by its Exif orientation; transparent pixels are blended with white.
 ///
 /// # Errors
-/// The file is none or cannot be read, is neither PNG nor JPEG, is damaged or not whole, or would
-/// need more than 512 MiB of memory: that is known before any of it is asked for. The caller names
-/// the file.
+/// The file is missing, cannot be read, is neither PNG nor JPEG, is damaged or truncated, or would
+/// need more than 512 MiB of memory, which is checked before any is allocated. The caller names the
+/// file.
 pub(super) fn decode(path: &Path) -> Result<RgbImage> {
     let bytes = read(path)?;
     let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
@@ -44,7 +44,7 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage> {
     Ok(if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() })
 }
 
-/// The bytes of a file. What is none, such as a pipe, might never end.
+/// The bytes of a plain file. A pipe is refused, since it might never end.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let cannot = "cannot be opened";
     let found = fs::metadata(path).context(cannot)?;

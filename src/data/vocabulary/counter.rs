@@ -23,7 +23,7 @@ impl WordCounter {
         self.tokens.push(id);
     }
 
-    /// Puts a word into the vocabulary, whether the text has it or not; its id of now.
+    /// Ensures that the word has an id (count 0 if unseen) and returns the provisional id.
     pub fn know(&mut self, word: &str) -> u32 {
         if let Some(&id) = self.ids.get(word) {
             return id;

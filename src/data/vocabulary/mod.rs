@@ -13,7 +13,7 @@ pub use counter::{Coverage, WordCounter, WordReader};
 /// The word that stands for words outside the vocabulary, in texts that have such a word.
 pub const UNKNOWN: &str = "<unk>";
 
-/// As much of a text as is quoted in a message: a damaged file may be one long line.
+/// The start of a text, for a message: a damaged file may be one long line.
 fn start(text: &str) -> String {
     text.chars().take(60).collect()
 }
@@ -143,7 +143,7 @@ impl Vocabulary {
         self.with_counts(own)
     }
 
-    /// Holds the vocabulary to words that stand at the ids from 0 on.
+    /// Checks that the ids from 0 on are those of the `reserved` words.
     ///
     /// # Errors
     /// Another word stands at one of them; it is named by its number from 1 on.
@@ -254,7 +254,7 @@ fn word_of<'a>(text: &'a str, ends: &[usize], id: u32) -> &'a str {
     &text[start..ends[id]]
 }
 
-/// How words are ordered that have no id of their own beforehand.
+/// The order of the words that are not reserved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WordOrder {
     /// By falling count, then by spelling.
@@ -269,22 +269,22 @@ pub enum WordOrder {
 pub struct VocabularyRules<'a> {
     /// Words that stand at the ids from 0 on, whether the text has them or not.
     pub reserved: &'a [&'a str],
-    /// Words that stay, at the place of their count, where the text has them, however rare.
+    /// Words of the text that are never left out, however rare. Their count decides their place.
     pub kept: &'a [&'a str],
-    /// The word that stands for those that are left out, and has their count. It stays as those
-    /// that are kept do; where the text lacks it and it is not reserved, it has the last place.
+    /// The word for all words that are left out; it has their count and is never left out itself.
+    /// If the text lacks it and it is not reserved, it comes last.
     pub unknown: Option<&'a str>,
     /// How often a word must occur that is not reserved.
     pub min_count: u64,
-    /// The most words that are taken beside those reserved, those that stay among them; 0 is all.
+    /// The maximum number of words beside the reserved ones, kept words included; 0: no limit.
     pub max: usize,
     /// The order of the words behind those reserved.
     pub order: WordOrder,
 }
 
 impl Vocabulary {
-    /// The vocabulary of words that are counted, in the order in which they are seen first where
-    /// `rules` ask for it. It has counts.
+    /// The vocabulary of counted words, with their counts. `counts` comes in the order of first
+    /// appearance if `rules` sort by it.
     ///
     /// # Errors
     /// A word twice, or with a newline; more words than ids.

@@ -187,7 +187,7 @@ struct OccupancyGrid {
 }
 
 impl OccupancyGrid {
-    /// A drawing of `size` pixels each way, of which nothing is taken, in square cells.
+    /// An empty grid over a drawing of `size` × `size` pixels, in square cells.
     pub(super) fn new(size: i32, cell: i32) -> Self {
         let n = size / cell;
         Self { columns: n, rows: n, cell, cells: vec![false; (n * n) as usize] }
@@ -233,8 +233,8 @@ impl OccupancyGrid {
     }
 }
 
-/// Rings about a point on which a label is tried, the places on a ring, and the distance between
-/// two rings in heights of a label.
+/// Labels are tried on rings about their point: the number of rings, the places on a ring, and the
+/// distance between rings in label heights.
 const RINGS: i32 = 9;
 const PLACES: i32 = 16;
 const RING: f64 = 0.6;

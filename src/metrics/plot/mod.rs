@@ -18,8 +18,8 @@ use self::style::Line;
 use super::{ELAPSED, Record};
 use crate::atomic;
 
-/// The metric that is the least value of the others in its record, such as the perplexity of the
-/// process that wrote a text. It has no chart of its own.
+/// A lower bound of the other metrics in its record, such as the perplexity of the grammar that
+/// wrote a text. It has no chart of its own.
 const BOUND: &str = "floor";
 
 /// What the horizontal axis of a chart shows.
@@ -58,9 +58,8 @@ pub struct View {
 pub struct Curve {
     /// The run's name in the legend. Curves of the same run have the same colour.
     pub run: String,
-    /// The phase of the records: `train` is drawn light, `epoch` dashed, `test` as rings, any
-    /// other as a solid line. Of phase `floor` is the least value that the metric can have, which
-    /// is dotted.
+    /// The phase of the records: `train` is drawn light, `epoch` dashed, `test` as rings, any other
+    /// as a solid line. `floor` is a lower bound of the metric; it is drawn dotted.
     pub phase: String,
     /// Pairs of x and y. One that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
@@ -256,7 +255,7 @@ fn smooth(points: &mut [(f64, f64)], share: f64) {
     }
 }
 
-/// A line below all that the run measured of the metric, where a record says how low it can be.
+/// Adds the line of a metric's lower bound, if a record gives one.
 fn add_bound(records: &[Record], metric: &str, phases: &mut Phases<'_>) {
     let beside = |record: &&Record| record.metrics.contains_key(metric);
     let bound = records.iter().rev().filter(beside).find_map(|record| record.metrics.get(BOUND));

@@ -95,7 +95,7 @@ impl Classifier {
     }
 }
 
-/// A run's network and what its classes are called.
+/// A run's network and the names of its classes.
 pub struct Trained {
     /// What the classes are called.
     pub classes: Vec<String>,

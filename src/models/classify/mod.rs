@@ -51,7 +51,7 @@ pub trait PictureModel: Sized + 'static {
     const PICTURE: Shape;
     /// The classes of the published pictures.
     const CLASSES: usize;
-    /// What stands before a parameter's name in a checkpoint, to be used instead of it.
+    /// The prefix of the tensors that a trained model uses in place of its parameters.
     const USED: &'static str = "";
 
     /// The pictures that a config names.

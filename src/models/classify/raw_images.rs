@@ -11,13 +11,13 @@ use crate::data::{Labelled, Split, fetch, photo};
 use crate::rng::Stream;
 use crate::system::memory;
 
-/// So many files that cannot be read are named.
+/// The maximum number of unreadable files that are named.
 const MAX_NAMED: usize = 20;
 
 /// ImageDataset of training and test, and the names of their classes.
 #[derive(Debug)]
 pub struct RawImages {
-    /// The pictures for training, those to be held out among them.
+    /// The training pictures, including those to be held out.
     pub train: Labelled,
     /// The test pictures.
     pub test: Labelled,

@@ -1,4 +1,4 @@
-//! How a model is trained as its reference does it, and in which words.
+//! A model's own part of its training, as its reference does it, and the configs behind it.
 
 use anyhow::Result;
 use schemars::JsonSchema;
@@ -40,8 +40,8 @@ impl<M: PictureModel> Run<'_, M> {
     }
 }
 
-/// What is a model's own in its training: where its batches come from, what is measured on the
-/// way, and in which words. The value holds what was measured; checkpoints keep it.
+/// A model's own part of its training: its batches, its measurements, and the wording of its
+/// progress. The value holds the measurements; checkpoints keep it.
 pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     /// Decimals of the learning rate in the line that an epoch begins with.
     const RATE_DECIMALS: usize;
@@ -51,7 +51,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     /// # Errors
     /// Examples that have no order.
     fn batches(run: &Run<M>) -> Result<Box<MakeBatch>>;
-    /// Takes in the cross-entropy of a step, and with the L2 loss.
+    /// Records the cross-entropy of a step, and its loss with the L2 term.
     fn take(&mut self, cross_entropy: f64, loss: f64);
     /// The loss that a bar shows.
     fn loss(&self) -> f64;
@@ -77,7 +77,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     fn metric(score: &Score) -> f64;
     /// The metric of a split in words.
     fn in_words(split: Split, metric: f64) -> String;
-    /// The step after which the test pictures were classified last, where epochs end with that.
+    /// The step of the last evaluation on the test pictures, if epochs end with one.
     fn tested(&mut self) -> Option<&mut u64> {
         None
     }
@@ -113,8 +113,8 @@ impl Descent {
     }
 }
 
-/// A model's own tables, as the training that all models of pictures share asks them. An epoch has
-/// `examples`.
+/// What the shared training of image models reads from a model's config. `examples` are the
+/// pictures of an epoch.
 pub trait PictureSettings: Settings {
     /// The keys that every model has.
     fn descent(&self) -> &Descent;
@@ -134,9 +134,9 @@ pub trait PictureSettings: Settings {
     fn learning_rate(&self, step: u64, examples: usize) -> f64;
     /// Steps from one line of progress to the next.
     fn report_steps(&self) -> u64;
-    /// What is classified at the end of an epoch; none where nothing is.
+    /// The split that is evaluated at the end of an epoch, if any.
     fn judged_by(&self, epoch: u64) -> Option<Split>;
-    /// The first training pictures, which are held out for validation.
+    /// The number of leading training pictures that are held out for validation.
     fn held_out(&self) -> usize {
         0
     }

@@ -9,7 +9,7 @@ use crate::ops::precision::{argmax, in_top_k};
 use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
 use crate::train::ShutdownFlag;
 
-/// Examples whose mistakes are kept.
+/// The maximum number of mistakes that are kept.
 const MAX_MISTAKES: usize = 36;
 
 /// The counts of an evaluation.

@@ -69,7 +69,7 @@ pub fn devices() -> ArgValueCandidates {
     candidates(&["auto", "cpu", "cuda", "cuda:0"])
 }
 
-/// A fixed list.
+/// Completion from a fixed list.
 fn candidates(values: &'static [&'static str]) -> ArgValueCandidates {
     ArgValueCandidates::new(|| values.iter().map(CompletionCandidate::new).collect())
 }

@@ -89,7 +89,7 @@ impl ThreadOption {
 }
 
 impl DeviceOptions {
-    /// The processor, at the instruction level of `TFM_ISA`, where the options ask for it.
+    /// The processor at the instruction level of `TFM_ISA`, for a verb that cannot use a GPU.
     ///
     /// # Errors
     /// A GPU is asked for, which this verb of `model` cannot use; `TFM_ISA` is wrong.
@@ -113,9 +113,8 @@ impl DeviceOptions {
 }
 
 impl DeviceOptions {
-    /// The GPU that a model with operators for it runs on, or none: then it is the processor of
-    /// [`cpu`](Self::cpu). With `auto` a message of a build
-    /// with CUDA says why it is the processor.
+    /// The GPU to run on, or `None` for the processor. With `auto`, a build with CUDA logs why it
+    /// runs on the processor.
     ///
     /// # Errors
     /// `--device cuda` where there is no such GPU, or in a build without CUDA.

@@ -101,7 +101,7 @@ pub struct OutputOptions {
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// Says more: each checkpoint, and the lines of progress in place of which a terminal has a bar
+    /// Says more: each checkpoint, and on a terminal the progress lines that the bar replaces
     #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
 
@@ -112,7 +112,7 @@ pub struct OutputOptions {
     pub json: bool,
 }
 
-/// The parser of a split, with what its help says of each.
+/// The parser of a split; `help` describes train, valid and test.
 pub fn split_parser(help: [&'static str; 3]) -> impl TypedValueParser<Value = Split> {
     let value = |(split, help): (Split, _)| PossibleValue::new(split.name()).help(help);
     let values = Split::ALL.into_iter().zip(help).map(value);

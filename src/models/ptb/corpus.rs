@@ -128,7 +128,7 @@ enum Texts {
 }
 
 impl Texts {
-    /// The sources of the texts, of which `needed` must be there.
+    /// The sources of the texts; those of `needed` must exist.
     fn new(config: &PtbConfig, data_dir: &Path, needed: &[Split]) -> Result<Self> {
         if config.data.source == "grammar" {
             return Ok(Self::of_grammar(config));

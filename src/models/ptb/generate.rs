@@ -13,7 +13,7 @@ use crate::rng::{Sequence, Stream};
 pub struct Sampler {
     /// Logits are divided by this first; 0 takes the most probable word.
     pub temperature: f64,
-    /// Only so many of the most probable words are drawn from; 0: from all.
+    /// Samples from this many of the most probable words; 0: from all.
     pub top_k: usize,
     /// The seed of the stream "generate".
     pub seed: u64,

@@ -21,7 +21,7 @@ const WARM_UP: u64 = 3;
 
 /// A model whose training can be timed without its data.
 pub trait Benchmark: Experiment {
-    /// Holds the model's fast computation to a plain one.
+    /// Compares the model's fast computation with a plain one.
     ///
     /// # Errors
     /// When they differ.
@@ -45,7 +45,7 @@ pub trait Benchmark: Experiment {
         Ok(network.map_or(f64::NAN, |network| network.operations()))
     }
 
-    /// A second kind of items, of which there is this share of one in an item of a step.
+    /// A second unit of throughput, and how many of it an item of a step has.
     fn second_item(_: &RunConfig<Self::Settings>, _: &Self::Data) -> Option<(&'static str, f64)> {
         None
     }
@@ -171,14 +171,14 @@ fn has_convolutions<E: Benchmark>(config: &RunConfig<E::Settings>, data: &E::Dat
 /// The relative deviation from which on a machine is busy.
 const BUSY: f64 = 0.05;
 
-/// Says that times differ by so large a share of their mean that something else runs.
+/// Warns of a busy machine if times deviate by a large share of their mean.
 pub fn warn_of_load(deviation: f64) {
     if deviation > BUSY {
         warn_of(&format!("times differ by {:.0} %", 100.0 * deviation));
     }
 }
 
-/// Says by what sign the machine is busy.
+/// Warns of a busy machine; `sign` is the evidence.
 pub fn warn_of(sign: &str) {
     tracing::warn!("{sign}: something else is running, so that no figure can be trusted");
 }

@@ -52,7 +52,7 @@ impl Plot {
         self.out.clone().unwrap_or_else(|| self.runs[0].join("plots"))
     }
 
-    /// Holds `files` to be absent, if they are not what an earlier call drew in the run's folder.
+    /// Checks that `files` are absent, unless an earlier call drew them in the run's folder.
     ///
     /// # Errors
     /// One is there, and is not to be replaced.

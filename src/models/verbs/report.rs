@@ -53,7 +53,7 @@ fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
-/// The JSON of a run that has ended after `step` steps, of which this process took `duration`.
+/// The JSON of a run that ended after `step` steps; this process took `duration`.
 pub fn in_json(run: &RunDir, step: u64, duration: Duration, records: &[Record]) -> Value {
     let path = checkpoint::step_path(&run.checkpoints_dir(), step);
     let mut json = summary(run, step, last_metrics(records).into());

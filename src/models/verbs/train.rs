@@ -27,7 +27,7 @@ use crate::system::shell::quoted;
 use crate::train::{self, Outcome, ShutdownFlag, Task, Training};
 use crate::version::{GIT_REVISION, VERSION};
 
-/// What is said at a signal, and at another.
+/// The messages at the first and the second signal.
 const SAVING: [&str; 2] =
     ["finishing this step and saving", "stopped at once; the last checkpoint stays"];
 

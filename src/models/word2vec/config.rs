@@ -78,7 +78,7 @@ pub enum Algorithm {
     MiniBatch,
 }
 
-/// What the learning rate falls with.
+/// What the learning rate decays with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DecayBy {
@@ -97,7 +97,7 @@ pub struct Train {
     pub algorithm: Algorithm,
     /// The same bits for any number of threads, instead of lock-free updates.
     pub deterministic: bool,
-    /// Words that a window reaches to either side at most.
+    /// The largest half-window: words on either side of the centre.
     pub window_size: usize,
     /// Words that occur with more than this frequency are left out at random; 0 keeps all.
     pub subsample: f64,
@@ -111,7 +111,7 @@ pub struct Train {
     pub decay_by: DecayBy,
     /// How often the text is read.
     pub epochs_to_train: u64,
-    /// Words of the text that are a step.
+    /// Words of the text in a training step.
     pub block_words: u64,
 }
 
@@ -119,9 +119,9 @@ pub struct Train {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Eval {
-    /// A file of analogies such as questions-words.txt; none is asked where it is empty.
+    /// A file of analogies such as questions-words.txt; empty for none.
     pub questions: String,
-    /// A file of word pairs and scores such as wordsim353.tsv; none where it is empty.
+    /// A file of word pairs and scores such as wordsim353.tsv; empty for none.
     pub similarity: String,
 }
 

@@ -16,9 +16,9 @@ use crate::data::{Missing, analogies, locate};
 const TEXTS: [&str; 2] = ["enwiki", "text8"];
 /// The folder of the data folder in which questions lie.
 const QUESTIONS: &str = "word2vec-eval";
-/// How many words a text must have for each word of a window's reach, as in the reference.
+/// The minimum words of a text for each word of a half-window, as in the reference.
 const MIN_WORDS: usize = 10;
-/// The share of a text from which on it is warned that the vocabulary lacks it.
+/// A warning is given if a larger share of the text is outside the vocabulary.
 const MUCH_OUTSIDE: f64 = 0.2;
 
 /// A text and the questions on it.
@@ -27,7 +27,7 @@ pub struct TextDataset {
     pub corpus: Corpus,
     /// Analogies, where the config names some.
     pub questions: Option<Questions>,
-    /// Pairs of words and how like they are, where the config names some.
+    /// Word pairs with similarity scores, where the config names some.
     pub pairs: Option<Pairs>,
 }
 
@@ -71,7 +71,8 @@ impl TextDataset {
         );
         tell_coverage(&corpus);
         let text = Self { corpus, questions, pairs };
-        // What would keep no word, or ask nothing, is an error before anything is made for it.
+        // Subsampling that keeps no word, or a file without a known question, fails before
+        // training.
         text.sentences(config)?;
         if let Some(questions) = &text.questions {
             questions.resolve(&text.corpus.vocabulary)?;

@@ -22,9 +22,8 @@ const START_DEVIATION: f64 = 1e-4;
 /// The fewest words that have a map, and the most that are drawn in reasonable time.
 const WORDS: std::ops::RangeInclusive<usize> = 10..=10_000;
 
-/// The first `n` words, which are the most frequent ones, `UNK` left out, each with its place on
-/// the map. Fewer where there are fewer. The same vectors and seed give the same map, at one
-/// instruction level.
+/// Places the `n` most frequent words on the map, or all words if there are fewer; never `UNK`. The
+/// same vectors and seed give the same map at one instruction level.
 ///
 /// # Errors
 /// When `n`, or the number of words, is out of bounds.

@@ -1,5 +1,5 @@
-//! How like words are, held to what people say: Spearman's ρ between the cosines of pairs of
-//! words and the scores that people gave them.
+//! Word similarity: Spearman's ρ between the cosines of word pairs and the scores that people gave
+//! them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

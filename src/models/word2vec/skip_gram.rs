@@ -21,12 +21,12 @@ use crate::system::memory;
 pub struct SkipGram {
     /// The words' vectors (words, width).
     input: Parameter,
-    /// Their vectors as what is predicted (words, width).
+    /// The vectors of the predicted words (words, width).
     output: Parameter,
-    /// Their biases as what is predicted (words), which mini-batches have.
+    /// The biases of the predicted words (words); mini-batches alone have them.
     bias: Parameter,
     sampler: NegativeSampler,
-    /// The noise of each thread that trains without locks.
+    /// A shard of the sampler for each thread that trains without locks.
     shards: Vec<NegativeSampler>,
     config: Word2VecConfig,
     batches: Batches,
@@ -85,7 +85,7 @@ impl SkipGram {
         })
     }
 
-    /// Takes over the vectors of another run, and of the rest what it has.
+    /// Loads the vectors of another run, and its other tables where it has them.
     ///
     /// # Errors
     /// When the vectors are missing or have another shape.
@@ -230,7 +230,7 @@ fn pairs_stream(config: &Word2VecConfig) -> Stream {
     Stream::new(config.seed, "pairs")
 }
 
-/// The counts by which noise is drawn.
+/// The word counts that negatives are sampled by.
 fn noise_counts(vocabulary: &Vocabulary, unk: Unk) -> Vec<u64> {
     let mut counts = vocabulary.counts().to_vec();
     if unk == Unk::Drop {

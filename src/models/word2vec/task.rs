@@ -102,7 +102,7 @@ impl<'a> Word2VecTask<'a> {
         self.learning_rate(self.cursor.position, self.cursor.kept)
     }
 
-    /// What the vectors know, as far as anything is asked.
+    /// Evaluates the vectors on the questions and pairs of the config.
     fn evaluate(&self) -> Result<Vec<Evaluation>> {
         let TextDataset { corpus, questions, pairs } = self.dataset;
         if !self.dataset.is_evaluated() {

@@ -86,7 +86,7 @@ impl WordVectors {
     /// [`UNKNOWN`] where no word was read as it.
     ///
     /// # Errors
-    /// None that is to be expected.
+    /// The remaining words do not form a vocabulary, which would be a fault of the program.
     pub fn without_untrained(mut self, unk: Unk) -> Result<Self> {
         let counts = self.vocabulary.counts();
         // Of what is imported as a rule no count is known.
@@ -157,9 +157,8 @@ impl UnitVectors {
         })
     }
 
-    /// The `k` words nearest to each of `targets` (m, width) by the product with their vectors, of
-    /// equal ones the lower id: m lists of min(k, [`UnitVectors::n_answers`]) hits. `UNK` is none of
-    /// them.
+    /// The `k` words nearest to each of `targets` (m, width), by the product with their vectors and
+    /// then by id; never `UNK`. Returns m lists of min(k, [`UnitVectors::n_answers`]) hits.
     ///
     /// # Panics
     /// When the size of `targets` does not fit.
@@ -186,9 +185,9 @@ pub fn first_answer(vocabulary: &Vocabulary) -> u32 {
 /// How many spellings a message names.
 pub const SUGGESTIONS: usize = 3;
 
-/// Up to `n` words within edits of a third of the letters (insertions, deletions, substitutions and
-/// swaps of neighbours, whatever the case), the fewest edits first, of as many the lower id, which
-/// is the more frequent word. `UNK` is none of them.
+/// Up to `n` similar words, sorted by edit distance, then by frequency; never `UNK`. A word is
+/// similar within edits of a third of its letters: insertions, deletions, substitutions and swaps
+/// of neighbours, case ignored.
 pub fn nearest_spellings<'a>(vocabulary: &'a Vocabulary, wrong: &str, n: usize) -> Vec<&'a str> {
     let wrong = Spelling::of(&wrong.to_lowercase());
     let limit = ((wrong.letters + 1) / 3).max(1);

@@ -118,8 +118,8 @@ struct Patch {
 
 /// The digit's ink in the smallest box that holds it.
 ///
-/// Lines of the paper and dark corners go to the picture's edge: where something does not, and is
-/// no speck, only that is kept.
+/// Lines of the paper and dark corners touch the picture's edge. So patches at the edge are dropped
+/// if another patch is large enough to be a digit.
 fn cut_out(ink: &Ink) -> Ink {
     let patches = patches(ink);
     let largest = |patches: &mut dyn Iterator<Item = &Patch>| {

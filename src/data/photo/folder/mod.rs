@@ -37,9 +37,9 @@ pub struct Folder {
 }
 
 /// Reads `DIR/<class>/*.png|jpg|jpeg`, or `DIR/train/<class>/…` and `DIR/test/<class>/…` where
-/// `DIR` holds `train` and `test`, or the same with capitals. Of the first kind, about a tenth of
-/// each class is held out: a picture's own name and `seed` decide, so that more pictures do not move
-/// others.
+/// `DIR` holds `train` and `test`, or the same with capitals. Without `train` and `test`, about a
+/// tenth of each class is held out by a hash of the picture's name and `seed`, so that added
+/// pictures do not move others.
 ///
 /// Each picture is reduced to its middle square of 32×32 pixels as soon as it is decoded, by
 /// `n_threads` threads; the result is the same for any number of them. Names that begin with a

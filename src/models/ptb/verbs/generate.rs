@@ -36,7 +36,7 @@ struct GenerateArgs {
     /// Below 1 the likely words are preferred, above 1 the unlikely ones; 0 takes the likeliest
     #[arg(long, value_name = "T", default_value_t = 1.0)]
     temperature: f64,
-    /// Draws from only so many of the likeliest words; 0: from all
+    /// Samples from the K most likely words (0: from all)
     #[arg(long, value_name = "K", default_value_t = 0)]
     top_k: usize,
     /// The seed of the drawing

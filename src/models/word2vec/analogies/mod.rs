@@ -16,7 +16,7 @@ use crate::ops::top_k::Hit;
 /// Four words hold at least one that is not in the question.
 const CANDIDATES: usize = 4;
 
-/// What is near c + (b − a), the row of each question (a, b, c), of vectors of length 1.
+/// The target c + (b − a) of each question (a, b, c), a row of `width` values.
 fn targets(vectors: &UnitVectors, questions: impl Iterator<Item = [u32; 3]>) -> Vec<f32> {
     let target = |[a, b, c]: [u32; 3]| {
         let sides = vectors.row(a).iter().zip(vectors.row(b));
@@ -197,7 +197,7 @@ pub struct SectionScore {
 }
 
 impl SectionScore {
-    /// The share of right answers, where a question was asked: precision @ 1.
+    /// The share of right answers, if a question was asked: precision @ 1.
     pub fn precision(&self) -> Option<f64> {
         (self.questions > 0).then(|| self.right as f64 / self.questions as f64)
     }

@@ -48,8 +48,8 @@ impl<'a> VectorSource<'a> {
     }
 }
 
-/// Reads the vectors of a file, or for [`Format::Tsv`] of a folder: those of the word
-/// [`crate::data::corpus::UNKNOWN`] first, which are zeros where the file lacks it.
+/// Reads the vectors of a file, or of a folder for [`Format::Tsv`]. The first row is that of
+/// [`crate::data::corpus::UNKNOWN`]: zeros if the file lacks it.
 ///
 /// # Errors
 /// When the file cannot be read, is cut off, or has another number of words than it says: the
@@ -104,8 +104,7 @@ fn guess(head: &[u8]) -> Format {
     if is_utf8 && rest.iter().all(is_letter) { Format::Text } else { Format::Bin }
 }
 
-/// Reads up to and with the next `end`, but no more than `most` bytes. Without its `end` where the
-/// file ends before it.
+/// Reads up to and including the next `end`, or to the end of the file; at most `most` bytes.
 pub(super) fn until(
     reader: &mut dyn BufRead,
     end: u8,
@@ -116,7 +115,7 @@ pub(super) fn until(
     std::io::Read::take(reader, most).read_until(end, to).map(|_| ())
 }
 
-/// The values that `fields` hold, of which there must be `width`, behind `rows`.
+/// Appends the values in `fields` to `rows`; there must be `width`.
 ///
 /// # Errors
 /// The value and the rule, without a place.

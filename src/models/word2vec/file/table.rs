@@ -92,8 +92,8 @@ impl<'a> VectorTable<'a> {
         self.options.limit.is_some_and(|limit| self.words() >= limit.get())
     }
 
-    /// Takes in the word that `fill` returns, whose values it puts behind those that are there, and
-    /// its count; what is wrong is left out. `place` names the line.
+    /// Adds a word: `fill` appends its values to the rows and returns the word with its count. A
+    /// wrong word is left out and counted. `place` names the line in errors.
     ///
     /// # Errors
     /// When memory cannot hold it; with [`ImportOptions::strict`] what is wrong.
@@ -217,7 +217,8 @@ impl Header {
         Ok(Self { words, width })
     }
 
-    /// Holds the line to what its file can hold, where a value takes so many bytes at least.
+    /// Checks that a file of `max_bytes` bytes can hold the announced values at `bytes_a_value`
+    /// each.
     ///
     /// # Errors
     /// More values than that.

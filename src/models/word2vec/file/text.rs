@@ -85,7 +85,7 @@ fn width_without_header(line: &[u8]) -> Option<usize> {
     (values().next().is_some() && values().all(is_number)).then(|| values().count())
 }
 
-/// A word, its values behind `rows`.
+/// Returns the word of a line and appends its values to `rows`.
 fn parse_line<'a>(line: &'a [u8], width: usize, rows: &mut Vec<f32>) -> Result<&'a str> {
     let line = std::str::from_utf8(line).context("the line is not UTF-8")?;
     let line = line.trim_end_matches(|c: char| c.is_ascii_whitespace());

@@ -27,7 +27,7 @@ const PROMPT: &str = "word2vec> ";
 /// The lines of earlier prompts that are kept.
 const KEPT_LINES: usize = 1000;
 
-/// What becomes of the answers.
+/// Answers the questions of a prompt and prints the answers.
 pub trait Shell {
     /// Answers a question.
     ///
@@ -35,7 +35,7 @@ pub trait Shell {
     /// When a word has no vector; the prompt says so and goes on.
     fn answer(&self, query: &super::Query) -> Result<Answer>;
 
-    /// Prints an answer; whether someone still reads.
+    /// Prints an answer and returns whether someone still reads.
     ///
     /// # Errors
     /// When it cannot be written; the prompt ends.

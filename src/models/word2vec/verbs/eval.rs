@@ -19,7 +19,7 @@ use crate::models::session::{Session, summary};
 /// `tfm eval word2vec`
 pub const VERB: Verb = Verb {
     name: "eval",
-    about: "Asks a run's vectors analogies, or how like words are",
+    about: "Evaluates a run's vectors by analogies and word similarity",
     args,
     run,
 };

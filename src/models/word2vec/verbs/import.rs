@@ -29,7 +29,7 @@ use crate::version::{GIT_REVISION, VERSION};
 
 /// `tfm import word2vec`
 pub const VERB: Verb =
-    Verb { name: "import", about: "Makes a run of a file of vectors", args, run };
+    Verb { name: "import", about: "Makes a run from a file of vectors", args, run };
 
 #[derive(Args, Debug)]
 struct ImportArgs {

@@ -19,7 +19,7 @@ use crate::ops::Cpu;
 
 /// `tfm query word2vec`
 pub const VERB: Verb =
-    Verb { name: "query", about: "Answers which words are near others, and analogies", args, run };
+    Verb { name: "query", about: "Finds the neighbours of words, and solves analogies", args, run };
 
 #[derive(Args, Debug)]
 struct QueryArgs {
