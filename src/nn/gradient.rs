@@ -54,16 +54,23 @@ impl Gradient {
 
     /// Makes it a gradient of rows: that of `ids` is `rows` (ids, `width`).
     pub fn set_rows(&mut self, ids: &[u32], width: usize, rows: &[f32]) {
-        match self {
-            Self::Rows { ids: own, width: known, .. } => {
-                own.clear();
-                *known = width;
-            }
-            Self::Dense { .. } => {
-                *self = Self::Rows { ids: Vec::new(), rows: Buffer::default(), width };
-            }
+        self.rows(ids, width).copy_from_slice(rows);
+    }
+
+    /// Makes it a gradient of rows for `ids`, (ids, `width`), to be overwritten.
+    pub fn rows(&mut self, ids: &[u32], width: usize) -> &mut [f32] {
+        if let Self::Dense { .. } = self {
+            *self = Self::Rows { ids: Vec::new(), rows: Buffer::default(), width };
         }
-        self.append_rows(ids, rows);
+        match self {
+            Self::Rows { ids: own, rows, width: known } => {
+                own.clear();
+                own.extend_from_slice(ids);
+                *known = width;
+                rows.at_least(ids.len() * width)
+            }
+            Self::Dense { .. } => unreachable!("the gradient was made one of rows"),
+        }
     }
 
     /// Adds rows behind those that are there.

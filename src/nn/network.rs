@@ -75,7 +75,10 @@ impl Network {
         let parameter = |spec: &super::graph::ParameterSpec| {
             let (name, shape) = (&spec.name, &spec.shape[..]);
             let parameter = match spec.initial {
-                Initial::Uniform(scale) => Parameter::uniform(name, shape, scale, seed),
+                Initial::Uniform(_) | Initial::GlorotUniform | Initial::UnitScaling => {
+                    let bound = spec.initial.bound(shape).unwrap_or(0.0);
+                    Parameter::uniform(name, shape, bound, seed)
+                }
                 Initial::TruncatedNormal(stddev) => {
                     Parameter::truncated_normal(name, shape, stddev, seed)
                 }
@@ -100,6 +103,30 @@ impl Network {
     pub fn replica(&self) -> Self {
         let parameters = self.parameters.iter().map(Parameter::replica).collect();
         Self::of(Arc::clone(&self.graph), self.seed, parameters)
+    }
+
+    /// Another graph over parameters of this network, which are found by their names: another bucket,
+    /// or one step of a decoder.
+    ///
+    /// # Errors
+    /// A parameter that this network lacks or has in another shape.
+    pub fn sharing(&self, graph: Graph) -> Result<Self> {
+        let find = |spec: &super::graph::ParameterSpec| {
+            let named = |own: &&Parameter| own.name() == spec.name && own.shape() == spec.shape;
+            match self.parameters.iter().find(named) {
+                Some(own) => Ok(own.replica()),
+                None => bail!("the network has no parameter {} of that shape", spec.name),
+            }
+        };
+        let parameters = graph.parameters.iter().map(find).collect::<Result<Vec<_>>>()?;
+        Ok(Self::of(Arc::new(graph), self.seed, parameters))
+    }
+
+    /// Takes the memory of values and gradients over from another network of the same parameters,
+    /// whose last run is lost.
+    pub fn take_memory(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.arena, &mut other.arena);
+        std::mem::swap(&mut self.gradients, &mut other.gradients);
     }
 
     /// The same network with other values of its parameters, such as their moving averages, each

@@ -58,7 +58,7 @@ impl RandomFeed {
 
 /// How many ids an input of integers may name.
 fn known(graph: &Graph, ids: usize) -> u32 {
-    let readers = graph.nodes.iter().filter(|node| node.ids == Some(ids));
+    let readers = graph.nodes.iter().filter(|node| node.ids.is_some_and(|read| read.input == ids));
     let count = readers.map(|node| match &node.op {
         Op::Embedding(embedding) => embedding.count,
         // The classes of its logits.

@@ -39,7 +39,7 @@ impl Network {
             };
             let mut shapes = Shapes {
                 batch: feed.batch,
-                ids: node.ids.map_or(0, |i| feed.ids[i].len()),
+                ids: node.ids.map_or(0, |read| read.of(feed.ids[read.input], feed.batch).len()),
                 inputs: node.inputs.iter().map(shape_of).collect(),
                 output: Vec::new(),
             };
@@ -64,7 +64,7 @@ impl Network {
                 node.op.get().reference(Reference {
                     shapes: &shapes,
                     x: &x,
-                    ids: node.ids.map_or(&[], |i| feed.ids[i]),
+                    ids: node.ids.map_or(&[], |read| read.of(feed.ids[read.input], feed.batch)),
                     parameters: &parameters,
                     states: &mut own,
                     pass,

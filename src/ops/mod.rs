@@ -5,9 +5,11 @@
 //! any number of threads.
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod blocks;
 mod buffer;
+pub mod candidates;
 pub mod conv;
 mod cpu;
 mod disjoint;
@@ -15,6 +17,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 mod finite;
+pub mod gru;
 pub mod huge_pages;
 mod isa;
 mod logistic;
@@ -29,6 +32,7 @@ pub mod pool;
 pub mod pool_lrn;
 pub mod precision;
 pub mod relu;
+pub mod sampled_softmax;
 pub mod simd;
 pub mod skipgram;
 pub mod softmax;

@@ -48,9 +48,9 @@ fn largest<S: Simd>(values: &[f32]) -> f32 {
     largest.max_lane()
 }
 
-/// The cross-entropy in nats of each row of `logits` (rows, `targets[i] < classes`), to
-/// `losses` (rows). With `gradient_scale`, the logits are overwritten with the gradient of
-/// `gradient_scale · Σ losses`.
+/// The cross-entropy in nats of each row of `logits` (rows, `targets[i] < classes`), times its
+/// weight where there are `weights` (rows), to `losses` (rows). With `gradient_scale`, the logits
+/// are overwritten with the gradient of `gradient_scale · Σ losses`.
 ///
 /// # Panics
 /// When the sizes do not fit, or a target is not a class.
@@ -58,10 +58,12 @@ pub fn cross_entropy(
     cpu: &Cpu,
     logits: &mut [f32],
     targets: &[u32],
+    weights: Option<&[f32]>,
     gradient_scale: Option<f32>,
     losses: &mut [f32],
 ) {
     assert_eq!(losses.len(), targets.len(), "one loss for each target");
+    assert!(weights.is_none_or(|weights| weights.len() == targets.len()), "a weight for each row");
     if targets.is_empty() {
         return;
     }
@@ -69,9 +71,11 @@ pub fn cross_entropy(
     assert_eq!(logits.len(), classes * targets.len(), "one row of logits for each target");
     let rows = (rows_mut(logits, classes), rows_mut(losses, 1));
     cpu.for_rows(targets.len(), 8, rows, |block, (logits, losses)| {
-        let rows = logits.chunks_exact_mut(classes).zip(losses).zip(&targets[block]);
-        for ((logits, loss), &target) in rows {
-            *loss = cpu.isa().run(Row { logits, target: target as usize, gradient_scale });
+        let rows = logits.chunks_exact_mut(classes).zip(losses).zip(block);
+        for ((logits, loss), row) in rows {
+            let (target, weight) = (targets[row] as usize, weights.map_or(1.0, |all| all[row]));
+            let gradient_scale = gradient_scale.map(|scale| scale * weight);
+            *loss = weight * cpu.isa().run(Row { logits, target, gradient_scale });
         }
     });
 }
@@ -216,8 +220,8 @@ mod tests {
                 let cpu = Cpu::new(isa, 2).unwrap();
                 let mut got: Vec<f32> = z.iter().map(|&z| z as f32).collect();
                 let mut got_losses = vec![0.0; rows];
-                cross_entropy(&cpu, &mut got, &targets, None, &mut got_losses);
-                cross_entropy(&cpu, &mut got, &targets, Some(0.5), &mut got_losses);
+                cross_entropy(&cpu, &mut got, &targets, None, None, &mut got_losses);
+                cross_entropy(&cpu, &mut got, &targets, None, Some(0.5), &mut got_losses);
                 for (a, b) in got_losses.iter().zip(&losses) {
                     assert!((f64::from(*a) - b).abs() < 2e-6 * (1.0 + b), "{isa:?} {a} {b}");
                 }
@@ -235,7 +239,7 @@ mod tests {
             let mut losses = [0.0];
             let mut z = vec![0.5; 40];
             z[17] = f32::NAN;
-            cross_entropy(&cpu, &mut z, &[3], Some(1.0), &mut losses);
+            cross_entropy(&cpu, &mut z, &[3], None, Some(1.0), &mut losses);
             assert!(losses[0].is_nan());
         }
     }

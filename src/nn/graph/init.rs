@@ -7,6 +7,12 @@ pub enum Initial {
     Uniform(f32),
     /// Normal with that standard deviation, drawn again beyond two of them.
     TruncatedNormal(f64),
+    /// Uniform in ±√(6 / (fan in + fan out)) (Glorot and Bengio, 2010): TensorFlow 1.0's default.
+    /// The fans of a vector are its length, those of a matrix its sides.
+    GlorotUniform,
+    /// Uniform in ±√(3 / d), d being the product of all axes but the last, 1 for a vector:
+    /// TensorFlow's `uniform_unit_scaling_initializer`, its default until 0.12.
+    UnitScaling,
     /// Every value the same.
     Constant(f32),
     /// A moving statistic of the data, not a weight: it begins at `value`, and each step keeps
@@ -17,6 +23,26 @@ pub enum Initial {
         /// The share that stays in a step.
         momentum: f32,
     },
+}
+
+impl Initial {
+    /// The bound of a uniform distribution for a parameter of that shape; none of another kind.
+    pub fn bound(self, shape: &[usize]) -> Option<f32> {
+        let (last, before) = shape.split_last()?;
+        let square = match self {
+            Self::Uniform(scale) => return Some(scale),
+            Self::GlorotUniform => {
+                let (rows, field) = match before.split_last() {
+                    Some((rows, field)) => (rows, field.iter().product()),
+                    None => (last, 1),
+                };
+                6.0 / ((rows + last) * field) as f64
+            }
+            Self::UnitScaling => 3.0 / before.iter().product::<usize>() as f64,
+            _ => return None,
+        };
+        Some(square.sqrt() as f32)
+    }
 }
 
 /// Which parameters of a layer weight decay applies to.
@@ -53,6 +79,11 @@ impl Init {
     pub fn uniform(scale: f32) -> Self {
         let (weights, biases) = (Initial::Uniform(scale), Initial::Constant(0.0));
         Self { weights, biases, decay: Decay::None }
+    }
+
+    /// Weights of that distribution; biases of zero.
+    pub fn of(weights: Initial) -> Self {
+        Self { weights, biases: Initial::Constant(0.0), decay: Decay::None }
     }
 
     /// The same with every bias at `value`.

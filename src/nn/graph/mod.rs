@@ -26,6 +26,30 @@ pub enum Source {
     Node(usize),
 }
 
+/// The integers that a node reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdsRead {
+    /// The input of that number.
+    pub input: usize,
+    /// One time step of it, `batch` integers; without a step all of them.
+    pub step: Option<usize>,
+}
+
+impl IdsRead {
+    /// How many of `all` integers are read where `batch` examples stand side by side.
+    pub(super) fn count(self, all: usize, batch: usize) -> usize {
+        self.step.map_or(all, |step| all.saturating_sub(step * batch).min(batch))
+    }
+
+    /// Those that are read of `all`.
+    pub(super) fn of<'a>(self, all: &'a [u32], batch: usize) -> &'a [u32] {
+        match self.step {
+            Some(step) => &all[step * batch..(step + 1) * batch],
+            None => all,
+        }
+    }
+}
+
 /// One operator of a network, with what it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -35,8 +59,8 @@ pub struct Node {
     pub op: Op,
     /// The values that it reads.
     pub inputs: Vec<Source>,
-    /// The integer input that it reads: word ids or labels.
-    pub ids: Option<usize>,
+    /// The integer input that it reads: word ids, labels or lengths.
+    pub ids: Option<IdsRead>,
     /// Its parameters, as indices into [`Graph::parameters`].
     pub parameters: Vec<usize>,
     /// The states that it reads and replaces, as indices into [`Graph::states`].
@@ -190,7 +214,7 @@ impl Builder {
     pub fn ids(&self, name: &str) -> Ids<'_> {
         let mut graph = self.graph.borrow_mut();
         graph.ids.push(name.to_string());
-        Ids { builder: self, index: graph.ids.len() - 1 }
+        Ids { builder: self, read: IdsRead { input: graph.ids.len() - 1, step: None } }
     }
 
     /// A state (batch, `width`), zero before the first run, with its name in checkpoints.
@@ -272,7 +296,7 @@ struct Unshaped {
     name: String,
     op: Op,
     inputs: Vec<Source>,
-    ids: Option<usize>,
+    ids: Option<IdsRead>,
     parameters: Vec<usize>,
     states: Vec<usize>,
 }

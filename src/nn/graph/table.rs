@@ -37,7 +37,8 @@ impl Graph {
                 Source::Node(i) => shapes[i].clone(),
             };
             let inputs = node.inputs.iter().map(shape_of).collect();
-            let mut sizes = Shapes { batch, ids: rows, inputs, output: Vec::new() };
+            let ids = node.ids.map_or(0, |read| read.count(rows, batch));
+            let mut sizes = Shapes { batch, ids, inputs, output: Vec::new() };
             // The graph was built with the same rule.
             sizes.output = node.op.get().shape(&sizes).unwrap_or_else(|_| node.shape.clone());
             let of_inputs = node.inputs.iter();

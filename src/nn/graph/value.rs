@@ -1,9 +1,10 @@
 //! The layers, as methods of the values that they read.
 
-use super::{Builder, Decay, Init, Initial, Output, ParameterSpec, Source, Unshaped};
+use super::{Builder, Decay, IdsRead, Init, Initial, Output, ParameterSpec, Source, Unshaped};
 use crate::nn::operators::{
-    Activate, AvgPool, BatchNorm, Concat, Conv2d, CrossEntropy, Dropout, Embedding,
-    HalfSumOfSquares, Linear, LrnNode, Lstm, MaxPool, Op, Relu, Reshape, Slice, Softmax, Sum,
+    Activate, AdditiveAttention, AvgPool, BatchNorm, Concat, Context, Conv2d, CrossEntropy,
+    Dropout, Embedding, Gru, HalfSumOfSquares, LastStep, Linear, LrnNode, Lstm, MaxPool, Op, Relu,
+    Reshape, SampledLogits, Slice, Softmax, Stack, Sum,
 };
 use crate::ops::activation::Activation;
 use crate::ops::lrn::Lrn;
@@ -23,7 +24,7 @@ pub struct Value<'g> {
 #[derive(Clone, Copy, Debug)]
 pub struct Ids<'g> {
     pub(super) builder: &'g Builder,
-    pub(super) index: usize,
+    pub(super) read: IdsRead,
 }
 
 /// The filters of a convolution.
@@ -105,6 +106,13 @@ impl<'g> Value<'g> {
         let op = Op::Linear(Linear::new(outputs));
         let parameters = self.weights_and_biases(name, &op, init);
         self.node(name.to_string(), op, parameters)
+    }
+
+    /// `x · weights` on rows, without biases. The parameter is `name` (inputs, `outputs`).
+    pub fn project(self, name: &str, outputs: usize, init: Init) -> Self {
+        let op = Op::Linear(Linear { biases: false, ..Linear::new(outputs) });
+        let weights = self.parameter(name.to_string(), &op, 0, init.weights, init.decay);
+        self.node(name.to_string(), op, vec![weights])
     }
 
     /// As [`Value::linear`], with names of the parameters' own.
@@ -230,29 +238,32 @@ impl<'g> Value<'g> {
     /// 1512.03385).
     #[allow(clippy::should_implement_trait, reason = "an operator of a graph, as the others are")]
     pub fn add(self, other: Self) -> Self {
-        let name = self.builder.numbered("add");
-        let (inputs, op) = (vec![self.source, other.source], Op::Sum(Sum));
+        self.several(self.builder.numbered("add"), Op::Sum(Sum), &[other])
+    }
+
+    /// A node without parameters that reads `others` too.
+    fn several(self, name: String, op: Op, others: &[Self]) -> Self {
+        let inputs = [&[self], others].concat().iter().map(|value| value.source).collect();
         let (parameters, states) = (Vec::new(), Vec::new());
         self.builder.push(Unshaped { name, op, inputs, ids: None, parameters, states })
+    }
+
+    /// Joins this value and `others` by nodes that read a few of them each.
+    fn in_fours(self, others: &[Self], join: impl Fn(Self, &[Self]) -> Self) -> Self {
+        let mut all = [&[self], others].concat();
+        let few = |few: &[Self]| if few.len() > 1 { join(few[0], &few[1..]) } else { few[0] };
+        while all.len() > 1 {
+            all = all.chunks(MOST_INPUTS).map(few).collect();
+        }
+        all[0]
     }
 
     /// Puts `others` behind this value along `axis`; the first axis is the batch's and cannot be
     /// joined.
     pub fn concat(self, axis: usize, others: &[Self]) -> Self {
-        let mut all = [&[self], others].concat();
-        while all.len() > 1 {
-            all = all.chunks(MOST_INPUTS).map(|few| Self::concat_few(axis, few)).collect();
-        }
-        all[0]
-    }
-
-    fn concat_few(axis: usize, few: &[Self]) -> Self {
-        let [first, _, ..] = few else { return few[0] };
-        let name = first.builder.numbered("concat");
-        let inputs = few.iter().map(|value| value.source).collect();
-        let op = Op::Concat(Concat { axis });
-        let (parameters, states) = (Vec::new(), Vec::new());
-        first.builder.push(Unshaped { name, op, inputs, ids: None, parameters, states })
+        self.in_fours(others, |first, rest| {
+            first.several(first.builder.numbered("concat"), Op::Concat(Concat { axis }), rest)
+        })
     }
 
     /// `len` places of `axis` from `start` on; the first axis is the batch's and stays whole.
@@ -294,13 +305,133 @@ impl<'g> Value<'g> {
         self.builder.push(Unshaped { name, op, inputs, ids: None, parameters, states })
     }
 
+    /// A layer of gated recurrent units over a window (Cho et al., arXiv 1406.1078; TensorFlow's
+    /// `GRUCell`): time-major rows (steps · batch, …) give (steps · batch, `hidden`). It begins at
+    /// `start` (batch, `hidden`), or at zero. Sequences of different `lengths` (batch) stand side by
+    /// side with their padding behind them, which leaves the state as it is. The parameters are
+    /// `name/gates/weights` (inputs + `hidden`, 2 · `hidden`: reset, update) with biases of 1, and
+    /// `name/candidate/weights` (inputs + `hidden`, `hidden`) with biases of 0.
+    pub fn gru(
+        self,
+        name: &str,
+        hidden: usize,
+        start: Option<Self>,
+        lengths: Option<Ids<'g>>,
+        init: Init,
+    ) -> Self {
+        let op = Op::Gru(Gru { hidden });
+        let (of_gates, of_candidate) = (init.bias(1.0), init.bias(0.0));
+        let parameter = |part: &str, index, initial| {
+            self.parameter(format!("{name}/{part}"), &op, index, initial, Decay::None)
+        };
+        let parameters = vec![
+            parameter("gates/weights", 0, of_gates.weights),
+            parameter("gates/biases", 1, of_gates.biases),
+            parameter("candidate/weights", 2, of_candidate.weights),
+            parameter("candidate/biases", 3, of_candidate.biases),
+        ];
+        let inputs = [Some(self.source), start.map(|start| start.source)];
+        self.builder.push(Unshaped {
+            name: name.to_string(),
+            op,
+            inputs: inputs.into_iter().flatten().collect(),
+            ids: lengths.map(|lengths| lengths.read),
+            parameters,
+            states: Vec::new(),
+        })
+    }
+
+    /// How much each position of these features (positions · batch, width) matters to `query`
+    /// (batch, width): softmax of v · tanh(features + query), (batch, positions) (Bahdanau et al.,
+    /// arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions behind `lengths` weigh nothing.
+    /// The parameter `name` is v (width).
+    pub fn attention(self, name: &str, query: Self, lengths: Option<Ids<'g>>, init: Init) -> Self {
+        let op = Op::AdditiveAttention(AdditiveAttention);
+        let v = self.parameter(name.to_string(), &op, 0, init.weights, Decay::None);
+        self.builder.push(Unshaped {
+            name: name.to_string(),
+            op,
+            inputs: vec![self.source, query.source],
+            ids: lengths.map(|lengths| lengths.read),
+            parameters: vec![v],
+            states: Vec::new(),
+        })
+    }
+
+    /// The mean of the vectors of `memory` (positions · batch, width) with these weights (batch,
+    /// positions): (batch, width).
+    pub fn context(self, memory: Self) -> Self {
+        self.several(self.builder.numbered("context"), Op::Context(Context), &[memory])
+    }
+
+    /// The rows of the last time step: (steps · batch, width) gives (batch, width).
+    pub fn last_step(self) -> Self {
+        self.unary(self.builder.numbered("last"), Op::LastStep(LastStep))
+    }
+
+    /// The rows of this value, then those of `others`: time steps (batch, width) become a sequence
+    /// (steps · batch, width).
+    pub fn stack(self, others: &[Self]) -> Self {
+        self.in_fours(others, |first, rest| {
+            first.several(first.builder.numbered("stack"), Op::Stack(Stack), rest)
+        })
+    }
+
+    /// The logits of each row's own class, first, and of `samples` classes that are drawn for each
+    /// time step: (rows, 1 + `samples`) (Jean et al., arXiv 1412.2007). `labels` are sorted by
+    /// falling frequency. The parameters `weights` (`classes`, width) and `biases` (`classes`) are
+    /// those of [`Value::linear_by_rows`].
+    pub fn sampled_logits(
+        self,
+        [weights, biases]: [&str; 2],
+        labels: Ids<'g>,
+        [classes, samples]: [usize; 2],
+        init: Init,
+    ) -> Self {
+        let stream = format!("sampled/{weights}");
+        let op = Op::SampledLogits(SampledLogits { classes, samples, stream });
+        let parameters = self.projection([weights, biases], &op, init);
+        let (name, inputs) = (weights.to_string(), vec![self.source]);
+        let (ids, states) = (Some(labels.read), Vec::new());
+        self.builder.push(Unshaped { name, op, inputs, ids, parameters, states })
+    }
+
+    /// As [`Value::linear_named`], with weights (`outputs`, inputs): a row an output.
+    pub fn linear_by_rows(self, [weights, biases]: [&str; 2], outputs: usize, init: Init) -> Self {
+        let op = Op::Linear(Linear { transposed: true, ..Linear::new(outputs) });
+        let parameters = self.projection([weights, biases], &op, init);
+        self.node(weights.to_string(), op, parameters)
+    }
+
+    fn projection(self, [weights, biases]: [&str; 2], op: &Op, init: Init) -> Vec<usize> {
+        vec![
+            self.parameter(weights.to_string(), op, 0, init.weights, Decay::None),
+            self.parameter(biases.to_string(), op, 1, init.biases, Decay::None),
+        ]
+    }
+
     /// The cross-entropy in nats of the softmax of each row of logits (rows, classes) against its
     /// label: (rows). A loss.
     pub fn cross_entropy(self, labels: Ids<'g>) -> Self {
-        let (name, op) = ("loss".to_string(), Op::CrossEntropy(CrossEntropy));
-        let (inputs, parameters, states) = (vec![self.source], Vec::new(), Vec::new());
-        let ids = Some(labels.index);
-        self.builder.push(Unshaped { name, op, inputs, ids, parameters, states })
+        self.loss(CrossEntropy::default(), Some(labels), None)
+    }
+
+    /// The cross-entropy of each row times its weight in `weights` (rows). Without `labels` the
+    /// first class is the label, as with [`Value::sampled_logits`]. A loss.
+    pub fn weighted_cross_entropy(self, labels: Option<Ids<'g>>, weights: Self) -> Self {
+        self.loss(CrossEntropy { first: labels.is_none() }, labels, Some(weights))
+    }
+
+    fn loss(self, op: CrossEntropy, labels: Option<Ids<'g>>, weights: Option<Self>) -> Self {
+        let inputs = [Some(self.source), weights.map(|weights| weights.source)];
+        self.builder.push(Unshaped {
+            name: "loss".to_string(),
+            op: Op::CrossEntropy(op),
+            inputs: inputs.into_iter().flatten().collect(),
+            ids: labels.map(|labels| labels.read),
+            parameters: Vec::new(),
+            states: Vec::new(),
+        })
     }
 
     /// Half the sum of the squares of all values, TensorFlow's `l2_loss`: (1). A loss.
@@ -310,6 +441,11 @@ impl<'g> Value<'g> {
 }
 
 impl<'g> Ids<'g> {
+    /// Those of one time step: (steps · batch) gives (batch).
+    pub fn step(self, step: usize) -> Self {
+        Self { read: IdsRead { step: Some(step), ..self.read }, ..self }
+    }
+
     /// The rows of a table `name` (`count`, `width`) that the ids name: (rows, `width`). The
     /// gradient has a row a token, not one an id.
     pub fn embedding(self, name: &str, count: usize, width: usize, init: Init) -> Value<'g> {
@@ -321,7 +457,7 @@ impl<'g> Ids<'g> {
             decays: init.decay != Decay::None,
         };
         let parameters = vec![self.builder.parameter(spec)];
-        let (name, ids, states) = (name.to_string(), Some(self.index), Vec::new());
+        let (name, ids, states) = (name.to_string(), Some(self.read), Vec::new());
         self.builder.push(Unshaped { name, op, inputs: Vec::new(), ids, parameters, states })
     }
 }

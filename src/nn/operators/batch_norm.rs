@@ -60,7 +60,7 @@ impl Operator for BatchNorm {
         run.gradients.dense(3, channels).copy_from_slice(variance);
         let (gamma, beta) = (run.parameters.values(0), run.parameters.values(1));
         let affine = Affine { gamma: &gamma, beta: &beta, mean, variance };
-        let [d_gamma, d_beta] = run.gradients.first_two([channels; 2]);
+        let [d_gamma, d_beta] = run.gradients.first([channels; 2]);
         let to = batch_norm::Gradients { x: run.dx[0].take(), gamma: d_gamma, beta: d_beta };
         batch_norm::backward(run.cpu, affine, self.epsilon, run.x[0], run.dy, to);
     }

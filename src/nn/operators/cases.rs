@@ -43,6 +43,17 @@ impl Cases for Activate {
     }
 }
 
+impl Cases for AdditiveAttention {
+    fn cases() -> Vec<Case> {
+        let of = |batch, positions, width, lengths: &[u32]| Case {
+            batch,
+            ids: lengths.to_vec(),
+            ..case(Op::AdditiveAttention(Self), &[&[positions * batch, width], &[batch, width]])
+        };
+        vec![of(1, 1, 1, &[]), of(3, 4, 5, &[]), of(2, 17, 18, &[]), of(3, 5, 6, &[2, 5, 1])]
+    }
+}
+
 impl Cases for AvgPool {
     fn cases() -> Vec<Case> {
         let of = |size, stride, padding, images: [usize; 4]| {
@@ -84,6 +95,16 @@ impl Cases for Concat {
     }
 }
 
+impl Cases for Context {
+    fn cases() -> Vec<Case> {
+        let of = |batch, positions, width| Case {
+            batch,
+            ..case(Op::Context(Self), &[&[batch, positions], &[positions * batch, width]])
+        };
+        vec![of(1, 1, 1), of(3, 4, 5), of(2, 3, 18)]
+    }
+}
+
 impl Cases for Conv2d {
     fn cases() -> Vec<Case> {
         let plain = |filters, biases, images: [usize; 4]| {
@@ -114,9 +135,12 @@ impl Cases for CrossEntropy {
     fn cases() -> Vec<Case> {
         let of = |rows, classes: usize| Case {
             ids: ids(rows, classes as u32),
-            ..case(Op::CrossEntropy(Self), &[&[rows, classes]])
+            ..case(Op::CrossEntropy(Self::default()), &[&[rows, classes]])
         };
-        vec![of(1, 1), of(3, 5), of(9, 20)]
+        let weighted =
+            Case { ids: ids(4, 7), ..case(Op::CrossEntropy(Self::default()), &[&[4, 7], &[4]]) };
+        let first = case(Op::CrossEntropy(Self { first: true }), &[&[5, 3], &[5]]);
+        vec![of(1, 1), of(3, 5), of(9, 20), weighted, first]
     }
 }
 
@@ -139,9 +163,34 @@ impl Cases for Embedding {
     }
 }
 
+impl Cases for Gru {
+    fn cases() -> Vec<Case> {
+        let of = |hidden, batch, steps, width, lengths: &[u32]| Case {
+            batch,
+            ids: lengths.to_vec(),
+            ..case(Op::Gru(Self { hidden }), &[&[steps * batch, width], &[batch, hidden]])
+        };
+        let from_zero = Case { batch: 2, ..case(Op::Gru(Self { hidden: 3 }), &[&[6, 4]]) };
+        vec![
+            of(1, 1, 1, 1, &[]),
+            of(5, 3, 4, 2, &[]),
+            of(17, 1, 6, 16, &[]),
+            of(4, 3, 5, 6, &[5, 2, 1]),
+            from_zero,
+        ]
+    }
+}
+
 impl Cases for HalfSumOfSquares {
     fn cases() -> Vec<Case> {
         vec![case(Op::HalfSumOfSquares(Self), &[&[3, 4, 2]])]
+    }
+}
+
+impl Cases for LastStep {
+    fn cases() -> Vec<Case> {
+        let of = |rows| Case { batch: 2, ..case(Op::LastStep(Self), &[&[rows, 3]]) };
+        vec![of(2), of(6)]
     }
 }
 
@@ -156,6 +205,8 @@ impl Cases for Linear {
             case(Op::Linear(Self::new(17)), &[&[2, 3, 2, 4]]),
             case(Op::Linear(relu), &[&[4, 7]]),
             case(Op::Linear(dropped), &[&[4, 7]]),
+            case(Op::Linear(Self { biases: false, ..Self::new(5) }), &[&[3, 4]]),
+            case(Op::Linear(Self { transposed: true, ..Self::new(5) }), &[&[3, 4]]),
             case(Op::Linear(all), &[&[5, 9]]),
         ]
     }
@@ -219,6 +270,25 @@ impl Cases for Reshape {
     }
 }
 
+impl Cases for SampledLogits {
+    fn cases() -> Vec<Case> {
+        // Rare labels: one that is sampled too has a logit that no slope can be taken of.
+        let of = |classes: u32, samples, batch, steps, width| Case {
+            batch,
+            ids: (0..(steps * batch) as u32).map(|i| classes - 1 - i % 5).collect(),
+            ..case(
+                Op::SampledLogits(Self {
+                    classes: classes as usize,
+                    samples,
+                    stream: "sampled/test".into(),
+                }),
+                &[&[steps * batch, width]],
+            )
+        };
+        vec![of(60, 5, 3, 4, 5), of(50, 3, 2, 3, 17), of(90, 1, 1, 1, 1)]
+    }
+}
+
 impl Cases for Slice {
     fn cases() -> Vec<Case> {
         vec![
@@ -231,6 +301,12 @@ impl Cases for Slice {
 impl Cases for Softmax {
     fn cases() -> Vec<Case> {
         vec![case(Op::Softmax(Self), &[&[3, 5]]), case(Op::Softmax(Self), &[&[2, 20]])]
+    }
+}
+
+impl Cases for Stack {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::Stack(Self), &[&[3, 5], &[6, 5]]), case(Op::Stack(Self), &[&[2, 3][..]; 4])]
     }
 }
 

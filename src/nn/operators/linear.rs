@@ -7,7 +7,11 @@ use crate::ops::relu::{relu, relu_gradient};
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
-    pub(super) outputs: usize,
+    pub(in crate::nn) outputs: usize,
+    /// Whether the weights are (outputs, inputs), a row a class, as those of a sampled softmax.
+    pub(in crate::nn) transposed: bool,
+    /// Whether there are biases.
+    pub(in crate::nn) biases: bool,
     /// A ReLU follows.
     pub(in crate::nn) relu: bool,
     /// Dropout follows the ReLU, under that name.
@@ -17,12 +21,28 @@ pub struct Linear {
 impl Linear {
     /// A layer that gives rows of `outputs` values.
     pub fn new(outputs: usize) -> Self {
-        Self { outputs, relu: false, dropout: None }
+        Self { outputs, transposed: false, biases: true, relu: false, dropout: None }
+    }
+
+    /// The weights as (inputs, outputs).
+    fn weights<'a>(&self, inputs: usize, weights: &'a [f32]) -> Matrix<'a> {
+        match self.transposed {
+            true => Matrix::new(weights, self.outputs, inputs).transposed(),
+            false => Matrix::new(weights, inputs, self.outputs),
+        }
     }
 
     /// Rows, and values of one.
     fn sides(&self, input: &[usize]) -> (usize, usize) {
         (input[0], input[1..].iter().product())
+    }
+}
+
+/// The sum of each column of `x` (rows, `sums.len()`), the first row first.
+fn sums_of_columns(x: &[f32], sums: &mut [f32]) {
+    sums.fill(0.0);
+    for row in x.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
     }
 }
 
@@ -42,7 +62,9 @@ impl Operator for Linear {
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
         let inputs = inputs[0].iter().skip(1).product();
-        vec![vec![inputs, self.outputs], vec![self.outputs]]
+        let weights = if self.transposed { [self.outputs, inputs] } else { [inputs, self.outputs] };
+        let biases = self.biases.then(|| vec![self.outputs]);
+        [weights.to_vec()].into_iter().chain(biases).collect()
     }
 
     fn reads(&self) -> Reads {
@@ -51,10 +73,12 @@ impl Operator for Linear {
 
     fn forward(&self, run: Forward) {
         let (rows, inputs) = self.sides(&run.shapes.inputs[0]);
-        let (weights, biases) = (run.parameters.values(0), run.parameters.values(1));
+        let weights = run.parameters.values(0);
+        let biases = self.biases.then(|| run.parameters.values(1));
+        let start = biases.as_deref().map_or(Accumulate::Overwrite, Accumulate::Bias);
         let x = Matrix::new(run.x[0], rows, inputs);
-        let weights = Matrix::new(&weights, inputs, self.outputs);
-        matmul(run.cpu, x, weights, Accumulate::Bias(&biases), run.y);
+        let weights = self.weights(inputs, &weights);
+        matmul(run.cpu, x, weights, start, run.y);
         if self.relu {
             relu(run.cpu, run.y);
         }
@@ -74,12 +98,24 @@ impl Operator for Linear {
         }
         let x = Matrix::new(run.x[0], rows, inputs).transposed();
         let dy = Matrix::new(run.dy, rows, self.outputs);
-        let lens = [inputs * self.outputs, self.outputs];
-        let [d_weights, d_biases] = run.gradients.first_two(lens);
-        matmul_and_sums(run.cpu, x, dy, Accumulate::Overwrite, d_weights, d_biases);
+        let values = inputs * self.outputs;
+        match (self.transposed, self.biases) {
+            (false, true) => {
+                let [d_weights, d_biases] = run.gradients.first([values, self.outputs]);
+                matmul_and_sums(run.cpu, x, dy, Accumulate::Overwrite, d_weights, d_biases);
+            }
+            (transposed, biases) => {
+                let (left, right) =
+                    if transposed { (dy.transposed(), x.transposed()) } else { (x, dy) };
+                matmul(run.cpu, left, right, Accumulate::Overwrite, run.gradients.dense(0, values));
+                if biases {
+                    sums_of_columns(run.dy, run.gradients.dense(1, self.outputs));
+                }
+            }
+        }
         if let Some(dx) = run.dx[0].take() {
             let weights = run.parameters.values(0);
-            let weights = Matrix::new(&weights, inputs, self.outputs).transposed();
+            let weights = self.weights(inputs, &weights).transposed();
             matmul(run.cpu, dy, weights, Accumulate::Overwrite, dx);
         }
     }
@@ -90,12 +126,18 @@ impl Operator for Linear {
 
     fn reference(&self, run: Reference) -> Vec<f64> {
         let (_, inputs) = self.sides(&run.shapes.inputs[0]);
-        let (weights, biases) = (&run.parameters[0], &run.parameters[1]);
+        let weights = &run.parameters[0];
+        let zeros = vec![0.0; self.outputs];
+        let biases = run.parameters.get(1).unwrap_or(&zeros);
         let mut y = Vec::with_capacity(run.shapes.outputs());
         for x in run.x[0].chunks(inputs) {
             let mut row = biases.clone();
-            for (x, weights) in x.iter().zip(weights.chunks(self.outputs)) {
-                row.iter_mut().zip(weights).for_each(|(y, w)| *y += x * w);
+            for (o, y) in row.iter_mut().enumerate() {
+                let at = |i: usize| match self.transposed {
+                    true => weights[o * inputs + i],
+                    false => weights[i * self.outputs + o],
+                };
+                *y += x.iter().enumerate().map(|(i, x)| x * at(i)).sum::<f64>();
             }
             y.extend(row);
         }

@@ -1,13 +1,28 @@
 //! Losses. Their forward pass leaves the gradient in the place of their input, so that neither
 //! logits nor their gradient are written twice.
 
+use std::borrow::Cow;
+
 use super::{Forward, GradientRule, Operations, Operator, Reference, Shapes, rank, written};
 use crate::ops::norm::sum_of_squares;
 use crate::ops::softmax::{cross_entropy, cross_entropy_reference};
 
-/// The cross-entropy in nats of the softmax of each row of logits against its label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CrossEntropy;
+/// The cross-entropy in nats of the softmax of each row of logits against its label, times the row's
+/// weight where a second input (rows) gives weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CrossEntropy {
+    /// Whether the first class is every row's label, as that of sampled logits is.
+    pub first: bool,
+}
+
+impl CrossEntropy {
+    fn labels<'a>(&self, ids: &'a [u32], shapes: &Shapes) -> Cow<'a, [u32]> {
+        match self.first {
+            true => Cow::Owned(vec![0; shapes.inputs[0][0]]),
+            false => Cow::Borrowed(ids),
+        }
+    }
+}
 
 impl Operator for CrossEntropy {
     fn kind(&self) -> String {
@@ -17,7 +32,11 @@ impl Operator for CrossEntropy {
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         let logits = &shapes.inputs[0];
         rank(logits, &["rows", "classes"])?;
-        if logits[0] != shapes.ids {
+        if let Some(weights) = shapes.inputs.get(1).filter(|weights| weights[..] != logits[..1]) {
+            let (logits, weights) = (written(logits), written(weights));
+            return Err(format!("the logits are {logits} and their weights {weights}"));
+        }
+        if !self.first && logits[0] != shapes.ids {
             let (logits, labels) = (written(logits), written(&[shapes.ids]));
             return Err(format!("the logits are {logits} and the labels {labels}"));
         }
@@ -30,7 +49,9 @@ impl Operator for CrossEntropy {
 
     fn forward(&self, run: Forward) {
         // A loss has its input in `saved`, to be changed.
-        cross_entropy(run.cpu, run.saved, run.ids, run.scale, run.y);
+        let labels = self.labels(run.ids, run.shapes);
+        let weights = (run.shapes.inputs.len() > 1).then_some(run.x[1]);
+        cross_entropy(run.cpu, run.saved, &labels, weights, run.scale, run.y);
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {
@@ -38,7 +59,11 @@ impl Operator for CrossEntropy {
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {
-        cross_entropy_reference(run.x[0], run.ids).0
+        let mut losses = cross_entropy_reference(run.x[0], &self.labels(run.ids, run.shapes)).0;
+        if let Some(weights) = run.x.get(1) {
+            losses.iter_mut().zip(*weights).for_each(|(loss, weight)| *loss *= weight);
+        }
+        losses
     }
 }
 

@@ -83,7 +83,7 @@ impl Operator for Lstm {
         let mut trace = Self::trace(shape, run.saved, run.y);
         let (kernel, bias) = (run.parameters.values(0), run.parameters.values(1));
         let weights = Weights { kernel: &kernel, bias: &bias };
-        let [d_kernel, d_bias] = run.gradients.first_two([kernel.len(), bias.len()]);
+        let [d_kernel, d_bias] = run.gradients.first([kernel.len(), bias.len()]);
         let inputs = run.dx[0].take();
         let gradients = Gradients { kernel: d_kernel, bias: d_bias, inputs };
         lstm::backward(run.cpu, shape, weights, run.x[0], run.dy, &mut trace, gradients);

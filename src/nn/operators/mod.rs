@@ -5,11 +5,13 @@
 //! operator without cases does not compile there.
 
 mod activate;
+mod attention;
 mod batch_norm;
 mod concat;
 mod conv2d;
 mod dropout;
 mod embedding;
+mod gru;
 mod linear;
 mod loss;
 mod lrn;
@@ -19,8 +21,10 @@ mod pool;
 mod pool_lrn;
 mod relu;
 mod reshape;
+mod sampled;
 mod slice;
 mod softmax;
+mod steps;
 mod sum;
 
 #[cfg(test)]
@@ -29,11 +33,13 @@ mod cases;
 mod tests;
 
 pub use activate::Activate;
+pub use attention::{AdditiveAttention, Context};
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
+pub use gru::Gru;
 pub use linear::Linear;
 pub use loss::{CrossEntropy, HalfSumOfSquares};
 pub use lrn::LrnNode;
@@ -45,8 +51,10 @@ pub use pool::{AvgPool, MaxPool};
 pub use pool_lrn::{LrnPool, PoolLrn};
 pub use relu::Relu;
 pub use reshape::Reshape;
+pub use sampled::SampledLogits;
 pub use slice::Slice;
 pub use softmax::Softmax;
+pub use steps::{LastStep, Stack};
 pub use sum::Sum;
 
 /// The most values that a node reads, and the most parameters that it has.
@@ -81,14 +89,18 @@ macro_rules! operators {
 
 operators!(
     Activate,
+    AdditiveAttention,
     AvgPool,
     BatchNorm,
     Concat,
+    Context,
     Conv2d,
     CrossEntropy,
     Dropout,
     Embedding,
+    Gru,
     HalfSumOfSquares,
+    LastStep,
     Linear,
     LrnNode,
     LrnPool,
@@ -97,8 +109,10 @@ operators!(
     PoolLrn,
     Relu,
     Reshape,
+    SampledLogits,
     Slice,
     Softmax,
+    Stack,
     Sum,
 );
 

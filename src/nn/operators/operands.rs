@@ -127,14 +127,30 @@ impl ParameterGradients<'_> {
         self.all[self.indices[i]].dense(len)
     }
 
-    /// The first two, to be overwritten at the same time.
-    pub fn first_two(&mut self, lens: [usize; 2]) -> [&mut [f32]; 2] {
-        let indices = [self.indices[0], self.indices[1]];
-        // A layer's parameters are two: one number would be a graph that was not built here.
-        let Ok([a, b]) = self.all.get_disjoint_mut(indices) else {
-            unreachable!("a layer's weights and biases are two parameters")
+    /// The first `N`, dense, to be overwritten at the same time.
+    pub fn first<const N: usize>(&mut self, lens: [usize; N]) -> [&mut [f32]; N] {
+        let mut lens = lens.into_iter();
+        self.several().map(|gradient| gradient.dense(lens.next().unwrap_or(0)))
+    }
+
+    /// The first `N` by rows of these widths, one for each of `ids`, to be overwritten at the same
+    /// time.
+    pub fn first_rows<const N: usize>(
+        &mut self,
+        ids: &[u32],
+        widths: [usize; N],
+    ) -> [&mut [f32]; N] {
+        let mut widths = widths.into_iter();
+        self.several().map(|gradient| gradient.rows(ids, widths.next().unwrap_or(0)))
+    }
+
+    fn several<const N: usize>(&mut self) -> [&mut Gradient; N] {
+        let indices = std::array::from_fn(|i| self.indices[i]);
+        // A layer's parameters differ: one number twice would be a graph that was not built here.
+        let Ok(several) = self.all.get_disjoint_mut(indices) else {
+            unreachable!("the parameters of a layer are different ones")
         };
-        [a.dense(lens[0]), b.dense(lens[1])]
+        several
     }
 
     /// The gradient of the node's parameter of that number.

@@ -3,7 +3,9 @@
 use std::mem::{swap, take};
 use std::time::Instant;
 
-use super::{GRADIENT, INPUT_GRADIENTS, MOST_INPUTS, OUTPUT, Place, Plan, SAVED, Step, Task};
+use super::{
+    GRADIENT, INPUT_GRADIENTS, MOST_INPUTS, OUTPUT, Place, Plan, Planned, SAVED, Step, Task,
+};
 use crate::nn::network::Feed;
 use crate::nn::operators::{Backward, Forward, ParameterGradients, Parameters, Pass, StateRefs};
 use crate::nn::{Gradient, Parameter};
@@ -52,6 +54,13 @@ pub(in crate::nn) struct Execution<'a, 'f> {
 /// The node of a step, whether it is its backward pass, and the seconds that it took. Steps that
 /// only move gradients have no node.
 pub(in crate::nn) type StepTime = (Option<(usize, bool)>, f64);
+
+impl Planned {
+    /// The integers that the node reads of what is fed.
+    fn ids<'a>(&self, feed: &Feed<'a>) -> &'a [u32] {
+        self.node.ids.map_or(&[], |read| read.of(feed.ids[read.input], feed.batch))
+    }
+}
 
 impl Plan {
     /// Runs all steps.
@@ -124,7 +133,7 @@ impl Plan {
             shapes: &planned.shapes,
             x,
             in_place: task.in_place,
-            ids: planned.node.ids.map_or(&[], |i| on.feed.ids[i]),
+            ids: planned.ids(on.feed),
             parameters: Parameters { all: on.parameters, indices: &planned.node.parameters },
             y,
             saved,
@@ -154,7 +163,7 @@ impl Plan {
             cpu: on.cpu,
             shapes: &planned.shapes,
             x,
-            ids: planned.node.ids.map_or(&[], |i| on.feed.ids[i]),
+            ids: planned.ids(on.feed),
             parameters: Parameters { all: on.parameters, indices },
             y,
             saved,

@@ -238,6 +238,7 @@ impl Scheduler {
             }
         };
         let mut operands = Operands::of(node);
+        self.read_inputs(&mut operands, true);
         operands.parts[SAVED] = Some(self.touch(part));
         let output = self.block(self.nodes[node].shapes.outputs());
         self.whole[node] = Some(output);

@@ -16,7 +16,7 @@ pub(super) fn infer(graph: &Graph, key: &Key) -> Result<Vec<Planned>> {
         };
         let mut shapes = Shapes {
             batch: key.batch,
-            ids: node.ids.map_or(0, |i| key.ids[i]),
+            ids: node.ids.map_or(0, |read| read.count(key.ids[read.input], key.batch)),
             inputs: node.inputs.iter().map(shape_of).collect(),
             output: Vec::new(),
         };

@@ -1,0 +1,374 @@
+//! Additive attention (Bahdanau et al., arXiv 1409.0473; Vinyals et al., arXiv 1412.7449): how much
+//! each position of a sequence matters to a query, and the mean of its vectors with these weights.
+//!
+//! ```text
+//! s_j = Σ v · tanh(features_j + query)      a = softmax(s)      context = Σ a_j memory_j
+//! ```
+//!
+//! Sequences are time-major: row `position · batch + b` of `features` and `memory`.
+
+use std::ops::Range;
+
+use super::simd::{Kernel, LANES, Simd, exp, tanh};
+use super::{Cpu, rows_mut};
+
+/// The sizes of an attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Queries side by side, each with a sequence of its own.
+    pub batch: usize,
+    /// Positions of a sequence.
+    pub positions: usize,
+    /// Values of a feature, of a query, or of a vector of the memory.
+    pub width: usize,
+}
+
+impl Shape {
+    /// Values of the features, or of the memory.
+    fn sequence(&self) -> usize {
+        self.positions * self.batch * self.width
+    }
+
+    /// Where the vector of a position stands.
+    fn row(&self, position: usize, b: usize) -> Range<usize> {
+        let row = position * self.batch + b;
+        row * self.width..(row + 1) * self.width
+    }
+}
+
+/// The weights (batch, positions) of `features` (positions · batch, width) for `query`
+/// (batch, width) with `v` (width). Positions from `lengths` (batch) on are padding and weigh
+/// nothing; without lengths all count.
+///
+/// # Panics
+/// When a size does not fit `shape`, or a sequence has no position.
+pub fn weights(
+    cpu: &Cpu,
+    shape: Shape,
+    features: &[f32],
+    query: &[f32],
+    v: &[f32],
+    lengths: Option<&[u32]>,
+    weights: &mut [f32],
+) {
+    check(shape, features, query, weights);
+    assert_eq!(v.len(), shape.width, "v has another size");
+    cpu.for_rows(shape.batch, 1, rows_mut(weights, shape.positions), |block, weights| {
+        let b = block.start;
+        let positions = within(shape, lengths, b);
+        let (padding, query) = (positions..shape.positions, &query[shape.row(0, b)]);
+        weights[padding].fill(0.0);
+        let weights = &mut weights[..positions];
+        cpu.isa().run(Weights { shape, b, features, query, v, weights });
+    });
+}
+
+/// The positions of a sequence.
+fn within(shape: Shape, lengths: Option<&[u32]>, b: usize) -> usize {
+    let positions = lengths.map_or(shape.positions, |lengths| lengths[b] as usize);
+    assert!((1..=shape.positions).contains(&positions), "a sequence of {positions} positions");
+    positions
+}
+
+fn check(shape: Shape, sequence: &[f32], rows: &[f32], weights: &[f32]) {
+    assert_eq!(sequence.len(), shape.sequence(), "the sequence has another size");
+    assert_eq!(rows.len(), shape.batch * shape.width, "the queries have another size");
+    assert_eq!(weights.len(), shape.batch * shape.positions, "the weights have another size");
+}
+
+struct Weights<'a> {
+    shape: Shape,
+    b: usize,
+    features: &'a [f32],
+    query: &'a [f32],
+    v: &'a [f32],
+    weights: &'a mut [f32],
+}
+
+impl Kernel for Weights<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let mut largest = f32::NEG_INFINITY;
+        for (position, score) in self.weights.iter_mut().enumerate() {
+            let features = &self.features[self.shape.row(position, self.b)];
+            let terms = features.chunks(LANES).zip(self.query.chunks(LANES));
+            let mut sums = S::splat(0.0);
+            for ((feature, query), v) in terms.zip(self.v.chunks(LANES)) {
+                let open = tanh(S::load_slice(feature, 0.0).add(S::load_slice(query, 0.0)));
+                sums = open.mul_add(S::load_slice(v, 0.0), sums);
+            }
+            *score = sums.sum();
+            largest = largest.max(*score);
+        }
+        let mut sums = S::splat(0.0);
+        for chunk in self.weights.chunks_mut(LANES) {
+            let e = exp(S::load_slice(chunk, f32::NEG_INFINITY).sub(S::splat(largest)));
+            sums = sums.add(e);
+            e.store_slice(chunk);
+        }
+        let factor = S::splat(1.0 / sums.sum());
+        for chunk in self.weights.chunks_mut(LANES) {
+            S::load_slice(chunk, 0.0).mul(factor).store_slice(chunk);
+        }
+    }
+}
+
+/// Where the gradients of [`weights`] go; all are overwritten.
+#[derive(Debug)]
+pub struct Gradients<'a> {
+    /// (positions · batch, width), where it is wanted
+    pub features: Option<&'a mut [f32]>,
+    /// (batch, width), where it is wanted
+    pub query: Option<&'a mut [f32]>,
+    /// (width)
+    pub v: &'a mut [f32],
+}
+
+/// The gradients of [`weights`] from its output `weights` and `d_weights` (batch, positions),
+/// which is used up.
+///
+/// # Panics
+/// As [`weights`].
+#[allow(clippy::too_many_arguments, reason = "the forward pass's, and three more")]
+pub fn weights_gradient(
+    cpu: &Cpu,
+    shape: Shape,
+    features: &[f32],
+    query: &[f32],
+    v: &[f32],
+    weights: &[f32],
+    d_weights: &mut [f32],
+    gradients: Gradients,
+) {
+    check(shape, features, query, weights);
+    let Shape { batch, positions, width } = shape;
+    cpu.with_buffer(batch * width, |buffer| {
+        // Of every query its own sum for v, added up in the order of the queries.
+        let of_v = &mut buffer[..batch * width];
+        let scores = rows_mut(&mut *d_weights, positions);
+        cpu.for_rows(batch, 1, (scores, rows_mut(&mut *of_v, width)), |block, (scores, of_v)| {
+            let b = block.start;
+            let at = b * positions..(b + 1) * positions;
+            let (weights, query) = (&weights[at], &query[shape.row(0, b)]);
+            cpu.isa().run(OfV { shape, b, features, query, weights, scores, of_v });
+        });
+        gradients.v.copy_from_slice(&of_v[..width]);
+        for of_query in of_v[width..].chunks_exact(width) {
+            gradients.v.iter_mut().zip(of_query).for_each(|(sum, d)| *sum += d);
+        }
+    });
+    let scores = &*d_weights;
+    if let Some(d_query) = gradients.query {
+        cpu.for_rows(batch, 1, rows_mut(d_query, width), |block, d_query| {
+            let (b, query) = (block.start, &query[shape.row(0, block.start)]);
+            d_query.fill(0.0);
+            for position in 0..positions {
+                let (features, score) =
+                    (&features[shape.row(position, b)], scores[b * positions + position]);
+                if score != 0.0 {
+                    cpu.isa().run(OfSum::<true> { features, query, v, score, to: d_query });
+                }
+            }
+        });
+    }
+    if let Some(d_features) = gradients.features {
+        cpu.for_rows(positions * batch, 8, rows_mut(d_features, width), |block, d_features| {
+            for (row, to) in block.zip(d_features.chunks_exact_mut(width)) {
+                let (b, position) = (row % batch, row / batch);
+                let (features, query) =
+                    (&features[shape.row(position, b)], &query[shape.row(0, b)]);
+                let score = scores[b * positions + position];
+                cpu.isa().run(OfSum::<false> { features, query, v, score, to });
+            }
+        });
+    }
+}
+
+/// The gradient of the scores, in the place of that of the weights, and of v.
+struct OfV<'a> {
+    shape: Shape,
+    b: usize,
+    features: &'a [f32],
+    query: &'a [f32],
+    weights: &'a [f32],
+    scores: &'a mut [f32],
+    of_v: &'a mut [f32],
+}
+
+impl Kernel for OfV<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let mut sums = S::splat(0.0);
+        for (a, d) in self.weights.chunks(LANES).zip(self.scores.chunks(LANES)) {
+            sums = S::load_slice(a, 0.0).mul_add(S::load_slice(d, 0.0), sums);
+        }
+        let mean = S::splat(sums.sum());
+        for (a, d) in self.weights.chunks(LANES).zip(self.scores.chunks_mut(LANES)) {
+            S::load_slice(a, 0.0).mul(S::load_slice(d, 0.0).sub(mean)).store_slice(d);
+        }
+        self.of_v.fill(0.0);
+        for (position, &score) in self.scores.iter().enumerate() {
+            let features = &self.features[self.shape.row(position, self.b)];
+            let terms = features.chunks(LANES).zip(self.query.chunks(LANES));
+            for ((feature, query), sum) in terms.zip(self.of_v.chunks_mut(LANES)) {
+                let open = tanh(S::load_slice(feature, 0.0).add(S::load_slice(query, 0.0)));
+                open.mul_add(S::splat(score), S::load_slice(sum, 0.0)).store_slice(sum);
+            }
+        }
+    }
+}
+
+/// The gradient of a sum of feature and query from that of its score: score · v · (1 - tanh²),
+/// written to `to` or, where `ADDS`, added to it.
+struct OfSum<'a, const ADDS: bool> {
+    features: &'a [f32],
+    query: &'a [f32],
+    v: &'a [f32],
+    score: f32,
+    to: &'a mut [f32],
+}
+
+impl<const ADDS: bool> Kernel for OfSum<'_, ADDS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (one, score) = (S::splat(1.0), S::splat(self.score));
+        let terms = self.features.chunks(LANES).zip(self.query.chunks(LANES));
+        for (((feature, query), v), to) in
+            terms.zip(self.v.chunks(LANES)).zip(self.to.chunks_mut(LANES))
+        {
+            let open = tanh(S::load_slice(feature, 0.0).add(S::load_slice(query, 0.0)));
+            let d = one.sub(open.mul(open)).mul(S::load_slice(v, 0.0).mul(score));
+            let d = if ADDS { d.add(S::load_slice(to, 0.0)) } else { d };
+            d.store_slice(to);
+        }
+    }
+}
+
+/// The mean of each sequence's vectors: `context` (batch, width) from `weights`
+/// (batch, positions) and `memory` (positions · batch, width).
+///
+/// # Panics
+/// When a size does not fit `shape`.
+pub fn context(cpu: &Cpu, shape: Shape, weights: &[f32], memory: &[f32], context: &mut [f32]) {
+    check(shape, memory, context, weights);
+    cpu.for_rows(shape.batch, 1, rows_mut(context, shape.width), |block, context| {
+        context.fill(0.0);
+        for position in 0..shape.positions {
+            let weight = weights[block.start * shape.positions + position];
+            let x = &memory[shape.row(position, block.start)];
+            cpu.isa().run(AddScaled { weight, x, to: context });
+        }
+    });
+}
+
+/// The gradients of [`context`] from `d_context` (batch, width): that of the weights, and of the
+/// memory. Both are overwritten.
+///
+/// # Panics
+/// As [`context`].
+pub fn context_gradient(
+    cpu: &Cpu,
+    shape: Shape,
+    weights: &[f32],
+    memory: &[f32],
+    d_context: &[f32],
+    [d_weights, d_memory]: [Option<&mut [f32]>; 2],
+) {
+    check(shape, memory, d_context, weights);
+    let Shape { batch, positions, width } = shape;
+    if let Some(d_weights) = d_weights {
+        cpu.for_rows(batch, 1, rows_mut(d_weights, positions), |block, d_weights| {
+            let d_context = &d_context[shape.row(0, block.start)];
+            for (position, d) in d_weights.iter_mut().enumerate() {
+                let x = &memory[shape.row(position, block.start)];
+                *d = cpu.isa().run(Dot(x, d_context));
+            }
+        });
+    }
+    if let Some(d_memory) = d_memory {
+        cpu.for_rows(positions * batch, 8, rows_mut(d_memory, width), |block, d_memory| {
+            for (row, to) in block.zip(d_memory.chunks_exact_mut(width)) {
+                let (b, position) = (row % batch, row / batch);
+                let weight = weights[b * positions + position];
+                to.fill(0.0);
+                let x = &d_context[shape.row(0, b)];
+                cpu.isa().run(AddScaled { weight, x, to });
+            }
+        });
+    }
+}
+
+struct AddScaled<'a> {
+    weight: f32,
+    x: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Kernel for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let weight = S::splat(self.weight);
+        for (to, x) in self.to.chunks_mut(LANES).zip(self.x.chunks(LANES)) {
+            S::load_slice(x, 0.0).mul_add(weight, S::load_slice(to, 0.0)).store_slice(to);
+        }
+    }
+}
+
+struct Dot<'a>(&'a [f32], &'a [f32]);
+
+impl Kernel for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f32 {
+        let mut sums = S::splat(0.0);
+        for (a, b) in self.0.chunks(LANES).zip(self.1.chunks(LANES)) {
+            sums = S::load_slice(a, 0.0).mul_add(S::load_slice(b, 0.0), sums);
+        }
+        sums.sum()
+    }
+}
+
+/// The weights in plain `f64`.
+pub fn weights_reference(
+    shape: Shape,
+    features: &[f64],
+    query: &[f64],
+    v: &[f64],
+    lengths: Option<&[u32]>,
+) -> Vec<f64> {
+    let mut weights = vec![0.0; shape.batch * shape.positions];
+    for b in 0..shape.batch {
+        let query = &query[shape.row(0, b)];
+        let score = |position: usize| -> f64 {
+            let features = &features[shape.row(position, b)];
+            let terms = features.iter().zip(query).zip(v);
+            terms.map(|((feature, query), v)| v * (feature + query).tanh()).sum()
+        };
+        let scores: Vec<f64> = (0..within(shape, lengths, b)).map(score).collect();
+        let softmax = super::softmax::softmax_reference(scores.len(), &scores);
+        weights[b * shape.positions..][..softmax.len()].copy_from_slice(&softmax);
+    }
+    weights
+}
+
+/// The mean of each sequence's vectors in plain `f64`.
+pub fn context_reference(shape: Shape, weights: &[f64], memory: &[f64]) -> Vec<f64> {
+    let mut context = vec![0.0; shape.batch * shape.width];
+    for b in 0..shape.batch {
+        for position in 0..shape.positions {
+            let weight = weights[b * shape.positions + position];
+            let to = context[shape.row(0, b)].iter_mut();
+            to.zip(&memory[shape.row(position, b)]).for_each(|(to, x)| *to += weight * x);
+        }
+    }
+    context
+}
