@@ -17,14 +17,14 @@ use anyhow::Result;
 use clap::{ArgMatches, Command};
 
 use crate::models::{ALL, Entry};
-use crate::system::{shell, signals};
+use crate::system::process;
 use crate::version;
 pub use failure::fail;
 
 /// Prepares the process: empty variables, signals, panics. Call it before anything else.
 pub fn prepare() {
-    shell::drop_empty_variables();
-    signals::ignore_file_size_limit();
+    process::drop_empty_variables();
+    process::ignore_file_size_limit();
     failure::end_on_panic();
 }
 

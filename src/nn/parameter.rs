@@ -5,8 +5,8 @@ use std::ops::Deref;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
-use crate::ops::huge_pages;
 use crate::rng::Stream;
+use crate::system::memory;
 
 /// A tensor of a network: a weight that is trained, or a statistic that follows the data.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Parameter {
 
     fn new(name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) -> Result<Self> {
         let mut values = vec![0.0; shape.iter().product()];
-        huge_pages::advise(&mut values);
+        memory::prefer_huge_pages(&mut values);
         fill(&mut values);
         let value = Var::from_vec(values, shape, &Device::Cpu)?;
         Ok(Self { name: name.to_string(), value, decays: false, momentum: None })

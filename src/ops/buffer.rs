@@ -2,31 +2,32 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::huge_pages;
 use super::simd::LANES;
+use crate::system::memory;
 
-/// One cache line, which is one vector.
-#[repr(align(64))]
-#[derive(Clone, Copy)]
-#[allow(dead_code, reason = "read through a pointer to the first value")]
-struct Line([f32; LANES]);
+/// The bytes of a cache line, which are those of a vector.
+const LINE: usize = LANES * size_of::<f32>();
 
 /// A growing `f32` buffer whose first value stands at the start of a cache line, so that
 /// whole vectors never straddle two lines.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Buffer {
-    lines: Vec<Line>,
+    /// The values, and before them what lies in the line of the memory's start.
+    memory: Vec<f32>,
+    first: usize,
     len: usize,
 }
 
 impl Buffer {
     /// A buffer of `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        let count = len.div_ceil(LANES);
-        let mut lines = Vec::with_capacity(count);
-        huge_pages::advise(lines.spare_capacity_mut());
-        lines.resize(count, Line([0.0; LANES]));
-        Self { lines, len }
+        let lines = len.next_multiple_of(LANES);
+        let mut memory: Vec<f32> = Vec::with_capacity(lines + LANES);
+        memory::prefer_huge_pages(memory.spare_capacity_mut());
+        let first = memory.as_ptr().align_offset(LINE);
+        // Within its capacity, so that it stays where it is.
+        memory.resize(first + lines, 0.0);
+        Self { memory, first, len }
     }
 
     /// The same memory with exactly `len` values, some of an earlier use and the rest zeros.
@@ -39,7 +40,7 @@ impl Buffer {
     /// The first `len` values, grown with zeros where there are fewer. What an earlier use
     /// left in the buffer stays.
     pub fn at_least(&mut self, len: usize) -> &mut [f32] {
-        if self.lines.len() * LANES < len {
+        if self.memory.len() - self.first < len {
             let old = std::mem::replace(self, Self::zeros(len));
             self[..old.len].copy_from_slice(&old);
         }
@@ -52,16 +53,13 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: the lines are contiguous arrays of f32 without padding, and `len` is
-        // never more than they hold.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        &self.memory[self.first..][..self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as in `deref`, and the buffer is borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        &mut self.memory[self.first..][..self.len]
     }
 }
 

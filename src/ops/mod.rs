@@ -18,7 +18,6 @@ pub mod elementwise;
 pub mod embedding;
 mod finite;
 pub mod gru;
-pub mod huge_pages;
 mod isa;
 mod logistic;
 pub mod lrn;

@@ -1,8 +1,8 @@
-//! What the program asks of the system that it runs on: files in memory, free memory, threads,
-//! signals, and the words that it exchanges with a shell.
+//! What the program asks of the system that it runs on: files in memory, free memory and large
+//! pages, threads, what belongs to the process, and the words that it hands to a shell.
 
 pub mod mapped;
 pub mod memory;
+pub mod process;
 pub mod shell;
-pub mod signals;
 pub mod threads;

@@ -1,4 +1,4 @@
-//! Words that pass between the program and a shell.
+//! Words that the program hands to a shell.
 
 use std::ffi::OsStr;
 
@@ -9,15 +9,6 @@ pub fn quoted(word: impl AsRef<OsStr>) -> String {
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.into_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-/// Takes environment variables away that are set and empty: these are as good as none, but not to
-/// every library. To be called while the process has one thread.
-pub fn drop_empty_variables() {
-    for (name, _) in std::env::vars_os().filter(|(_, value)| value.is_empty()) {
-        // SAFETY: no other thread reads the environment meanwhile: there is none.
-        unsafe { std::env::remove_var(name) };
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::system::signals;
+use crate::system::process;
 
 use crate::console::{self, Stderr};
 
@@ -32,7 +32,7 @@ impl ShutdownFlag {
         let shutdown = Self::default();
         let requested = shutdown.clone();
         let mut first: Option<Instant> = None;
-        signals::on_stop(move || match first {
+        process::on_stop(move || match first {
             None => {
                 first = Some(Instant::now());
                 requested.request();

@@ -25,7 +25,7 @@ pub(super) struct BlockShape {
 }
 
 impl BlockShape {
-    /// The shape for these sizes, laid out as the kernel's `DisjointSlice`.
+    /// The shape for these sizes, laid out as in the kernel.
     pub fn new(sizes: Sizes) -> Self {
         // Two warps at least: they plan the next window side by side.
         let threads = sizes.width.div_ceil(COLUMNS).next_multiple_of(WARP);

@@ -1,4 +1,4 @@
-//! Signals, where the system has them.
+//! What belongs to the process as a whole: its signals, its limits and its environment variables.
 
 use anyhow::{Context, Result};
 
@@ -22,6 +22,15 @@ pub fn on_stop(handler: impl FnMut() + Send + 'static) -> Result<()> {
 pub fn ignore_file_size_limit() {
     #[cfg(unix)]
     ignore(libc::SIGXFSZ);
+}
+
+/// Takes environment variables away that are set and empty: these are as good as none, but not to
+/// every library. To be called while the process has one thread.
+pub fn drop_empty_variables() {
+    for (name, _) in std::env::vars_os().filter(|(_, value)| value.is_empty()) {
+        // SAFETY: no other thread reads the environment meanwhile: there is none.
+        unsafe { std::env::remove_var(name) };
+    }
 }
 
 #[cfg(unix)]
