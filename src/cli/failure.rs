@@ -79,9 +79,12 @@ fn message(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use anyhow::anyhow;
 
     use super::*;
+    use crate::ops::{Cpu, Isa};
 
     #[track_caller]
     fn check(messages: &[&str], expect: &str) {
@@ -97,14 +100,25 @@ mod tests {
         check(&["a\n  b", "c", "d"], "d\n  caused by: c\n  caused by: a\n  b");
     }
 
-    /// Not a test by itself: the other process of the next one.
+    /// Not a test by itself: the other process of the next one, where one thread of an operator
+    /// panics on its way to a barrier at which the other waits.
     #[test]
     fn panics_on_a_thread_that_another_waits_for() {
-        if std::env::var_os("TFM_TEST_PANICS").is_some() {
-            end_on_panic();
-            let _ = std::thread::spawn(|| panic!("as the test wants")).join();
-            println!("went on");
+        if std::env::var_os("TFM_TEST_PANICS").is_none() {
+            return;
         }
+        end_on_panic();
+        std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_secs(60));
+            println!("waited on");
+            process::exit(0);
+        });
+        Cpu::new(Isa::Portable, 2).unwrap().parallel(usize::MAX, |worker| {
+            worker.wait();
+            assert!(worker.index() == 0, "as the test wants");
+            worker.wait();
+        });
+        println!("went on");
     }
 
     #[test]
@@ -121,7 +135,7 @@ mod tests {
         assert_eq!(said.status.code(), Some(i32::from(PANIC)), "{err}");
         let expect = "error: tfm itself is at fault: as the test wants (src";
         assert!(err.starts_with(expect) && err.lines().count() == 1, "{err}");
-        assert!(!out.contains("went on"), "{out}");
+        assert!(!out.contains("went on") && !out.contains("waited on"), "{out}");
     }
 
     #[test]

@@ -223,4 +223,22 @@ mod tests {
             assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 2));
         }
     }
+
+    #[test]
+    fn chunks_of_a_queue_cover_everything_once_and_are_no_larger_than_asked_for() {
+        for (len, most, threads) in [(0, 3, 2), (1, 9, 4), (97, 1, 3), (1000, 40, 5), (64, 64, 1)] {
+            let cpu = Cpu::new(Isa::Portable, threads).unwrap();
+            let hits: Vec<AtomicUsize> = (0..len).map(|_| AtomicUsize::new(0)).collect();
+            let queue = Queue::new(len);
+            cpu.parallel(usize::MAX, |_| {
+                while let Some(chunk) = queue.next_chunk(most, threads) {
+                    assert!((1..=most).contains(&chunk.len()));
+                    hits[chunk].iter().for_each(|hit| {
+                        hit.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+            });
+            assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1), "{len} {most}");
+        }
+    }
 }

@@ -201,6 +201,7 @@ impl Barrier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Sequence, Stream};
 
     #[test]
     fn every_thread_works_once_a_round_awake_or_asleep() {
@@ -226,6 +227,50 @@ mod tests {
             let run = std::panic::AssertUnwindSafe(|| team.run(&work));
             assert!(std::panic::catch_unwind(run).is_err());
             team.run(&|_| ());
+        }
+    }
+
+    /// Nothing, some work, or so much that whoever waits falls asleep.
+    fn uneven_work(numbers: &mut Sequence) {
+        match numbers.below(50) {
+            0 => thread::sleep(Duration::from_millis(2)),
+            drawn => (0..drawn.saturating_sub(20) * 100).for_each(|_| spin_loop()),
+        }
+    }
+
+    /// Phases between barriers: in each, every thread adds one to its share of the items, and then
+    /// holds all items to what they must be.
+    fn run_phases(team: &ThreadPool, size: usize, round: u64) {
+        let stream = Stream::new(1, "phases");
+        let mut numbers = stream.at(round);
+        let items = 1 + numbers.below(40) as usize;
+        let (phases, chunk) = (1 + numbers.below(6) as usize, 1 + numbers.below(9) as usize);
+        let (barrier, all_in_time) = (Barrier::default(), AtomicBool::new(true));
+        let hits: Vec<AtomicUsize> = (0..items).map(|_| AtomicUsize::new(0)).collect();
+        team.run(&|thread| {
+            let mut numbers = stream.at(1 << 32 | round << 8 | thread as u64);
+            for phase in 1..=phases {
+                let own = |i: &usize| i / chunk % size == thread;
+                for i in (0..items).filter(own) {
+                    uneven_work(&mut numbers);
+                    hits[i].fetch_add(1, SeqCst);
+                }
+                barrier.wait(size);
+                // A panic here would leave the others at the barrier.
+                all_in_time.fetch_and(hits.iter().all(|hit| hit.load(SeqCst) == phase), SeqCst);
+                uneven_work(&mut numbers);
+                barrier.wait(size);
+            }
+        });
+        assert!(all_in_time.into_inner(), "round {round}: a thread was early");
+        assert!(hits.iter().all(|hit| hit.load(SeqCst) == phases), "round {round}");
+    }
+
+    #[test]
+    fn no_thread_passes_a_barrier_early_and_every_item_is_done_once() {
+        for size in 1..=6 {
+            let team = ThreadPool::new(size).unwrap();
+            (0..12).for_each(|round| run_phases(&team, size, size as u64 * 100 + round));
         }
     }
 }
