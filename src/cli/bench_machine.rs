@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn one_line_a_number_of_threads() {
-        let report = Report {
+        let report = Peaks {
             isa: "avx2",
             threads: 8,
             gflops_one_thread: 91.25,

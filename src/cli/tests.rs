@@ -71,7 +71,10 @@ fn a_verb_that_a_model_lacks_is_answered_with_those_it_has() {
 
 #[test]
 fn unknown_names_are_answered_with_the_nearest_and_all() {
-    refuses("train tyo", "tyo is neither a model nor a run folder; did you mean toy? `train` is there for: toy");
+    refuses(
+        "train tyo",
+        "tyo is neither a model nor a run folder; did you mean toy? `train` is there for: toy",
+    );
     refuses("bench vgg", "vgg is no model; `bench` is there for: alexnet, machine");
     refuses(
         "trian toy",

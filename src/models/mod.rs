@@ -23,6 +23,7 @@ pub mod ptb;
 pub mod run_config;
 pub mod session;
 pub mod stdout;
+pub mod translate;
 pub mod verbs;
 pub mod weights;
 pub mod word2vec;

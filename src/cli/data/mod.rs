@@ -50,8 +50,7 @@ struct Fetch {
     output: OutputOptions,
 }
 
-const FETCH_EXAMPLES: &str =
-    "Examples:\n  tfm data fetch ptb\n  tfm data fetch text8 word2vec-eval\n  \
+const FETCH_EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  tfm data fetch text8 word2vec-eval\n  \
      tfm data fetch ptb --from ~/Downloads/simple-examples.tgz";
 
 #[derive(Args, Debug)]
@@ -226,8 +225,7 @@ fn checked(set: &DataSet, check: &FileCheck) -> (String, Value) {
     let (path, md5) = (&check.path, &check.file.md5);
     let more = found.map(|found| format!(": {found}, expected md5 {md5}")).unwrap_or_default();
     let line = format!("{state:<8} {}{more}", path.display());
-    let json =
-        json!({ "set": set.name, "path": path, "state": state, "found": found, "md5": md5 });
+    let json = json!({ "set": set.name, "path": path, "state": state, "found": found, "md5": md5 });
     (line, json)
 }
 

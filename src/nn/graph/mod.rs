@@ -78,6 +78,15 @@ pub struct Input {
     pub shape: Vec<usize>,
 }
 
+/// An input of integers: a name and how many there are for one example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdsInput {
+    /// What errors call it.
+    pub name: String,
+    /// Integers of one example; 1 also where a window may have any number of time steps.
+    pub steps: usize,
+}
+
 /// A tensor (batch, width) that a run reads and leaves for the next run, such as the cell of a
 /// recurrent layer. No gradient passes through it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +117,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// The inputs of numbers.
     pub inputs: Vec<Input>,
-    /// The names of the inputs of integers.
-    pub ids: Vec<String>,
+    /// The inputs of integers.
+    pub ids: Vec<IdsInput>,
     /// What a run leaves for the next.
     pub states: Vec<StateSpec>,
     /// The parameters, in the order in which the layers were built.
@@ -210,10 +219,25 @@ impl Builder {
         Value { builder: self, source: Source::Input(graph.inputs.len() - 1) }
     }
 
+    /// An input of `steps` rows for each example, each of that shape: values that are fed are
+    /// (steps · batch, shape…).
+    pub fn rows(&self, name: &str, steps: usize, shape: &[usize]) -> Value<'_> {
+        let value = self.input(name, shape);
+        if let Some(input) = self.graph.borrow_mut().inputs.last_mut() {
+            input.shape[0] = steps;
+        }
+        value
+    }
+
     /// An input of integers: word ids or labels.
     pub fn ids(&self, name: &str) -> Ids<'_> {
+        self.ids_of(name, 1)
+    }
+
+    /// An input of `steps` integers for each example, time-major: (steps · batch).
+    pub fn ids_of(&self, name: &str, steps: usize) -> Ids<'_> {
         let mut graph = self.graph.borrow_mut();
-        graph.ids.push(name.to_string());
+        graph.ids.push(IdsInput { name: name.to_string(), steps });
         Ids { builder: self, read: IdsRead { input: graph.ids.len() - 1, step: None } }
     }
 
@@ -265,7 +289,9 @@ impl Builder {
     fn push(&self, node: Unshaped) -> Value<'_> {
         let inputs: Vec<_> = node.inputs.iter().map(|&input| self.shape_of(input)).collect();
         let Unshaped { name, op, inputs: sources, ids, parameters, states } = node;
-        let shape = op.get().shape(&Shapes { batch: 1, ids: 1, inputs, output: Vec::new() });
+        let steps = |read: IdsRead| read.count(self.graph.borrow().ids[read.input].steps, 1);
+        let shapes = Shapes { batch: 1, ids: ids.map_or(1, steps), inputs, output: Vec::new() };
+        let shape = op.get().shape(&shapes);
         let shape = shape.unwrap_or_else(|error| {
             self.fail(format!("{name}: {error}"));
             // What follows goes on with the shape of the input; its errors are not reported.

@@ -81,11 +81,7 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
 }
 
 /// Reads `n` values behind `rows`.
-fn read_values(
-    reader: &mut dyn BufRead,
-    n: usize,
-    rows: &mut Vec<f32>,
-) -> std::io::Result<()> {
+fn read_values(reader: &mut dyn BufRead, n: usize, rows: &mut Vec<f32>) -> std::io::Result<()> {
     let mut part = [0; PART];
     let mut left = n;
     while left > 0 {

@@ -163,13 +163,13 @@ impl<'a> VectorTable<'a> {
             return Err(self.wrong.first.unwrap_or_else(none));
         }
         let warnings = [
-            left_out(
-                self.wrong,
-                ["line is wrong and left out", "lines are wrong and left out"],
-            ),
+            left_out(self.wrong, ["line is wrong and left out", "lines are wrong and left out"]),
             left_out(
                 self.twice,
-                ["word is there twice and keeps its first vector", "words are there more than once and keep their first vectors"],
+                [
+                    "word is there twice and keeps its first vector",
+                    "words are there more than once and keep their first vectors",
+                ],
             ),
         ];
         let warnings = warnings.into_iter().flatten().collect();

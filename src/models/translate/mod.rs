@@ -1,0 +1,6 @@
+//! Translation.
+
+pub mod network;
+
+#[cfg(test)]
+mod tests;
