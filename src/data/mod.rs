@@ -1,5 +1,5 @@
-//! Texts, vocabularies and batches; pictures and their distortions; downloads; synthetic
-//! pictures and text.
+//! Texts, tokenizers, vocabularies and batches; pictures and their distortions; downloads;
+//! synthetic pictures and text.
 
 pub mod analogies;
 pub mod augment;
@@ -17,6 +17,7 @@ pub mod prefetch;
 pub mod shuffle;
 mod split;
 pub mod synthetic;
+pub mod tokenizer;
 pub mod vocabulary;
 pub mod words;
 
