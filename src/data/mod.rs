@@ -12,6 +12,7 @@ pub mod input;
 mod labelled;
 mod locate;
 pub mod mnist;
+pub mod parallel;
 pub mod photo;
 pub mod prefetch;
 pub mod shuffle;

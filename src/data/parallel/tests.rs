@@ -1,0 +1,154 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tempfile::TempDir;
+
+use super::*;
+
+/// Files in a folder of their own.
+fn files(contents: &[(&str, &[u8])]) -> (TempDir, Vec<PathBuf>) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |(name, bytes): &(&str, &[u8])| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let paths = contents.iter().map(write).collect();
+    (folder, paths)
+}
+
+fn two(source: &[u8], target: &[u8]) -> (TempDir, Vec<PathBuf>) {
+    files(&[("a.en", source), ("a.fr", target)])
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn read(paths: &[PathBuf]) -> Vec<[String; 2]> {
+    ParallelText::new(paths, Invalid::Error).unwrap().read().unwrap().0
+}
+
+#[track_caller]
+fn refuses(files: &(TempDir, Vec<PathBuf>), part: &str) {
+    let text = ParallelText::new(&files.1, Invalid::Error).unwrap();
+    let error = format!("{:#}", text.read().unwrap_err());
+    assert!(error.contains(part), "{part} is not in {error}");
+}
+
+#[test]
+fn lines_of_two_files_are_pairs() {
+    let expect = [["one", "un"], ["two !", "deux\u{202f}!"]];
+    let (source, target) = ("one\r\ntwo !\n", "un\ndeux\u{202f}!");
+    let plain = two(source.as_bytes(), target.as_bytes());
+    assert_eq!(read(&plain.1), expect);
+    let (marked, packed) = (format!("\u{feff}{source}"), gzip(target.as_bytes()));
+    let mixed = two(marked.as_bytes(), &packed);
+    assert_eq!(read(&mixed.1), expect);
+    let text = ParallelText::new(&mixed.1, Invalid::Error).unwrap();
+    let mut lines = Vec::new();
+    let reading = text.for_each(&mut |_| (), |pair| {
+        lines.push(pair.line);
+        Ok(())
+    });
+    assert_eq!((reading.unwrap().pairs, lines), (2, vec![1, 2]));
+    let error = ParallelText::new(&[], Invalid::Error).unwrap_err().to_string();
+    assert!(error.ends_with("or one with tabs; 0 are given"), "{error}");
+}
+
+#[test]
+fn a_file_with_tabs_has_both_sides_and_perhaps_more_columns() {
+    let tabs = files(&[("a.tsv", b"one\tun\ntwo\tdeux\n")]);
+    assert_eq!(read(&tabs.1), [["one", "un"], ["two", "deux"]]);
+    let more = files(&[("a.tsv", b"one\tun\tCC-BY\ntwo\tdeux\tCC-BY\r\n")]);
+    assert_eq!(read(&more.1), [["one", "un"], ["two", "deux"]]);
+    let odd = files(&[("a.tsv", b"one\tun\ntwo\tde\tux\n")]);
+    refuses(&odd, "a.tsv:2: there are 3 columns, and 2 in the first line");
+    refuses(&files(&[("a.tsv", b"one un\n")]), "a.tsv:1: there is no tab between");
+    refuses(&files(&[("a.tsv", b"one\tun\ntwo\t \n")]), "a.tsv:2: the target is empty");
+    refuses(&files(&[("a.tsv", b"")]), "a.tsv holds no pair of sentences");
+}
+
+#[test]
+fn files_of_different_lengths_are_told_with_both_counts() {
+    for (source, target, part) in [
+        ("a\nb\nc\nd\n", "a\nb\n", "a.en:3 has no partner: "),
+        ("a\n", "a\nb\nc\n", "a.fr:2 has no partner: "),
+    ] {
+        let files = two(source.as_bytes(), target.as_bytes());
+        refuses(&files, part);
+        let dropping = ParallelText::new(&files.1, Invalid::Drop).unwrap();
+        let error = dropping.read().unwrap_err().to_string();
+        assert!(error.contains(part) && error.contains(" lines, "), "{error}");
+    }
+    refuses(&two(b"a\nb\nc\nd\n", b"a\nb\n"), "a.en has 4 lines, ");
+}
+
+#[test]
+fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
+    let text = b"one\n\ntwo\n\xff\nthree\n";
+    let empty = two(text, b"un\nx\n \t\ny\ntrois\n");
+    refuses(&empty, "a.en:2 (the partner of a.fr:2): the line is empty; give data.invalid");
+    refuses(&two(b"one\n", b" \n"), "a.fr:1 (the partner of a.en:1): the line is empty");
+    refuses(&two(b"one\na\xffb\n", b"un\nx\n"), "a.en:2: the text is not UTF-8, byte 5");
+    let dropping = ParallelText::new(&empty.1, Invalid::Drop).unwrap();
+    let (pairs, reading) = dropping.read().unwrap();
+    assert_eq!(pairs, [["one", "un"], ["three", "trois"]]);
+    assert_eq!(reading, Reading { pairs: 2, empty: 2, not_utf8: 1 });
+    let words = reading.dropped().unwrap();
+    assert_eq!(words, "3 of 5 pairs are left out: 2 with an empty side, 1 that are not UTF-8");
+    assert_eq!(Reading::default().dropped(), None);
+    let nothing = two(b"\n", b"\n");
+    let error = ParallelText::new(&nothing.1, Invalid::Drop).unwrap().read().unwrap_err();
+    assert!(error.to_string().ends_with("a.fr holds no pair of sentences"), "{error}");
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let long = vec![b'x'; (1 << 20) + 5];
+    refuses(&two(&long, b"x\n"), "a.en:1: more than 1048576 bytes are no sentence");
+    refuses(&two(b"x\n", &gzip(b"x\ny\n")[..12]), "a.fr cannot be read to its end");
+    let (folder, _) = two(b"", b"");
+    let absent = ParallelText::new(&[folder.path().join("no"), PathBuf::from("no")], Invalid::Drop);
+    let error = absent.unwrap().read().unwrap_err();
+    assert!(crate::data::is_missing(&error), "{error:#}");
+    #[cfg(unix)]
+    {
+        let device = ParallelText::new(&[PathBuf::from("/dev/null")], Invalid::Drop).unwrap();
+        let error = device.read().unwrap_err().to_string();
+        assert!(error.starts_with("/dev/null can be read once only"), "{error}");
+    }
+}
+
+#[test]
+fn progress_is_told_as_a_share_where_the_size_is_known() {
+    let text = "one\n".repeat(2500);
+    let shares = |source: &[u8]| {
+        let (_folder, paths) = two(source, text.as_bytes());
+        let mut told = Vec::new();
+        let text = ParallelText::new(&paths, Invalid::Error).unwrap();
+        text.for_each(&mut |progress| told.push(progress), |_| Ok(())).unwrap();
+        told
+    };
+    let progress = |pairs, share| Progress { pairs, share };
+    let plain = shares(text.as_bytes());
+    assert_eq!(plain, [progress(1000, Some(0.4)), progress(2000, Some(0.8))]);
+    assert_eq!(shares(&gzip(text.as_bytes()))[1], progress(2000, None));
+}
+
+#[test]
+fn the_fingerprint_is_that_of_the_content() {
+    let print = |(_folder, paths): (TempDir, Vec<PathBuf>), invalid| {
+        ParallelText::new(&paths, invalid).unwrap().fingerprint().unwrap()
+    };
+    let first = print(two(b"a\n", b"b\n"), Invalid::Error);
+    assert_eq!(print(two(b"a\n", b"b\n"), Invalid::Error), first);
+    assert_ne!(print(two(b"a\n", b"c\n"), Invalid::Error), first);
+    assert_ne!(print(two(b"a\n", b"b\n"), Invalid::Drop), first);
+    let absent = ParallelText::new(&[Path::new("no such").to_path_buf()], Invalid::Error).unwrap();
+    assert!(absent.fingerprint().unwrap_err().to_string().starts_with("cannot read no such"));
+}

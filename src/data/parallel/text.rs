@@ -1,0 +1,299 @@
+//! Pairs of lines out of files.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::lines::Lines;
+use crate::system::mapped;
+
+/// Pairs between two reports of how far reading has come.
+const REPORT: u64 = 1000;
+
+/// What becomes of a pair that cannot be used: a side that is empty or is not UTF-8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Invalid {
+    /// It is an error with its file and line.
+    #[default]
+    Error,
+    /// It is left out and counted.
+    Drop,
+}
+
+/// A sentence and its translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// What is translated, without the end of its line.
+    pub source: &'a str,
+    /// Its translation.
+    pub target: &'a str,
+}
+
+/// What reading a text has given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Pairs that were handed over.
+    pub pairs: u64,
+    /// Pairs that were left out since a side is empty.
+    pub empty: u64,
+    /// Pairs that were left out since a side is not UTF-8.
+    pub not_utf8: u64,
+}
+
+/// How far reading has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Pairs so far.
+    pub pairs: u64,
+    /// The share of the text, where the size of its content is known: not of compressed files.
+    pub share: Option<f64>,
+}
+
+/// A parallel text in files, each plain or compressed by gzip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParallelText {
+    paths: Vec<PathBuf>,
+    invalid: Invalid,
+}
+
+impl Reading {
+    /// What was left out, in words; nothing where nothing was.
+    pub fn dropped(&self) -> Option<String> {
+        let Self { pairs, empty, not_utf8 } = *self;
+        let dropped = empty + not_utf8;
+        (dropped > 0).then(|| {
+            let all = pairs + dropped;
+            format!(
+                "{dropped} of {all} pairs are left out: {empty} with an empty side, {not_utf8} \
+                 that are not UTF-8"
+            )
+        })
+    }
+}
+
+impl ParallelText {
+    /// The text of two files, source and target, whose lines belong together by their numbers, or
+    /// of one whose lines hold source, tab and target. The first line of such a file says how many
+    /// columns there are; those behind the second are not read.
+    ///
+    /// # Errors
+    /// Neither one nor two paths.
+    pub fn new(paths: &[PathBuf], invalid: Invalid) -> Result<Self> {
+        ensure!(
+            (1..=2).contains(&paths.len()),
+            "a parallel text is two files, source and target, or one with tabs; {} are given",
+            paths.len()
+        );
+        Ok(Self { paths: paths.to_vec(), invalid })
+    }
+
+    /// Its files.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// What becomes of pairs that cannot be used.
+    pub fn invalid(&self) -> Invalid {
+        self.invalid
+    }
+
+    /// Calls `each` for every pair in order, and `progress` now and then. Memory is used for one
+    /// pair.
+    ///
+    /// # Errors
+    /// A file that cannot be read or can be read only once; one that is longer than the other; a
+    /// line of a file with tabs that has another number of columns than the first; a line of more
+    /// than 1 MiB; with [`Invalid::Error`] also an empty side and one that is not UTF-8. File and
+    /// line are named. Those of `each`.
+    pub fn for_each(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        mut each: impl FnMut(Pair) -> Result<()>,
+    ) -> Result<Reading> {
+        let files: Vec<Lines> =
+            self.paths.iter().map(|path| Lines::open(path)).collect::<Result<_>>()?;
+        let mut pairs = match <[Lines; 2]>::try_from(files) {
+            Ok([source, target]) => Pairs::Two(source, target),
+            Err(files) => Pairs::Columns(files, None),
+        };
+        let mut reading = Reading::default();
+        while pairs.advance()? {
+            let both = pairs.pair();
+            match both {
+                Ok(pair) if is_empty(pair) => {
+                    if self.invalid == Invalid::Error {
+                        bail!("{}", pairs.empty(pair));
+                    }
+                    reading.empty += 1;
+                }
+                Ok(pair) => {
+                    each(pair)?;
+                    reading.pairs += 1;
+                }
+                Err(error) if self.invalid == Invalid::Error => return Err(error),
+                Err(_) => reading.not_utf8 += 1,
+            }
+            if pairs.line().is_multiple_of(REPORT) {
+                progress(Progress { pairs: reading.pairs, share: pairs.share() });
+            }
+        }
+        ensure!(reading.pairs > 0, "{self} holds no pair of sentences");
+        Ok(reading)
+    }
+
+    /// All pairs, for texts that are small: those that a model is evaluated on.
+    ///
+    /// # Errors
+    /// As [`ParallelText::for_each`].
+    pub fn read(&self) -> Result<(Vec<[String; 2]>, Reading)> {
+        let mut pairs = Vec::new();
+        let reading = self.for_each(&mut |_| (), |Pair { source, target, .. }| {
+            pairs.push([source.to_owned(), target.to_owned()]);
+            Ok(())
+        })?;
+        Ok((pairs, reading))
+    }
+
+    /// What tells its content from any other, in a line: bytes and checksum of every file as it
+    /// lies there.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn fingerprint(&self) -> Result<String> {
+        let part = |path: &PathBuf| {
+            let bytes = mapped::open(path);
+            let bytes = bytes.with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(format!("{} bytes {:08x}", bytes.len(), crc32c::crc32c(&bytes)))
+        };
+        let parts: Vec<String> = self.paths.iter().map(part).collect::<Result<_>>()?;
+        let invalid = if self.invalid == Invalid::Drop { ", drop" } else { "" };
+        Ok(format!("{}{invalid}", parts.join(", ")))
+    }
+}
+
+impl fmt::Display for ParallelText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        f.write_str(&names.join(" and "))
+    }
+}
+
+/// The files of a text, at one line.
+enum Pairs {
+    /// Source and target.
+    Two(Lines, Lines),
+    /// The file with tabs, and its number of columns.
+    Columns(Vec<Lines>, Option<usize>),
+}
+
+impl Pairs {
+    /// Goes on to the next pair; false at the end of both files.
+    fn advance(&mut self) -> Result<bool> {
+        match self {
+            Self::Two(source, target) => match (source.advance()?, target.advance()?) {
+                (true, false) => Err(longer(source, target)?),
+                (false, true) => Err(longer(target, source)?),
+                (both, _) => Ok(both),
+            },
+            Self::Columns(files, columns) => {
+                let Some(file) = files.first_mut() else { return Ok(false) };
+                let is_there = file.advance()?;
+                if is_there {
+                    check_columns(file, columns)?;
+                }
+                Ok(is_there)
+            }
+        }
+    }
+
+    /// The two sides of the line.
+    fn pair(&self) -> Result<Pair<'_>> {
+        let line = self.line();
+        let (source, target) = match self {
+            Self::Two(source, target) => (source.text()?, target.text()?),
+            Self::Columns(files, _) => {
+                let text = files.first().map_or(Ok(""), Lines::text)?;
+                let mut columns = text.split('\t');
+                (columns.next().unwrap_or_default(), columns.next().unwrap_or_default())
+            }
+        };
+        Ok(Pair { line, source, target })
+    }
+
+    fn first(&self) -> Option<&Lines> {
+        match self {
+            Self::Two(source, _) => Some(source),
+            Self::Columns(files, _) => files.first(),
+        }
+    }
+
+    fn line(&self) -> u64 {
+        self.first().map_or(0, |file| file.count)
+    }
+
+    fn share(&self) -> Option<f64> {
+        let file = self.first()?;
+        file.size.map(|size| file.done as f64 / size.max(1) as f64)
+    }
+
+    /// The error of an empty side.
+    fn empty(&self, pair: Pair) -> String {
+        let is_source = pair.source.trim().is_empty();
+        let (side, place) = match self {
+            Self::Two(source, target) if is_source => ("line", source.place() + &of(target)),
+            Self::Two(source, target) => ("line", target.place() + &of(source)),
+            Self::Columns(files, _) => {
+                let place = files.first().map(Lines::place).unwrap_or_default();
+                (if is_source { "source" } else { "target" }, place)
+            }
+        };
+        format!(
+            "{place}: the {side} is empty; give data.invalid = \"drop\" to leave such pairs out"
+        )
+    }
+}
+
+/// The other file of a pair, for an error.
+fn of(other: &Lines) -> String {
+    let name = other.path().file_name().unwrap_or_default();
+    format!(" (the partner of {}:{})", Path::new(name).display(), other.count)
+}
+
+fn is_empty(pair: Pair) -> bool {
+    pair.source.trim().is_empty() || pair.target.trim().is_empty()
+}
+
+/// The error of a file that goes on behind the end of the other: both counts.
+fn longer(long: &mut Lines, short: &Lines) -> Result<Error> {
+    let first = long.place();
+    while long.advance()? {}
+    Ok(anyhow!(
+        "{first} has no partner: {} has {} lines, {} has {}",
+        long.path().display(),
+        long.count,
+        short.path().display(),
+        short.count
+    ))
+}
+
+fn check_columns(file: &Lines, columns: &mut Option<usize>) -> Result<()> {
+    let found = file.columns();
+    let expected = *columns.get_or_insert(found);
+    ensure!(
+        found >= 2,
+        "{}: there is no tab between source and target; two files are given as two names",
+        file.place()
+    );
+    ensure!(
+        found == expected,
+        "{}: there are {found} columns, and {expected} in the first line",
+        file.place()
+    );
+    Ok(())
+}
