@@ -88,7 +88,7 @@ fn unknown_names_are_answered_with_the_nearest_and_all() {
         "data fecth ptb",
         "`tfm data` has no fecth; did you mean fetch? there are: list, fetch, verify, make",
     );
-    refuses("data make novel", "`tfm data make` has no novel; there are: grammar");
+    refuses("data make novel", "`tfm data make` has no novel; there are: grammar, translation");
     let error = tfm("data fetch ptbb").unwrap_err().to_string();
     for part in ["'ptbb'", "possible values: cifar10, mnist, ptb, text8, word2vec-eval", "'ptb'"] {
         assert!(error.contains(part), "{error}");

@@ -18,6 +18,7 @@ pub mod prefetch;
 pub mod shuffle;
 mod split;
 pub mod synthetic;
+pub mod synthetic_pairs;
 pub mod tokenizer;
 pub mod vocabulary;
 pub mod words;

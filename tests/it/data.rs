@@ -155,6 +155,25 @@ fn sets_are_listed_and_verified() {
 }
 
 #[test]
+fn a_language_pair_is_made_once() {
+    let dir = Dir::new();
+    let json = dir.tfm("data make translation --pairs 600 --seed 7 --json").json();
+    let files = ["dev.src", "dev.tgt", "test.src", "test.tgt", "train.src", "train.tgt"];
+    assert_eq!(dir.files(), files.map(|file| format!("data/translation/{file}")));
+    let pairs: Vec<_> = (0..3).map(|i| json["files"][i]["pairs"].as_u64().unwrap()).collect();
+    assert_eq!(pairs, [600, 200, 200]);
+    let read = |file: &str| std::fs::read_to_string(dir.path().join(file)).unwrap();
+    assert_eq!(read("data/translation/train.tgt").lines().count(), 600);
+    let again = "data make translation --pairs 600 --seed 7";
+    dir.tfm(&format!("{again}1")).fails(1, &["exists already"]);
+    let text = dir.tfm(again).ok();
+    assert!(text.lines().count() == 3 && text.contains("train.tgt: 600 pairs"), "{text}");
+    dir.tfm(&format!("{again} --out other")).ok();
+    assert_eq!(read("other/test.src"), read("data/translation/test.src"));
+    dir.tfm("data make translation --pairs 0").fails(1, &["must be at least 1"]);
+}
+
+#[test]
 fn a_grammar_is_made_once() {
     let dir = Dir::new();
     let json = dir.tfm("data make grammar --words 3000 --seed 7 --json").json();

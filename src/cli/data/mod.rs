@@ -1,6 +1,7 @@
 //! `tfm data list|fetch|verify|make`: the data sets' files.
 
 mod progress;
+mod translation;
 
 use std::path::PathBuf;
 
@@ -109,7 +110,8 @@ fn command() -> Command {
         let group = Command::new(name).about(about).subcommand_required(true);
         group.arg_required_else_help(true).disable_help_subcommand(true)
     };
-    let make = group("make", "Generates a data set").subcommand(grammar);
+    let make = group("make", "Generates a data set");
+    let make = make.subcommands([grammar, translation::command()]);
     group("data", "Lists, fetches, checks and makes data sets")
         .subcommands([list, fetch, verify, make])
 }
@@ -124,8 +126,9 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
         Some(("list", matches)) => list(&List::from_arg_matches(matches)?),
         Some(("fetch", matches)) => fetch(Fetch::from_arg_matches(matches)?),
         Some(("verify", matches)) => verify(&Verify::from_arg_matches(matches)?),
-        // The grammar is the only text that is made, and one is required.
+        // One of the two is required.
         Some(("make", matches)) => match matches.subcommand() {
+            Some((translation::NAME, matches)) => translation::run(matches),
             Some((_, matches)) => make_grammar(MakeGrammar::from_arg_matches(matches)?),
             None => Ok(()),
         },
