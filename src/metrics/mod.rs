@@ -3,9 +3,16 @@
 //! A [`Record`] is one line of `metrics.jsonl`. A [`Recorder`] appends records to that file and,
 //! as scalars, to a TensorBoard event file in the same run folder; [`read`] brings the lines back;
 //! [`plot`] draws them. [`picture`] draws what a classifier does right and wrong.
+//!
+//! [`bleu`] and [`chrf`] score translations; [`bootstrap`] compares two systems by them.
 
+pub mod bleu;
+pub mod bootstrap;
+pub mod chrf;
+pub mod corpus;
 mod events;
 mod jsonl;
+mod ngrams;
 pub mod picture;
 pub mod plot;
 mod raster;
