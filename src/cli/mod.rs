@@ -3,6 +3,7 @@
 
 mod answer;
 mod bench_machine;
+mod bleu;
 mod by_run;
 mod completions;
 mod config;
@@ -38,7 +39,8 @@ struct Fixed {
 }
 
 /// In the order of the help.
-const FIXED: &[Fixed] = &[data::FIXED, models::FIXED, config::FIXED, completions::FIXED];
+const FIXED: &[Fixed] =
+    &[bleu::FIXED, data::FIXED, models::FIXED, config::FIXED, completions::FIXED];
 
 /// Parses `args`, the first of which is the program's name, and does what they say.
 ///

@@ -48,8 +48,18 @@ fn every_command_says_what_it_does() {
 fn verbs_come_from_the_registry_in_the_order_of_use() {
     let tree = tree(fake::ALL);
     let names: Vec<_> = tree.get_subcommands().map(Command::get_name).collect();
-    let expect =
-        ["train", "bench", "verify", "plot", "wind-up", "data", "models", "config", "completions"];
+    let expect = [
+        "train",
+        "bench",
+        "verify",
+        "plot",
+        "wind-up",
+        "bleu",
+        "data",
+        "models",
+        "config",
+        "completions",
+    ];
     assert_eq!(names, expect);
 }
 
@@ -78,7 +88,7 @@ fn unknown_names_are_answered_with_the_nearest_and_all() {
     refuses("bench vgg", "vgg is no model; `bench` is there for: alexnet, machine");
     refuses(
         "trian toy",
-        "tfm has no trian; did you mean train? there are: train, bench, verify, plot, wind-up, data, models, config, completions, help",
+        "tfm has no trian; did you mean train? there are: train, bench, verify, plot, wind-up, bleu, data, models, config, completions, help",
     );
     refuses(
         "toy train",

@@ -1,6 +1,7 @@
 //! The program as a whole: each test runs the built `tfm` in an empty folder.
 
 mod alexnet;
+mod bleu;
 mod candle;
 mod cifar10;
 mod cli;
