@@ -36,8 +36,14 @@ use clap::{ArgMatches, Command};
 use crate::config::{self, Config, Key, Loaded, Preset};
 
 /// Every model, in alphabetic order.
-pub const ALL: &[&Entry] =
-    &[&alexnet::ENTRY, &cifar10::ENTRY, &mnist::ENTRY, &ptb::ENTRY, &word2vec::ENTRY];
+pub const ALL: &[&Entry] = &[
+    &alexnet::ENTRY,
+    &cifar10::ENTRY,
+    &mnist::ENTRY,
+    &ptb::ENTRY,
+    &translate::ENTRY,
+    &word2vec::ENTRY,
+];
 
 /// What a model is: its one declaration.
 #[derive(Debug)]

@@ -23,19 +23,18 @@ impl RandomFeed {
         let graph = network.graph();
         let mut numbers = Stream::new(seed, "images").at(0);
         let input = |input: &super::graph::Input| {
-            let mut values =
-                Buffer::zeros(batch * steps * input.shape[1..].iter().product::<usize>());
+            let mut values = Buffer::zeros(batch * input.shape.iter().product::<usize>());
             values.fill_with(|| 0.1 * numbers.normal() as f32);
             values
         };
         let inputs = graph.inputs.iter().map(input).collect();
         let mut numbers = Stream::new(seed, "bench").at(0);
-        let ids = (0..graph.ids.len())
-            .map(|i| {
-                let below = known(graph, i);
-                (0..batch * steps).map(|_| numbers.below(below)).collect()
-            })
-            .collect();
+        let [_, counts] = graph.sizes(batch, steps);
+        let ids = counts.into_iter().enumerate().map(|(i, count)| {
+            let below = known(graph, i);
+            (0..count).map(|_| numbers.below(below)).collect()
+        });
+        let ids = ids.collect();
         Self { batch, inputs, ids, states: network.zero_states(batch) }
     }
 

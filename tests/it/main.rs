@@ -26,5 +26,6 @@ mod screen;
 mod sizes;
 mod texts;
 mod tidy;
+mod translate;
 mod vectors;
 mod word2vec;

@@ -6,17 +6,19 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::{SPECIAL, Side, UNK};
-use crate::atomic;
 use crate::data::input;
-use crate::data::vocabulary::{Order, Rules, Vocabulary};
+use crate::data::vocabulary::{Vocabulary, VocabularyRules, WordOrder};
 use crate::data::words::Space;
 
 /// The characters that are tokens of their own wherever they stand: `_WORD_SPLIT` of the reference.
 const SEPARATORS: [char; 10] = ['.', ',', '!', '?', '"', '\'', ':', ';', ')', '('];
 
 /// The name of the file of a side's vocabulary.
-pub(super) fn file(side: Side) -> String {
-    format!("{side}.vocab.txt")
+pub(super) fn file(side: Side) -> &'static str {
+    match side {
+        Side::Source => "source.vocab.txt",
+        Side::Target => "target.vocab.txt",
+    }
 }
 
 /// Words and punctuation, each digit a 0, with a vocabulary a side.
@@ -85,10 +87,9 @@ impl Basic {
         format!("basic, {}, {}", part(Side::Source), part(Side::Target))
     }
 
-    pub(super) fn save(&self, folder: &Path) -> Result<()> {
-        Side::ALL.iter().try_for_each(|&side| {
-            atomic::write(&folder.join(file(side)), self.vocabulary(side).to_text().as_bytes())
-        })
+    pub(super) fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let of = |side| (file(side), self.vocabulary(side).to_text().into_bytes());
+        Side::ALL.map(of).to_vec()
     }
 
     pub(super) fn load(folder: &Path) -> Result<Self> {
@@ -127,35 +128,46 @@ impl Counter {
         let mut words: Vec<_> = ids.into_iter().collect();
         words.sort_unstable_by_key(|(_, id)| *id);
         let words = words.into_iter().map(|(word, id)| (word, counts[id]));
-        let order = Order::CountThenFirstSeen;
-        let rules = Rules { reserved: &SPECIAL, max: most, order, ..Rules::default() };
+        let order = WordOrder::CountThenFirstSeen;
+        let rules =
+            VocabularyRules { reserved: &SPECIAL, max: most, order, ..VocabularyRules::default() };
         Vocabulary::of_counts(words, &rules)
     }
 }
 
-/// Calls `each` for every token: the parts between ASCII white space, cut before and behind every
-/// separator, their ASCII digits 0.
+/// Calls `each` for every token: a piece of the text, its ASCII digits 0.
 fn for_each_token(text: &str, mut each: impl FnMut(&str)) {
     let mut zeros = String::new();
-    let mut emit = |token: &str| {
-        if !token.bytes().any(|byte| byte.is_ascii_digit()) {
-            return each(token);
+    for_each_piece(text, |piece| {
+        if !piece.bytes().any(|byte| byte.is_ascii_digit()) {
+            return each(piece);
         }
         zeros.clear();
-        zeros.extend(token.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }));
+        zeros.extend(piece.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }));
         each(&zeros);
-    };
+    });
+}
+
+/// Calls `each` for the parts between ASCII white space, cut before and behind every separator.
+fn for_each_piece(text: &str, mut each: impl FnMut(&str)) {
     for word in Space::Ascii.words(text) {
         let mut rest = word;
         while let Some(at) = rest.find(SEPARATORS) {
             if at > 0 {
-                emit(&rest[..at]);
+                each(&rest[..at]);
             }
-            emit(&rest[at..=at]);
+            each(&rest[at..=at]);
             rest = &rest[at + 1..];
         }
         if !rest.is_empty() {
-            emit(rest);
+            each(rest);
         }
     }
+}
+
+/// The pieces of a text as they are written.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for_each_piece(text, |piece| words.push(piece.to_string()));
+    words
 }

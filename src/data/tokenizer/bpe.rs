@@ -17,7 +17,6 @@ use tokenizers::utils::parallelism::set_parallelism;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::{SPECIAL, Side, UNK};
-use crate::atomic;
 use crate::data::input;
 
 /// The name of the file in a folder.
@@ -145,8 +144,8 @@ impl Bpe {
         format!("bpe, {} tokens {:08x}", self.size(), crc32c::crc32c(self.json.as_bytes()))
     }
 
-    pub(super) fn save(&self, folder: &Path) -> Result<()> {
-        atomic::write(&folder.join(FILE), self.json.as_bytes())
+    pub(super) fn json(&self) -> &str {
+        &self.json
     }
 }
 

@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use basic::Basic;
 pub use bpe::Bpe;
 
+use crate::atomic;
+
 /// Fills up what is shorter than its batch.
 pub const PAD: u32 = 0;
 /// Begins what a decoder reads.
@@ -138,15 +140,29 @@ impl Tokenizer {
         }
     }
 
-    /// Writes it into `folder`: a `tokenizer.json` as the `tokenizers` library of Python reads it,
-    /// or `source.vocab.txt` and `target.vocab.txt` with a word a line.
+    /// The files that hold it, by name: a `tokenizer.json` as the `tokenizers` library of Python
+    /// reads it, or `source.vocab.txt` and `target.vocab.txt` with a word a line.
+    pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        match self {
+            Self::Basic(basic) => basic.files(),
+            Self::Bpe(bpe) => vec![(bpe::FILE, bpe.json().as_bytes().to_vec())],
+        }
+    }
+
+    /// Writes these files into `folder`.
     ///
     /// # Errors
     /// Names the file that cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
+        let write = |(name, bytes): (&str, Vec<u8>)| atomic::write(&folder.join(name), &bytes);
+        self.files().into_iter().try_for_each(write)
+    }
+
+    /// The words of a sentence as they are written, one for each id of [`Tokenizer::encode`].
+    pub fn words(&self, side: Side, text: &str) -> Vec<String> {
         match self {
-            Self::Basic(basic) => basic.save(folder),
-            Self::Bpe(bpe) => bpe.save(folder),
+            Self::Basic(_) => basic::words(text),
+            Self::Bpe(bpe) => bpe.encode(text).into_iter().map(|id| self.piece(side, id)).collect(),
         }
     }
 

@@ -1,6 +1,54 @@
-//! Translation.
+//! Translation by an encoder and a decoder with attention, as TensorFlow's `translate.py` has it
+//! (Sutskever et al., arXiv 1409.3215; Bahdanau et al., arXiv 1409.0473; Jean et al., arXiv
+//! 1412.2007).
 
+mod config;
+mod dataset;
+mod decode;
+mod evaluate;
+mod experiment;
+mod model;
 pub mod network;
+mod task;
+mod verbs;
 
 #[cfg(test)]
 mod tests;
+
+use super::describe::describe;
+use super::verbs::{bench, plot, train, verify};
+use super::{Better, Entry, Length, to_toml};
+use crate::config::{Preset, keys};
+use config::TranslateConfig;
+use experiment::Translate;
+
+const EXAMPLES: &str = "Examples:
+  tfm train translate --config translate-demo    two minutes, needs no data
+  tfm train translate --config translate-small \\
+      --set 'data.train=[\"a.en\",\"a.fr\"]' --set 'data.dev=[\"b.en\",\"b.fr\"]'
+  tfm decode translate --run RUN < in.txt > out.txt";
+
+/// The model in the registry.
+pub const ENTRY: Entry = Entry {
+    name: "translate",
+    about: "Translation by an encoder and a decoder with attention",
+    default_preset: "translate",
+    presets: &[preset!("translate"), preset!("translate-demo"), preset!("translate-small")],
+    verbs: &[
+        train::verb::<Translate>("Trains the translation model on a parallel text"),
+        verbs::decode::VERB,
+        verbs::eval::VERB,
+        bench::verb::<Translate>(),
+        verify::verb::<Translate>(),
+        plot::verb::<Translate>(),
+    ],
+    examples: EXAMPLES,
+    metrics: &[("perplexity", Better::Lower), ("bleu", Better::Higher)],
+    scores: &["dev_perplexity", "dev_bleu"],
+    resumable_keys: &["train.num_epochs", "train.max_steps"],
+    data_paths: &["data.train", "data.dev"],
+    describe: describe::<Translate>,
+    to_toml: to_toml::<TranslateConfig>,
+    keys: keys::<TranslateConfig>,
+    length: Length { epochs: Some("train.num_epochs"), steps: Some("train.max_steps") },
+};

@@ -163,6 +163,14 @@ impl Graph {
         shape
     }
 
+    /// Rows of each input of numbers, and integers of each input of those, for `batch` examples;
+    /// windows that may have any number of time steps have `steps`.
+    pub(super) fn sizes(&self, batch: usize, steps: usize) -> [Vec<usize>; 2] {
+        let rows = self.inputs.iter().map(|input| batch * input.shape[0]).collect();
+        let of = |ids: &IdsInput| batch * if ids.steps == 1 { steps } else { ids.steps };
+        [rows, self.ids.iter().map(of).collect()]
+    }
+
     /// The shape for one example.
     pub(super) fn shape_of(&self, source: Source) -> &[usize] {
         match source {

@@ -30,14 +30,14 @@ impl Graph {
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.nodes.len());
         let mut depends = Vec::with_capacity(self.nodes.len());
         let mut layers = Vec::with_capacity(self.nodes.len());
-        let rows = batch * steps;
+        let [rows, ids_of] = self.sizes(batch, steps);
         for node in &self.nodes {
             let shape_of = |source: &Source| match *source {
-                Source::Input(i) => [&[rows], &self.inputs[i].shape[1..]].concat(),
+                Source::Input(i) => [&rows[i..=i], &self.inputs[i].shape[1..]].concat(),
                 Source::Node(i) => shapes[i].clone(),
             };
             let inputs = node.inputs.iter().map(shape_of).collect();
-            let ids = node.ids.map_or(0, |read| read.count(rows, batch));
+            let ids = node.ids.map_or(0, |read| read.count(ids_of[read.input], batch));
             let mut sizes = Shapes { batch, ids, inputs, output: Vec::new() };
             // The graph was built with the same rule.
             sizes.output = node.op.get().shape(&sizes).unwrap_or_else(|_| node.shape.clone());

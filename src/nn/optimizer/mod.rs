@@ -213,6 +213,11 @@ impl Optimizer {
     }
 }
 
+/// Values of a row, which is what the first axis counts.
+fn row(parameter: &Parameter) -> usize {
+    parameter.shape().iter().skip(1).product()
+}
+
 /// Checks that every parameter has a gradient of its size.
 ///
 /// # Errors
@@ -227,7 +232,7 @@ fn check_sizes(parameters: &[Parameter], gradients: &[Gradient]) -> Result<()> {
             Gradient::Dense { len, .. } if *len != parameter.len() => {
                 bail!("the gradient of {name} has {len} values, not {}", parameter.len())
             }
-            Gradient::Rows { width, .. } if parameter.shape().last() != Some(width) => {
+            Gradient::Rows { width, .. } if row(parameter) != *width => {
                 bail!("the gradient of {name} has rows of {width}, not {:?}", parameter.shape())
             }
             _ => (),

@@ -132,13 +132,14 @@ impl Plan {
         output: Output,
         [batch, steps]: [usize; 2],
     ) -> Result<Self> {
+        let [rows, ids] = graph.sizes(batch, steps);
         let key = Key {
             outputs: vec![output],
             training: mode != Mode::Inference,
             gradients: matches!(mode, Mode::Gradients { .. }),
             batch,
-            rows: vec![batch * steps; graph.inputs.len()],
-            ids: vec![batch * steps; graph.ids.len()],
+            rows,
+            ids,
         };
         Self::new(graph, key, true)
     }

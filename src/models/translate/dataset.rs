@@ -1,0 +1,267 @@
+//! The parallel texts of a run, as ids in buckets.
+
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result, bail};
+
+use super::config::{Data, TranslateConfig};
+use crate::console;
+use crate::data::parallel::{Bucket, Buckets, ParallelText, Preparation, PreparedPairs, Progress};
+use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
+use crate::data::{Missing, Split, locate, synthetic_pairs};
+use crate::rng::Stream;
+use crate::run::RunDir;
+
+/// Pairs of a random text.
+const RANDOM_PAIRS: usize = 1000;
+/// Pairs of the synthetic language that an epoch ends with.
+const SYNTHETIC_DEV: usize = 500;
+
+/// What is trained on, and what an epoch ends with.
+#[derive(Debug)]
+pub struct Dataset {
+    /// What makes ids of sentences.
+    pub tokenizer: Tokenizer,
+    /// The pairs that are trained on.
+    pub train: BucketedText,
+    /// The development pairs.
+    pub dev: BucketedText,
+    /// The sentences of the development pairs, source and target.
+    pub dev_text: Vec<[String; 2]>,
+}
+
+/// Pairs as ids, and as sentences.
+pub type Pairs = (BucketedText, Vec<[String; 2]>);
+
+/// Pairs as ids, with the bucket of each.
+#[derive(Debug)]
+pub struct BucketedText {
+    /// The ids.
+    pub pairs: PreparedPairs,
+    /// The buckets.
+    pub buckets: Buckets,
+}
+
+impl BucketedText {
+    fn new(pairs: PreparedPairs, config: &TranslateConfig, name: &str) -> Result<Self> {
+        let buckets = Buckets::new(&pairs, &config.data.sizes(), config.seed, name)?;
+        Ok(Self { pairs, buckets })
+    }
+
+    /// Pairs that fit a bucket.
+    pub fn len(&self) -> usize {
+        self.pairs.len() - self.buckets.dropped()
+    }
+}
+
+impl Dataset {
+    /// Reads or makes the texts. The tokenizer is that of `run`, or made from the training text.
+    ///
+    /// # Errors
+    /// A text that is missing or damaged; one of which no pair fits a bucket.
+    pub fn load(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Self> {
+        let known = run.map(|run| Tokenizer::load(run.path())).transpose()?;
+        match &config.data.source[..] {
+            "synthetic" => Self::synthetic(config, known),
+            _ => Self::read(config, data_dir, known),
+        }
+    }
+
+    /// The program's own language pair.
+    fn synthetic(config: &TranslateConfig, known: Option<Tokenizer>) -> Result<Self> {
+        let train = synthetic(config, Split::Train, config.data.synthetic_pairs);
+        let dev = synthetic(config, Split::Valid, SYNTHETIC_DEV);
+        let tokenizer = match known {
+            Some(known) => known,
+            None => train_tokenizer(&config.data, |add| {
+                train.iter().for_each(|[source, target]| {
+                    add(Side::Source, source);
+                    add(Side::Target, target);
+                });
+                Ok(())
+            })?,
+        };
+        let (train, dev_pairs) = (encode(&tokenizer, &train)?, encode(&tokenizer, &dev)?);
+        Self::of(config, tokenizer, train, dev_pairs, dev)
+    }
+
+    fn read(config: &TranslateConfig, data_dir: &Path, known: Option<Tokenizer>) -> Result<Self> {
+        let train = text(config, data_dir, "data.train", &config.data.train)?;
+        let dev = text(config, data_dir, "data.dev", &config.data.dev)?;
+        let tokenizer = match known {
+            Some(known) => known,
+            None => train_tokenizer(&config.data, |add| {
+                let mut progress = |of: Progress| report("counting words", of);
+                train.for_each(&mut progress, |pair| {
+                    add(Side::Source, pair.source);
+                    add(Side::Target, pair.target);
+                    Ok(())
+                })?;
+                Ok(())
+            })?,
+        };
+        let prepare = |text: &ParallelText| {
+            let folder = data_dir.join("prepared");
+            let (tokenizer, threads) = (&tokenizer, threads());
+            let what = Preparation { text, tokenizer, folder: &folder, threads };
+            PreparedPairs::open(&what, &mut |of| report("preparing", of))
+        };
+        let (train_pairs, dev_pairs, (dev_text, _)) =
+            (prepare(&train)?, prepare(&dev)?, dev.read()?);
+        Self::of(config, tokenizer, train_pairs, dev_pairs, dev_text)
+    }
+
+    fn of(
+        config: &TranslateConfig,
+        tokenizer: Tokenizer,
+        train: PreparedPairs,
+        dev: PreparedPairs,
+        dev_text: Vec<[String; 2]>,
+    ) -> Result<Self> {
+        let train = BucketedText::new(train, config, "batches").context("the training text")?;
+        let dev = BucketedText::new(dev, config, "dev").context("the development text")?;
+        for (name, text) in [("training", &train), ("development", &dev)] {
+            let (dropped, all) = (text.buckets.dropped(), text.pairs.len());
+            if dropped > 0 {
+                tracing::warn!(
+                    "{dropped} of {all} {name} pairs are longer than any bucket and left out"
+                );
+            }
+        }
+        Ok(Self { tokenizer, train, dev, dev_text })
+    }
+
+    /// The development text alone: its pairs and its sentences.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn dev(config: &TranslateConfig, data_dir: &Path, tokenizer: &Tokenizer) -> Result<Pairs> {
+        if config.data.source == "synthetic" {
+            let sentences = synthetic(config, Split::Valid, SYNTHETIC_DEV);
+            let pairs = encode(tokenizer, &sentences)?;
+            return Ok((BucketedText::new(pairs, config, "dev")?, sentences));
+        }
+        let text = text(config, data_dir, "data.dev", &config.data.dev)?;
+        Self::read_pairs(config, text.paths(), tokenizer)
+    }
+
+    /// Other pairs: the files of source and target, or one with tabs.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn read_pairs(
+        config: &TranslateConfig,
+        files: &[PathBuf],
+        tokenizer: &Tokenizer,
+    ) -> Result<Pairs> {
+        let (sentences, _) = ParallelText::new(files, config.data.invalid)?.read()?;
+        let pairs = encode(tokenizer, &sentences)?;
+        Ok((BucketedText::new(pairs, config, "dev")?, sentences))
+    }
+
+    /// Random words in sentences as long as each bucket takes, with the config's vocabularies.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn random(config: &TranslateConfig) -> Result<Self> {
+        let mut numbers = Stream::new(config.seed, "bench").at(0);
+        let sizes = [config.data.source_vocab, config.data.target_vocab];
+        let mut sentence = |words: usize, below: usize| -> Vec<u32> {
+            let known = below as u32 - SPECIAL.len() as u32;
+            (0..words).map(|_| SPECIAL.len() as u32 + numbers.below(known)).collect()
+        };
+        let mut pair = |bucket: Bucket| {
+            [sentence(bucket.source - 1, sizes[0]), sentence(bucket.target - 2, sizes[1])]
+        };
+        let buckets = config.data.sizes();
+        let pairs: Vec<_> = (0..RANDOM_PAIRS).map(|i| pair(buckets[i % buckets.len()])).collect();
+        let tokenizer = Tokenizer::Basic(Basic::train(sizes, |add| {
+            for (side, size) in Side::ALL.into_iter().zip(sizes) {
+                (SPECIAL.len()..size).for_each(|word| add(side, &letters(word)));
+            }
+            Ok(())
+        })?);
+        let of = || PreparedPairs::of_ids(&pairs);
+        Self::of(config, tokenizer, of()?, of()?, Vec::new())
+    }
+
+    /// The sizes and checksums that tell it from others.
+    pub fn fingerprint(&self) -> String {
+        let (train, dev) = (self.train.pairs.fingerprint(), self.dev.pairs.fingerprint());
+        format!("{}, train {train}, dev {dev}", self.tokenizer.fingerprint())
+    }
+
+    /// Words of source and target.
+    pub fn vocabularies(&self) -> [usize; 2] {
+        Side::ALL.map(|side| self.tokenizer.size(side))
+    }
+}
+
+/// A text that a config names by `key`.
+fn text(
+    config: &TranslateConfig,
+    data_dir: &Path,
+    key: &str,
+    names: &[String],
+) -> Result<ParallelText> {
+    let folder = data_dir.join("translate");
+    let paths: Vec<PathBuf> = names.iter().map(|name| locate(&folder, name)).collect();
+    if let Some(path) = paths.iter().find(|path| !path.exists()) {
+        let (path, folder) = (path.display(), folder.display());
+        bail!(Missing(format!(
+            "{path} is missing ({key} names the texts: a bare name lies in {folder} or here, any other \
+             path is taken as it is)"
+        )));
+    }
+    ParallelText::new(&paths, config.data.invalid).context(key.to_string())
+}
+
+/// Pairs of the program's own language.
+fn synthetic(config: &TranslateConfig, split: Split, count: usize) -> Vec<[String; 2]> {
+    let pairs = synthetic_pairs::pairs(config.seed, split).take(count);
+    pairs.map(|pair| [pair.source, pair.target]).collect()
+}
+
+fn report(what: &str, Progress { share, .. }: Progress) {
+    if let Some(share) = share {
+        console::progress(what, (1000.0 * share) as u64, 1000);
+    }
+}
+
+/// A tokenizer of the kind that a config asks for, from the sentences that `read` hands over.
+fn train_tokenizer(
+    data: &Data,
+    read: impl FnOnce(&mut dyn FnMut(Side, &str)) -> Result<()>,
+) -> Result<Tokenizer> {
+    Ok(match data.tokenizer {
+        Kind::Basic => {
+            Tokenizer::Basic(Basic::train([data.source_vocab, data.target_vocab], read)?)
+        }
+        Kind::Bpe => Tokenizer::Bpe(Bpe::train(data.source_vocab, threads(), read)?),
+    })
+}
+
+fn encode(tokenizer: &Tokenizer, pairs: &[[String; 2]]) -> Result<PreparedPairs> {
+    let ids = |[source, target]: &[String; 2]| {
+        [tokenizer.encode(Side::Source, source), tokenizer.encode(Side::Target, target)]
+    };
+    PreparedPairs::of_ids(&pairs.iter().map(ids).collect::<Vec<_>>())
+}
+
+/// Threads that read texts; no result depends on them.
+fn threads() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// A word of its own for every number; digits would all be read as 0.
+fn letters(mut number: usize) -> String {
+    let mut word = String::new();
+    loop {
+        word.push(char::from(b'a' + (number % 26) as u8));
+        number /= 26;
+        if number == 0 {
+            return word;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Losses and translations of a whole text.
+
+use anyhow::Result;
+
+use super::dataset::BucketedText;
+use super::decode::{Search, Translator};
+use super::model::TranslationModel;
+use crate::console;
+use crate::data::parallel::BucketBatch;
+use crate::data::tokenizer::{Side, Tokenizer};
+use crate::metrics::bleu::{Bleu, Statistics};
+use crate::metrics::corpus::CorpusMetric;
+use crate::ops::Cpu;
+use crate::train::ShutdownFlag;
+
+/// Pairs that are scored side by side.
+const BATCH: usize = 64;
+
+/// The losses of the pairs of a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BucketScore {
+    /// Nats, all words and ends of sentences together.
+    pub loss: f64,
+    /// How many these are.
+    pub words: u64,
+    /// Pairs.
+    pub pairs: usize,
+}
+
+impl BucketScore {
+    /// e to the mean loss.
+    pub fn perplexity(&self) -> f64 {
+        (self.loss / self.words.max(1) as f64).exp()
+    }
+
+    /// The score of several buckets together.
+    pub fn total(scores: &[Self]) -> Self {
+        let mut total = Self::default();
+        for score in scores {
+            total.loss += score.loss;
+            total.words += score.words;
+            total.pairs += score.pairs;
+        }
+        total
+    }
+}
+
+/// The score of the pairs of each bucket under the softmax of all words; `None` where a shutdown is
+/// requested.
+///
+/// # Errors
+/// Sizes that do not fit.
+pub fn perplexity(
+    cpu: &Cpu,
+    model: &mut TranslationModel,
+    text: &BucketedText,
+    shutdown: &ShutdownFlag,
+) -> Result<Option<Vec<BucketScore>>> {
+    let (mut batch, mut done) = (BucketBatch::default(), 0);
+    let mut scores = Vec::with_capacity(text.buckets.sizes().len());
+    for (number, &size) in text.buckets.sizes().iter().enumerate() {
+        let mut score = BucketScore::default();
+        for chosen in text.buckets.members(number).chunks(BATCH) {
+            if shutdown.requested() {
+                return Ok(None);
+            }
+            console::progress("evaluating", done, text.len() as u64);
+            batch.fill(&text.pairs, number, size, chosen);
+            let losses = model.losses(cpu, &batch)?;
+            score.loss += losses.iter().copied().map(f64::from).sum::<f64>();
+            score.words += batch.weights.iter().filter(|weight| **weight > 0.0).count() as u64;
+            score.pairs += chosen.len();
+            done += chosen.len() as u64;
+        }
+        scores.push(score);
+    }
+    Ok(Some(scores))
+}
+
+/// The BLEU of the model's translations of `text` (source, reference), and the translations; `None`
+/// where a shutdown is requested.
+///
+/// # Errors
+/// Sizes that do not fit.
+pub fn bleu(
+    cpu: &Cpu,
+    translator: &mut Translator,
+    tokenizer: &Tokenizer,
+    text: &[[String; 2]],
+    search: Search,
+    shutdown: &ShutdownFlag,
+) -> Result<Option<(f64, Vec<String>)>> {
+    let sources: Vec<Vec<u32>> =
+        text.iter().map(|[source, _]| tokenizer.encode(Side::Source, source)).collect();
+    let Some(found) = translator.translate_all(cpu, &sources, search, shutdown)? else {
+        return Ok(None);
+    };
+    let (bleu, mut sums) = (Bleu::default(), Statistics::default());
+    let mut translations = Vec::with_capacity(text.len());
+    for ([_, reference], hypotheses) in text.iter().zip(found) {
+        let words = hypotheses.first().map_or(&[][..], |best| &best.words);
+        let translation = tokenizer.decode(Side::Target, words);
+        // Both through the tokenizer, so that its digits and spaces are no errors of the model.
+        sums += bleu.statistics(&translation, &[reference]);
+        translations.push(translation);
+    }
+    Ok(Some((bleu.score(&sums), translations)))
+}

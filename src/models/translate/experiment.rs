@@ -1,0 +1,185 @@
+//! The translation model as the verbs that all models share see it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use super::ENTRY;
+use super::config::{TranslateConfig, TranslateSettings, architecture};
+use super::dataset::Dataset;
+use super::decode::{Search, Translator};
+use super::model::TranslationModel;
+use super::network::Architecture;
+use super::task::{self, TranslateTask};
+use crate::checkpoint::Checkpoint;
+use crate::data::parallel::Bucket;
+use crate::data::tokenizer::{Side, Tokenizer};
+use crate::models::describe::Description;
+use crate::models::experiment::Experiment;
+use crate::models::verbs::bench::Benchmark;
+use crate::models::weights;
+use crate::ops::Cpu;
+use crate::run::RunDir;
+use crate::train::ShutdownFlag;
+
+/// Words and units of the network that is compared with the plain computation.
+const COMPARED_WORDS: usize = 50;
+const COMPARED_UNITS: usize = 40;
+
+/// Sentences that the end of a training shows.
+const SHOWN: usize = 3;
+
+/// The translation model.
+pub struct Translate;
+
+/// A trained model, to be used.
+pub struct Trained {
+    /// What makes ids of sentences.
+    pub tokenizer: Tokenizer,
+    /// The model with the parameters of the checkpoint.
+    pub model: TranslationModel,
+}
+
+impl Trained {
+    /// A translator for sentences of the config's buckets.
+    ///
+    /// # Errors
+    /// As [`Translator::new`].
+    pub fn translator(&self, config: &TranslateConfig) -> Result<Translator> {
+        let (architecture, network) = (self.model.architecture(), self.model.network());
+        Translator::new(architecture, network, &config.data.sizes())
+    }
+}
+
+/// The network of a bucket.
+fn describe_bucket(
+    config: &TranslateConfig,
+    architecture: Architecture,
+    bucket: Bucket,
+) -> Result<Description> {
+    let (graph, losses) = architecture.unrolled(bucket.target)?;
+    let (batch, seed) = (config.train.batch_size, config.seed);
+    let (output, loss, steps) = (losses.exact, losses.trained, bucket.source);
+    Ok(Description { graph, output, loss, batch, steps, seed })
+}
+
+impl Benchmark for Translate {
+    /// On few words and units: the plain computation of a large network would take minutes.
+    fn compare(cpu: &Cpu, config: &TranslateConfig, _: &Dataset) -> Result<()> {
+        let small = architecture(config, [COMPARED_WORDS; 2]);
+        let hidden_size = small.hidden_size.min(COMPARED_UNITS);
+        let small = Architecture { hidden_size, num_samples: small.num_samples.min(1), ..small };
+        describe_bucket(config, small, Bucket::new(3, 4))?.compare(cpu)
+    }
+
+    fn random_data(config: &TranslateConfig) -> Result<Dataset> {
+        Dataset::random(config)
+    }
+
+    /// Of a pair, as the buckets share the text.
+    fn operations(config: &TranslateConfig, data: &Dataset) -> Result<f64> {
+        let buckets = &data.train.buckets;
+        let mut sum = 0.0;
+        for (i, &bucket) in buckets.sizes().iter().enumerate() {
+            let architecture = architecture(config, data.vocabularies());
+            let layers = architecture.unrolled(bucket.target)?.0.layers(1, bucket.source);
+            let operations: u64 = layers.iter().map(|layer| layer.operations).sum();
+            sum += operations as f64 * buckets.members(i).len() as f64;
+        }
+        Ok(sum / data.train.len() as f64)
+    }
+
+    /// Positions of the decoder, as the buckets share the text.
+    fn second_item(_: &TranslateConfig, data: &Dataset) -> Option<(&'static str, f64)> {
+        let buckets = &data.train.buckets;
+        let sizes = buckets.sizes().iter().enumerate();
+        let positions = sizes.map(|(i, bucket)| bucket.target * buckets.members(i).len());
+        Some(("target words", positions.sum::<usize>() as f64 / data.train.len() as f64))
+    }
+}
+
+impl Experiment for Translate {
+    type Settings = TranslateSettings;
+    type Data = Dataset;
+    type Task<'a> = TranslateTask<'a>;
+    type Trained = Trained;
+
+    fn data(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Dataset> {
+        Dataset::load(config, data_dir, run)
+    }
+
+    fn fingerprint(data: &Dataset) -> String {
+        data.fingerprint()
+    }
+
+    fn sizes(data: &Dataset) -> Vec<(&'static str, usize)> {
+        let [source, target] = data.vocabularies();
+        vec![
+            ("training pairs", data.train.len()),
+            ("development", data.dev.len()),
+            ("words of the source", source),
+            ("of the target", target),
+        ]
+    }
+
+    fn files(data: &Dataset) -> Vec<(&'static str, Vec<u8>)> {
+        data.tokenizer.files()
+    }
+
+    fn task<'a>(
+        cpu: &'a Cpu,
+        config: &'a TranslateConfig,
+        data: &'a Dataset,
+        init: Option<&Checkpoint>,
+    ) -> Result<TranslateTask<'a>> {
+        let architecture = architecture(config, data.vocabularies());
+        let model = TranslationModel::new(architecture, config.seed, config.train.towers)?;
+        if let Some(checkpoint) = init {
+            model.load(checkpoint)?;
+        }
+        TranslateTask::new(cpu, config, data, model)
+    }
+
+    fn trained(run: &RunDir, config: &TranslateConfig, checkpoint: &Checkpoint) -> Result<Trained> {
+        let tokenizer = Tokenizer::load(run.path())?;
+        let architecture = architecture(config, Side::ALL.map(|side| tokenizer.size(side)));
+        // Before there is memory for sizes that are not the checkpoint's.
+        weights::expect(ENTRY.name, &architecture.unrolled(1)?.0, checkpoint)?;
+        let model = TranslationModel::new(architecture, config.seed, 1)?;
+        model.load(checkpoint)?;
+        Ok(Trained { tokenizer, model })
+    }
+
+    fn describe(config: &TranslateConfig, data: Option<&Dataset>) -> Result<Option<Description>> {
+        let usual = [config.data.source_vocab, config.data.target_vocab];
+        let architecture: Architecture =
+            architecture(config, data.map_or(usual, Dataset::vocabularies));
+        let sizes = config.data.sizes();
+        describe_bucket(config, architecture, sizes[sizes.len() - 1]).map(Some)
+    }
+
+    fn headline(metrics: &Map<String, Value>) -> Option<String> {
+        let of = |name: &str| metrics.get(name).and_then(Value::as_f64);
+        Some(task::headline(of("dev_perplexity")?, of("dev_bleu")?))
+    }
+
+    /// The first development sentences with their translations.
+    fn sample_at_end(cpu: &Cpu, task: TranslateTask, data: &Dataset) -> Option<String> {
+        let model = task.into_model();
+        let buckets = data.dev.buckets.sizes();
+        let mut translator =
+            Translator::new(model.architecture(), model.network(), buckets).ok()?;
+        let shown = &data.dev_text[..SHOWN.min(data.dev_text.len())];
+        let encode = |[source, _]: &[String; 2]| data.tokenizer.encode(Side::Source, source);
+        let sources: Vec<Vec<u32>> = shown.iter().map(encode).collect();
+        let never = ShutdownFlag::default();
+        let found = translator.translate_all(cpu, &sources, Search::GREEDY, &never).ok()??;
+        let line = |([source, _], found): (&[String; 2], Vec<super::decode::Hypothesis>)| {
+            let words = found.first().map_or(&[][..], |best| &best.words);
+            format!("  {source}\n    {}", data.tokenizer.decode(Side::Target, words))
+        };
+        let lines: Vec<String> = shown.iter().zip(found).map(line).collect();
+        Some(format!("Translations of the model:\n{}", lines.join("\n")))
+    }
+}

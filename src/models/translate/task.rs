@@ -1,0 +1,252 @@
+//! Training, as the loop of [`crate::train`] sees it.
+
+use std::collections::VecDeque;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ENTRY;
+use super::config::{Train, TranslateConfig};
+use super::dataset::Dataset;
+use super::decode::{Search, Translator};
+use super::evaluate::{self, BucketScore};
+use super::model::TranslationModel;
+use crate::checkpoint::Checkpoint;
+use crate::data::parallel::BucketBatch;
+use crate::models::weights;
+use crate::nn::Parameter;
+use crate::nn::optimizer::{Optimizer, Settings};
+use crate::ops::{Cpu, ensure_finite};
+use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
+
+/// Windows of steps that the mean loss has to fall below.
+const WINDOWS: usize = 3;
+
+/// A translation model on its way through its text.
+pub struct TranslateTask<'a> {
+    cpu: &'a Cpu,
+    config: &'a TranslateConfig,
+    data: &'a Dataset,
+    model: TranslationModel,
+    optimizer: Optimizer,
+    rate: LearningRate,
+    losses: Losses,
+    batch: BucketBatch,
+    steps_per_epoch: u64,
+}
+
+/// The learning rate of the reference: it falls where the mean loss of a window of steps is above
+/// those of the three before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearningRate {
+    rate: f64,
+    /// Σ losses of the window so far.
+    sum: f64,
+    steps: u64,
+    /// The mean losses of the windows before.
+    before: VecDeque<f64>,
+}
+
+/// The losses of an epoch so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Losses {
+    sum: f64,
+    steps: u64,
+    last: f64,
+}
+
+impl LearningRate {
+    /// Begins at `rate`.
+    pub fn new(rate: f64) -> Self {
+        Self { rate, sum: 0.0, steps: 0, before: VecDeque::new() }
+    }
+
+    /// Takes the loss of a step. A window has `every` steps.
+    pub fn add(&mut self, loss: f64, every: u64, decay: f64) {
+        self.sum += loss;
+        self.steps += 1;
+        if self.steps < every {
+            return;
+        }
+        let mean = self.sum / self.steps as f64;
+        let largest = self.before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if self.before.len() == WINDOWS && mean > largest {
+            self.rate *= decay;
+        }
+        self.before.push_back(mean);
+        if self.before.len() > WINDOWS {
+            self.before.pop_front();
+        }
+        (self.sum, self.steps) = (0.0, 0);
+    }
+}
+
+impl<'a> TranslateTask<'a> {
+    /// A task from the first step.
+    ///
+    /// # Errors
+    /// When the optimizer's state cannot be made.
+    pub fn new(
+        cpu: &'a Cpu,
+        config: &'a TranslateConfig,
+        data: &'a Dataset,
+        model: TranslationModel,
+    ) -> Result<Self> {
+        let settings =
+            Settings { max_norm: Some(config.train.max_grad_norm), ..Settings::default() };
+        let optimizer = Optimizer::new(&config.optimizer, settings, model.network().parameters())?;
+        Ok(Self {
+            cpu,
+            config,
+            data,
+            model,
+            optimizer,
+            rate: LearningRate::new(config.train.learning_rate),
+            losses: Losses::default(),
+            batch: BucketBatch::default(),
+            steps_per_epoch: data.train.len().div_ceil(config.train.batch_size) as u64,
+        })
+    }
+
+    /// The model, trained as far as it is.
+    pub fn into_model(self) -> TranslationModel {
+        self.model
+    }
+
+    fn parameters(&self) -> Vec<&Parameter> {
+        self.model.network().parameters().iter().chain(self.optimizer.state()).collect()
+    }
+
+    fn mean_loss(&self) -> f64 {
+        self.losses.sum / self.losses.steps.max(1) as f64
+    }
+}
+
+/// What a run is said to have reached.
+pub fn headline(perplexity: f64, bleu: f64) -> String {
+    format!("dev perplexity {perplexity:.3}, dev BLEU {bleu:.2}")
+}
+
+impl Task for TranslateTask<'_> {
+    fn model(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.steps_per_epoch
+    }
+
+    fn total_steps(&self) -> u64 {
+        let all = self.steps_per_epoch.saturating_mul(self.config.train.num_epochs);
+        match self.config.train.max_steps {
+            0 => all,
+            limit => limit.min(all),
+        }
+    }
+
+    fn items_per_step(&self) -> (&'static str, u64) {
+        ("pairs", self.config.train.batch_size as u64)
+    }
+
+    fn begin_epoch(&mut self, epoch: u64) -> String {
+        self.losses = Losses::default();
+        format!("Epoch: {} Learning rate: {:.4}", epoch + 1, self.rate.rate)
+    }
+
+    fn step(&mut self, step: u64) -> Result<()> {
+        let Train { batch_size, decay_every, lr_decay, .. } = self.config.train;
+        let text = &self.data.train;
+        text.buckets.copy(&text.pairs, step, batch_size, &mut self.batch);
+        let rate = self.rate.rate;
+        let loss = self.model.step(self.cpu, &self.batch, &mut self.optimizer, rate, step)?;
+        self.rate.add(loss, decay_every, lr_decay);
+        self.losses.sum += loss;
+        self.losses.steps += 1;
+        self.losses.last = loss;
+        Ok(())
+    }
+
+    fn progress(&self) -> Vec<(&'static str, f64)> {
+        vec![("perplexity", self.mean_loss().exp())]
+    }
+
+    fn record(&self, _: u64) -> Vec<(&'static str, f64)> {
+        vec![
+            ("perplexity", self.mean_loss().exp()),
+            ("loss", self.losses.last),
+            ("learning_rate", self.rate.rate),
+        ]
+    }
+
+    fn report(&mut self, Progress { fraction, rate, .. }: Progress) -> Result<String> {
+        let perplexity = self.mean_loss().exp();
+        Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} pairs/s"))
+    }
+
+    fn end_epoch(&mut self, _: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
+        let dev = &self.data.dev;
+        let scores = evaluate::perplexity(self.cpu, &mut self.model, dev, shutdown)?;
+        let Some(scores) = scores else { return Ok(None) };
+        let dev_score = BucketScore::total(&scores);
+        ensure_finite(dev_score.loss, "the development loss")?;
+        let buckets = self.config.data.sizes();
+        let (architecture, network) = (self.model.architecture(), self.model.network());
+        let mut translator = Translator::new(architecture, network, &buckets)?;
+        let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
+        let found =
+            evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
+        let Some((bleu, _)) = found else { return Ok(None) };
+        let (trained, perplexity) = (self.mean_loss().exp(), dev_score.perplexity());
+        let measured = vec![
+            Evaluation {
+                phase: "epoch",
+                metrics: vec![("perplexity", trained)],
+                line: format!("train perplexity {trained:.3}"),
+            },
+            Evaluation {
+                phase: "dev",
+                metrics: vec![("perplexity", perplexity), ("bleu", bleu)],
+                line: headline(perplexity, bleu),
+            },
+        ];
+        Ok(Some(EpochReport { measured, score: Some(-bleu) }))
+    }
+
+    fn finish(&mut self, _: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
+        Ok(Some(Vec::new()))
+    }
+
+    fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        weights::of(&self.parameters())
+    }
+
+    fn state(&self) -> Map<String, Value> {
+        // The streams are functions of seed and step.
+        Map::from_iter([
+            ("seed".to_string(), self.config.seed.into()),
+            ("steps_per_epoch".to_string(), self.steps_per_epoch.into()),
+            ("losses".to_string(), serde_json::json!(self.losses)),
+            ("learning_rate".to_string(), serde_json::json!(self.rate)),
+        ])
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()> {
+        weights::check_exactly(self.model(), checkpoint, &self.tensors()?)?;
+        let steps = state.get("steps_per_epoch").and_then(Value::as_u64);
+        ensure!(
+            steps == Some(self.steps_per_epoch),
+            "the checkpoint counts {} steps an epoch, this text has {}",
+            steps.unwrap_or_default(),
+            self.steps_per_epoch
+        );
+        let of = |key: &str| {
+            let value = state.get(key).with_context(|| format!("the checkpoint holds no {key}"));
+            value.cloned()
+        };
+        self.losses = serde_json::from_value(of("losses")?)?;
+        self.rate = serde_json::from_value(of("learning_rate")?)?;
+        weights::load(self.model(), &self.parameters(), checkpoint)
+    }
+}

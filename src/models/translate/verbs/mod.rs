@@ -1,0 +1,4 @@
+//! What can be done with the model from the command line, one file a verb.
+
+pub mod decode;
+pub mod eval;
