@@ -1,52 +1,18 @@
-//! Translation word by word: greedy, or by beam search (Sutskever et al., arXiv 1409.3215).
+//! Encoder and decoder at work on sentences that are to be translated, word by word.
 
 use anyhow::{Result, ensure};
 
+use super::beam::{Beam, Hypothesis, Search};
 use super::network::Architecture;
 use crate::console;
 use crate::data::parallel::Bucket;
-use crate::data::tokenizer::{EOS, GO, PAD};
+use crate::data::tokenizer::PAD;
 use crate::nn::{Feed, Mode, Network, Output};
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
 
 /// Sentences that are translated side by side.
 const BATCH: usize = 32;
-
-/// How translations are searched for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Search {
-    /// Hypotheses that are followed at a time; 1 takes the likeliest word every time.
-    pub beam: usize,
-    /// The exponent of a translation's length, by which its log-probability is divided (Wu et al.,
-    /// arXiv 1609.08144, equation 14); 0 prefers short ones.
-    pub length_penalty: f64,
-    /// The most words of a translation; none for those of its bucket.
-    pub max_length: Option<usize>,
-}
-
-impl Search {
-    /// The likeliest word every time.
-    pub const GREEDY: Self = Self { beam: 1, length_penalty: 0.6, max_length: None };
-
-    /// ((5 + length) / 6)^penalty, which log-probabilities are divided by.
-    fn normalised(&self, log_probability: f64, length: usize) -> f64 {
-        log_probability / ((5.0 + length as f64) / 6.0).powf(self.length_penalty)
-    }
-}
-
-/// A translation.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hypothesis {
-    /// Its words, without the end.
-    pub words: Vec<u32>,
-    /// Its log-probability in nats, that of its end among it.
-    pub log_probability: f64,
-    /// The log-probability divided by the length penalty, which the search maximises.
-    pub score: f64,
-    /// Of each word and the end the attention's weights on the source's words, in their order.
-    pub attention: Vec<Vec<f32>>,
-}
 
 /// Encoder and decoder of a model.
 pub struct Translator {
@@ -63,20 +29,6 @@ struct Decoding {
     /// The state of every layer and the context (rows, hidden).
     states: Vec<Vec<f32>>,
     positions: usize,
-}
-
-/// A translation that is not at its end.
-#[derive(Clone, Debug, Default)]
-struct Open {
-    hypothesis: Hypothesis,
-    /// Whether its words are those of greedy search.
-    is_greedy: bool,
-}
-
-/// The search for the translations of one sentence.
-struct Beam {
-    open: Vec<Open>,
-    done: Vec<Hypothesis>,
 }
 
 impl Translator {
@@ -150,11 +102,7 @@ impl Translator {
         let bucket = self.bucket(sentences.iter().map(|words| words.len()).max().unwrap_or(0));
         let most = search.max_length.unwrap_or(bucket.target - 1);
         let mut decoding = self.encode(cpu, sentences, bucket.source)?;
-        let begun = Open { is_greedy: true, ..Open::default() };
-        let mut beams: Vec<Beam> = sentences
-            .iter()
-            .map(|_| Beam { open: vec![begun.clone()], done: Vec::new() })
-            .collect();
+        let mut beams: Vec<Beam> = sentences.iter().map(|_| Beam::new()).collect();
         for length in 0..=most {
             let words: Vec<u32> = beams.iter().flat_map(Beam::last_words).collect();
             if words.is_empty() {
@@ -164,7 +112,7 @@ impl Translator {
             let classes = logits.len() / words.len();
             let (mut row, mut parents) = (0, Vec::with_capacity(words.len()));
             for beam in &mut beams {
-                let rows = row..row + beam.open.len();
+                let rows = row..row + beam.width();
                 let of = |values: &[f32], width: usize| -> Vec<Vec<f32>> {
                     rows.clone()
                         .map(|row| values[row * width..(row + 1) * width].to_vec())
@@ -181,14 +129,8 @@ impl Translator {
             }
             decoding.select(&parents, words.len(), self.hidden_size);
         }
-        let finish = |(beam, sentence): (Beam, &&[u32])| {
-            let mut done = beam.done;
-            done.sort_by(|a, b| b.score.total_cmp(&a.score));
-            for hypothesis in &mut done {
-                hypothesis.read_in_order(sentence.len().min(bucket.source - 1));
-            }
-            done
-        };
+        let finish =
+            |(beam, sentence): (Beam, &&[u32])| beam.finish(sentence.len().min(bucket.source - 1));
         Ok(beams.into_iter().zip(sentences).map(finish).collect())
     }
 
@@ -248,94 +190,74 @@ impl Decoding {
     }
 }
 
-impl Hypothesis {
-    /// Brings the attention from the encoder's order, padding and then the last word first, into that
-    /// of the `words` of the sentence.
-    fn read_in_order(&mut self, words: usize) {
-        for weights in &mut self.attention {
-            weights.reverse();
-            weights.truncate(words);
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::graph::Initial;
+    use crate::ops::Isa;
 
-impl Beam {
-    fn last_words(&self) -> impl Iterator<Item = u32> + '_ {
-        self.open.iter().map(|open| open.hypothesis.words.last().copied().unwrap_or(GO))
+    fn translator(seed: u64) -> (Cpu, Translator) {
+        let architecture = Architecture {
+            vocabularies: [15, 12],
+            hidden_size: 8,
+            num_layers: 2,
+            num_samples: 3,
+            // Far from zero, so that hypotheses differ much.
+            initial: Initial::Uniform(1.5),
+        };
+        let network = Network::new(architecture.unrolled(1).unwrap().0, seed).unwrap();
+        let buckets = [Bucket::new(4, 6), Bucket::new(8, 12)];
+        let translator = Translator::new(&architecture, &network, &buckets).unwrap();
+        (Cpu::new(Isa::Portable, 1).unwrap(), translator)
     }
 
-    /// Takes the likeliest continuations of the open hypotheses, from their logits and attention. The
-    /// hypotheses that go on are those of the rows that it returns. At the last step all end.
-    ///
-    /// What greedy search would take is always among them, so that no beam finds less than it.
-    fn advance(
-        &mut self,
-        logits: &[Vec<f32>],
-        attention: &[Vec<f32>],
-        search: Search,
-        is_last: bool,
-    ) -> Vec<usize> {
-        let keeps_greedy = usize::from(self.open.iter().any(|open| open.is_greedy));
-        let wanted = search.beam.saturating_sub(self.done.len()).max(keeps_greedy);
-        let mut candidates: Vec<(f64, usize, u32)> = Vec::new();
-        let mut greedy = None;
-        for (row, (open, logits)) in self.open.iter().zip(logits).enumerate() {
-            let log_sum = log_sum_exp(logits);
-            let total = |word: u32| {
-                open.hypothesis.log_probability + f64::from(logits[word as usize]) - log_sum
-            };
-            let words = if is_last { vec![EOS] } else { likeliest(logits, search.beam) };
-            if open.is_greedy {
-                greedy = words.first().map(|&word| (row, word));
-            }
-            candidates.extend(words.into_iter().map(|word| (total(word), row, word)));
-        }
-        candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let is_greedy = |&(_, row, word): &(f64, usize, u32)| greedy == Some((row, word));
-        let found = candidates.iter().position(is_greedy);
-        let most = if is_last { candidates.len() } else { wanted };
-        if let Some(found) = found.filter(|&found| found >= most && most > 0) {
-            candidates.swap(most - 1, found);
-        }
-        candidates.truncate(most);
-        let before = std::mem::take(&mut self.open);
-        let mut parents = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            let is_greedy = is_greedy(&candidate);
-            let (log_probability, row, word) = candidate;
-            let mut hypothesis = before[row].hypothesis.clone();
-            hypothesis.log_probability = log_probability;
-            hypothesis.attention.push(attention[row].clone());
-            if word == EOS {
-                hypothesis.score = search.normalised(log_probability, hypothesis.attention.len());
-                self.done.push(hypothesis);
-            } else {
-                hypothesis.words.push(word);
-                self.open.push(Open { hypothesis, is_greedy });
-                parents.push(row);
+    fn sentences() -> Vec<Vec<u32>> {
+        (0..24)
+            .map(|i: u32| (0..1 + i % 9).map(|j| 4 + (i * 7 + j * j * 3) % 11).collect())
+            .collect()
+    }
+
+    fn all(search: Search, seed: u64) -> Vec<Vec<Hypothesis>> {
+        let (cpu, mut translator) = translator(seed);
+        let never = ShutdownFlag::default();
+        translator.translate_all(&cpu, &sentences(), search, &never).unwrap().unwrap()
+    }
+
+    #[test]
+    fn no_beam_finds_less_than_greedy_search() {
+        for seed in 1..6 {
+            let greedy = all(Search::GREEDY, seed);
+            for beam in [2, 5] {
+                let found = all(Search { beam, ..Search::GREEDY }, seed);
+                let mut better = 0;
+                for (greedy, found) in greedy.iter().zip(&found) {
+                    assert!(found.len() >= beam && found[0].score >= greedy[0].score - 1e-9);
+                    assert!(found.windows(2).all(|two| two[0].score >= two[1].score));
+                    better += usize::from(found[0].score > greedy[0].score + 1e-9);
+                }
+                assert!(better > 0, "a beam of {beam} finds nothing better");
             }
         }
-        parents
     }
-}
 
-/// The words with the `count` largest logits, the largest first; of equal ones the first word.
-fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
-    let larger =
-        |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
-    // Padding and the beginning are no words of a translation.
-    let mut words: Vec<u32> = (EOS..logits.len() as u32).collect();
-    let count = count.min(words.len());
-    if count < words.len() {
-        words.select_nth_unstable_by(count, larger);
-        words.truncate(count);
+    #[test]
+    fn a_translation_does_not_depend_on_those_beside_it() {
+        let search = Search { beam: 3, ..Search::GREEDY };
+        let together = all(search, 1);
+        let (cpu, mut translator) = translator(1);
+        for (sentence, together) in sentences().iter().zip(&together) {
+            let bucket = translator.bucket(sentence.len());
+            let alone = translator.translate(&cpu, &[sentence], search).unwrap();
+            assert_eq!(alone[0][0].words, together[0].words);
+            let words = sentence.len().min(bucket.source - 1);
+            assert!(alone[0][0].attention.iter().all(|weights| weights.len() == words));
+            assert!(alone[0][0].words.len() < bucket.target);
+        }
     }
-    words.sort_by(larger);
-    words
-}
 
-fn log_sum_exp(logits: &[f32]) -> f64 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|z| f64::from(z - largest).exp()).sum();
-    sum.ln() + f64::from(largest)
+    #[test]
+    fn the_length_of_a_translation_can_be_limited() {
+        let found = all(Search { max_length: Some(2), ..Search::GREEDY }, 1);
+        assert!(found.iter().all(|found| found[0].words.len() <= 2));
+    }
 }

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::beam::Search;
 use super::dataset::BucketedText;
-use super::decode::{Search, Translator};
+use super::decode::Translator;
 use super::model::TranslationModel;
 use crate::console;
 use crate::data::parallel::BucketBatch;

@@ -6,9 +6,10 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::ENTRY;
+use super::beam::Search;
 use super::config::{TranslateConfig, TranslateSettings, architecture};
 use super::dataset::Dataset;
-use super::decode::{Search, Translator};
+use super::decode::Translator;
 use super::model::TranslationModel;
 use super::network::Architecture;
 use super::task::{self, TranslateTask};
@@ -175,7 +176,7 @@ impl Experiment for Translate {
         let sources: Vec<Vec<u32>> = shown.iter().map(encode).collect();
         let never = ShutdownFlag::default();
         let found = translator.translate_all(cpu, &sources, Search::GREEDY, &never).ok()??;
-        let line = |([source, _], found): (&[String; 2], Vec<super::decode::Hypothesis>)| {
+        let line = |([source, _], found): (&[String; 2], Vec<super::beam::Hypothesis>)| {
             let words = found.first().map_or(&[][..], |best| &best.words);
             format!("  {source}\n    {}", data.tokenizer.decode(Side::Target, words))
         };

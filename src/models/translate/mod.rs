@@ -2,6 +2,7 @@
 //! (Sutskever et al., arXiv 1409.3215; Bahdanau et al., arXiv 1409.0473; Jean et al., arXiv
 //! 1412.2007).
 
+mod beam;
 mod config;
 mod dataset;
 mod decode;

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ENTRY;
+use super::beam::Search;
 use super::config::{Train, TranslateConfig};
 use super::dataset::Dataset;
-use super::decode::{Search, Translator};
+use super::decode::Translator;
 use super::evaluate::{self, BucketScore};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
@@ -248,5 +249,26 @@ impl Task for TranslateTask<'_> {
         self.losses = serde_json::from_value(of("losses")?)?;
         self.rate = serde_json::from_value(of("learning_rate")?)?;
         weights::load(self.model(), &self.parameters(), checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_falls_where_a_window_is_above_the_three_before() {
+        let mut rate = LearningRate::new(1.0);
+        let mut rates = Vec::new();
+        // Windows of two steps with these mean losses.
+        for mean in [5.0, 4.0, 6.0, 7.0, 6.5, 8.0, 3.0, 3.5] {
+            rate.add(mean - 1.0, 2, 0.5);
+            rate.add(mean + 1.0, 2, 0.5);
+            rates.push(rate.rate);
+        }
+        // The fourth is above the three before, the sixth too.
+        assert_eq!(rates, [1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25]);
+        let saved = serde_json::to_value(&rate).unwrap();
+        assert_eq!(serde_json::from_value::<LearningRate>(saved).unwrap(), rate);
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::ENTRY;
-use super::super::decode::{Hypothesis, Search, Translator};
+use super::super::beam::{Hypothesis, Search};
+use super::super::decode::Translator;
 use super::super::experiment::{Trained, Translate};
 use crate::data::input;
 use crate::data::tokenizer::{Side, Tokenizer, UNK};

@@ -8,8 +8,8 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Value, json};
 
 use super::super::ENTRY;
+use super::super::beam::Search;
 use super::super::dataset::Dataset;
-use super::super::decode::Search;
 use super::super::evaluate::{BucketScore, bleu, perplexity};
 use super::super::experiment::Translate;
 use crate::models::options::{

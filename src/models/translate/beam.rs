@@ -1,0 +1,164 @@
+//! The search for the translations of one sentence: greedy, or by beam search (Sutskever et al.,
+//! arXiv 1409.3215).
+
+use crate::data::tokenizer::{EOS, GO};
+
+/// How translations are searched for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Search {
+    /// Hypotheses that are followed at a time; 1 takes the likeliest word every time.
+    pub beam: usize,
+    /// The exponent of a translation's length, by which its log-probability is divided (Wu et al.,
+    /// arXiv 1609.08144, equation 14); 0 prefers short ones.
+    pub length_penalty: f64,
+    /// The most words of a translation; none for those of its bucket.
+    pub max_length: Option<usize>,
+}
+
+impl Search {
+    /// The likeliest word every time.
+    pub const GREEDY: Self = Self { beam: 1, length_penalty: 0.6, max_length: None };
+
+    /// ((5 + length) / 6)^penalty, which log-probabilities are divided by.
+    fn normalised(&self, log_probability: f64, length: usize) -> f64 {
+        log_probability / ((5.0 + length as f64) / 6.0).powf(self.length_penalty)
+    }
+}
+
+/// A translation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hypothesis {
+    /// Its words, without the end.
+    pub words: Vec<u32>,
+    /// Its log-probability in nats, that of its end among it.
+    pub log_probability: f64,
+    /// The log-probability divided by the length penalty, which the search maximises.
+    pub score: f64,
+    /// Of each word and the end the attention's weights on the source's words, in their order.
+    pub attention: Vec<Vec<f32>>,
+}
+
+/// A translation that is not at its end.
+#[derive(Clone, Debug, Default)]
+struct Open {
+    hypothesis: Hypothesis,
+    /// Whether its words are those of greedy search.
+    is_greedy: bool,
+}
+
+/// The search for the translations of one sentence.
+pub struct Beam {
+    open: Vec<Open>,
+    done: Vec<Hypothesis>,
+}
+
+impl Hypothesis {
+    /// Brings the attention from the encoder's order, padding and then the last word first, into that
+    /// of the `words` of the sentence.
+    fn read_in_order(&mut self, words: usize) {
+        for weights in &mut self.attention {
+            weights.reverse();
+            weights.truncate(words);
+        }
+    }
+}
+
+impl Beam {
+    /// A search that has not begun.
+    pub fn new() -> Self {
+        let begun = Open { is_greedy: true, ..Open::default() };
+        Self { open: vec![begun], done: Vec::new() }
+    }
+
+    /// Hypotheses that go on.
+    pub fn width(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The translations, the best first, of a sentence that was fed as so many words.
+    pub fn finish(mut self, words: usize) -> Vec<Hypothesis> {
+        self.done.sort_by(|a, b| b.score.total_cmp(&a.score));
+        self.done.iter_mut().for_each(|hypothesis| hypothesis.read_in_order(words));
+        self.done
+    }
+
+    /// The last word of each open hypothesis.
+    pub fn last_words(&self) -> impl Iterator<Item = u32> + '_ {
+        self.open.iter().map(|open| open.hypothesis.words.last().copied().unwrap_or(GO))
+    }
+
+    /// Takes the likeliest continuations of the open hypotheses, from their logits and attention. The
+    /// hypotheses that go on are those of the rows that it returns. At the last step all end.
+    ///
+    /// What greedy search would take is always among them, so that no beam finds less than it.
+    pub fn advance(
+        &mut self,
+        logits: &[Vec<f32>],
+        attention: &[Vec<f32>],
+        search: Search,
+        is_last: bool,
+    ) -> Vec<usize> {
+        let keeps_greedy = usize::from(self.open.iter().any(|open| open.is_greedy));
+        let wanted = search.beam.saturating_sub(self.done.len()).max(keeps_greedy);
+        let mut candidates: Vec<(f64, usize, u32)> = Vec::new();
+        let mut greedy = None;
+        for (row, (open, logits)) in self.open.iter().zip(logits).enumerate() {
+            let log_sum = log_sum_exp(logits);
+            let total = |word: u32| {
+                open.hypothesis.log_probability + f64::from(logits[word as usize]) - log_sum
+            };
+            let words = if is_last { vec![EOS] } else { likeliest(logits, search.beam) };
+            if open.is_greedy {
+                greedy = words.first().map(|&word| (row, word));
+            }
+            candidates.extend(words.into_iter().map(|word| (total(word), row, word)));
+        }
+        candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let is_greedy = |&(_, row, word): &(f64, usize, u32)| greedy == Some((row, word));
+        let found = candidates.iter().position(is_greedy);
+        let most = if is_last { candidates.len() } else { wanted };
+        if let Some(found) = found.filter(|&found| found >= most && most > 0) {
+            candidates.swap(most - 1, found);
+        }
+        candidates.truncate(most);
+        let before = std::mem::take(&mut self.open);
+        let mut parents = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let is_greedy = is_greedy(&candidate);
+            let (log_probability, row, word) = candidate;
+            let mut hypothesis = before[row].hypothesis.clone();
+            hypothesis.log_probability = log_probability;
+            hypothesis.attention.push(attention[row].clone());
+            if word == EOS {
+                hypothesis.score = search.normalised(log_probability, hypothesis.attention.len());
+                self.done.push(hypothesis);
+            } else {
+                hypothesis.words.push(word);
+                self.open.push(Open { hypothesis, is_greedy });
+                parents.push(row);
+            }
+        }
+        parents
+    }
+}
+
+/// The words with the `count` largest logits, the largest first; of equal ones the first word.
+fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
+    let larger =
+        |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    // Padding and the beginning are no words of a translation.
+    let mut words: Vec<u32> = (EOS..logits.len() as u32).collect();
+    let count = count.min(words.len());
+    if count < words.len() {
+        words.select_nth_unstable_by(count, larger);
+        words.truncate(count);
+    }
+    words.sort_by(larger);
+    words
+}
+
+fn log_sum_exp(logits: &[f32]) -> f64 {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|z| f64::from(z - largest).exp()).sum();
+    sum.ln() + f64::from(largest)
+}
