@@ -2,27 +2,11 @@
 
 use crate::ops::simd::{LANES, Simd, logistic};
 
-/// A vector for each of the latest pairs whose lanes' sum is the dot product.
-#[derive(Clone, Copy)]
-pub(super) struct Ring {
-    /// Valid for `vectors` vectors.
-    pub data: *mut f32,
-    /// A power of two, at least [`LANES`].
-    pub vectors: usize,
-}
-
-impl Ring {
-    /// Where the vector of pair `i` is; those of sixteen pairs from a multiple of [`LANES`] on
-    /// follow one another.
-    #[inline(always)]
-    pub(super) fn vector(self, i: usize) -> *mut f32 {
-        self.data.wrapping_add((i & (self.vectors - 1)) * LANES)
-    }
-}
-
-/// Turns dot products into gradients, sixteen pairs at a time. Its maker answers for the ring.
+/// Turns dot products into gradients, sixteen pairs at a time.
 pub(super) struct Gradient<'a, S> {
-    pub ring: Ring,
+    /// A vector for each of the latest pairs, whose lanes' sum is the dot product: that of pair `i`
+    /// is at `i` modulo the length, a power of two and at least [`LANES`].
+    pub ring: &'a mut [[f32; LANES]],
     pub bias: Option<&'a [f32]>,
     /// Whole vectors.
     pub labels: &'a [f32],
@@ -48,8 +32,7 @@ impl<S: Simd> Gradient<'_, S> {
         // What an earlier step left behind the last pair might not be a number.
         let end = pairs.next_multiple_of(LANES);
         for i in pairs..end {
-            // SAFETY: the ring holds vectors.
-            unsafe { S::splat(0.0).store(self.ring.vector(i)) };
+            self.ring[i & (self.ring.len() - 1)] = [0.0; LANES];
         }
         self.advance(end);
         self.losses.sum()
@@ -59,9 +42,10 @@ impl<S: Simd> Gradient<'_, S> {
     fn sixteen(&mut self) {
         let at = self.done;
         let mut vectors = [S::splat(0.0); LANES];
-        for (i, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: the ring holds vectors.
-            *vector = unsafe { S::load(self.ring.vector(at + i)) };
+        // Those of sixteen pairs from a multiple of sixteen on follow one another.
+        let latest = &self.ring[at & (self.ring.len() - 1)..][..LANES];
+        for (vector, from) in vectors.iter_mut().zip(latest) {
+            *vector = S::load_slice(from, 0.0);
         }
         let mut x = S::sums(vectors);
         if let Some(bias) = self.bias {

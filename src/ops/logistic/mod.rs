@@ -11,50 +11,28 @@
 //! With `Updates::Hogwild`, threads change the same rows at the same time. In the terms of Rust and
 //! of C++ that is a data race, whose behaviour the language leaves open; relaxed atomics would
 //! define it, and there are none of a vector's width. So this is assumed of the compiler: rows of
-//! the tables are read and written through raw pointers alone, with vector intrinsics or copies of
+//! the tables are read and written through raw pointers alone (`rows`, `products`), with vector intrinsics or copies of
 //! whole values, and never through a reference, of which it may assume that nobody else writes
 //! there. A read then gives for each value one that some thread wrote (aligned `f32`s are not torn
 //! on any machine this runs on), and whatever is computed with it is done on a copy in registers or
 //! in memory of the thread's own. No index, length or pointer is ever computed from such a value.
 
-mod dot;
 mod gradient;
 mod ids;
 mod order;
-mod update;
+#[allow(unsafe_code)]
+mod products;
+#[allow(unsafe_code)]
+mod rows;
 
+use super::Buffer;
 use super::simd::{LANES, Simd};
-use super::{Buffer, DisjointSlice};
-use dot::{Rows, TARGETS};
-use gradient::{Gradient, Ring};
+use gradient::Gradient;
 pub(super) use ids::Ids;
 pub use order::{Loss, Updates};
-
-/// The parameters that a step reads and changes.
-#[derive(Clone, Copy)]
-pub(super) struct Tables<'a> {
-    /// (V, `width`)
-    pub inputs: DisjointSlice<'a>,
-    /// (V, `width`)
-    pub targets: DisjointSlice<'a>,
-    /// (V), where targets have one.
-    pub bias: Option<DisjointSlice<'a>>,
-    pub width: usize,
-}
-
-impl Tables<'_> {
-    #[inline(always)]
-    pub(super) fn input(&self, id: u32) -> *mut f32 {
-        let start = id as usize * self.width;
-        self.inputs.pointer(start..start + self.width)
-    }
-
-    #[inline(always)]
-    pub(super) fn target(&self, id: u32) -> *mut f32 {
-        let start = id as usize * self.width;
-        self.targets.pointer(start..start + self.width)
-    }
-}
+use products::{Operands, TARGETS};
+use rows::Rows;
+pub(super) use rows::{Row, Tables};
 
 /// The inputs and targets of one step, and its memory, which is kept from step to step.
 #[derive(Default)]
@@ -65,8 +43,8 @@ pub(super) struct Minibatch {
     pub targets: Ids,
     /// Rows that a later step needs.
     pub prefetch_rows: Vec<*mut f32>,
-    input_rows: Vec<*mut f32>,
-    target_rows: Vec<*mut f32>,
+    input_rows: Rows,
+    target_rows: Rows,
     /// Copies of the inputs' rows, padded to whole vectors.
     copies: Buffer,
     /// A vector for each of the latest pairs.
@@ -133,90 +111,41 @@ impl Minibatch {
         self.labels[at] += count;
     }
 
-    /// One step: changes the rows and returns the loss.
+    /// One step: changes the rows and returns the loss. Other threads may do the same at the same
+    /// time: updates may then get lost, as Hogwild has it (Recht et al., 2011).
     ///
-    /// # Safety
-    /// Ids must be rows of the tables, and room be reserved. Other threads may do the same at
-    /// the same time: updates may then get lost, as Hogwild has it (Recht et al., 2011).
+    /// # Panics
+    /// When an id is no row of the tables, or there is less room than the step takes.
     #[inline(always)]
-    pub(super) unsafe fn step<S: Simd>(&mut self, tables: Tables, rate: f32) -> f32 {
-        self.input_rows.clear();
-        self.target_rows.clear();
-        for &id in self.inputs.as_slice() {
-            self.input_rows.push(tables.input(id));
-        }
-        for &id in self.targets.as_slice() {
-            self.target_rows.push(tables.target(id));
-        }
-        let width = tables.width;
+    pub(super) fn step<S: Simd>(&mut self, tables: Tables, rate: f32) -> f32 {
+        let (width, ids) = (tables.width(), self.targets.as_slice());
+        let inputs = self.input_rows.collect(width, self.inputs.as_slice(), |id| tables.input(id));
+        let targets = self.target_rows.collect(width, ids, |id| tables.target(id));
         let stride = width.next_multiple_of(LANES);
-        // SAFETY: the rows lie in the tables, whose size was checked, and the rest as the caller
-        // vouches.
-        unsafe {
-            for (j, &row) in self.input_rows.iter().enumerate() {
-                copy::<S>(row, width, self.copies.as_mut_ptr().add(j * stride));
-            }
-            let rows = Rows {
-                targets: &self.target_rows,
-                inputs: self.copies.as_ptr(),
-                n: self.input_rows.len(),
-                stride,
-                width,
-            };
-            let pairs = rows.n * rows.targets.len();
-            let padded = pairs.next_multiple_of(LANES);
-            if let Some(bias) = tables.bias {
-                self.bias[pairs..padded].fill(0.0);
-                spread_bias(bias, self.targets.as_slice(), rows.n, &mut self.bias[..pairs]);
-            }
-            let mut gradient = Gradient {
-                ring: Ring { data: self.ring.as_mut_ptr(), vectors: self.vectors },
-                bias: tables.bias.is_some().then_some(&self.bias[..padded]),
-                labels: &self.labels[..padded],
-                total: &mut self.total[..padded],
-                rate,
-                done: 0,
-                losses: S::splat(0.0),
-            };
-            dot::dots::<S>(rows, &mut gradient, &self.prefetch_rows);
-            let loss = gradient.finish(pairs);
-            let (rows_in, old) = (&self.input_rows, self.old.as_mut_ptr());
-            update::update::<S>(rows, rows_in, self.total.as_ptr(), old);
-            if let Some(bias) = tables.bias {
-                add_to_bias(bias, self.targets.as_slice(), rows.n, &self.total);
-            }
-            loss
+        for (row, copy) in inputs.iter().zip(self.copies.chunks_exact_mut(stride)) {
+            row.copy::<S>(copy);
         }
-    }
-}
-
-/// Copies a row and fills its last vector with zeros.
-///
-/// # Safety
-/// `from` must be valid for `width` values, `to` for as many whole vectors.
-#[inline(always)]
-pub(super) unsafe fn copy<S: Simd>(from: *const f32, width: usize, to: *mut f32) {
-    for at in (0..width).step_by(LANES) {
-        // SAFETY: as the caller vouches.
-        unsafe { S::load_first(from.add(at), LANES.min(width - at), 0.0).store(to.add(at)) };
-    }
-}
-
-/// The bias of each target, for each of its `n` pairs.
-#[inline(always)]
-fn spread_bias(bias: DisjointSlice, targets: &[u32], n: usize, to: &mut [f32]) {
-    for (to, &id) in to.chunks_exact_mut(n).zip(targets) {
-        let id = id as usize;
-        // SAFETY: `pointer` has checked that the id is in the table.
-        to.fill(unsafe { *bias.pointer(id..id + 1) });
-    }
-}
-
-#[inline(always)]
-fn add_to_bias(bias: DisjointSlice, targets: &[u32], n: usize, gradient: &[f32]) {
-    for (gradient, &id) in gradient.chunks_exact(n).zip(targets) {
-        let id = id as usize;
-        // SAFETY: `pointer` has checked that the id is in the table.
-        unsafe { *bias.pointer(id..id + 1) += gradient.iter().sum::<f32>() };
+        let n = self.inputs.len();
+        let operands = Operands::new(targets, &self.copies, n);
+        let pairs = n * ids.len();
+        let padded = pairs.next_multiple_of(LANES);
+        if tables.has_bias() {
+            self.bias[pairs..padded].fill(0.0);
+            tables.spread_bias(ids, n, &mut self.bias[..pairs]);
+        }
+        let mut gradient = Gradient {
+            ring: &mut self.ring.as_chunks_mut().0[..self.vectors],
+            bias: tables.has_bias().then_some(&self.bias[..padded]),
+            labels: &self.labels[..padded],
+            total: &mut self.total[..padded],
+            rate,
+            done: 0,
+            losses: S::splat(0.0),
+        };
+        products::dots::<S>(operands, &mut gradient, &self.prefetch_rows);
+        let loss = gradient.finish(pairs);
+        products::update::<S>(operands, inputs, &self.total, &mut self.old);
+        tables.add_to_bias(ids, n, &self.total);
+        loss
     }
 }

@@ -16,11 +16,11 @@ mod tests;
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::Cpu;
 pub use super::logistic::{Loss, Updates};
-use super::logistic::{Minibatch, Tables};
+use super::logistic::{Minibatch, Row, Tables};
 use super::simd::{Kernel, Simd};
 use super::skipgram::NegativeSampler;
-use super::{Cpu, DisjointSlice};
 use crate::rng::Stream;
 use sampler::Sampler;
 
@@ -72,12 +72,8 @@ impl Nce<'_> {
         order: Updates,
     ) -> Loss {
         self.check(&parameters, pairs, rates);
-        let tables = Tables {
-            inputs: DisjointSlice::new(parameters.embeddings),
-            targets: DisjointSlice::new(parameters.weights),
-            bias: Some(DisjointSlice::new(parameters.biases)),
-            width: parameters.width,
-        };
+        let Parameters { embeddings, weights, biases, width } = parameters;
+        let tables = Tables::new(embeddings, weights, Some(biases), width);
         order.sum(cpu, rates.len().div_ceil(RUN), |_, i| {
             let start = i * RUN;
             let end = rates.len().min(start + RUN);
@@ -109,7 +105,7 @@ impl Nce<'_> {
         thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
         SCRATCH.with_borrow_mut(|scratch| {
             let most = self.batch.min(pairs.len());
-            scratch.block.reserve(most, self.samples + most, tables.width);
+            scratch.block.reserve(most, self.samples + most, tables.width());
             scratch.sampler.reserve(self.noise.len(), self.samples);
             scratch.places.reserve(most);
             cpu.isa().run(Batches { nce: self, tables, pairs, first, rates, scratch })
@@ -149,9 +145,7 @@ impl Kernel for Batches<'_> {
                 self.look_ahead(i + 1);
             }
             let rate = self.rates[i] / pairs as f32;
-            // SAFETY: the words were checked, the noise has as many ids as the tables have rows,
-            // and room for the largest batch was reserved.
-            loss.sum += f64::from(unsafe { self.scratch.block.step::<S>(self.tables, rate) });
+            loss.sum += f64::from(self.scratch.block.step::<S>(self.tables, rate));
             loss.pairs += pairs as u64;
         }
         loss
@@ -193,10 +187,12 @@ impl Batches<'_> {
         let (tables, pairs) = (self.tables, &self.pairs[self.range(i)]);
         let Scratch { block, sampler, .. } = &mut *self.scratch;
         for &[example, label] in pairs {
-            block.prefetch_rows.extend([tables.input(example), tables.target(label)]);
+            block
+                .prefetch_rows
+                .extend([tables.input(example), tables.target(label)].map(Row::pointer));
         }
         for &id in sampler.ids() {
-            block.prefetch_rows.push(tables.target(id));
+            block.prefetch_rows.push(tables.target(id).pointer());
         }
     }
 }

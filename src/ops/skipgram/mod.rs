@@ -30,7 +30,7 @@ use std::ops::Range;
 pub use super::logistic::{Loss, Updates};
 use super::logistic::{Minibatch, Tables};
 use super::simd::LANES;
-use super::{Buffer, Cpu, DisjointSlice};
+use super::{Buffer, Cpu};
 use crate::rng::Stream;
 use draws::{Draws, PairDraws};
 pub use negative_sampler::NegativeSampler;
@@ -112,8 +112,7 @@ impl Skipgram<'_> {
         order: Updates,
     ) -> Loss {
         self.check([w_in.len(), w_out.len()], width, words, sentences);
-        let (inputs, targets) = (DisjointSlice::new(w_in), DisjointSlice::new(w_out));
-        let tables = Tables { inputs, targets, bias: None, width };
+        let tables = Tables::new(w_in, w_out, None, width);
         order.sum(cpu, sentences.len(), |thread, i| {
             let own = self.of_thread(order, thread, &sentences[i]);
             own.train_sentence(cpu, tables, words, &sentences[i])
@@ -156,13 +155,13 @@ impl Skipgram<'_> {
         SCRATCH.with_borrow_mut(|Scratch { block, draws, pair_draws, rows }| match self.engine {
             Engine::SharedNegatives => {
                 let most = (2 * self.window).min(words.len());
-                block.reserve(most, 1 + self.negatives, tables.width);
+                block.reserve(most, 1 + self.negatives, tables.width());
                 draws.reserve(self);
                 let skipgram = self;
                 cpu.isa().run(Windows { skipgram, tables, words, first, rate, block, draws })
             }
             Engine::PerPair => {
-                let buffer = rows.at_least(2 * tables.width.next_multiple_of(LANES));
+                let buffer = rows.at_least(2 * tables.width().next_multiple_of(LANES));
                 let (skipgram, draws) = (self, pair_draws);
                 cpu.isa().run(Pairs { skipgram, tables, words, first, rate, draws, buffer })
             }

@@ -2,7 +2,7 @@
 
 use super::draws::{PairDraws, first_word, reach};
 use super::{Loss, Skipgram, context};
-use crate::ops::logistic::{Tables, copy};
+use crate::ops::logistic::{Row, Tables};
 use crate::ops::simd::{Kernel, LANES, Simd, logistic};
 
 /// One sentence.
@@ -22,11 +22,10 @@ impl Kernel for Pairs<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) -> Loss {
-        let width = self.tables.width;
-        let stride = width.next_multiple_of(LANES);
+        let stride = self.tables.width().next_multiple_of(LANES);
         let Self { skipgram, tables, words, first, rate, draws, .. } = self;
         let (input, change) = self.buffer[..2 * stride].split_at_mut(stride);
-        let pair = Pair { width, rate, input: input.as_mut_ptr(), change: change.as_mut_ptr() };
+        let mut pair = Pair { rate, input, change };
         let mut loss = Loss::default();
         for i in 0..words.len() {
             let centre = first.wrapping_add(i as u64);
@@ -39,16 +38,8 @@ impl Kernel for Pairs<'_> {
                     continue;
                 }
                 let random = draws.words(skipgram, q);
-                // SAFETY: the words were checked, the noise has as many ids as the tables have
-                // rows, and the buffer holds two rows of whole vectors.
-                loss.sum += unsafe {
-                    pair.train::<S>(
-                        tables,
-                        words[i],
-                        words[j],
-                        random.iter().map(|&word| skipgram.noise.draw(word)),
-                    )
-                };
+                let negatives = random.iter().map(|&word| skipgram.noise.draw(word));
+                loss.sum += pair.train::<S>(tables, words[i], words[j], negatives);
                 q += 1;
             }
             loss.pairs += q as u64;
@@ -57,70 +48,43 @@ impl Kernel for Pairs<'_> {
     }
 }
 
-/// The memory of a pair: the input's row as it is, and how it will change.
-struct Pair {
-    width: usize,
+/// The memory of a pair, in whole vectors: the input's row as it is, and how it will change.
+struct Pair<'a> {
     rate: f32,
-    input: *mut f32,
-    change: *mut f32,
+    input: &'a mut [f32],
+    change: &'a mut [f32],
 }
 
-impl Pair {
+impl Pair<'_> {
     /// Trains one pair and returns its loss.
-    ///
-    /// # Safety
-    /// Ids must be rows of the tables; `input` and `change` must be valid for whole vectors of
-    /// `width` values.
     #[inline(always)]
-    unsafe fn train<S: Simd>(
-        &self,
+    fn train<S: Simd>(
+        &mut self,
         tables: Tables,
         input: u32,
         label: u32,
         negatives: impl Iterator<Item = u32>,
     ) -> f64 {
         let row = tables.input(input);
-        // SAFETY: as the caller vouches.
-        unsafe {
-            copy::<S>(row, self.width, self.input);
-            for at in (0..self.width).step_by(LANES) {
-                S::splat(0.0).store(self.change.add(at));
+        row.copy::<S>(self.input);
+        self.change.fill(0.0);
+        let mut loss = f64::from(self.target::<S>(tables.target(label), 1.0));
+        for negative in negatives {
+            if negative != label {
+                loss += f64::from(self.target::<S>(tables.target(negative), 0.0));
             }
-            let mut loss = f64::from(self.target::<S>(tables.target(label), 1.0));
-            for negative in negatives {
-                if negative != label {
-                    loss += f64::from(self.target::<S>(tables.target(negative), 0.0));
-                }
-            }
-            for at in (0..self.width).step_by(LANES) {
-                let len = LANES.min(self.width - at);
-                let new = S::load_first(row.add(at), len, 0.0).add(S::load(self.change.add(at)));
-                new.store_first(row.add(at), len);
-            }
-            loss
         }
+        row.add::<S>(self.change);
+        loss
     }
 
     /// Changes the row of one target at once.
     #[inline(always)]
-    unsafe fn target<S: Simd>(&self, row: *mut f32, label: f32) -> f32 {
-        // SAFETY: as the caller vouches.
-        unsafe {
-            let mut sum = S::splat(0.0);
-            for at in (0..self.width).step_by(LANES) {
-                let w = S::load_first(row.add(at), LANES.min(self.width - at), 0.0);
-                sum = w.mul_add(S::load(self.input.add(at)), sum);
-            }
-            let logit = sum.sum();
-            let (sigmoid, softplus) = logistic(S::splat(logit));
-            let g = S::splat(label).sub(sigmoid).mul(S::splat(self.rate));
-            for at in (0..self.width).step_by(LANES) {
-                let len = LANES.min(self.width - at);
-                let (w, x) = (S::load_first(row.add(at), len, 0.0), S::load(self.input.add(at)));
-                g.mul_add(w, S::load(self.change.add(at))).store(self.change.add(at));
-                g.mul_add(x, w).store_first(row.add(at), len);
-            }
-            softplus.to_array()[0] - label * logit
-        }
+    fn target<S: Simd>(&mut self, row: Row, label: f32) -> f32 {
+        let logit = row.dot::<S>(self.input);
+        let (sigmoid, softplus) = logistic(S::splat(logit));
+        let g = S::splat(label).sub(sigmoid).mul(S::splat(self.rate));
+        row.exchange(g, self.input, self.change);
+        softplus.to_array()[0] - label * logit
     }
 }

@@ -29,9 +29,7 @@ impl Kernel for Windows<'_> {
                 continue;
             }
             self.look_ahead(i + 1);
-            // SAFETY: the words were checked, the noise has as many ids as the tables have rows,
-            // and room for the largest window was reserved.
-            loss.sum += f64::from(unsafe { self.block.step::<S>(self.tables, self.rate) });
+            loss.sum += f64::from(self.block.step::<S>(self.tables, self.rate));
             loss.pairs += pairs as u64;
         }
         loss
@@ -73,11 +71,11 @@ impl Windows<'_> {
             return;
         }
         if let Some(&input) = self.words.get(i + self.skipgram.window) {
-            self.block.prefetch_rows.push(self.tables.input(input));
+            self.block.prefetch_rows.push(self.tables.input(input).pointer());
         }
-        self.block.prefetch_rows.push(self.tables.target(self.words[i]));
+        self.block.prefetch_rows.push(self.tables.target(self.words[i]).pointer());
         for &negative in self.draws.negatives(self.skipgram, i) {
-            self.block.prefetch_rows.push(self.tables.target(negative));
+            self.block.prefetch_rows.push(self.tables.target(negative).pointer());
         }
     }
 }
