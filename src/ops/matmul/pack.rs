@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::super::register_tile::COLUMNS;
 use super::super::simd::{Kernel, LANES, Simd};
-use super::kernel::{COLUMNS, Tile};
+use super::kernel::Tile;
 
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;
