@@ -11,6 +11,7 @@
 #[cfg(not(feature = "cuda"))]
 mod absent;
 #[cfg(feature = "cuda")]
+#[allow(unsafe_code)]
 mod launch;
 mod sentences;
 #[cfg_attr(not(any(test, feature = "cuda")), allow(dead_code))]
