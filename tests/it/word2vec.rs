@@ -295,3 +295,27 @@ fn steps_are_timed_without_data() {
     assert_eq!(json["second_item"], "kept words");
     assert!(said.stderr.contains("timing random data"), "{said:?}");
 }
+
+/// Threads that change the same rows without locks, each with its share of the negatives, learn as
+/// well as one thread in order: the mean over three seeds, on a text that is too short for either to
+/// answer all.
+#[test]
+fn lock_free_training_is_as_accurate_as_training_in_order() {
+    let dir = Dir::new();
+    let mean = |name: &str, how: &str| {
+        let precision = |seed: u32| {
+            let run = format!("{name}-{seed}");
+            let sets = "--set train.epochs_to_train=1 --set data.analogies_words=300000 \
+                        --set train.block_words=5000 -q";
+            let line = format!("train word2vec --config word2vec-demo --set seed={seed} {sets}");
+            dir.tfm(&format!("{line} {how} --run-dir {run}")).ok();
+            let json = dir.tfm(&format!("eval word2vec --run {run} --json")).json();
+            json["metrics"]["analogies"]["precision"].as_f64().unwrap()
+        };
+        (1..=3).map(precision).sum::<f64>() / 3.0
+    };
+    let in_order = mean("in-order", "--threads 1 --set train.deterministic=true");
+    let lock_free = mean("lock-free", "--threads 2");
+    assert!(in_order > 0.9, "{in_order}");
+    assert!((lock_free - in_order).abs() < 0.015, "{lock_free} and {in_order}");
+}
