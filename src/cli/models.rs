@@ -78,11 +78,12 @@ struct Show {
     output: OutputOptions,
 }
 
-const LONG: &str = "For a batch of the config: the shape of what each layer gives, the values of its \
-parameters, the\nmultiplications and additions of a training step (forward, and the gradients of \
+const LONG: &str = "For a batch of the config: the shape of what each layer gives, the values of \
+its parameters, the\nmultiplications and additions of a training step (forward, and the gradients of \
 parameters and\nof what lies below), and the memory of its output. Values that are not needed at \
 the same time\nshare their memory: the last line says what all of them take.\n\n\
-Examples:\n  tfm models show cifar10\n  tfm models show ptb --config ptb-large --set train.batch_size=8";
+Examples:\n  tfm models show cifar10\n  \
+tfm models show ptb --config ptb-large --set train.batch_size=8";
 
 fn show_command() -> Command {
     Show::augment_args(Command::new("show"))

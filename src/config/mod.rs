@@ -31,7 +31,7 @@ use serde::de::DeserializeOwned;
 pub use differences::{Difference, differences, refuse_differences};
 pub use document::ValueOrigin;
 pub use invalid::{Expect, Expectation, check_expect};
-pub use invalid::{Invalid, above, at_least, at_most, below, divides, in_range, one_of, positive};
+pub use invalid::{Invalid, at_least, divides, in_range, one_of, positive};
 pub use keys::{Key, keys};
 pub use resolve::Loaded;
 pub use source::{Preset, model_of};

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use toml::{Table, Value};
 
-use super::document::ValueOrigin;
-use super::document::{Document, one_line};
+use super::document::{Document, ValueOrigin, one_line};
 use super::schema::{Assignment, Schema, is_finite, tree};
 use super::source::ConfigText;
 use super::{Config, Invalid, schema};

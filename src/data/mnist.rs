@@ -30,7 +30,8 @@ const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 ///
 /// # Errors
 /// A file is missing, damaged or truncated; images of another size; numbers of images and labels
-/// that differ; a label above 9. The set has no validation split. File and, for a label, record are named.
+/// that differ; a label above 9. The set has no validation split. File and, for a label, record are
+/// named.
 pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
     read_pair(folder, split).map_err(|error| reworded(&error, format!("{error:#}; {HINT}")))
 }

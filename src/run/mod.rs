@@ -200,12 +200,6 @@ impl RunDir {
         self.path.join("metrics.jsonl")
     }
 
-    /// The folder of the TensorBoard event files: the run folder, whose name TensorBoard
-    /// then shows as the run's.
-    pub fn events_dir(&self) -> PathBuf {
-        self.path.clone()
-    }
-
     /// `log.txt`.
     pub fn log_path(&self) -> PathBuf {
         self.path.join("log.txt")

@@ -167,7 +167,7 @@ fn unsafe_code_and_cuda_stay_in_their_places() {
     ];
     let places: [(&str, &[&str], usize); 2] = [
         ("unsafe {", &unsafe_places, 16),
-        ("feature = \"cuda\"", &["models/options/gpu.rs", "ops/skipgram/cuda/"], 3),
+        ("feature = \"cuda\"", &["models/options/device.rs", "ops/skipgram/cuda/"], 3),
     ];
     for (word, folders, most) in places {
         let holds = |(_, text): &&(String, String)| code(text).contains(word);

@@ -51,7 +51,8 @@ struct Fetch {
     output: OutputOptions,
 }
 
-const FETCH_EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  tfm data fetch text8 word2vec-eval\n  \
+const FETCH_EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  \
+     tfm data fetch text8 word2vec-eval\n  \
      tfm data fetch ptb --from ~/Downloads/simple-examples.tgz";
 
 #[derive(Args, Debug)]

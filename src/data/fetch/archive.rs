@@ -176,37 +176,53 @@ impl<R: Read> Read for Capped<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::fs;
 
-    use flate2::Compression;
-    use flate2::write::DeflateEncoder;
-
-    use super::super::Local;
     use super::super::verify::md5_hex;
     use super::*;
 
-    #[test]
-    fn a_zip_archive_gives_its_first_file() {
-        let text = b"anarchism originated as a term of abuse";
-        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::fast());
-        deflated.write_all(text).unwrap();
-        let mut zip = b"PK\x03\x04\x14\0\0\0\x08\0".to_vec();
-        zip.extend([0; 16]);
-        zip.extend(b"\x05\0\x02\0text8xx");
-        zip.extend(deflated.finish().unwrap());
-        zip.extend(b"PK\x01\x02 and what follows");
+    /// ```python
+    /// import io, zipfile
+    /// z = zipfile.ZipFile(b := io.BytesIO(), "w")
+    /// for name, text, method in [("note", b"read me", 0), ("top/a.txt", b"alpha " * 40, 8)]:
+    ///     info = zipfile.ZipInfo(name)
+    ///     info.compress_type = method
+    ///     z.writestr(info, text)
+    /// z.close(); print(b.getvalue())
+    /// ```
+    const ZIP: &[u8] =
+        b"PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\x00!\x00\xe1xr{\x07\x00\x00\x00\x07\x00\x00\
+        \x00\x04\x00\x00\x00noteread mePK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00!\x00\x09:\
+        \xf2T\x0b\x00\x00\x00\xf0\x00\x00\x00\x09\x00\x00\x00top/a.txtK\xcc)\xc8HTH\x1c1$\
+        \x00PK\x01\x02\x14\x03\x14\x00\x00\x00\x00\x00\x00\x00!\x00\xe1xr{\x07\x00\x00\x00\
+        \x07\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\
+        \x00notePK\x01\x02\x14\x03\x14\x00\x00\x00\x08\x00\x00\x00!\x00\x09:\xf2T\x0b\x00\
+        \x00\x00\xf0\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01)\
+        \x00\x00\x00top/a.txtPK\x05\x06\x00\x00\x00\x00\x02\x00\x02\x00i\x00\x00\x00[\x00\
+        \x00\x00\x00\x00";
+
+    fn unpack(member: &str, text: &str) -> Result<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.zip");
-        std::fs::write(&path, zip).unwrap();
-        let file = |member: &str| DataFile {
-            name: "t".into(),
-            member: Some(member.into()),
-            md5: md5_hex(text),
-            bytes: 39,
+        fs::write(&path, ZIP).unwrap();
+        let file = DataFile {
+            name: "a.txt".to_owned(),
+            member: Some(member.to_owned()),
+            md5: md5_hex(text.as_bytes()),
+            bytes: text.len() as u64,
         };
-        let unpack = |file: &DataFile| extract(&path, &[file], 99, folder.path());
-        unpack(&file("text8")).unwrap();
-        assert_eq!(std::fs::read(folder.path().join("t")).unwrap(), text);
-        assert!(!unpack(&file("other")).unwrap_err().is::<Local>());
+        extract(&path, &[&file], 1 << 20, folder.path())?;
+        Ok(fs::read(folder.path().join("a.txt"))?)
+    }
+
+    #[test]
+    fn a_member_of_a_zip_is_found_wherever_it_lies() {
+        assert_eq!(unpack("note", "read me").unwrap(), b"read me");
+        let text = "alpha ".repeat(40);
+        assert_eq!(unpack("top/a.txt", &text).unwrap(), text.as_bytes());
+        let error = unpack("b.txt", "").unwrap_err().to_string();
+        assert_eq!(error, "the zip archive lacks b.txt");
+        let error = unpack("top/a.txt", "alpha").unwrap_err().to_string();
+        assert!(error.contains("longer than its 5 bytes"), "{error}");
     }
 }

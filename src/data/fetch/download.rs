@@ -14,9 +14,8 @@ use ureq::http::{HeaderMap, StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
-use super::Event;
-use super::LocalContext;
 use super::verify::{for_each_piece, md5_hex};
+use super::{Event, LocalContext};
 use crate::system::threads;
 
 /// An HTTP client with the time-outs and the patience of this module.

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 
-use super::Event;
 use super::archive::extract;
 use super::download::{Client, Partial, file_name};
 use super::place::store;
 use super::sets::{DataFile, DataSet, Mirror};
-use super::{Local, LocalContext};
+use super::{Event, Local, LocalContext};
 
 /// A place that a data set can come from.
 #[derive(Debug, Clone)]

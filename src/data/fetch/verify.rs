@@ -128,7 +128,7 @@ pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
     }
     let content = BufReader::with_capacity(1 << 16, handle);
     let digest = if file.is_gzip() {
-        // One byte more than expected shows that the content is too long; a bomb is read no further.
+        // One byte more than expected shows that the content is too long; no bomb is read further.
         md5_of(MultiGzDecoder::new(content).take(file.bytes.saturating_add(1)))
     } else {
         md5_of(content)

@@ -57,16 +57,6 @@ impl ConfusionMatrix {
         self.counts.iter().sum()
     }
 
-    /// The predictions that are right.
-    pub fn right(&self) -> u64 {
-        (0..self.classes.len()).map(|class| self.count(class, class)).sum()
-    }
-
-    /// The share of right predictions, where there are any predictions: precision @ 1.
-    pub fn accuracy(&self) -> Option<f64> {
-        share(self.right(), self.total())
-    }
-
     /// The share of the class `truth` that was recognised, where any was there.
     ///
     /// # Panics
@@ -285,13 +275,12 @@ mod tests {
     #[test]
     fn counts_and_shares() {
         let mut confusion = ConfusionMatrix::new(["a", "b", "c"].map(str::to_owned).to_vec());
-        assert_eq!((confusion.accuracy(), confusion.recall(0)), (None, None));
+        assert_eq!(confusion.recall(0), None);
         for (truth, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
             confusion.add(truth, predicted);
         }
         assert_eq!((confusion.count(0, 1), confusion.count(1, 0)), (1, 0));
-        assert_eq!((confusion.right(), confusion.total()), (3, 4));
-        assert_eq!(confusion.accuracy(), Some(0.75));
+        assert_eq!(confusion.total(), 4);
         assert_eq!((confusion.recall(0), confusion.recall(2)), (Some(2.0 / 3.0), None));
         assert_eq!((confusion.precision(1), confusion.precision(2)), (Some(0.5), None));
     }

@@ -1,4 +1,4 @@
-//! The legend beside the chart: the runs by their colours, and below them the phases by their lines.
+//! The legend beside the chart: the runs by their colours, below them the phases by their lines.
 
 use anyhow::Result;
 use plotters::coord::Shift;

@@ -83,8 +83,8 @@ impl Marker {
     }
 }
 
-/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation; its licence lies beside
-/// it.
+/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation. Its licence lies
+/// beside it.
 const FONT: &[u8] = include_bytes!("font/DejaVuSans-latin.ttf");
 
 /// How many of `texts` have a letter that the embedded font lacks, and so a PNG.
@@ -108,7 +108,7 @@ pub(in crate::metrics) fn text_style(size: i32) -> Result<TextStyle<'static>> {
     Ok(("sans-serif", size * SCALE, &INK).into_text_style(&(0, 0)))
 }
 
-/// As [`text_style`], for text whose point is the middle of its height, at its left, centre or right.
+/// As [`text_style`], for text whose point is the middle of its height, left, centre or right.
 ///
 /// # Errors
 /// When the embedded font cannot be read.

@@ -98,7 +98,7 @@ impl Input for Augment {
     }
 }
 
-/// ImageDataset with labels, as a network takes them.
+/// Images with labels, as a network takes them.
 #[derive(Clone, Debug)]
 pub struct Examples<I> {
     /// The pictures.
@@ -139,7 +139,7 @@ mod tests {
 
     const SHAPE: Shape = Shape { height: 1, width: 1, depth: 1 };
 
-    /// ImageDataset whose value is their label, in `classes`.
+    /// Images whose value is their label, in `classes`.
     fn source(classes: &[&str]) -> RawImages {
         let labels: Vec<u8> = (0..classes.len() as u8).collect();
         let images = Labelled::new(SHAPE, labels.clone(), labels);

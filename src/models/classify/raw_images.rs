@@ -14,7 +14,7 @@ use crate::system::memory;
 /// The maximum number of unreadable files that are named.
 const MAX_NAMED: usize = 20;
 
-/// ImageDataset of training and test, and the names of their classes.
+/// Images of training and test, and the names of their classes.
 #[derive(Debug)]
 pub struct RawImages {
     /// The training pictures, including those to be held out.
@@ -45,7 +45,7 @@ impl RawImages {
         })
     }
 
-    /// ImageDataset that the program draws itself, so many of training, as the `setting` of the config
+    /// Images that the program draws itself: of training as many as the `setting` of the config
     /// says, and of test; `new` makes the drawings of a split.
     ///
     /// # Errors

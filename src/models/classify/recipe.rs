@@ -24,12 +24,12 @@ pub struct Run<'a, M: PictureModel> {
 }
 
 impl<M: PictureModel> Run<'_, M> {
-    /// ImageDataset of an epoch.
+    /// Images of an epoch.
     pub fn examples(&self) -> usize {
         self.pictures.train.images.len()
     }
 
-    /// ImageDataset of a step.
+    /// Images of a step.
     pub fn batch_size(&self) -> usize {
         self.config.descent().batch_size
     }
@@ -86,7 +86,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
 /// The keys of `[train]` that every model has; a field of the model's own, `serde(flatten)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Descent {
-    /// ImageDataset of a step, all towers together.
+    /// Images of a step, all towers together.
     pub batch_size: usize,
     /// Equal parts of a batch, each on a group of threads of its own.
     pub towers: usize,

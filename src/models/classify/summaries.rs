@@ -9,7 +9,7 @@ use crate::models::classify::Classifier;
 use crate::nn::Mode;
 use crate::ops::{Cpu, statistics};
 
-/// ImageDataset that are shown.
+/// Images that are shown.
 const PICTURES: usize = 3;
 
 /// The summaries of the last step, and of a forward pass of `images`.

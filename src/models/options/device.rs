@@ -72,8 +72,8 @@ pub struct ThreadOption {
     /// Threads on the processor [default: all cores]
     ///
     /// The results do not depend on it, but for those of word2vec, whose threads change the same
-    /// vectors without locks unless train.deterministic is set. TFM_ISA=portable|avx2|avx512 chooses the instructions
-    /// that each thread uses; by default they are the best of this machine.
+    /// vectors without locks unless train.deterministic is set. TFM_ISA=portable|avx2|avx512
+    /// chooses the instructions that each thread uses; by default they are the best of this machine.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }

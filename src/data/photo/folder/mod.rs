@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Result, ensure};
 use list::Class;
 
-use super::SQUARE;
-use super::square;
+use super::{SQUARE, square};
 use crate::data::Labelled;
 use crate::rng::Stream;
 use crate::system::threads;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::json;
 
 use super::super::ENTRY;
@@ -19,8 +19,12 @@ use crate::models::{Interrupted, Verb};
 use crate::train::ShutdownFlag;
 
 /// `tfm eval ptb`
-pub const VERB: Verb =
-    Verb { name: "eval", about: "Prints the perplexity of a text under a run's model", args, run };
+pub const VERB: Verb = Verb {
+    name: "eval",
+    about: "Prints the perplexity of a text under a run's model",
+    args: EvalArgs::augment_args,
+    run,
+};
 
 /// What the help says of the splits.
 const SPLITS: [&str; 3] = ["The training text", "The validation text", "The test text"];
@@ -49,10 +53,6 @@ struct EvalArgs {
     device: DeviceOptions,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-fn args(command: Command) -> Command {
-    EvalArgs::augment_args(command)
 }
 
 fn run(matches: &ArgMatches) -> Result<()> {

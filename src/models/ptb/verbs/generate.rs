@@ -3,12 +3,11 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result, ensure};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::json;
 
 use super::super::ENTRY;
-use super::super::experiment::Ptb;
-use super::super::experiment::Trained;
+use super::super::experiment::{Ptb, Trained};
 use super::super::generate::Sampler;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::{END_OF_SENTENCE, Space};
@@ -18,8 +17,12 @@ use crate::models::session::Session;
 use crate::models::stdout::{Reader, print, write};
 
 /// `tfm generate ptb`
-pub const VERB: Verb =
-    Verb { name: "generate", about: "Writes text with a run's model", args, run };
+pub const VERB: Verb = Verb {
+    name: "generate",
+    about: "Writes text with a run's model",
+    args: GenerateArgs::augment_args,
+    run,
+};
 
 #[derive(Args, Debug)]
 struct GenerateArgs {
@@ -49,10 +52,6 @@ struct GenerateArgs {
     device: DeviceOptions,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-fn args(command: Command) -> Command {
-    GenerateArgs::augment_args(command)
 }
 
 fn run(matches: &ArgMatches) -> Result<()> {

@@ -9,8 +9,7 @@ use serde_json::json;
 
 use super::super::ENTRY;
 use super::super::evaluate::Scored;
-use super::super::experiment::Ptb;
-use super::super::experiment::Trained;
+use super::super::experiment::{Ptb, Trained};
 use super::super::model::LanguageModel;
 use crate::data::input;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};

@@ -70,7 +70,7 @@ fn is_right(&[a, b, c, d]: &[u32; 4], hits: &[Hit]) -> bool {
 #[derive(Clone, Debug)]
 pub struct Questions {
     path: PathBuf,
-    sections: Vec<Section<[Box<str>; 4]>>,
+    sections: Vec<Section>,
 }
 
 /// The questions whose words all have a vector.
@@ -90,9 +90,9 @@ struct ResolvedSection {
 }
 
 #[derive(Clone, Debug)]
-struct Section<Question> {
+struct Section {
     name: String,
-    questions: Vec<Question>,
+    questions: Vec<[Box<str>; 4]>,
     /// Lines that have not four words.
     malformed: u64,
 }
@@ -112,7 +112,7 @@ impl Questions {
 
     /// The questions of a text in memory; `path` names it in errors.
     pub fn parse(path: &Path, text: &str) -> Self {
-        let mut sections: Vec<Section<_>> = Vec::new();
+        let mut sections: Vec<Section> = Vec::new();
         for line in text.lines() {
             if let Some(name) = line.strip_prefix(':') {
                 sections.push(Section::new(name.trim()));
@@ -164,7 +164,7 @@ impl Questions {
     }
 }
 
-impl Section<[Box<str>; 4]> {
+impl Section {
     fn new(name: &str) -> Self {
         Self { name: name.to_owned(), questions: Vec::new(), malformed: 0 }
     }

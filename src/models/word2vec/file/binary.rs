@@ -6,8 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::super::vectors::WordVectors;
 use super::read::{MAX_WORD, VectorSource, cannot_read, until};
-use super::table::VectorTable;
-use super::table::{Header, excerpt};
+use super::table::{Header, VectorTable, excerpt};
 
 /// Bytes of values that are read at a time: a wrong width asks for no more memory than this.
 const PART: usize = 1 << 12;

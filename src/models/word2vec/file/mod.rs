@@ -7,7 +7,8 @@
 //! | tsv | a folder with `vectors.tsv` and `metadata.tsv` for projector.tensorflow.org |
 //! | safetensors | tensors `vectors` (V, D), `words`, `counts` |
 //!
-//! GloVe's files, which are text without the first line, are read too. Files are placed whole, and only with `force` in the place of others.
+//! GloVe's files, which are text without the first line, are read too. Files are placed whole, and
+//! only with `force` in the place of others.
 
 mod binary;
 mod projector;

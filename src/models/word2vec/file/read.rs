@@ -6,8 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::table::{Header, excerpt};
-use super::table::{Imported, VectorTable};
+use super::table::{Header, Imported, VectorTable, excerpt};
 use super::{Format, binary, projector, tensors, text};
 use crate::data::input::{Input, Kind, peek};
 

@@ -6,8 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::super::vectors::WordVectors;
 use super::read::{MAX_WORD, VectorSource, cannot_read, parse_values, until};
-use super::table::Header;
-use super::table::VectorTable;
+use super::table::{Header, VectorTable};
 
 /// The fewest bytes of a value: a digit and a blank.
 const MIN_BYTES: u64 = 2;

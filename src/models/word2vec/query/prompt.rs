@@ -1,7 +1,7 @@
 //! The prompt of `tfm query`: one question a line.
 //!
-//! At a terminal lines are edited, completed with the tab key, and kept from one prompt to the next.
-//! Elsewhere they are read as they come, so that a script can ask.
+//! At a terminal lines are edited, completed with the tab key, and kept from one prompt to the
+//! next. Elsewhere they are read as they come, so that a script can ask.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::json;
 
 use super::super::ENTRY;
@@ -20,7 +20,7 @@ use crate::models::session::{Session, summary};
 pub const VERB: Verb = Verb {
     name: "eval",
     about: "Evaluates a run's vectors by analogies and word similarity",
-    args,
+    args: EvalArgs::augment_args,
     run,
 };
 
@@ -48,10 +48,6 @@ struct EvalArgs {
     device: DeviceOptions,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-fn args(command: Command) -> Command {
-    EvalArgs::augment_args(command)
 }
 
 fn run(matches: &ArgMatches) -> Result<()> {

@@ -25,7 +25,8 @@ struct ExportArgs {
     /// The format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// The file, for tsv the folder [default: vectors.txt, .bin, .safetensors or projector in the run's folder]
+    /// The file, for tsv the folder [default: vectors.txt, .bin, .safetensors or projector in the
+    /// run's folder]
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// Takes the place of a file that is there
