@@ -100,7 +100,9 @@ fn unknown_names_are_answered_with_the_nearest_and_all() {
     );
     refuses("data make novel", "`tfm data make` has no novel; there are: grammar, translation");
     let error = tfm("data fetch ptbb").unwrap_err().to_string();
-    for part in ["'ptbb'", "possible values: cifar10, mnist, ptb, text8, word2vec-eval", "'ptb'"] {
+    let sets = "possible values: cifar10, mnist, multi30k-fr-en, ptb, tatoeba-fr-en, text8, \
+                wmt-fr-en, word2vec-eval";
+    for part in ["'ptbb'", sets, "'ptb'"] {
         assert!(error.contains(part), "{error}");
     }
 }

@@ -127,7 +127,16 @@ fn sets_are_listed_and_verified() {
     let dir = Dir::new();
     let json = dir.tfm("data list --json").json();
     let list = dir.tfm("data list").ok();
-    let names = ["cifar10", "mnist", "ptb", "text8", "word2vec-eval"];
+    let names = [
+        "cifar10",
+        "mnist",
+        "multi30k-fr-en",
+        "ptb",
+        "tatoeba-fr-en",
+        "text8",
+        "wmt-fr-en",
+        "word2vec-eval",
+    ];
     assert_eq!(json["sets"].as_array().unwrap().len(), names.len());
     for (i, name) in names.into_iter().enumerate() {
         let set = &json["sets"][i];
@@ -137,7 +146,8 @@ fn sets_are_listed_and_verified() {
     assert_eq!(dir.tfm("data verify").ok(), "no data set is in data\n");
     dir.tfm("data verify ptb")
         .fails(1, &["3 of 3 files are wrong or missing", "tfm data fetch ptb"]);
-    let sets = "[possible values: cifar10, mnist, ptb, text8, word2vec-eval]";
+    let sets = "[possible values: cifar10, mnist, multi30k-fr-en, ptb, tatoeba-fr-en, text8, \
+                wmt-fr-en, word2vec-eval]";
     dir.tfm("data verify ptbb").fails(2, &["'ptbb'", sets, "'ptb'"]);
 
     dir.write("elsewhere/ptb/ptb.train.txt", "mine\n");
@@ -171,6 +181,28 @@ fn a_language_pair_is_made_once() {
     dir.tfm(&format!("{again} --out other")).ok();
     assert_eq!(read("other/test.src"), read("data/translation/test.src"));
     dir.tfm("data make translation --pairs 0").fails(1, &["must be at least 1"]);
+}
+
+#[test]
+fn a_parallel_text_is_fetched_and_known_by_its_lines() {
+    let server = TestServer::start(|request| {
+        let lines = if request.path.contains("train") { 29_000 } else { 1_014 };
+        let short = request.path.starts_with("/short/");
+        Reply::new("200 OK", "a man in a hat\n".repeat(lines - usize::from(short)))
+    });
+    let dir = Dir::new();
+    let fetch =
+        |path: &str| dir.tfm(&format!("data fetch multi30k-fr-en --from {}", server.url(path)));
+    fetch("/short/").fails(1, &["train.en has 28999 lines, expected 29000 lines or more"]);
+    fetch("/").ok();
+    let files = ["train.en", "train.fr", "val.en", "val.fr"];
+    assert_eq!(dir.files(), files.map(|file| format!("data/multi30k-fr-en/{file}")));
+    let json = dir.tfm("data verify multi30k-fr-en --json").json();
+    assert!(json["ok"] == true && json["files"][0]["md5"].is_null(), "{json}");
+    dir.write("data/multi30k-fr-en/val.fr", "un\n");
+    let said = dir.tfm("data verify multi30k-fr-en");
+    said.fails(1, &["1 of 4 files are wrong or missing"]);
+    assert!(said.stdout.contains("val.fr: 1 lines, expected 1014 lines or more"), "{said:?}");
 }
 
 #[test]

@@ -36,8 +36,9 @@ struct Fetch {
 
     /// Another source than the known addresses of a set
     ///
-    /// A .tgz or a folder on this machine, or the http(s) address of a .tgz or, ending with a
-    /// slash, of the single files. Their content has to be the known one all the same.
+    /// An archive or a folder on this machine, or the http(s) address of an archive or, ending with
+    /// a slash, of the single files. Their content has to be the known one all the same. A set of
+    /// two archives is brought by one after the other.
     #[arg(long, value_name = "FILE|URL")]
     from: Option<String>,
 
@@ -143,7 +144,7 @@ fn list(args: &List) -> Result<()> {
     for status in fetch::list(&args.data.data_dir) {
         let (set, path, presence) = (status.set, &status.path, status.presence.as_str());
         let DataSet { name, about, terms, .. } = set;
-        lines.push(format!("{name:<12} {presence:<8} {}\n{:22}{about}", path.display(), ""));
+        lines.push(format!("{name:<14} {presence:<8} {}\n{:24}{about}", path.display(), ""));
         listed.push(json!({
             "name": name,
             "about": about,
@@ -226,10 +227,18 @@ fn checked(set: &DataSet, check: &FileCheck) -> (String, Value) {
         FileState::Missing => ("missing", None),
         FileState::Wrong { found } => ("wrong", Some(found)),
     };
-    let (path, md5) = (&check.path, &check.file.md5);
-    let more = found.map(|found| format!(": {found}, expected md5 {md5}")).unwrap_or_default();
+    let (path, expected) = (&check.path, check.file.expectation());
+    let more = found.map(|found| format!(": {found}, expected {expected}")).unwrap_or_default();
     let line = format!("{state:<8} {}{more}", path.display());
-    let json = json!({ "set": set.name, "path": path, "state": state, "found": found, "md5": md5 });
+    let json = json!({
+        "set": set.name,
+        "path": path,
+        "state": state,
+        "found": found,
+        // Where it is known.
+        "md5": check.file.md5,
+        "expected": expected,
+    });
     (line, json)
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, Entry, EntryType};
 use zip::result::ZipError;
@@ -18,12 +18,12 @@ use super::LocalContext;
 use super::place::store;
 use super::sets::DataFile;
 
-/// Writes the member of each of `files` to its name below `folder`. `limit` is the largest size
-/// in bytes to which the archive may unpack.
+/// Writes the members of `files` that the archive has to their names below `folder`. `limit` is the
+/// largest size in bytes to which the archive may unpack.
 ///
 /// # Errors
-/// A file that is no archive, a truncated, hostile or oversized one, and a missing member are the
-/// source's fault.
+/// A file that is no archive, a truncated, hostile or oversized one, and one without any of the
+/// files are the source's fault.
 pub(super) fn extract(
     archive: &Path,
     files: &[&DataFile],
@@ -72,10 +72,13 @@ fn extract_members(
             return Ok(());
         }
     }
-    let name = |file: &&DataFile| file.member.clone().unwrap_or_else(|| file.name.clone());
-    bail!("the archive lacks {}", left.iter().map(name).collect::<Vec<_>>().join(", "))
+    match left.len() < files.len() {
+        true => Ok(()),
+        false => bail!("the archive lacks {}", member_names(&left)),
+    }
 }
 
+/// Finds the members by the directory at the archive's end.
 fn extract_zip(
     archive: impl Read + Seek,
     files: &[&DataFile],
@@ -84,10 +87,10 @@ fn extract_zip(
 ) -> Result<()> {
     let bad_zip = |error: ZipError| anyhow!("the zip archive is broken: {error}");
     let mut zip = ZipArchive::new(archive).map_err(bad_zip)?;
+    let mut has_any = false;
     for file in files {
-        let name = file.member.as_deref().unwrap_or(&file.name);
-        let index = zip.index_for_name(name);
-        let index = index.with_context(|| format!("the zip archive lacks {name}"))?;
+        let name = member_name(file);
+        let Some(index) = zip.index_for_name(name) else { continue };
         // The crate is built without decompressors: the program has its own.
         let entry = zip.by_index_raw(index).map_err(bad_zip)?;
         let (method, target) = (entry.compression(), folder.join(&file.name));
@@ -98,8 +101,21 @@ fn extract_zip(
         } else {
             bail!("{name} is packed by {method}, which is not read");
         }
+        has_any = true;
     }
-    Ok(())
+    match has_any {
+        true => Ok(()),
+        false => bail!("the archive lacks {}", member_names(files)),
+    }
+}
+
+/// What a file is called in the archive.
+fn member_name(file: &DataFile) -> &str {
+    file.member.as_deref().unwrap_or(&file.name)
+}
+
+fn member_names(files: &[&DataFile]) -> String {
+    files.iter().map(|file| member_name(file)).collect::<Vec<_>>().join(", ")
 }
 
 fn extract_entry(
@@ -114,7 +130,7 @@ fn extract_entry(
         bail!("the archive's {path} is no plain file ({kind:?})");
     }
     let declared = entry.size();
-    let most = if path.ends_with(".gz") { limit } else { file.bytes };
+    let most = if path.ends_with(".gz") { limit } else { file.most(limit) };
     if declared > most {
         bail!("the archive's {path} declares {declared} bytes, more than its {most}");
     }
@@ -208,8 +224,9 @@ mod tests {
         let file = DataFile {
             name: "a.txt".to_owned(),
             member: Some(member.to_owned()),
-            md5: md5_hex(text.as_bytes()),
-            bytes: text.len() as u64,
+            md5: Some(md5_hex(text.as_bytes())),
+            bytes: Some(text.len() as u64),
+            lines: None,
         };
         extract(&path, &[&file], 1 << 20, folder.path())?;
         Ok(fs::read(folder.path().join("a.txt"))?)
@@ -221,7 +238,7 @@ mod tests {
         let text = "alpha ".repeat(40);
         assert_eq!(unpack("top/a.txt", &text).unwrap(), text.as_bytes());
         let error = unpack("b.txt", "").unwrap_err().to_string();
-        assert_eq!(error, "the zip archive lacks b.txt");
+        assert_eq!(error, "the archive lacks b.txt");
         let error = unpack("top/a.txt", "alpha").unwrap_err().to_string();
         assert!(error.contains("longer than its 5 bytes"), "{error}");
     }

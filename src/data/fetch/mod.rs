@@ -1,10 +1,10 @@
 //! Fetching the published data sets: `tfm data list|fetch|verify`.
 //!
-//! One table, `sets.toml`, names each set's mirrors and files with their md5s. [`fetch`] tries the
-//! mirrors in order, continues broken downloads, takes only the files of the table out of an
-//! archive, checks every md5 in a working folder, and only then renames the files into
-//! `<data_dir>/<set>/`. Nothing that is wrong or hostile ever stands there, and a file that a
-//! person put there is not replaced unasked.
+//! One table, `sets.toml`, names each set's mirrors and files with their md5s, or their lines where
+//! no md5 is known. [`fetch`] tries the mirrors in order, continues broken downloads, takes only the
+//! files of the table out of an archive, checks each in a working folder, and only then renames the
+//! files into `<data_dir>/<set>/`. Nothing that is wrong or hostile ever stands there, and a file
+//! that a person put there is not replaced unasked.
 //!
 //! ```text
 //! <data_dir>/ptb/ptb.train.txt          checked files
@@ -21,7 +21,7 @@ mod verify;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use download::Client;
 use place::Workplace;
 use source::{FetchJob, Origin, obtain};
@@ -33,8 +33,10 @@ pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
 /// How [`fetch`] departs from the table.
 #[derive(Debug, Clone, Default)]
 pub struct FetchOptions {
-    /// Another source than the mirrors: a `.tgz` or a folder on this machine, or the http(s)
-    /// address of a `.tgz` or (ending with `/`) of the single files.
+    /// Another source than the mirrors: an archive or a folder on this machine, or the http(s)
+    /// address of an archive or (ending with `/`) of the single files. Where it has some of the
+    /// files, they are put in place, and the error says what is lacking: a set of two archives is
+    /// brought by one after the other.
     pub from: Option<String>,
     /// Replace files in the data folder that have another content than the table says.
     pub force: bool,
@@ -134,10 +136,19 @@ fn fetch_with(
     let place = Workplace::open(data_dir, set)?;
     let (partials, folder) = (place.partials(), place.unpack());
     let job = FetchJob { client, set, wanted: &wanted, partials, folder };
-    let source = first_that_gives(&job, &sources, on_event)
-        .map_err(|error| if options.from.is_none() { hint(error, set, data_dir) } else { error })?;
+    match first_that_gives(&job, &sources, on_event) {
+        Ok(source) => report.source = Some(source),
+        Err(error) if options.from.is_none() => return Err(hint(error, set, data_dir)),
+        Err(error) => {
+            // A set of two archives is brought by hand one after the other.
+            if error.is::<Partly>() {
+                let given: Vec<_> = wanted.iter().copied().filter(|file| job.has(file)).collect();
+                place.place(&given, &report.folder)?;
+            }
+            return Err(error);
+        }
+    }
     report.placed = place.place(&wanted, &report.folder)?;
-    report.source = Some(source);
     place.finish();
     Ok(report)
 }
@@ -159,32 +170,39 @@ fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Re
     Ok(())
 }
 
-/// Tries the sources in order and names the one that completed the files.
+/// Tries the sources in order, each for what is still lacking, and names the one that completed the
+/// files.
 fn first_that_gives(
     job: &FetchJob<'_>,
     sources: &[Origin],
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<String> {
-    let mut reasons = Vec::new();
+    let (mut reasons, mut is_partly) = (Vec::new(), true);
     for source in sources {
         let address = source.to_string();
         on_event(Event::Source { address: &address });
         match obtain(job, source, on_event) {
-            Ok(()) => return Ok(address),
+            Ok(()) if job.open().is_empty() => return Ok(address),
+            Ok(()) => {
+                let lacking: Vec<_> = job.open().iter().map(|file| &*file.name).collect();
+                reasons.push(format!("  {address}: it lacks {}", lacking.join(", ")));
+            }
             Err(error) if error.is::<Local>() => {
                 return Err(error).with_context(|| format!("cannot fetch {}", job.set.name));
             }
             Err(error) => {
                 let reason = format!("{error:#}");
                 on_event(Event::Failed { address: &address, reason: &reason });
+                is_partly = false;
                 reasons.push(format!("  {address}: {reason}"));
             }
         }
     }
-    Err(anyhow!("cannot fetch {}:\n{}", job.set.name, reasons.join("\n")))
+    let text = format!("cannot fetch {}:\n{}", job.set.name, reasons.join("\n"));
+    Err(if is_partly { Error::msg(Partly(text)) } else { Error::msg(text) })
 }
 
-fn hint(error: anyhow::Error, set: &DataSet, data_dir: &Path) -> anyhow::Error {
+fn hint(error: Error, set: &DataSet, data_dir: &Path) -> Error {
     anyhow!("{error:#}\n{}", sets::by_hand(set, data_dir))
 }
 
@@ -194,6 +212,16 @@ fn hint(error: anyhow::Error, set: &DataSet, data_dir: &Path) -> anyhow::Error {
 struct Local(String);
 
 impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Marks the error of sources that are whole and have only some of the files.
+#[derive(Debug)]
+struct Partly(String);
+
+impl fmt::Display for Partly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

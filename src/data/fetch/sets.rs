@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
+use super::verify::FileContent;
 use crate::data::reworded;
 use crate::system::shell::quoted;
 
@@ -33,8 +34,8 @@ pub struct DataSet {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mirror {
-    /// The address of a `.tgz`, `.tar.gz` or `.tar` that holds each file as its
-    /// [`DataFile::member`], or of such a `.zip`.
+    /// The address of a `.tgz`, `.tar.gz`, `.tar` or `.zip` that holds each file as its
+    /// [`DataFile::member`]. It may hold some of them: the next mirror is asked for the others.
     Archive(String),
     /// The common part, with its closing `/`, of the files' addresses; the last part of
     /// [`DataFile::name`] is the rest. Where the rest is longer, `*` stands for the name.
@@ -50,11 +51,14 @@ pub struct DataFile {
     pub name: String,
     /// Path inside an archive mirror, without a leading `./`; `None` where no mirror is one.
     pub member: Option<String>,
-    /// MD5 of the content, in lower-case hexadecimal. For a `.gz` file it is that of the
-    /// uncompressed content, because mirrors compress the same bytes differently.
-    pub md5: String,
-    /// Size of the content in bytes (uncompressed, like `md5`).
-    pub bytes: u64,
+    /// MD5 of the content, in lower-case hexadecimal; `None` where it is not known, or differs
+    /// between editions. For a `.gz` file it is that of the uncompressed content, because mirrors
+    /// compress the same bytes differently.
+    pub md5: Option<String>,
+    /// Size of the content in bytes (uncompressed, like `md5`), known with the MD5.
+    pub bytes: Option<u64>,
+    /// The least number of lines of the content, where its MD5 is not known.
+    pub lines: Option<u64>,
 }
 
 impl DataSet {
@@ -75,7 +79,7 @@ impl DataFile {
 
     /// The last part of the name: what single-file mirrors call it.
     pub(super) fn base_name(&self) -> &str {
-        self.name.rsplit('/').next().unwrap_or(&self.name)
+        last_part(&self.name)
     }
 
     /// Whether the file stays compressed in the data folder.
@@ -85,12 +89,23 @@ impl DataFile {
 
     /// The most bytes of the file itself, in a set of that limit.
     pub(super) fn most(&self, limit: u64) -> u64 {
-        if self.is_gzip() { limit } else { self.bytes }
+        if self.is_gzip() { limit } else { self.bytes.unwrap_or(limit) }
     }
 
-    /// What the content should be: "md5 …, 12 bytes".
-    pub(super) fn expectation(&self) -> String {
-        format!("md5 {}, {} bytes", self.md5, self.bytes)
+    /// What the content should be: "md5 …, 12 bytes" or "12 lines or more".
+    pub fn expectation(&self) -> String {
+        match (&self.md5, self.bytes) {
+            (Some(md5), Some(bytes)) => format!("md5 {md5}, {bytes} bytes"),
+            _ => format!("{} lines or more", self.lines.unwrap_or(1)),
+        }
+    }
+
+    /// Whether a content is that of the table, as far as this is known.
+    pub(super) fn is(&self, content: &FileContent) -> bool {
+        match (&self.md5, self.bytes) {
+            (Some(md5), Some(bytes)) => (md5, bytes) == (&content.md5, content.bytes),
+            _ => content.lines >= self.lines.unwrap_or(1),
+        }
     }
 }
 
@@ -169,14 +184,16 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
             Mirror::Files(base) => folders.push(&base[..]),
         }
     }
-    // Writing into a String cannot fail.
-    if let Some(first) = archives.first() {
-        let _ = writeln!(text, "download by hand one of");
-        for url in &archives {
-            let _ = writeln!(text, "  {url}");
-        }
-        let name = first.rsplit('/').next().unwrap_or(first);
-        let _ = writeln!(text, "and run `{} --from {name}`, or", command(set, data_dir));
+    // Archives of other names hold other files.
+    while let Some(&first) = archives.first() {
+        let name = last_part(first);
+        let (same, others): (Vec<_>, _) =
+            archives.into_iter().partition(|url| last_part(url) == name);
+        archives = others;
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "download by hand one of\n  {}", same.join("\n  "));
+        let join = if archives.is_empty() { "or" } else { "and" };
+        let _ = writeln!(text, "and run `{} --from {name}`, {join}", command(set, data_dir));
     }
     let _ = write!(text, "put these files in place");
     for file in &set.files {
@@ -188,6 +205,11 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
         let _ = write!(text, "\neach from one of\n  {}", folders.join("\n  "));
     }
     text
+}
+
+/// The part of a path or an address behind its last slash.
+fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The command that fetches `set` into `data_dir`.
@@ -217,10 +239,13 @@ mod tests {
             }
             for file in &set.files {
                 assert!(file.name.split('/').all(|part| !["", ".", ".."].contains(&part)));
-                assert_eq!(file.md5.len(), 32, "{}", file.name);
-                assert!(file.md5.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')));
+                let is_known = file.md5.is_some();
+                assert!(is_known == file.bytes.is_some() && is_known != file.lines.is_some());
+                let digits = file.md5.as_deref().unwrap_or("0123456789abcdef0123456789abcdef");
+                assert_eq!(digits.len(), 32, "{}", file.name);
+                assert!(digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')));
                 assert!(!archived || file.member.is_some(), "{} has no member", file.name);
-                assert!(file.bytes <= set.limit);
+                assert!(file.bytes.unwrap_or(0) <= set.limit);
             }
         }
     }
@@ -231,7 +256,8 @@ mod tests {
         let error = find("pbt").unwrap_err().to_string();
         assert_eq!(
             error,
-            "no data set is called \"pbt\"; there are: cifar10, mnist, ptb, text8, word2vec-eval"
+            "no data set is called \"pbt\"; there are: cifar10, mnist, multi30k-fr-en, ptb, \
+             tatoeba-fr-en, text8, wmt-fr-en, word2vec-eval"
         );
     }
 
@@ -252,5 +278,18 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(missing_help(set, Path::new("my data")).contains("--data-dir 'my data'"));
+    }
+
+    #[test]
+    fn help_names_each_archive_of_a_set_of_two() {
+        let text = missing_help(find("wmt-fr-en").unwrap(), Path::new("data"));
+        for part in [
+            "download by hand one of\n  http://www.statmt.org/wmt10/training-giga-fren.tar\n",
+            "`tfm data fetch wmt-fr-en --from training-giga-fren.tar`, and\ndownload by hand",
+            "`tfm data fetch wmt-fr-en --from dev-v2.tgz`, or\nput these files in place",
+            "giga-fren.release2.fixed.en.gz (uncompressed: 22520376 lines or more)",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
     }
 }

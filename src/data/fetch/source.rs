@@ -75,9 +75,13 @@ pub(super) struct FetchJob<'a> {
 
 impl FetchJob<'_> {
     /// Files that no earlier source has given: those in `folder` are checked already.
-    fn open(&self) -> Vec<&'static DataFile> {
-        let lacks = |file: &&DataFile| !self.folder.join(&file.name).exists();
-        self.wanted.iter().copied().filter(lacks).collect()
+    pub(super) fn open(&self) -> Vec<&'static DataFile> {
+        self.wanted.iter().copied().filter(|file| !self.has(file)).collect()
+    }
+
+    /// Whether a source has given the file.
+    pub(super) fn has(&self, file: &DataFile) -> bool {
+        self.folder.join(&file.name).exists()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole fetches against a server on loopback.
 
 mod answers;
+mod archives;
 mod server;
 mod single_files;
 
@@ -32,8 +33,9 @@ fn b() -> Vec<u8> {
 }
 
 fn file(name: &str, member: Option<&str>, content: &[u8]) -> DataFile {
-    let (md5, bytes) = (md5_hex(content), content.len() as u64);
-    DataFile { name: name.into(), member: member.map(str::to_string), md5, bytes }
+    let (md5, bytes) = (Some(md5_hex(content)), Some(content.len() as u64));
+    let member = member.map(str::to_string);
+    DataFile { name: name.into(), member, md5, bytes, lines: None }
 }
 
 fn set_of(files: Vec<DataFile>, mirrors: Vec<Mirror>) -> &'static DataSet {
@@ -356,7 +358,13 @@ fn endless_body_is_refused() {
 fn incomplete_or_broken_archives_are_refused() {
     let mut builder = Builder::new(Vec::new());
     entry(&mut builder, "top/data/a.txt", EntryType::Regular, "", A);
-    assert_refused(gzip(&builder.into_inner().unwrap()), "the archive lacks top/b.txt");
+    let body = gzip(&builder.into_inner().unwrap());
+    let server = TestServer::start(move |_| Reply::new("200 OK", body.clone()));
+    let dir = tempfile::tempdir().unwrap();
+    let error = run(set(vec![archive_mirror(&server)]), &dir).unwrap_err().to_string();
+    assert!(error.contains("/x.tgz: it lacks sub/b.txt"), "{error}");
+    // The archive is whole, so the next call need not download it again.
+    assert_eq!(names(dir.path()), [".partial"], "a half set is in place");
     assert_refused(gzip(&[b'x'; 2048]), "the archive is broken");
     assert_refused(tgz()[..tgz().len() - 5000].to_vec(), "truncated");
     assert_refused(Vec::new(), "not a .tgz archive");

@@ -11,6 +11,7 @@ use md5::{Digest, Md5};
 
 use super::LocalContext;
 use super::sets::{DataFile, DataSet, sets};
+use crate::data::input::newlines;
 
 /// How much of a data set lies in its folder, by names and sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,7 @@ fn status(set: &'static DataSet, data_dir: &Path) -> SetStatus {
     let sizes: Vec<Option<u64>> =
         set.files.iter().map(|file| file_size(&path.join(&file.name))).collect();
     let right = |(file, size): (&DataFile, &Option<u64>)| match size {
-        Some(size) => file.is_gzip() || file.bytes == *size,
+        Some(size) => file.is_gzip() || file.bytes.is_none_or(|bytes| bytes == *size),
         None => false,
     };
     let presence = if sizes.iter().all(Option::is_none) {
@@ -129,13 +130,14 @@ pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
     let content = BufReader::with_capacity(1 << 16, handle);
     let digest = if file.is_gzip() {
         // One byte more than expected shows that the content is too long; no bomb is read further.
-        md5_of(MultiGzDecoder::new(content).take(file.bytes.saturating_add(1)))
+        let most = file.bytes.unwrap_or(u64::MAX).saturating_add(1);
+        content_of(MultiGzDecoder::new(content).take(most))
     } else {
-        md5_of(content)
+        content_of(content)
     };
     match digest {
-        Ok((md5, bytes)) if md5 == file.md5 && bytes == file.bytes => Ok(FileState::Ok),
-        Ok((md5, bytes)) => Ok(FileState::Wrong { found: format!("md5 {md5}, {bytes} bytes") }),
+        Ok(content) if file.is(&content) => Ok(FileState::Ok),
+        Ok(content) => Ok(FileState::Wrong { found: content.in_words(file) }),
         Err(error) if file.is_gzip() && is_bad_gzip(&error) => {
             Ok(FileState::Wrong { found: format!("a broken gzip file: {error}") })
         }
@@ -150,16 +152,37 @@ fn is_bad_gzip(error: &io::Error) -> bool {
     )
 }
 
-/// MD5 in lower-case hexadecimal, and the number of bytes read.
-fn md5_of(content: impl Read) -> io::Result<(String, u64)> {
-    let (mut hasher, mut bytes) = (Md5::new(), 0);
+/// What a content is known by.
+#[derive(Debug)]
+pub(super) struct FileContent {
+    /// In lower-case hexadecimal.
+    pub(super) md5: String,
+    pub(super) bytes: u64,
+    pub(super) lines: u64,
+}
+
+impl FileContent {
+    /// The part of it that does not fit the table's entry.
+    fn in_words(&self, file: &DataFile) -> String {
+        let Self { md5, bytes, lines } = self;
+        match file.md5 {
+            Some(_) => format!("md5 {md5}, {bytes} bytes"),
+            None => format!("{lines} lines"),
+        }
+    }
+}
+
+/// Reads a content to its end.
+fn content_of(content: impl Read) -> io::Result<FileContent> {
+    let (mut hasher, mut bytes, mut lines) = (Md5::new(), 0, 0);
     for_each_piece(content, |piece| {
         let piece = piece?;
         hasher.update(piece);
         bytes += piece.len() as u64;
+        lines += newlines(piece);
         Ok::<_, io::Error>(())
     })?;
-    Ok((hex(&hasher.finalize()), bytes))
+    Ok(FileContent { md5: hex(&hasher.finalize()), bytes, lines })
 }
 
 /// Reads to the end; an error ends it too.
@@ -198,8 +221,8 @@ mod tests {
     use std::io::Write;
 
     fn entry(name: &str) -> DataFile {
-        let md5 = "900150983cd24fb0d6963f7d28e17f72".into();
-        DataFile { name: name.into(), member: None, md5, bytes: 3 }
+        let md5 = Some("900150983cd24fb0d6963f7d28e17f72".into());
+        DataFile { name: name.into(), member: None, md5, bytes: Some(3), lines: None }
     }
 
     #[test]
@@ -213,6 +236,19 @@ mod tests {
         fs::write(&path, "").unwrap();
         let found = "md5 d41d8cd98f00b204e9800998ecf8427e, 0 bytes".to_string();
         assert_eq!(check_file(&path, &plain).unwrap(), FileState::Wrong { found });
+    }
+
+    #[test]
+    fn a_file_without_an_md5_is_judged_by_its_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        let file = DataFile { md5: None, bytes: None, lines: Some(2), ..entry("a.txt") };
+        fs::write(&path, "one\ntwo\nthree\n").unwrap();
+        assert_eq!(check_file(&path, &file).unwrap(), FileState::Ok);
+        fs::write(&path, "one\ntw").unwrap();
+        let found = "1 lines".to_string();
+        assert_eq!(check_file(&path, &file).unwrap(), FileState::Wrong { found });
+        assert_eq!(file.expectation(), "2 lines or more");
     }
 
     #[test]
@@ -241,7 +277,7 @@ mod tests {
             let path = dir.path().join("ptb").join(&file.name);
             File::create(&path).unwrap();
             assert_eq!(presence(), Presence::Partial);
-            File::create(&path).unwrap().set_len(file.bytes).unwrap();
+            File::create(&path).unwrap().set_len(file.bytes.unwrap()).unwrap();
         }
         assert_eq!(presence(), Presence::Present);
     }
