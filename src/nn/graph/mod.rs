@@ -42,7 +42,7 @@ impl IdsRead {
     }
 
     /// Those that are read of `all`.
-    pub(super) fn of<'a>(self, all: &'a [u32], batch: usize) -> &'a [u32] {
+    pub(super) fn of(self, all: &[u32], batch: usize) -> &[u32] {
         match self.step {
             Some(step) => &all[step * batch..(step + 1) * batch],
             None => all,

@@ -29,16 +29,11 @@ pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mu
     cpu.with_buffer(packed + 2 * layout.len(), |buffer| {
         let (packed, states) = buffer.split_at_mut(packed);
         let states = &mut states[..2 * layout.len()];
-        let (operations, initial) = (shape.operations(), &trace.hidden[..shape.state()]);
+        let (operations, depth) = (shape.operations(), 0..shape.hidden);
+        let initial = &trace.hidden[..shape.state()];
         let initial = Matrix::new(initial, shape.batch, shape.hidden);
-        pack_panels(
-            cpu,
-            operations,
-            initial,
-            rows,
-            &[0..shape.hidden],
-            &mut states[..layout.len()],
-        );
+        let first = &mut states[..layout.len()];
+        pack_panels(cpu, operations, initial, rows, std::slice::from_ref(&depth), first);
         let over_time = [gates, &mut *trace.cells, &mut *trace.hidden];
         let over_time = over_time.map(|values| columns_mut(values, shape.hidden, LANES));
         let parts = (rows_mut(packed, group), over_time);
