@@ -1,4 +1,4 @@
-//! MNIST's images of handwritten digits: four files in the [`super::idx`] format.
+//! MNIST's images of handwritten digits: four files in the IDX format.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
