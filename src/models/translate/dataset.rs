@@ -13,6 +13,8 @@ use crate::data::{Missing, Split, locate, synthetic_pairs};
 use crate::rng::Stream;
 use crate::run::RunDir;
 
+/// Folders of the data sets that hold parallel texts.
+const FOLDERS: [&str; 4] = ["wmt-fr-en", "tatoeba-fr-en", "multi30k-fr-en", "translation"];
 /// Pairs of a random text.
 const RANDOM_PAIRS: usize = 1000;
 /// Pairs of the synthetic language that an epoch ends with.
@@ -205,13 +207,18 @@ fn text(
     key: &str,
     names: &[String],
 ) -> Result<ParallelText> {
-    let folder = data_dir.join("translate");
-    let paths: Vec<PathBuf> = names.iter().map(|name| locate(&folder, name)).collect();
+    let find = |name: &String| {
+        let mut places = FOLDERS.iter().map(|folder| locate(&data_dir.join(folder), name));
+        places.find(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name))
+    };
+    let paths: Vec<PathBuf> = names.iter().map(find).collect();
     if let Some(path) = paths.iter().find(|path| !path.exists()) {
-        let (path, folder) = (path.display(), folder.display());
+        let (path, folder) = (path.display(), data_dir.display());
         bail!(Missing(format!(
-            "{path} is missing ({key} names the texts: a bare name lies in {folder} or here, any other \
-             path is taken as it is)"
+            "{path} is missing ({key} names the texts: a bare name lies in {folder}/SET or here, any \
+             other path is taken as it is; SET is one of {}: `tfm data fetch SET` and `tfm data make \
+             translation` bring them)",
+            FOLDERS.join(", ")
         )));
     }
     ParallelText::new(&paths, config.data.invalid).context(key.to_string())

@@ -101,7 +101,6 @@ pub fn bleu(
     for ([_, reference], hypotheses) in text.iter().zip(found) {
         let words = hypotheses.first().map_or(&[][..], |best| &best.words);
         let translation = tokenizer.decode(Side::Target, words);
-        // Both through the tokenizer, so that its digits and spaces are no errors of the model.
         sums += bleu.statistics(&translation, &[reference]);
         translations.push(translation);
     }
