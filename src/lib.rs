@@ -168,9 +168,11 @@ pub mod data;
 pub mod metrics;
 pub mod models;
 pub mod nn;
+#[allow(unsafe_code)]
 pub mod ops;
 pub mod rng;
 pub mod run;
+#[allow(unsafe_code)]
 mod system;
 pub mod train;
 pub mod version;

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Device, DeviceLocation};
 
+use super::disjoint::Rows;
 use super::thread_pool::{Barrier, ThreadPool};
 use super::{Buffer, Isa};
 
 /// Work of fewer operations than this is not worth waking another thread for.
 const LEAST_OPERATIONS: usize = 1 << 20;
-
 /// The processor as operators see it: an instruction level, a pool of threads and
 /// buffers that are kept from call to call. Beside it there may be a GPU for operators that
 /// have a kernel.
@@ -95,6 +95,22 @@ impl Cpu {
             while let Some(i) = queue.next() {
                 work(i * block..len.min((i + 1) * block));
             }
+        });
+    }
+
+    /// Calls `work` for each block of the rows `0..len`, with that block of `rows`, on whichever
+    /// thread is free.
+    ///
+    /// # Panics
+    /// When `rows` has fewer than `len` rows.
+    pub fn for_rows<R: Rows + Sync, F>(&self, len: usize, block: usize, rows: R, work: F)
+    where
+        F: Fn(Range<usize>, R::Block) + Sync,
+    {
+        self.for_blocks(len, block, |range| {
+            // SAFETY: every row is in one block, and `rows` is used up by this call.
+            let part = unsafe { rows.block(&range) };
+            work(range, part);
         });
     }
 

@@ -12,7 +12,6 @@ mod buffer;
 pub mod candidates;
 pub mod conv;
 mod cpu;
-#[allow(unsafe_code)]
 mod disjoint;
 pub mod dropout;
 pub mod elementwise;
@@ -31,24 +30,20 @@ pub mod peak;
 pub mod pool;
 pub mod pool_lrn;
 pub mod precision;
-#[allow(unsafe_code)]
-mod register_tile;
 pub mod relu;
 pub mod sampled_softmax;
-#[allow(unsafe_code)]
 pub mod simd;
 pub mod skipgram;
 pub mod softmax;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
-#[allow(unsafe_code)]
 mod thread_pool;
 pub mod top_k;
 pub mod window;
 
 pub use buffer::Buffer;
 pub use cpu::{Cpu, Worker};
-pub use disjoint::{MatrixMut, Rows, RowsMut, chunks_mut, columns_mut, cut, rows_mut};
+pub use disjoint::{DisjointSlice, Rows, RowsMut, rows_mut};
 pub use finite::{NotFinite, ensure_finite};
 pub use isa::{ISA_VARIABLE, Isa};

@@ -19,15 +19,6 @@ pub use shape::Shape;
 use super::Cpu;
 use super::simd::LANES;
 
-/// What happens to the sums of a convolution before they are stored.
-#[derive(Clone, Copy, Debug, Default)]
-struct Epilogue<'a> {
-    /// Added, a value for each channel of the result.
-    bias: Option<&'a [f32]>,
-    /// Whether negative values become zero.
-    relu: bool,
-}
-
 fn is_winograds(shape: &Shape) -> bool {
     winograd::supports(shape) && winograd::is_profitable(shape)
 }

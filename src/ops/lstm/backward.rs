@@ -1,12 +1,13 @@
 //! The backward pass of a window: truncated backpropagation through time.
 
+use std::ops::Range;
+
 use super::super::matmul::{
     Accumulate, Matrix, PackColumns, Panels, Tile, matmul, matmul_and_sums, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, tanh};
-use super::super::{Cpu, MatrixMut, columns_mut, rows_mut};
-use super::exchange::{Layout, Side, for_units};
-use super::{Activations, GATES, Shape, Weights};
+use super::super::{Cpu, DisjointSlice, Worker};
+use super::{Activations, GATES, Shape, Weights, column};
 
 /// Where the gradients of a layer go; all are overwritten.
 #[derive(Debug)]
@@ -64,97 +65,142 @@ fn through_time(
     gates: &mut [f32],
     cells: &[f32],
 ) {
-    let rows = Panels::new(shape.batch, cpu.isa().max_rows());
-    let layout = Layout { rows, gates: GATES, hidden: shape.hidden };
-    let group = LANES * shape.gates();
-    let packed = shape.hidden.div_ceil(LANES) * group;
-    cpu.with_buffer(packed + 2 * layout.len() + shape.state(), |buffer| {
-        let (packed, rest) = buffer.split_at_mut(packed);
-        let (d_gates, d_cells) = rest.split_at_mut(2 * layout.len());
-        let d_cells = &mut d_cells[..shape.state()];
+    let units = shape.hidden.div_ceil(LANES);
+    let packed = units * LANES * shape.gates();
+    let packed_gates = 2 * shape.batch * shape.gates();
+    cpu.with_buffer(packed + packed_gates + shape.state(), |buffer| {
+        let (packed_weights, rest) = buffer.split_at_mut(packed);
+        let (packed_gates, rest) = rest.split_at_mut(packed_gates);
+        let d_cells = &mut rest[..shape.state()];
         d_cells.fill(0.0);
-        let changed = [gates, d_cells].map(|values| columns_mut(values, shape.hidden, LANES));
-        let (operations, parts) = (shape.operations(), (rows_mut(packed, group), changed));
-        for_units(cpu, operations, layout, d_gates, parts, |_, (packed, changed), mut d_gates| {
-            let (from, columns) = (weights.of_state(shape).transposed(), d_gates.units());
-            let to = &mut *packed;
-            cpu.isa().run(PackColumns { from, depth: 0..shape.gates(), columns, to, sums: None });
-            let mut units = Units { shape, rows, weights: packed, changed, cells, d_outputs };
-            for step in (0..shape.steps).rev() {
-                cpu.isa().run(Step { of: &mut units, d_gates: &mut d_gates, step });
-                d_gates.swap();
-            }
+        let recurrence = Recurrence {
+            shape,
+            rows: Panels::new(shape.batch, cpu.isa().max_rows()),
+            weights: DisjointSlice::new(packed_weights),
+            packed_gates: DisjointSlice::new(packed_gates),
+            gates: DisjointSlice::new(gates),
+            d_cells: DisjointSlice::new(d_cells),
+            cells,
+            d_outputs,
+        };
+        cpu.parallel(shape.operations(), |worker| {
+            recurrence.run(cpu, weights.of_state(shape).transposed(), worker)
         });
     });
 }
 
-/// Some of the hidden units.
-struct Units<'a> {
+/// The part of the pass that goes from step to step.
+#[derive(Clone, Copy)]
+struct Recurrence<'a> {
     shape: Shape,
     rows: Panels,
     /// For every sixteen units: the transposed weights, a panel (4 · hidden, 16).
-    weights: &'a [f32],
-    /// Their columns of the gates (steps · batch · 4, units), and of the gradient that goes from
-    /// cell state to cell state (batch, units).
-    changed: [MatrixMut<'a>; 2],
-    /// Of all units.
+    weights: DisjointSlice<'a>,
+    /// The packed gradient of a step's gates, read and written in turn.
+    packed_gates: DisjointSlice<'a>,
+    gates: DisjointSlice<'a>,
+    /// The gradient that goes from cell state to cell state (batch, hidden).
+    d_cells: DisjointSlice<'a>,
     cells: &'a [f32],
     d_outputs: &'a [f32],
 }
 
-/// One time step of some of the hidden units.
-struct Step<'a, 'u, 's> {
-    of: &'a mut Units<'u>,
-    /// The gradient of the gates.
-    d_gates: &'a mut Side<'s>,
-    step: usize,
+impl Recurrence<'_> {
+    fn run(self, cpu: &Cpu, weights: Matrix, worker: &Worker) {
+        let shape = self.shape;
+        let units = worker.chunk(shape.hidden.div_ceil(LANES));
+        for unit in units.clone() {
+            let columns = unit * LANES..shape.hidden.min((unit + 1) * LANES);
+            // SAFETY: every worker packs its own units.
+            let to = unsafe { self.weights.range_mut(self.weight_panel(unit)) };
+            cpu.isa().run(PackColumns {
+                from: weights,
+                depth: 0..shape.gates(),
+                columns,
+                to,
+                sums: None,
+            });
+        }
+        for step in (0..shape.steps).rev() {
+            cpu.isa().run(Step { recurrence: self, step, units: units.clone() });
+            worker.wait();
+        }
+    }
+
+    fn weight_panel(&self, unit: usize) -> Range<usize> {
+        let len = LANES * self.shape.gates();
+        unit * len..(unit + 1) * len
+    }
 }
 
-impl Kernel for Step<'_, '_, '_> {
+/// One time step for some of the hidden units.
+struct Step<'a> {
+    recurrence: Recurrence<'a>,
+    step: usize,
+    units: Range<usize>,
+}
+
+impl Kernel for Step<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let (shape, weights) = (self.of.shape, self.of.weights);
+    fn run<S: Simd>(self) {
+        let layer = self.recurrence;
+        let shape = layer.shape;
         let is_last = self.step + 1 == shape.steps;
         let mut product = Tile::zeros();
-        for (group, weights) in weights.chunks_exact(LANES * shape.gates()).enumerate() {
-            for panel in 0..self.of.rows.count {
+        for unit in self.units.clone() {
+            // SAFETY: nobody writes the packed weights any more.
+            let weights = unsafe { layer.weights.range(layer.weight_panel(unit)) };
+            for panel in 0..layer.rows.count {
+                let rows = layer.rows.range(panel);
                 if !is_last {
-                    let rows = self.of.rows.range(panel).len();
-                    tile_product::<S>(rows, self.d_gates.read(panel), weights, &mut product);
+                    let at = self.packed(self.step + 1, &rows);
+                    let len = rows.len() * shape.gates();
+                    // SAFETY: nobody writes the gradient of the step after this one.
+                    let d_gates = unsafe { layer.packed_gates.range(at..at + len) };
+                    tile_product::<S>(rows.len(), d_gates, weights, &mut product);
                 }
-                self.cell_backward::<S>(group, panel, &product);
+                self.cell_backward::<S>(unit, rows, &product);
             }
         }
     }
 }
 
-impl Step<'_, '_, '_> {
+impl Step<'_> {
+    /// Where a panel of rows of a step's packed gates begins.
+    #[inline(always)]
+    fn packed(&self, step: usize, rows: &Range<usize>) -> usize {
+        let shape = self.recurrence.shape;
+        (step % 2 * shape.batch + rows.start) * shape.gates()
+    }
+
     /// From the gradient of the hidden state to that of the gates and of the cell state
     /// one step before.
     #[inline(always)]
-    fn cell_backward<S: Simd>(&mut self, group: usize, panel: usize, from_later: &Tile) {
-        let Units { shape, rows, changed: [gates, d_cells], cells, d_outputs, .. } = &mut *self.of;
-        let (rows, hidden) = (rows.range(panel), shape.hidden);
-        let columns = group * LANES..gates.columns().min((group + 1) * LANES);
-        let first = self.d_gates.units().start;
-        let units = first + columns.start..first + columns.end;
+    fn cell_backward<S: Simd>(&self, unit: usize, rows: Range<usize>, from_later: &Tile) {
+        let layer = self.recurrence;
+        let (shape, hidden) = (layer.shape, layer.shape.hidden);
+        let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
+        let packed = self.packed(self.step, &rows);
         let one = S::splat(1.0);
         let mut tiles = [const { Tile::zeros() }; GATES];
         for (i, b) in rows.clone().enumerate() {
             let row = self.step * shape.batch + b;
-            let state = |row: usize| row * hidden + units.start..row * hidden + units.end;
-            let mut activated = [S::splat(0.0); GATES];
-            for (g, gate) in activated.iter_mut().enumerate() {
-                *gate = S::load_slice(gates.part(row * GATES + g, columns.clone()), 0.0);
-            }
-            let [input, candidate, forget, output] = activated;
-            let old_cell = S::load_slice(&cells[state(row)], 0.0);
-            let tanh_cell = tanh(S::load_slice(&cells[state(row + shape.batch)], 0.0));
-            let d_cell_slot = d_cells.part(b, columns.clone());
+            let state = |row: usize| row * hidden + first..row * hidden + last;
+            // SAFETY: only this worker touches the gates of its units.
+            let gate = |gate: usize| unsafe {
+                let at = row * shape.gates() + column(shape, gate, 0);
+                layer.gates.range_mut(at + first..at + last)
+            };
+            let (input, candidate) = (S::load_slice(gate(0), 0.0), S::load_slice(gate(1), 0.0));
+            let (forget, output) = (S::load_slice(gate(2), 0.0), S::load_slice(gate(3), 0.0));
+            let old_cell = S::load_slice(&layer.cells[state(row)], 0.0);
+            let tanh_cell = tanh(S::load_slice(&layer.cells[state(row + shape.batch)], 0.0));
+            // SAFETY: only this worker touches the cell gradient of its units.
+            let d_cell_slot = unsafe { layer.d_cells.range_mut(state(b)) };
 
-            let d_hidden = S::load_slice(&d_outputs[state(row)], 0.0).add(from_later.row(i));
+            let d_hidden = S::load_slice(&layer.d_outputs[state(row)], 0.0).add(from_later.row(i));
             let tanh_slope = one.sub(tanh_cell.mul(tanh_cell));
             let d_cell = d_hidden.mul(output).mul_add(tanh_slope, S::load_slice(d_cell_slot, 0.0));
             d_cell.mul(forget).store_slice(d_cell_slot);
@@ -165,12 +211,15 @@ impl Step<'_, '_, '_> {
                 d_hidden.mul(tanh_cell).mul(sigmoid_slope(output)),
             ];
             for (g, d_gate) in d_gates.into_iter().enumerate() {
-                d_gate.store_slice(gates.part(row * GATES + g, columns.clone()));
+                d_gate.store_slice(gate(g));
                 tiles[g].set_row(i, d_gate);
             }
         }
         for (g, tile) in tiles.iter().enumerate() {
-            pack_tile::<S>(tile, rows.len(), self.d_gates.write(panel, g, units.clone()));
+            let at = |unit: usize| packed + column(shape, g, unit) * rows.len();
+            // SAFETY: only this worker packs the gates of its units.
+            let to = unsafe { layer.packed_gates.range_mut(at(first)..at(last)) };
+            pack_tile::<S>(tile, rows.len(), to);
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Accumulate, Matrix, PackColumns, Panels, Tile, matmul, pack_panels, pack_tile, tile_product,
+    Accumulate, Matrix, PackColumns, PackRows, Panels, Tile, matmul, pack_tile, tile_product,
 };
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
-use super::super::{Cpu, Isa, MatrixMut, columns_mut, rows_mut};
-use super::exchange::{Layout, Side, for_units};
-use super::{Activations, GATES, Shape, Weights};
+use super::super::{Cpu, DisjointSlice, Worker};
+use super::{Activations, GATES, Shape, Weights, column};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input), from the state that
 /// [`Activations::start`] has set. The outputs and the last state are in `trace`.
@@ -22,108 +21,177 @@ pub fn forward(cpu: &Cpu, shape: Shape, weights: Weights, xs: &[f32], trace: &mu
     let inputs = Matrix::new(xs, shape.rows(), shape.input);
     matmul(cpu, inputs, weights.of_input(shape), Accumulate::Bias(weights.bias), gates);
 
-    let rows = Panels::new(shape.batch, cpu.isa().max_rows());
-    let layout = Layout { rows, gates: 1, hidden: shape.hidden };
-    let group = GATES * LANES * shape.hidden;
-    let packed = shape.hidden.div_ceil(LANES) * group;
-    cpu.with_buffer(packed + 2 * layout.len(), |buffer| {
-        let (packed, states) = buffer.split_at_mut(packed);
-        let states = &mut states[..2 * layout.len()];
-        let (operations, depth) = (shape.operations(), 0..shape.hidden);
-        let initial = &trace.hidden[..shape.state()];
-        let initial = Matrix::new(initial, shape.batch, shape.hidden);
-        let first = &mut states[..layout.len()];
-        pack_panels(cpu, operations, initial, rows, std::slice::from_ref(&depth), first);
-        let over_time = [gates, &mut *trace.cells, &mut *trace.hidden];
-        let over_time = over_time.map(|values| columns_mut(values, shape.hidden, LANES));
-        let parts = (rows_mut(packed, group), over_time);
-        for_units(cpu, operations, layout, states, parts, |_, (packed, over_time), mut states| {
-            pack_weights(cpu.isa(), shape, weights.of_state(shape), states.units(), packed);
-            let mut units = Units { shape, rows, weights: packed, over_time };
-            for step in 0..shape.steps {
-                cpu.isa().run(Step { of: &mut units, states: &mut states, step });
-                states.swap();
-            }
+    let units = shape.hidden.div_ceil(LANES);
+    let panel = GATES * LANES * shape.hidden;
+    cpu.with_buffer(units * panel + 2 * shape.state(), |buffer| {
+        let (packed_weights, states) = buffer.split_at_mut(units * panel);
+        let recurrence = Recurrence {
+            shape,
+            rows: Panels::new(shape.batch, cpu.isa().max_rows()),
+            weights: DisjointSlice::new(packed_weights),
+            states: DisjointSlice::new(&mut states[..2 * shape.state()]),
+            gates: DisjointSlice::new(gates),
+            cells: DisjointSlice::new(trace.cells),
+            hidden: DisjointSlice::new(trace.hidden),
+        };
+        cpu.parallel(shape.operations(), |worker| {
+            recurrence.run(cpu, weights.of_state(shape), worker)
         });
     });
 }
 
-/// Packs what the state meets for each sixteen of the hidden units `units`: the four gates' panels,
-/// each (hidden, 16).
-fn pack_weights(isa: Isa, shape: Shape, weights: Matrix, units: Range<usize>, to: &mut [f32]) {
-    for (i, to) in to.chunks_exact_mut(LANES * shape.hidden).enumerate() {
-        let first = i % GATES * shape.hidden + units.start + i / GATES * LANES;
-        let columns = first..(first + LANES).min(i % GATES * shape.hidden + units.end);
-        isa.run(PackColumns { from: weights, depth: 0..shape.hidden, columns, to, sums: None });
+/// The part of the pass that goes from step to step.
+#[derive(Clone, Copy)]
+struct Recurrence<'a> {
+    shape: Shape,
+    rows: Panels,
+    /// For every sixteen units: the four gates' panels, each (hidden, 16).
+    weights: DisjointSlice<'a>,
+    /// The packed hidden state, read and written in turn.
+    states: DisjointSlice<'a>,
+    gates: DisjointSlice<'a>,
+    cells: DisjointSlice<'a>,
+    hidden: DisjointSlice<'a>,
+}
+
+impl Recurrence<'_> {
+    fn run(self, cpu: &Cpu, weights: Matrix, worker: &Worker) {
+        let shape = self.shape;
+        let units = worker.chunk(shape.hidden.div_ceil(LANES));
+        self.pack_weights(cpu, weights, units.clone());
+        self.pack_initial_state(cpu, worker.chunk(self.rows.count));
+        for step in 0..shape.steps {
+            worker.wait();
+            cpu.isa().run(Step { recurrence: self, step, units: units.clone() });
+        }
+    }
+
+    fn weight_panel(&self, unit: usize, gate: usize) -> Range<usize> {
+        let len = LANES * self.shape.hidden;
+        let start = (unit * GATES + gate) * len;
+        start..start + len
+    }
+
+    fn pack_weights(&self, cpu: &Cpu, weights: Matrix, units: Range<usize>) {
+        let hidden = self.shape.hidden;
+        for unit in units {
+            let (start, end) = (unit * LANES, hidden.min((unit + 1) * LANES));
+            for gate in 0..GATES {
+                let columns = column(self.shape, gate, start)..column(self.shape, gate, end);
+                // SAFETY: every worker packs its own units.
+                let to = unsafe { self.weights.range_mut(self.weight_panel(unit, gate)) };
+                cpu.isa().run(PackColumns {
+                    from: weights,
+                    depth: 0..hidden,
+                    columns,
+                    to,
+                    sums: None,
+                });
+            }
+        }
+    }
+
+    fn pack_initial_state(&self, cpu: &Cpu, panels: Range<usize>) {
+        let (shape, hidden) = (self.shape, self.shape.hidden);
+        for panel in panels {
+            let rows = self.rows.range(panel);
+            // SAFETY: nobody writes the initial state; every worker packs its own panels.
+            let (from, to) = unsafe {
+                let to = self.states.range_mut(rows.start * hidden..rows.end * hidden);
+                (self.hidden.range(0..shape.state()), to)
+            };
+            let from = Matrix::new(from, shape.batch, hidden);
+            cpu.isa().run(PackRows { from, rows, depth: 0..hidden, to });
+        }
     }
 }
 
-/// Some of the hidden units.
-struct Units<'a> {
-    shape: Shape,
-    rows: Panels,
-    /// As [`pack_weights`] packs them.
-    weights: &'a [f32],
-    /// Their columns of the gates (steps · batch · 4, units), the cell states and the hidden states
-    /// (steps + 1 · batch, units).
-    over_time: [MatrixMut<'a>; 3],
-}
-
-/// One time step of some of the hidden units.
-struct Step<'a, 'u, 's> {
-    of: &'a mut Units<'u>,
-    states: &'a mut Side<'s>,
+/// One time step for some of the hidden units.
+struct Step<'a> {
+    recurrence: Recurrence<'a>,
     step: usize,
+    units: Range<usize>,
 }
 
-impl Kernel for Step<'_, '_, '_> {
+impl Kernel for Step<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let (weights, panel_len) = (self.of.weights, LANES * self.of.shape.hidden);
+    fn run<S: Simd>(self) {
+        let layer = self.recurrence;
+        let (hidden, state) = (layer.shape.hidden, layer.shape.state());
+        let old = self.step % 2 * state;
         let mut products = [const { Tile::zeros() }; GATES];
-        for (group, weights) in weights.chunks_exact(GATES * panel_len).enumerate() {
-            for panel in 0..self.of.rows.count {
-                let (rows, from) = (self.of.rows.range(panel).len(), self.states.read(panel));
-                for (product, weights) in products.iter_mut().zip(weights.chunks_exact(panel_len)) {
-                    tile_product::<S>(rows, from, weights, product);
+        for unit in self.units.clone() {
+            for panel in 0..layer.rows.count {
+                let rows = layer.rows.range(panel);
+                // SAFETY: nobody writes the packed weights or the old state in this step.
+                let from = unsafe {
+                    layer.states.range(old + rows.start * hidden..old + rows.end * hidden)
+                };
+                for (gate, product) in products.iter_mut().enumerate() {
+                    // SAFETY: as above.
+                    let weights = unsafe { layer.weights.range(layer.weight_panel(unit, gate)) };
+                    tile_product::<S>(rows.len(), from, weights, product);
                 }
-                self.activate::<S>(group, panel, &products);
+                self.activate::<S>(unit, rows, &products);
             }
         }
     }
 }
 
-impl Step<'_, '_, '_> {
+impl Step<'_> {
     /// Adds the state's share to the gates, and makes the new state from them.
     #[inline(always)]
-    fn activate<S: Simd>(&mut self, group: usize, panel: usize, products: &[Tile; GATES]) {
-        let Units { shape, rows, over_time: [gates, cells, hidden], .. } = &mut *self.of;
-        let rows = rows.range(panel);
-        let columns = group * LANES..gates.columns().min((group + 1) * LANES);
+    fn activate<S: Simd>(&self, unit: usize, rows: Range<usize>, products: &[Tile; GATES]) {
+        let layer = self.recurrence;
+        let (shape, hidden) = (layer.shape, layer.shape.hidden);
+        let (first, last) = (unit * LANES, hidden.min((unit + 1) * LANES));
         let mut new_state = Tile::zeros();
         for (i, b) in rows.clone().enumerate() {
             let row = self.step * shape.batch + b;
-            let mut sums = [S::splat(0.0); GATES];
-            for (g, sum) in sums.iter_mut().enumerate() {
-                let of_input = S::load_slice(gates.part(row * GATES + g, columns.clone()), 0.0);
-                *sum = of_input.add(products[g].row(i));
-            }
-            let (input, candidate) = (sigmoid(sums[0]), tanh(sums[1]));
-            let (forget, output) = (sigmoid(sums[2]), sigmoid(sums[3]));
-            let kept = S::load_slice(cells.part(row, columns.clone()), 0.0).mul(forget);
+            // SAFETY: only this worker writes the values of its units.
+            let gate = |gate: usize| unsafe {
+                let at = row * shape.gates() + column(shape, gate, 0);
+                layer.gates.range_mut(at + first..at + last)
+            };
+            let sum = |g: usize| (&*gate(g), &products[g]);
+            let input = sigmoid(preactivation::<S>(sum(0), i));
+            let candidate = tanh(preactivation::<S>(sum(1), i));
+            let forget = sigmoid(preactivation::<S>(sum(2), i));
+            let output = sigmoid(preactivation::<S>(sum(3), i));
+            let before = row * hidden;
+            let after = (row + shape.batch) * hidden;
+            // SAFETY: as above; the cell state before this step is only read.
+            let (old_cell, new_cell, new_hidden) = unsafe {
+                (
+                    layer.cells.range(before + first..before + last),
+                    layer.cells.range_mut(after + first..after + last),
+                    layer.hidden.range_mut(after + first..after + last),
+                )
+            };
+            let kept = S::load_slice(old_cell, 0.0).mul(forget);
             let cell = input.mul_add(candidate, kept);
             let h = output.mul(tanh(cell));
             for (g, value) in [input, candidate, forget, output].into_iter().enumerate() {
-                value.store_slice(gates.part(row * GATES + g, columns.clone()));
+                value.store_slice(gate(g));
             }
-            cell.store_slice(cells.part(row + shape.batch, columns.clone()));
-            h.store_slice(hidden.part(row + shape.batch, columns.clone()));
+            cell.store_slice(new_cell);
+            h.store_slice(new_hidden);
             new_state.set_row(i, h);
         }
-        let first = self.states.units().start;
-        let units = first + columns.start..first + columns.end;
-        pack_tile::<S>(&new_state, rows.len(), self.states.write(panel, 0, units));
+        let at = |unit: usize| {
+            (self.step + 1) % 2 * shape.state() + rows.start * hidden + unit * rows.len()
+        };
+        // SAFETY: only this worker packs the values of its units.
+        let to = unsafe { layer.states.range_mut(at(first)..at(last)) };
+        pack_tile::<S>(&new_state, rows.len(), to);
     }
+}
+
+/// The input's and the state's shares of a gate. A function, for a closure would be compiled
+/// without the vector instructions.
+#[inline(always)]
+fn preactivation<S: Simd>((of_input, of_state): (&[f32], &Tile), row: usize) -> S {
+    S::load_slice(of_input, 0.0).add(of_state.row(row))
 }

@@ -14,8 +14,6 @@
 //! Arrays over time are time-major: row `t * batch + b`.
 
 mod backward;
-#[allow(unsafe_code)]
-mod exchange;
 mod forward;
 mod reference;
 
@@ -147,6 +145,12 @@ impl Activations<'_> {
         assert_eq!(self.cells.len(), states, "the cells have another size");
         assert_eq!(self.hidden.len(), states, "the hidden states have another size");
     }
+}
+
+/// The first column of `gate` for hidden unit `unit`.
+#[inline(always)]
+fn column(shape: Shape, gate: usize, unit: usize) -> usize {
+    gate * shape.hidden + unit
 }
 
 #[cfg(test)]

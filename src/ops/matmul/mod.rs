@@ -10,16 +10,13 @@ mod kernel;
 mod pack;
 mod product;
 
-use std::ops::Range;
-
+use kernel::COLUMNS;
 pub(super) use kernel::{Tile, tile_product};
 pub use pack::Matrix;
-pub(super) use pack::{PackColumns, Panels, pack_tile};
-pub(super) use product::pack_panels;
+pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
 use product::{DEPTH, Product};
 
-use super::Cpu;
-use super::register_tile::COLUMNS;
+use super::{Cpu, DisjointSlice};
 
 /// The values of one side that are packed at a time: a share of the last-level cache.
 const SLICE_VALUES: usize = 512 * 1024;
@@ -35,17 +32,6 @@ pub enum Accumulate<'a> {
     Add,
     /// A row vector, added to every row.
     Bias(&'a [f32]),
-}
-
-impl Accumulate<'_> {
-    /// The same for some columns.
-    #[inline(always)]
-    fn of_columns(self, columns: Range<usize>) -> Self {
-        match self {
-            Self::Bias(bias) => Self::Bias(&bias[columns]),
-            _ => self,
-        }
-    }
 }
 
 /// `result (m, n) = start + left (m, k) · right (k, n)`, the result stored row by row.
@@ -72,7 +58,7 @@ pub fn matmul_and_sums(
     assert_eq!(sums.len(), right.columns, "one sum for each column");
     assert!(right.has_contiguous_rows(), "sums need contiguous rows");
     sums.fill(0.0);
-    multiply(cpu, left, right, start, result, Some(sums));
+    multiply(cpu, left, right, start, result, Some(DisjointSlice::new(sums)));
 }
 
 fn multiply(
@@ -81,7 +67,7 @@ fn multiply(
     right: Matrix,
     start: Accumulate,
     result: &mut [f32],
-    mut sums: Option<&mut [f32]>,
+    sums: Option<DisjointSlice>,
 ) {
     let (m, k, n) = (left.rows, left.columns, right.columns);
     assert_eq!(right.rows, k, "inner sizes differ");
@@ -92,8 +78,15 @@ fn multiply(
     if m == 0 || n == 0 {
         return;
     }
-    let panels = Panels::new(m, cpu.isa().max_rows());
-    let few_columns = n.div_ceil(COLUMNS) <= FEW_PANELS && panels.count > 1;
+    let product = Product {
+        cpu,
+        panels: Panels::new(m, cpu.isa().max_rows()),
+        column_panels: n.div_ceil(COLUMNS),
+        result: DisjointSlice::new(result),
+        result_columns: n,
+        sums,
+    };
+    let few_columns = product.column_panels <= FEW_PANELS && product.panels.count > 1;
     // A deep product goes in slices whose packed left side stays in the cache. The chains of
     // multiply-adds are the same.
     let slice = (SLICE_VALUES / if few_columns { m.max(n) } else { m }).next_multiple_of(DEPTH);
@@ -101,10 +94,10 @@ fn multiply(
     for depth in (0..k.max(1)).step_by(slice) {
         let depth = depth..k.min(depth + slice);
         let (left, right) = (left.column_range(depth.clone()), right.row_range(depth));
-        let product = Product { cpu, left, right, start, panels };
-        match few_columns {
-            true => product.by_tiles(result, sums.as_deref_mut()),
-            false => product.by_columns(result, sums.as_deref_mut()),
+        if few_columns {
+            product.by_tiles(left, right, start);
+        } else {
+            product.by_columns(left, right, start);
         }
         start = Accumulate::Add;
     }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::register_tile::COLUMNS;
 use super::super::simd::{Kernel, LANES, Simd};
-use super::kernel::Tile;
+use super::kernel::{COLUMNS, Tile};
 
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;

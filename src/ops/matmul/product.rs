@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
-use super::super::cpu::with_thread_buffer;
-use super::super::disjoint::tiles_mut;
-use super::super::register_tile::COLUMNS;
-use super::super::{Cpu, MatrixMut, chunks_mut, columns_mut, cut, rows_mut};
+use super::super::cpu::{Queue, with_thread_buffer};
+use super::super::{Cpu, DisjointSlice};
 use super::Accumulate;
-use super::kernel::BlockProduct;
+use super::kernel::{BlockProduct, COLUMNS};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
 
 /// The depth of a block: a panel of 24 rows by this depth fits the first-level cache.
@@ -19,27 +17,32 @@ const BLOCK_VALUES: usize = 80 * 1024;
 #[derive(Clone, Copy)]
 pub struct Product<'a> {
     pub cpu: &'a Cpu,
-    pub left: Matrix<'a>,
-    pub right: Matrix<'a>,
-    pub start: Accumulate<'a>,
     /// The rows of the left side and of the result.
     pub panels: Panels,
+    /// The columns of the right side and of the result, in panels of sixteen.
+    pub column_panels: usize,
+    pub result: DisjointSlice<'a>,
+    pub result_columns: usize,
+    /// The sums of the right side's columns.
+    pub sums: Option<DisjointSlice<'a>>,
 }
 
 impl Product<'_> {
-    /// Each thread takes blocks of columns, which it packs for itself. `sums` grow by those of the
-    /// right side's columns.
-    pub fn by_columns(self, result: &mut [f32], sums: Option<&mut [f32]>) {
-        let Self { cpu, left, right, .. } = self;
+    /// Each thread takes blocks of columns, which it packs for itself.
+    pub fn by_columns(self, left: Matrix, right: Matrix, start: Accumulate) {
+        let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
         let panels_a_block = (BLOCK_VALUES / (left.rows * COLUMNS)).clamp(2, 16);
-        let (operations, columns) =
-            (self.operations(), columns_mut(result, right.columns, COLUMNS));
-        let parts = (columns, sums.map(|sums| chunks_mut(sums, COLUMNS)));
-        cpu.with_buffer(left.rows * left.columns, |packed| {
-            pack_panels(cpu, operations, left, self.panels, &depths(left.columns), packed);
-            let panels = right.columns.div_ceil(COLUMNS);
-            cpu.for_chunks(operations, panels, panels_a_block, parts, |block, (result, sums)| {
-                self.column_block(packed, block, result, sums);
+        let queue = Queue::new(self.column_panels);
+        cpu.with_buffer(packed_len, |packed| {
+            let packed = DisjointSlice::new(packed);
+            cpu.parallel(self.operations(left), |worker| {
+                self.pack_left(left, worker.chunk(self.panels.count), packed);
+                worker.wait();
+                // SAFETY: nobody writes the packed side after the barrier.
+                let packed = unsafe { packed.range(0..packed_len) };
+                while let Some(block) = queue.next_chunk(panels_a_block, cpu.threads()) {
+                    self.column_block(packed, right, start, block);
+                }
             });
         });
     }
@@ -49,49 +52,42 @@ impl Product<'_> {
     fn column_block(
         self,
         packed_left: &[f32],
+        right: Matrix,
+        start: Accumulate,
         block: Range<usize>,
-        mut result: MatrixMut,
-        mut sums: Option<&mut [f32]>,
     ) {
-        let (isa, columns) = (self.cpu.isa(), self.columns(&block));
-        with_thread_buffer(block.len() * COLUMNS * DEPTH, |to| {
-            for depth in depths(self.right.rows) {
-                let (from, columns) = (self.right, columns.clone());
-                let (sums, pack) = (sums.as_deref_mut(), depth.clone());
-                isa.run(PackColumns { from, depth: pack, columns, to: &mut *to, sums });
-                let whole = result.rectangle(0..self.panels.rows, 0..result.columns());
-                let right_panel = COLUMNS * depth.len();
-                let product = self.block(packed_left, &block, depth, whole);
-                isa.run(BlockProduct { right: to, right_panel, ..product });
+        with_thread_buffer(block.len() * COLUMNS * DEPTH, |packed_right| {
+            for depth in depths(right.rows) {
+                self.pack_columns(right, depth.clone(), &block, packed_right);
+                let tiles = 0..self.panels.count * block.len();
+                self.tiles(depth, start, block.clone(), packed_left, packed_right, tiles);
             }
         });
     }
 
     /// Both sides are packed for all threads, which then take tiles: of few columns, no
     /// thread could take many for itself.
-    pub fn by_tiles(self, result: &mut [f32], sums: Option<&mut [f32]>) {
-        let Self { cpu, left, right, panels, .. } = self;
-        let (operations, column_panels) = (self.operations(), right.columns.div_ceil(COLUMNS));
-        let right_panel = right.rows * COLUMNS;
-        cpu.with_buffer(left.rows * left.columns, |packed_left| {
-            pack_panels(cpu, operations, left, panels, &depths(left.columns), packed_left);
-            cpu.with_buffer(right_panel * column_panels, |packed_right| {
-                let sums = sums.map(|sums| chunks_mut(sums, COLUMNS));
-                let parts = (rows_mut(packed_right, right_panel), sums);
-                cpu.for_shares(operations, column_panels, parts, |_, share, (to, sums)| {
-                    let (depth, columns) = (0..right.rows, self.columns(&share));
-                    cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
-                });
-                let (tiles, all) = (panels.count * column_panels, usize::MAX);
-                let result = tiles_mut(result, right.columns, panels, COLUMNS);
-                cpu.for_chunks(operations, tiles, all, result, |_, mut run| {
-                    for depth in depths(right.rows) {
-                        for panel in run.panels() {
-                            let (block, result) = run.part(panel);
-                            let at = block.start * right_panel + depth.start * COLUMNS;
-                            let product = self.block(packed_left, &block, depth.clone(), result);
-                            let (rows, right) = (panel..panel + 1, &packed_right[at..]);
-                            cpu.isa().run(BlockProduct { rows, right, right_panel, ..product });
+    pub fn by_tiles(self, left: Matrix, right: Matrix, start: Accumulate) {
+        let (cpu, left_len) = (self.cpu, left.rows * left.columns);
+        let right_len = right.rows * self.column_panels * COLUMNS;
+        let queue = Queue::new(self.panels.count * self.column_panels);
+        cpu.with_buffer(left_len, |packed_left| {
+            cpu.with_buffer(right_len, |packed_right| {
+                let (packed_left, packed_right) =
+                    (DisjointSlice::new(packed_left), DisjointSlice::new(packed_right));
+                cpu.parallel(self.operations(left), |worker| {
+                    self.pack_left(left, worker.chunk(self.panels.count), packed_left);
+                    self.pack_right(right, worker.chunk(self.column_panels), packed_right);
+                    worker.wait();
+                    // SAFETY: nobody writes the packed sides after the barrier.
+                    let (packed_left, packed_right) = unsafe {
+                        (packed_left.range(0..left_len), packed_right.range(0..right_len))
+                    };
+                    while let Some(tiles) = queue.next_chunk(usize::MAX, cpu.threads()) {
+                        for depth in depths(right.rows) {
+                            let block = 0..self.column_panels;
+                            let right = &packed_right[depth.start * block.len() * COLUMNS..];
+                            self.tiles(depth, start, block, packed_left, right, tiles.clone());
                         }
                     }
                 });
@@ -99,60 +95,79 @@ impl Product<'_> {
         });
     }
 
-    /// All row panels with a block of column panels, at one depth; the right side is not there yet.
-    fn block<'a>(
-        &'a self,
-        packed_left: &'a [f32],
-        block: &Range<usize>,
+    /// Some of the tiles of a block of column panels, at one depth.
+    fn tiles(
+        self,
         depth: Range<usize>,
-        result: MatrixMut<'a>,
-    ) -> BlockProduct<'a> {
-        let start = match depth.start {
-            0 => self.start.of_columns(self.columns(block)),
-            _ => Accumulate::Add,
-        };
-        let (panels, rows, depth_len) = (self.panels, 0..self.panels.count, depth.len());
-        let left = &packed_left[depth.start * panels.rows..];
-        let (right, right_panel) = (&[][..], 0);
-        BlockProduct { panels, rows, left, right, right_panel, depth: depth_len, start, result }
+        start: Accumulate,
+        block: Range<usize>,
+        packed_left: &[f32],
+        packed_right: &[f32],
+        tiles: Range<usize>,
+    ) {
+        self.cpu.isa().run(BlockProduct {
+            panels: self.panels,
+            left: &packed_left[depth.start * self.panels.rows..],
+            right: packed_right,
+            depth: depth.len(),
+            start: if depth.start == 0 { start } else { Accumulate::Add },
+            columns: self.columns(&block),
+            tiles,
+            result: self.result,
+            result_columns: self.result_columns,
+        });
+    }
+
+    /// Packs some row panels, at each depth.
+    fn pack_left(self, left: Matrix, share: Range<usize>, packed: DisjointSlice) {
+        for depth in depths(left.columns) {
+            for panel in share.clone() {
+                let rows = self.panels.range(panel);
+                let at = depth.start * left.rows + rows.start * depth.len();
+                // SAFETY: each panel at each depth has its own part.
+                let to = unsafe { packed.range_mut(at..at + rows.len() * depth.len()) };
+                self.cpu.isa().run(PackRows { from: left, rows, depth: depth.clone(), to });
+            }
+        }
+    }
+
+    /// Packs some column panels, at each depth.
+    fn pack_right(self, right: Matrix, share: Range<usize>, packed: DisjointSlice) {
+        for depth in depths(right.rows) {
+            let at = (depth.start * self.column_panels + share.start * depth.len()) * COLUMNS;
+            // SAFETY: each panel at each depth has its own part.
+            let to = unsafe { packed.range_mut(at..at + share.len() * depth.len() * COLUMNS) };
+            self.pack_columns(right, depth, &share, to);
+        }
+    }
+
+    /// Packs the columns of some panels at one depth, and adds to their sums.
+    fn pack_columns(
+        self,
+        right: Matrix,
+        depth: Range<usize>,
+        panels: &Range<usize>,
+        to: &mut [f32],
+    ) {
+        let columns = self.columns(panels);
+        // SAFETY: only the thread that packs a column, one depth after another, has its sum.
+        let sums = self.sums.map(|sums| unsafe { sums.range_mut(columns.clone()) });
+        self.cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
     }
 
     /// The columns of some column panels.
     fn columns(&self, panels: &Range<usize>) -> Range<usize> {
-        panels.start * COLUMNS..(panels.end * COLUMNS).min(self.right.columns)
+        panels.start * COLUMNS..(panels.end * COLUMNS).min(self.result_columns)
     }
 
     /// Multiplications and additions.
-    fn operations(&self) -> usize {
-        2 * self.left.rows * self.left.columns * self.right.columns
+    fn operations(&self, left: Matrix) -> usize {
+        2 * left.rows * left.columns * self.result_columns
     }
 }
 
-/// Packs the row panels of a left side for all threads, at one of `depths` after the other.
-///
-/// # Panics
-/// When `to` has too little room.
-pub fn pack_panels(
-    cpu: &Cpu,
-    operations: usize,
-    from: Matrix,
-    panels: Panels,
-    depths: &[Range<usize>],
-    to: &mut [f32],
-) {
-    let item = |i: usize| (panels.range(i % panels.count), depths[i / panels.count].clone());
-    let items = depths.len() * panels.count;
-    let mut parts = cut(to, (0..items).map(item).map(|(rows, depth)| rows.len() * depth.len()));
-    cpu.for_shares(operations, items, rows_mut(&mut parts, 1), |_, share, parts| {
-        for (i, to) in share.zip(parts) {
-            let (rows, depth) = item(i);
-            cpu.isa().run(PackRows { from, rows, depth, to });
-        }
-    });
-}
-
 /// The blocks of the inner size: even, and no deeper than [`DEPTH`].
-fn depths(k: usize) -> Vec<Range<usize>> {
+fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
     let count = k.div_ceil(DEPTH).max(1);
-    (0..count).map(|i| k * i / count..k * (i + 1) / count).collect()
+    (0..count).map(move |i| k * i / count..k * (i + 1) / count)
 }

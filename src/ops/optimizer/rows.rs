@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Rule, check_states, step_vector};
 use crate::ops::simd::{Kernel, LANES, Simd};
-use crate::ops::{Cpu, MatrixMut, columns_mut};
+use crate::ops::{Cpu, DisjointSlice};
 
 /// A token as its id and, below, its place: sorted, words stand together in token order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,20 +14,30 @@ struct Token {
     place: u32,
 }
 
-/// The gradients of tokens (tokens, `width`), of which one thread adds up some columns.
-struct Gradients<'a> {
-    rows: &'a [f32],
+/// The columns of one thread.
+struct RowPass<'a, R, const N: usize> {
+    rule: R,
     width: usize,
     columns: Range<usize>,
+    table: DisjointSlice<'a>,
+    states: [DisjointSlice<'a>; N],
+    tokens: &'a [Token],
+    rows: &'a [f32],
 }
 
-impl Gradients<'_> {
+impl<R: Rule<N>, const N: usize> RowPass<'_, R, N> {
+    /// The thread's part of a row.
+    #[inline(always)]
+    fn part(&self, row: u32) -> Range<usize> {
+        let start = row as usize * self.width;
+        start + self.columns.start..start + self.columns.end
+    }
+
     /// The thread's part of the row of a token, from column `at` on. No closure does this: one
     /// could be compiled apart, without the level's instructions.
     #[inline(always)]
     fn vector<S: Simd>(&self, token: Token, at: usize) -> S {
-        let start = token.place as usize * self.width;
-        S::load_slice(&self.rows[start + self.columns.start + at..start + self.columns.end], 0.0)
+        S::load_slice(&self.rows[self.part(token.place)][at..], 0.0)
     }
 
     /// The sum of the rows of `tokens`, in their order, from column `at` on.
@@ -41,34 +51,22 @@ impl Gradients<'_> {
     }
 }
 
-/// A step of one thread's columns of a table.
-struct RowPass<'a, R, const N: usize> {
-    rule: R,
-    table: MatrixMut<'a>,
-    states: [MatrixMut<'a>; N],
-    tokens: &'a [Token],
-    gradients: Gradients<'a>,
-}
-
 impl<R: Rule<N>, const N: usize> Kernel for RowPass<'_, R, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let (one_by_one, columns) = (self.rule.adds_up(), self.gradients.columns.len());
+    fn run<S: Simd>(self) {
+        let one_by_one = self.rule.adds_up();
         for word in self.tokens.chunk_by(|a, b| !one_by_one && a.id == b.id) {
-            let row = word[0].id as usize;
-            let weights = self.table.part(row, 0..columns);
-            let mut states = self.states.each_mut().map(|state| state.part(row, 0..columns));
+            let part = self.part(word[0].id);
+            // SAFETY: every thread has its own columns.
+            let weights = unsafe { self.table.range_mut(part.clone()) };
+            // SAFETY: as for the weights.
+            let mut states = self.states.map(|state| unsafe { state.range_mut(part.clone()) });
             for (i, weights) in weights.chunks_mut(LANES).enumerate() {
                 let vector = i * LANES..i * LANES + weights.len();
                 let states = states.each_mut().map(|state| &mut state[vector.clone()]);
-                step_vector(
-                    self.rule,
-                    weights,
-                    states,
-                    self.gradients.sum::<S>(word, vector.start),
-                );
+                step_vector(self.rule, weights, states, self.sum::<S>(word, vector.start));
             }
         }
     }
@@ -98,14 +96,13 @@ pub fn step_rows<const N: usize>(
     let inside = |&id: &u32| (id as usize + 1) * width <= table.len();
     assert!(ids.iter().all(inside), "an id is outside the table");
     check_states(table, &states);
-    // A thread takes columns, not tokens: rows of a word are then added in one fixed order, and
-    // frequent words are shared out evenly.
-    let parts = (columns_mut(table, width, 1), states.map(|state| columns_mut(state, width, 1)));
+    let (table, states) = (DisjointSlice::new(table), states.map(DisjointSlice::new));
     with_tokens(ids, !rule.adds_up(), |tokens| {
-        let operations = (2 + 4 * N) * rows.len();
-        cpu.for_shares(operations, width, parts, |_, columns, (table, states)| {
-            let gradients = Gradients { rows, width, columns };
-            cpu.isa().run(RowPass { rule, table, states, tokens, gradients });
+        cpu.parallel((2 + 4 * N) * rows.len(), |worker| {
+            // A thread takes columns, not tokens: rows of a word are then added in one fixed
+            // order, and frequent words are shared out evenly.
+            let columns = worker.chunk(width);
+            cpu.isa().run(RowPass { rule, width, columns, table, states, tokens, rows });
         });
     });
 }

@@ -5,8 +5,8 @@
 //! the output's gradient with every s-th tap of the filters, in reverse order: each pixel is
 //! one sum, and no two threads write the same one.
 
-use super::super::{Epilogue, Shape};
-use super::correlation::{Correlation, Target};
+use super::super::Shape;
+use super::correlation::{Correlation, Epilogue, Target};
 use super::filters::{BackwardPanel, Taps};
 use super::planes::Planes;
 use crate::ops::Cpu;

@@ -8,12 +8,11 @@
 use std::ops::Range;
 
 use super::super::Shape;
-use super::kernel::{Tile, TileSize};
-use crate::ops::cpu::with_thread_buffer;
+use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
+use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::matmul::{Matrix, PackColumns, Panels};
-use crate::ops::register_tile::{COLUMNS, Finish, Gathered, Offsets, Right};
 use crate::ops::simd::{Kernel, LANES, Simd};
-use crate::ops::{Cpu, MatrixMut, chunks_mut, cut, rows_mut};
+use crate::ops::{Cpu, DisjointSlice};
 
 /// The most pieces of a batch.
 const MOST_PIECES: usize = 8;
@@ -46,23 +45,23 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
     let values = dweight.len();
     let pieces = shape.batch.min(WORKSPACE_VALUES / values + 1).min(MOST_PIECES);
     let split = Split::new(shape, TileSize::of(cpu.isa()), pieces, cpu.threads());
-    let (offsets, operations) = (split.offsets(), shape.operations());
+    let (offsets, queue) = (split.offsets(), Queue::new(pieces * split.slices));
+    let dweight = DisjointSlice::new(dweight);
     cpu.with_buffer((pieces - 1) * values, |rest| {
-        // The first piece's sum needs no place of its own.
-        let sums = std::iter::once(&mut *dweight).chain(rest.chunks_exact_mut(values));
-        let mut parts: Vec<_> = sums.flat_map(|sum| cut(sum, split.lengths())).collect();
-        let items = pieces * split.slices;
-        cpu.for_chunks(operations, items, 1, rows_mut(&mut parts, 1), |items, parts| {
-            for (i, to) in items.zip(parts) {
+        let rest = DisjointSlice::new(rest);
+        cpu.parallel(shape.operations(), |worker| {
+            while let Some(i) = queue.next() {
                 let (piece, slice) = (i / split.slices, i % split.slices);
-                let sum = Sum { split: &split, offsets: &offsets, x, dy };
-                sum.run(cpu, split.piece(piece), split.tiles(slice), to);
+                // The first piece's sum needs no place of its own.
+                let (result, at) =
+                    if piece == 0 { (dweight, 0) } else { (rest, (piece - 1) * values) };
+                let sum = Sum { split: &split, offsets: &offsets, x, dy, result, at };
+                sum.run(cpu, split.piece(piece), split.tiles(slice));
             }
-        });
-        let (blocks, dweight) = (values.div_ceil(SUM_VALUES), chunks_mut(dweight, SUM_VALUES));
-        cpu.for_shares(operations, blocks, dweight, |_, share, sums| {
-            for (i, sums) in share.zip(sums.chunks_mut(SUM_VALUES)) {
-                cpu.isa().run(AddPieces { sums, first: i * SUM_VALUES, rest, values });
+            worker.wait();
+            for i in worker.chunk(values.div_ceil(SUM_VALUES)) {
+                let range = i * SUM_VALUES..values.min((i + 1) * SUM_VALUES);
+                cpu.isa().run(AddPieces { pieces: pieces - 1, values, range, rest, dweight });
             }
         });
     });
@@ -108,22 +107,6 @@ impl Split {
         tiles * slice / self.slices..tiles * (slice + 1) / self.slices
     }
 
-    /// The row of the gradient (filter row · pixels and channels in it, out channels) that a tile
-    /// begins with.
-    #[inline(always)]
-    fn first_row(&self, tile: usize) -> usize {
-        let Panels { rows, count } = self.filter_row;
-        tile / count * rows + self.filter_row.range(tile % count).start
-    }
-
-    /// The values of each slice.
-    fn lengths(&self) -> impl Iterator<Item = usize> {
-        let tiles = (0..self.slices).map(|slice| self.tiles(slice));
-        tiles.map(|tiles| {
-            (self.first_row(tiles.end) - self.first_row(tiles.start)) * self.shape.out_channels
-        })
-    }
-
     /// Where the windows of a block begin in its padded images.
     fn offsets(&self) -> Offsets {
         let (row, image) = (padded_row(self.shape), self.image_values());
@@ -164,11 +147,14 @@ struct Sum<'a> {
     offsets: &'a Offsets,
     x: &'a [f32],
     dy: &'a [f32],
+    result: DisjointSlice<'a>,
+    /// Where the sum begins in the result.
+    at: usize,
 }
 
 impl Sum<'_> {
-    /// Sums some images for some tiles, which `to` has room for.
-    fn run(self, cpu: &Cpu, images: Range<usize>, tiles: Range<usize>, to: &mut [f32]) {
+    /// Sums some images for some tiles.
+    fn run(self, cpu: &Cpu, images: Range<usize>, tiles: Range<usize>) {
         let (split, rows) = (self.split, self.split.shape.rows().output());
         let left_values = split.images * split.image_values();
         let outs = split.shape.out_channels.next_multiple_of(COLUMNS);
@@ -184,9 +170,8 @@ impl Sum<'_> {
                     block.pad(left);
                     let right = block.right(cpu, packed);
                     let add = image > images.start || y > 0;
-                    let (tiles, result) =
-                        (tiles.clone(), MatrixMut::new(to, split.shape.out_channels));
-                    cpu.isa().run(BlockTiles { block: &block, left, right, tiles, add, result });
+                    let tiles = tiles.clone();
+                    cpu.isa().run(BlockTiles { block: &block, left, right, tiles, add });
                 }
             }
         });
@@ -236,12 +221,21 @@ impl Block<'_> {
             * shape.columns().output();
         let dy = &self.sum.dy[first * outs..][..pixels * outs];
         if outs <= NEAR_CHANNELS && outs.is_multiple_of(COLUMNS) {
-            return Right { values: dy, step: outs, panel: COLUMNS };
+            return Right { values: dy, step: outs, panel_step: COLUMNS };
         }
         let (from, to) = (Matrix::new(dy, pixels, outs), &mut *packed);
         cpu.isa().run(PackColumns { from, depth: 0..pixels, columns: 0..outs, to, sums: None });
-        Right { values: packed, step: COLUMNS, panel: pixels * COLUMNS }
+        Right { values: packed, step: COLUMNS, panel_step: pixels * COLUMNS }
     }
+}
+
+/// The right side of a block's tiles.
+struct Right<'a> {
+    values: &'a [f32],
+    /// From one pixel to the next.
+    step: usize,
+    /// From one panel of columns to the next.
+    panel_step: usize,
 }
 
 /// Some tiles of a block.
@@ -251,47 +245,47 @@ struct BlockTiles<'a> {
     right: Right<'a>,
     tiles: Range<usize>,
     add: bool,
-    /// The rows of these tiles.
-    result: MatrixMut<'a>,
 }
 
 impl Kernel for BlockTiles<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let Sum { split, offsets, .. } = self.block.sum;
+    fn run<S: Simd>(self) {
+        let Sum { split, offsets, result, at, .. } = self.block.sum;
         let (filter_row, outs) = (split.filter_row, split.shape.out_channels);
         let (pixels, padded_row) = (self.block.pixels(), padded_row(split.shape));
-        let first_row = split.first_row(self.tiles.start);
-        for (ky, i) in self.tiles.clone().map(|t| (t / filter_row.count, t % filter_row.count)) {
+        for (ky, i) in self.tiles.map(|t| (t / filter_row.count, t % filter_row.count)) {
             let rows = filter_row.range(i);
-            let to = ky * filter_row.rows + rows.start - first_row;
             for column in (0..outs).step_by(split.panels * COLUMNS) {
-                let columns = column..outs.min(column + split.panels * COLUMNS);
-                let values = &self.right.values[column / COLUMNS * self.right.panel..];
                 let tile = Tile {
-                    left: Gathered { values: &self.left[ky * padded_row + rows.start..], offsets },
+                    left: &self.left[ky * padded_row + rows.start..],
+                    offsets,
                     depth: pixels,
-                    right: Right { values, ..self.right },
+                    right: &self.right.values[column / COLUMNS * self.right.panel_step..],
+                    right_step: self.right.step,
+                    panel_step: self.right.panel_step,
                     bias: None,
-                    finish: Finish { add: self.add, relu: false },
-                    result: self.result.rectangle(to..to + rows.len(), columns),
+                    add: self.add,
+                    relu: false,
+                    result,
+                    at: at + (ky * filter_row.rows + rows.start) * outs + column,
+                    row_step: outs,
+                    width: (split.panels * COLUMNS).min(outs - column),
                 };
-                tile.run::<S>();
+                tile.run::<S>(rows.len());
             }
         }
     }
 }
 
-/// Adds the sums of the other pieces to some of the first, in their order.
+/// Adds the sums of the other pieces to the first, in their order.
 struct AddPieces<'a> {
-    sums: &'a mut [f32],
-    /// The place of the first of them.
-    first: usize,
-    /// The other pieces, of so many values each.
-    rest: &'a [f32],
+    pieces: usize,
     values: usize,
+    range: Range<usize>,
+    rest: DisjointSlice<'a>,
+    dweight: DisjointSlice<'a>,
 }
 
 impl Kernel for AddPieces<'_> {
@@ -299,9 +293,13 @@ impl Kernel for AddPieces<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { sums, first, .. } = self;
-        for piece in self.rest.chunks_exact(self.values) {
-            let from = &piece[first..first + sums.len()];
+        let Self { range, values, .. } = self;
+        // SAFETY: the range is this thread's since the barrier.
+        let sums = unsafe { self.dweight.range_mut(range.clone()) };
+        for piece in 0..self.pieces {
+            let first = piece * values;
+            // SAFETY: as for the sums.
+            let from = unsafe { self.rest.range(first + range.start..first + range.end) };
             for (sum, from) in sums.chunks_mut(LANES).zip(from.chunks(LANES)) {
                 S::load_slice(sum, 0.0).add(S::load_slice(from, 0.0)).store_slice(sum);
             }

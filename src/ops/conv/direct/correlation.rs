@@ -7,14 +7,12 @@
 
 use std::ops::Range;
 
-use super::super::Epilogue;
-use super::kernel::{Tile, TileSize};
+use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
 use super::planes::{Planes, RowToLines};
-use crate::ops::cpu::with_thread_buffer;
+use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::matmul::Panels;
-use crate::ops::register_tile::{COLUMNS, Finish, Gathered, Offsets, Right};
 use crate::ops::simd::{Kernel, Simd};
-use crate::ops::{Cpu, Isa, MatrixMut, cut, rows_mut};
+use crate::ops::{Cpu, DisjointSlice, Isa};
 
 /// The values of the lines that a thread holds at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 96 * 1024;
@@ -28,7 +26,7 @@ pub struct Target {
     pub size: [usize; 2],
     /// From one output to the next.
     pub step: [usize; 2],
-    /// The first output, less than a step.
+    /// The first output.
     pub first: [usize; 2],
 }
 
@@ -48,6 +46,14 @@ pub struct Correlation {
     /// Channels of the result.
     pub channels: usize,
     pub target: Target,
+}
+
+/// What happens to the sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// A value for each channel of the result.
+    pub bias: Option<&'a [f32]>,
+    pub relu: bool,
 }
 
 impl Correlation {
@@ -81,34 +87,27 @@ impl Correlation {
         let operations =
             2 * self.batch * self.windows * self.planes.windows * panels * panel_values;
         let (offsets, blocks) = (self.offsets(), RowBlocks::new(self, cpu.threads()));
-        let items = self.batch * blocks.count;
-        let lengths = (0..items).map(|i| self.target_rows(blocks, i % blocks.count).len());
-        let row_values = self.target.size[1] * self.channels;
-        let mut parts = cut(target, lengths.map(|rows| rows * row_values));
+        let queue = Queue::new(self.batch * blocks.count);
+        let target = DisjointSlice::new(target);
         cpu.with_buffer(panels * panel_values, |packed| {
-            let rows = rows_mut(packed, panel_values);
-            cpu.for_shares(operations, panels, rows, |_, share, to| {
-                for (panel, to) in share.zip(to.chunks_exact_mut(panel_values.max(1))) {
-                    pack(panel, to);
+            let packed = DisjointSlice::new(packed);
+            cpu.parallel(operations, |worker| {
+                for panel in worker.chunk(panels) {
+                    let at = panel * panel_values;
+                    // SAFETY: each panel has its own part.
+                    pack(panel, unsafe { packed.range_mut(at..at + panel_values) });
                 }
-            });
-            cpu.for_chunks(operations, items, 1, rows_mut(&mut parts, 1), |items, parts| {
-                for (i, target) in items.zip(parts) {
+                worker.wait();
+                // SAFETY: nobody writes the panels after the barrier.
+                let right = unsafe { packed.range(0..panels * panel_values) };
+                while let Some(i) = queue.next() {
                     let (image, rows) = (i / blocks.count, blocks.range(i % blocks.count));
-                    let first_row = self.target_rows(blocks, i % blocks.count).start;
-                    let (of, offsets, right) = (self, &offsets, &*packed);
-                    let block = Block { of, image, rows, first_row, offsets, right, epilogue };
-                    block.run(cpu.isa(), source, target);
+                    let block =
+                        Block { of: self, image, rows, offsets: &offsets, right, epilogue, target };
+                    block.run(cpu.isa(), source);
                 }
             });
         });
-    }
-
-    /// The rows of a target image from the first output of a block to that of the next.
-    fn target_rows(&self, blocks: RowBlocks, block: usize) -> Range<usize> {
-        let (windows, step) = (blocks.range(block), self.target.step[0]);
-        let is_last = block + 1 == blocks.count;
-        windows.start * step..if is_last { self.target.size[0] } else { windows.end * step }
     }
 }
 
@@ -140,20 +139,19 @@ struct Block<'a> {
     of: &'a Correlation,
     image: usize,
     rows: Range<usize>,
-    /// The row of the target image that the block's part of it begins with.
-    first_row: usize,
     offsets: &'a Offsets,
     right: &'a [f32],
     epilogue: Epilogue<'a>,
+    target: DisjointSlice<'a>,
 }
 
 impl Block<'_> {
-    fn run(&self, isa: Isa, source: &[f32], target: &mut [f32]) {
+    fn run(&self, isa: Isa, source: &[f32]) {
         let (of, row_values) = (self.of, self.of.planes.row_values());
         let rows = self.rows.len().saturating_sub(1) * of.stride + of.kernel;
         with_thread_buffer(rows * row_values, |lines| {
             isa.run(ImageToLines { block: self, source, to: &mut *lines });
-            isa.run(BlockTiles { block: self, lines, size: TileSize::of(isa), target });
+            isa.run(BlockTiles { block: self, lines, size: TileSize::of(isa) });
         });
     }
 }
@@ -191,8 +189,6 @@ struct BlockTiles<'a> {
     block: &'a Block<'a>,
     lines: &'a [f32],
     size: TileSize,
-    /// The block's part of the target image.
-    target: &'a mut [f32],
 }
 
 impl Kernel for BlockTiles<'_> {
@@ -200,31 +196,35 @@ impl Kernel for BlockTiles<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Block { of, rows, first_row, epilogue, right, .. } = self.block;
+        let Block { of, rows, epilogue, right, .. } = self.block;
         let (panel_values, row_values) = (of.depth() * COLUMNS, of.planes.row_values());
-        let ([y_step, x_step], [first_y, first_x]) = (of.target.step, of.target.first);
+        let [height, width] = of.target.size;
+        let [y_step, x_step] = of.target.step;
         let tiles = Panels::new(of.planes.windows, self.size.rows);
         for column in (0..of.channels).step_by(self.size.panels * COLUMNS) {
-            let columns = (self.size.panels * COLUMNS).min(of.channels - column);
             for (i, y) in rows.clone().enumerate() {
-                let row = (first_y + y * y_step - first_row) * of.target.size[1];
+                let y = (self.block.image * height + of.target.first[0] + y * y_step) * width;
                 for x in (0..tiles.count).map(|i| tiles.range(i)) {
-                    let at = (row + first_x + x.start * x_step) * of.channels + column;
-                    let (result, stride) = (&mut self.target[at..], x_step * of.channels);
-                    let left = self.lines.get(i * of.stride * row_values + x.start..);
-                    let values = &right[column / COLUMNS * panel_values..];
+                    let pixel = y + of.target.first[1] + x.start * x_step;
                     let tile = Tile {
-                        left: Gathered {
-                            values: left.unwrap_or_default(),
-                            offsets: self.block.offsets,
-                        },
+                        left: self
+                            .lines
+                            .get(i * of.stride * row_values + x.start..)
+                            .unwrap_or_default(),
+                        offsets: self.block.offsets,
                         depth: of.depth(),
-                        right: Right { values, step: COLUMNS, panel: panel_values },
+                        right: &right[column / COLUMNS * panel_values..],
+                        right_step: COLUMNS,
+                        panel_step: panel_values,
                         bias: epilogue.bias.map(|bias| &bias[column..]),
-                        finish: Finish { add: false, relu: epilogue.relu },
-                        result: MatrixMut::strided(result, x.len(), columns, stride),
+                        add: false,
+                        relu: epilogue.relu,
+                        result: self.block.target,
+                        at: pixel * of.channels + column,
+                        row_step: x_step * of.channels,
+                        width: (self.size.panels * COLUMNS).min(of.channels - column),
                     };
-                    tile.run::<S>();
+                    tile.run::<S>(x.len());
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! columns while it is near.
 
 use super::super::Shape;
-use crate::ops::register_tile::COLUMNS;
+use super::kernel::COLUMNS;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// How many rows ahead of the copy the cache is filled.

@@ -1,7 +1,7 @@
 //! The forward pass.
 
-use super::super::{Epilogue, Shape};
-use super::correlation::{Correlation, Target};
+use super::super::Shape;
+use super::correlation::{Correlation, Epilogue, Target};
 use super::filters::ForwardPanel;
 use super::planes::Planes;
 use crate::ops::Cpu;

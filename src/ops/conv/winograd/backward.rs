@@ -9,10 +9,9 @@ use super::points::{InputPoints, OutputGradientPoints, POINTS};
 use super::product::{Left, PANEL, Product, register_tile};
 use super::tile_grid::{Axis, Side, TileGrid};
 use super::tiles::{AREA, InputTransform, Layout};
-use super::transform_2d::DataPart;
-use super::{check, shares, tile};
+use super::{check, tile};
 use crate::ops::simd::{Kernel, LANES, Simd};
-use crate::ops::{Cpu, MatrixMut, columns_mut, rows_mut};
+use crate::ops::{Cpu, DisjointSlice, Worker};
 
 /// The values of transformed data and gradients that a block of tiles takes: a share of the
 /// last-level cache.
@@ -53,18 +52,24 @@ fn run<const K: usize, const M: usize>(
         let (gradients, rest) = rest.split_at_mut(outputs.len());
         let (sums, zeros) = rest.split_at_mut(gradient.len());
         zeros.fill(0.0);
-        let groups = pass.groups(cpu);
-        let mut parts = gradient.rectangles(sums, &groups);
-        for start in (0..pass.tile_grid.tiles).step_by(block) {
-            let tiles = start..pass.tile_grid.tiles.min(start + block);
-            pass.gather::<M>(cpu, tiles.clone(), zeros, [&mut *data, &mut *gradients]);
-            pass.add_products(cpu, tiles, &groups, [&*data, &*gradients], &mut parts);
-        }
-        let (ins, outs, from) = (shape.in_channels, shape.out_channels, &*sums);
-        let taps = columns_mut(dweight, ins * outs, outs);
-        cpu.for_shares(shape.operations(), ins, taps, |_, channels, weight| {
-            let (layout, out_channels) = (gradient, outs);
-            cpu.isa().run(FinishGradients::<K> { from, layout, out_channels, channels, weight });
+        let [data, gradients, sums] = [data, gradients, sums].map(DisjointSlice::new);
+        let dweight = DisjointSlice::new(dweight);
+        cpu.parallel(shape.operations(), |worker| {
+            for start in (0..pass.tile_grid.tiles).step_by(block) {
+                let tiles = start..pass.tile_grid.tiles.min(start + block);
+                pass.gather::<M>(cpu, worker, tiles.clone(), zeros, [data, gradients]);
+                worker.wait();
+                pass.add_products(cpu, worker, tiles, [data, gradients, sums]);
+                worker.wait();
+            }
+            cpu.isa().run(FinishGradients::<K> {
+                from: sums,
+                layout: gradient,
+                in_channels: shape.in_channels,
+                out_channels: shape.out_channels,
+                channels: worker.chunk(shape.in_channels),
+                weight: dweight,
+            });
         });
     });
 }
@@ -95,122 +100,120 @@ impl Pass<'_> {
         GradientLayout::new(self.shape.in_channels, self.shape.out_channels)
     }
 
-    /// The groups of blocks of out channels whose products are summed in one register tile.
-    fn groups(&self, cpu: &Cpu) -> Vec<Range<usize>> {
-        let blocks = self.shape.out_channels.div_ceil(LANES);
-        let count = blocks.div_ceil(register_tile(cpu.isa()).1);
-        (0..count).map(|i| blocks * i / count..blocks * (i + 1) / count).collect()
-    }
-
-    /// All threads transform a block of tiles.
+    /// Transforms this worker's share of a block of tiles.
     fn gather<const M: usize>(
         &self,
         cpu: &Cpu,
+        worker: &Worker,
         tiles: Range<usize>,
         zeros: &[f32],
-        [data, gradients]: [&mut [f32]; 2],
+        [data, gradients]: [DisjointSlice; 2],
     ) {
         let [inputs, outputs] = self.layouts(tiles.len());
-        let mut data = DataPart::split(data, inputs, shares(tiles.len(), cpu));
-        let mut gradients = DataPart::split(gradients, outputs, shares(tiles.len(), cpu));
-        let (operations, count) = (self.shape.operations(), data.len());
-        let parts = (rows_mut(&mut data, 1), rows_mut(&mut gradients, 1));
-        cpu.for_shares(operations, count, parts, |_, _, (data, gradients)| {
-            for (data, gradients) in data.iter_mut().zip(gradients) {
-                let first = data.tiles().start;
-                let share = tiles.start + first..tiles.start + data.tiles().end;
-                cpu.isa().run(InputTransform::<InputPoints, POINTS> {
-                    tile_grid: &self.tile_grid,
-                    side: Side::Inputs,
-                    images: self.x,
-                    channels: self.shape.in_channels,
-                    zeros,
-                    tiles: share.clone(),
-                    first,
-                    to: data,
-                    transform: PhantomData,
-                });
-                cpu.isa().run(InputTransform::<OutputGradientPoints, M> {
-                    tile_grid: &self.tile_grid,
-                    side: Side::Outputs,
-                    images: self.dy,
-                    channels: self.shape.out_channels,
-                    zeros,
-                    tiles: share,
-                    first,
-                    to: gradients,
-                    transform: PhantomData,
-                });
-            }
+        let share = worker.chunk(tiles.len());
+        let (first, share) = (share.start, tiles.start + share.start..tiles.start + share.end);
+        cpu.isa().run(InputTransform::<InputPoints, POINTS> {
+            tile_grid: &self.tile_grid,
+            side: Side::Inputs,
+            images: self.x,
+            channels: self.shape.in_channels,
+            zeros,
+            tiles: share.clone(),
+            first,
+            layout: inputs,
+            to: data,
+            transform: PhantomData,
+        });
+        cpu.isa().run(InputTransform::<OutputGradientPoints, M> {
+            tile_grid: &self.tile_grid,
+            side: Side::Outputs,
+            images: self.dy,
+            channels: self.shape.out_channels,
+            zeros,
+            tiles: share,
+            first,
+            layout: outputs,
+            to: gradients,
+            transform: PhantomData,
         });
     }
 
-    /// Adds the products of a block of tiles, each thread at its share of the points, each of which
-    /// is split into `groups` of out channels.
+    /// Adds the products of a block of tiles at this worker's share of the points, each split
+    /// by out channels.
     fn add_products(
         &self,
         cpu: &Cpu,
+        worker: &Worker,
         tiles: Range<usize>,
-        groups: &[Range<usize>],
-        [data, gradients]: [&[f32]; 2],
-        sums: &mut [MatrixMut],
+        [data, gradients, sums]: [DisjointSlice; 3],
     ) {
-        let (layouts, count) = (self.layouts(tiles.len()), sums.len());
-        let operations = self.shape.operations();
-        cpu.for_shares(operations, count, rows_mut(sums, 1), |_, share, sums| {
-            cpu.isa().run(AddProducts {
-                register_rows: register_tile(cpu.isa()).0,
-                data,
-                gradients,
-                layouts,
-                tiles: tiles.len(),
-                add: tiles.start > 0,
-                groups,
-                share,
-                sums,
-            });
+        let layouts = self.layouts(tiles.len());
+        let register_tile = register_tile(cpu.isa());
+        let groups = layouts[1].blocks.div_ceil(register_tile.1);
+        cpu.isa().run(AddProducts {
+            register_tile,
+            // SAFETY: between the two barriers nobody writes them.
+            data: unsafe { data.range(0..layouts[0].len()) },
+            // SAFETY: as above.
+            gradients: unsafe { gradients.range(0..layouts[1].len()) },
+            layouts,
+            tiles: tiles.len(),
+            add: tiles.start > 0,
+            groups,
+            share: worker.chunk(AREA * groups),
+            sums,
+            gradient: self.gradient(),
         });
     }
 }
 
 /// Products of a block of tiles at some points: data, transposed, times gradients.
-struct AddProducts<'a, 's> {
-    register_rows: usize,
+struct AddProducts<'a> {
+    register_tile: (usize, usize),
     data: &'a [f32],
     gradients: &'a [f32],
     layouts: [Layout; 2],
     tiles: usize,
     /// Whether there are sums of earlier blocks.
     add: bool,
-    /// The groups of blocks of out channels at each point.
-    groups: &'a [Range<usize>],
+    /// The groups of out channels at each point.
+    groups: usize,
     /// Which groups, over all points.
     share: Range<usize>,
-    /// The sums of each.
-    sums: &'a mut [MatrixMut<'s>],
+    sums: DisjointSlice<'a>,
+    gradient: GradientLayout,
 }
 
-impl Kernel for AddProducts<'_, '_> {
+impl Kernel for AddProducts<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let [inputs, outputs] = self.layouts;
+        assert!(self.data.len() >= inputs.len() && self.gradients.len() >= outputs.len());
         let product = Product {
             left: Left::Channels,
             steps: self.tiles,
             panel: self.tiles * LANES,
+            row: self.gradient.row,
             add: self.add,
         };
-        for (item, sums) in self.share.zip(self.sums) {
-            let (point, panels) =
-                (item / self.groups.len(), &self.groups[item % self.groups.len()]);
+        for item in self.share {
+            let (point, group) = (item / self.groups, item % self.groups);
+            let edge = |i: usize| outputs.blocks * i / self.groups;
+            let panels = edge(group)..edge(group + 1);
             let right = &self.gradients[point * outputs.distance + outputs.at(0, panels.start)..];
             for channel in (0..inputs.blocks * LANES).step_by(PANEL) {
                 let left = point * inputs.distance + inputs.at(0, channel / LANES);
                 let left = &self.data[left + channel % LANES..];
-                let mut to = sums.rectangle(channel..channel + PANEL, 0..panels.len() * LANES);
-                product.run::<S>((self.register_rows, panels.len()), left, right, &mut to);
+                let at = channel * self.gradient.row + panels.start * LANES;
+                let end = at + (PANEL - 1) * self.gradient.row + panels.len() * LANES;
+                let point = point * self.gradient.distance;
+                let to = self.sums.pointer(point + at..point + end);
+                let size = (self.register_tile.0, panels.len());
+                // SAFETY: a channel's block has sixteen lanes for each tile, a panel too, and
+                // this thread alone has these columns of the point.
+                unsafe { product.run::<S>(size, left.as_ptr(), right.as_ptr(), to) };
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::points::{FilterGradientPoints, FilterPoints, POINTS};
-use super::tiles::{AREA, pad_to_odd_lines};
-use super::transform_2d::{AtPoints, FilterPart, Pixels, PixelsMut, Source, transform_2d};
-use crate::ops::MatrixMut;
+use super::tiles::{AREA, Rotated180, pad_to_odd_lines, transpose};
+use super::transform_2d::{Pixels, Strided, transform_2d};
+use crate::ops::DisjointSlice;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// Transformed filters in memory: panels of sixteen out channels, in them the 64 points, in
@@ -37,105 +37,118 @@ impl FilterLayout {
     pub fn len(&self) -> usize {
         self.panels() * self.panel()
     }
+
+    /// All points of one in channel and a panel's out channels.
+    #[inline(always)]
+    fn points(&self, to: DisjointSlice, panel: usize, channel: usize) -> Strided {
+        let at = panel * self.panel() + channel * LANES;
+        let at = to.pointer(at..at + (AREA - 1) * self.distance + LANES);
+        Strided { at, distance: self.distance }
+    }
 }
 
 /// Transforms the filters of some in channels, `K` × `K` taps (height, width, in, out).
-pub struct TransformFilters<'a, 'to, const K: usize> {
+pub struct TransformFilters<'a, const K: usize> {
     pub weight: &'a [f32],
     pub layout: FilterLayout,
-    /// The in channels.
-    pub to: &'a mut FilterPart<'to>,
+    pub channels: Range<usize>,
+    pub to: DisjointSlice<'a>,
 }
 
-impl<const K: usize> Kernel for TransformFilters<'_, '_, K> {
+impl<const K: usize> Kernel for TransformFilters<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let FilterLayout { in_channels, out_channels, .. } = self.layout;
-        for channel in self.to.pieces() {
-            let mut places = [[None; K]; K];
-            for (tap, place) in places.as_flattened_mut().iter_mut().enumerate() {
-                *place = Some((tap * in_channels + channel) * out_channels);
-            }
-            // No tap lies outside.
-            let pixels = Pixels::new(self.weight, places, out_channels, self.weight);
+        assert_eq!(self.weight.len(), K * K * in_channels * out_channels, "filters of other sizes");
+        for channel in self.channels {
+            let taps = self.weight.as_ptr().cast_mut();
+            let pixels = tap_pointers::<K>(taps, [in_channels, out_channels], channel);
             for panel in 0..self.layout.panels() {
-                let to = self.to.vectors(panel, channel);
-                let from = pixels.vectors(panel * LANES..out_channels);
-                transform_2d::<S, FilterPoints, K, POINTS>(&from, &to);
+                let column = panel * LANES;
+                let from = Pixels { at: &pixels, channel: column, width: out_channels - column };
+                // SAFETY: each in channel belongs to one thread, and every tap has
+                // `out_channels` values, only read here.
+                unsafe {
+                    let to = self.layout.points(self.to, panel, channel);
+                    transform_2d::<S, FilterPoints, K, POINTS>(&from, &to);
+                }
             }
         }
     }
 }
 
+/// The filters' taps of one in channel.
+#[inline(always)]
+fn tap_pointers<const K: usize>(
+    weight: *mut f32,
+    [inputs, outputs]: [usize; 2],
+    channel: usize,
+) -> [[*mut f32; K]; K] {
+    let mut pointers = [[weight; K]; K];
+    for (tap, pointer) in pointers.as_flattened_mut().iter_mut().enumerate() {
+        *pointer = weight.wrapping_add((tap * inputs + channel) * outputs);
+    }
+    pointers
+}
+
 /// Transforms filters turned by half a circle, with in and out channels exchanged: what the
 /// gradient of the inputs is convolved with. The panels are those of sixteen channels of the
 /// convolution's input.
-pub struct TransformRotatedFilters<'a, 'to, const K: usize> {
+pub struct TransformRotatedFilters<'a, const K: usize> {
     pub weight: &'a [f32],
     /// In and out channels of the gradient's convolution: the other way round.
     pub layout: FilterLayout,
-    /// The squares of sixteen by sixteen channels.
-    pub to: &'a mut FilterPart<'to>,
+    /// Squares of sixteen by sixteen channels, the panels the outer index.
+    pub squares: Range<usize>,
+    pub to: DisjointSlice<'a>,
 }
 
-/// Sixteen by sixteen channels of a tap.
+impl<const K: usize> TransformRotatedFilters<'_, K> {
+    /// The squares of all channels.
+    pub fn squares(layout: &FilterLayout) -> usize {
+        layout.panels() * layout.in_channels.div_ceil(LANES)
+    }
+}
+
 #[repr(align(64))]
 #[derive(Clone, Copy)]
 struct Square([f32; LANES * LANES]);
 
-impl<const K: usize> Kernel for TransformRotatedFilters<'_, '_, K> {
+impl<const K: usize> Kernel for TransformRotatedFilters<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
         // As the weight names them: the panels' channels come in, the others go out.
         let (ins, outs) = (self.layout.out_channels, self.layout.in_channels);
+        assert_eq!(self.weight.len(), K * K * ins * outs, "filters of other sizes");
         let blocks = outs.div_ceil(LANES);
         let mut taps = [[const { Square([0.0; LANES * LANES]) }; K]; K];
-        for square in self.to.pieces() {
+        for square in self.squares {
             let (panel, first) = (square / blocks, square % blocks * LANES);
             let channel = panel * LANES;
             let height = LANES.min(ins - channel);
             let width = LANES.min(outs - first);
             for (tap, to) in taps.as_flattened_mut().iter_mut().enumerate() {
-                let from = &self.weight[(tap * ins + channel) * outs + first..];
-                transpose::<S>(from, outs, [height, width], to);
+                // SAFETY: `height` rows and `width` columns from here on are inside.
+                unsafe {
+                    let from = self.weight.as_ptr().add((tap * ins + channel) * outs + first);
+                    transpose::<S>(from, outs, [height, width], to.0.as_mut_ptr());
+                }
             }
-            for row in 0..width {
-                let to = self.to.vectors(panel, first + row);
-                let from = Rotated180 { taps: &taps, row };
-                transform_2d::<S, FilterPoints, K, POINTS>(&from, &to);
+            for i in 0..width {
+                // SAFETY: each square belongs to one thread; `taps` has `K` rows and columns
+                // of sixteen vectors.
+                unsafe {
+                    let at = taps.as_ptr().cast::<f32>().add(i * LANES);
+                    let from = Rotated180 { at, size: K, distance: LANES * LANES };
+                    let to = self.layout.points(self.to, panel, first + i);
+                    transform_2d::<S, FilterPoints, K, POINTS>(&from, &to);
+                }
             }
         }
-    }
-}
-
-/// Copies a square of channels with rows and columns exchanged: `to[j * 16 + i]` is
-/// `from[i * distance + j]`, zero beyond `height` rows and `width` columns.
-#[inline(always)]
-fn transpose<S: Simd>(from: &[f32], distance: usize, [height, width]: [usize; 2], to: &mut Square) {
-    let mut rows = [S::splat(0.0); LANES];
-    for (i, row) in rows.iter_mut().enumerate().take(height) {
-        *row = S::load_slice(&from[i * distance..][..width], 0.0);
-    }
-    for (j, column) in S::transpose(rows).into_iter().enumerate() {
-        column.store_slice(&mut to.0[j * LANES..][..LANES]);
-    }
-}
-
-/// One row of the taps of a filter, turned by half a circle.
-struct Rotated180<'a, const K: usize> {
-    taps: &'a [[Square; K]; K],
-    row: usize,
-}
-
-impl<S: Simd, const K: usize> Source<S, K> for Rotated180<'_, K> {
-    #[inline(always)]
-    fn get(&self, i: usize, j: usize) -> S {
-        let tap = &self.taps[K - 1 - i][K - 1 - j];
-        S::load_slice(&tap.0[self.row * LANES..][..LANES], 0.0)
     }
 }
 
@@ -159,46 +172,40 @@ impl GradientLayout {
     pub fn len(&self) -> usize {
         AREA * self.distance
     }
-
-    /// For each point the rows of all in channels, cut into groups of blocks of sixteen out
-    /// channels.
-    pub fn rectangles<'a>(
-        &self,
-        sums: &'a mut [f32],
-        groups: &[Range<usize>],
-    ) -> Vec<MatrixMut<'a>> {
-        let rows = self.distance / self.row * self.row;
-        let points = sums.chunks_exact_mut(self.distance).take(AREA);
-        let points = points.map(|point| MatrixMut::new(&mut point[..rows], self.row));
-        let widths = groups.iter().map(|blocks| blocks.len() * LANES);
-        points.flat_map(|point| point.cut_columns(widths.clone())).collect()
-    }
 }
 
 /// Turns the gradients at the points of some in channels into those of the filters.
 pub struct FinishGradients<'a, const K: usize> {
-    pub from: &'a [f32],
+    pub from: DisjointSlice<'a>,
     pub layout: GradientLayout,
+    pub in_channels: usize,
     pub out_channels: usize,
     pub channels: Range<usize>,
-    /// For each tap the out channels of these in channels.
-    pub weight: MatrixMut<'a>,
+    pub weight: DisjointSlice<'a>,
 }
 
 impl<const K: usize> Kernel for FinishGradients<'_, K> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let Self { from, layout, out_channels, .. } = self;
-        for (i, channel) in self.channels.enumerate() {
-            let mut taps =
-                PixelsMut::<K>::of_rows(&mut self.weight, i * out_channels, out_channels);
+    fn run<S: Simd>(self) {
+        let Self { layout, in_channels, out_channels, .. } = self;
+        for channel in self.channels {
+            let mut taps = [[std::ptr::null_mut(); K]; K];
+            for (tap, to) in taps.as_flattened_mut().iter_mut().enumerate() {
+                let at = (tap * in_channels + channel) * out_channels;
+                *to = self.weight.pointer(at..at + out_channels);
+            }
             for column in (0..out_channels).step_by(LANES) {
                 let at = channel * layout.row + column;
-                let from = AtPoints::<false>::new(from, at, layout.distance);
-                let to = taps.vectors(column..out_channels);
-                transform_2d::<S, FilterGradientPoints, POINTS, K>(&from, &to);
+                let to = Pixels { at: &taps, channel: column, width: out_channels - column };
+                // SAFETY: each in channel belongs to one thread, every tap has `out_channels` values,
+                // and every point has these columns of the row.
+                unsafe {
+                    let at = self.from.pointer(at..at + (AREA - 1) * layout.distance + LANES);
+                    let from = Strided { at, distance: layout.distance };
+                    transform_2d::<S, FilterGradientPoints, POINTS, K>(&from, &to);
+                }
             }
         }
     }

@@ -3,17 +3,16 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::{Epilogue, Shape};
+use super::super::Shape;
 use super::filters::{FilterLayout, TransformFilters, TransformRotatedFilters};
 use super::points::{InputPoints, POINTS};
 use super::product::{GroupProduct, PANEL, register_tile};
 use super::tile_grid::{Axis, Side, TileGrid};
-use super::tiles::{AREA, InputTransform, Layout, OutputTransform, pad_to_odd_lines};
-use super::transform_2d::{DataPart, FilterPart, OutputPart, Piece};
-use super::{check, shares, tile};
-use crate::ops::cpu::with_thread_buffer;
+use super::tiles::{AREA, Epilogue, InputTransform, Layout, OutputTransform, pad_to_odd_lines};
+use super::{check, tile};
+use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::simd::LANES;
-use crate::ops::{Cpu, Isa, rows_mut, window};
+use crate::ops::{Cpu, DisjointSlice, Isa, window};
 
 /// The values of transformed data and products that a block of tiles may take, for each
 /// thread: a share of the last-level cache.
@@ -43,7 +42,7 @@ pub fn forward(
         filters: FilterLayout::new(shape.in_channels, shape.out_channels),
         operations: shape.operations(),
         turned: false,
-        epilogue: Epilogue { bias: Some(bias), relu },
+        finish: Epilogue { bias: Some(bias), relu },
     };
     convolution.of_any_size(cpu, shape.kernel[0], weight, x, y);
 }
@@ -60,7 +59,7 @@ pub fn backward_input(cpu: &Cpu, shape: &Shape, weight: &[f32], dy: &[f32], dx: 
         filters: FilterLayout::new(shape.out_channels, shape.in_channels),
         operations: shape.operations(),
         turned: true,
-        epilogue: Epilogue::default(),
+        finish: Epilogue { bias: None, relu: false },
     };
     convolution.of_any_size(cpu, shape.kernel[0], weight, dy, dx);
 }
@@ -78,7 +77,7 @@ struct Convolution<'a> {
     operations: usize,
     /// Whether the filters are turned and their channels exchanged.
     turned: bool,
-    epilogue: Epilogue<'a>,
+    finish: Epilogue<'a>,
 }
 
 impl Convolution<'_> {
@@ -97,51 +96,57 @@ impl Convolution<'_> {
         y: &mut [f32],
     ) {
         let blocks = Blocks::new(self.tile_grid.tiles, self.filters.in_channels, cpu.threads());
-        let all_tiles = (0..blocks.count).map(|block| blocks.tiles(block));
-        let mut outputs =
-            OutputPart::split(y, &self.tile_grid, self.filters.out_channels, all_tiles);
+        let queue = Queue::new(blocks.count);
+        let y = DisjointSlice::new(y);
         let filters_len = self.filters.len();
         cpu.with_buffer(filters_len + self.filters.in_channels, |buffer| {
-            let (filters, zeros) = buffer.split_at_mut(filters_len);
+            let (transformed, zeros) = buffer.split_at_mut(filters_len);
             zeros.fill(0.0);
-            self.transform_filters::<K>(cpu, weight, filters);
-            let (filters, zeros, parts) = (&*filters, &*zeros, rows_mut(&mut outputs, 1));
-            cpu.for_chunks(self.operations, blocks.count, 1, parts, |_, outputs| {
-                for to in outputs {
-                    self.block::<M>(cpu.isa(), filters, (x, zeros), to);
+            let (zeros, transformed) = (&*zeros, DisjointSlice::new(transformed));
+            cpu.parallel(self.operations, |worker| {
+                let items = self.filter_items::<K>();
+                self.transform_filters::<K>(cpu.isa(), weight, worker.chunk(items), transformed);
+                worker.wait();
+                // SAFETY: nobody writes the filters after the barrier.
+                let filters = unsafe { transformed.range(0..filters_len) };
+                while let Some(block) = queue.next() {
+                    self.block::<M>(cpu.isa(), blocks.tiles(block), filters, (x, zeros), y);
                 }
             });
         });
     }
 
-    /// All threads transform the filters.
-    fn transform_filters<const K: usize>(&self, cpu: &Cpu, weight: &[f32], to: &mut [f32]) {
+    /// The pieces that the transform of the filters is split into.
+    fn filter_items<const K: usize>(&self) -> usize {
+        match self.turned {
+            false => self.filters.in_channels,
+            true => TransformRotatedFilters::<K>::squares(&self.filters),
+        }
+    }
+
+    fn transform_filters<const K: usize>(
+        &self,
+        isa: Isa,
+        weight: &[f32],
+        items: Range<usize>,
+        to: DisjointSlice,
+    ) {
         let layout = self.filters;
-        let (piece, pieces) = match self.turned {
-            false => (Piece::Channel, layout.in_channels),
-            true => (Piece::Square, layout.panels() * layout.in_channels.div_ceil(LANES)),
-        };
-        let mut parts = FilterPart::split(to, layout, piece, shares(pieces, cpu));
-        let (count, parts) = (parts.len(), rows_mut(&mut parts, 1));
-        cpu.for_shares(self.operations, count, parts, |_, _, parts| {
-            for to in parts {
-                match self.turned {
-                    false => cpu.isa().run(TransformFilters::<K> { weight, layout, to }),
-                    true => cpu.isa().run(TransformRotatedFilters::<K> { weight, layout, to }),
-                }
-            }
-        });
+        match self.turned {
+            false => isa.run(TransformFilters::<K> { weight, layout, channels: items, to }),
+            true => isa.run(TransformRotatedFilters::<K> { weight, layout, squares: items, to }),
+        }
     }
 
     /// A block of tiles from the input to the output.
     fn block<const M: usize>(
         &self,
         isa: Isa,
+        tiles: Range<usize>,
         filters: &[f32],
         (x, zeros): (&[f32], &[f32]),
-        to: &mut OutputPart,
+        y: DisjointSlice,
     ) {
-        let tiles = to.tiles();
         let count = tiles.len().next_multiple_of(PANEL);
         let layout = Layout::new(PANEL, count, self.filters.in_channels);
         let register_tile = register_tile(isa);
@@ -158,7 +163,8 @@ impl Convolution<'_> {
                 zeros,
                 tiles: tiles.clone(),
                 first: 0,
-                to: &mut DataPart::whole(data, layout, count),
+                layout,
+                to: DisjointSlice::new(data),
                 transform: PhantomData,
             });
             for panels in self.panel_groups(register_tile.1) {
@@ -175,12 +181,15 @@ impl Convolution<'_> {
                 };
                 isa.run(group);
                 isa.run(OutputTransform::<M> {
+                    tile_grid: &self.tile_grid,
+                    tiles: tiles.clone(),
                     columns,
                     from: products,
                     distance,
                     spare,
-                    epilogue: self.epilogue,
-                    to: &mut *to,
+                    finish: self.finish,
+                    images: y,
+                    channels,
                 });
             }
         });

@@ -33,16 +33,11 @@ mod product;
 mod tests;
 mod tile_grid;
 mod tiles;
-#[allow(unsafe_code)]
 mod transform_2d;
 
 pub use backward::backward_weight;
 pub use forward::{backward_input, forward};
 
-use std::ops::Range;
-
-use super::super::Cpu;
-use super::super::matmul::Panels;
 use super::super::simd::LANES;
 use super::Shape;
 use tiles::AREA;
@@ -84,12 +79,6 @@ fn check(shape: &Shape, inputs: usize, weights: usize, outputs: usize) {
     assert_eq!(inputs, shape.inputs(), "the input has another size");
     assert_eq!(weights, shape.weights(), "the filters have another size");
     assert_eq!(outputs, shape.outputs(), "the output has another size");
-}
-
-/// Even shares of `0..len` for the threads.
-fn shares(len: usize, cpu: &Cpu) -> impl Iterator<Item = Range<usize>> {
-    let shares = Panels { rows: len, count: cpu.threads() };
-    (0..shares.count).map(move |i| shares.range(i))
 }
 
 /// Outputs of a tile along an axis, for filters of `kernel` taps.

@@ -1,11 +1,9 @@
-//! How the tiles of a batch lie: over a grid of images, so that few reach past a border.
+//! How the tiles of a batch lie: over a tile_grid of images, so that few reach past a border.
 //!
 //! Tiles of six outputs cover an image of 13 × 13 outputs with three to a side, and nearly
-//! a third of what they compute lies outside. Neighbours in a grid share the zeros between
+//! a third of what they compute lies outside. Neighbours in a tile_grid share the zeros between
 //! them: three images side by side, one column of zeros apart, take seven tiles instead of
 //! nine.
-
-use std::cell::RefCell;
 
 use crate::ops::window;
 
@@ -14,11 +12,8 @@ const MOST_COLUMNS: usize = 8;
 /// The most images below each other.
 const MOST_ROWS: usize = 64;
 
-/// The most grids that a thread remembers: a network has a few sizes.
-const MOST_REMEMBERED: usize = 64;
-
 /// One axis of a convolution of stride 1.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub struct Axis {
     input: usize,
     output: usize,
@@ -47,7 +42,7 @@ impl Axis {
         }
     }
 
-    /// From one image of a grid to the next: no window sees two.
+    /// From one image of a tile_grid to the next: no window sees two.
     fn period(&self) -> usize {
         (self.input + self.before.max(self.after)).max(self.output)
     }
@@ -107,24 +102,8 @@ pub struct TileGrid {
 }
 
 impl TileGrid {
-    /// The grid of the fewest tiles of `tile` × `tile` outputs. It is searched for when a size is
-    /// first seen: every pass of every step asks for it.
+    /// The tile_grid of the fewest tiles of `tile` × `tile` outputs.
     pub fn new(batch: usize, axes: [Axis; 2], tile: usize) -> Self {
-        thread_local!(static REMEMBERED: RefCell<Vec<TileGrid>> = const { RefCell::new(Vec::new()) });
-        REMEMBERED.with_borrow_mut(|grids| {
-            let is_same = |grid: &&Self| (grid.batch, grid.axes, grid.tile) == (batch, axes, tile);
-            if let Some(grid) = grids.iter().find(is_same) {
-                return *grid;
-            }
-            if grids.len() == MOST_REMEMBERED {
-                grids.clear();
-            }
-            grids.push(Self::of_fewest_tiles(batch, axes, tile));
-            grids[grids.len() - 1]
-        })
-    }
-
-    fn of_fewest_tiles(batch: usize, axes: [Axis; 2], tile: usize) -> Self {
         let with = |images: [usize; 2]| {
             let tiles = axes[0].tiles(images[0], tile) * axes[1].tiles(images[1], tile);
             let tiles = tiles * batch.div_ceil(images[0] * images[1]);
@@ -132,7 +111,7 @@ impl TileGrid {
         };
         let rows = 1..=batch.min(MOST_ROWS);
         let sizes = rows.flat_map(|rows| (1..=batch.min(MOST_COLUMNS)).map(move |c| [rows, c]));
-        sizes.map(with).min_by_key(|grid| grid.tiles).unwrap_or(with([1, 1]))
+        sizes.map(with).min_by_key(|tile_grid| tile_grid.tiles).unwrap_or(with([1, 1]))
     }
 
     /// Where the pixels of a tile are in a batch of images with `channels` channels: `N` is

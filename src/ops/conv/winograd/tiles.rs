@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::Epilogue;
 use super::points::{OutputPoints, POINTS, Transform};
 use super::tile_grid::{Side, TileGrid};
-use super::transform_2d::{AtPoints, DataPart, OutputPart, Pixels, Sink, transform_2d};
+use super::transform_2d::{Pixels, Prefetching, Strided, transform_2d};
+use super::transform_2d::{Sink, Source};
+use crate::ops::DisjointSlice;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// The vectors of a transformed tile.
@@ -51,7 +52,7 @@ pub fn pad_to_odd_lines(values: usize) -> usize {
 }
 
 /// Transforms tiles of pixels, `N` rows and columns each.
-pub struct InputTransform<'a, 'to, T, const N: usize> {
+pub struct InputTransform<'a, T, const N: usize> {
     pub tile_grid: &'a TileGrid,
     pub side: Side,
     pub images: &'a [f32],
@@ -61,56 +62,103 @@ pub struct InputTransform<'a, 'to, T, const N: usize> {
     pub tiles: Range<usize>,
     /// The place of the first tile among those of `to`.
     pub first: usize,
-    pub to: &'a mut DataPart<'to>,
+    pub layout: Layout,
+    pub to: DisjointSlice<'a>,
     pub transform: PhantomData<T>,
 }
 
-impl<T: Transform<N, POINTS>, const N: usize> Kernel for InputTransform<'_, '_, T, N> {
+impl<T: Transform<N, POINTS>, const N: usize> Kernel for InputTransform<'_, T, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { images, channels, zeros, .. } = self;
+        let Self { images, channels, layout, .. } = self;
+        assert!(self.zeros.len() >= channels, "a zero for each channel");
         for (i, tile) in self.tiles.enumerate() {
             let places = self.tile_grid.pixels::<N>(tile, self.side, channels);
-            let pixels = Pixels::new(images, places, channels, zeros);
-            for (block, channel) in (0..channels).step_by(LANES).enumerate() {
-                let to = self.to.vectors(self.first + i, block);
-                transform_2d::<S, T, N, POINTS>(&pixels.vectors(channel..channels), &to);
+            let mut pixels = [[self.zeros.as_ptr().cast_mut(); N]; N];
+            for (to, from) in pixels.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
+                if let &Some(place) = from {
+                    *to = images[place..place + channels].as_ptr().cast_mut();
+                }
+            }
+            for block in 0..layout.blocks {
+                let channel = block * LANES;
+                let from = Pixels { at: &pixels, channel, width: channels - channel };
+                let at = layout.at(self.first + i, block);
+                let next = match block + 1 < layout.blocks {
+                    true => layout.at(self.first + i, block + 1),
+                    false => layout.at(self.first + i + 1, 0),
+                };
+                let next = self.to.pointer(0..0).wrapping_add(next);
+                // SAFETY: every pixel has `channels` values, only read here. This thread
+                // alone writes these tiles, and the last point's vector lies inside.
+                unsafe {
+                    let at = self.to.pointer(at..at + (AREA - 1) * layout.distance + LANES);
+                    let now = Strided { at, distance: layout.distance };
+                    transform_2d::<S, T, N, POINTS>(&from, &Prefetching { now, next });
+                }
             }
         }
     }
 }
 
 /// Turns products back into pixels, some channels at a time.
-pub struct OutputTransform<'a, 'to, const M: usize> {
+pub struct OutputTransform<'a, const M: usize> {
+    pub tile_grid: &'a TileGrid,
+    pub tiles: Range<usize>,
     /// The channels, from a multiple of sixteen on.
     pub columns: Range<usize>,
-    pub from: &'a [f32],
+    pub from: &'a mut [f32],
     /// From one point to the next.
     pub distance: usize,
     /// Room for a value of each channel, where pixels outside the images go.
     pub spare: &'a mut [f32],
-    pub epilogue: Epilogue<'a>,
-    pub to: &'a mut OutputPart<'to>,
+    pub finish: Epilogue<'a>,
+    pub images: DisjointSlice<'a>,
+    pub channels: usize,
 }
 
-impl<const M: usize> Kernel for OutputTransform<'_, '_, M> {
+/// What happens to a sum before it is stored.
+#[derive(Clone, Copy)]
+pub struct Epilogue<'a> {
+    /// Added, a value for each channel.
+    pub bias: Option<&'a [f32]>,
+    /// Whether negative values become zero.
+    pub relu: bool,
+}
+
+impl<const M: usize> Kernel for OutputTransform<'_, M> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { columns, distance, .. } = self;
+        let Self { channels, columns, .. } = self;
+        assert!(self.spare.len() >= channels, "room for each channel");
         let width = columns.len().next_multiple_of(LANES);
-        for (i, tile) in self.to.tiles().enumerate() {
-            let mut pixels = self.to.pixels::<M>(tile, self.spare);
+        let count = self.tiles.len();
+        assert!((AREA - 1) * self.distance + count * width <= self.from.len(), "too few products");
+        for (i, tile) in self.tiles.enumerate() {
+            let places = self.tile_grid.pixels::<M>(tile, Side::Outputs, channels);
+            let mut pixels = [[self.spare.as_mut_ptr(); M]; M];
+            for (to, from) in pixels.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
+                if let &Some(place) = from {
+                    *to = self.images.pointer(place..place + channels);
+                }
+            }
             for channel in columns.clone().step_by(LANES) {
-                let at = i * width + channel - columns.start;
-                let from = AtPoints::<true>::new(self.from, at, distance);
-                let to = pixels.vectors(channel..columns.end);
-                let bias = self.epilogue.bias.map(|bias| &bias[channel..columns.end]);
-                let to = WithEpilogue::<S, _>::new(to, bias, self.epilogue.relu);
-                transform_2d::<S, OutputPoints, POINTS, M>(&from, &to);
+                let lanes = columns.end - channel;
+                let to = Pixels { at: &pixels, channel, width: lanes };
+                let bias = self.finish.bias.map(|bias| &bias[channel..columns.end]);
+                // SAFETY: the products of `count` tiles were found to be inside, and every
+                // pixel has `channels` values, belongs to one tile, and that to one thread.
+                unsafe {
+                    let at = self.from.as_mut_ptr().add(i * width + channel - columns.start);
+                    let now = Strided { at, distance: self.distance };
+                    let from = Prefetching { now, next: at.wrapping_add(LANES) };
+                    let to = WithEpilogue::<S, _>::new(to, bias, self.finish.relu);
+                    transform_2d::<S, OutputPoints, POINTS, M>(&from, &to);
+                }
             }
         }
     }
@@ -135,10 +183,53 @@ impl<S: Simd, T> WithEpilogue<S, T> {
     }
 }
 
-impl<S: Simd, T: Sink<S, N>, const N: usize> Sink<S, N> for WithEpilogue<S, T> {
+impl<S: Simd, T: Sink<S>> Sink<S> for WithEpilogue<S, T> {
     #[inline(always)]
-    fn put(&self, i: usize, j: usize, values: S) {
+    unsafe fn put(&self, i: usize, j: usize, values: S) {
         // What is not a number stays: `max` returns its second operand then.
-        self.to.put(i, j, self.least.max(values.add(self.bias)));
+        let values = self.least.max(values.add(self.bias));
+        // SAFETY: the caller's.
+        unsafe { self.to.put(i, j, values) }
+    }
+}
+
+/// Copies a square of channels with rows and columns exchanged: `to[j * 16 + i]` is
+/// `from[i * distance + j]`, zero beyond `height` rows and `width` columns.
+///
+/// # Safety
+/// `from` is readable at those rows and columns, `to` writable for 256 values.
+#[inline(always)]
+pub unsafe fn transpose<S: Simd>(
+    from: *const f32,
+    distance: usize,
+    [height, width]: [usize; 2],
+    to: *mut f32,
+) {
+    let mut rows = [S::splat(0.0); LANES];
+    // SAFETY: the caller's.
+    unsafe {
+        for (i, row) in rows.iter_mut().enumerate().take(height) {
+            *row = S::load_first(from.add(i * distance), width, 0.0);
+        }
+        for (j, column) in S::transpose(rows).into_iter().enumerate() {
+            column.store(to.add(j * LANES));
+        }
+    }
+}
+
+/// A filter's taps, turned by half a circle, a constant distance apart.
+pub struct Rotated180 {
+    pub at: *const f32,
+    /// Rows and columns.
+    pub size: usize,
+    pub distance: usize,
+}
+
+impl<S: Simd> Source<S> for Rotated180 {
+    #[inline(always)]
+    unsafe fn get(&self, i: usize, j: usize) -> S {
+        let tap = (self.size - 1 - i) * self.size + self.size - 1 - j;
+        // SAFETY: the caller's.
+        unsafe { S::load(self.at.add(tap * self.distance)) }
     }
 }

@@ -11,7 +11,6 @@
 #[cfg(not(feature = "cuda"))]
 mod absent;
 #[cfg(feature = "cuda")]
-#[allow(unsafe_code)]
 mod launch;
 mod sentences;
 #[cfg_attr(not(any(test, feature = "cuda")), allow(dead_code))]
