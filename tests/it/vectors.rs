@@ -47,10 +47,8 @@ fn what_is_imported_is_what_is_exported() {
     }
     dir.write("twice.txt", "a 1 2\nb 3 4\na 5 6\nc 1,5 2\n");
     let said = dir.tfm("import word2vec twice.txt --run-dir twice");
-    assert!(said.stderr.contains("twice.txt: 1 words are there twice, of which the first is kept"));
-    assert!(
-        said.stderr.contains("twice.txt: 1 lines are wrong and left out; the first: twice.txt:4: ")
-    );
+    assert!(said.stderr.contains("twice.txt: 1 word is there twice and keeps its first vector"));
+    assert!(said.stderr.contains("twice.txt: 1 line is wrong and left out: twice.txt:4: "));
     assert_eq!(said.ok(), "2 words of 2 numbers: twice\n");
     let said = dir.tfm("import word2vec twice.txt --strict --run-dir no");
     said.fails(1, &["twice.txt:3: \"a\" was there before"]);

@@ -4,6 +4,7 @@
 //! its shape, and everything else is derived from that: see [`crate::nn`].
 
 mod init;
+mod sequence;
 mod table;
 mod value;
 
