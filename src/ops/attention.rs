@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use super::elementwise::Dot;
 use super::simd::{Kernel, LANES, Simd, exp, tanh};
 use super::{Cpu, rows_mut};
 
@@ -319,21 +320,6 @@ impl Kernel for AddScaled<'_> {
         for (to, x) in self.to.chunks_mut(LANES).zip(self.x.chunks(LANES)) {
             S::load_slice(x, 0.0).mul_add(weight, S::load_slice(to, 0.0)).store_slice(to);
         }
-    }
-}
-
-struct Dot<'a>(&'a [f32], &'a [f32]);
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> f32 {
-        let mut sums = S::splat(0.0);
-        for (a, b) in self.0.chunks(LANES).zip(self.1.chunks(LANES)) {
-            sums = S::load_slice(a, 0.0).mul_add(S::load_slice(b, 0.0), sums);
-        }
-        sums.sum()
     }
 }
 

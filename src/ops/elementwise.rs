@@ -121,6 +121,22 @@ pub fn add_assign(cpu: &Cpu, y: &mut [f32], x: &[f32]) {
     cpu.for_rows(x.len(), BLOCK, rows_mut(y, 1), |block, y| cpu.isa().run(AddTo(y, &x[block])));
 }
 
+/// Σ aᵢ bᵢ of two slices of one length, added in one order at each level.
+pub(super) struct Dot<'a>(pub &'a [f32], pub &'a [f32]);
+
+impl Kernel for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f32 {
+        let mut sums = S::splat(0.0);
+        for (a, b) in self.0.chunks(LANES).zip(self.1.chunks(LANES)) {
+            sums = S::load_slice(a, 0.0).mul_add(S::load_slice(b, 0.0), sums);
+        }
+        sums.sum()
+    }
+}
+
 /// `y[i] = x[i]`
 ///
 /// # Panics

@@ -9,6 +9,7 @@
 //! q is how often a class is expected among the samples. A sample that is the row's own class gets
 //! the lowest number there is, so that it counts for nothing.
 
+use super::elementwise::Dot;
 use super::embedding::gather;
 use super::matmul::{Accumulate, Matrix, matmul};
 use super::simd::{Kernel, LANES, Simd};
@@ -92,21 +93,6 @@ pub fn logits(
             });
         }
     });
-}
-
-struct Dot<'a>(&'a [f32], &'a [f32]);
-
-impl Kernel for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<S: Simd>(self) -> f32 {
-        let mut sums = S::splat(0.0);
-        for (a, b) in self.0.chunks(LANES).zip(self.1.chunks(LANES)) {
-            sums = S::load_slice(a, 0.0).mul_add(S::load_slice(b, 0.0), sums);
-        }
-        sums.sum()
-    }
 }
 
 /// The gradients of [`logits`] from `d_logits`: of the weights a row (width) a candidate, of the
