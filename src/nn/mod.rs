@@ -13,6 +13,8 @@
 //! * [`operators`] are what nodes can be, one file each: shape rule, passes, plain formula.
 //! * [`plan`] makes a list of steps for one [`Mode`], one size of a batch and the outputs that are
 //!   asked for. It is kept, so a step allocates nothing of size.
+//! * A layer that is used many times, as the steps of a decoder, packs its weights once a run, and the
+//!   gradient of its weights is one product of all uses (`shared.rs`).
 //! * [`Replicas`] train equal parts of a batch at the same time.
 //! * [`Network::reference`] is the whole network in plain `f64`; [`Network::time_nodes`] takes the
 //!   time of every pass, on a [`RandomFeed`].
@@ -27,6 +29,7 @@ pub mod plan;
 mod random_feed;
 mod reference;
 mod replicas;
+mod shared;
 mod timing;
 
 pub use gradient::Gradient;

@@ -5,7 +5,8 @@
 //! s_j = Σ v · tanh(features_j + query)      a = softmax(s)      context = Σ a_j memory_j
 //! ```
 //!
-//! Sequences are time-major: row `position · batch + b` of `features` and `memory`.
+//! Sequences are time-major: row `position · batch + b` of `features` and `memory`. A sequence may
+//! have several queries, those of the steps of a decoder: row `step · batch + b` of `query`.
 
 use std::ops::Range;
 
@@ -16,8 +17,10 @@ use super::{Cpu, rows_mut};
 /// The sizes of an attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Queries side by side, each with a sequence of its own.
+    /// Sequences side by side.
     pub batch: usize,
+    /// Queries of each sequence.
+    pub steps: usize,
     /// Positions of a sequence.
     pub positions: usize,
     /// Values of a feature, of a query, or of a vector of the memory.
@@ -25,6 +28,16 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Queries of all sequences.
+    fn queries(&self) -> usize {
+        self.steps * self.batch
+    }
+
+    /// Where a query, or a context, stands.
+    fn query(&self, query: usize) -> Range<usize> {
+        query * self.width..(query + 1) * self.width
+    }
+
     /// Values of the features, or of the memory.
     fn sequence(&self) -> usize {
         self.positions * self.batch * self.width
@@ -37,8 +50,8 @@ impl Shape {
     }
 }
 
-/// The weights (batch, positions) of `features` (positions · batch, width) for `query`
-/// (batch, width) with `v` (width). Positions from `lengths` (batch) on are padding and weigh
+/// The weights (steps · batch, positions) of `features` (positions · batch, width) for `query`
+/// (steps · batch, width) with `v` (width). Positions from `lengths` (batch) on are padding and weigh
 /// nothing; without lengths all count.
 ///
 /// # Panics
@@ -54,10 +67,10 @@ pub fn weights(
 ) {
     check(shape, features, query, weights);
     assert_eq!(v.len(), shape.width, "v has another size");
-    cpu.for_rows(shape.batch, 1, rows_mut(weights, shape.positions), |block, weights| {
-        let b = block.start;
+    cpu.for_rows(shape.queries(), 1, rows_mut(weights, shape.positions), |block, weights| {
+        let b = block.start % shape.batch;
         let positions = within(shape, lengths, b);
-        let (padding, query) = (positions..shape.positions, &query[shape.row(0, b)]);
+        let (padding, query) = (positions..shape.positions, &query[shape.query(block.start)]);
         weights[padding].fill(0.0);
         let weights = &mut weights[..positions];
         cpu.isa().run(Weights { shape, b, features, query, v, weights });
@@ -73,8 +86,8 @@ fn within(shape: Shape, lengths: Option<&[u32]>, b: usize) -> usize {
 
 fn check(shape: Shape, sequence: &[f32], rows: &[f32], weights: &[f32]) {
     assert_eq!(sequence.len(), shape.sequence(), "the sequence has another size");
-    assert_eq!(rows.len(), shape.batch * shape.width, "the queries have another size");
-    assert_eq!(weights.len(), shape.batch * shape.positions, "the weights have another size");
+    assert_eq!(rows.len(), shape.queries() * shape.width, "the queries have another size");
+    assert_eq!(weights.len(), shape.queries() * shape.positions, "the weights have another size");
 }
 
 struct Weights<'a> {
@@ -121,13 +134,13 @@ impl Kernel for Weights<'_> {
 pub struct Gradients<'a> {
     /// (positions · batch, width), where it is wanted
     pub features: Option<&'a mut [f32]>,
-    /// (batch, width), where it is wanted
+    /// (steps · batch, width), where it is wanted
     pub query: Option<&'a mut [f32]>,
     /// (width)
     pub v: &'a mut [f32],
 }
 
-/// The gradients of [`weights`] from its output `weights` and `d_weights` (batch, positions),
+/// The gradients of [`weights`] from its output `weights` and `d_weights` (steps · batch, positions),
 /// which is used up.
 ///
 /// # Panics
@@ -144,15 +157,16 @@ pub fn weights_gradient(
     gradients: Gradients,
 ) {
     check(shape, features, query, weights);
-    let Shape { batch, positions, width } = shape;
-    cpu.with_buffer(batch * width, |buffer| {
+    let Shape { batch, steps, positions, width } = shape;
+    let queries = shape.queries();
+    cpu.with_buffer(queries * width, |buffer| {
         // Of every query its own sum for v, added up in the order of the queries.
-        let of_v = &mut buffer[..batch * width];
+        let of_v = &mut buffer[..queries * width];
         let scores = rows_mut(&mut *d_weights, positions);
-        cpu.for_rows(batch, 1, (scores, rows_mut(&mut *of_v, width)), |block, (scores, of_v)| {
-            let b = block.start;
-            let at = b * positions..(b + 1) * positions;
-            let (weights, query) = (&weights[at], &query[shape.row(0, b)]);
+        cpu.for_rows(queries, 1, (scores, rows_mut(&mut *of_v, width)), |block, (scores, of_v)| {
+            let (q, b) = (block.start, block.start % batch);
+            let at = q * positions..(q + 1) * positions;
+            let (weights, query) = (&weights[at], &query[shape.query(q)]);
             cpu.isa().run(OfV { shape, b, features, query, weights, scores, of_v });
         });
         gradients.v.copy_from_slice(&of_v[..width]);
@@ -162,12 +176,13 @@ pub fn weights_gradient(
     });
     let scores = &*d_weights;
     if let Some(d_query) = gradients.query {
-        cpu.for_rows(batch, 1, rows_mut(d_query, width), |block, d_query| {
-            let (b, query) = (block.start, &query[shape.row(0, block.start)]);
+        cpu.for_rows(queries, 1, rows_mut(d_query, width), |block, d_query| {
+            let q = block.start;
+            let (b, query) = (q % batch, &query[shape.query(q)]);
             d_query.fill(0.0);
             for position in 0..positions {
                 let (features, score) =
-                    (&features[shape.row(position, b)], scores[b * positions + position]);
+                    (&features[shape.row(position, b)], scores[q * positions + position]);
                 if score != 0.0 {
                     cpu.isa().run(OfSum::<true> { features, query, v, score, to: d_query });
                 }
@@ -178,10 +193,14 @@ pub fn weights_gradient(
         cpu.for_rows(positions * batch, 8, rows_mut(d_features, width), |block, d_features| {
             for (row, to) in block.zip(d_features.chunks_exact_mut(width)) {
                 let (b, position) = (row % batch, row / batch);
-                let (features, query) =
-                    (&features[shape.row(position, b)], &query[shape.row(0, b)]);
-                let score = scores[b * positions + position];
-                cpu.isa().run(OfSum::<false> { features, query, v, score, to });
+                let features = &features[shape.row(position, b)];
+                for q in (0..steps).map(|step| step * batch + b) {
+                    let (query, score) = (&query[shape.query(q)], scores[q * positions + position]);
+                    match q < batch {
+                        true => cpu.isa().run(OfSum::<false> { features, query, v, score, to }),
+                        false => cpu.isa().run(OfSum::<true> { features, query, v, score, to }),
+                    }
+                }
             }
         });
     }
@@ -251,24 +270,24 @@ impl<const ADDS: bool> Kernel for OfSum<'_, ADDS> {
     }
 }
 
-/// The mean of each sequence's vectors: `context` (batch, width) from `weights`
-/// (batch, positions) and `memory` (positions · batch, width).
+/// The mean of each sequence's vectors for each query: `context` (steps · batch, width) from
+/// `weights` (steps · batch, positions) and `memory` (positions · batch, width).
 ///
 /// # Panics
 /// When a size does not fit `shape`.
 pub fn context(cpu: &Cpu, shape: Shape, weights: &[f32], memory: &[f32], context: &mut [f32]) {
     check(shape, memory, context, weights);
-    cpu.for_rows(shape.batch, 1, rows_mut(context, shape.width), |block, context| {
+    cpu.for_rows(shape.queries(), 1, rows_mut(context, shape.width), |block, context| {
         context.fill(0.0);
         for position in 0..shape.positions {
             let weight = weights[block.start * shape.positions + position];
-            let x = &memory[shape.row(position, block.start)];
+            let x = &memory[shape.row(position, block.start % shape.batch)];
             cpu.isa().run(AddScaled { weight, x, to: context });
         }
     });
 }
 
-/// The gradients of [`context`] from `d_context` (batch, width): that of the weights, and of the
+/// The gradients of [`context`] from `d_context` (steps · batch, width): that of the weights, and of the
 /// memory. Both are overwritten.
 ///
 /// # Panics
@@ -282,12 +301,12 @@ pub fn context_gradient(
     [d_weights, d_memory]: [Option<&mut [f32]>; 2],
 ) {
     check(shape, memory, d_context, weights);
-    let Shape { batch, positions, width } = shape;
+    let Shape { batch, steps, positions, width } = shape;
     if let Some(d_weights) = d_weights {
-        cpu.for_rows(batch, 1, rows_mut(d_weights, positions), |block, d_weights| {
-            let d_context = &d_context[shape.row(0, block.start)];
+        cpu.for_rows(shape.queries(), 1, rows_mut(d_weights, positions), |block, d_weights| {
+            let d_context = &d_context[shape.query(block.start)];
             for (position, d) in d_weights.iter_mut().enumerate() {
-                let x = &memory[shape.row(position, block.start)];
+                let x = &memory[shape.row(position, block.start % batch)];
                 *d = cpu.isa().run(Dot(x, d_context));
             }
         });
@@ -296,10 +315,12 @@ pub fn context_gradient(
         cpu.for_rows(positions * batch, 8, rows_mut(d_memory, width), |block, d_memory| {
             for (row, to) in block.zip(d_memory.chunks_exact_mut(width)) {
                 let (b, position) = (row % batch, row / batch);
-                let weight = weights[b * positions + position];
                 to.fill(0.0);
-                let x = &d_context[shape.row(0, b)];
-                cpu.isa().run(AddScaled { weight, x, to });
+                for q in (0..steps).map(|step| step * batch + b) {
+                    let (weight, x) =
+                        (weights[q * positions + position], &d_context[shape.query(q)]);
+                    cpu.isa().run(AddScaled { weight, x, to });
+                }
             }
         });
     }
@@ -331,9 +352,9 @@ pub fn weights_reference(
     v: &[f64],
     lengths: Option<&[u32]>,
 ) -> Vec<f64> {
-    let mut weights = vec![0.0; shape.batch * shape.positions];
-    for b in 0..shape.batch {
-        let query = &query[shape.row(0, b)];
+    let mut weights = vec![0.0; shape.queries() * shape.positions];
+    for q in 0..shape.queries() {
+        let (b, query) = (q % shape.batch, &query[shape.query(q)]);
         let score = |position: usize| -> f64 {
             let features = &features[shape.row(position, b)];
             let terms = features.iter().zip(query).zip(v);
@@ -341,19 +362,20 @@ pub fn weights_reference(
         };
         let scores: Vec<f64> = (0..within(shape, lengths, b)).map(score).collect();
         let softmax = super::softmax::softmax_reference(scores.len(), &scores);
-        weights[b * shape.positions..][..softmax.len()].copy_from_slice(&softmax);
+        weights[q * shape.positions..][..softmax.len()].copy_from_slice(&softmax);
     }
     weights
 }
 
 /// The mean of each sequence's vectors in plain `f64`.
 pub fn context_reference(shape: Shape, weights: &[f64], memory: &[f64]) -> Vec<f64> {
-    let mut context = vec![0.0; shape.batch * shape.width];
-    for b in 0..shape.batch {
+    let mut context = vec![0.0; shape.queries() * shape.width];
+    for q in 0..shape.queries() {
         for position in 0..shape.positions {
-            let weight = weights[b * shape.positions + position];
-            let to = context[shape.row(0, b)].iter_mut();
-            to.zip(&memory[shape.row(position, b)]).for_each(|(to, x)| *to += weight * x);
+            let weight = weights[q * shape.positions + position];
+            let to = context[shape.query(q)].iter_mut();
+            to.zip(&memory[shape.row(position, q % shape.batch)])
+                .for_each(|(to, x)| *to += weight * x);
         }
     }
     context

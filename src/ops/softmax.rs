@@ -3,20 +3,45 @@
 use super::simd::{Kernel, LANES, Simd, exp};
 use super::{Cpu, rows_mut};
 
+/// What rows of logits are held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels<'a> {
+    /// The class of each row.
+    pub classes: &'a [u32],
+    /// What the loss of each row is multiplied by.
+    pub weights: Option<&'a [f32]>,
+    /// ε of label smoothing (Szegedy et al., arXiv 1512.00567, section 7): the share of the target's
+    /// probability that all classes get equal parts of.
+    pub smoothing: f32,
+}
+
+impl<'a> From<&'a [u32]> for Labels<'a> {
+    fn from(classes: &'a [u32]) -> Self {
+        Self { classes, weights: None, smoothing: 0.0 }
+    }
+}
+
 struct Row<'a> {
     logits: &'a mut [f32],
     target: usize,
+    smoothing: f32,
     gradient_scale: Option<f32>,
 }
 
 impl Kernel for Row<'_> {
-    /// The loss of the row: log Σ e^z - z[target].
+    /// The loss of the row: log Σ e^z - z[target], or the smoothed target's mean of z.
     type Output = f32;
 
     #[inline(always)]
     fn run<S: Simd>(self) -> f32 {
         let largest = largest::<S>(self.logits);
-        let at_target = self.logits[self.target];
+        let at_target = match self.smoothing {
+            0.0 => self.logits[self.target],
+            smoothing => {
+                let mean = sum::<S>(self.logits) / self.logits.len() as f32;
+                (1.0 - smoothing) * self.logits[self.target] + smoothing * mean
+            }
+        };
         let shift = S::splat(largest);
         let mut sums = S::splat(0.0);
         for chunk in self.logits.chunks_mut(LANES) {
@@ -33,7 +58,13 @@ impl Kernel for Row<'_> {
             for chunk in self.logits.chunks_mut(LANES) {
                 S::load_slice(chunk, 0.0).mul(factor).store_slice(chunk);
             }
-            self.logits[self.target] -= scale;
+            if self.smoothing != 0.0 {
+                let part = S::splat(scale * self.smoothing / self.logits.len() as f32);
+                for chunk in self.logits.chunks_mut(LANES) {
+                    S::load_slice(chunk, 0.0).sub(part).store_slice(chunk);
+                }
+            }
+            self.logits[self.target] -= scale * (1.0 - self.smoothing);
         }
         sum.ln() + (largest - at_target)
     }
@@ -48,20 +79,29 @@ fn largest<S: Simd>(values: &[f32]) -> f32 {
     largest.max_lane()
 }
 
-/// The cross-entropy in nats of each row of `logits` (rows, `targets[i] < classes`), times its
-/// weight where there are `weights` (rows), to `losses` (rows). With `gradient_scale`, the logits
+#[inline(always)]
+fn sum<S: Simd>(values: &[f32]) -> f32 {
+    let mut sums = S::splat(0.0);
+    for chunk in values.chunks(LANES) {
+        sums = sums.add(S::load_slice(chunk, 0.0));
+    }
+    sums.sum()
+}
+
+/// The cross-entropy in nats of each row of `logits` (rows, classes) against its label, times its
+/// weight where there are weights, to `losses` (rows). With `gradient_scale`, the logits
 /// are overwritten with the gradient of `gradient_scale · Σ losses`.
 ///
 /// # Panics
 /// When the sizes do not fit, or a target is not a class.
-pub fn cross_entropy(
+pub fn cross_entropy<'a>(
     cpu: &Cpu,
     logits: &mut [f32],
-    targets: &[u32],
-    weights: Option<&[f32]>,
+    labels: impl Into<Labels<'a>>,
     gradient_scale: Option<f32>,
     losses: &mut [f32],
 ) {
+    let Labels { classes: targets, weights, smoothing } = labels.into();
     assert_eq!(losses.len(), targets.len(), "one loss for each target");
     assert!(weights.is_none_or(|weights| weights.len() == targets.len()), "a weight for each row");
     if targets.is_empty() {
@@ -75,7 +115,7 @@ pub fn cross_entropy(
         for ((logits, loss), row) in rows {
             let (target, weight) = (targets[row] as usize, weights.map_or(1.0, |all| all[row]));
             let gradient_scale = gradient_scale.map(|scale| scale * weight);
-            *loss = weight * cpu.isa().run(Row { logits, target, gradient_scale });
+            *loss = weight * cpu.isa().run(Row { logits, target, smoothing, gradient_scale });
         }
     });
 }
@@ -170,17 +210,24 @@ pub fn softmax_reference(classes: usize, logits: &[f64]) -> Vec<f64> {
     logits.chunks(classes).flat_map(row).collect()
 }
 
-/// The plain formulas in `f64`: losses, and the gradient of their sum.
-pub fn cross_entropy_reference(logits: &[f64], targets: &[u32]) -> (Vec<f64>, Vec<f64>) {
+/// The plain formulas in `f64`: losses, and the gradient of their sum, with label smoothing.
+pub fn cross_entropy_reference(
+    logits: &[f64],
+    targets: &[u32],
+    smoothing: f64,
+) -> (Vec<f64>, Vec<f64>) {
     let classes = logits.len() / targets.len();
     let mut gradient = Vec::with_capacity(logits.len());
     let mut losses = Vec::with_capacity(targets.len());
     for (row, &target) in logits.chunks(classes).zip(targets) {
         let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = row.iter().map(|z| (z - largest).exp()).sum();
-        losses.push(sum.ln() + largest - row[target as usize]);
+        let mean = row.iter().sum::<f64>() / classes as f64;
+        let at_target = (1.0 - smoothing) * row[target as usize] + smoothing * mean;
+        losses.push(sum.ln() + largest - at_target);
         gradient.extend(row.iter().enumerate().map(|(class, z)| {
-            (z - largest).exp() / sum - f64::from(u8::from(class == target as usize))
+            let own = f64::from(u8::from(class == target as usize));
+            (z - largest).exp() / sum - (1.0 - smoothing) * own - smoothing / classes as f64
         }));
     }
     (losses, gradient)
@@ -197,10 +244,11 @@ mod tests {
 
     #[test]
     fn the_reference_gradient_equals_finite_differences() {
-        let (targets, step) = ([2, 0, 4], 1e-5);
+        let (targets, step, smoothing) = ([2, 0, 4], 1e-5, 0.1);
         let z = logits(3, 5);
-        let (_, gradient) = cross_entropy_reference(&z, &targets);
-        let total = |z: &[f64]| cross_entropy_reference(z, &targets).0.iter().sum::<f64>();
+        let (_, gradient) = cross_entropy_reference(&z, &targets, smoothing);
+        let total =
+            |z: &[f64]| cross_entropy_reference(z, &targets, smoothing).0.iter().sum::<f64>();
         for i in 0..z.len() {
             let (mut above, mut below) = (z.clone(), z.clone());
             above[i] += step;
@@ -212,16 +260,19 @@ mod tests {
 
     #[test]
     fn every_level_equals_the_reference() {
-        for (rows, classes) in [(1, 1), (3, 5), (9, 16), (20, 1003)] {
+        for (rows, classes, smoothing) in
+            [(1, 1, 0.0), (3, 5, 0.0), (9, 16, 0.1), (20, 1003, 0.0), (20, 1003, 0.3)]
+        {
             let z = logits(rows, classes);
             let targets: Vec<u32> = (0..rows).map(|i| (i * 7 % classes) as u32).collect();
-            let (losses, gradient) = cross_entropy_reference(&z, &targets);
+            let (losses, gradient) = cross_entropy_reference(&z, &targets, smoothing);
             for isa in Isa::available() {
                 let cpu = Cpu::new(isa, 2).unwrap();
                 let mut got: Vec<f32> = z.iter().map(|&z| z as f32).collect();
                 let mut got_losses = vec![0.0; rows];
-                cross_entropy(&cpu, &mut got, &targets, None, None, &mut got_losses);
-                cross_entropy(&cpu, &mut got, &targets, None, Some(0.5), &mut got_losses);
+                let labels = Labels { smoothing: smoothing as f32, ..Labels::from(&targets[..]) };
+                cross_entropy(&cpu, &mut got, labels, None, &mut got_losses);
+                cross_entropy(&cpu, &mut got, labels, Some(0.5), &mut got_losses);
                 for (a, b) in got_losses.iter().zip(&losses) {
                     assert!((f64::from(*a) - b).abs() < 2e-6 * (1.0 + b), "{isa:?} {a} {b}");
                 }
@@ -239,7 +290,7 @@ mod tests {
             let mut losses = [0.0];
             let mut z = vec![0.5; 40];
             z[17] = f32::NAN;
-            cross_entropy(&cpu, &mut z, &[3], None, Some(1.0), &mut losses);
+            cross_entropy(&cpu, &mut z, &[3][..], Some(1.0), &mut losses);
             assert!(losses[0].is_nan());
         }
     }

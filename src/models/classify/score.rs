@@ -59,10 +59,10 @@ impl Score {
         let classes = self.confusion.classes().len();
         let predicted: Vec<u32> = argmax(logits, classes).map(|class| class as u32).collect();
         let mut losses = vec![0.0; labels.len()];
-        softmax::cross_entropy(cpu, logits, labels, None, None, &mut losses);
+        softmax::cross_entropy(cpu, logits, labels, None, &mut losses);
         self.loss += losses.iter().copied().map(f64::from).sum::<f64>();
         // The probability of a class is e to the power of minus its cross-entropy.
-        softmax::cross_entropy(cpu, logits, &predicted, None, None, &mut losses);
+        softmax::cross_entropy(cpu, logits, &predicted[..], None, &mut losses);
         for (i, (&truth, &predicted)) in labels.iter().zip(&predicted).enumerate() {
             let (truth, predicted) = (truth as usize, predicted as usize);
             self.confusion.add(truth, predicted);

@@ -181,8 +181,11 @@ fn a_decoder_that_goes_step_by_step_equals_the_unrolled_one() {
             weights = step.pop().unwrap();
             let logits: Vec<f64> = step[0].iter().copied().map(f64::from).collect();
             let rows = t * BATCH..(t + 1) * BATCH;
-            let (loss, _) =
-                crate::ops::softmax::cross_entropy_reference(&logits, &batch.targets[rows.clone()]);
+            let (loss, _) = crate::ops::softmax::cross_entropy_reference(
+                &logits,
+                &batch.targets[rows.clone()],
+                0.0,
+            );
             total +=
                 loss.iter().zip(&batch.weights[rows]).map(|(l, w)| l * f64::from(*w)).sum::<f64>();
         }

@@ -3,7 +3,7 @@
 
 use super::{Decay, Ids, Init, Unshaped, Value};
 use crate::nn::operators::{
-    AdditiveAttention, Context, Gru, LastStep, Linear, Lstm, Op, SampledLogits, Stack,
+    AdditiveAttention, Context, Gru, LastStep, Linear, Lstm, Op, Reverse, SampledLogits, Stack,
 };
 
 impl<'g> Value<'g> {
@@ -61,8 +61,8 @@ impl<'g> Value<'g> {
     }
 
     /// How much each position of these features (positions · batch, width) matters to `query`
-    /// (batch, width): softmax of v · tanh(features + query), (batch, positions) (Bahdanau et al.,
-    /// arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions behind `lengths` weigh nothing.
+    /// (steps · batch, width): softmax of v · tanh(features + query), (steps · batch, positions)
+    /// (Bahdanau et al., arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions behind `lengths` weigh nothing.
     /// The parameter `name` is v (width).
     pub fn attention(self, name: &str, query: Self, lengths: Option<Ids<'g>>, init: Init) -> Self {
         let op = Op::AdditiveAttention(AdditiveAttention);
@@ -77,10 +77,23 @@ impl<'g> Value<'g> {
         })
     }
 
-    /// The mean of the vectors of `memory` (positions · batch, width) with these weights (batch,
-    /// positions): (batch, width).
+    /// The mean of the vectors of `memory` (positions · batch, width) with these weights
+    /// (steps · batch, positions): (steps · batch, width).
     pub fn context(self, memory: Self) -> Self {
         self.several(self.builder.numbered("context"), Op::Context(Context), &[memory])
+    }
+
+    /// The time steps of each sequence in the other order; of sequences of different `lengths` (batch)
+    /// the padding stays behind: (steps · batch, width).
+    pub fn reversed(self, lengths: Ids<'g>) -> Self {
+        self.builder.push(Unshaped {
+            name: self.builder.numbered("reverse"),
+            op: Op::Reverse(Reverse),
+            inputs: vec![self.source],
+            ids: Some(lengths.read),
+            parameters: Vec::new(),
+            states: Vec::new(),
+        })
     }
 
     /// The rows of the last time step: (steps · batch, width) gives (batch, width).

@@ -296,7 +296,18 @@ impl<'g> Value<'g> {
     /// The cross-entropy of each row times its weight in `weights` (rows). Without `labels` the
     /// first class is the label, as with [`Value::sampled_logits`]. A loss.
     pub fn weighted_cross_entropy(self, labels: Option<Ids<'g>>, weights: Self) -> Self {
-        self.loss(CrossEntropy { first: labels.is_none() }, labels, Some(weights))
+        self.smoothed_cross_entropy(labels, weights, 0.0)
+    }
+
+    /// As [`Value::weighted_cross_entropy`], with label smoothing: all classes share `smoothing` of the
+    /// target's probability (Szegedy et al., arXiv 1512.00567, section 7). A loss.
+    pub fn smoothed_cross_entropy(
+        self,
+        labels: Option<Ids<'g>>,
+        weights: Self,
+        smoothing: f32,
+    ) -> Self {
+        self.loss(CrossEntropy { first: labels.is_none(), smoothing }, labels, Some(weights))
     }
 
     fn loss(self, op: CrossEntropy, labels: Option<Ids<'g>>, weights: Option<Self>) -> Self {

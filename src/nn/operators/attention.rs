@@ -4,22 +4,23 @@ use super::gru::{check_lengths, lengths};
 use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
 use crate::ops::attention::{self, Gradients, Shape};
 
-/// softmax over positions of v · tanh(features + query): the weights (batch, positions) of
-/// features (positions · batch, width) for a query (batch, width), with the parameter v (width).
+/// softmax over positions of v · tanh(features + query): the weights (steps · batch, positions) of
+/// features (positions · batch, width) for queries (steps · batch, width), with the parameter v (width).
 /// The ids, where it has them, are the positions of each sequence; the others weigh nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdditiveAttention;
 
-/// Σ weightⱼ · memoryⱼ: the context (batch, width) from weights (batch, positions) and the memory
-/// (positions · batch, width).
+/// Σ weightⱼ · memoryⱼ: the context (steps · batch, width) from weights (steps · batch, positions) and
+/// the memory (positions · batch, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context;
 
-/// The sizes, from the shape of a sequence.
+/// The sizes, from the shapes of a sequence and of the other input, which has a row a query.
 fn sizes(shapes: &Shapes, sequence: usize) -> Shape {
     let [rows, width] = [shapes.inputs[sequence][0], shapes.inputs[sequence][1]];
     let batch = shapes.batch.max(1);
-    Shape { batch, positions: rows / batch, width }
+    let steps = shapes.inputs[1 - sequence].first().map_or(1, |rows| rows / batch);
+    Shape { batch, steps, positions: rows / batch, width }
 }
 
 /// Holds a sequence to be (positions · batch, width).
@@ -39,12 +40,12 @@ impl Operator for AdditiveAttention {
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         check_sequence(shapes, 0)?;
-        let Shape { batch, positions, width } = sizes(shapes, 0);
-        if shapes.inputs[1] != [batch, width] {
-            let (query, wanted) = (written(&shapes.inputs[1]), written(&[batch, width]));
+        let Shape { batch, steps, positions, width } = sizes(shapes, 0);
+        if shapes.inputs[1] != [steps * batch, width] {
+            let (query, wanted) = (written(&shapes.inputs[1]), written(&[steps * batch, width]));
             return Err(format!("its query is {query}, not {wanted}"));
         }
-        check_lengths(shapes).map(|()| vec![batch, positions])
+        check_lengths(shapes).map(|()| vec![steps * batch, positions])
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
@@ -74,7 +75,7 @@ impl Operator for AdditiveAttention {
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {
-        Operations::per_value(shapes.values(), 4)
+        Operations::per_value(shapes.outputs() * sizes(shapes, 0).width, 4)
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {
@@ -90,11 +91,12 @@ impl Operator for Context {
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         check_sequence(shapes, 1)?;
-        let Shape { batch, positions, width } = sizes(shapes, 1);
-        match shapes.inputs[0] == [batch, positions] {
-            true => Ok(vec![batch, width]),
+        let Shape { batch, steps, positions, width } = sizes(shapes, 1);
+        match shapes.inputs[0] == [steps * batch, positions] {
+            true => Ok(vec![steps * batch, width]),
             false => {
-                let (weights, wanted) = (written(&shapes.inputs[0]), written(&[batch, positions]));
+                let wanted = written(&[steps * batch, positions]);
+                let weights = written(&shapes.inputs[0]);
                 Err(format!("its weights are {weights}, not {wanted}"))
             }
         }
@@ -116,7 +118,7 @@ impl Operator for Context {
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {
-        Operations::per_value(shapes.inputs[1].iter().product(), 2)
+        Operations::per_value(shapes.values() * sizes(shapes, 1).width, 2)
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {

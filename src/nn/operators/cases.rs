@@ -50,7 +50,18 @@ impl Cases for AdditiveAttention {
             ids: lengths.to_vec(),
             ..case(Op::AdditiveAttention(Self), &[&[positions * batch, width], &[batch, width]])
         };
-        vec![of(1, 1, 1, &[]), of(3, 4, 5, &[]), of(2, 17, 18, &[]), of(3, 5, 6, &[2, 5, 1])]
+        let several = Case {
+            batch: 2,
+            ids: vec![3, 2],
+            ..case(Op::AdditiveAttention(Self), &[&[6, 5], &[8, 5]])
+        };
+        vec![
+            several,
+            of(1, 1, 1, &[]),
+            of(3, 4, 5, &[]),
+            of(2, 17, 18, &[]),
+            of(3, 5, 6, &[2, 5, 1]),
+        ]
     }
 }
 
@@ -139,8 +150,12 @@ impl Cases for CrossEntropy {
         };
         let weighted =
             Case { ids: ids(4, 7), ..case(Op::CrossEntropy(Self::default()), &[&[4, 7], &[4]]) };
-        let first = case(Op::CrossEntropy(Self { first: true }), &[&[5, 3], &[5]]);
-        vec![of(1, 1), of(3, 5), of(9, 20), weighted, first]
+        let first = Self { first: true, ..Self::default() };
+        let smoothed = Self { smoothing: 0.25, ..Self::default() };
+        let smoothed =
+            Case { ids: ids(6, 9), ..case(Op::CrossEntropy(smoothed), &[&[6, 9], &[6]]) };
+        let first = case(Op::CrossEntropy(first), &[&[5, 3], &[5]]);
+        vec![of(1, 1), of(3, 5), of(9, 20), weighted, first, smoothed]
     }
 }
 
@@ -286,6 +301,17 @@ impl Cases for SampledLogits {
             )
         };
         vec![of(60, 5, 3, 4, 5), of(50, 3, 2, 3, 17), of(90, 1, 1, 1, 1)]
+    }
+}
+
+impl Cases for Reverse {
+    fn cases() -> Vec<Case> {
+        let of = |lengths: &[u32]| Case {
+            batch: 3,
+            ids: lengths.to_vec(),
+            ..case(Op::Reverse(Self), &[&[12, 5]])
+        };
+        vec![of(&[4, 1, 3]), of(&[2, 4, 4])]
     }
 }
 

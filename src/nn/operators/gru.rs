@@ -2,6 +2,7 @@
 
 use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
 use crate::ops::gru::{self, Activations, Gradients, Weights, gru_reference};
+use crate::ops::matmul::Matrix;
 
 /// A layer of gated recurrent units: one node for a whole window. Its second input, where it has
 /// one, is the state before the window; else that is zero. Gradients pass through both. The ids,
@@ -85,22 +86,25 @@ impl Operator for Gru {
         let values = [0, 1, 2, 3].map(|i| run.parameters.values(i));
         let weights = weights(values.each_ref().map(|values| &**values));
         let mut window = Activations::new(shape, run.saved, run.y);
-        gru::forward(run.cpu, shape, weights, run.x[0], lengths(run.ids), &mut window);
+        let (cpu, packed) = (run.cpu, run.packed);
+        let pack = &mut |weights: Matrix| packed.right(cpu, weights);
+        gru::forward(cpu, shape, weights, run.x[0], lengths(run.ids), &mut window, pack);
     }
 
     fn backward(&self, mut run: Backward) {
         let shape = self.sizes(run.shapes);
         let values = [0, 1, 2, 3].map(|i| run.parameters.values(i));
         let values = values.each_ref().map(|values| &**values);
-        let [gates, gate_biases, candidate, candidate_biases] =
-            run.gradients.first(values.map(<[f32]>::len));
         let [inputs, start, ..] = run.dx;
-        let gradients =
-            Gradients { gates, gate_biases, candidate, candidate_biases, inputs, start };
-        let (xs, lengths) = (run.x[0], lengths(run.ids));
+        let gradients = Gradients { inputs, start };
+        let (xs, lengths, cpu, packed) = (run.x[0], lengths(run.ids), run.cpu, run.packed);
         let mut window = Activations::new(shape, run.saved, run.y);
-        let weights = weights(values);
-        gru::backward(run.cpu, shape, weights, xs, lengths, run.dy, &mut window, gradients);
+        let pack = &mut |weights: Matrix| packed.right(cpu, weights);
+        gru::backward(cpu, shape, weights(values), lengths, run.dy, &mut window, gradients, pack);
+        for (i, (inputs, d)) in gru::products(shape, xs, &window).iter().enumerate() {
+            let (numbers, outputs) = ([2 * i, 2 * i + 1], [2, 1][i] * shape.hidden);
+            run.gradients.weights(cpu, numbers, inputs, d, outputs);
+        }
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {

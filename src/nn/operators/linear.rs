@@ -1,7 +1,7 @@
 //! A fully connected layer.
 
 use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, Shapes, written};
-use crate::ops::matmul::{Accumulate, Matrix, matmul, matmul_and_sums};
+use crate::ops::matmul::{Accumulate, Matrix, Right, matmul};
 use crate::ops::relu::{relu, relu_gradient};
 
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
@@ -78,6 +78,10 @@ impl Operator for Linear {
         let start = biases.as_deref().map_or(Accumulate::Overwrite, Accumulate::Bias);
         let x = Matrix::new(run.x[0], rows, inputs);
         let weights = self.weights(inputs, &weights);
+        let weights = match run.parameters.are_shared() {
+            true => run.packed.right(run.cpu, weights),
+            false => Right::from(weights),
+        };
         matmul(run.cpu, x, weights, start, run.y);
         if self.relu {
             relu(run.cpu, run.y);
@@ -96,17 +100,16 @@ impl Operator for Linear {
             // Where dropout took a value away, its gradient is zero already.
             relu_gradient(run.cpu, run.y, run.dy);
         }
-        let x = Matrix::new(run.x[0], rows, inputs).transposed();
+        let x = Matrix::new(run.x[0], rows, inputs);
         let dy = Matrix::new(run.dy, rows, self.outputs);
         let values = inputs * self.outputs;
         match (self.transposed, self.biases) {
             (false, true) => {
-                let [d_weights, d_biases] = run.gradients.first([values, self.outputs]);
-                matmul_and_sums(run.cpu, x, dy, Accumulate::Overwrite, d_weights, d_biases);
+                run.gradients.weights(run.cpu, [0, 1], &[x], run.dy, self.outputs);
             }
             (transposed, biases) => {
                 let (left, right) =
-                    if transposed { (dy.transposed(), x.transposed()) } else { (x, dy) };
+                    if transposed { (dy.transposed(), x) } else { (x.transposed(), dy) };
                 matmul(run.cpu, left, right, Accumulate::Overwrite, run.gradients.dense(0, values));
                 if biases {
                     sums_of_columns(run.dy, run.gradients.dense(1, self.outputs));
@@ -116,6 +119,10 @@ impl Operator for Linear {
         if let Some(dx) = run.dx[0].take() {
             let weights = run.parameters.values(0);
             let weights = self.weights(inputs, &weights).transposed();
+            let weights = match run.parameters.are_shared() {
+                true => run.packed.right(run.cpu, weights),
+                false => Right::from(weights),
+            };
             matmul(run.cpu, dy, weights, Accumulate::Overwrite, dx);
         }
     }

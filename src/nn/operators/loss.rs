@@ -5,14 +5,16 @@ use std::borrow::Cow;
 
 use super::{Forward, GradientRule, Operations, Operator, Reference, Shapes, rank, written};
 use crate::ops::norm::sum_of_squares;
-use crate::ops::softmax::{cross_entropy, cross_entropy_reference};
+use crate::ops::softmax::{Labels, cross_entropy, cross_entropy_reference};
 
 /// The cross-entropy in nats of the softmax of each row of logits against its label, times the row's
 /// weight where a second input (rows) gives weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CrossEntropy {
     /// Whether the first class is every row's label, as that of sampled logits is.
     pub first: bool,
+    /// ε of label smoothing.
+    pub smoothing: f32,
 }
 
 impl CrossEntropy {
@@ -51,7 +53,8 @@ impl Operator for CrossEntropy {
         // A loss has its input in `saved`, to be changed.
         let labels = self.labels(run.ids, run.shapes);
         let weights = (run.shapes.inputs.len() > 1).then_some(run.x[1]);
-        cross_entropy(run.cpu, run.saved, &labels, weights, run.scale, run.y);
+        let labels = Labels { classes: &labels, weights, smoothing: self.smoothing };
+        cross_entropy(run.cpu, run.saved, labels, run.scale, run.y);
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {
@@ -59,7 +62,8 @@ impl Operator for CrossEntropy {
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {
-        let mut losses = cross_entropy_reference(run.x[0], &self.labels(run.ids, run.shapes)).0;
+        let (labels, smoothing) = (self.labels(run.ids, run.shapes), f64::from(self.smoothing));
+        let mut losses = cross_entropy_reference(run.x[0], &labels, smoothing).0;
         if let Some(weights) = run.x.get(1) {
             losses.iter_mut().zip(*weights).for_each(|(loss, weight)| *loss *= weight);
         }

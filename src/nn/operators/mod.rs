@@ -54,7 +54,7 @@ pub use reshape::Reshape;
 pub use sampled::SampledLogits;
 pub use slice::Slice;
 pub use softmax::Softmax;
-pub use steps::{LastStep, Stack};
+pub use steps::{LastStep, Reverse, Stack};
 pub use sum::Sum;
 
 /// The most values that a node reads, and the most parameters that it has.
@@ -109,6 +109,7 @@ operators!(
     PoolLrn,
     Relu,
     Reshape,
+    Reverse,
     SampledLogits,
     Slice,
     Softmax,

@@ -3,8 +3,10 @@
 use std::ops::Deref;
 
 use super::{MOST_INPUTS, Shapes};
+use crate::nn::shared::{PackedWeights, Rows, Use, weight_gradient};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::Cpu;
+use crate::ops::matmul::Matrix;
 
 /// How a network is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Forward<'a> {
     pub ids: &'a [u32],
     /// The parameters.
     pub parameters: Parameters<'a>,
+    /// Packed copies of weights that other nodes use too.
+    pub packed: &'a mut PackedWeights,
     /// The prefix and the output.
     pub y: &'a mut [f32],
     /// What the backward pass will read.
@@ -69,6 +73,8 @@ pub struct Backward<'a> {
     pub ids: &'a [u32],
     /// The parameters.
     pub parameters: Parameters<'a>,
+    /// Packed copies of weights that other nodes use too.
+    pub packed: &'a mut PackedWeights,
     /// The prefix and the output, where the operator reads them.
     pub y: &'a mut [f32],
     /// What the forward pass has left, to be used up.
@@ -106,9 +112,16 @@ pub struct Reference<'a> {
 pub struct Parameters<'a> {
     pub(in crate::nn) all: &'a [Parameter],
     pub(in crate::nn) indices: &'a [usize],
+    /// Whether other nodes use them too.
+    pub(in crate::nn) are_shared: bool,
 }
 
 impl<'a> Parameters<'a> {
+    /// Whether other nodes use the first of them too.
+    pub fn are_shared(&self) -> bool {
+        self.are_shared
+    }
+
     /// The values of the node's parameter of that number.
     pub fn values(&self, i: usize) -> impl Deref<Target = [f32]> + use<'a> {
         self.all[self.indices[i]].values()
@@ -119,9 +132,35 @@ impl<'a> Parameters<'a> {
 pub struct ParameterGradients<'a> {
     pub(in crate::nn) all: &'a mut [Gradient],
     pub(in crate::nn) indices: &'a [usize],
+    /// Which use of each parameter this is.
+    pub(in crate::nn) uses: [Use; MOST_INPUTS],
+    /// The rows of layers that are used several times, each at the number of its weights.
+    pub(in crate::nn) rows: &'a mut [Rows],
+    /// The parameters whose gradient comes from all rows at the last use.
+    pub(in crate::nn) by_rows: &'a mut [bool; MOST_INPUTS],
 }
 
 impl ParameterGradients<'_> {
+    /// The gradient of a layer's weights (inputs, outputs) and biases, the node's parameters of these
+    /// numbers, from its inputs, parts side by side, and the gradient `d` (rows, outputs) of its
+    /// outputs. Where other nodes use them too, it is one product of the rows of all.
+    pub fn weights(
+        &mut self,
+        cpu: &Cpu,
+        numbers: [usize; 2],
+        inputs: &[Matrix],
+        d: &[f32],
+        outputs: usize,
+    ) {
+        let [weights, biases] = numbers.map(|number| self.indices[number]);
+        numbers.into_iter().for_each(|number| self.by_rows[number] = true);
+        let which = self.uses[numbers[0]];
+        let Ok(gradients) = self.all.get_disjoint_mut([weights, biases]) else {
+            unreachable!("the parameters of a layer are different ones")
+        };
+        weight_gradient(cpu, which, &mut self.rows[weights], inputs, d, gradients, outputs);
+    }
+
     /// A dense gradient to be overwritten.
     pub fn dense(&mut self, i: usize, len: usize) -> &mut [f32] {
         self.all[self.indices[i]].dense(len)

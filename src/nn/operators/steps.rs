@@ -11,6 +11,55 @@ pub struct LastStep;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stack;
 
+/// The steps of each sequence from the last to the first, its padding behind them as it is:
+/// (steps · batch, width). The ids are the steps of each sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reverse;
+
+impl Reverse {
+    /// Copies each row of `from` to its place in `to`.
+    fn copy<T: Copy>(shapes: &Shapes, lengths: &[u32], from: &[T], to: &mut [T]) {
+        let (batch, width) = (shapes.batch.max(1), shapes.channels().max(1));
+        for (row, from) in from.chunks_exact(width).enumerate() {
+            let (step, b) = (row / batch, row % batch);
+            let length = lengths[b] as usize;
+            let step = if step < length { length - 1 - step } else { step };
+            to[(step * batch + b) * width..][..width].copy_from_slice(from);
+        }
+    }
+}
+
+impl Operator for Reverse {
+    fn kind(&self) -> String {
+        "reverse".to_string()
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
+        rank(&shapes.inputs[0], &["steps · batch", "values"])?;
+        match shapes.ids == shapes.batch {
+            true => Ok(shapes.inputs[0].clone()),
+            false => Err(format!("{} lengths are not those of {}", shapes.ids, shapes.batch)),
+        }
+    }
+
+    fn forward(&self, run: Forward) {
+        Self::copy(run.shapes, run.ids, run.x[0], run.y);
+    }
+
+    fn backward(&self, mut run: Backward) {
+        if let Some(dx) = run.dx[0].take() {
+            // A reversal is its own inverse.
+            Self::copy(run.shapes, run.ids, run.dy, dx);
+        }
+    }
+
+    fn reference(&self, run: Reference) -> Vec<f64> {
+        let mut y = vec![0.0; run.shapes.outputs()];
+        Self::copy(run.shapes, run.ids, run.x[0], &mut y);
+        y
+    }
+}
+
 impl Operator for LastStep {
     fn kind(&self) -> String {
         "last step".to_string()

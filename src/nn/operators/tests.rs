@@ -3,6 +3,7 @@
 
 use super::cases::Case;
 use super::*;
+use crate::nn::shared::{PackedWeights, Rows, Use};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::{Cpu, Isa};
 use crate::rng::Stream;
@@ -135,7 +136,9 @@ impl Trial {
         if self.is_loss() {
             saved = x[0].clone();
         }
-        let all = Parameters { all: &parameters, indices: &indices };
+        let all = Parameters { all: &parameters, indices: &indices, are_shared: false };
+        let mut packed = PackedWeights::default();
+        let mut rows: Vec<Rows> = parameters.iter().map(|_| Rows::default()).collect();
         op.forward(Forward {
             cpu,
             shapes: &self.shapes,
@@ -143,6 +146,7 @@ impl Trial {
             in_place,
             ids: &self.case.ids,
             parameters: all,
+            packed: &mut packed,
             y: &mut y,
             saved: &mut saved,
             bytes: &mut bytes,
@@ -176,12 +180,19 @@ impl Trial {
             x: if reads.inputs { inputs } else { [&[]; MOST_INPUTS] },
             ids: &self.case.ids,
             parameters: all,
+            packed: &mut packed,
             y: if reads.output { &mut y } else { &mut nothing },
             saved: &mut saved,
             bytes: &bytes,
             dy: &mut dy,
             dx: wanted,
-            gradients: ParameterGradients { all: &mut gradients, indices: &indices },
+            gradients: ParameterGradients {
+                all: &mut gradients,
+                indices: &indices,
+                uses: [Use::Only; MOST_INPUTS],
+                rows: &mut rows,
+                by_rows: &mut [false; MOST_INPUTS],
+            },
             pass: self.pass,
         });
         if op.gradient() == GradientRule::InPlace {
@@ -277,7 +288,7 @@ fn operations_are_counted() {
         for case in cases {
             let trial = Trial::new(case);
             let count = trial.case.op.get().operations(&trial.shapes);
-            let moves = ["Concat", "Embedding", "LastStep", "Reshape", "Slice", "Stack"];
+            let moves = ["Concat", "Embedding", "LastStep", "Reshape", "Reverse", "Slice", "Stack"];
             let moves = moves.contains(&name);
             assert!(moves || count.forward > 0, "{name} takes no operation");
             let has_weights = ["Conv2d", "Gru", "Linear", "Lstm", "SampledLogits"].contains(&name);

@@ -6,6 +6,7 @@
 use super::schedule::{Draft, OUTPUT_GRADIENT, Operand, Operands, Part, Scheduler, input_gradient};
 use super::{OUTPUT, SAVED, Source};
 use crate::nn::operators::GradientRule;
+use crate::nn::shared::Use;
 
 /// Plans the backward pass of every node that has parameters or reads one that has.
 pub(super) fn backward(scheduler: &mut Scheduler) {
@@ -27,6 +28,7 @@ pub(super) fn backward(scheduler: &mut Scheduler) {
             GradientRule::Computed => computed(scheduler, node, dy, &mut parameters),
         }
     }
+    mark_last_uses(scheduler);
 }
 
 /// The inputs of a node whose gradient is wanted: number and node.
@@ -107,10 +109,26 @@ fn operands(
     }
     operands.bytes = scheduler.bytes[node].map(|block| scheduler.touch_bytes(block));
     for (i, parameter) in scheduler.nodes[node].node.parameters.iter().enumerate() {
-        operands.accumulates[i] = parameters.contains(parameter);
-        if !operands.accumulates[i] {
+        operands.uses[i] = Use::Between;
+        if !parameters.contains(parameter) {
+            operands.uses[i] = Use::First;
             parameters.push(*parameter);
         }
     }
     operands
+}
+
+/// Marks the last use of each parameter, and those that are the only one.
+fn mark_last_uses(scheduler: &mut Scheduler) {
+    let mut seen = Vec::new();
+    for draft in scheduler.drafts.iter_mut().rev() {
+        let Draft::Backward(operands) = draft else { continue };
+        let parameters = &scheduler.nodes[operands.node].node.parameters;
+        for (of, parameter) in operands.uses.iter_mut().zip(parameters) {
+            if !seen.contains(parameter) {
+                seen.push(*parameter);
+                *of = if of.adds() { Use::Last } else { Use::Only };
+            }
+        }
+    }
 }

@@ -20,6 +20,7 @@ use anyhow::Result;
 use super::graph::{Graph, Node, Output, Source};
 use super::network::Mode;
 use super::operators::{MOST_INPUTS, Shapes};
+use super::shared::Use;
 
 pub(super) use run::{Arena, Execution, StepTime};
 
@@ -45,6 +46,8 @@ pub(super) struct Key {
 pub(super) struct Planned {
     pub node: Node,
     pub shapes: Shapes,
+    /// Whether other nodes of the plan use its parameters too.
+    pub shares: bool,
 }
 
 /// The steps of a run on a batch of one size.
@@ -95,8 +98,8 @@ struct Task {
     bytes: Range<usize>,
     /// Whether the output stands in the memory of the first input.
     in_place: bool,
-    /// Whether the parameters' gradients are added to what an earlier step has left.
-    accumulates: [bool; MOST_INPUTS],
+    /// Which use of each parameter this is in the backward pass.
+    uses: [Use; MOST_INPUTS],
 }
 
 /// Parts of the arena that a pass works on.

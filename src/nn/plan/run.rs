@@ -8,11 +8,15 @@ use super::{
 };
 use crate::nn::network::Feed;
 use crate::nn::operators::{Backward, Forward, ParameterGradients, Parameters, Pass, StateRefs};
+use crate::nn::shared::{PackedWeights, Rows};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::{Buffer, Cpu, elementwise};
 
-/// Values that an arena keeps although the plan at work needs less than half of it.
+/// Values that an arena keeps although the plans at work need less than half of it.
 const KEPT: usize = 4 << 20;
+/// Runs that need less than half of an arena before it is made smaller: batches of short and of long
+/// sentences take turns.
+const SMALL_RUNS: u32 = 64;
 
 /// The memory of all values of a run, kept from run to run.
 #[derive(Debug, Default)]
@@ -21,12 +25,24 @@ pub struct Arena {
     bytes: Vec<u8>,
     /// The gradients of earlier uses of a parameter, while a later one is found.
     earlier: Vec<Gradient>,
+    /// The rows of earlier uses of a layer, each at the number of its weights.
+    rows: Vec<Rows>,
+    packed: PackedWeights,
+    /// Runs since one needed at least half of the values.
+    small_runs: u32,
 }
 
 impl Arena {
-    /// Makes it large enough for a plan, and smaller where it is much too large.
+    fn begin(&mut self, plan: &Plan) {
+        self.fit(plan.sizes);
+        self.packed.begin_run();
+    }
+
+    /// Makes it large enough for a plan, and smaller where it has been much too large for long.
     fn fit(&mut self, [values, bytes]: [usize; 2]) {
-        if self.values.len() > KEPT && self.values.len() / 2 > values {
+        let is_small = self.values.len() > KEPT && self.values.len() / 2 > values;
+        self.small_runs = if is_small { self.small_runs + 1 } else { 0 };
+        if self.small_runs > SMALL_RUNS {
             self.values = Buffer::default();
         }
         if self.values.len() < values {
@@ -56,6 +72,10 @@ pub(in crate::nn) struct Execution<'a, 'f> {
 pub(in crate::nn) type StepTime = (Option<(usize, bool)>, f64);
 
 impl Planned {
+    fn parameters<'a>(&'a self, all: &'a [Parameter]) -> Parameters<'a> {
+        Parameters { all, indices: &self.node.parameters, are_shared: self.shares }
+    }
+
     /// The integers that the node reads of what is fed.
     fn ids<'a>(&self, feed: &Feed<'a>) -> &'a [u32] {
         self.node.ids.map_or(&[], |read| read.of(feed.ids[read.input], feed.batch))
@@ -65,13 +85,13 @@ impl Planned {
 impl Plan {
     /// Runs all steps.
     pub(in crate::nn) fn run(&self, on: &mut Execution) {
-        on.arena.fit(self.sizes);
+        on.arena.begin(self);
         self.steps.iter().for_each(|step| self.step(step, on));
     }
 
     /// Runs all steps, each against the clock.
     pub(in crate::nn) fn run_timed(&self, on: &mut Execution) -> Vec<StepTime> {
-        on.arena.fit(self.sizes);
+        on.arena.begin(self);
         let timed = |step: &Step| {
             let start = Instant::now();
             self.step(step, on);
@@ -134,7 +154,8 @@ impl Plan {
             x,
             in_place: task.in_place,
             ids: planned.ids(on.feed),
-            parameters: Parameters { all: on.parameters, indices: &planned.node.parameters },
+            parameters: planned.parameters(on.parameters),
+            packed: &mut on.arena.packed,
             y,
             saved,
             bytes: &mut on.arena.bytes[task.bytes.clone()],
@@ -147,11 +168,12 @@ impl Plan {
     fn backward(&self, task: &Task, on: &mut Execution) {
         let planned = &self.nodes[task.node];
         let indices = &planned.node.parameters;
-        let accumulated = indices.iter().zip(task.accumulates).filter(|(_, adds)| *adds);
         on.arena.earlier.resize_with(on.parameters.len(), Gradient::default);
-        for (&i, _) in accumulated.clone() {
+        on.arena.rows.resize_with(on.parameters.len(), Rows::default);
+        for (&i, _) in indices.iter().zip(task.uses).filter(|(_, of)| of.adds()) {
             swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
         }
+        let mut by_rows = [false; MOST_INPUTS];
         let mut parts = disjoint(&mut on.arena.values, task.parts.clone());
         let [y, saved, dy] = [OUTPUT, SAVED, GRADIENT].map(|i| take(&mut parts[i]));
         let mut dx = [const { None }; MOST_INPUTS];
@@ -164,18 +186,27 @@ impl Plan {
             shapes: &planned.shapes,
             x,
             ids: planned.ids(on.feed),
-            parameters: Parameters { all: on.parameters, indices },
+            parameters: planned.parameters(on.parameters),
+            packed: &mut on.arena.packed,
             y,
             saved,
             bytes: &on.arena.bytes[task.bytes.clone()],
             dy,
             dx,
-            gradients: ParameterGradients { all: on.gradients, indices },
+            gradients: ParameterGradients {
+                all: on.gradients,
+                indices,
+                uses: task.uses,
+                rows: &mut on.arena.rows,
+                by_rows: &mut by_rows,
+            },
             pass: on.pass,
         });
-        for (&i, _) in accumulated {
-            swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
-            on.gradients[i].add(on.cpu, &on.arena.earlier[i]);
+        for ((&i, of), by_rows) in indices.iter().zip(task.uses).zip(by_rows) {
+            if of.adds() && !by_rows {
+                swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
+                on.gradients[i].add(on.cpu, &on.arena.earlier[i]);
+            }
         }
     }
 }

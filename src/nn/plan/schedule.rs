@@ -1,5 +1,7 @@
 //! The order of steps and the life of every value.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 
 use super::memory::{Block, place};
@@ -8,6 +10,7 @@ use super::{
     Source, Step, Task, backward, fuse,
 };
 use crate::nn::operators::{GradientRule, Reads};
+use crate::nn::shared::Use;
 
 /// A part of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub(super) struct Operands {
     pub fed: [Option<usize>; MOST_INPUTS],
     pub bytes: Option<usize>,
     pub in_place: bool,
-    pub accumulates: [bool; MOST_INPUTS],
+    pub uses: [Use; MOST_INPUTS],
 }
 
 impl Operands {
@@ -52,7 +55,7 @@ impl Operands {
             fed: [None; MOST_INPUTS],
             bytes: None,
             in_place: false,
-            accumulates: [false; MOST_INPUTS],
+            uses: [Use::Only; MOST_INPUTS],
         }
     }
 }
@@ -80,6 +83,7 @@ pub(super) struct Scheduler {
 pub(super) fn schedule(nodes: Vec<Planned>, outputs: Vec<Source>, key: Key) -> Result<Plan> {
     let count = nodes.len();
     let live = fuse::live(&nodes, &outputs);
+    let nodes = with_shares(nodes, &live);
     let mut scheduler = Scheduler {
         gradients: key.gradients,
         live,
@@ -104,6 +108,18 @@ pub(super) fn schedule(nodes: Vec<Planned>, outputs: Vec<Source>, key: Key) -> R
         backward::backward(&mut scheduler);
     }
     Ok(scheduler.finish(key))
+}
+
+/// The nodes with the mark of those whose parameters another live one uses too.
+fn with_shares(mut nodes: Vec<Planned>, live: &[bool]) -> Vec<Planned> {
+    let mut users = BTreeMap::<usize, usize>::new();
+    for (planned, _) in nodes.iter().zip(live).filter(|(_, live)| **live) {
+        planned.node.parameters.iter().for_each(|&i| *users.entry(i).or_default() += 1);
+    }
+    for planned in &mut nodes {
+        planned.shares = planned.node.parameters.first().is_some_and(|i| users.get(i) > Some(&1));
+    }
+    nodes
 }
 
 fn needs_gradient(nodes: &[Planned]) -> Vec<bool> {
@@ -302,7 +318,7 @@ impl Scheduler {
                 same,
                 bytes: operands.bytes.map_or(0..0, bytes_of),
                 in_place: operands.in_place,
-                accumulates: operands.accumulates,
+                uses: operands.uses,
             }
         };
         let step = |draft: Draft| match draft {

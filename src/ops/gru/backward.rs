@@ -1,21 +1,13 @@
 //! The backward pass of a window: backpropagation through time.
 
-use super::super::matmul::{Accumulate, Matrix, matmul, matmul_and_sums};
+use super::super::matmul::{Accumulate, Matrix, Right, matmul};
 use super::super::simd::{Kernel, LANES, Simd};
 use super::super::{Cpu, rows_mut};
 use super::{Activations, BLOCK, Shape, Weights, is_within};
 
-/// Where the gradients of a layer go; all are overwritten.
+/// Where the gradients of what a layer reads go; all are overwritten.
 #[derive(Debug)]
 pub struct Gradients<'a> {
-    /// (input + hidden, 2 · hidden)
-    pub gates: &'a mut [f32],
-    /// (2 · hidden)
-    pub gate_biases: &'a mut [f32],
-    /// (input + hidden, hidden)
-    pub candidate: &'a mut [f32],
-    /// (hidden)
-    pub candidate_biases: &'a mut [f32],
     /// (steps · batch, input), where it is wanted
     pub inputs: Option<&'a mut [f32]>,
     /// (batch, hidden), where it is wanted
@@ -24,60 +16,64 @@ pub struct Gradients<'a> {
 
 /// The gradients of a layer over a window, from the gradient of its outputs `d_outputs`
 /// (steps · batch, hidden). `window` is that of [`super::forward`] on the same inputs and lengths;
-/// it is used up.
+/// it is used up, and [`products`] then says what the gradients of the weights are. `pack` may give
+/// packed copies of weights.
 ///
 /// # Panics
 /// When a size does not fit `shape`.
 #[allow(clippy::too_many_arguments, reason = "the forward pass's, and two more")]
-pub fn backward(
+pub fn backward<'a>(
     cpu: &Cpu,
     shape: Shape,
-    weights: Weights,
-    xs: &[f32],
+    weights: Weights<'a>,
     lengths: Option<&[u32]>,
     d_outputs: &[f32],
     window: &mut Activations,
     gradients: Gradients,
+    pack: &mut dyn FnMut(Matrix<'a>) -> Right<'a>,
 ) {
     weights.check(shape);
     assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has another size");
-    through_time(cpu, shape, weights, lengths, d_outputs, window, gradients.start);
+    let mut transposed = |weights: Matrix<'a>| pack(weights.transposed());
+    let (gates, candidate) = (weights.of_gates(shape), weights.of_candidate(shape));
+    let of_state = [transposed(gates[1]), transposed(candidate[1])];
+    through_time(cpu, shape, of_state, lengths, d_outputs, window, gradients.start);
 
     let rows = shape.rows();
     let d_gates = Matrix::new(window.gates, rows, 2 * shape.hidden);
     let d_candidates = Matrix::new(window.candidates, rows, shape.hidden);
     if let Some(d_inputs) = gradients.inputs {
-        let (gates, candidate) = (weights.of_gates(shape)[0], weights.of_candidate(shape)[0]);
-        matmul(cpu, d_gates, gates.transposed(), Accumulate::Overwrite, d_inputs);
-        matmul(cpu, d_candidates, candidate.transposed(), Accumulate::Add, d_inputs);
+        matmul(cpu, d_gates, transposed(gates[0]), Accumulate::Overwrite, d_inputs);
+        matmul(cpu, d_candidates, transposed(candidate[0]), Accumulate::Add, d_inputs);
     }
-    let inputs = Matrix::new(xs, rows, shape.input).transposed();
-    let states = Matrix::new(&window.hidden[..rows * shape.hidden], rows, shape.hidden);
-    let reset = Matrix::new(window.reset, rows, shape.hidden);
-    let of_weights = [
-        (states, d_gates, gradients.gates, gradients.gate_biases),
-        (reset, d_candidates, gradients.candidate, gradients.candidate_biases),
-    ];
-    for (states, d, weights, biases) in of_weights {
-        let (of_input, of_state) = weights.split_at_mut(shape.input * biases.len());
-        matmul(cpu, inputs, d, Accumulate::Overwrite, of_input);
-        matmul_and_sums(cpu, states.transposed(), d, Accumulate::Overwrite, of_state, biases);
-    }
+}
+
+/// What the gradients of the weights of gates and candidate are products of: the inputs (rows, input)
+/// and (rows, hidden), side by side, and the gradients of the outputs. The window is that of
+/// [`backward`].
+pub fn products<'a>(
+    shape: Shape,
+    xs: &'a [f32],
+    window: &'a Activations,
+) -> [([Matrix<'a>; 2], &'a [f32]); 2] {
+    let rows = shape.rows();
+    let of = |values: &'a [f32]| Matrix::new(values, rows, shape.hidden);
+    let (inputs, states) =
+        (Matrix::new(xs, rows, shape.input), &window.hidden[..rows * shape.hidden]);
+    [([inputs, of(states)], &*window.gates), ([inputs, of(window.reset)], &*window.candidates)]
 }
 
 /// Overwrites gates and candidates with the gradients of their inputs, the last step first.
 fn through_time(
     cpu: &Cpu,
     shape: Shape,
-    weights: Weights,
+    [gates_h, candidate_h]: [Right; 2],
     lengths: Option<&[u32]>,
     d_outputs: &[f32],
     window: &mut Activations,
     d_start: Option<&mut [f32]>,
 ) {
     let state = shape.state();
-    let gates_h = weights.of_gates(shape)[1].transposed();
-    let candidate_h = weights.of_candidate(shape)[1].transposed();
     cpu.with_buffer(2 * state, |buffer| {
         let (d_h, d_reset) = buffer[..2 * state].split_at_mut(state);
         d_h.fill(0.0);
@@ -89,10 +85,10 @@ fn through_time(
             let pass = StepPass { cpu, shape, lengths, step, h };
             pass.of_candidates(&d_outputs[one], gates, candidates, d_h);
             let d = Matrix::new(candidates, shape.batch, shape.hidden);
-            matmul(cpu, d, candidate_h, Accumulate::Overwrite, d_reset);
+            matmul(cpu, d, candidate_h.clone(), Accumulate::Overwrite, d_reset);
             pass.of_reset(d_reset, gates, d_h);
             let d = Matrix::new(gates, shape.batch, 2 * shape.hidden);
-            matmul(cpu, d, gates_h, Accumulate::Add, d_h);
+            matmul(cpu, d, gates_h.clone(), Accumulate::Add, d_h);
         }
         if let Some(d_start) = d_start {
             d_start.copy_from_slice(d_h);

@@ -1,29 +1,30 @@
 //! The forward pass of a window.
 
-use super::super::matmul::{Accumulate, Matrix, matmul};
+use super::super::matmul::{Accumulate, Matrix, Right, matmul};
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
 use super::super::{Cpu, rows_mut};
 use super::{Activations, BLOCK, Shape, Weights, is_within};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input) from the state at the start of
 /// `window.hidden`. The outputs are the states behind it. `lengths` (batch) are the steps of each
-/// sequence; without them all have `shape.steps`.
+/// sequence; without them all have `shape.steps`. `pack` may give packed copies of weights.
 ///
 /// # Panics
 /// When a size does not fit `shape`.
-pub fn forward(
+pub fn forward<'a>(
     cpu: &Cpu,
     shape: Shape,
-    weights: Weights,
+    weights: Weights<'a>,
     xs: &[f32],
     lengths: Option<&[u32]>,
     window: &mut Activations,
+    pack: &mut dyn FnMut(Matrix<'a>) -> Right<'a>,
 ) {
     weights.check(shape);
     let Activations { gates, candidates, reset, hidden } = window;
     let inputs = Matrix::new(xs, shape.rows(), shape.input);
-    let ([gates_x, gates_h], [candidate_x, candidate_h]) =
-        (weights.of_gates(shape), weights.of_candidate(shape));
+    let [gates_x, gates_h] = weights.of_gates(shape).map(&mut *pack);
+    let [candidate_x, candidate_h] = weights.of_candidate(shape).map(&mut *pack);
     matmul(cpu, inputs, gates_x, Accumulate::Bias(weights.gate_biases), gates);
     matmul(cpu, inputs, candidate_x, Accumulate::Bias(weights.candidate_biases), candidates);
 
@@ -36,10 +37,10 @@ pub fn forward(
         let reset = &mut reset[step * state..(step + 1) * state];
 
         let old = Matrix::new(h, shape.batch, shape.hidden);
-        matmul(cpu, old, gates_h, Accumulate::Add, gates);
+        matmul(cpu, old, gates_h.clone(), Accumulate::Add, gates);
         open_gates(cpu, shape, h, gates, reset);
         let old = Matrix::new(reset, shape.batch, shape.hidden);
-        matmul(cpu, old, candidate_h, Accumulate::Add, candidates);
+        matmul(cpu, old, candidate_h.clone(), Accumulate::Add, candidates);
         update(cpu, shape, h, gates, candidates, next);
         for row in (0..shape.batch).filter(|&row| !is_within(lengths, row, step)) {
             let row = row * shape.hidden..(row + 1) * shape.hidden;

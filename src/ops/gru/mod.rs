@@ -16,7 +16,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use backward::{Gradients, backward};
+pub use backward::{Gradients, backward, products};
 pub use forward::forward;
 pub use reference::gru_reference;
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::ops::Cpu;
+use crate::ops::matmul::{Right, matmul_reference};
 use crate::ops::tests::{assert_near, at_every_level, single, wave};
 
 /// Numbers of TensorFlow 2.15:
@@ -37,16 +38,23 @@ fn the_layer_equals_tensorflow() {
         let (mut saved, mut hidden) = (vec![f32::NAN; shape.saved_len()], vec![f32::NAN; 24]);
         hidden[..6].copy_from_slice(&start);
         let mut window = Activations::new(shape, &mut saved, &mut hidden);
-        forward(cpu, shape, weights, &xs, None, &mut window);
+        forward(cpu, shape, weights, &xs, None, &mut window, &mut Right::from);
         let outputs = window.hidden[6..].to_vec();
-        let mut d = [30, 6, 15, 3, 12, 6].map(|len| vec![f32::NAN; len]);
-        let [gates, gate_biases, candidate, candidate_biases, inputs, start] =
-            d.each_mut().map(|d| &mut d[..]);
-        let (inputs, start) = (Some(inputs), Some(start));
-        let gradients =
-            Gradients { gates, gate_biases, candidate, candidate_biases, inputs, start };
-        backward(cpu, shape, weights, &xs, None, &d_outputs, &mut window, gradients);
-        let [gates, gate_biases, candidate, candidate_biases, inputs, start] = d;
+        let (mut inputs, mut start) = (vec![f32::NAN; 12], vec![f32::NAN; 6]);
+        let gradients = Gradients { inputs: Some(&mut inputs), start: Some(&mut start) };
+        let pack = &mut Right::from;
+        backward(cpu, shape, weights, None, &d_outputs, &mut window, gradients, pack);
+        let [gates, candidate] = products(shape, &xs, &window).map(|(parts, d)| {
+            let outputs = d.len() / shape.rows();
+            let mut biases = vec![0.0; outputs];
+            for row in d.chunks(outputs) {
+                biases.iter_mut().zip(row).for_each(|(sum, d)| *sum += d);
+            }
+            let d = Matrix::new(d, shape.rows(), outputs);
+            let weights = parts.map(|part| matmul_reference(part.transposed(), d)).concat();
+            [single(&weights), biases]
+        });
+        let ([gates, gate_biases], [candidate, candidate_biases]) = (gates, candidate);
         [outputs, gates, gate_biases, candidate, candidate_biases, inputs, start]
     };
     at_every_level(run, |isa, got| {

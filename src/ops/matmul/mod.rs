@@ -9,12 +9,14 @@
 mod kernel;
 mod pack;
 mod product;
+mod right;
 
 use kernel::COLUMNS;
 pub(super) use kernel::{Tile, tile_product};
 pub use pack::Matrix;
 pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
 use product::{DEPTH, Product};
+pub use right::{PackedMatrix, Right};
 
 use super::{Cpu, DisjointSlice};
 
@@ -36,10 +38,18 @@ pub enum Accumulate<'a> {
 
 /// `result (m, n) = start + left (m, k) · right (k, n)`, the result stored row by row.
 ///
+/// The bits are the same whether the right side is packed already or not.
+///
 /// # Panics
 /// When the sizes do not fit each other.
-pub fn matmul(cpu: &Cpu, left: Matrix, right: Matrix, start: Accumulate, result: &mut [f32]) {
-    multiply(cpu, left, right, start, result, None);
+pub fn matmul<'a>(
+    cpu: &Cpu,
+    left: Matrix,
+    right: impl Into<Right<'a>>,
+    start: Accumulate,
+    result: &mut [f32],
+) {
+    multiply(cpu, left, &right.into(), start, result, None);
 }
 
 /// As [`matmul`], with `sums[j] = Σ right[p][j]` over all rows `p`, the first row first: with
@@ -58,19 +68,20 @@ pub fn matmul_and_sums(
     assert_eq!(sums.len(), right.columns, "one sum for each column");
     assert!(right.has_contiguous_rows(), "sums need contiguous rows");
     sums.fill(0.0);
-    multiply(cpu, left, right, start, result, Some(DisjointSlice::new(sums)));
+    multiply(cpu, left, &right.into(), start, result, Some(DisjointSlice::new(sums)));
 }
 
 fn multiply(
     cpu: &Cpu,
     left: Matrix,
-    right: Matrix,
+    right: &Right,
     start: Accumulate,
     result: &mut [f32],
     sums: Option<DisjointSlice>,
 ) {
-    let (m, k, n) = (left.rows, left.columns, right.columns);
-    assert_eq!(right.rows, k, "inner sizes differ");
+    let (m, k) = (left.rows, left.columns);
+    let (rows, n) = right.size();
+    assert_eq!(rows, k, "inner sizes differ");
     assert_eq!(result.len(), m * n, "the result has another size");
     if let Accumulate::Bias(bias) = start {
         assert_eq!(bias.len(), n, "the bias has another size");
@@ -86,6 +97,7 @@ fn multiply(
         result_columns: n,
         sums,
     };
+    let Right::Plain(right) = right else { return product.by_columns(left, right, start) };
     let few_columns = product.column_panels <= FEW_PANELS && product.panels.count > 1;
     // A deep product goes in slices whose packed left side stays in the cache. The chains of
     // multiply-adds are the same.
@@ -97,7 +109,7 @@ fn multiply(
         if few_columns {
             product.by_tiles(left, right, start);
         } else {
-            product.by_columns(left, right, start);
+            product.by_columns(left, &right.into(), start);
         }
         start = Accumulate::Add;
     }
@@ -120,6 +132,8 @@ pub fn matmul_reference(left: Matrix, right: Matrix) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::ops::Isa;
     use crate::rng::Stream;
@@ -168,6 +182,11 @@ mod tests {
         for start in starts {
             let mut result = old.clone();
             matmul(cpu, left, right, start, &mut result);
+            let mut packed = PackedMatrix::default();
+            packed.pack(cpu, right);
+            let (mut of_packed, packed) = (old.clone(), Right::Packed(Arc::new(packed)));
+            matmul(cpu, left, packed, start, &mut of_packed);
+            assert_eq!(result, of_packed, "{:?} {start:?}", cpu.isa());
             for (i, (&got, want)) in result.iter().zip(&want).enumerate() {
                 let from = match start {
                     Accumulate::Overwrite => 0.0,

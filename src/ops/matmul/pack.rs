@@ -56,6 +56,26 @@ impl<'a> Matrix<'a> {
         self.data[row * self.row_stride + column * self.column_stride]
     }
 
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// A row of a matrix that is stored row by row.
+    ///
+    /// # Panics
+    /// When its rows are not contiguous.
+    pub fn contiguous_row(&self, row: usize) -> &'a [f32] {
+        assert!(self.has_contiguous_rows(), "the matrix is not stored row by row");
+        self.row(row, 0..self.columns)
+    }
+
+    /// What tells it from other matrices in memory: where its values begin, whether they are stored
+    /// row by row, and its sizes.
+    pub fn place(&self) -> (usize, bool, [usize; 2]) {
+        (self.data.as_ptr().addr(), self.has_contiguous_rows(), [self.rows, self.columns])
+    }
+
     /// Whether the values of a row stand together.
     pub(super) fn has_contiguous_rows(&self) -> bool {
         self.column_stride == 1

@@ -7,6 +7,7 @@ use super::super::{Cpu, DisjointSlice};
 use super::Accumulate;
 use super::kernel::{BlockProduct, COLUMNS};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
+use super::right::Right;
 
 /// The depth of a block: a panel of 24 rows by this depth fits the first-level cache.
 pub const DEPTH: usize = 256;
@@ -28,8 +29,8 @@ pub struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Each thread takes blocks of columns, which it packs for itself.
-    pub fn by_columns(self, left: Matrix, right: Matrix, start: Accumulate) {
+    /// Each thread takes blocks of columns, which it packs for itself if they are not.
+    pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
         let panels_a_block = (BLOCK_VALUES / (left.rows * COLUMNS)).clamp(2, 16);
         let queue = Queue::new(self.column_panels);
@@ -52,17 +53,29 @@ impl Product<'_> {
     fn column_block(
         self,
         packed_left: &[f32],
-        right: Matrix,
+        right: &Right,
         start: Accumulate,
         block: Range<usize>,
     ) {
-        with_thread_buffer(block.len() * COLUMNS * DEPTH, |packed_right| {
-            for depth in depths(right.rows) {
-                self.pack_columns(right, depth.clone(), &block, packed_right);
-                let tiles = 0..self.panels.count * block.len();
-                self.tiles(depth, start, block.clone(), packed_left, packed_right, tiles);
+        let tiles = 0..self.panels.count * block.len();
+        match right {
+            Right::Plain(right) => {
+                with_thread_buffer(block.len() * COLUMNS * DEPTH, |packed_right| {
+                    for depth in depths(right.rows) {
+                        self.pack_columns(*right, depth.clone(), &block, packed_right);
+                        let (block, tiles) = (block.clone(), tiles.clone());
+                        self.tiles(depth, start, block, packed_left, packed_right, tiles);
+                    }
+                });
             }
-        });
+            Right::Packed(right) => {
+                for depth in depths(right.rows()) {
+                    let packed_right = right.panels(depth.clone(), block.clone());
+                    let (block, tiles) = (block.clone(), tiles.clone());
+                    self.tiles(depth, start, block, packed_left, packed_right, tiles);
+                }
+            }
+        }
     }
 
     /// Both sides are packed for all threads, which then take tiles: of few columns, no
@@ -77,7 +90,8 @@ impl Product<'_> {
                     (DisjointSlice::new(packed_left), DisjointSlice::new(packed_right));
                 cpu.parallel(self.operations(left), |worker| {
                     self.pack_left(left, worker.chunk(self.panels.count), packed_left);
-                    self.pack_right(right, worker.chunk(self.column_panels), packed_right);
+                    let share = worker.chunk(self.column_panels);
+                    pack_right(cpu, right, share, packed_right, self.sums);
                     worker.wait();
                     // SAFETY: nobody writes the packed sides after the barrier.
                     let (packed_left, packed_right) = unsafe {
@@ -131,16 +145,6 @@ impl Product<'_> {
         }
     }
 
-    /// Packs some column panels, at each depth.
-    fn pack_right(self, right: Matrix, share: Range<usize>, packed: DisjointSlice) {
-        for depth in depths(right.rows) {
-            let at = (depth.start * self.column_panels + share.start * depth.len()) * COLUMNS;
-            // SAFETY: each panel at each depth has its own part.
-            let to = unsafe { packed.range_mut(at..at + share.len() * depth.len() * COLUMNS) };
-            self.pack_columns(right, depth, &share, to);
-        }
-    }
-
     /// Packs the columns of some panels at one depth, and adds to their sums.
     fn pack_columns(
         self,
@@ -149,15 +153,12 @@ impl Product<'_> {
         panels: &Range<usize>,
         to: &mut [f32],
     ) {
-        let columns = self.columns(panels);
-        // SAFETY: only the thread that packs a column, one depth after another, has its sum.
-        let sums = self.sums.map(|sums| unsafe { sums.range_mut(columns.clone()) });
-        self.cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
+        pack_columns(self.cpu, right, depth, panels, to, self.sums);
     }
 
     /// The columns of some column panels.
     fn columns(&self, panels: &Range<usize>) -> Range<usize> {
-        panels.start * COLUMNS..(panels.end * COLUMNS).min(self.result_columns)
+        columns(panels, self.result_columns)
     }
 
     /// Multiplications and additions.
@@ -166,8 +167,49 @@ impl Product<'_> {
     }
 }
 
+/// Packs some column panels of the right side, at each depth, and adds to their sums.
+pub fn pack_right(
+    cpu: &Cpu,
+    right: Matrix,
+    share: Range<usize>,
+    packed: DisjointSlice,
+    sums: Option<DisjointSlice>,
+) {
+    for depth in depths(right.rows) {
+        let at = place_of_panel(right.columns, &depth, share.start);
+        // SAFETY: each panel at each depth has its own part.
+        let to = unsafe { packed.range_mut(at..at + share.len() * depth.len() * COLUMNS) };
+        pack_columns(cpu, right, depth, &share, to, sums);
+    }
+}
+
+/// Packs the columns of some panels at one depth, and adds to their sums.
+fn pack_columns(
+    cpu: &Cpu,
+    right: Matrix,
+    depth: Range<usize>,
+    panels: &Range<usize>,
+    to: &mut [f32],
+    sums: Option<DisjointSlice>,
+) {
+    let columns = columns(panels, right.columns);
+    // SAFETY: only the thread that packs a column, one depth after another, has its sum.
+    let sums = sums.map(|sums| unsafe { sums.range_mut(columns.clone()) });
+    cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
+}
+
+/// Where a column panel at one depth begins in a right side of so many columns that is packed whole.
+pub fn place_of_panel(columns: usize, depth: &Range<usize>, panel: usize) -> usize {
+    (depth.start * columns.div_ceil(COLUMNS) + panel * depth.len()) * COLUMNS
+}
+
+/// The columns of some column panels, of so many in all.
+fn columns(panels: &Range<usize>, all: usize) -> Range<usize> {
+    panels.start * COLUMNS..(panels.end * COLUMNS).min(all)
+}
+
 /// The blocks of the inner size: even, and no deeper than [`DEPTH`].
-fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
     let count = k.div_ceil(DEPTH).max(1);
     (0..count).map(move |i| k * i / count..k * (i + 1) / count)
 }

@@ -1,0 +1,155 @@
+//! What the uses of one parameter have in common within a run, such as those of the steps of a
+//! decoder: copies of weights in the order in which products read them, and the rows whose product is
+//! the gradient of the weights.
+
+use std::sync::Arc;
+
+use super::Gradient;
+use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul, matmul_and_sums};
+use crate::ops::{Buffer, Cpu};
+
+/// Packed copies of weights, made when they are first asked for in a run.
+#[derive(Debug, Default)]
+pub struct PackedWeights {
+    copies: Vec<Copy>,
+}
+
+#[derive(Debug)]
+struct Copy {
+    of: Place,
+    is_current: bool,
+    packed: Arc<PackedMatrix>,
+}
+
+/// Which weights a copy is of: where they lie, whether they are read by rows, and their sizes.
+type Place = (usize, bool, [usize; 2]);
+
+impl PackedWeights {
+    /// A new run begins: the weights have changed. Copies that the last run did not ask for go.
+    pub fn begin_run(&mut self) {
+        self.copies.retain(|copy| copy.is_current);
+        self.copies.iter_mut().for_each(|copy| copy.is_current = false);
+    }
+
+    /// The packed copy of a matrix of weights.
+    pub fn right(&mut self, cpu: &Cpu, weights: Matrix) -> Right<'static> {
+        let of = weights.place();
+        let known = self.copies.iter().position(|copy| copy.of == of);
+        let i = known.unwrap_or_else(|| {
+            self.copies.push(Copy { of, is_current: false, packed: Arc::default() });
+            self.copies.len() - 1
+        });
+        let copy = &mut self.copies[i];
+        if !copy.is_current {
+            match Arc::get_mut(&mut copy.packed) {
+                Some(packed) => packed.pack(cpu, weights),
+                None => {
+                    let mut packed = PackedMatrix::default();
+                    packed.pack(cpu, weights);
+                    copy.packed = Arc::new(packed);
+                }
+            }
+            copy.is_current = true;
+        }
+        Right::Packed(Arc::clone(&copy.packed))
+    }
+}
+
+/// Which of the uses of a parameter in a backward pass, as it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Use {
+    /// There is one.
+    #[default]
+    Only,
+    /// The first of several.
+    First,
+    /// Neither the first nor the last.
+    Between,
+    /// The last of several.
+    Last,
+}
+
+impl Use {
+    /// Whether an earlier use has left a gradient.
+    pub fn adds(self) -> bool {
+        matches!(self, Self::Between | Self::Last)
+    }
+}
+
+/// The rows whose product is the gradient of a layer's weights: the inputs of all its uses, and the
+/// gradients of its outputs. One product of all is faster than the sum of a product for each.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// (rows, inputs)
+    inputs: Buffer,
+    /// (rows, outputs)
+    outputs: Buffer,
+    rows: usize,
+}
+
+impl Rows {
+    /// Adds the rows of a use, whose inputs stand side by side.
+    fn add(&mut self, inputs: &[Matrix], d: &[f32], outputs: usize) {
+        let (rows, width) = (d.len() / outputs, inputs.iter().map(|part| part.columns()).sum());
+        let (begin, end) = (self.rows, self.rows + rows);
+        let to = &mut self.inputs.at_least(end * width)[begin * width..];
+        for (row, to) in to.chunks_exact_mut(width).enumerate() {
+            let mut to = to;
+            for part in inputs {
+                let (own, rest) = to.split_at_mut(part.columns());
+                own.copy_from_slice(part.contiguous_row(row));
+                to = rest;
+            }
+        }
+        self.outputs.at_least(end * outputs)[begin * outputs..].copy_from_slice(d);
+        self.rows = end;
+    }
+
+    /// Weights and biases from all rows.
+    fn product(&self, cpu: &Cpu, weights: &mut [f32], biases: &mut [f32]) {
+        let outputs = biases.len();
+        let width = weights.len() / outputs;
+        let inputs = Matrix::new(&self.inputs[..self.rows * width], self.rows, width);
+        let d = Matrix::new(&self.outputs[..self.rows * outputs], self.rows, outputs);
+        matmul_and_sums(cpu, inputs.transposed(), d, Accumulate::Overwrite, weights, biases);
+    }
+}
+
+/// The gradient of a layer's `weights` (inputs, outputs) and `biases` (outputs), which are
+/// overwritten, from its `inputs` (rows, inputs), parts side by side, and the gradient `d` (rows,
+/// outputs) of its outputs. Of a layer that is used several times, only the `last` use leaves it.
+///
+/// # Panics
+/// When the sizes do not fit.
+pub(super) fn weight_gradient(
+    cpu: &Cpu,
+    which: Use,
+    rows: &mut Rows,
+    inputs: &[Matrix],
+    d: &[f32],
+    [weights, biases]: [&mut Gradient; 2],
+    outputs: usize,
+) {
+    let width: usize = inputs.iter().map(|part| part.columns()).sum();
+    if which != Use::Only {
+        if which == Use::First {
+            rows.rows = 0;
+        }
+        rows.add(inputs, d, outputs);
+        if which == Use::Last {
+            rows.product(cpu, weights.dense(width * outputs), biases.dense(outputs));
+        }
+        return;
+    }
+    let d = Matrix::new(d, d.len() / outputs, outputs);
+    let (mut weights, biases) = (weights.dense(width * outputs), biases.dense(outputs));
+    for (i, part) in inputs.iter().enumerate() {
+        let (own, rest) = weights.split_at_mut(part.columns() * outputs);
+        let left = part.transposed();
+        match i + 1 == inputs.len() {
+            true => matmul_and_sums(cpu, left, d, Accumulate::Overwrite, own, biases),
+            false => matmul(cpu, left, d, Accumulate::Overwrite, own),
+        }
+        weights = rest;
+    }
+}

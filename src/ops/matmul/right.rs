@@ -1,0 +1,65 @@
+//! The right side of a product, and its packed copy for many products.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::super::{Buffer, Cpu, DisjointSlice};
+use super::kernel::COLUMNS;
+use super::pack::Matrix;
+use super::product::{pack_right, place_of_panel};
+
+/// The right side of a product.
+#[derive(Clone, Debug)]
+pub enum Right<'a> {
+    /// A matrix, which the product packs for itself.
+    Plain(Matrix<'a>),
+    /// A matrix that has been packed.
+    Packed(Arc<PackedMatrix>),
+}
+
+impl<'a> From<Matrix<'a>> for Right<'a> {
+    fn from(matrix: Matrix<'a>) -> Self {
+        Self::Plain(matrix)
+    }
+}
+
+impl Right<'_> {
+    /// Rows and columns.
+    pub(super) fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Plain(matrix) => (matrix.rows, matrix.columns),
+            Self::Packed(packed) => (packed.rows, packed.columns),
+        }
+    }
+}
+
+/// A matrix in the order in which products read their right side: for each depth its panels of sixteen
+/// columns.
+#[derive(Debug, Default)]
+pub struct PackedMatrix {
+    values: Buffer,
+    rows: usize,
+    columns: usize,
+}
+
+impl PackedMatrix {
+    /// Becomes the packed copy of another matrix, in the same memory.
+    pub fn pack(&mut self, cpu: &Cpu, matrix: Matrix) {
+        (self.rows, self.columns) = (matrix.rows, matrix.columns);
+        let panels = matrix.columns.div_ceil(COLUMNS);
+        let packed = DisjointSlice::new(self.values.at_least(matrix.rows * panels * COLUMNS));
+        cpu.parallel(matrix.rows * matrix.columns, |worker| {
+            pack_right(cpu, matrix, worker.chunk(panels), packed, None);
+        });
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Some column panels at one depth.
+    pub(super) fn panels(&self, depth: Range<usize>, panels: Range<usize>) -> &[f32] {
+        let start = place_of_panel(self.columns, &depth, panels.start);
+        &self.values[start..start + panels.len() * depth.len() * COLUMNS]
+    }
+}
