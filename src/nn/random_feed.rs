@@ -31,6 +31,9 @@ impl RandomFeed {
         let mut numbers = Stream::new(seed, "bench").at(0);
         let [_, counts] = graph.sizes(batch, steps);
         let ids = counts.into_iter().enumerate().map(|(i, count)| {
+            if graph.ids[i].are_lengths {
+                return vec![steps as u32; count];
+            }
             let below = known(graph, i);
             (0..count).map(|_| numbers.below(below)).collect()
         });

@@ -79,7 +79,7 @@ impl Isa {
         match self {
             Isa::Portable => 2,
             Isa::Avx2 => 6,
-            Isa::Avx512 => 24,
+            Isa::Avx512 => 14,
         }
     }
 

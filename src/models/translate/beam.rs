@@ -53,11 +53,13 @@ pub struct Beam {
 }
 
 impl Hypothesis {
-    /// Brings the attention from the encoder's order, padding and then the last word first, into that
-    /// of the `words` of the sentence.
-    fn read_in_order(&mut self, words: usize) {
+    /// Leaves of the attention that of the `words` of the sentence, in their order. Where it `is_reversed`,
+    /// the encoder has read padding and then the last word first.
+    fn read_in_order(&mut self, words: usize, is_reversed: bool) {
         for weights in &mut self.attention {
-            weights.reverse();
+            if is_reversed {
+                weights.reverse();
+            }
             weights.truncate(words);
         }
     }
@@ -76,9 +78,9 @@ impl Beam {
     }
 
     /// The translations, the best first, of a sentence that was fed as so many words.
-    pub fn finish(mut self, words: usize) -> Vec<Hypothesis> {
+    pub fn finish(mut self, words: usize, is_reversed: bool) -> Vec<Hypothesis> {
         self.done.sort_by(|a, b| b.score.total_cmp(&a.score));
-        self.done.iter_mut().for_each(|hypothesis| hypothesis.read_in_order(words));
+        self.done.iter_mut().for_each(|hypothesis| hypothesis.read_in_order(words, is_reversed));
         self.done
     }
 

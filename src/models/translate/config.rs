@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::architecture::Design;
+use super::bidirectional::Bidirectional;
 use super::network::Architecture;
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs};
@@ -33,9 +35,19 @@ pub struct TranslateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Units of a layer, and the width of a word's vector.
+    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that reads
+    /// in both directions, masks, and attention between the decoder's two layers.
+    pub kind: String,
+    /// Units of a layer; of the reference also the width of a word's vector.
     pub hidden_size: usize,
-    /// Layers of the encoder, and of the decoder.
+    /// The width of a word's vector in the bidirectional network.
+    pub embedding_size: usize,
+    /// The share of values that dropout takes away in the bidirectional network.
+    pub dropout: f32,
+    /// Whether source, target and projection of the bidirectional network have the same vectors; needs
+    /// one vocabulary for both languages (`data.tokenizer = "bpe"`).
+    pub tie_embeddings: bool,
+    /// Layers of the encoder, and of the decoder, of the reference's network.
     pub num_layers: usize,
     /// Words of the target that a time step of training looks at beside the right ones (sampled
     /// softmax); 0, or as many as there are: all words.
@@ -64,6 +76,12 @@ pub struct Data {
     pub source_vocab: usize,
     /// The most frequent words of the target that are kept, four special ones among them.
     pub target_vocab: usize,
+    /// How pairs are put together: "buckets", as the reference draws them, or "tokens": each epoch is a
+    /// permutation, cut into batches of about `train.batch_tokens` tokens of the target, sentences of
+    /// about one length side by side.
+    pub batching: String,
+    /// The most tokens of a sentence with "tokens"; pairs with a longer one are left out of training.
+    pub max_length: usize,
     /// Positions of encoder and decoder, a pair a bucket: shorter sentences go into the first that
     /// they fit, longer ones are left out.
     pub buckets: Vec<[usize; 2]>,
@@ -77,6 +95,8 @@ pub struct Data {
 pub struct Train {
     /// Pairs of a batch, all towers together.
     pub batch_size: usize,
+    /// Tokens of the target in a batch, with `data.batching = "tokens"`.
+    pub batch_tokens: usize,
     /// Equal parts of a batch, each on a group of threads of its own.
     pub towers: usize,
     /// Epochs in all: as many steps as the pairs have batches, though pairs are drawn with
@@ -91,13 +111,33 @@ pub struct Train {
     pub lr_decay: f64,
     /// Steps between two looks at the mean loss.
     pub decay_every: u64,
+    /// Steps in which the learning rate rises on a line; it then falls by the inverse root of the step
+    /// (Vaswani et al., arXiv 1706.03762). 0: it falls by `lr_decay` as the reference's does.
+    pub warmup_steps: u64,
+    /// The share of the target's probability that label smoothing gives to all tokens.
+    pub label_smoothing: f32,
+    /// The share of the weights' moving averages that stays in a step; sentences are translated with
+    /// the averages. 0: there are none.
+    pub average_decay: f32,
+    /// Training ends after so many epochs without a better BLEU of the development text; 0: it does
+    /// not.
+    pub patience: u64,
     /// The greatest global norm of the gradients.
     pub max_grad_norm: f64,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Self { hidden_size: 1024, num_layers: 3, num_samples: 512, init: "tf-1.0".to_string() }
+        Self {
+            kind: "reference".to_string(),
+            hidden_size: 1024,
+            embedding_size: 256,
+            dropout: 0.0,
+            tie_embeddings: false,
+            num_layers: 3,
+            num_samples: 512,
+            init: "tf-1.0".to_string(),
+        }
     }
 }
 
@@ -113,6 +153,8 @@ impl Default for Data {
             tokenizer: Kind::Basic,
             source_vocab: 40_000,
             target_vocab: 40_000,
+            batching: "buckets".to_string(),
+            max_length: 100,
             buckets: Bucket::REFERENCE.map(bucket).to_vec(),
             synthetic_pairs: 20_000,
         }
@@ -123,12 +165,17 @@ impl Default for Train {
     fn default() -> Self {
         Self {
             batch_size: 64,
+            batch_tokens: 1500,
             towers: 1,
             num_epochs: 10,
             max_steps: 0,
             learning_rate: 0.5,
             lr_decay: 0.99,
             decay_every: 200,
+            warmup_steps: 0,
+            label_smoothing: 0.0,
+            average_decay: 0.0,
+            patience: 0,
             max_grad_norm: 5.0,
         }
     }
@@ -141,13 +188,55 @@ impl Settings for TranslateSettings {
         self.network.validate()?;
         self.data.validate()?;
         self.train.validate()?;
-        check_optimizer(&self.optimizer)
+        check_optimizer(&self.optimizer)?;
+        self.check_kind()
+    }
+}
+
+impl TranslateSettings {
+    /// Whether the network is the bidirectional one.
+    pub fn is_bidirectional(&self) -> bool {
+        self.network.kind == "bidirectional"
+    }
+
+    /// What each kind of network needs.
+    fn check_kind(&self) -> Result<(), Invalid> {
+        let rule = |key: &str, rule: &str| Err(Invalid::new(key, rule));
+        let batching = if self.is_bidirectional() { "tokens" } else { "buckets" };
+        if self.data.batching != batching {
+            let kind = &self.network.kind;
+            return rule(
+                "data.batching",
+                &format!("must be \"{batching}\" with the {kind} network"),
+            );
+        }
+        if self.network.tie_embeddings && self.data.tokenizer != Kind::Bpe {
+            return rule(
+                "network.tie_embeddings",
+                "needs one vocabulary: data.tokenizer = \"bpe\"",
+            );
+        }
+        if self.is_bidirectional() && self.train.towers > 1 {
+            return rule("train.towers", "must be 1 with the bidirectional network");
+        }
+        let of_bidirectional = [
+            ("network.dropout", self.network.dropout > 0.0),
+            ("network.tie_embeddings", self.network.tie_embeddings),
+            ("train.label_smoothing", self.train.label_smoothing > 0.0),
+        ];
+        match of_bidirectional.into_iter().find(|(_, is_set)| *is_set && !self.is_bidirectional()) {
+            Some((key, _)) => rule(key, "needs network.kind = \"bidirectional\""),
+            None => Ok(()),
+        }
     }
 }
 
 impl Network {
     fn validate(&self) -> Result<(), Invalid> {
+        one_of("network.kind", &self.kind, &["reference", "bidirectional"])?;
         in_range("network.hidden_size", self.hidden_size, 1, 65_536)?;
+        in_range("network.embedding_size", self.embedding_size, 1, 65_536)?;
+        share("network.dropout", self.dropout)?;
         in_range("network.num_layers", self.num_layers, 1, 4)?;
         in_range("network.num_samples", self.num_samples, 0, 1_000_000)?;
         one_of("network.init", &self.init, &["tf-1.0", "tf-0.12"])
@@ -159,6 +248,8 @@ impl Data {
         one_of("data.source", &self.source, &["files", "synthetic"])?;
         in_range("data.source_vocab", self.source_vocab, 5, 10_000_000)?;
         in_range("data.target_vocab", self.target_vocab, 5, 10_000_000)?;
+        one_of("data.batching", &self.batching, &["buckets", "tokens"])?;
+        in_range("data.max_length", self.max_length, 1, 10_000)?;
         in_range("data.buckets", self.buckets.len(), 1, 64)?;
         in_range("data.synthetic_pairs", self.synthetic_pairs, 100, 100_000_000)
     }
@@ -178,18 +269,40 @@ impl Train {
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;
         in_range("train.decay_every", self.decay_every, 1, 1_000_000_000)?;
+        in_range("train.batch_tokens", self.batch_tokens, 1, 10_000_000)?;
+        in_range("train.warmup_steps", self.warmup_steps, 0, 1_000_000_000)?;
+        share("train.label_smoothing", self.label_smoothing)?;
+        share("train.average_decay", self.average_decay)?;
         positive("train.max_grad_norm", self.max_grad_norm)
     }
 }
 
+/// Holds a value to [0, 1).
+fn share(key: &str, value: f32) -> Result<(), Invalid> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(Invalid::new(key, "must be at least 0 and below 1")),
+    }
+}
+
 /// The network of a config for vocabularies of these sizes, source and target.
-pub fn architecture(config: &TranslateConfig, vocabularies: [usize; 2]) -> Architecture {
-    let Network { hidden_size, num_layers, num_samples, init } = &config.network;
-    Architecture {
+pub fn design(config: &TranslateConfig, vocabularies: [usize; 2]) -> Design {
+    let Network { hidden_size, num_layers, num_samples, init, .. } = &config.network;
+    if config.is_bidirectional() {
+        return Design::Bidirectional(Bidirectional {
+            vocabularies,
+            embedding_size: config.network.embedding_size,
+            hidden_size: *hidden_size,
+            keep: 1.0 - config.network.dropout,
+            smoothing: config.train.label_smoothing,
+            tied: config.network.tie_embeddings,
+        });
+    }
+    Design::Reference(Architecture {
         vocabularies,
         hidden_size: *hidden_size,
         num_layers: *num_layers,
         num_samples: *num_samples,
         initial: if init == "tf-0.12" { Initial::UnitScaling } else { Initial::GlorotUniform },
-    }
+    })
 }

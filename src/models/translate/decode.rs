@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
+use super::architecture::Design;
 use super::beam::{Beam, Hypothesis, Search};
-use super::network::Architecture;
 use crate::console;
 use crate::data::parallel::Bucket;
 use crate::data::tokenizer::PAD;
@@ -16,43 +16,54 @@ const BATCH: usize = 32;
 
 /// Encoder and decoder of a model.
 pub struct Translator {
+    /// Sizes that sentences are padded to; none where they are masked.
     buckets: Vec<Bucket>,
-    hidden_size: usize,
+    /// The width of the context that the decoder begins with, where it is fed one.
+    context: Option<usize>,
     encoder: (Network, Vec<Output>),
     decoder: (Network, Vec<Output>),
 }
 
 /// What a decoder goes on from.
 struct Decoding {
-    /// Outputs and features of the encoder (positions · rows, hidden).
+    /// Outputs and features of the encoder (positions · rows, width).
     memory: Vec<Vec<f32>>,
-    /// The state of every layer and the context (rows, hidden).
+    /// The state of every layer, and the context where it is fed on (rows, width).
     states: Vec<Vec<f32>>,
+    /// The tokens of each row's source, where padding is masked.
+    lengths: Vec<u32>,
     positions: usize,
 }
 
 impl Translator {
-    /// A translator with the parameters of `network`, for sentences of these buckets.
+    /// A translator with the parameters of `network`. The reference's network pads sentences to these
+    /// buckets; the bidirectional one takes any.
     ///
     /// # Errors
     /// Parameters of another architecture.
-    pub fn new(architecture: &Architecture, network: &Network, buckets: &[Bucket]) -> Result<Self> {
+    pub fn new(design: &Design, network: &Network, buckets: &[Bucket]) -> Result<Self> {
         let share = |(graph, outputs): (crate::nn::Graph, Vec<Output>)| {
             Ok::<_, anyhow::Error>((network.sharing(graph)?, outputs))
         };
         Ok(Self {
-            buckets: buckets.to_vec(),
-            hidden_size: architecture.hidden_size,
-            encoder: share(architecture.encoding()?)?,
-            decoder: share(architecture.decoding()?)?,
+            buckets: if design.context().is_some() { buckets.to_vec() } else { Vec::new() },
+            context: design.context(),
+            encoder: share(design.encoding()?)?,
+            decoder: share(design.decoding()?)?,
         })
     }
 
     /// The bucket of a sentence of so many words; sentences longer than any bucket are cut to the
-    /// last.
+    /// last. Without buckets there is room for the whole sentence and a translation twice as long.
     pub fn bucket(&self, words: usize) -> Bucket {
+        let Some(last) = self.buckets.last() else { return Bucket::new(words + 1, 2 * words + 12) };
         let fits = |bucket: &&Bucket| words < bucket.source;
-        *self.buckets.iter().find(fits).unwrap_or(&self.buckets[self.buckets.len() - 1])
+        *self.buckets.iter().find(fits).unwrap_or(last)
+    }
+
+    /// The most words of a sentence that are translated.
+    pub fn longest(&self) -> usize {
+        self.buckets.last().map_or(usize::MAX, |bucket| bucket.source - 1)
     }
 
     /// The translations of each sentence, the best first; `None` where a shutdown is requested.
@@ -71,7 +82,8 @@ impl Translator {
         let mut found = vec![Vec::new(); sentences.len()];
         let mut done = 0;
         let same = |a: &usize, b: &usize| {
-            self.bucket(sentences[*a].len()) == self.bucket(sentences[*b].len())
+            self.buckets.is_empty()
+                || self.bucket(sentences[*a].len()) == self.bucket(sentences[*b].len())
         };
         let groups: Vec<Vec<usize>> = order
             .chunk_by(same)
@@ -127,29 +139,37 @@ impl Translator {
                 parents.extend(chosen.into_iter().map(|parent| row + parent));
                 row = rows.end;
             }
-            decoding.select(&parents, words.len(), self.hidden_size);
+            decoding.select(&parents, words.len());
         }
-        let finish =
-            |(beam, sentence): (Beam, &&[u32])| beam.finish(sentence.len().min(bucket.source - 1));
+        let is_reversed = !self.buckets.is_empty();
+        let finish = |(beam, sentence): (Beam, &&[u32])| {
+            beam.finish(sentence.len().min(bucket.source - 1), is_reversed)
+        };
         Ok(beams.into_iter().zip(sentences).map(finish).collect())
     }
 
-    /// Runs the encoder on sentences as the reference feeds them: padding first, then the words from
-    /// the last to the first.
+    /// Runs the encoder on sentences of a bucket of so many positions, as the reference feeds them:
+    /// padding first, then the words from the last to the first. Where padding is masked, sentences
+    /// stand in their own order before it.
     fn encode(&mut self, cpu: &Cpu, sentences: &[&[u32]], positions: usize) -> Result<Decoding> {
         let batch = sentences.len();
+        let is_masked = self.buckets.is_empty();
+        let positions = if is_masked { positions - 1 } else { positions };
         let mut source = vec![PAD; positions * batch];
         for (b, sentence) in sentences.iter().enumerate() {
-            for (t, &word) in sentence.iter().take(positions - 1).enumerate() {
-                source[(positions - 1 - t) * batch + b] = word;
+            for (t, &word) in sentence.iter().take(self.longest().min(positions)).enumerate() {
+                let position = if is_masked { t } else { positions - 1 - t };
+                source[position * batch + b] = word;
             }
         }
-        let feed = Feed { batch, inputs: Vec::new(), ids: vec![&source], states: &mut [] };
+        let lengths = sentences.iter().filter(|_| is_masked).map(|words| words.len() as u32);
+        let lengths: Vec<u32> = lengths.collect();
+        let feed = Feed { batch, inputs: Vec::new(), ids: ids(&source, &lengths), states: &mut [] };
         let (network, outputs) = &mut self.encoder;
         let mut memory = network.run_for(cpu, Mode::Inference, outputs, feed)?;
         let mut states = memory.split_off(2);
-        states.push(vec![0.0; batch * self.hidden_size]);
-        Ok(Decoding { memory, states, positions })
+        states.extend(self.context.map(|width| vec![0.0; batch * width]));
+        Ok(Decoding { memory, states, lengths, positions })
     }
 
     /// One step of the decoder on every row: logits (rows, words) and attention (rows, positions).
@@ -161,7 +181,8 @@ impl Translator {
     ) -> Result<(Vec<f32>, Vec<f32>)> {
         let inputs = decoding.memory.iter().chain(&decoding.states);
         let inputs = inputs.map(|value| &value[..]).collect();
-        let feed = Feed { batch: words.len(), inputs, ids: vec![words], states: &mut [] };
+        let ids = ids(words, &decoding.lengths);
+        let feed = Feed { batch: words.len(), inputs, ids, states: &mut [] };
         let (network, outputs) = &mut self.decoder;
         let mut step = network.run_for(cpu, Mode::Inference, outputs, feed)?;
         decoding.states = step.split_off(2);
@@ -173,11 +194,12 @@ impl Translator {
 
 impl Decoding {
     /// Goes on with the rows `parents` of `rows`, some perhaps several times.
-    fn select(&mut self, parents: &[usize], rows: usize, width: usize) {
+    fn select(&mut self, parents: &[usize], rows: usize) {
         if parents.iter().copied().eq(0..rows) {
             return;
         }
         let pick = |values: &[f32]| -> Vec<f32> {
+            let width = values.len() / rows;
             let row = |&parent: &usize| &values[parent * width..(parent + 1) * width];
             parents.iter().flat_map(row).copied().collect()
         };
@@ -185,29 +207,38 @@ impl Decoding {
             *state = pick(state);
         }
         for memory in &mut self.memory {
-            *memory = memory.chunks(rows * width).flat_map(pick).collect();
+            *memory = memory.chunks(memory.len() / self.positions).flat_map(pick).collect();
+        }
+        if !self.lengths.is_empty() {
+            self.lengths = parents.iter().map(|&parent| self.lengths[parent]).collect();
         }
     }
 }
 
+/// Words, and lengths where there are any.
+fn ids<'a>(words: &'a [u32], lengths: &'a [u32]) -> Vec<&'a [u32]> {
+    [words, lengths].into_iter().filter(|ids| !ids.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::network::Architecture;
     use super::*;
     use crate::nn::graph::Initial;
     use crate::ops::Isa;
 
     fn translator(seed: u64) -> (Cpu, Translator) {
-        let architecture = Architecture {
+        let design = Design::Reference(Architecture {
             vocabularies: [15, 12],
             hidden_size: 8,
             num_layers: 2,
             num_samples: 3,
             // Far from zero, so that hypotheses differ much.
             initial: Initial::Uniform(1.5),
-        };
-        let network = Network::new(architecture.unrolled(1).unwrap().0, seed).unwrap();
+        });
+        let network = Network::new(design.unrolled(1).unwrap().0, seed).unwrap();
         let buckets = [Bucket::new(4, 6), Bucket::new(8, 12)];
-        let translator = Translator::new(&architecture, &network, &buckets).unwrap();
+        let translator = Translator::new(&design, &network, &buckets).unwrap();
         (Cpu::new(Isa::Portable, 1).unwrap(), translator)
     }
 

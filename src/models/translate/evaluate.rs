@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
+use super::batch::BatchMemory;
 use super::beam::Search;
-use super::dataset::BucketedText;
+use super::dataset::BatchedText;
 use super::decode::Translator;
 use super::model::TranslationModel;
 use crate::console;
-use crate::data::parallel::BucketBatch;
 use crate::data::tokenizer::{Side, Tokenizer};
 use crate::metrics::bleu::{Bleu, Statistics};
 use crate::metrics::corpus::CorpusMetric;
@@ -54,22 +54,23 @@ impl BucketScore {
 pub fn perplexity(
     cpu: &Cpu,
     model: &mut TranslationModel,
-    text: &BucketedText,
+    text: &BatchedText,
     shutdown: &ShutdownFlag,
 ) -> Result<Option<Vec<BucketScore>>> {
-    let (mut batch, mut done) = (BucketBatch::default(), 0);
-    let mut scores = Vec::with_capacity(text.buckets.sizes().len());
-    for (number, &size) in text.buckets.sizes().iter().enumerate() {
+    let (mut memory, mut done) = (BatchMemory::default(), 0);
+    let groups = text.groups();
+    let mut scores = Vec::with_capacity(groups.len());
+    for group in &groups {
         let mut score = BucketScore::default();
-        for chosen in text.buckets.members(number).chunks(BATCH) {
+        for chosen in group.members.chunks(BATCH) {
             if shutdown.requested() {
                 return Ok(None);
             }
             console::progress("evaluating", done, text.len() as u64);
-            batch.fill(&text.pairs, number, size, chosen);
+            let batch = text.fill(group, chosen, &mut memory);
             let losses = model.losses(cpu, &batch)?;
             score.loss += losses.iter().copied().map(f64::from).sum::<f64>();
-            score.words += batch.weights.iter().filter(|weight| **weight > 0.0).count() as u64;
+            score.words += batch.words();
             score.pairs += chosen.len();
             done += chosen.len() as u64;
         }

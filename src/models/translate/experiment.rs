@@ -6,12 +6,12 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::ENTRY;
+use super::architecture::Design;
 use super::beam::Search;
-use super::config::{TranslateConfig, TranslateSettings, architecture};
+use super::config::{TranslateConfig, TranslateSettings, design};
 use super::dataset::Dataset;
 use super::decode::Translator;
 use super::model::TranslationModel;
-use super::network::Architecture;
 use super::task::{self, TranslateTask};
 use crate::checkpoint::Checkpoint;
 use crate::data::parallel::Bucket;
@@ -48,18 +48,17 @@ impl Trained {
     /// # Errors
     /// As [`Translator::new`].
     pub fn translator(&self, config: &TranslateConfig) -> Result<Translator> {
-        let (architecture, network) = (self.model.architecture(), self.model.network());
-        Translator::new(architecture, network, &config.data.sizes())
+        Translator::new(self.model.design(), self.model.network(), &config.data.sizes())
     }
 }
 
 /// The network of a bucket.
 fn describe_bucket(
     config: &TranslateConfig,
-    architecture: Architecture,
+    design: Design,
     bucket: Bucket,
 ) -> Result<Description> {
-    let (graph, losses) = architecture.unrolled(bucket.target)?;
+    let (graph, losses) = design.unrolled(bucket.target)?;
     let (batch, seed) = (config.train.batch_size, config.seed);
     let (output, loss, steps) = (losses.exact, losses.trained, bucket.source);
     Ok(Description { graph, output, loss, batch, steps, seed })
@@ -68,34 +67,34 @@ fn describe_bucket(
 impl Benchmark for Translate {
     /// On few words and units: the plain computation of a large network would take minutes.
     fn compare(cpu: &Cpu, config: &TranslateConfig, _: &Dataset) -> Result<()> {
-        let small = architecture(config, [COMPARED_WORDS; 2]);
-        let hidden_size = small.hidden_size.min(COMPARED_UNITS);
-        let small = Architecture { hidden_size, num_samples: small.num_samples.min(1), ..small };
-        describe_bucket(config, small, Bucket::new(3, 4))?.compare(cpu)
+        let mut small = config.clone();
+        let sizes = &mut small.network;
+        sizes.hidden_size = sizes.hidden_size.min(COMPARED_UNITS);
+        sizes.embedding_size = sizes.embedding_size.min(COMPARED_UNITS);
+        sizes.num_samples = sizes.num_samples.min(1);
+        let design = design(&small, [COMPARED_WORDS; 2]);
+        describe_bucket(&small, design, Bucket::new(3, 4))?.compare(cpu)
     }
 
     fn random_data(config: &TranslateConfig) -> Result<Dataset> {
         Dataset::random(config)
     }
 
-    /// Of a pair, as the buckets share the text.
+    /// Of a pair, as the sizes share the text.
     fn operations(config: &TranslateConfig, data: &Dataset) -> Result<f64> {
-        let buckets = &data.train.buckets;
+        let design = design(config, data.vocabularies());
         let mut sum = 0.0;
-        for (i, &bucket) in buckets.sizes().iter().enumerate() {
-            let architecture = architecture(config, data.vocabularies());
-            let layers = architecture.unrolled(bucket.target)?.0.layers(1, bucket.source);
+        for (bucket, pairs) in data.train.sizes() {
+            let layers = design.unrolled(bucket.target)?.0.layers(1, bucket.source);
             let operations: u64 = layers.iter().map(|layer| layer.operations).sum();
-            sum += operations as f64 * buckets.members(i).len() as f64;
+            sum += operations as f64 * pairs as f64;
         }
         Ok(sum / data.train.len() as f64)
     }
 
-    /// Positions of the decoder, as the buckets share the text.
+    /// Positions of the decoder, as the sizes share the text.
     fn second_item(_: &TranslateConfig, data: &Dataset) -> Option<(&'static str, f64)> {
-        let buckets = &data.train.buckets;
-        let sizes = buckets.sizes().iter().enumerate();
-        let positions = sizes.map(|(i, bucket)| bucket.target * buckets.members(i).len());
+        let positions = data.train.sizes().into_iter().map(|(bucket, n)| bucket.target * n);
         Some(("target words", positions.sum::<usize>() as f64 / data.train.len() as f64))
     }
 }
@@ -134,8 +133,8 @@ impl Experiment for Translate {
         data: &'a Dataset,
         init: Option<&Checkpoint>,
     ) -> Result<TranslateTask<'a>> {
-        let architecture = architecture(config, data.vocabularies());
-        let model = TranslationModel::new(architecture, config.seed, config.train.towers)?;
+        let design = design(config, data.vocabularies());
+        let model = TranslationModel::new(design, config.seed, config.train.towers)?;
         if let Some(checkpoint) = init {
             model.load(checkpoint)?;
         }
@@ -144,20 +143,19 @@ impl Experiment for Translate {
 
     fn trained(run: &RunDir, config: &TranslateConfig, checkpoint: &Checkpoint) -> Result<Trained> {
         let tokenizer = Tokenizer::load(run.path())?;
-        let architecture = architecture(config, Side::ALL.map(|side| tokenizer.size(side)));
+        let design = design(config, Side::ALL.map(|side| tokenizer.size(side)));
         // Before there is memory for sizes that are not the checkpoint's.
-        weights::expect(ENTRY.name, &architecture.unrolled(1)?.0, checkpoint)?;
-        let model = TranslationModel::new(architecture, config.seed, 1)?;
+        weights::expect(ENTRY.name, &design.unrolled(1)?.0, checkpoint)?;
+        let model = TranslationModel::new(design, config.seed, 1)?;
         model.load(checkpoint)?;
         Ok(Trained { tokenizer, model })
     }
 
     fn describe(config: &TranslateConfig, data: Option<&Dataset>) -> Result<Option<Description>> {
         let usual = [config.data.source_vocab, config.data.target_vocab];
-        let architecture: Architecture =
-            architecture(config, data.map_or(usual, Dataset::vocabularies));
+        let design = design(config, data.map_or(usual, Dataset::vocabularies));
         let sizes = config.data.sizes();
-        describe_bucket(config, architecture, sizes[sizes.len() - 1]).map(Some)
+        describe_bucket(config, design, sizes[sizes.len() - 1]).map(Some)
     }
 
     fn headline(metrics: &Map<String, Value>) -> Option<String> {
@@ -167,10 +165,9 @@ impl Experiment for Translate {
 
     /// The first development sentences with their translations.
     fn sample_at_end(cpu: &Cpu, task: TranslateTask, data: &Dataset) -> Option<String> {
+        let buckets = task.config().data.sizes();
         let model = task.into_model();
-        let buckets = data.dev.buckets.sizes();
-        let mut translator =
-            Translator::new(model.architecture(), model.network(), buckets).ok()?;
+        let mut translator = Translator::new(model.design(), model.network(), &buckets).ok()?;
         let shown = &data.dev_text[..SHOWN.min(data.dev_text.len())];
         let encode = |[source, _]: &[String; 2]| data.tokenizer.encode(Side::Source, source);
         let sources: Vec<Vec<u32>> = shown.iter().map(encode).collect();

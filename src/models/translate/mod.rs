@@ -2,7 +2,10 @@
 //! (Sutskever et al., arXiv 1409.3215; Bahdanau et al., arXiv 1409.0473; Jean et al., arXiv
 //! 1412.2007).
 
+pub mod architecture;
+mod batch;
 mod beam;
+pub mod bidirectional;
 mod config;
 mod dataset;
 mod decode;

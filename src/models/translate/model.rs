@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::ENTRY;
-use super::network::{Architecture, Losses};
+use super::architecture::{Design, Losses};
+use super::batch::Batch;
 use crate::checkpoint::Checkpoint;
-use crate::data::parallel::BucketBatch;
 use crate::models::weights;
 use crate::nn::optimizer::Optimizer;
 use crate::nn::{Feed, Mode, Network, Parameter, Replicas};
@@ -14,7 +14,7 @@ use crate::ops::Cpu;
 /// A translation model: its parameters, and a network for each number of decoder positions that has
 /// been asked for.
 pub struct TranslationModel {
-    architecture: Architecture,
+    design: Design,
     towers: usize,
     unrolled: Vec<Unrolled>,
     /// The network that ran last: it has the memory of all.
@@ -34,16 +34,16 @@ impl TranslationModel {
     ///
     /// # Errors
     /// When Candle cannot make the tensors.
-    pub fn new(architecture: Architecture, seed: u64, towers: usize) -> Result<Self> {
-        let (graph, losses) = architecture.unrolled(1)?;
+    pub fn new(design: Design, seed: u64, towers: usize) -> Result<Self> {
+        let (graph, losses) = design.unrolled(1)?;
         let network = Network::new(graph, seed)?;
         let first = Unrolled { steps: 1, network, losses, replicas: None };
-        Ok(Self { architecture, towers, unrolled: vec![first], last: 0 })
+        Ok(Self { design, towers, unrolled: vec![first], last: 0 })
     }
 
     /// What it was made from.
-    pub fn architecture(&self) -> &Architecture {
-        &self.architecture
+    pub fn design(&self) -> &Design {
+        &self.design
     }
 
     /// A network with its parameters.
@@ -62,10 +62,12 @@ impl TranslationModel {
 
     /// The network of so many decoder positions, made when it is first asked for.
     fn unrolled(&mut self, steps: usize) -> Result<&mut Unrolled> {
+        // Windows take any number of positions.
+        let steps = if self.design.context().is_some() { steps } else { 1 };
         let known = self.unrolled.iter().position(|unrolled| unrolled.steps == steps);
         let i = known.unwrap_or(self.unrolled.len());
         if known.is_none() {
-            let (graph, losses) = self.architecture.unrolled(steps)?;
+            let (graph, losses) = self.design.unrolled(steps)?;
             let network = self.network().sharing(graph)?;
             self.unrolled.push(Unrolled { steps, network, losses, replicas: None });
         }
@@ -80,28 +82,27 @@ impl TranslationModel {
     ///
     /// # Errors
     /// Sizes that do not fit.
-    pub fn losses(&mut self, cpu: &Cpu, batch: &BucketBatch) -> Result<&[f32]> {
-        let context = vec![0.0; batch.size * self.architecture.hidden_size];
+    pub fn losses(&mut self, cpu: &Cpu, batch: &Batch) -> Result<&[f32]> {
+        let context = vec![0.0; batch.size * self.design.context().unwrap_or(0)];
         let Unrolled { network, losses, .. } = self.unrolled(batch.decoder.len() / batch.size)?;
         let feed = feed(batch, &context, &batch.weights);
         Ok(network.run(cpu, Mode::Inference, losses.exact, feed)?)
     }
 
-    /// Trains on a batch: the mean over its pairs of their mean losses, as the reference's
-    /// `sequence_loss_by_example` has it.
+    /// Trains on a batch and returns its loss, by [`Batch::training_weights`].
     ///
     /// # Errors
     /// A gradient that is not finite, by its name; no parameter has then changed.
     pub fn step(
         &mut self,
         cpu: &Cpu,
-        batch: &BucketBatch,
+        batch: &Batch,
         optimizer: &mut Optimizer,
         rate: f64,
         step: u64,
     ) -> Result<f64> {
-        let context = vec![0.0; batch.size * self.architecture.hidden_size];
-        let weights = mean_of_means(batch);
+        let context = vec![0.0; batch.size * self.design.context().unwrap_or(0)];
+        let weights = batch.training_weights();
         let towers = self.towers;
         let Unrolled { network, losses, replicas, .. } =
             self.unrolled(batch.decoder.len() / batch.size)?;
@@ -116,24 +117,19 @@ impl TranslationModel {
         optimizer.step(cpu, network.parameters(), network.gradients(), rate, step)?;
         Ok(loss)
     }
-}
 
-fn feed<'a>(batch: &'a BucketBatch, context: &'a [f32], weights: &'a [f32]) -> Feed<'a> {
-    Feed {
-        batch: batch.size,
-        inputs: vec![context, weights],
-        ids: vec![&batch.source, &batch.decoder, &batch.targets],
-        states: &mut [],
+    /// The same model with other values of its parameters, such as their moving averages.
+    pub fn with_values(&self, values: &[Parameter]) -> Self {
+        let Unrolled { steps, network, losses, .. } = &self.unrolled[0];
+        let network = network.with_values(values);
+        let first = Unrolled { steps: *steps, network, losses: *losses, replicas: None };
+        Self { unrolled: vec![first], last: 0, ..*self }
     }
 }
 
-/// The weights of a batch's losses so that each pair counts the same, whatever its length.
-fn mean_of_means(batch: &BucketBatch) -> Vec<f32> {
-    let mut words = vec![0.0; batch.size];
-    for row in batch.weights.chunks(batch.size) {
-        words.iter_mut().zip(row).for_each(|(words, weight)| *words += weight);
-    }
-    let share =
-        |(i, weight): (usize, &f32)| weight / (words[i % batch.size] + 1e-12) / batch.size as f32;
-    batch.weights.iter().enumerate().map(share).collect()
+fn feed<'a>(batch: &'a Batch, context: &'a [f32], weights: &'a [f32]) -> Feed<'a> {
+    let inputs = [context, weights].into_iter().filter(|input| !input.is_empty()).collect();
+    let ids = [batch.source, batch.decoder, batch.targets, batch.lengths];
+    let ids = ids.into_iter().filter(|ids| !ids.is_empty()).collect();
+    Feed { batch: batch.size, inputs, ids, states: &mut [] }
 }

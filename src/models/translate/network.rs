@@ -13,6 +13,7 @@
 
 use anyhow::Result;
 
+use super::architecture::Losses;
 use crate::nn::graph::Initial;
 use crate::nn::{Builder, Graph, Ids, Init, Output, Value};
 
@@ -189,13 +190,4 @@ impl Architecture {
             all.map(Value::output).collect()
         })
     }
-}
-
-/// The losses (steps · batch) of an unrolled network, each times its weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Losses {
-    /// Those of the full softmax.
-    pub exact: Output,
-    /// Those that training takes: of the sampled softmax, where there are samples.
-    pub trained: Output,
 }

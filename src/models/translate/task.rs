@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ENTRY;
+use super::batch::BatchMemory;
 use super::beam::Search;
 use super::config::{Train, TranslateConfig};
 use super::dataset::Dataset;
@@ -15,10 +16,9 @@ use super::decode::Translator;
 use super::evaluate::{self, BucketScore};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
-use crate::data::parallel::BucketBatch;
 use crate::models::weights;
 use crate::nn::Parameter;
-use crate::nn::optimizer::{Optimizer, Settings};
+use crate::nn::optimizer::{Optimizer, Schedule, Settings};
 use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
@@ -34,8 +34,19 @@ pub struct TranslateTask<'a> {
     optimizer: Optimizer,
     rate: LearningRate,
     losses: Losses,
-    batch: BucketBatch,
+    memory: BatchMemory,
     steps_per_epoch: u64,
+    best: Best,
+}
+
+/// The best BLEU of the development text so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Best {
+    bleu: f64,
+    /// Epochs since then.
+    epochs_since: u64,
+    /// The step after which training ends, since there were too many of them.
+    ends_at: Option<u64>,
 }
 
 /// The learning rate of the reference: it falls where the mean loss of a window of steps is above
@@ -84,6 +95,18 @@ impl LearningRate {
     }
 }
 
+impl Best {
+    /// Takes the BLEU of an epoch that ended with step `steps`. Training ends after `patience` epochs
+    /// without a better one; 0: it does not.
+    fn add(&mut self, bleu: f64, steps: u64, patience: u64) {
+        self.epochs_since += 1;
+        if bleu > self.bleu {
+            *self = Self { bleu, ..Self::default() };
+        }
+        self.ends_at = (patience > 0 && self.epochs_since >= patience).then_some(steps);
+    }
+}
+
 impl<'a> TranslateTask<'a> {
     /// A task from the first step.
     ///
@@ -95,8 +118,11 @@ impl<'a> TranslateTask<'a> {
         data: &'a Dataset,
         model: TranslationModel,
     ) -> Result<Self> {
-        let settings =
-            Settings { max_norm: Some(config.train.max_grad_norm), ..Settings::default() };
+        let settings = Settings {
+            max_norm: Some(config.train.max_grad_norm),
+            average_decay: Some(config.train.average_decay).filter(|&decay| decay > 0.0),
+            ..Settings::default()
+        };
         let optimizer = Optimizer::new(&config.optimizer, settings, model.network().parameters())?;
         Ok(Self {
             cpu,
@@ -106,18 +132,39 @@ impl<'a> TranslateTask<'a> {
             optimizer,
             rate: LearningRate::new(config.train.learning_rate),
             losses: Losses::default(),
-            batch: BucketBatch::default(),
-            steps_per_epoch: data.train.len().div_ceil(config.train.batch_size) as u64,
+            memory: BatchMemory::default(),
+            steps_per_epoch: data.train.batches_per_epoch() as u64,
+            best: Best::default(),
         })
+    }
+
+    /// What is trained.
+    pub fn config(&self) -> &TranslateConfig {
+        self.config
     }
 
     /// The model, trained as far as it is.
     pub fn into_model(self) -> TranslationModel {
-        self.model
+        self.averaged().unwrap_or(self.model)
     }
 
     fn parameters(&self) -> Vec<&Parameter> {
         self.model.network().parameters().iter().chain(self.optimizer.state()).collect()
+    }
+
+    /// The learning rate of a step.
+    fn rate(&self, step: u64) -> f64 {
+        let Train { learning_rate: rate, warmup_steps: warmup, .. } = self.config.train;
+        match warmup {
+            0 => self.rate.rate,
+            _ => Schedule::Root { rate, warmup }.rate(step),
+        }
+    }
+
+    /// The model that sentences are translated with: its moving averages, where there are any.
+    fn averaged(&self) -> Option<TranslationModel> {
+        let averages = self.optimizer.averages();
+        (!averages.is_empty()).then(|| self.model.with_values(averages))
     }
 
     fn mean_loss(&self) -> f64 {
@@ -141,6 +188,7 @@ impl Task for TranslateTask<'_> {
 
     fn total_steps(&self) -> u64 {
         let all = self.steps_per_epoch.saturating_mul(self.config.train.num_epochs);
+        let all = self.best.ends_at.map_or(all, |end| end.min(all));
         match self.config.train.max_steps {
             0 => all,
             limit => limit.min(all),
@@ -148,20 +196,20 @@ impl Task for TranslateTask<'_> {
     }
 
     fn items_per_step(&self) -> (&'static str, u64) {
-        ("pairs", self.config.train.batch_size as u64)
+        ("pairs", (self.data.train.len() as u64).div_ceil(self.steps_per_epoch))
     }
 
     fn begin_epoch(&mut self, epoch: u64) -> String {
         self.losses = Losses::default();
-        format!("Epoch: {} Learning rate: {:.4}", epoch + 1, self.rate.rate)
+        let rate = self.rate(epoch * self.steps_per_epoch);
+        format!("Epoch: {} Learning rate: {rate:.4}", epoch + 1)
     }
 
     fn step(&mut self, step: u64) -> Result<()> {
-        let Train { batch_size, decay_every, lr_decay, .. } = self.config.train;
-        let text = &self.data.train;
-        text.buckets.copy(&text.pairs, step, batch_size, &mut self.batch);
-        let rate = self.rate.rate;
-        let loss = self.model.step(self.cpu, &self.batch, &mut self.optimizer, rate, step)?;
+        let Train { decay_every, lr_decay, .. } = self.config.train;
+        let rate = self.rate(step);
+        let batch = self.data.train.batch(step, &mut self.memory);
+        let loss = self.model.step(self.cpu, &batch, &mut self.optimizer, rate, step)?;
         self.rate.add(loss, decay_every, lr_decay);
         self.losses.sum += loss;
         self.losses.steps += 1;
@@ -173,11 +221,11 @@ impl Task for TranslateTask<'_> {
         vec![("perplexity", self.mean_loss().exp())]
     }
 
-    fn record(&self, _: u64) -> Vec<(&'static str, f64)> {
+    fn record(&self, step: u64) -> Vec<(&'static str, f64)> {
         vec![
             ("perplexity", self.mean_loss().exp()),
             ("loss", self.losses.last),
-            ("learning_rate", self.rate.rate),
+            ("learning_rate", self.rate(step)),
         ]
     }
 
@@ -186,19 +234,21 @@ impl Task for TranslateTask<'_> {
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} pairs/s"))
     }
 
-    fn end_epoch(&mut self, _: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
+    fn end_epoch(&mut self, epoch: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
         let dev = &self.data.dev;
-        let scores = evaluate::perplexity(self.cpu, &mut self.model, dev, shutdown)?;
+        let mut averaged = self.averaged();
+        let model = averaged.as_mut().unwrap_or(&mut self.model);
+        let scores = evaluate::perplexity(self.cpu, model, dev, shutdown)?;
         let Some(scores) = scores else { return Ok(None) };
         let dev_score = BucketScore::total(&scores);
         ensure_finite(dev_score.loss, "the development loss")?;
-        let buckets = self.config.data.sizes();
-        let (architecture, network) = (self.model.architecture(), self.model.network());
-        let mut translator = Translator::new(architecture, network, &buckets)?;
+        let mut translator =
+            Translator::new(model.design(), model.network(), &self.config.data.sizes())?;
         let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
         let found =
             evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
         let Some((bleu, _)) = found else { return Ok(None) };
+        self.best.add(bleu, (epoch + 1) * self.steps_per_epoch, self.config.train.patience);
         let (trained, perplexity) = (self.mean_loss().exp(), dev_score.perplexity());
         let measured = vec![
             Evaluation {
@@ -230,6 +280,7 @@ impl Task for TranslateTask<'_> {
             ("steps_per_epoch".to_string(), self.steps_per_epoch.into()),
             ("losses".to_string(), serde_json::json!(self.losses)),
             ("learning_rate".to_string(), serde_json::json!(self.rate)),
+            ("best".to_string(), serde_json::json!(self.best)),
         ])
     }
 
@@ -248,6 +299,11 @@ impl Task for TranslateTask<'_> {
         };
         self.losses = serde_json::from_value(of("losses")?)?;
         self.rate = serde_json::from_value(of("learning_rate")?)?;
+        self.best = match state.get("best") {
+            Some(best) => serde_json::from_value(best.clone())?,
+            // Of a checkpoint that is older than early stopping.
+            None => Best::default(),
+        };
         weights::load(self.model(), &self.parameters(), checkpoint)
     }
 }
@@ -255,6 +311,23 @@ impl Task for TranslateTask<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn training_ends_when_bleu_has_not_risen_for_long() {
+        let mut best = Best::default();
+        let ends: Vec<Option<u64>> = [10.0, 12.0, 11.0, 12.5, 12.5, 12.0]
+            .into_iter()
+            .zip(1..)
+            .map(|(bleu, epoch)| {
+                best.add(bleu, epoch * 100, 2);
+                best.ends_at
+            })
+            .collect();
+        assert_eq!(ends, [None, None, None, None, None, Some(600)]);
+        // With more patience the same run goes on.
+        best.add(12.1, 700, 4);
+        assert_eq!(best.ends_at, None);
+    }
 
     #[test]
     fn the_rate_falls_where_a_window_is_above_the_three_before() {

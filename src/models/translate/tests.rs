@@ -1,6 +1,7 @@
 //! The network against TensorFlow.
 
-use super::network::{Architecture, Losses};
+use super::architecture::Losses;
+use super::network::Architecture;
 use crate::nn::graph::Initial;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Feed, Gradient, Mode, Network};

@@ -86,6 +86,8 @@ pub struct IdsInput {
     pub name: String,
     /// Integers of one example; 1 also where a window may have any number of time steps.
     pub steps: usize,
+    /// Whether it is one for each example, its number of time steps.
+    pub are_lengths: bool,
 }
 
 /// A tensor (batch, width) that a run reads and leaves for the next run, such as the cell of a
@@ -168,7 +170,8 @@ impl Graph {
     /// windows that may have any number of time steps have `steps`.
     pub(super) fn sizes(&self, batch: usize, steps: usize) -> [Vec<usize>; 2] {
         let rows = self.inputs.iter().map(|input| batch * input.shape[0]).collect();
-        let of = |ids: &IdsInput| batch * if ids.steps == 1 { steps } else { ids.steps };
+        let any = |ids: &IdsInput| ids.steps == 1 && !ids.are_lengths;
+        let of = |ids: &IdsInput| batch * if any(ids) { steps } else { ids.steps };
         [rows, self.ids.iter().map(of).collect()]
     }
 
@@ -245,8 +248,18 @@ impl Builder {
 
     /// An input of `steps` integers for each example, time-major: (steps · batch).
     pub fn ids_of(&self, name: &str, steps: usize) -> Ids<'_> {
+        self.integers(IdsInput { name: name.to_string(), steps, are_lengths: false })
+    }
+
+    /// The number of time steps of each example (batch): sequences of different lengths stand side by
+    /// side, their padding behind them.
+    pub fn lengths(&self, name: &str) -> Ids<'_> {
+        self.integers(IdsInput { name: name.to_string(), steps: 1, are_lengths: true })
+    }
+
+    fn integers(&self, input: IdsInput) -> Ids<'_> {
         let mut graph = self.graph.borrow_mut();
-        graph.ids.push(IdsInput { name: name.to_string(), steps });
+        graph.ids.push(input);
         Ids { builder: self, read: IdsRead { input: graph.ids.len() - 1, step: None } }
     }
 

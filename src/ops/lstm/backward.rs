@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Accumulate, Matrix, PackColumns, Panels, Tile, matmul, matmul_and_sums, pack_tile, tile_product,
+    Accumulate, Matrix, PackColumns, Panels, Tile, matmul, matmul_and_sums, pack_tile,
+    tile_products,
 };
 use super::super::simd::{Kernel, LANES, Simd, tanh};
 use super::super::{Cpu, DisjointSlice, Worker};
@@ -148,20 +149,27 @@ impl Kernel for Step<'_> {
         let layer = self.recurrence;
         let shape = layer.shape;
         let is_last = self.step + 1 == shape.steps;
-        let mut product = Tile::zeros();
-        for unit in self.units.clone() {
+        let mut products = [const { Tile::zeros() }; 2];
+        // Two at a time: the second of an odd number is the first again.
+        for first in self.units.clone().step_by(2) {
+            let units = [first, (first + 1).min(self.units.end - 1)];
             // SAFETY: nobody writes the packed weights any more.
-            let weights = unsafe { layer.weights.range(layer.weight_panel(unit)) };
+            let weights =
+                units.map(|unit| unsafe { layer.weights.range(layer.weight_panel(unit)) });
             for panel in 0..layer.rows.count {
                 let rows = layer.rows.range(panel);
+                let [of_first, of_second] = &mut products;
                 if !is_last {
                     let at = self.packed(self.step + 1, &rows);
                     let len = rows.len() * shape.gates();
                     // SAFETY: nobody writes the gradient of the step after this one.
                     let d_gates = unsafe { layer.packed_gates.range(at..at + len) };
-                    tile_product::<S>(rows.len(), d_gates, weights, &mut product);
+                    tile_products::<S>(rows.len(), d_gates, weights, [of_first, of_second]);
                 }
-                self.cell_backward::<S>(unit, rows, &product);
+                self.cell_backward::<S>(units[0], rows.clone(), &products[0]);
+                if units[1] != units[0] {
+                    self.cell_backward::<S>(units[1], rows, &products[1]);
+                }
             }
         }
     }

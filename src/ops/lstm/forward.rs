@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Accumulate, Matrix, PackColumns, PackRows, Panels, Tile, matmul, pack_tile, tile_product,
+    Accumulate, Matrix, PackColumns, PackRows, Panels, Tile, matmul, pack_tile, tile_products,
 };
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
 use super::super::{Cpu, DisjointSlice, Worker};
@@ -129,11 +129,14 @@ impl Kernel for Step<'_> {
                 let from = unsafe {
                     layer.states.range(old + rows.start * hidden..old + rows.end * hidden)
                 };
-                for (gate, product) in products.iter_mut().enumerate() {
-                    // SAFETY: as above.
-                    let weights = unsafe { layer.weights.range(layer.weight_panel(unit, gate)) };
-                    tile_product::<S>(rows.len(), from, weights, product);
-                }
+                // SAFETY: as above.
+                let weights =
+                    |gate: usize| unsafe { layer.weights.range(layer.weight_panel(unit, gate)) };
+                let [input, candidate, forget, output] = &mut products;
+                let two = [weights(0), weights(1)];
+                tile_products::<S>(rows.len(), from, two, [input, candidate]);
+                let two = [weights(2), weights(3)];
+                tile_products::<S>(rows.len(), from, two, [forget, output]);
                 self.activate::<S>(unit, rows, &products);
             }
         }

@@ -1,4 +1,5 @@
-//! The inner loops: register tiles of a few rows by sixteen columns.
+//! The inner loops: register tiles of a few rows by sixteen columns, or by twice as many where there
+//! are registers for two of them: then a value of the left side is read once for both.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use super::pack::Panels;
 /// The columns of a panel and of a tile: one vector.
 pub const COLUMNS: usize = LANES;
 /// The most rows of a tile, at any level.
-const MAX_ROWS: usize = 24;
+const MAX_ROWS: usize = 14;
 
 /// A tile of the result on its own, row by row.
 #[repr(align(64))]
@@ -32,19 +33,24 @@ impl Tile {
     }
 }
 
-/// `tile (rows, 16) = left · right` over packed panels of `depth` columns and rows.
+/// `tiles[i] (rows, 16) = left · rights[i]` over packed panels of the same depth.
 ///
 /// # Panics
-/// When a panel is shorter than the depth, or the tile has more rows than a level allows.
+/// When a panel is shorter than the depth, or a tile has more rows than a level allows.
 #[inline(always)]
-pub fn tile_product<S: Simd>(rows: usize, left: &[f32], right: &[f32], tile: &mut Tile) {
-    let depth = right.len() / COLUMNS;
+pub fn tile_products<S: Simd>(
+    rows: usize,
+    left: &[f32],
+    rights: [&[f32]; 2],
+    tiles: [&mut Tile; 2],
+) {
+    let depth = rights[0].len() / COLUMNS;
     assert!(left.len() >= depth * rows && rows <= MAX_ROWS, "panels of other sizes");
-    // SAFETY: both panels hold `depth` steps, and the tile has room for `rows` rows.
-    unsafe {
-        let to = tile.0.as_mut_ptr();
-        product::<S>(rows, depth, left.as_ptr(), right.as_ptr(), None, to, COLUMNS);
-    }
+    assert!(rights[1].len() == rights[0].len(), "right sides of other sizes");
+    let (left, rights) = (left.as_ptr(), rights.map(<[f32]>::as_ptr));
+    let to = tiles.map(|tile| tile.0.as_mut_ptr());
+    // SAFETY: the panels hold `depth` steps, and the tiles have room for `rows` rows.
+    unsafe { two_products::<S>(rows, depth, left, rights, [None; 2], to, COLUMNS) }
 }
 
 /// The products of row panels with column panels, at one depth.
@@ -74,15 +80,23 @@ impl Kernel for BlockProduct<'_> {
             let last = column_panels.min(first + tiles.len());
             let rows = self.panels.range(panel);
             let left = &self.left[rows.start * self.depth..rows.end * self.depth];
-            for i in first..last {
+            let mut i = first;
+            while i < last {
                 let start = self.columns.start + i * COLUMNS;
-                let right = &self.right[i * COLUMNS * self.depth..(i + 1) * COLUMNS * self.depth];
-                let width = COLUMNS.min(self.columns.end - start);
-                if width == COLUMNS {
-                    self.whole_tile::<S>(rows.clone(), left, right, start);
-                } else {
-                    self.cut_tile::<S>(rows.clone(), left, right, start..start + width);
+                let right =
+                    |i: usize| &self.right[i * COLUMNS * self.depth..][..COLUMNS * self.depth];
+                let width = self.columns.end - start;
+                if i + 1 < last && width >= 2 * COLUMNS {
+                    self.whole_tiles::<S>(rows.clone(), left, [right(i), right(i + 1)], start);
+                    i += 2;
+                    continue;
                 }
+                if width >= COLUMNS {
+                    self.whole_tile::<S>(rows.clone(), left, right(i), start);
+                } else {
+                    self.cut_tile::<S>(rows.clone(), left, right(i), start..start + width);
+                }
+                i += 1;
             }
             tiles.start += last - first;
         }
@@ -99,8 +113,9 @@ impl BlockProduct<'_> {
         unsafe { self.result.range_mut(at + columns.start..at + columns.end) }
     }
 
+    /// Where a tile of whole columns begins, and what it is added to.
     #[inline(always)]
-    fn whole_tile<S: Simd>(&self, rows: Range<usize>, left: &[f32], right: &[f32], column: usize) {
+    fn place(&self, rows: &Range<usize>, column: usize) -> (*mut f32, From) {
         let columns = column..column + COLUMNS;
         let row = |row: usize| {
             let at = row * self.result_columns;
@@ -114,12 +129,35 @@ impl BlockProduct<'_> {
             // The same row for every row.
             Accumulate::Bias(bias) => Some((bias[columns].as_ptr(), 0)),
         };
+        (to, from)
+    }
+
+    #[inline(always)]
+    fn whole_tile<S: Simd>(&self, rows: Range<usize>, left: &[f32], right: &[f32], column: usize) {
+        let (to, from) = self.place(&rows, column);
         // SAFETY: the first and the last row of the tile lie inside the result, only this thread has
         // the tile, the bias has these columns, and both panels hold `depth` steps.
         unsafe {
             let (left, right) = (left.as_ptr(), right.as_ptr());
             product::<S>(rows.len(), self.depth, left, right, from, to, self.result_columns);
         }
+    }
+
+    /// Two tiles side by side.
+    #[inline(always)]
+    fn whole_tiles<S: Simd>(
+        &self,
+        rows: Range<usize>,
+        left: &[f32],
+        rights: [&[f32]; 2],
+        column: usize,
+    ) {
+        let [(to, from), (next, from_next)] =
+            [self.place(&rows, column), self.place(&rows, column + COLUMNS)];
+        let (left, rights) = (left.as_ptr(), [rights[0].as_ptr(), rights[1].as_ptr()]);
+        let (from, to, stride) = ([from, from_next], [to, next], self.result_columns);
+        // SAFETY: as for one tile, twice.
+        unsafe { two_products::<S>(rows.len(), self.depth, left, rights, from, to, stride) }
     }
 
     /// A tile at the edge, computed on its own and copied.
@@ -156,8 +194,31 @@ impl BlockProduct<'_> {
 /// Where a tile's sums begin: the first row and the distance of the rows, or zero.
 type From = Option<(*const f32, usize)>;
 
-/// Chooses the loop for a number of rows, so that a tile never computes a row too many.
+/// Two products of the same rows, at once where the level has registers for both.
 ///
+/// # Safety
+/// As [`product`], for both.
+#[inline(always)]
+unsafe fn two_products<S: Simd>(
+    rows: usize,
+    depth: usize,
+    left: *const f32,
+    rights: [*const f32; 2],
+    from: [From; 2],
+    to: [*mut f32; 2],
+    stride: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if S::TILE[1] == 2 {
+            return choose::<S, 2>(rows, depth, left, rights, from, to, stride);
+        }
+        for i in 0..2 {
+            product::<S>(rows, depth, left, rights[i], from[i], to[i], stride);
+        }
+    }
+}
+
 /// # Safety
 /// `left` holds `depth * rows` values, `right` `depth * 16`; `to` and `from` have `rows`
 /// rows of sixteen values, `stride` apart.
@@ -171,47 +232,77 @@ unsafe fn product<S: Simd>(
     to: *mut f32,
     stride: usize,
 ) {
+    // SAFETY: the caller's.
+    unsafe { choose::<S, 1>(rows, depth, left, [right], [from], [to], stride) }
+}
+
+/// Chooses the loop for a number of rows, so that a tile never computes a row too many.
+///
+/// # Safety
+/// As [`product`], for each of `N`.
+#[inline(always)]
+unsafe fn choose<S: Simd, const N: usize>(
+    rows: usize,
+    depth: usize,
+    left: *const f32,
+    rights: [*const f32; N],
+    from: [From; N],
+    to: [*mut f32; N],
+    stride: usize,
+) {
     macro_rules! choose {
         ($($n:literal)*) => {
             match rows {
                 // SAFETY: the caller's.
-                $($n => unsafe { rows_product::<S, $n>(depth, left, right, from, to, stride) },)*
+                $($n => unsafe {
+                    rows_product::<S, $n, N>(depth, left, rights, from, to, stride)
+                },)*
                 _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
             }
         };
     }
-    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
+    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
 }
 
 /// # Safety
-/// As [`product`], with `ROWS` rows.
+/// As [`product`], with `ROWS` rows, for each of `N`.
 #[inline(always)]
-unsafe fn rows_product<S: Simd, const ROWS: usize>(
+unsafe fn rows_product<S: Simd, const ROWS: usize, const N: usize>(
     depth: usize,
     mut left: *const f32,
-    mut right: *const f32,
-    from: From,
-    to: *mut f32,
+    mut rights: [*const f32; N],
+    from: [From; N],
+    to: [*mut f32; N],
     stride: usize,
 ) {
     // SAFETY: the pointers stay inside what the caller answers for.
     unsafe {
-        let mut sums = [S::splat(0.0); ROWS];
-        if let Some((from, stride)) = from {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = S::load(from.add(i * stride));
+        let mut sums = [[S::splat(0.0); ROWS]; N];
+        for (sums, from) in sums.iter_mut().zip(from) {
+            if let Some((from, stride)) = from {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::load(from.add(i * stride));
+                }
             }
         }
         for _ in 0..depth {
-            let row = S::load(right);
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = S::splat(*left.add(i)).mul_add(row, *sum);
+            let mut rows = [S::splat(0.0); N];
+            for (row, right) in rows.iter_mut().zip(&mut rights) {
+                *row = S::load(*right);
+                *right = right.add(COLUMNS);
+            }
+            for i in 0..ROWS {
+                let value = S::splat(*left.add(i));
+                for (sums, row) in sums.iter_mut().zip(rows) {
+                    sums[i] = value.mul_add(row, sums[i]);
+                }
             }
             left = left.add(ROWS);
-            right = right.add(COLUMNS);
         }
-        for (i, sum) in sums.into_iter().enumerate() {
-            sum.store(to.add(i * stride));
+        for (sums, to) in sums.into_iter().zip(to) {
+            for (i, sum) in sums.into_iter().enumerate() {
+                sum.store(to.add(i * stride));
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ mod product;
 mod right;
 
 use kernel::COLUMNS;
-pub(super) use kernel::{Tile, tile_product};
+pub(super) use kernel::{Tile, tile_products};
 pub use pack::Matrix;
 pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
 use product::{DEPTH, Product};

@@ -14,6 +14,9 @@ pub const DEPTH: usize = 256;
 /// The values of the result that a block holds: a share of the second-level cache.
 const BLOCK_VALUES: usize = 80 * 1024;
 
+/// Rows of the left side that fit the second-level cache at any depth of a block.
+const FEW_ROWS: usize = 256;
+
 /// A product with all of the left side packed at once.
 #[derive(Clone, Copy)]
 pub struct Product<'a> {
@@ -29,10 +32,10 @@ pub struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Each thread takes blocks of columns, which it packs for itself if they are not.
+    /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed right
+    /// side each thread has the same columns every time, whose panels stay in its cache.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
-        let panels_a_block = (BLOCK_VALUES / (left.rows * COLUMNS)).clamp(2, 16);
         let queue = Queue::new(self.column_panels);
         cpu.with_buffer(packed_len, |packed| {
             let packed = DisjointSlice::new(packed);
@@ -41,11 +44,28 @@ impl Product<'_> {
                 worker.wait();
                 // SAFETY: nobody writes the packed side after the barrier.
                 let packed = unsafe { packed.range(0..packed_len) };
+                let panels_a_block = self.panels_a_block(left.rows, right);
+                if let Right::Packed(_) = right {
+                    let own = worker.chunk(self.column_panels);
+                    for first in own.clone().step_by(panels_a_block) {
+                        let block = first..own.end.min(first + panels_a_block);
+                        self.column_block(packed, right, start, block);
+                    }
+                    return;
+                }
                 while let Some(block) = queue.next_chunk(panels_a_block, cpu.threads()) {
                     self.column_block(packed, right, start, block);
                 }
             });
         });
+    }
+
+    /// Column panels that stay in the cache while all rows go by; few where the rows stay there.
+    fn panels_a_block(&self, rows: usize, right: &Right) -> usize {
+        match right {
+            Right::Packed(_) if rows <= FEW_ROWS => 2,
+            _ => (BLOCK_VALUES / (rows * COLUMNS)).clamp(2, 16),
+        }
     }
 
     /// All rows of a block of column panels, depth by depth, so that the block stays in the

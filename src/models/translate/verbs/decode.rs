@@ -76,7 +76,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let session = Session::<Translate>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let Trained { tokenizer, .. } = &session.trained;
     let translator = session.trained.translator(&session.config)?;
-    let longest = session.config.data.sizes().last().map_or(0, |bucket| bucket.source - 1);
+    let longest = translator.longest();
     let shutdown = ShutdownFlag::on_signals(["stopping the translation", "stopped at once"])?;
     let mut decoder = Decoder {
         args: &args,

@@ -85,7 +85,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
         session.step
     )];
     let mut buckets = Vec::new();
-    for (bucket, score) in text.buckets.sizes().iter().zip(&scores) {
+    for (group, score) in text.groups().iter().zip(&scores) {
+        let bucket = group.size;
         let (size, perplexity) = ([bucket.source, bucket.target], score.perplexity());
         if score.words > 0 {
             lines.push(format!(

@@ -1,0 +1,78 @@
+//! The two kinds of networks behind one face.
+
+use anyhow::Result;
+
+use super::bidirectional::Bidirectional;
+use super::network::Architecture;
+use crate::nn::{Graph, Output};
+
+/// A network of either kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Design {
+    /// The reference's.
+    Reference(Architecture),
+    /// The bidirectional one.
+    Bidirectional(Bidirectional),
+}
+
+/// The losses (steps · batch) of a network, each times its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Losses {
+    /// Those of the full softmax.
+    pub exact: Output,
+    /// Those that training takes: of the sampled softmax, or with label smoothing.
+    pub trained: Output,
+}
+
+impl Design {
+    /// Words of the source and of the target.
+    pub fn vocabularies(&self) -> [usize; 2] {
+        match self {
+            Self::Reference(network) => network.vocabularies,
+            Self::Bidirectional(network) => network.vocabularies,
+        }
+    }
+
+    /// The width of the context that the first step of the decoder is fed, of zeros; none where it is
+    /// fed none.
+    pub fn context(&self) -> Option<usize> {
+        match self {
+            Self::Reference(network) => Some(network.hidden_size),
+            Self::Bidirectional(_) => None,
+        }
+    }
+
+    /// The network of `steps` positions of the target, for training and for losses. What it is fed
+    /// differs: see both kinds.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input.
+    pub fn unrolled(&self, steps: usize) -> Result<(Graph, Losses)> {
+        match self {
+            Self::Reference(network) => network.unrolled(steps),
+            Self::Bidirectional(network) => network.unrolled(steps),
+        }
+    }
+
+    /// The encoder alone.
+    ///
+    /// # Errors
+    /// As [`Design::unrolled`].
+    pub fn encoding(&self) -> Result<(Graph, Vec<Output>)> {
+        match self {
+            Self::Reference(network) => network.encoding(),
+            Self::Bidirectional(network) => network.encoding(),
+        }
+    }
+
+    /// One step of the decoder.
+    ///
+    /// # Errors
+    /// As [`Design::unrolled`].
+    pub fn decoding(&self) -> Result<(Graph, Vec<Output>)> {
+        match self {
+            Self::Reference(network) => network.decoding(),
+            Self::Bidirectional(network) => network.decoding(),
+        }
+    }
+}
