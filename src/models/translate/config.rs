@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::network::Architecture;
+use super::network::{Architecture, Cell};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs};
 use crate::data::tokenizer::Kind;
@@ -33,6 +33,8 @@ pub struct TranslateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
+    /// "gru", gated recurrent units, or "lstm", long short-term memory.
+    pub cell: Cell,
     /// Units of a layer, and the width of a word's vector.
     pub hidden_size: usize,
     /// Layers of the encoder, and of the decoder.
@@ -49,7 +51,8 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "files", or "synthetic" for the program's own language pair.
+    /// "files", "synthetic" for the program's own language pair, or "self-test" for the five pairs
+    /// of ids of the reference's self-test.
     pub source: String,
     /// The training text: two files, source and target, or one with tabs.
     pub train: Vec<String>,
@@ -97,7 +100,13 @@ pub struct Train {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { hidden_size: 1024, num_layers: 3, num_samples: 512, init: "tf-1.0".to_string() }
+        Self {
+            cell: Cell::Gru,
+            hidden_size: 1024,
+            num_layers: 3,
+            num_samples: 512,
+            init: "tf-1.0".to_string(),
+        }
     }
 }
 
@@ -156,7 +165,7 @@ impl Network {
 
 impl Data {
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("data.source", &self.source, &["files", "synthetic"])?;
+        one_of("data.source", &self.source, &["files", "synthetic", "self-test"])?;
         in_range("data.source_vocab", self.source_vocab, 5, 10_000_000)?;
         in_range("data.target_vocab", self.target_vocab, 5, 10_000_000)?;
         in_range("data.buckets", self.buckets.len(), 1, 64)?;
@@ -184,9 +193,10 @@ impl Train {
 
 /// The network of a config for vocabularies of these sizes, source and target.
 pub fn architecture(config: &TranslateConfig, vocabularies: [usize; 2]) -> Architecture {
-    let Network { hidden_size, num_layers, num_samples, init } = &config.network;
+    let Network { cell, hidden_size, num_layers, num_samples, init } = &config.network;
     Architecture {
         vocabularies,
+        cell: *cell,
         hidden_size: *hidden_size,
         num_layers: *num_layers,
         num_samples: *num_samples,

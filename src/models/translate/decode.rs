@@ -26,7 +26,7 @@ pub struct Translator {
 struct Decoding {
     /// Outputs and features of the encoder (positions · rows, hidden).
     memory: Vec<Vec<f32>>,
-    /// The state of every layer and the context (rows, hidden).
+    /// The state of every layer (rows, values of it) and the context (rows, hidden).
     states: Vec<Vec<f32>>,
     positions: usize,
 }
@@ -127,7 +127,7 @@ impl Translator {
                 parents.extend(chosen.into_iter().map(|parent| row + parent));
                 row = rows.end;
             }
-            decoding.select(&parents, words.len(), self.hidden_size);
+            decoding.select(&parents, words.len());
         }
         let finish =
             |(beam, sentence): (Beam, &&[u32])| beam.finish(sentence.len().min(bucket.source - 1));
@@ -173,11 +173,12 @@ impl Translator {
 
 impl Decoding {
     /// Goes on with the rows `parents` of `rows`, some perhaps several times.
-    fn select(&mut self, parents: &[usize], rows: usize, width: usize) {
+    fn select(&mut self, parents: &[usize], rows: usize) {
         if parents.iter().copied().eq(0..rows) {
             return;
         }
         let pick = |values: &[f32]| -> Vec<f32> {
+            let width = values.len() / rows;
             let row = |&parent: &usize| &values[parent * width..(parent + 1) * width];
             parents.iter().flat_map(row).copied().collect()
         };
@@ -185,20 +186,23 @@ impl Decoding {
             *state = pick(state);
         }
         for memory in &mut self.memory {
-            *memory = memory.chunks(rows * width).flat_map(pick).collect();
+            *memory = memory.chunks(memory.len() / self.positions).flat_map(pick).collect();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::network::Cell;
     use super::*;
     use crate::nn::graph::Initial;
     use crate::ops::Isa;
 
+    /// One of random parameters, with the one cell or the other.
     fn translator(seed: u64) -> (Cpu, Translator) {
         let architecture = Architecture {
             vocabularies: [15, 12],
+            cell: if seed.is_multiple_of(2) { Cell::Gru } else { Cell::Lstm },
             hidden_size: 8,
             num_layers: 2,
             num_samples: 3,

@@ -128,7 +128,7 @@ fn feed<'a>(batch: &'a BucketBatch, context: &'a [f32], weights: &'a [f32]) -> F
 }
 
 /// The weights of a batch's losses so that each pair counts the same, whatever its length.
-fn mean_of_means(batch: &BucketBatch) -> Vec<f32> {
+pub fn mean_of_means(batch: &BucketBatch) -> Vec<f32> {
     let mut words = vec![0.0; batch.size];
     for row in batch.weights.chunks(batch.size) {
         words.iter_mut().zip(row).for_each(|(words, weight)| *words += weight);
