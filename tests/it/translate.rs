@@ -94,6 +94,28 @@ fn the_evaluation_gives_perplexity_by_bucket_and_bleu() {
 }
 
 #[test]
+fn a_network_of_lstm_is_trained_and_translates() {
+    let dir = Dir::new();
+    let sets = "--set network.cell=lstm --set network.num_layers=2 --set train.max_steps=4";
+    dir.tfm(&format!("{SMALL} {sets} --run-dir run")).ok();
+    let line = "the old sailor sees a key.\n";
+    for beam in [1, 3] {
+        let said = given(&dir, line, &format!("decode translate --run run --beam {beam}"));
+        assert_eq!((said.code, said.stdout.lines().count()), (0, 1), "{said:?}");
+    }
+    let said = dir.tfm("train translate --config translate-demo --set network.cell=rnn");
+    assert!(said.code == 1 && said.stderr.contains("network.cell"), "{said:?}");
+}
+
+#[test]
+fn the_self_test_of_the_reference_ends_after_five_steps() {
+    let dir = Dir::new();
+    dir.tfm("train translate --config translate-test --run-dir run -q").ok();
+    assert!(Run::of(&dir, "run").last("train", "loss") > 0.0);
+    dir.tfm("eval translate --run run").ok();
+}
+
+#[test]
 fn no_run_is_an_error_and_never_random_weights() {
     let dir = Dir::new();
     dir.write("empty/x", "");

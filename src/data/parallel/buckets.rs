@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::PreparedPairs;
-use crate::data::tokenizer::{EOS, GO, PAD, Side};
+use crate::data::tokenizer::{GO, PAD, Side};
 use crate::rng::{Sequence, Stream};
 
 /// How long the sentences of a batch are.
@@ -11,7 +11,7 @@ use crate::rng::{Sequence, Stream};
 pub struct Bucket {
     /// Positions of the encoder: a sentence has fewer tokens.
     pub source: usize,
-    /// Positions of the decoder: a sentence with its [`EOS`] has fewer tokens.
+    /// Positions of the decoder: a sentence with its end has fewer tokens.
     pub target: usize,
 }
 
@@ -25,10 +25,16 @@ impl Bucket {
         Self { source, target }
     }
 
-    /// Whether a pair fits whose sentences have so many tokens, the [`EOS`] of the target not
+    /// Whether a pair fits whose sentences have so many tokens, the end of the target not
     /// counted: both are shorter than the bucket.
     pub fn fits(self, source: usize, target: usize) -> bool {
         source < self.source && target + 1 < self.target
+    }
+
+    /// Whether a pair of these fits.
+    fn takes(self, pairs: &PreparedPairs, pair: usize) -> bool {
+        let target = pairs.length(pair, Side::Target) + usize::from(pairs.end().is_some());
+        pairs.length(pair, Side::Source) < self.source && target < self.target
     }
 }
 
@@ -53,7 +59,7 @@ pub struct BucketBatch {
     /// What the encoder reads (S, B): [`PAD`] first, then the sentence from its end to its
     /// beginning.
     pub source: Vec<u32>,
-    /// What the decoder reads (T, B): [`GO`], the sentence, [`EOS`], [`PAD`].
+    /// What the decoder reads (T, B): [`GO`], the sentence, its end, [`PAD`].
     pub decoder: Vec<u32>,
     /// What it is to say (T, B): that which it reads next; 0 at the last position.
     pub targets: Vec<u32>,
@@ -73,9 +79,7 @@ impl Buckets {
         let mut members = vec![Vec::new(); sizes.len()];
         let mut dropped = 0;
         for pair in 0..pairs.len() {
-            let (source, target) =
-                (pairs.length(pair, Side::Source), pairs.length(pair, Side::Target));
-            match sizes.iter().position(|size| size.fits(source, target)) {
+            match sizes.iter().position(|size| size.takes(pairs, pair)) {
                 Some(bucket) => members[bucket].push(u32::try_from(pair)?),
                 None => dropped += 1,
             }
@@ -175,13 +179,12 @@ impl BucketBatch {
 
     fn put(&mut self, pairs: &PreparedPairs, size: Bucket, column: usize, pair: usize) {
         let b = self.size;
-        let source = pairs.ids(pair, Side::Source);
-        let target = pairs.ids(pair, Side::Target);
-        assert!(size.fits(source.len(), target.len()), "pair {pair} does not fit its bucket");
-        for (t, id) in source.enumerate() {
+        assert!(size.takes(pairs, pair), "pair {pair} does not fit its bucket");
+        for (t, id) in pairs.ids(pair, Side::Source).enumerate() {
             self.source[(size.source - 1 - t) * b + column] = id;
         }
-        let words = [GO].into_iter().chain(target).chain([EOS]);
+        let target = pairs.ids(pair, Side::Target).chain(pairs.end());
+        let words = [GO].into_iter().chain(target);
         for (t, id) in words.enumerate() {
             self.decoder[t * b + column] = id;
             if t > 0 {
@@ -236,6 +239,18 @@ mod tests {
         assert_eq!(batch.targets, [[7, 4, 7], [8, 2, 8], [2, 0, 2], [0, 0, 0], [0, 0, 0]].concat());
         let (one, none) = ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0]);
         assert_eq!(batch.weights, [one, one, [1.0, 0.0, 1.0], none, none].concat());
+    }
+
+    #[test]
+    fn nothing_stands_behind_a_whole_target() {
+        let pairs = [[vec![5], vec![6, 2]], [vec![5, 5], vec![4]]];
+        let pairs = PreparedPairs::of_whole_ids(&pairs).unwrap();
+        let buckets = buckets(&pairs, &TINY);
+        assert_eq!(buckets.members(0), [0, 1]);
+        let mut batch = BucketBatch::default();
+        batch.fill(&pairs, 0, TINY[0], &[0, 1]);
+        assert_eq!(batch.decoder, [1, 1, 6, 4, 2, 0]);
+        assert_eq!(batch.weights, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::architecture::Design;
 use super::bidirectional::Bidirectional;
-use super::network::Architecture;
+use super::network::{Architecture, Cell};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs};
 use crate::data::tokenizer::Kind;
@@ -38,6 +38,8 @@ pub struct Network {
     /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that reads
     /// in both directions, masks, and attention between the decoder's two layers.
     pub kind: String,
+    /// "gru", gated recurrent units, or "lstm", long short-term memory, in the reference's network.
+    pub cell: Cell,
     /// Units of a layer; of the reference also the width of a word's vector.
     pub hidden_size: usize,
     /// The width of a word's vector in the bidirectional network.
@@ -61,7 +63,8 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "files", or "synthetic" for the program's own language pair.
+    /// "files", "synthetic" for the program's own language pair, or "self-test" for the five pairs
+    /// of ids of the reference's self-test.
     pub source: String,
     /// The training text: two files, source and target, or one with tabs.
     pub train: Vec<String>,
@@ -130,6 +133,7 @@ impl Default for Network {
     fn default() -> Self {
         Self {
             kind: "reference".to_string(),
+            cell: Cell::Gru,
             hidden_size: 1024,
             embedding_size: 256,
             dropout: 0.0,
@@ -245,7 +249,7 @@ impl Network {
 
 impl Data {
     fn validate(&self) -> Result<(), Invalid> {
-        one_of("data.source", &self.source, &["files", "synthetic"])?;
+        one_of("data.source", &self.source, &["files", "synthetic", "self-test"])?;
         in_range("data.source_vocab", self.source_vocab, 5, 10_000_000)?;
         in_range("data.target_vocab", self.target_vocab, 5, 10_000_000)?;
         one_of("data.batching", &self.batching, &["buckets", "tokens"])?;
@@ -287,7 +291,7 @@ fn share(key: &str, value: f32) -> Result<(), Invalid> {
 
 /// The network of a config for vocabularies of these sizes, source and target.
 pub fn design(config: &TranslateConfig, vocabularies: [usize; 2]) -> Design {
-    let Network { hidden_size, num_layers, num_samples, init, .. } = &config.network;
+    let Network { cell, hidden_size, num_layers, num_samples, init, .. } = &config.network;
     if config.is_bidirectional() {
         return Design::Bidirectional(Bidirectional {
             vocabularies,
@@ -300,6 +304,7 @@ pub fn design(config: &TranslateConfig, vocabularies: [usize; 2]) -> Design {
     }
     Design::Reference(Architecture {
         vocabularies,
+        cell: *cell,
         hidden_size: *hidden_size,
         num_layers: *num_layers,
         num_samples: *num_samples,

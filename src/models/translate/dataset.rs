@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::batch::{Batch, BatchMemory};
 use super::config::{Data, TranslateConfig};
+use super::self_test;
 use crate::console;
 use crate::data::parallel::{
     Bucket, Buckets, Longest, ParallelText, Preparation, PreparedPairs, Progress, TokenBatches,
@@ -182,6 +183,7 @@ impl Dataset {
         let known = run.map(|run| Tokenizer::load(run.path())).transpose()?;
         match &config.data.source[..] {
             "synthetic" => Self::synthetic(config, known),
+            "self-test" => Self::self_test(config),
             _ => Self::read(config, data_dir, known),
         }
     }
@@ -202,6 +204,13 @@ impl Dataset {
         };
         let (train, dev_pairs) = (encode(&tokenizer, &train)?, encode(&tokenizer, &dev)?);
         Self::of(config, tokenizer, train, dev_pairs, dev)
+    }
+
+    /// The reference's made-up ids.
+    fn self_test(config: &TranslateConfig) -> Result<Self> {
+        let tokenizer = self_test::tokenizer()?;
+        let sentences = self_test::sentences(&tokenizer);
+        Self::of(config, tokenizer, self_test::pairs()?, self_test::pairs()?, sentences)
     }
 
     fn read(config: &TranslateConfig, data_dir: &Path, known: Option<Tokenizer>) -> Result<Self> {
@@ -259,13 +268,18 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::load`].
     pub fn dev(config: &TranslateConfig, data_dir: &Path, tokenizer: &Tokenizer) -> Result<Pairs> {
-        if config.data.source == "synthetic" {
-            let sentences = synthetic(config, Split::Valid, SYNTHETIC_DEV);
-            let pairs = encode(tokenizer, &sentences)?;
-            return Ok((BatchedText::new(pairs, config, "dev")?, sentences));
-        }
-        let text = text(config, data_dir, "data.dev", &config.data.dev)?;
-        Self::read_pairs(config, text.paths(), tokenizer)
+        let (pairs, sentences) = match &config.data.source[..] {
+            "synthetic" => {
+                let sentences = synthetic(config, Split::Valid, SYNTHETIC_DEV);
+                (encode(tokenizer, &sentences)?, sentences)
+            }
+            "self-test" => (self_test::pairs()?, self_test::sentences(tokenizer)),
+            _ => {
+                let text = text(config, data_dir, "data.dev", &config.data.dev)?;
+                return Self::read_pairs(config, text.paths(), tokenizer);
+            }
+        };
+        Ok((BatchedText::new(pairs, config, "dev")?, sentences))
     }
 
     /// Other pairs: the files of source and target, or one with tabs.
@@ -382,7 +396,7 @@ fn threads() -> usize {
 }
 
 /// A word of its own for every number; digits would all be read as 0.
-fn letters(mut number: usize) -> String {
+pub fn letters(mut number: usize) -> String {
     let mut word = String::new();
     loop {
         word.push(char::from(b'a' + (number % 26) as u8));

@@ -222,14 +222,16 @@ fn ids<'a>(words: &'a [u32], lengths: &'a [u32]) -> Vec<&'a [u32]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::network::Architecture;
+    use super::super::network::{Architecture, Cell};
     use super::*;
     use crate::nn::graph::Initial;
     use crate::ops::Isa;
 
+    /// One of random parameters, with the one cell or the other.
     fn translator(seed: u64) -> (Cpu, Translator) {
         let design = Design::Reference(Architecture {
             vocabularies: [15, 12],
+            cell: if seed.is_multiple_of(2) { Cell::Gru } else { Cell::Lstm },
             hidden_size: 8,
             num_layers: 2,
             num_samples: 3,

@@ -13,6 +13,7 @@ mod evaluate;
 mod experiment;
 mod model;
 pub mod network;
+mod self_test;
 mod task;
 mod verbs;
 
@@ -28,6 +29,7 @@ use experiment::Translate;
 
 const EXAMPLES: &str = "Examples:
   tfm train translate --config translate-demo    two minutes, needs no data
+  tfm train translate --config translate-test    the reference's self-test
   tfm train translate --config translate-small \\
       --set 'data.train=[\"a.en\",\"a.fr\"]' --set 'data.dev=[\"b.en\",\"b.fr\"]'
   tfm decode translate --run RUN < in.txt > out.txt";
@@ -37,7 +39,12 @@ pub const ENTRY: Entry = Entry {
     name: "translate",
     about: "Translation by an encoder and a decoder with attention",
     default_preset: "translate",
-    presets: &[preset!("translate"), preset!("translate-demo"), preset!("translate-small")],
+    presets: &[
+        preset!("translate"),
+        preset!("translate-demo"),
+        preset!("translate-small"),
+        preset!("translate-test"),
+    ],
     verbs: &[
         train::verb::<Translate>("Trains the translation model on a parallel text"),
         verbs::decode::VERB,

@@ -10,18 +10,36 @@
 //!              o_t    = [s_t, c_t] · O + o                     the top layer's state
 //!              logits = o_t · Pᵀ + p
 //! ```
+//!
+//! With long short-term memory in place of the GRU, s_t are the cells and hidden values of all
+//! layers; h and s_t in o_t are the hidden values alone.
 
 use anyhow::Result;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::architecture::Losses;
 use crate::nn::graph::Initial;
 use crate::nn::{Builder, Graph, Ids, Init, Output, Value};
+
+/// What the layers of encoder and decoder are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cell {
+    /// Gated recurrent units (Cho et al., arXiv 1406.1078): the reference's default.
+    #[default]
+    Gru,
+    /// Long short-term memory with a forget bias of 1: the reference's `use_lstm`.
+    Lstm,
+}
 
 /// What a network is made from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Architecture {
     /// Words of the source and of the target.
     pub vocabularies: [usize; 2],
+    /// What its layers are.
+    pub cell: Cell,
     /// Units of every layer, and the width of a word's vector.
     pub hidden_size: usize,
     /// Layers of the encoder, and of the decoder.
@@ -38,7 +56,7 @@ const PROJECTION: [&str; 2] = ["proj_w", "proj_b"];
 /// What one step of the decoder begins with, and what it leaves for the next.
 #[derive(Clone, Debug)]
 struct Step<'g> {
-    /// The state of every layer (batch, hidden).
+    /// The state of every layer (batch, [`Architecture::state_size`]).
     states: Vec<Value<'g>>,
     /// The mean of the memory by the attention (batch, hidden).
     context: Value<'g>,
@@ -54,6 +72,27 @@ struct Memory<'g> {
 }
 
 impl Architecture {
+    /// Values of the state of a layer: hidden values, behind cells where there are some.
+    fn state_size(&self) -> usize {
+        match self.cell {
+            Cell::Gru => self.hidden_size,
+            Cell::Lstm => 2 * self.hidden_size,
+        }
+    }
+
+    /// A layer of encoder or decoder over the steps `x`, from `start` or zero: its outputs
+    /// (steps · batch, hidden), and the states after each step.
+    fn layer<'g>(&self, name: &str, x: Value<'g>, start: Option<Value<'g>>) -> [Value<'g>; 2] {
+        let (size, init) = (self.hidden_size, Init::of(self.initial));
+        match self.cell {
+            Cell::Gru => [x.gru(name, size, start, None, init); 2],
+            Cell::Lstm => {
+                let states = x.lstm_states(name, size, start, init);
+                [states.slice(1, size, size), states]
+            }
+        }
+    }
+
     /// The encoder: its outputs, and the last state of every layer.
     fn encoder<'g>(&self, source: Ids<'g>) -> (Memory<'g>, Vec<Value<'g>>) {
         let (size, init) = (self.hidden_size, Init::of(self.initial));
@@ -61,8 +100,9 @@ impl Architecture {
         let mut x = source.embedding("encoder/embedding", self.vocabularies[0], size, vectors);
         let mut states = Vec::with_capacity(self.num_layers);
         for i in 0..self.num_layers {
-            x = x.gru(&format!("encoder/cell_{i}"), size, None, None, init);
-            states.push(x.last_step());
+            let [outputs, after] = self.layer(&format!("encoder/cell_{i}"), x, None);
+            states.push(after.last_step());
+            x = outputs;
         }
         (Memory { outputs: x, features: x.project("attention/features", size, init) }, states)
     }
@@ -80,8 +120,9 @@ impl Architecture {
         let mut x = word.concat(1, &[from.context]).linear("decoder/input", size, init);
         let mut states = Vec::with_capacity(self.num_layers);
         for (i, state) in from.states.into_iter().enumerate() {
-            x = x.gru(&format!("decoder/cell_{i}"), size, Some(state), None, init);
-            states.push(x);
+            let [output, after] = self.layer(&format!("decoder/cell_{i}"), x, Some(state));
+            states.push(after);
+            x = output;
         }
         let query = states[0].concat(1, &states[1..]).linear("attention/query", size, init);
         let weights = memory.features.attention("attention/v", query, None, init);
@@ -182,7 +223,8 @@ impl Architecture {
         Graph::build(|g| {
             let input = |name: &str| g.input(name, &[self.hidden_size]);
             let memory = Memory { outputs: input("memory"), features: input("features") };
-            let states = (0..self.num_layers).map(|i| input(&format!("state_{i}"))).collect();
+            let state = |i: usize| g.input(&format!("state_{i}"), &[self.state_size()]);
+            let states = (0..self.num_layers).map(state).collect();
             let from = Step { states, context: input("context") };
             let (x, weights, next) = self.step(memory, g.ids("words"), from);
             let logits = self.logits(self.output(x));

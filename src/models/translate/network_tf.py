@@ -1,8 +1,8 @@
 # The network of network.rs in TensorFlow 2.15 on fixed parameters and words, with samples from the
-# streams of src/rng.rs: the numbers of tests.rs. Usage: python network_tf.py 1|0 (sampled or not)
-import sys, numpy as np, tensorflow.compat.v1 as tf
+# streams of src/rng.rs: the numbers of tests.rs and self_test.rs.
+# Usage: TF_CPP_MIN_LOG_LEVEL=3 python network_tf.py > network_tf.json
+import json, numpy as np, tensorflow.compat.v1 as tf
 tf.disable_v2_behavior(); tf.logging.set_verbosity(tf.logging.ERROR)
-V, H, L, B, K, SAMPLED = (20, 18), 6, 2, 3, 4, int(sys.argv[1])
 def wave(i, shape): return (np.sin(np.arange(np.prod(shape)) * (0.37 + 0.11 * i)) * 0.4).reshape(shape).astype("f")
 M = 0xFFFFFFFF
 def block(key, step, index):  # Philox4x32-10
@@ -19,73 +19,127 @@ def key(seed, name):
     for s, m in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)): h = (h ^ (h >> s)) * m % 2**64
     h ^= h >> 31
     return h & M, h >> 32
-def sample(step, t):
+def sample(step, t, V, K):
     words = (w for i in range(10**6) for w in block(key(1, "sampled/proj_w"), step << 16 | t, i))
     out, tries = [], 0
     while len(out) < K:
         tries += 1
         u = ((next(words) << 32 | next(words)) >> 11) / 2**53
-        c = (int(np.exp(u * np.log(V[1] + 1.))) - 1) % V[1]
+        c = (int(np.exp(u * np.log(V + 1.))) - 1) % V
         if c not in out: out.append(c)
     return out, tries
-p = lambda k: np.log((k + 2.) / (k + 1.)) / np.log(V[1] + 1.)
-def expected(k, tries): return p(k) * K if tries == K else -np.expm1(tries * np.log1p(-p(k)))
+def expected(k, tries, V, K):
+    p = np.log((k + 2.) / (k + 1.)) / np.log(V + 1.)
+    return p * K if tries == K else -np.expm1(tries * np.log1p(-p))
 
-S, T = 4, 5
-src = np.array([[(3 + 7 * (t * B + b)) % V[0] for b in range(B)] for t in range(S)], "i")
-words = np.array([[(1 + 5 * (t * B + b)) % V[1] for b in range(B)] for t in range(T)], "i")
-targets = np.roll(words, -1, 0)
-w = np.array([[float(t < T - 1 - b) for b in range(B)] for t in range(T)], "f")
-w = w / (w.sum(0) + 1e-12) / B
-vs = []
-def var(*shape):
-    vs.append(tf.Variable(wave(len(vs), shape))); return vs[-1]
-def cells(): return [(var(2 * H, 2 * H), var(2 * H), var(2 * H, H), var(H)) for _ in range(L)]
-def gru(c, x, h):
-    r, u = tf.split(tf.sigmoid(tf.matmul(tf.concat([x, h], 1), c[0]) + c[1]), 2, 1)
-    n = tf.tanh(tf.matmul(tf.concat([x, r * h], 1), c[2]) + c[3])
-    return u * h + (1 - u) * n
-E, enc = var(V[0], H), cells()
-U, D = var(H, H), var(V[1], H)
-Wi, bi = var(2 * H, H), var(H)
-dec = cells()
-Q, q, v = var(L * H, H), var(H), var(H)
-if not SAMPLED: W2, b2 = var(H, V[1]), var(V[1])
-O, o = var((H if SAMPLED else V[1]) + H, H if SAMPLED else V[1]), var(H if SAMPLED else V[1])
-if SAMPLED: P, pb = var(V[1], H), var(V[1])
-st, hs = [tf.zeros([B, H])] * L, []
-for t in range(S):
-    x = tf.nn.embedding_lookup(E, src[t])
-    for i in range(L): x = st[i] = gru(enc[i], x, st[i])
-    hs.append(x)
-keys, ctx, outs, weights = [tf.matmul(h, U) for h in hs], tf.zeros([B, H]), [], []
-for t in range(T):
-    x = tf.matmul(tf.concat([tf.nn.embedding_lookup(D, words[t]), ctx], 1), Wi) + bi
-    for i in range(L): x = st[i] = gru(dec[i], x, st[i])
-    y = tf.matmul(tf.concat(st, 1), Q) + q
-    a = tf.nn.softmax(tf.stack([tf.reduce_sum(v * tf.tanh(k + y), 1) for k in keys], 1))
-    ctx = sum(a[:, j:j + 1] * hs[j] for j in range(S))
-    if not SAMPLED: x = tf.matmul(x, W2) + b2
-    outs.append(tf.matmul(tf.concat([x, ctx], 1), O) + o); weights.append(a)
-ids = tf.placeholder(tf.int64, [T, K]); qt = tf.placeholder("float32", [T, B, 1]); qs = tf.placeholder("float32", [T, K])
-full = outs if not SAMPLED else [tf.matmul(y, P, transpose_b=True) + pb for y in outs]
-exact = sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets[t], logits=full[t]) * w[t] for t in range(T))
-if SAMPLED:
-    of = lambda t: tf.nn.sampled_softmax_loss(P, pb, targets[t][:, None].astype("int64"), outs[t], K, V[1], sampled_values=(ids[t], qt[t], qs[t]))
-    loss = tf.reduce_sum(sum(of(t) * w[t] for t in range(T)))
-else: loss = tf.reduce_sum(exact)
-g = tf.gradients(loss, vs)
-clipped, norm = tf.clip_by_global_norm(g, 0.5)
-op = tf.train.GradientDescentOptimizer(0.5).apply_gradients(zip(clipped, vs))
-dense = [tf.convert_to_tensor(x) for x in g]
-summary = [tf.reduce_sum(x * wave(40 + i, x.shape.as_list())) for i, x in enumerate(dense)]
-with tf.Session() as s:
-    s.run(tf.global_variables_initializer())
-    for step in range(5):
-        drawn = [sample(step, t) for t in range(T)]
-        fd = {ids: [d[0] for d in drawn], qs: [[expected(k, d[1]) for k in d[0]] for d in drawn],
-              qt: [[[expected(k, drawn[t][1])] for k in targets[t]] for t in range(T)]} if SAMPLED else {}
-        if step == 0:
-            print("weights", s.run(weights[-1]).ravel().tolist()); print("gradients", s.run(summary, fd))
-        print("loss", s.run([loss, tf.reduce_sum(exact), norm], fd)); s.run(op, fd)
-    print("parameters", [float((x * wave(70 + i, x.shape)).sum()) for i, x in enumerate(s.run(vs))])
+class Network:  # words (source, target), units, layers, samples (0: none), "gru" or "lstm"
+    def __init__(self, V, H, L, K, cell):
+        self.V, self.H, self.L, self.K, self.vs, self.lstm = V, H, L, K, [], cell == "lstm"
+        var = self.var
+        self.E, self.enc = var(V[0], H), self.cells()
+        self.U, self.D = var(H, H), var(V[1], H)
+        self.Wi, self.bi = var(2 * H, H), var(H)
+        self.dec = self.cells()
+        self.Q, self.q, self.v = var(L * H * (2 if self.lstm else 1), H), var(H), var(H)
+        if not K: self.W2, self.b2 = var(H, V[1]), var(V[1])
+        out = H if K else V[1]
+        self.O, self.o = var(out + H, out), var(out)
+        if K: self.P, self.pb = var(V[1], H), var(V[1])
+    def var(self, *shape):
+        self.vs.append(tf.Variable(wave(len(self.vs), shape))); return self.vs[-1]
+    def cells(self):
+        H, var = self.H, self.var
+        if self.lstm: return [(var(2 * H, 4 * H), var(4 * H)) for _ in range(self.L)]
+        return [(var(2 * H, 2 * H), var(2 * H), var(2 * H, H), var(H)) for _ in range(self.L)]
+    def step(self, w, x, state):  # the output and the state (h, or c and h)
+        if self.lstm:  # BasicLSTMCell with its forget bias of 1
+            c, h = tf.split(state, 2, 1)
+            i, j, f, o = tf.split(tf.matmul(tf.concat([x, h], 1), w[0]) + w[1], 4, 1)
+            c = c * tf.sigmoid(f + 1.) + tf.sigmoid(i) * tf.tanh(j)
+            h = tf.tanh(c) * tf.sigmoid(o)
+            return h, tf.concat([c, h], 1)
+        r, u = tf.split(tf.sigmoid(tf.matmul(tf.concat([x, state], 1), w[0]) + w[1]), 2, 1)
+        n = tf.tanh(tf.matmul(tf.concat([x, r * state], 1), w[2]) + w[3])
+        h = u * state + (1 - u) * n
+        return h, h
+
+class Bucket:  # the network unrolled on a batch: src (S, B), words, targets, w (T, B)
+    def __init__(self, n, src, words, targets, w):
+        (S, B), T = src.shape, len(words)
+        st, hs = [tf.zeros([B, n.H * (2 if n.lstm else 1)])] * n.L, []
+        for t in range(S):
+            x = tf.nn.embedding_lookup(n.E, src[t])
+            for i in range(n.L): x, st[i] = n.step(n.enc[i], x, st[i])
+            hs.append(x)
+        keys, ctx, outs = [tf.matmul(h, n.U) for h in hs], tf.zeros([B, n.H]), []
+        for t in range(T):
+            x = tf.matmul(tf.concat([tf.nn.embedding_lookup(n.D, words[t]), ctx], 1), n.Wi) + n.bi
+            for i in range(n.L): x, st[i] = n.step(n.dec[i], x, st[i])
+            y = tf.matmul(tf.concat(st, 1), n.Q) + n.q
+            a = tf.nn.softmax(tf.stack([tf.reduce_sum(n.v * tf.tanh(k + y), 1) for k in keys], 1))
+            ctx = sum(a[:, j:j + 1] * hs[j] for j in range(S))
+            if not n.K: x = tf.matmul(x, n.W2) + n.b2
+            outs.append(tf.matmul(tf.concat([x, ctx], 1), n.O) + n.o)
+        self.n, self.targets, self.weights = n, targets, a
+        self.ids, self.qt, self.qs = tf.placeholder(tf.int64, [T, n.K]), tf.placeholder("float32", [T, B, 1]), tf.placeholder("float32", [T, n.K])
+        full = outs if not n.K else [tf.matmul(y, n.P, transpose_b=True) + n.pb for y in outs]
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits
+        self.exact = self.loss = tf.reduce_sum(sum(loss(labels=targets[t], logits=full[t]) * w[t] for t in range(T)))
+        if n.K:
+            of = lambda t: tf.nn.sampled_softmax_loss(n.P, n.pb, targets[t][:, None].astype("int64"), outs[t], n.K, n.V[1], sampled_values=(self.ids[t], self.qt[t], self.qs[t]))
+            self.loss = tf.reduce_sum(sum(of(t) * w[t] for t in range(T)))
+    def train(self, rate, clip):
+        g = tf.gradients(self.loss, self.n.vs)
+        clipped, self.norm = tf.clip_by_global_norm(g, clip)
+        self.op = tf.train.GradientDescentOptimizer(rate).apply_gradients(zip(clipped, self.n.vs))
+        self.gradients = [tf.reduce_sum(x * wave(40 + i, x.shape.as_list())) for i, x in enumerate(map(tf.convert_to_tensor, g))]
+    def feed(self, step):
+        V, K, T = self.n.V[1], self.n.K, len(self.targets)
+        if not K: return {}
+        d = [sample(step, t, V, K) for t in range(T)]
+        return {self.ids: [x[0] for x in d], self.qs: [[expected(k, x[1], V, K) for k in x[0]] for x in d],
+                self.qt: [[[expected(k, d[t][1], V, K)] for k in self.targets[t]] for t in range(T)]}
+
+def mean_of_means(w): return w / (w.sum(0) + 1e-12) / w.shape[1]
+def rounded(x): return [rounded(y) for y in x] if np.ndim(x) else float("%.7g" % x)
+def case(cell, samples, S, T, V=(20, 18), B=3):
+    ids = lambda n, a, b, below: np.array([[(a + b * (t * B + i)) % below for i in range(B)] for t in range(n)], "i")
+    words = ids(T, 1, 5, V[1])
+    w = mean_of_means(np.array([[float(t < T - 1 - b) for b in range(B)] for t in range(T)], "f"))
+    with tf.Graph().as_default(), tf.Session() as s:
+        n = Network(V, 6, 2, samples, cell)
+        b = Bucket(n, ids(S, 3, 7, V[0]), words, np.roll(words, -1, 0), w)
+        b.train(0.5, 0.5)
+        s.run(tf.global_variables_initializer())
+        got = {"cell": cell, "samples": samples, "bucket": [S, T], "losses": []}
+        got["weights"], got["gradients"] = s.run(b.weights).ravel(), s.run(b.gradients, b.feed(0))
+        for step in range(5):
+            got["losses"].append(s.run([b.loss, b.exact, b.norm], b.feed(step))); s.run(b.op, b.feed(step))
+        got["parameters"] = [(x * wave(70 + i, x.shape)).sum() for i, x in enumerate(s.run(n.vs))]
+    return {k: v if k in ("cell", "samples", "bucket") else rounded(v) for k, v in got.items()}
+
+# `get_batch` of the reference on the lists of its `self_test`, which takes pair i mod their number.
+LISTS = [[([1, 1], [2, 2]), ([3, 3], [4]), ([5], [6])], [([1] * 5, [2] * 5), ([3] * 3, [5, 6])]]
+def batch(pairs, S, T, B=32):
+    rows = [pairs[i % len(pairs)] for i in range(B)]
+    src = np.array([([0] * (S - len(s)) + s[::-1]) for s, _ in rows], "i").T
+    words = np.array([[1] + t + [0] * (T - 1 - len(t)) for _, t in rows], "i").T
+    targets = np.concatenate([words[1:], np.zeros([1, B], "i")])
+    w = (targets != 0).astype("f"); w[-1] = 0
+    return src, words, targets, mean_of_means(w)
+def self_test(cell):
+    with tf.Graph().as_default(), tf.Session() as s:
+        n = Network((10, 10), 32, 2, 8, cell)
+        buckets = [Bucket(n, *batch(pairs, size, size)) for pairs, size in zip(LISTS, (3, 6))]
+        for b in buckets: b.train(0.3, 5.0)
+        s.run(tf.global_variables_initializer())
+        losses = []
+        for step in range(5):
+            b = buckets[step % 2]
+            losses.append(s.run([b.loss, b.op], b.feed(step))[0])
+        return {"cell": cell, "losses": rounded(losses), "exact": rounded(s.run([b.exact for b in buckets]))}
+
+if __name__ == "__main__":
+    cases = [case(c, k, *b) for c in ("gru", "lstm") for k in (4, 0) for b in ((4, 5), (7, 6))]
+    lines = lambda all: ",\n".join(json.dumps(x) for x in all)
+    print('{"networks": [\n%s],\n"self_test": [\n%s]}' % (lines(cases), lines([self_test(c) for c in ("gru", "lstm")])))

@@ -1,23 +1,87 @@
 //! The network against TensorFlow.
 
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::ENTRY;
 use super::architecture::Losses;
-use super::network::Architecture;
+use super::batch::{self, BatchMemory};
+use super::config::{TranslateConfig, design};
+use super::dataset::Dataset;
+use super::model::TranslationModel;
+use super::network::{Architecture, Cell};
+use crate::data::parallel::BucketBatch;
 use crate::nn::graph::Initial;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Feed, Gradient, Mode, Network};
 use crate::ops::{Cpu, Isa};
 
 const BATCH: usize = 3;
-/// Positions of source and target.
-const BUCKET: [usize; 2] = [4, 5];
 
-fn architecture(num_samples: usize) -> Architecture {
-    Architecture {
-        vocabularies: [20, 18],
-        hidden_size: 6,
-        num_layers: 2,
-        num_samples,
-        initial: Initial::GlorotUniform,
+/// Numbers of TensorFlow 2.15, of the script in this folder:
+/// `TF_CPP_MIN_LOG_LEVEL=3 python network_tf.py > network_tf.json`.
+#[derive(Deserialize)]
+struct TensorFlow {
+    networks: Vec<Expected>,
+    self_test: Vec<SelfTest>,
+}
+
+/// What TensorFlow computes of a network on one bucket.
+#[derive(Deserialize)]
+struct Expected {
+    cell: Cell,
+    /// Classes that are drawn for a step; 0: none.
+    samples: usize,
+    /// Positions of source and target.
+    bucket: [usize; 2],
+    /// The attention's weights of the last step (batch, positions).
+    weights: Vec<f64>,
+    /// Of each gradient of the first step its product with a wave.
+    gradients: Vec<f64>,
+    /// Of five steps: the loss that is trained, that of all words, the global norm.
+    losses: Vec<[f64; 3]>,
+    /// Of each parameter after these its product with a wave.
+    parameters: Vec<f64>,
+}
+
+/// What it computes of the preset `translate-test`.
+#[derive(Deserialize)]
+struct SelfTest {
+    cell: Cell,
+    /// The losses of five steps, on one bucket and the other in turn.
+    losses: Vec<f64>,
+    /// The losses of all words after these, of either bucket.
+    exact: [f64; 2],
+}
+
+fn tensorflow() -> TensorFlow {
+    serde_json::from_str(include_str!("network_tf.json")).unwrap()
+}
+
+impl Expected {
+    fn architecture(&self) -> Architecture {
+        Architecture {
+            vocabularies: [20, 18],
+            cell: self.cell,
+            hidden_size: 6,
+            num_layers: 2,
+            num_samples: self.samples,
+            initial: Initial::GlorotUniform,
+        }
+    }
+
+    /// A network whose parameter `i` is wave `i`.
+    fn fixed(&self) -> (Network, Losses) {
+        let (graph, losses) = self.architecture().unrolled(self.bucket[1]).unwrap();
+        let network = Network::new(graph, 1).unwrap();
+        set_waves(&network);
+        (network, losses)
+    }
+
+    /// What an error begins with.
+    fn name(&self) -> String {
+        format!("{:?} with {} samples in {:?}", self.cell, self.samples, self.bucket)
     }
 }
 
@@ -41,8 +105,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new() -> Self {
-        let [positions, steps] = BUCKET;
+    fn new([positions, steps]: [usize; 2]) -> Self {
         let ids = |len: usize, a: usize, b: usize, below: usize| -> Vec<u32> {
             (0..len).map(|i| ((a + b * i) % below) as u32).collect()
         };
@@ -74,15 +137,12 @@ impl Batch {
     }
 }
 
-/// A network whose parameter `i` is wave `i`.
-fn fixed(num_samples: usize) -> (Network, Losses) {
-    let (graph, losses) = architecture(num_samples).unrolled(BUCKET[1]).unwrap();
-    let network = Network::new(graph, 1).unwrap();
+/// Makes parameter `i` wave `i`.
+fn set_waves(network: &Network) {
     for (i, parameter) in network.parameters().iter().enumerate() {
         let values: Vec<f32> = (0..parameter.len()).map(|j| wave(i, j)).collect();
         parameter.set(&values).unwrap();
     }
-    (network, losses)
 }
 
 /// The gradient as TensorFlow's `convert_to_tensor` gives it: rows of a word are added up.
@@ -100,68 +160,108 @@ fn near(what: &str, got: f64, want: f64) {
     assert!((got - want).abs() <= 1e-4 * want.abs() + 2e-6, "{what}: {got} and {want}");
 }
 
-/// What TensorFlow computes.
-struct Expected {
-    /// The attention's weights of the last step (batch, positions).
-    weights: &'static [f64],
-    /// Of each gradient of the first step its product with a wave.
-    gradients: &'static [f64],
-    /// Of five steps: the loss that is trained, that of all words, the global norm.
-    losses: &'static [[f64; 3]],
-    /// Of each parameter after these its product with a wave.
-    parameters: &'static [f64],
-}
-
-fn check(num_samples: usize, want: &Expected) {
+fn check(want: &Expected) {
+    let name = want.name();
     for isa in Isa::available() {
-        let (cpu, batch) = (Cpu::new(isa, 2).unwrap(), Batch::new());
-        let (mut network, losses) = fixed(num_samples);
+        let (cpu, batch) = (Cpu::new(isa, 2).unwrap(), Batch::new(want.bucket));
+        let (mut network, losses) = want.fixed();
         let settings = Settings { max_norm: Some(0.5), ..Default::default() };
         let sgd = OptimizerConfig::default();
         let mut optimizer = Optimizer::new(&sgd, settings, network.parameters()).unwrap();
-        for (step, [trained, exact, norm]) in (0..).zip(want.losses) {
+        for (step, [trained, exact, norm]) in (0..).zip(&want.losses) {
             let sum = |losses: &[f32]| losses.iter().copied().map(f64::from).sum::<f64>();
             let got = network.run(&cpu, Mode::Inference, losses.exact, batch.feed()).unwrap();
-            near("the loss of all words", sum(got), *exact);
+            near(&format!("{name}: the loss of all words"), sum(got), *exact);
             let mode = Mode::Gradients { step, scale: 1.0 };
             let got = network.run(&cpu, mode, losses.trained, batch.feed()).unwrap();
-            near("the loss", sum(got), *trained);
+            near(&format!("{name}: the loss"), sum(got), *trained);
             let gradients = network.gradients().iter();
             let squares: f64 = gradients.clone().map(|g| g.sum_of_squares(&cpu)).sum();
-            near("the global norm", squares.sqrt(), *norm);
+            near(&format!("{name}: the global norm"), squares.sqrt(), *norm);
             if step == 0 {
-                let all = gradients.zip(network.parameters()).zip(want.gradients).enumerate();
+                assert_eq!(network.parameters().len(), want.gradients.len());
+                let all = gradients.zip(network.parameters()).zip(&want.gradients).enumerate();
                 for (i, ((gradient, parameter), want)) in all {
                     let got = against_wave(40 + i, &dense(gradient, parameter.len()));
-                    near(&format!("the gradient of {}", parameter.name()), got, *want);
+                    near(&format!("{name}: the gradient of {}", parameter.name()), got, *want);
                 }
             }
             let (parameters, gradients) = (network.parameters(), network.gradients());
             optimizer.step(&cpu, parameters, gradients, 0.5, step).unwrap();
         }
         assert_eq!(network.parameters().len(), want.parameters.len());
-        for (i, (parameter, want)) in network.parameters().iter().zip(want.parameters).enumerate() {
-            near(parameter.name(), against_wave(70 + i, &parameter.values()), *want);
+        for (i, (parameter, want)) in network.parameters().iter().zip(&want.parameters).enumerate()
+        {
+            near(
+                &format!("{name}: {}", parameter.name()),
+                against_wave(70 + i, &parameter.values()),
+                *want,
+            );
         }
     }
 }
 
-/// Numbers of TensorFlow 2.15, of the script in this folder:
-/// `TF_CPP_MIN_LOG_LEVEL=3 python network_tf.py 1` and `0`.
 #[test]
 fn losses_gradients_and_five_steps_equal_tensorflow() {
-    check(4, &SAMPLED);
-    check(0, &FULL);
+    let networks = tensorflow().networks;
+    let of = |cell, samples| {
+        let of = |want: &&Expected| want.cell == cell && (want.samples > 0) == samples;
+        networks.iter().filter(of).count()
+    };
+    for cell in [Cell::Gru, Cell::Lstm] {
+        assert_eq!([true, false].map(|samples| of(cell, samples)), [2, 2], "{cell:?}");
+    }
+    networks.iter().for_each(check);
+}
+
+/// The reference's self-test on fixed weights, a batch of one bucket and of the other in turn.
+#[test]
+fn five_steps_of_the_self_test_equal_tensorflow() {
+    let preset = ENTRY.load::<TranslateConfig>(Some("translate-test"), &[]).unwrap().config;
+    let cpu = Cpu::new(Isa::Portable, 2).unwrap();
+    for want in tensorflow().self_test {
+        let mut config = preset.clone();
+        config.network.cell = want.cell;
+        let data = Dataset::load(&config, Path::new(""), None).unwrap();
+        let batches = [0, 1].map(|bucket| first_batch(&data, bucket, config.train.batch_size));
+        let design = design(&config, data.vocabularies());
+        let mut model = TranslationModel::new(design, config.seed, 1).unwrap();
+        set_waves(model.network());
+        let settings =
+            Settings { max_norm: Some(config.train.max_grad_norm), ..Default::default() };
+        let parameters = model.network().parameters();
+        let mut optimizer = Optimizer::new(&config.optimizer, settings, parameters).unwrap();
+        for (step, (loss, batch)) in (0..).zip(want.losses.iter().zip(batches.iter().cycle())) {
+            let rate = config.train.learning_rate;
+            let got = model.step(&cpu, &batch.into(), &mut optimizer, rate, step).unwrap();
+            near(&format!("{:?}: the loss of step {step}", want.cell), got, *loss);
+        }
+        for (batch, loss) in batches.iter().zip(want.exact) {
+            let batch = batch::Batch::from(batch);
+            let losses = model.losses(&cpu, &batch).unwrap();
+            let parts = losses.iter().zip(batch.training_weights());
+            let got = parts.map(|(loss, weight)| f64::from(*loss) * f64::from(weight)).sum();
+            near(&format!("{:?}: the loss of all words", want.cell), got, loss);
+        }
+    }
+}
+
+/// The pairs of a bucket, again and again until there are `size`.
+fn first_batch(data: &Dataset, bucket: usize, size: usize) -> BucketBatch {
+    let (group, mut memory) = (&data.train.groups()[bucket], BatchMemory::default());
+    let chosen: Vec<u32> = group.members.iter().cycle().take(size).copied().collect();
+    data.train.fill(group, &chosen, &mut memory);
+    memory.bucket
 }
 
 /// One step of the decoder after another gives the attention that the unrolled network has.
 #[test]
 fn a_decoder_that_goes_step_by_step_equals_the_unrolled_one() {
-    let (batch, [_, steps]) = (Batch::new(), BUCKET);
-    for (num_samples, want) in [(4, &SAMPLED), (0, &FULL)] {
+    for want in tensorflow().networks {
+        let (batch, [_, steps]) = (Batch::new(want.bucket), want.bucket);
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
-        let (mut network, losses) = fixed(num_samples);
-        let of = architecture(num_samples);
+        let (mut network, losses) = want.fixed();
+        let of = want.architecture();
         let (graph, encoded) = of.encoding().unwrap();
         let mut encoder = network.sharing(graph).unwrap();
         let (graph, decoded) = of.decoding().unwrap();
@@ -192,178 +292,9 @@ fn a_decoder_that_goes_step_by_step_equals_the_unrolled_one() {
         }
         let whole = network.run(&cpu, Mode::Inference, losses.exact, batch.feed()).unwrap();
         near("the loss", total, whole.iter().copied().map(f64::from).sum());
+        assert_eq!(weights.len(), want.weights.len());
         for (got, want) in weights.iter().zip(want.weights) {
-            near("a weight", f64::from(*got), *want);
+            near("a weight", f64::from(*got), want);
         }
     }
 }
-
-/// With 4 samples a step: `net_tf.py 1`.
-const SAMPLED: Expected = Expected {
-    weights: &[
-        2.519523e-01,
-        2.498219e-01,
-        2.491672e-01,
-        2.490586e-01,
-        2.519902e-01,
-        2.499349e-01,
-        2.491185e-01,
-        2.489563e-01,
-        2.519279e-01,
-        2.498501e-01,
-        2.491340e-01,
-        2.490880e-01,
-    ],
-    gradients: &[
-        -3.393785e-03,
-        -1.520895e-04,
-        -1.992916e-03,
-        1.304108e-03,
-        -7.561192e-04,
-        9.528726e-04,
-        7.465206e-03,
-        1.142605e-02,
-        1.240065e-01,
-        -3.915438e-05,
-        6.185552e-05,
-        3.629292e-03,
-        5.067810e-03,
-        2.200022e-03,
-        -4.998716e-04,
-        6.579953e-04,
-        -3.404962e-03,
-        -1.335555e-03,
-        1.709182e-03,
-        -2.391224e-02,
-        -7.356691e-02,
-        9.001148e-05,
-        7.531576e-05,
-        -1.643343e-03,
-        -2.029548e-03,
-        -1.776528e-02,
-        1.759783e-02,
-        1.181072e-01,
-    ],
-    losses: &[
-        [1.521463e+00, 3.140543e+00, 6.351854e-01],
-        [1.430862e+00, 2.977296e+00, 5.207270e-01],
-        [1.612205e+00, 2.879420e+00, 5.976366e-01],
-        [1.296012e+00, 2.904999e+00, 5.792053e-01],
-        [1.574215e+00, 2.822034e+00, 4.111065e-01],
-    ],
-    parameters: &[
-        1.465678e-04,
-        4.559189e-03,
-        6.795725e-03,
-        -7.904846e-03,
-        8.600723e-02,
-        2.108028e-02,
-        -6.863998e-02,
-        2.907993e-02,
-        3.527273e-02,
-        -3.007393e-02,
-        7.346859e-02,
-        1.339562e-02,
-        5.839653e-03,
-        8.005101e-02,
-        7.645182e-03,
-        -4.233122e-03,
-        7.935791e-02,
-        2.353351e-01,
-        -4.915466e-01,
-        1.001214e+00,
-        -2.501924e-01,
-        1.529058e-01,
-        1.419352e-01,
-        1.427857e-01,
-        -6.269950e-03,
-        2.313860e-03,
-        5.675538e-02,
-        1.263258e-01,
-    ],
-};
-
-/// With the softmax of all words: `net_tf.py 0`.
-const FULL: Expected = Expected {
-    weights: &[
-        2.519523e-01,
-        2.498219e-01,
-        2.491672e-01,
-        2.490586e-01,
-        2.519902e-01,
-        2.499349e-01,
-        2.491185e-01,
-        2.489563e-01,
-        2.519279e-01,
-        2.498501e-01,
-        2.491340e-01,
-        2.490880e-01,
-    ],
-    gradients: &[
-        8.852377e-03,
-        -1.667379e-04,
-        3.114502e-03,
-        -9.516247e-03,
-        -3.096273e-02,
-        6.657295e-03,
-        3.908652e-03,
-        -2.756085e-03,
-        -3.126213e-02,
-        8.613668e-06,
-        2.483187e-05,
-        5.742584e-03,
-        -1.006782e-03,
-        -8.475547e-04,
-        2.247238e-04,
-        -6.635422e-04,
-        1.913236e-03,
-        5.583390e-04,
-        -6.699400e-04,
-        2.494314e-04,
-        1.270570e-03,
-        -2.092471e-05,
-        -2.181523e-05,
-        3.882634e-04,
-        3.139824e-02,
-        -1.704030e-03,
-        -5.185936e-02,
-        5.257085e-02,
-    ],
-    losses: &[
-        [2.958963e+00, 2.958963e+00, 7.175548e-01],
-        [2.815893e+00, 2.815893e+00, 4.973993e-01],
-        [2.698573e+00, 2.698573e+00, 4.778127e-01],
-        [2.584502e+00, 2.584502e+00, 4.751970e-01],
-        [2.474759e+00, 2.474759e+00, 4.451385e-01],
-    ],
-    parameters: &[
-        -2.552761e-02,
-        5.939245e-03,
-        8.644774e-03,
-        2.659731e-02,
-        1.325513e-01,
-        2.047751e-02,
-        -6.479155e-02,
-        1.151741e-02,
-        7.757211e-02,
-        -3.086319e-02,
-        7.433168e-02,
-        2.626228e-02,
-        2.907036e-03,
-        7.337995e-02,
-        -7.900894e-04,
-        -6.411612e-02,
-        7.358037e-02,
-        2.297562e-01,
-        -4.958318e-01,
-        9.157797e-01,
-        -2.190526e-01,
-        1.528668e-01,
-        1.422573e-01,
-        1.421723e-01,
-        2.243406e-01,
-        8.983772e-02,
-        1.047893e-01,
-        9.362745e-02,
-    ],
-};

@@ -3,7 +3,8 @@
 
 use super::{Decay, Ids, Init, Unshaped, Value};
 use crate::nn::operators::{
-    AdditiveAttention, Context, Gru, LastStep, Linear, Lstm, Op, Reverse, SampledLogits, Stack,
+    AdditiveAttention, Context, Gru, LastStep, Linear, Lstm, LstmStates, Op, Reverse,
+    SampledLogits, Stack,
 };
 
 impl<'g> Value<'g> {
@@ -22,6 +23,25 @@ impl<'g> Value<'g> {
         let states = vec![state("cell"), state("hidden")];
         let (name, inputs) = (name.to_string(), vec![self.source]);
         self.builder.push(Unshaped { name, op, inputs, ids: None, parameters, states })
+    }
+
+    /// A layer of long short-term memory over a window (Hochreiter and Schmidhuber, 1997;
+    /// TensorFlow's `BasicLSTMCell` with its forget bias of 1): time-major rows (steps · batch, …)
+    /// give the state after each step (steps · batch, 2 · `hidden`), cells before hidden values. It
+    /// begins at `start` (batch, 2 · `hidden`), or at zero. The parameters are `name/weights`
+    /// (inputs + `hidden`, 4 · `hidden`: i, j, f, o) and `name/biases`.
+    pub fn lstm_states(self, name: &str, hidden: usize, start: Option<Self>, init: Init) -> Self {
+        let op = Op::LstmStates(LstmStates { hidden, forget_bias: 1.0 });
+        let parameters = self.weights_and_biases(name, &op, init);
+        let inputs = [Some(self.source), start.map(|start| start.source)];
+        self.builder.push(Unshaped {
+            name: name.to_string(),
+            op,
+            inputs: inputs.into_iter().flatten().collect(),
+            ids: None,
+            parameters,
+            states: Vec::new(),
+        })
     }
 
     /// A layer of gated recurrent units over a window (Cho et al., arXiv 1406.1078; TensorFlow's

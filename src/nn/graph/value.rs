@@ -129,7 +129,7 @@ impl<'g> Value<'g> {
         self.node(name.to_string(), op, vec![weights, biases])
     }
 
-    fn weights_and_biases(self, name: &str, op: &Op, init: Init) -> Vec<usize> {
+    pub(super) fn weights_and_biases(self, name: &str, op: &Op, init: Init) -> Vec<usize> {
         let decay = if init.decay == Decay::All { Decay::All } else { Decay::None };
         vec![
             self.parameter(format!("{name}/weights"), op, 0, init.weights, init.decay),

@@ -254,6 +254,18 @@ impl Cases for Lstm {
     }
 }
 
+impl Cases for LstmStates {
+    fn cases() -> Vec<Case> {
+        let op = |hidden| Op::LstmStates(Self { hidden, forget_bias: 0.7 });
+        let of = |hidden, batch, steps, width| Case {
+            batch,
+            ..case(op(hidden), &[&[steps * batch, width], &[batch, 2 * hidden]])
+        };
+        let from_zero = Case { batch: 2, ..case(op(3), &[&[6, 4]]) };
+        vec![of(1, 1, 1, 1), of(5, 3, 4, 2), of(17, 1, 6, 16), of(4, 9, 1, 6), from_zero]
+    }
+}
+
 impl Cases for MaxPool {
     fn cases() -> Vec<Case> {
         let relu = Self { relu: true, ..Self::new(2, 2, Same) };

@@ -16,6 +16,7 @@ mod linear;
 mod loss;
 mod lrn;
 mod lstm;
+mod lstm_states;
 mod operands;
 mod pool;
 mod pool_lrn;
@@ -44,6 +45,7 @@ pub use linear::Linear;
 pub use loss::{CrossEntropy, HalfSumOfSquares};
 pub use lrn::LrnNode;
 pub use lstm::Lstm;
+pub use lstm_states::LstmStates;
 pub use operands::{
     Backward, Forward, ParameterGradients, Parameters, Pass, Reference, Shard, StateRefs,
 };
@@ -105,6 +107,7 @@ operators!(
     LrnNode,
     LrnPool,
     Lstm,
+    LstmStates,
     MaxPool,
     PoolLrn,
     Relu,

@@ -291,7 +291,8 @@ fn operations_are_counted() {
             let moves = ["Concat", "Embedding", "LastStep", "Reshape", "Reverse", "Slice", "Stack"];
             let moves = moves.contains(&name);
             assert!(moves || count.forward > 0, "{name} takes no operation");
-            let has_weights = ["Conv2d", "Gru", "Linear", "Lstm", "SampledLogits"].contains(&name);
+            let has_weights =
+                ["Conv2d", "Gru", "Linear", "Lstm", "LstmStates", "SampledLogits"].contains(&name);
             assert_eq!(count.parameter_gradient > 0, has_weights, "{name}");
         }
     }

@@ -234,6 +234,6 @@ impl Step<'_> {
 
 /// The derivative of σ where its value is `y`.
 #[inline(always)]
-fn sigmoid_slope<S: Simd>(y: S) -> S {
+pub(super) fn sigmoid_slope<S: Simd>(y: S) -> S {
     y.mul(S::splat(1.0).sub(y))
 }

@@ -16,6 +16,7 @@
 mod backward;
 mod forward;
 mod reference;
+pub mod states;
 
 pub use backward::{Gradients, backward};
 pub use forward::forward;

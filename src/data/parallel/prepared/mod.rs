@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 
 use self::header::{HEADER, Header, INDEX};
 use super::{ParallelText, Progress, Reading};
-use crate::data::tokenizer::{Side, Tokenizer};
+use crate::data::tokenizer::{EOS, Side, Tokenizer};
 use crate::system::mapped::{self, Mapped};
 
 /// The token ids of all pairs of a text.
@@ -31,6 +31,8 @@ pub struct PreparedPairs {
     bytes: Mapped,
     header: Header,
     path: Option<PathBuf>,
+    /// Whether targets are whole: no end is put behind them.
+    is_whole: bool,
 }
 
 /// What [`PreparedPairs::open`] works with.
@@ -54,7 +56,16 @@ impl PreparedPairs {
     /// There is no pair, or a sentence without an id.
     pub fn of_ids(pairs: &[[Vec<u32>; 2]]) -> Result<Self> {
         let (bytes, header) = build::of_ids(pairs)?;
-        Ok(Self { bytes: Mapped::Read(bytes), header, path: None })
+        Ok(Self { bytes: Mapped::Read(bytes), header, path: None, is_whole: false })
+    }
+
+    /// As [`PreparedPairs::of_ids`], with targets that are learnt as they are: no [`EOS`] is put
+    /// behind them.
+    ///
+    /// # Errors
+    /// As [`PreparedPairs::of_ids`].
+    pub fn of_whole_ids(pairs: &[[Vec<u32>; 2]]) -> Result<Self> {
+        Ok(Self { is_whole: true, ..Self::of_ids(pairs)? })
     }
 
     /// The ids of a text: from the file in the folder if there is one that fits text and tokenizer,
@@ -72,7 +83,7 @@ impl PreparedPairs {
             Err(error) => {
                 tracing::warn!("{error:#}: the token ids of {} stay in memory", what.text);
                 let (bytes, header) = build::in_memory(what, wanted, progress)?;
-                Self { bytes: Mapped::Read(bytes), header, path: None }
+                Self { bytes: Mapped::Read(bytes), header, path: None, is_whole: false }
             }
         };
         if let Some(dropped) = pairs.header.reading.dropped() {
@@ -109,7 +120,7 @@ impl PreparedPairs {
             return Ok(None);
         }
         header.check_body(&bytes).with_context(name)?;
-        Ok(Some(Self { bytes, header, path: Some(path.to_path_buf()) }))
+        Ok(Some(Self { bytes, header, path: Some(path.to_path_buf()), is_whole: false }))
     }
 
     /// The number of pairs.
@@ -150,6 +161,11 @@ impl PreparedPairs {
     /// When there is no such pair; so do the functions below.
     pub fn length(&self, pair: usize, side: Side) -> usize {
         self.range(pair, side).len()
+    }
+
+    /// What stands behind the target of every pair: [`EOS`], where that is not whole without.
+    pub fn end(&self) -> Option<u32> {
+        (!self.is_whole).then_some(EOS)
     }
 
     /// The ids of a sentence, without those of its beginning and end.
