@@ -41,8 +41,7 @@ impl Description {
 
     /// Multiplications and additions of a training step on one row of one example.
     pub fn operations(&self) -> f64 {
-        let layers = self.graph.layers(self.batch, self.steps);
-        let sum: u64 = layers.iter().map(|layer| layer.operations).sum();
+        let sum = self.graph.operations(self.loss, self.batch, self.steps);
         sum as f64 / (self.batch * self.steps) as f64
     }
 

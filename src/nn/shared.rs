@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use super::Gradient;
 use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul, matmul_and_sums};
-use crate::ops::{Buffer, Cpu};
+use crate::ops::{Buffer, Cpu, rows_mut};
+
+/// Rows that a thread copies at a time.
+const BLOCK: usize = 16;
 
 /// Packed copies of weights, made when they are first asked for in a run.
 #[derive(Debug, Default)]
@@ -89,19 +92,27 @@ pub struct Rows {
 
 impl Rows {
     /// Adds the rows of a use, whose inputs stand side by side.
-    fn add(&mut self, inputs: &[Matrix], d: &[f32], outputs: usize) {
+    fn add(&mut self, cpu: &Cpu, inputs: &[Matrix], d: &[f32], outputs: usize) {
         let (rows, width) = (d.len() / outputs, inputs.iter().map(|part| part.columns()).sum());
         let (begin, end) = (self.rows, self.rows + rows);
         let to = &mut self.inputs.at_least(end * width)[begin * width..];
-        for (row, to) in to.chunks_exact_mut(width).enumerate() {
-            let mut to = to;
-            for part in inputs {
-                let (own, rest) = to.split_at_mut(part.columns());
-                own.copy_from_slice(part.contiguous_row(row));
-                to = rest;
-            }
-        }
-        self.outputs.at_least(end * outputs)[begin * outputs..].copy_from_slice(d);
+        let to_d = &mut self.outputs.at_least(end * outputs)[begin * outputs..];
+        cpu.for_rows(
+            rows,
+            BLOCK,
+            (rows_mut(to, width), rows_mut(to_d, outputs)),
+            |block, (to, to_d)| {
+                to_d.copy_from_slice(&d[block.start * outputs..block.end * outputs]);
+                for (row, to) in block.zip(to.chunks_exact_mut(width)) {
+                    let mut to = to;
+                    for part in inputs {
+                        let (own, rest) = to.split_at_mut(part.columns());
+                        own.copy_from_slice(part.contiguous_row(row));
+                        to = rest;
+                    }
+                }
+            },
+        );
         self.rows = end;
     }
 
@@ -135,7 +146,7 @@ pub(super) fn weight_gradient(
         if which == Use::First {
             rows.rows = 0;
         }
-        rows.add(inputs, d, outputs);
+        rows.add(cpu, inputs, d, outputs);
         if which == Use::Last {
             rows.product(cpu, weights.dense(width * outputs), biases.dense(outputs));
         }

@@ -85,9 +85,8 @@ impl Benchmark for Translate {
         let design = design(config, data.vocabularies());
         let mut sum = 0.0;
         for (bucket, pairs) in data.train.sizes() {
-            let layers = design.unrolled(bucket.target)?.0.layers(1, bucket.source);
-            let operations: u64 = layers.iter().map(|layer| layer.operations).sum();
-            sum += operations as f64 * pairs as f64;
+            let (graph, losses) = design.unrolled(bucket.target)?;
+            sum += graph.operations(losses.trained, 1, bucket.source) as f64 * pairs as f64;
         }
         Ok(sum / data.train.len() as f64)
     }

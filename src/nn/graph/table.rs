@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Graph, Source};
+use super::{Graph, Output, Source};
 use crate::nn::operators::Shapes;
 
 /// A row of the layer table.
@@ -59,6 +59,21 @@ impl Graph {
             shapes.push(sizes.output);
         }
         layers
+    }
+
+    /// The operations of a training step for one loss: those of [`Graph::layers`] that it depends on.
+    pub fn operations(&self, loss: Output, batch: usize, steps: usize) -> u64 {
+        let mut is_needed = vec![false; self.nodes.len()];
+        let mut open = vec![loss.0];
+        while let Some(source) = open.pop() {
+            let Source::Node(i) = source else { continue };
+            if !is_needed[i] {
+                is_needed[i] = true;
+                open.extend(&self.nodes[i].inputs);
+            }
+        }
+        let layers = self.layers(batch, steps);
+        layers.iter().zip(is_needed).filter(|(_, is)| *is).map(|(layer, _)| layer.operations).sum()
     }
 
     /// Values of a parameter.

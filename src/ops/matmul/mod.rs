@@ -15,7 +15,7 @@ use kernel::COLUMNS;
 pub(super) use kernel::{Tile, tile_products};
 pub use pack::Matrix;
 pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
-use product::{DEPTH, Product};
+use product::{Product, max_depth};
 pub use right::{PackedMatrix, Right};
 
 use super::{Cpu, DisjointSlice};
@@ -101,7 +101,8 @@ fn multiply(
     let few_columns = product.column_panels <= FEW_PANELS && product.panels.count > 1;
     // A deep product goes in slices whose packed left side stays in the cache. The chains of
     // multiply-adds are the same.
-    let slice = (SLICE_VALUES / if few_columns { m.max(n) } else { m }).next_multiple_of(DEPTH);
+    let slice = (SLICE_VALUES / if few_columns { m.max(n) } else { m })
+        .next_multiple_of(max_depth(cpu.isa()));
     let mut start = start;
     for depth in (0..k.max(1)).step_by(slice) {
         let depth = depth..k.min(depth + slice);

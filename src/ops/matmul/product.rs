@@ -3,14 +3,23 @@
 use std::ops::Range;
 
 use super::super::cpu::{Queue, with_thread_buffer};
-use super::super::{Cpu, DisjointSlice};
+use super::super::{Cpu, DisjointSlice, Isa};
 use super::Accumulate;
 use super::kernel::{BlockProduct, COLUMNS};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
 use super::right::Right;
 
-/// The depth of a block: a panel of 24 rows by this depth fits the first-level cache.
-pub const DEPTH: usize = 256;
+/// The most that a block is deep: a panel of rows by this depth fits the first-level cache. Machines
+/// with AVX-512 have larger ones.
+pub const fn max_depth(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512 => 512,
+        Isa::Avx2 | Isa::Portable => 256,
+    }
+}
+
+/// Column panels whose packed values at one depth fit the second-level cache beside others.
+const PANELS: usize = 16;
 /// The values of the result that a block holds: a share of the second-level cache.
 const BLOCK_VALUES: usize = 80 * 1024;
 
@@ -64,7 +73,8 @@ impl Product<'_> {
     fn panels_a_block(&self, rows: usize, right: &Right) -> usize {
         match right {
             Right::Packed(_) if rows <= FEW_ROWS => 2,
-            _ => (BLOCK_VALUES / (rows * COLUMNS)).clamp(2, 16),
+            _ if self.cpu.isa() == Isa::Avx512 => PANELS,
+            _ => (BLOCK_VALUES / (rows * COLUMNS)).clamp(2, PANELS),
         }
     }
 
@@ -80,8 +90,9 @@ impl Product<'_> {
         let tiles = 0..self.panels.count * block.len();
         match right {
             Right::Plain(right) => {
-                with_thread_buffer(block.len() * COLUMNS * DEPTH, |packed_right| {
-                    for depth in depths(right.rows) {
+                let most = max_depth(self.cpu.isa());
+                with_thread_buffer(block.len() * COLUMNS * most, |packed_right| {
+                    for depth in depths(self.cpu.isa(), right.rows) {
                         self.pack_columns(*right, depth.clone(), &block, packed_right);
                         let (block, tiles) = (block.clone(), tiles.clone());
                         self.tiles(depth, start, block, packed_left, packed_right, tiles);
@@ -89,7 +100,7 @@ impl Product<'_> {
                 });
             }
             Right::Packed(right) => {
-                for depth in depths(right.rows()) {
+                for depth in depths(self.cpu.isa(), right.rows()) {
                     let packed_right = right.panels(depth.clone(), block.clone());
                     let (block, tiles) = (block.clone(), tiles.clone());
                     self.tiles(depth, start, block, packed_left, packed_right, tiles);
@@ -118,7 +129,7 @@ impl Product<'_> {
                         (packed_left.range(0..left_len), packed_right.range(0..right_len))
                     };
                     while let Some(tiles) = queue.next_chunk(usize::MAX, cpu.threads()) {
-                        for depth in depths(right.rows) {
+                        for depth in depths(self.cpu.isa(), right.rows) {
                             let block = 0..self.column_panels;
                             let right = &packed_right[depth.start * block.len() * COLUMNS..];
                             self.tiles(depth, start, block, packed_left, right, tiles.clone());
@@ -154,7 +165,7 @@ impl Product<'_> {
 
     /// Packs some row panels, at each depth.
     fn pack_left(self, left: Matrix, share: Range<usize>, packed: DisjointSlice) {
-        for depth in depths(left.columns) {
+        for depth in depths(self.cpu.isa(), left.columns) {
             for panel in share.clone() {
                 let rows = self.panels.range(panel);
                 let at = depth.start * left.rows + rows.start * depth.len();
@@ -195,7 +206,7 @@ pub fn pack_right(
     packed: DisjointSlice,
     sums: Option<DisjointSlice>,
 ) {
-    for depth in depths(right.rows) {
+    for depth in depths(cpu.isa(), right.rows) {
         let at = place_of_panel(right.columns, &depth, share.start);
         // SAFETY: each panel at each depth has its own part.
         let to = unsafe { packed.range_mut(at..at + share.len() * depth.len() * COLUMNS) };
@@ -228,8 +239,8 @@ fn columns(panels: &Range<usize>, all: usize) -> Range<usize> {
     panels.start * COLUMNS..(panels.end * COLUMNS).min(all)
 }
 
-/// The blocks of the inner size: even, and no deeper than [`DEPTH`].
-pub fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = k.div_ceil(DEPTH).max(1);
+/// The blocks of the inner size: even, and no deeper than [`max_depth`].
+fn depths(isa: Isa, k: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = k.div_ceil(max_depth(isa)).max(1);
     (0..count).map(move |i| k * i / count..k * (i + 1) / count)
 }

@@ -33,8 +33,8 @@ impl Right<'_> {
     }
 }
 
-/// A matrix in the order in which products read their right side: for each depth its panels of sixteen
-/// columns.
+/// A matrix in the order in which products of one instruction level read their right side: for each
+/// depth its panels of sixteen columns.
 #[derive(Debug, Default)]
 pub struct PackedMatrix {
     values: Buffer,
