@@ -82,18 +82,35 @@ impl Gradient {
         }
     }
 
-    /// Adds another gradient of the same parameter. Rows are put behind the own ones.
-    ///
-    /// # Panics
-    /// When one is dense and the other by rows.
+    /// Adds another gradient of the same parameter. Rows are put behind the own ones; where one of both
+    /// is dense, as that of vectors that a projection shares with an embedding, so is the sum.
     pub fn add(&mut self, cpu: &Cpu, other: &Self) {
         match (&mut *self, other) {
             (Self::Dense { values, len }, Self::Dense { .. }) => {
                 elementwise::add_assign(cpu, &mut values[..*len], other.values());
             }
             (Self::Rows { .. }, Self::Rows { ids, .. }) => self.append_rows(ids, other.values()),
-            _ => panic!("a parameter has a dense gradient and one by rows"),
+            (Self::Dense { values, .. }, Self::Rows { ids, rows, width }) => {
+                for (&id, row) in ids.iter().zip(rows.chunks(*width)) {
+                    let to = &mut values[id as usize * width..][..*width];
+                    to.iter_mut().zip(row).for_each(|(to, value)| *to += value);
+                }
+            }
+            (Self::Rows { .. }, Self::Dense { .. }) => {
+                let rows = std::mem::take(self);
+                self.copy_from(other);
+                self.add(cpu, &rows);
+            }
         }
+    }
+
+    /// A value for each of `len` of the parameter's: rows are added up.
+    #[cfg(test)]
+    pub(crate) fn in_a_table(&self, len: usize) -> Vec<f32> {
+        let mut table = Self::default();
+        table.dense(len).fill(0.0);
+        table.add(&Cpu::in_order(), self);
+        table.values().to_vec()
     }
 
     /// Takes over the values of another gradient.

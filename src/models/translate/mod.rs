@@ -42,7 +42,9 @@ pub const ENTRY: Entry = Entry {
     presets: &[
         preset!("translate"),
         preset!("translate-demo"),
+        preset!("translate-multi30k"),
         preset!("translate-small"),
+        preset!("translate-tatoeba"),
         preset!("translate-test"),
     ],
     verbs: &[

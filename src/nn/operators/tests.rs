@@ -199,20 +199,9 @@ impl Trial {
             dx = vec![dy];
         }
         let dense = gradients.iter().zip(&self.parameters);
-        let dense = dense.map(|(gradient, parameter)| dense_gradient(gradient, parameter.len()));
+        let dense = dense.map(|(gradient, parameter)| gradient.in_a_table(parameter.len()));
         (output, dx, dense.collect())
     }
-}
-
-/// A gradient of `len` values; rows are added up in a table.
-fn dense_gradient(gradient: &Gradient, len: usize) -> Vec<f32> {
-    let Gradient::Rows { ids, width, .. } = gradient else { return gradient.values().to_vec() };
-    let mut table = vec![0.0; len];
-    for (&id, row) in ids.iter().zip(gradient.values().chunks(*width)) {
-        let to = &mut table[id as usize * width..][..*width];
-        to.iter_mut().zip(row).for_each(|(to, value)| *to += value);
-    }
-    table
 }
 
 #[track_caller]
