@@ -1,6 +1,11 @@
 //! `tfm … translate`: training on the program's own language pair, resuming, decoding.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use crate::dir::{Dir, Said, tfm};
 use crate::ptb::Run;
@@ -74,6 +79,107 @@ fn every_line_has_its_translation_in_order() {
     let numbers: Vec<&str> =
         said.stdout.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(numbers, ["1", "1", "3", "3", "4", "4"], "{said:?}");
+}
+
+#[test]
+fn attention_is_drawn_line_by_line_and_nothing_is_replaced_unasked() {
+    let dir = Dir::new();
+    trained(&dir);
+    let lines = "she sings.\n\nл'été 夏.\n";
+    let decode = "decode translate --run run --attention pictures";
+    let said = given(&dir, lines, decode);
+    assert!(said.code == 0 && said.stderr.ends_with("2 pictures of attention in pictures\n"));
+    let mut names: Vec<_> = fs::read_dir(dir.path().join("pictures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["line-1.svg", "line-3.svg"]);
+    let svg = |line: u32| {
+        fs::read_to_string(dir.path().join(format!("pictures/line-{line}.svg"))).unwrap()
+    };
+    let first = svg(1);
+    let words = said.stdout.lines().next().unwrap().split_whitespace();
+    for word in words.chain(["she", "sings", "_EOS", "line 1"]) {
+        assert!(first.contains(word), "{word} is not in {first}");
+    }
+    assert!(svg(3).contains("été") && svg(3).contains("夏"), "{}", svg(3));
+
+    let again = given(&dir, "key.\n", decode);
+    again.fails(1, &["pictures/line-1.svg exists already", "--force"]);
+    assert!(again.stdout.is_empty() && svg(1) == first);
+    assert_eq!(given(&dir, "key.\n", &format!("{decode} --force")).code, 0);
+    assert!(svg(1).contains("key") && svg(1) != first);
+    given(&dir, "", "decode translate --run run --force").fails(2, &["--attention"]);
+}
+
+#[test]
+fn a_pipe_has_its_translations_as_its_lines_come() {
+    let dir = Dir::new();
+    trained(&dir);
+    let mut command = tfm();
+    command.args("decode translate --run run --json".split(' ')).current_dir(dir.path());
+    let mut decode = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = decode.stdin.take().unwrap();
+    let mut output = BufReader::new(decode.stdout.take().unwrap()).lines();
+    for text in ["she sings.\n", "the old sailor sees a key.\n\n", "key.\n"] {
+        input.write_all(text.as_bytes()).unwrap();
+        for line in text.lines() {
+            let said = output.next().unwrap().unwrap();
+            let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+            assert_eq!(json["source"], line);
+        }
+    }
+    drop(input);
+    assert!(output.next().is_none() && decode.wait().unwrap().success());
+
+    let mut text = b"she sings.\n".to_vec();
+    text.extend(b"\xff\n");
+    let file = File::open(dir.write("damaged.txt", text)).unwrap();
+    let said = dir.run(tfm().args("decode translate --run run".split(' ')).stdin(file));
+    said.fails(1, &["standard input:2: the text is not UTF-8, byte 11"]);
+    assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
+    dir.tfm("decode translate gone.txt --run run").fails(1, &["gone.txt"]);
+}
+
+/// At a terminal, if this system has `script`.
+#[test]
+fn a_terminal_has_a_prompt_that_keeps_its_lines() {
+    let dir = Dir::new();
+    trained(&dir);
+    let line = format!("exec {} decode translate --run run --json", env!("CARGO_BIN_EXE_tfm"));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "typescript"]).current_dir(dir.path());
+    command.env("TERM", "xterm").env("XDG_STATE_HOME", dir.path().join("state"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut script) = command.spawn() else { return };
+    let (mut keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (sender, shown) = channel();
+    thread::spawn(move || {
+        BufReader::new(screen).bytes().try_for_each(|byte| sender.send(byte.unwrap()))
+    });
+    let wait_for = |text: &str| {
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            let byte = shown.recv_timeout(Duration::from_secs(60));
+            seen.push(byte.unwrap_or_else(|error| panic!("{text:?}: {error}")));
+        }
+    };
+    // Keys that come before the prompt does would be the terminal's own to edit.
+    wait_for("> ");
+    keys.write_all(b"  \r").unwrap();
+    wait_for("> ");
+    keys.write_all(b"she singz\x7fs.\r").unwrap();
+    wait_for("{\"line\":1,\"source\":\"she sings.\",\"translations\":[{");
+    wait_for("> ");
+    // The arrow upwards brings the line back.
+    keys.write_all(b"\x1b[A\r").unwrap();
+    wait_for("{\"line\":2,\"source\":\"she sings.\"");
+    wait_for("> ");
+    keys.write_all(b"\x04").unwrap();
+    assert!(script.wait().unwrap().success());
+    let kept = fs::read_to_string(dir.path().join("state/tfm/translate-history")).unwrap();
+    assert!(kept.contains("she sings."), "{kept:?}");
 }
 
 #[test]

@@ -2,3 +2,4 @@
 
 pub mod decode;
 pub mod eval;
+mod search;
