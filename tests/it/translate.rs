@@ -82,6 +82,39 @@ fn every_line_has_its_translation_in_order() {
 }
 
 #[test]
+fn the_evaluation_gives_perplexity_by_bucket_bleu_and_the_worst() {
+    let dir = Dir::new();
+    trained(&dir);
+    let json = dir.tfm("eval translate --run run --json").json();
+    let metrics = &json["metrics"];
+    assert!(metrics["perplexity"].as_f64().unwrap() > 1.0, "{json}");
+    assert!((0.0..=100.0).contains(&metrics["bleu"].as_f64().unwrap()), "{json}");
+    assert_eq!(metrics["buckets"].as_array().unwrap().len(), 3, "{json}");
+    let signature = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.4.3";
+    assert_eq!((&metrics["signature"], &metrics["text"]), (&signature.into(), &"dev".into()));
+    let worst = metrics["worst"].as_array().unwrap();
+    assert!(worst.len() == 3 && worst[0]["bleu"].as_f64() <= worst[2]["bleu"].as_f64(), "{json}");
+
+    let line = "eval translate --run run --split test --worst 1 --beam 2 --length-penalty 0";
+    let text = dir.tfm(line).ok();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("test: perplexity "), "{text}");
+    assert!(text.contains(&format!("  BLEU|{signature} = ")), "{text}");
+    let end = lines.len() - 4;
+    assert!(lines[end - 1] == "Worst translations:" && lines[end].starts_with("  pair "), "{text}");
+    assert!(lines[end + 3].starts_with("    translation  "), "{text}");
+    assert!(!dir.tfm("eval translate --run run --worst 0").ok().contains("Worst"));
+
+    dir.write("a.txt", "the old sailor sees a key.\n");
+    dir.write("b.txt", "one.\ntwo.\n");
+    let said = dir.tfm("eval translate --run run --source a.txt --target b.txt");
+    assert!(said.code == 1 && said.stderr.contains("b.txt"), "{said:?}");
+    let line = "eval translate --run run --source a.txt --target b.txt --split test";
+    dir.tfm(line).fails(2, &["--split"]);
+    dir.tfm("eval translate --run run --length-penalty nan").fails(2, &["such as 0.6"]);
+}
+
+#[test]
 fn attention_is_drawn_line_by_line_and_nothing_is_replaced_unasked() {
     let dir = Dir::new();
     trained(&dir);
@@ -180,23 +213,6 @@ fn a_terminal_has_a_prompt_that_keeps_its_lines() {
     assert!(script.wait().unwrap().success());
     let kept = fs::read_to_string(dir.path().join("state/tfm/translate-history")).unwrap();
     assert!(kept.contains("she sings."), "{kept:?}");
-}
-
-#[test]
-fn the_evaluation_gives_perplexity_by_bucket_and_bleu() {
-    let dir = Dir::new();
-    trained(&dir);
-    let said = dir.tfm("eval translate --run run --json");
-    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
-    let metrics = &json["metrics"];
-    assert!(metrics["perplexity"].as_f64().unwrap() > 1.0, "{said:?}");
-    assert!((0.0..=100.0).contains(&metrics["bleu"].as_f64().unwrap()), "{said:?}");
-    assert_eq!(metrics["buckets"].as_array().unwrap().len(), 3, "{said:?}");
-
-    dir.write("a.txt", "the old sailor sees a key.\n");
-    dir.write("b.txt", "one.\ntwo.\n");
-    let said = dir.tfm("eval translate --run run --source a.txt --target b.txt");
-    assert!(said.code == 1 && said.stderr.contains("b.txt"), "{said:?}");
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub struct Data {
     pub train: Vec<String>,
     /// The development text, which every epoch ends with.
     pub dev: Vec<String>,
+    /// The test text, for `tfm eval translate --split test`; none by default.
+    pub test: Vec<String>,
     /// What becomes of pairs with an empty side or invalid UTF-8: "error" or "drop".
     pub invalid: InvalidPairs,
     /// "basic", the reference's words, or "bpe", byte-pair encoding.
@@ -109,6 +111,7 @@ impl Default for Data {
             source: "files".to_string(),
             train: files(["giga-fren.release2.fixed.en.gz", "giga-fren.release2.fixed.fr.gz"]),
             dev: files(["newstest2013.en", "newstest2013.fr"]),
+            test: Vec::new(),
             invalid: InvalidPairs::Error,
             tokenizer: Kind::Basic,
             source_vocab: 40_000,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::config::{Data, TranslateConfig};
 use crate::console;
@@ -91,6 +91,7 @@ impl Dataset {
     fn read(config: &TranslateConfig, data_dir: &Path, known: Option<Tokenizer>) -> Result<Self> {
         let train = text(config, data_dir, "data.train", &config.data.train)?;
         let dev = text(config, data_dir, "data.dev", &config.data.dev)?;
+        let (dev_text, _) = dev.read()?;
         let tokenizer = match known {
             Some(known) => known,
             None => train_tokenizer(&config.data, |add| {
@@ -109,8 +110,7 @@ impl Dataset {
             let what = Preparation { text, tokenizer, folder: &folder, threads };
             PreparedPairs::open(&what, &mut |of| report("preparing", of))
         };
-        let (train_pairs, dev_pairs, (dev_text, _)) =
-            (prepare(&train)?, prepare(&dev)?, dev.read()?);
+        let (train_pairs, dev_pairs) = (prepare(&train)?, prepare(&dev)?);
         Self::of(config, tokenizer, train_pairs, dev_pairs, dev_text)
     }
 
@@ -134,17 +134,30 @@ impl Dataset {
         Ok(Self { tokenizer, train, dev, dev_text })
     }
 
-    /// The development text alone: its pairs and its sentences.
+    /// The development text alone, or the test text: its pairs and its sentences.
     ///
     /// # Errors
-    /// As [`Dataset::load`].
-    pub fn dev(config: &TranslateConfig, data_dir: &Path, tokenizer: &Tokenizer) -> Result<Pairs> {
+    /// As [`Dataset::load`]; a config without a test text.
+    pub fn held_out(
+        config: &TranslateConfig,
+        data_dir: &Path,
+        tokenizer: &Tokenizer,
+        split: Split,
+    ) -> Result<Pairs> {
         if config.data.source == "synthetic" {
-            let sentences = synthetic(config, Split::Valid, SYNTHETIC_DEV);
+            let sentences = synthetic(config, split, SYNTHETIC_DEV);
             let pairs = encode(tokenizer, &sentences)?;
             return Ok((BucketedText::new(pairs, config, "dev")?, sentences));
         }
-        let text = text(config, data_dir, "data.dev", &config.data.dev)?;
+        let (key, names) = match split {
+            Split::Test => ("data.test", &config.data.test),
+            _ => ("data.dev", &config.data.dev),
+        };
+        ensure!(
+            !names.is_empty(),
+            "{key} = [] names no text: give --source and --target here, or {key} when a run is begun"
+        );
+        let text = text(config, data_dir, key, names)?;
         Self::read_pairs(config, text.paths(), tokenizer)
     }
 

@@ -47,7 +47,7 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("perplexity", Better::Lower), ("bleu", Better::Higher)],
     scores: &["dev_perplexity", "dev_bleu"],
     resumable_keys: &["train.num_epochs", "train.max_steps"],
-    data_paths: &["data.train", "data.dev"],
+    data_paths: &["data.train", "data.dev", "data.test"],
     describe: describe::<Translate>,
     to_toml: to_toml::<TranslateConfig>,
     keys: keys::<TranslateConfig>,

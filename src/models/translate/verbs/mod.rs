@@ -3,3 +3,4 @@
 pub mod decode;
 pub mod eval;
 mod search;
+mod worst;
