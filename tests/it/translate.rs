@@ -115,6 +115,55 @@ fn the_evaluation_gives_perplexity_by_bucket_bleu_and_the_worst() {
 }
 
 #[test]
+fn pairs_are_scored_as_eval_scores_them() {
+    let dir = Dir::new();
+    trained(&dir);
+    dir.tfm("data make translation --pairs 1").ok();
+    let files = "--source data/translation/test.src --target data/translation/test.tgt";
+    let metrics = &dir.tfm(&format!("eval translate --run run --json {files}")).json()["metrics"];
+    let of = |name: &str| metrics[name].as_f64().unwrap();
+    let said = dir.tfm(&format!("score translate --run run {files}"));
+    let numbers = |line: &str| -> Vec<f64> {
+        line.split('\t').map(|number| number.parse().unwrap()).collect()
+    };
+    let scores: Vec<Vec<f64>> = said.stdout.lines().map(numbers).collect();
+    assert_eq!(scores.len(), 200, "{said:?}");
+    let sum: f64 = scores.iter().map(|score| score[0]).sum();
+    let want = -of("words") * of("perplexity").ln();
+    assert!((sum - want).abs() < 1e-5 * want.abs() + 0.01, "{sum} and {want}");
+    let all =
+        format!("perplexity {:.3} over {} words of 200 pairs\n", of("perplexity"), of("words"));
+    assert!(said.stderr.ends_with(&all), "{all:?} {said:?}");
+
+    let long = "key ".repeat(30);
+    dir.write("a.txt", format!("she sings.\n{long}\n\nshe sings.\n\n"));
+    dir.write("b.txt", "one.\ntwo.\nthree.\none.\nfour\n");
+    let files = "--source a.txt --target b.txt";
+    let said = dir.tfm(&format!("score translate --run run {files}"));
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!((lines.len(), lines[1], lines[2], lines[4]), (5, "-\t-", "-\t-", "-\t-"));
+    assert_eq!(lines[0], lines[3]);
+    for part in [
+        "line 2 has no score: it has 30 and 2 words, and the largest bucket takes 16 and 22",
+        "line 3 has no score: a side is empty",
+        "line 5 has no score",
+        "words outside the vocabularies were read as _UNK",
+        " words of 2 pairs; 3 without a score\n",
+    ] {
+        assert!(said.stderr.contains(part), "{part:?} is not in {said:?}");
+    }
+    let json = dir.tfm(&format!("score translate --run run --json -q {files}"));
+    let json: Vec<serde_json::Value> =
+        json.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(json[1]["log_probability"].is_null() && json[1]["line"] == 2, "{json:?}");
+    let score = numbers(lines[0]);
+    assert!((json[0]["log_probability"].as_f64().unwrap() - score[0]).abs() < 1e-4, "{json:?}");
+    assert_eq!((&json[0]["words"], &json[4]["perplexity"]), (&3.into(), &().into()));
+    dir.write("b.txt", "one.\n");
+    dir.tfm(&format!("score translate --run run {files}")).fails(1, &["a.txt", "partner"]);
+}
+
+#[test]
 fn attention_is_drawn_line_by_line_and_nothing_is_replaced_unasked() {
     let dir = Dir::new();
     trained(&dir);

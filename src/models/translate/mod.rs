@@ -10,6 +10,7 @@ mod evaluate;
 mod experiment;
 mod model;
 pub mod network;
+mod pair_scores;
 mod task;
 mod verbs;
 
@@ -39,6 +40,7 @@ pub const ENTRY: Entry = Entry {
         train::verb::<Translate>("Trains the translation model on a parallel text"),
         verbs::decode::VERB,
         verbs::eval::VERB,
+        verbs::score::VERB,
         bench::verb::<Translate>(),
         verify::verb::<Translate>(),
         plot::verb::<Translate>(),
