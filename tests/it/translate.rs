@@ -115,6 +115,44 @@ fn the_evaluation_gives_perplexity_by_bucket_bleu_and_the_worst() {
 }
 
 #[test]
+fn a_development_text_that_is_trained_on_is_warned_about() {
+    let dir = Dir::new();
+    dir.tfm("data make translation --pairs 300").ok();
+    let text = |side: &str| {
+        let read = |split: &str| {
+            fs::read_to_string(dir.path().join(format!("data/translation/{split}.{side}"))).unwrap()
+        };
+        let lines = |text: String, count: usize| -> String {
+            text.lines().take(count).map(|line| format!("{line}\n")).collect()
+        };
+        dir.write(&format!("both.{side}"), lines(read("train"), 1) + &lines(read("dev"), 199));
+    };
+    ["src", "tgt"].into_iter().for_each(text);
+    let train = format!(
+        "{SMALL} --set data.source=files --set data.train=[\"train.src\",\"train.tgt\"] \
+         --set train.max_steps=2"
+    );
+    let line = format!("{train} --set data.dev=[\"both.src\",\"both.tgt\"] --run-dir run");
+    let said = dir.tfm(&line);
+    let warning = "1 of 200 development pairs (0.5 %) are in the training text too";
+    assert!(said.code == 0 && said.stderr.contains(warning), "{said:?}");
+    dir.tfm("eval translate --run run --split test")
+        .fails(1, &["data.test = [] names no text", "--source and --target"]);
+
+    let sets =
+        "--set data.dev=[\"dev.src\",\"dev.tgt\"] --set data.test=[\"test.src\",\"test.tgt\"]";
+    let said = dir.tfm(&format!("{train} {sets} --run-dir clean"));
+    assert!(said.code == 0 && !said.stderr.contains("training text too"), "{said:?}");
+    let of = |rest: &str| {
+        let json = dir.tfm(&format!("eval translate --run clean --json {rest}")).json();
+        json["metrics"]["perplexity"].as_f64().unwrap()
+    };
+    let files = "--source data/translation/test.src --target data/translation/test.tgt";
+    assert_eq!(of("--split test"), of(files));
+    assert!(of("--split test") != of(""));
+}
+
+#[test]
 fn pairs_are_scored_as_eval_scores_them() {
     let dir = Dir::new();
     trained(&dir);

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::config::{Data, TranslateConfig};
+use super::overlap::Overlap;
 use crate::console;
 use crate::data::parallel::{Bucket, Buckets, ParallelText, Preparation, PreparedPairs, Progress};
 use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
@@ -96,11 +97,14 @@ impl Dataset {
             Some(known) => known,
             None => train_tokenizer(&config.data, |add| {
                 let mut progress = |of: Progress| report("counting words", of);
+                let overlap = Overlap::new(&dev_text);
                 train.for_each(&mut progress, |pair| {
                     add(Side::Source, pair.source);
                     add(Side::Target, pair.target);
+                    overlap.add(pair.source, pair.target);
                     Ok(())
                 })?;
+                overlap.warning().iter().for_each(|warning| tracing::warn!("{warning}"));
                 Ok(())
             })?,
         };

@@ -10,6 +10,7 @@ mod evaluate;
 mod experiment;
 mod model;
 pub mod network;
+mod overlap;
 mod pair_scores;
 mod task;
 mod verbs;
