@@ -19,6 +19,7 @@ pub mod describe;
 pub mod experiment;
 pub mod mnist;
 pub mod options;
+pub mod prompt;
 pub mod ptb;
 pub mod run_config;
 pub mod session;

@@ -1,6 +1,11 @@
 //! `tfm … translate`: training on the program's own language pair, resuming, decoding.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use crate::dir::{Dir, Said, tfm};
 use crate::ptb::Run;
@@ -77,20 +82,224 @@ fn every_line_has_its_translation_in_order() {
 }
 
 #[test]
-fn the_evaluation_gives_perplexity_by_bucket_and_bleu() {
+fn the_evaluation_gives_perplexity_by_bucket_bleu_and_the_worst() {
     let dir = Dir::new();
     trained(&dir);
-    let said = dir.tfm("eval translate --run run --json");
-    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let json = dir.tfm("eval translate --run run --json").json();
     let metrics = &json["metrics"];
-    assert!(metrics["perplexity"].as_f64().unwrap() > 1.0, "{said:?}");
-    assert!((0.0..=100.0).contains(&metrics["bleu"].as_f64().unwrap()), "{said:?}");
-    assert_eq!(metrics["buckets"].as_array().unwrap().len(), 3, "{said:?}");
+    assert!(metrics["perplexity"].as_f64().unwrap() > 1.0, "{json}");
+    assert!((0.0..=100.0).contains(&metrics["bleu"].as_f64().unwrap()), "{json}");
+    assert_eq!(metrics["buckets"].as_array().unwrap().len(), 3, "{json}");
+    let signature = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.4.3";
+    assert_eq!((&metrics["signature"], &metrics["text"]), (&signature.into(), &"dev".into()));
+    let worst = metrics["worst"].as_array().unwrap();
+    assert!(worst.len() == 3 && worst[0]["bleu"].as_f64() <= worst[2]["bleu"].as_f64(), "{json}");
+
+    let line = "eval translate --run run --split test --worst 1 --beam 2 --length-penalty 0";
+    let text = dir.tfm(line).ok();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("test: perplexity "), "{text}");
+    assert!(text.contains(&format!("  BLEU|{signature} = ")), "{text}");
+    let end = lines.len() - 4;
+    assert!(lines[end - 1] == "Worst translations:" && lines[end].starts_with("  pair "), "{text}");
+    assert!(lines[end + 3].starts_with("    translation  "), "{text}");
+    assert!(!dir.tfm("eval translate --run run --worst 0").ok().contains("Worst"));
 
     dir.write("a.txt", "the old sailor sees a key.\n");
     dir.write("b.txt", "one.\ntwo.\n");
     let said = dir.tfm("eval translate --run run --source a.txt --target b.txt");
     assert!(said.code == 1 && said.stderr.contains("b.txt"), "{said:?}");
+    let line = "eval translate --run run --source a.txt --target b.txt --split test";
+    dir.tfm(line).fails(2, &["--split"]);
+    dir.tfm("eval translate --run run --length-penalty nan").fails(2, &["such as 0.6"]);
+}
+
+#[test]
+fn a_development_text_that_is_trained_on_is_warned_about() {
+    let dir = Dir::new();
+    dir.tfm("data make translation --pairs 300").ok();
+    let text = |side: &str| {
+        let read = |split: &str| {
+            fs::read_to_string(dir.path().join(format!("data/translation/{split}.{side}"))).unwrap()
+        };
+        let lines = |text: String, count: usize| -> String {
+            text.lines().take(count).map(|line| format!("{line}\n")).collect()
+        };
+        dir.write(&format!("both.{side}"), lines(read("train"), 1) + &lines(read("dev"), 199));
+    };
+    ["src", "tgt"].into_iter().for_each(text);
+    let train = format!(
+        "{SMALL} --set data.source=files --set data.train=[\"train.src\",\"train.tgt\"] \
+         --set train.max_steps=2"
+    );
+    let line = format!("{train} --set data.dev=[\"both.src\",\"both.tgt\"] --run-dir run");
+    let said = dir.tfm(&line);
+    let warning = "1 of 200 development pairs (0.5 %) are in the training text too";
+    assert!(said.code == 0 && said.stderr.contains(warning), "{said:?}");
+    dir.tfm("eval translate --run run --split test")
+        .fails(1, &["data.test = [] names no text", "--source and --target"]);
+
+    let sets =
+        "--set data.dev=[\"dev.src\",\"dev.tgt\"] --set data.test=[\"test.src\",\"test.tgt\"]";
+    let said = dir.tfm(&format!("{train} {sets} --run-dir clean"));
+    assert!(said.code == 0 && !said.stderr.contains("training text too"), "{said:?}");
+    let of = |rest: &str| {
+        let json = dir.tfm(&format!("eval translate --run clean --json {rest}")).json();
+        json["metrics"]["perplexity"].as_f64().unwrap()
+    };
+    let files = "--source data/translation/test.src --target data/translation/test.tgt";
+    assert_eq!(of("--split test"), of(files));
+    assert!(of("--split test") != of(""));
+}
+
+#[test]
+fn pairs_are_scored_as_eval_scores_them() {
+    let dir = Dir::new();
+    trained(&dir);
+    dir.tfm("data make translation --pairs 1").ok();
+    let files = "--source data/translation/test.src --target data/translation/test.tgt";
+    let metrics = &dir.tfm(&format!("eval translate --run run --json {files}")).json()["metrics"];
+    let of = |name: &str| metrics[name].as_f64().unwrap();
+    let said = dir.tfm(&format!("score translate --run run {files}"));
+    let numbers = |line: &str| -> Vec<f64> {
+        line.split('\t').map(|number| number.parse().unwrap()).collect()
+    };
+    let scores: Vec<Vec<f64>> = said.stdout.lines().map(numbers).collect();
+    assert_eq!(scores.len(), 200, "{said:?}");
+    let sum: f64 = scores.iter().map(|score| score[0]).sum();
+    let want = -of("words") * of("perplexity").ln();
+    assert!((sum - want).abs() < 1e-5 * want.abs() + 0.01, "{sum} and {want}");
+    let all =
+        format!("perplexity {:.3} over {} words of 200 pairs\n", of("perplexity"), of("words"));
+    assert!(said.stderr.ends_with(&all), "{all:?} {said:?}");
+
+    let long = "key ".repeat(30);
+    dir.write("a.txt", format!("she sings.\n{long}\n\nshe sings.\n\n"));
+    dir.write("b.txt", "one.\ntwo.\nthree.\none.\nfour\n");
+    let files = "--source a.txt --target b.txt";
+    let said = dir.tfm(&format!("score translate --run run {files}"));
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!((lines.len(), lines[1], lines[2], lines[4]), (5, "-\t-", "-\t-", "-\t-"));
+    assert_eq!(lines[0], lines[3]);
+    for part in [
+        "line 2 has no score: it has 30 and 2 words, and the largest bucket takes 16 and 22",
+        "line 3 has no score: a side is empty",
+        "line 5 has no score",
+        "words outside the vocabularies were read as _UNK",
+        " words of 2 pairs; 3 without a score\n",
+    ] {
+        assert!(said.stderr.contains(part), "{part:?} is not in {said:?}");
+    }
+    let json = dir.tfm(&format!("score translate --run run --json -q {files}"));
+    let json: Vec<serde_json::Value> =
+        json.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(json[1]["log_probability"].is_null() && json[1]["line"] == 2, "{json:?}");
+    let score = numbers(lines[0]);
+    assert!((json[0]["log_probability"].as_f64().unwrap() - score[0]).abs() < 1e-4, "{json:?}");
+    assert_eq!((&json[0]["words"], &json[4]["perplexity"]), (&3.into(), &().into()));
+    dir.write("b.txt", "one.\n");
+    dir.tfm(&format!("score translate --run run {files}")).fails(1, &["a.txt", "partner"]);
+}
+
+#[test]
+fn attention_is_drawn_line_by_line_and_nothing_is_replaced_unasked() {
+    let dir = Dir::new();
+    trained(&dir);
+    let lines = "she sings.\n\nл'été 夏.\n";
+    let decode = "decode translate --run run --attention pictures";
+    let said = given(&dir, lines, decode);
+    assert!(said.code == 0 && said.stderr.ends_with("2 pictures of attention in pictures\n"));
+    let mut names: Vec<_> = fs::read_dir(dir.path().join("pictures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["line-1.svg", "line-3.svg"]);
+    let svg = |line: u32| {
+        fs::read_to_string(dir.path().join(format!("pictures/line-{line}.svg"))).unwrap()
+    };
+    let first = svg(1);
+    let words = said.stdout.lines().next().unwrap().split_whitespace();
+    for word in words.chain(["she", "sings", "_EOS", "line 1"]) {
+        assert!(first.contains(word), "{word} is not in {first}");
+    }
+    assert!(svg(3).contains("été") && svg(3).contains("夏"), "{}", svg(3));
+
+    let again = given(&dir, "key.\n", decode);
+    again.fails(1, &["pictures/line-1.svg exists already", "--force"]);
+    assert!(again.stdout.is_empty() && svg(1) == first);
+    assert_eq!(given(&dir, "key.\n", &format!("{decode} --force")).code, 0);
+    assert!(svg(1).contains("key") && svg(1) != first);
+    given(&dir, "", "decode translate --run run --force").fails(2, &["--attention"]);
+}
+
+#[test]
+fn a_pipe_has_its_translations_as_its_lines_come() {
+    let dir = Dir::new();
+    trained(&dir);
+    let mut command = tfm();
+    command.args("decode translate --run run --json".split(' ')).current_dir(dir.path());
+    let mut decode = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = decode.stdin.take().unwrap();
+    let mut output = BufReader::new(decode.stdout.take().unwrap()).lines();
+    for text in ["she sings.\n", "the old sailor sees a key.\n\n", "key.\n"] {
+        input.write_all(text.as_bytes()).unwrap();
+        for line in text.lines() {
+            let said = output.next().unwrap().unwrap();
+            let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+            assert_eq!(json["source"], line);
+        }
+    }
+    drop(input);
+    assert!(output.next().is_none() && decode.wait().unwrap().success());
+
+    let mut text = b"she sings.\n".to_vec();
+    text.extend(b"\xff\n");
+    let file = File::open(dir.write("damaged.txt", text)).unwrap();
+    let said = dir.run(tfm().args("decode translate --run run".split(' ')).stdin(file));
+    said.fails(1, &["standard input:2: the text is not UTF-8, byte 11"]);
+    assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
+    dir.tfm("decode translate gone.txt --run run").fails(1, &["gone.txt"]);
+}
+
+/// At a terminal, if this system has `script`.
+#[test]
+fn a_terminal_has_a_prompt_that_keeps_its_lines() {
+    let dir = Dir::new();
+    trained(&dir);
+    let line = format!("exec {} decode translate --run run --json", env!("CARGO_BIN_EXE_tfm"));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "typescript"]).current_dir(dir.path());
+    command.env("TERM", "xterm").env("XDG_STATE_HOME", dir.path().join("state"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut script) = command.spawn() else { return };
+    let (mut keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (sender, shown) = channel();
+    thread::spawn(move || {
+        BufReader::new(screen).bytes().try_for_each(|byte| sender.send(byte.unwrap()))
+    });
+    let wait_for = |text: &str| {
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            let byte = shown.recv_timeout(Duration::from_secs(60));
+            seen.push(byte.unwrap_or_else(|error| panic!("{text:?}: {error}")));
+        }
+    };
+    // Keys that come before the prompt does would be the terminal's own to edit.
+    wait_for("> ");
+    keys.write_all(b"  \r").unwrap();
+    wait_for("> ");
+    keys.write_all(b"she singz\x7fs.\r").unwrap();
+    wait_for("{\"line\":1,\"source\":\"she sings.\",\"translations\":[{");
+    wait_for("> ");
+    // The arrow upwards brings the line back.
+    keys.write_all(b"\x1b[A\r").unwrap();
+    wait_for("{\"line\":2,\"source\":\"she sings.\"");
+    wait_for("> ");
+    keys.write_all(b"\x04").unwrap();
+    assert!(script.wait().unwrap().success());
+    let kept = fs::read_to_string(dir.path().join("state/tfm/translate-history")).unwrap();
+    assert!(kept.contains("she sings."), "{kept:?}");
 }
 
 #[test]

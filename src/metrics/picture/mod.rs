@@ -1,6 +1,7 @@
 //! What a classifier does right and wrong, as PNG: a confusion matrix, and a sheet of the worst
-//! mistakes. And a map of labelled points.
+//! mistakes. A map of labelled points. And what a translation attended to.
 
+mod attention;
 mod confusion;
 mod map;
 mod sheet;
@@ -10,6 +11,7 @@ use plotters::drawing::DrawingArea;
 
 use super::plot::canvas::Bitmap;
 use super::plot::style::SCALE;
+pub use attention::Attention;
 pub use confusion::ConfusionMatrix;
 pub use map::{MapPoint, write_map_png, write_map_svg};
 pub use sheet::write_sheet;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::data::parallel::{BucketBatch, TokenBatch};
+use crate::data::parallel::{Bucket, BucketBatch, PreparedPairs, TokenBatch};
 
 /// A batch of pairs; positions are time-major: position t of pair b stands at `t · size + b`.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,27 @@ pub struct BatchMemory {
     pub bucket: BucketBatch,
     /// Of about equally many tokens.
     pub tokens: TokenBatch,
+}
+
+impl BatchMemory {
+    /// Pairs as a batch of a bucket of that size, or as they are with their padding masked.
+    pub fn fill<'a>(
+        &'a mut self,
+        pairs: &PreparedPairs,
+        size: Option<Bucket>,
+        chosen: &[u32],
+    ) -> Batch<'a> {
+        match size {
+            Some(size) => {
+                self.bucket.fill(pairs, 0, size, chosen);
+                Batch::from(&self.bucket)
+            }
+            None => {
+                self.tokens.fill(pairs, chosen);
+                Batch::from(&self.tokens)
+            }
+        }
+    }
 }
 
 impl<'a> From<&'a BucketBatch> for Batch<'a> {

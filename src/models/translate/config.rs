@@ -70,6 +70,8 @@ pub struct Data {
     pub train: Vec<String>,
     /// The development text, which every epoch ends with.
     pub dev: Vec<String>,
+    /// The test text, for `tfm eval translate --split test`; none by default.
+    pub test: Vec<String>,
     /// What becomes of pairs with an empty side or invalid UTF-8: "error" or "drop".
     pub invalid: InvalidPairs,
     /// "basic", the reference's words, or "bpe", byte-pair encoding.
@@ -153,6 +155,7 @@ impl Default for Data {
             source: "files".to_string(),
             train: files(["giga-fren.release2.fixed.en.gz", "giga-fren.release2.fixed.fr.gz"]),
             dev: files(["newstest2013.en", "newstest2013.fr"]),
+            test: Vec::new(),
             invalid: InvalidPairs::Error,
             tokenizer: Kind::Basic,
             source_vocab: 40_000,
@@ -201,6 +204,19 @@ impl TranslateSettings {
     /// Whether the network is the bidirectional one.
     pub fn is_bidirectional(&self) -> bool {
         self.network.kind == "bidirectional"
+    }
+
+    /// The sizes that sentences are padded to; none where padding is masked.
+    pub fn buckets(&self) -> Vec<Bucket> {
+        if self.is_bidirectional() { Vec::new() } else { self.data.sizes() }
+    }
+
+    /// The most words of source and of target.
+    pub fn vocabularies(&self) -> [usize; 2] {
+        match self.data.tokenizer {
+            Kind::Basic => [self.data.source_vocab, self.data.target_vocab],
+            Kind::Bpe => [self.data.source_vocab; 2],
+        }
     }
 
     /// What each kind of network needs.

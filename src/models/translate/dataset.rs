@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::batch::{Batch, BatchMemory};
 use super::config::{Data, TranslateConfig};
+use super::overlap::Overlap;
 use super::self_test;
 use crate::console;
 use crate::data::parallel::{
@@ -161,16 +162,8 @@ impl BatchedText {
         chosen: &[u32],
         memory: &'a mut BatchMemory,
     ) -> Batch<'a> {
-        match &self.batches {
-            Batches::Buckets(..) => {
-                memory.bucket.fill(&self.pairs, 0, group.size, chosen);
-                Batch::from(&memory.bucket)
-            }
-            Batches::Tokens(_) => {
-                memory.tokens.fill(&self.pairs, chosen);
-                Batch::from(&memory.tokens)
-            }
-        }
+        let has_buckets = matches!(self.batches, Batches::Buckets(..));
+        memory.fill(&self.pairs, has_buckets.then_some(group.size), chosen)
     }
 }
 
@@ -216,15 +209,19 @@ impl Dataset {
     fn read(config: &TranslateConfig, data_dir: &Path, known: Option<Tokenizer>) -> Result<Self> {
         let train = text(config, data_dir, "data.train", &config.data.train)?;
         let dev = text(config, data_dir, "data.dev", &config.data.dev)?;
+        let (dev_text, _) = dev.read()?;
         let tokenizer = match known {
             Some(known) => known,
             None => train_tokenizer(&config.data, |add| {
                 let mut progress = |of: Progress| report("counting words", of);
+                let overlap = Overlap::new(&dev_text);
                 train.for_each(&mut progress, |pair| {
                     add(Side::Source, pair.source);
                     add(Side::Target, pair.target);
+                    overlap.add(pair.source, pair.target);
                     Ok(())
                 })?;
+                overlap.warning().iter().for_each(|warning| tracing::warn!("{warning}"));
                 Ok(())
             })?,
         };
@@ -234,8 +231,7 @@ impl Dataset {
             let what = Preparation { text, tokenizer, folder: &folder, threads };
             PreparedPairs::open(&what, &mut |of| report("preparing", of))
         };
-        let (train_pairs, dev_pairs, (dev_text, _)) =
-            (prepare(&train)?, prepare(&dev)?, dev.read()?);
+        let (train_pairs, dev_pairs) = (prepare(&train)?, prepare(&dev)?);
         Self::of(config, tokenizer, train_pairs, dev_pairs, dev_text)
     }
 
@@ -263,19 +259,33 @@ impl Dataset {
         Ok(Self { tokenizer, train, dev, dev_text })
     }
 
-    /// The development text alone: its pairs and its sentences.
+    /// The development text alone, or the test text: its pairs and its sentences.
     ///
     /// # Errors
-    /// As [`Dataset::load`].
-    pub fn dev(config: &TranslateConfig, data_dir: &Path, tokenizer: &Tokenizer) -> Result<Pairs> {
+    /// As [`Dataset::load`]; a config without a test text.
+    pub fn held_out(
+        config: &TranslateConfig,
+        data_dir: &Path,
+        tokenizer: &Tokenizer,
+        split: Split,
+    ) -> Result<Pairs> {
         let (pairs, sentences) = match &config.data.source[..] {
             "synthetic" => {
-                let sentences = synthetic(config, Split::Valid, SYNTHETIC_DEV);
+                let sentences = synthetic(config, split, SYNTHETIC_DEV);
                 (encode(tokenizer, &sentences)?, sentences)
             }
             "self-test" => (self_test::pairs()?, self_test::sentences(tokenizer)),
             _ => {
-                let text = text(config, data_dir, "data.dev", &config.data.dev)?;
+                let (key, names) = match split {
+                    Split::Test => ("data.test", &config.data.test),
+                    _ => ("data.dev", &config.data.dev),
+                };
+                ensure!(
+                    !names.is_empty(),
+                    "{key} = [] names no text: give --source and --target here, or {key} when a run \
+                     is begun"
+                );
+                let text = text(config, data_dir, key, names)?;
                 return Self::read_pairs(config, text.paths(), tokenizer);
             }
         };
@@ -302,7 +312,7 @@ impl Dataset {
     /// As [`Dataset::load`].
     pub fn random(config: &TranslateConfig) -> Result<Self> {
         let mut numbers = Stream::new(config.seed, "bench").at(0);
-        let sizes = [config.data.source_vocab, config.data.target_vocab];
+        let sizes = config.vocabularies();
         let mut sentence = |words: usize, below: usize| -> Vec<u32> {
             let known = below as u32 - SPECIAL.len() as u32;
             (0..words).map(|_| SPECIAL.len() as u32 + numbers.below(known)).collect()

@@ -36,8 +36,8 @@ struct Decoding {
 }
 
 impl Translator {
-    /// A translator with the parameters of `network`. The reference's network pads sentences to these
-    /// buckets; the bidirectional one takes any.
+    /// A translator with the parameters of `network`. Sentences are padded to these buckets; without
+    /// buckets padding is masked, as the bidirectional network does it.
     ///
     /// # Errors
     /// Parameters of another architecture.
@@ -46,7 +46,7 @@ impl Translator {
             Ok::<_, anyhow::Error>((network.sharing(graph)?, outputs))
         };
         Ok(Self {
-            buckets: if design.context().is_some() { buckets.to_vec() } else { Vec::new() },
+            buckets: buckets.to_vec(),
             context: design.context(),
             encoder: share(design.encoding()?)?,
             decoder: share(design.decoding()?)?,

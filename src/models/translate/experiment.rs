@@ -48,7 +48,7 @@ impl Trained {
     /// # Errors
     /// As [`Translator::new`].
     pub fn translator(&self, config: &TranslateConfig) -> Result<Translator> {
-        Translator::new(self.model.design(), self.model.network(), &config.data.sizes())
+        Translator::new(self.model.design(), self.model.network(), &config.buckets())
     }
 }
 
@@ -135,7 +135,7 @@ impl Experiment for Translate {
         let design = design(config, data.vocabularies());
         let model = TranslationModel::new(design, config.seed, config.train.towers)?;
         if let Some(checkpoint) = init {
-            model.load(checkpoint)?;
+            model.load(checkpoint, "")?;
         }
         TranslateTask::new(cpu, config, data, model)
     }
@@ -146,13 +146,13 @@ impl Experiment for Translate {
         // Before there is memory for sizes that are not the checkpoint's.
         weights::expect(ENTRY.name, &design.unrolled(1)?.0, checkpoint)?;
         let model = TranslationModel::new(design, config.seed, 1)?;
-        model.load(checkpoint)?;
+        model.load(checkpoint, if config.train.average_decay > 0.0 { "average/" } else { "" })?;
         Ok(Trained { tokenizer, model })
     }
 
     fn describe(config: &TranslateConfig, data: Option<&Dataset>) -> Result<Option<Description>> {
-        let usual = [config.data.source_vocab, config.data.target_vocab];
-        let design = design(config, data.map_or(usual, Dataset::vocabularies));
+        let design =
+            design(config, data.map_or_else(|| config.vocabularies(), Dataset::vocabularies));
         let sizes = config.data.sizes();
         describe_bucket(config, design, sizes[sizes.len() - 1]).map(Some)
     }
@@ -164,7 +164,7 @@ impl Experiment for Translate {
 
     /// The first development sentences with their translations.
     fn sample_at_end(cpu: &Cpu, task: TranslateTask, data: &Dataset) -> Option<String> {
-        let buckets = task.config().data.sizes();
+        let buckets = task.config().buckets();
         let model = task.into_model();
         let mut translator = Translator::new(model.design(), model.network(), &buckets).ok()?;
         let shown = &data.dev_text[..SHOWN.min(data.dev_text.len())];

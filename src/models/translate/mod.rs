@@ -13,6 +13,8 @@ mod evaluate;
 mod experiment;
 mod model;
 pub mod network;
+mod overlap;
+mod pair_scores;
 mod self_test;
 mod task;
 mod verbs;
@@ -51,6 +53,7 @@ pub const ENTRY: Entry = Entry {
         train::verb::<Translate>("Trains the translation model on a parallel text"),
         verbs::decode::VERB,
         verbs::eval::VERB,
+        verbs::score::VERB,
         bench::verb::<Translate>(),
         verify::verb::<Translate>(),
         plot::verb::<Translate>(),
@@ -59,7 +62,7 @@ pub const ENTRY: Entry = Entry {
     metrics: &[("perplexity", Better::Lower), ("bleu", Better::Higher)],
     scores: &["dev_perplexity", "dev_bleu"],
     resumable_keys: &["train.num_epochs", "train.max_steps"],
-    data_paths: &["data.train", "data.dev"],
+    data_paths: &["data.train", "data.dev", "data.test"],
     describe: describe::<Translate>,
     to_toml: to_toml::<TranslateConfig>,
     keys: keys::<TranslateConfig>,

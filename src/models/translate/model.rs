@@ -51,13 +51,15 @@ impl TranslationModel {
         &self.unrolled[0].network
     }
 
-    /// Takes over the parameters of a checkpoint.
+    /// Takes over the parameters of a checkpoint, each from the tensor of its name behind `slot`: those
+    /// themselves, or their moving averages.
     ///
     /// # Errors
     /// Parameters of another model or shape.
-    pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let parameters: Vec<&Parameter> = self.network().parameters().iter().collect();
-        weights::load(ENTRY.name, &parameters, checkpoint)
+    pub fn load(&self, checkpoint: &Checkpoint, slot: &str) -> Result<()> {
+        let parameters = self.network().parameters().iter();
+        let named: Vec<_> = parameters.map(|own| (format!("{slot}{}", own.name()), own)).collect();
+        weights::load_named(ENTRY.name, &named, checkpoint)
     }
 
     /// The network of so many decoder positions, made when it is first asked for.

@@ -243,7 +243,7 @@ impl Task for TranslateTask<'_> {
         let dev_score = BucketScore::total(&scores);
         ensure_finite(dev_score.loss, "the development loss")?;
         let mut translator =
-            Translator::new(model.design(), model.network(), &self.config.data.sizes())?;
+            Translator::new(model.design(), model.network(), &self.config.buckets())?;
         let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
         let found =
             evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;

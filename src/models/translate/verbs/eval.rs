@@ -3,15 +3,19 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::builder::RangedU64ValueParser;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::{Value, json};
 
 use super::super::ENTRY;
-use super::super::beam::Search;
-use super::super::dataset::Dataset;
+use super::super::dataset::{Dataset, Pairs};
 use super::super::evaluate::{BucketScore, bleu, perplexity};
 use super::super::experiment::Translate;
+use super::search::SearchOptions;
+use super::worst::worst;
+use crate::data::Split;
+use crate::metrics::bleu::{Bleu, Statistics};
+use crate::metrics::corpus::{CorpusMetric, Signature, sum};
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
@@ -23,7 +27,7 @@ use crate::train::ShutdownFlag;
 pub const VERB: Verb = Verb {
     name: "eval",
     about: "Prints perplexity by bucket and BLEU of a run's model on a parallel text",
-    args,
+    args: EvalArgs::augment_args,
     run,
 };
 
@@ -33,15 +37,20 @@ struct EvalArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
+    /// The text: that of the run's config
+    #[arg(long, value_parser = split_parser(), default_value = "dev")]
+    split: Split,
     /// Sentences of another text, with their translations in --target
-    #[arg(long, value_name = "FILE", requires = "target")]
+    #[arg(long, value_name = "FILE", requires = "target", conflicts_with = "split")]
     source: Option<PathBuf>,
     /// The translations of the sentences in --source
     #[arg(long, value_name = "FILE", requires = "source")]
     target: Option<PathBuf>,
-    /// Hypotheses that are followed at a time; 1 takes the likeliest word every time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
-    beam: usize,
+    /// How many of the worst translations are shown, by the BLEU of the sentence
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    worst: usize,
+    #[command(flatten)]
+    search: SearchOptions,
     #[command(flatten)]
     data: DataOptions,
     #[command(flatten)]
@@ -50,8 +59,12 @@ struct EvalArgs {
     output: OutputOptions,
 }
 
-fn args(command: Command) -> Command {
-    EvalArgs::augment_args(command)
+/// The names of the texts in the config.
+fn split_parser() -> impl TypedValueParser<Value = Split> {
+    let dev = PossibleValue::new("dev").help("The development text, data.dev");
+    let test = PossibleValue::new("test").help("The test text, data.test");
+    let split = |name: String| if name == "test" { Split::Test } else { Split::Valid };
+    PossibleValuesParser::new([dev, test]).map(split)
 }
 
 fn run(matches: &ArgMatches) -> Result<()> {
@@ -60,35 +73,34 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Translate>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let tokenizer = session.trained.tokenizer.clone();
-    let (name, (text, sentences)) = match (&args.source, &args.target) {
-        (Some(source), Some(target)) => {
-            let files = [source.clone(), target.clone()];
-            let name = format!("{} and {}", source.display(), target.display());
-            (name, Dataset::read_pairs(&session.config, &files, &tokenizer)?)
-        }
-        _ => ("dev".to_string(), Dataset::dev(&session.config, &args.data.data_dir, &tokenizer)?),
-    };
+    let (name, (text, sentences)) = text(&args, &session)?;
+    let (dropped, all) = (text.dropped(), text.pairs.len());
+    if dropped > 0 {
+        tracing::warn!("{dropped} of {all} pairs fit no bucket: the perplexity is without them");
+    }
     let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let stopped = || Interrupted { message: "stopped before the end of the text".to_string() };
     let Some(scores) = perplexity(&cpu, &mut session.trained.model, &text, &shutdown)? else {
         bail!(stopped())
     };
     let mut translator = session.trained.translator(&session.config)?;
-    let search = Search { beam: args.beam, ..Search::GREEDY };
+    let search = args.search.search();
     let found = bleu(&cpu, &mut translator, &tokenizer, &sentences, search, &shutdown)?;
-    let Some((bleu, _)) = found else { bail!(stopped()) };
+    let Some((_, translations)) = found else { bail!(stopped()) };
     let total = BucketScore::total(&scores);
+    let scored = Scored::of(&sentences, &translations);
     let mut lines = vec![format!(
-        "{name}: perplexity {:.3} over {} words, BLEU {bleu:.2} at step {}",
+        "{name}: perplexity {:.3} over {} words, BLEU {:.2} at step {}",
         total.perplexity(),
         total.words,
+        scored.score,
         session.step
     )];
     let mut buckets = Vec::new();
     for (group, score) in text.groups().iter().zip(&scores) {
         let bucket = group.size;
         let (size, perplexity) = ([bucket.source, bucket.target], score.perplexity());
-        if score.words > 0 {
+        if score.words > 0 && !session.config.is_bidirectional() {
             lines.push(format!(
                 "  bucket {size:?}: perplexity {perplexity:.3}, {} pairs",
                 score.pairs
@@ -97,12 +109,60 @@ fn run(matches: &ArgMatches) -> Result<()> {
         let perplexity = (score.words > 0).then_some(perplexity);
         buckets.push(json!({ "bucket": size, "pairs": score.pairs, "perplexity": perplexity }));
     }
+    lines.push(format!("  BLEU|{} = {}", scored.signature, scored.details));
+    let worst = worst(&sentences, &translations, &scored.statistics, args.worst);
+    if !worst.is_empty() {
+        lines.push("Worst translations:".to_owned());
+        lines.extend(worst.iter().flat_map(|one| one.lines()));
+    }
     let metrics: Value = json!({
         "perplexity": total.perplexity(),
         "words": total.words,
-        "bleu": bleu,
+        "bleu": scored.score,
+        "signature": scored.signature,
         "text": name,
         "buckets": buckets,
+        "worst": worst,
     });
     args.output.report(&session.summary(metrics), lines.join("\n"))
+}
+
+/// The name of what is translated, its pairs and its sentences.
+fn text(args: &EvalArgs, session: &Session<Translate>) -> Result<(String, Pairs)> {
+    let (config, tokenizer) = (&session.config, &session.trained.tokenizer);
+    if let (Some(source), Some(target)) = (&args.source, &args.target) {
+        let files = [source.clone(), target.clone()];
+        let name = format!("{} and {}", source.display(), target.display());
+        return Ok((name, Dataset::read_pairs(config, &files, tokenizer)?));
+    }
+    let name = if args.split == Split::Test { "test" } else { "dev" };
+    let pairs = Dataset::held_out(config, &args.data.data_dir, tokenizer, args.split)?;
+    Ok((name.to_owned(), pairs))
+}
+
+/// What sacreBLEU says of translations.
+struct Scored {
+    statistics: Vec<Statistics>,
+    score: f64,
+    /// The score in one decimal and what it consists of.
+    details: String,
+    signature: String,
+}
+
+impl Scored {
+    fn of(pairs: &[[String; 2]], translations: &[String]) -> Self {
+        let bleu = Bleu::default();
+        let statistics: Vec<Statistics> = pairs
+            .iter()
+            .zip(translations)
+            .map(|([_, reference], translation)| bleu.statistics(translation, &[reference]))
+            .collect();
+        let evaluated = bleu.evaluate(&sum(&statistics));
+        Self {
+            score: evaluated.score,
+            details: format!("{:.1} {evaluated}", evaluated.score),
+            signature: Signature::new(&bleu, 1, None).to_string(),
+            statistics,
+        }
+    }
 }

@@ -2,3 +2,6 @@
 
 pub mod decode;
 pub mod eval;
+pub mod score;
+mod search;
+mod worst;

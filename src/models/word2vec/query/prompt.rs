@@ -3,29 +3,24 @@
 //! At a terminal lines are edited, completed with the tab key, and kept from one prompt to the
 //! next. Elsewhere they are read as they come, so that a script can ask.
 
-use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::io::BufRead;
 
 use anyhow::{Context, Result, bail};
+use rustyline::Helper;
 use rustyline::completion::Completer;
-use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
-use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
-use rustyline::{CompletionType, Config, Editor, Helper};
 
+use super::super::ENTRY;
 use super::super::vectors::first_answer;
 use super::{Answer, COMMANDS, HELP, Line};
 use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
+use crate::models::prompt::{self, Next, Prompt};
 
 /// What stands before a line at a terminal.
-const PROMPT: &str = "word2vec> ";
-/// The lines of earlier prompts that are kept.
-const KEPT_LINES: usize = 1000;
+const SIGN: &str = "word2vec> ";
 
 /// Answers the questions of a prompt and prints the answers.
 pub trait Shell {
@@ -48,72 +43,24 @@ pub trait Shell {
 /// When input or output fails; at the end, when lines that came from no terminal could not be
 /// answered.
 pub fn run(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
-    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+    if prompt::is_possible() {
         interactive(shell, vocabulary)
     } else {
         scripted(shell, input::stdin()?)
     }
 }
 
-/// Whether more lines are to be read.
-enum Next {
-    Read,
-    Stop,
-}
-
 fn interactive(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
-    let mut editor = editor(vocabulary).context("cannot use the terminal")?;
-    let kept = history_path();
-    if let Some(path) = &kept {
-        // There is none before the first prompt.
-        let _ = editor.load_history(path);
-    }
+    let prompt = Prompt::new(ENTRY.name, SIGN, Completion(vocabulary))?;
     eprintln!("{} words have vectors; help says what can be asked", vocabulary.len());
-    let result = ask(&mut editor, shell);
-    if let Some(path) = &kept {
-        keep(&mut editor, path);
-    }
-    result
-}
-
-type Edited<'a> = Editor<Completion<'a>, FileHistory>;
-
-fn editor(vocabulary: &Vocabulary) -> rustyline::Result<Edited<'_>> {
-    let config = Config::builder()
-        .completion_type(CompletionType::List)
-        .max_history_size(KEPT_LINES)?
-        .auto_add_history(true)
-        .build();
-    let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(Completion(vocabulary)));
-    Ok(editor)
-}
-
-fn ask(editor: &mut Edited<'_>, shell: &impl Shell) -> Result<()> {
-    loop {
-        let line = match editor.readline(PROMPT) {
-            Ok(line) => line,
-            // As shells do: the line is given up, not the prompt.
-            Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => return Ok(()),
-            Err(error) => return Err(error).context("cannot read from the terminal"),
-        };
-        match respond(shell, &line) {
-            Ok(Next::Read) => (),
-            Ok(Next::Stop) => return Ok(()),
-            Err(Failure::Line(error)) => eprintln!("{error:#}"),
-            Err(Failure::Output(error)) => return Err(error),
+    prompt.for_each_line(|line| match respond(shell, line) {
+        Ok(next) => Ok(next),
+        Err(Failure::Line(error)) => {
+            eprintln!("{error:#}");
+            Ok(Next::Read)
         }
-    }
-}
-
-/// A history that cannot be kept is no reason to fail.
-fn keep(editor: &mut Edited<'_>, path: &Path) {
-    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-    let kept = folder.map_err(Into::into).and_then(|()| editor.save_history(path));
-    if let Err(error) = kept {
-        tracing::debug!("the history cannot be kept in {}: {error}", path.display());
-    }
+        Err(Failure::Output(error)) => Err(error),
+    })
 }
 
 fn scripted(shell: &impl Shell, input: impl BufRead) -> Result<()> {
@@ -210,30 +157,6 @@ impl Highlighter for Completion<'_> {}
 impl Validator for Completion<'_> {}
 impl Helper for Completion<'_> {}
 
-/// The file of the prompt's history: `tfm/word2vec-history` in the folder where the user's programs
-/// keep their state. That is `XDG_STATE_HOME`, or `.local/state` in the home folder, and on Windows
-/// `LOCALAPPDATA`. None where there is no such folder; the prompt then forgets.
-fn history_path() -> Option<PathBuf> {
-    let home = || env::home_dir().map(PathBuf::into_os_string);
-    state_folder(cfg!(windows), |name| env::var_os(name), home)
-        .map(|folder| folder.join("tfm").join("word2vec-history"))
-}
-
-fn state_folder(
-    is_windows: bool,
-    variable: impl Fn(&str) -> Option<OsString>,
-    home: impl Fn() -> Option<OsString>,
-) -> Option<PathBuf> {
-    // As the XDG specification asks, a path that is not absolute is not taken.
-    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
-    if is_windows {
-        return variable("LOCALAPPDATA").and_then(absolute);
-    }
-    variable("XDG_STATE_HOME")
-        .and_then(absolute)
-        .or_else(|| home().and_then(absolute).map(|home| home.join(".local").join("state")))
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -307,23 +230,5 @@ mod tests {
         check("nearby\u{a0}ét", 8, &["été"]);
         check("nearby ", 7, &[]);
         check("nearby UN", 7, &[]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn state_lies_where_the_user_wants_it() {
-        let home = || Some(OsString::from("/home/u"));
-        let folder = |value: Option<&str>| {
-            state_folder(
-                false,
-                |name| value.filter(|_| name == "XDG_STATE_HOME").map(Into::into),
-                home,
-            )
-        };
-        assert_eq!(folder(Some("/state")), Some("/state".into()));
-        assert_eq!(folder(Some("state")), Some("/home/u/.local/state".into()));
-        assert_eq!(folder(None), Some("/home/u/.local/state".into()));
-        assert_eq!(state_folder(false, |_| None, || None), None);
-        assert_eq!(state_folder(true, |_| None, home), None);
     }
 }

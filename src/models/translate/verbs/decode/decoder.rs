@@ -1,0 +1,178 @@
+//! Lines into translations, and these onto standard output.
+
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use anyhow::{Error, Result, bail};
+use serde::Serialize;
+use serde_json::json;
+
+use super::DecodeArgs;
+use super::chunks::Receiving;
+use super::pictures::Pictures;
+use crate::console;
+use crate::data::tokenizer::{EOS, SPECIAL, Side, Tokenizer, UNK};
+use crate::metrics::picture::Attention;
+use crate::models::Interrupted;
+use crate::models::stdout::{Reader, print};
+use crate::models::translate::beam::{Hypothesis, Search};
+use crate::models::translate::decode::Translator;
+use crate::ops::Cpu;
+use crate::train::ShutdownFlag;
+
+/// The time between two looks at whether to stop, while there is no line.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Translates lines and prints them.
+pub struct Decoder<'a> {
+    /// What was asked for.
+    pub args: &'a DecodeArgs,
+    /// What works.
+    pub cpu: &'a Cpu,
+    /// Makes ids of sentences.
+    pub tokenizer: &'a Tokenizer,
+    /// The model.
+    pub translator: Translator,
+    /// The most words of a sentence.
+    pub longest: usize,
+    /// Lines that are printed.
+    pub lines: u64,
+    /// Where attention is drawn.
+    pub pictures: Option<Pictures>,
+    /// Whether to stop.
+    pub shutdown: &'a ShutdownFlag,
+}
+
+/// A translation as it is printed.
+#[derive(Debug, Serialize)]
+struct Printed {
+    translation: String,
+    score: f64,
+    log_probability: f64,
+    alignment: Vec<usize>,
+}
+
+impl Decoder<'_> {
+    /// Translates the chunks of a text until it ends or nobody reads the translations.
+    ///
+    /// # Errors
+    /// Those of the text and of [`Decoder::translate`].
+    pub fn translate_all(&mut self, text: &Receiving) -> Result<()> {
+        loop {
+            if self.shutdown.requested() {
+                bail!(self.stopped());
+            }
+            match text.recv_timeout(WAIT) {
+                Ok(lines) => {
+                    if self.translate(&lines?)? == Reader::Gone {
+                        return Ok(());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Translates lines and prints them in their order.
+    ///
+    /// # Errors
+    /// A signal to stop; standard output or a picture that cannot be written.
+    pub fn translate(&mut self, lines: &[String]) -> Result<Reader> {
+        let sources: Vec<Vec<u32>> =
+            lines.iter().map(|line| self.tokenizer.encode(Side::Source, line)).collect();
+        for (source, number) in sources.iter().zip(self.lines + 1..) {
+            if source.len() > self.longest {
+                let (words, longest) = (source.len(), self.longest);
+                tracing::warn!(
+                    "line {number} has {words} words: the first {longest} are translated"
+                );
+            }
+        }
+        let words: Vec<Vec<u32>> =
+            sources.iter().filter(|words| !words.is_empty()).cloned().collect();
+        let search = self.search();
+        let Some(found) = self.translator.translate_all(self.cpu, &words, search, self.shutdown)?
+        else {
+            bail!(self.stopped())
+        };
+        console::clear();
+        let mut found = found.into_iter();
+        for (line, source) in lines.iter().zip(&sources) {
+            self.lines += 1;
+            let best =
+                if source.is_empty() { Vec::new() } else { found.next().unwrap_or_default() };
+            self.draw(line, best.first())?;
+            if self.print(line, best)? == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
+        }
+        Ok(Reader::Listening)
+    }
+
+    fn search(&self) -> Search {
+        let search = self.args.search.search();
+        let beam = search.beam.max(self.args.n_best.unwrap_or(1));
+        Search { beam, max_length: self.args.max_length, ..search }
+    }
+
+    fn stopped(&self) -> Error {
+        Interrupted { message: format!("stopped after line {}", self.lines) }.into()
+    }
+
+    /// Draws the attention of a line's translation, its end among the words.
+    fn draw(&mut self, line: &str, best: Option<&Hypothesis>) -> Result<()> {
+        let (Some(pictures), Some(best)) = (&mut self.pictures, best) else { return Ok(()) };
+        let mut source = self.tokenizer.words(Side::Source, line);
+        source.truncate(self.longest);
+        let word = |&word: &u32| self.tokenizer.piece(Side::Target, word);
+        let end = SPECIAL[EOS as usize].to_owned();
+        let target = best.words.iter().map(word).chain([end]).collect();
+        let weights = best.attention.clone();
+        pictures.draw(self.lines, &Attention { source, target, weights })
+    }
+
+    fn print(&self, line: &str, found: Vec<Hypothesis>) -> Result<Reader> {
+        let count = self.args.n_best.unwrap_or(1);
+        let found: Vec<Printed> =
+            found.into_iter().take(count).map(|one| self.printed(line, &one)).collect();
+        if self.args.output.json {
+            let json = json!({ "line": self.lines, "source": line, "translations": found });
+            return print(json.to_string());
+        }
+        if self.args.n_best.is_none() {
+            return print(found.into_iter().next().map_or_else(String::new, |one| one.translation));
+        }
+        for Printed { translation, score, .. } in found {
+            if print(format!("{}\t{score:.4}\t{translation}", self.lines))? == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
+        }
+        Ok(Reader::Listening)
+    }
+
+    fn printed(&self, line: &str, found: &Hypothesis) -> Printed {
+        let highest = |weights: &Vec<f32>| {
+            let places = weights.iter().enumerate();
+            places.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place)
+        };
+        let alignment: Vec<usize> =
+            found.attention[..found.words.len()].iter().map(highest).collect();
+        let translation = match self.args.replace_unk {
+            false => self.tokenizer.decode(Side::Target, &found.words),
+            true => self.replaced(line, &found.words, &alignment),
+        };
+        let Hypothesis { score, log_probability, .. } = *found;
+        Printed { translation, score, log_probability, alignment }
+    }
+
+    /// The translation with the source's words in the place of unknown ones.
+    fn replaced(&self, line: &str, words: &[u32], alignment: &[usize]) -> String {
+        let source = self.tokenizer.words(Side::Source, line);
+        let word = |(&word, &place): (&u32, &usize)| match (word == UNK, source.get(place)) {
+            (true, Some(copied)) => copied.clone(),
+            _ => self.tokenizer.decode(Side::Target, &[word]),
+        };
+        words.iter().zip(alignment).map(word).collect::<Vec<_>>().join(" ")
+    }
+}
