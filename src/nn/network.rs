@@ -129,8 +129,8 @@ impl Network {
         std::mem::swap(&mut self.gradients, &mut other.gradients);
     }
 
-    /// The same network with other values of its parameters, such as their moving averages, each
-    /// named `<slot>/<parameter>`. Parameters that `values` lacks are shared.
+    /// The same network with other values of its parameters, such as their moving averages, which are
+    /// named `<slot>/<parameter>` in `values`. Parameters that it lacks are shared.
     pub fn with_values(&self, values: &[Parameter]) -> Self {
         let mut network = self.replica();
         for parameter in &mut network.parameters {
@@ -139,7 +139,7 @@ impl Network {
                 other.name().split_once('/').is_some_and(|(_, own)| own == parameter.name())
             };
             if let Some(other) = values.iter().find(own) {
-                *parameter = other.replica();
+                *parameter = other.replica().named(parameter.name());
             }
         }
         network

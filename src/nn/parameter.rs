@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
@@ -15,6 +17,8 @@ pub struct Parameter {
     value: Var,
     decays: bool,
     momentum: Option<f32>,
+    /// How often its values have changed, counted for all replicas.
+    version: Arc<AtomicU64>,
 }
 
 impl Parameter {
@@ -86,12 +90,25 @@ impl Parameter {
         memory::prefer_huge_pages(&mut values);
         fill(&mut values);
         let value = Var::from_vec(values, shape, &Device::Cpu)?;
-        Ok(Self { name: name.to_string(), value, decays: false, momentum: None })
+        let version = Arc::default();
+        Ok(Self { name: name.to_string(), value, decays: false, momentum: None, version })
     }
 
     /// The same parameter, in the same memory: for a replica that computes on a part of a batch.
     pub fn replica(&self) -> Self {
-        Self { name: self.name.clone(), value: self.value.clone(), ..*self }
+        let (name, value, version) =
+            (self.name.clone(), self.value.clone(), Arc::clone(&self.version));
+        Self { name, value, version, ..*self }
+    }
+
+    /// The same under another name.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: name.to_string(), ..self }
+    }
+
+    /// How often its values have changed.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The name, which is that of the tensor in a checkpoint.
@@ -129,6 +146,7 @@ impl Parameter {
     /// # Errors
     /// What Candle reports of the storage.
     pub fn update<R>(&self, work: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
+        self.version.fetch_add(1, Ordering::AcqRel);
         let result = Cell::new(None);
         let work = |values: &mut [f32]| result.set(Some(work(values)));
         self.value.inplace_op1(&Update(Cell::new(Some(work))))?;

@@ -11,7 +11,7 @@ use crate::ops::{Buffer, Cpu, rows_mut};
 /// Rows that a thread copies at a time.
 const BLOCK: usize = 16;
 
-/// Packed copies of weights, made when they are first asked for in a run.
+/// Packed copies of weights, made when they are first asked for since they have changed.
 #[derive(Debug, Default)]
 pub struct PackedWeights {
     copies: Vec<Copy>,
@@ -20,7 +20,10 @@ pub struct PackedWeights {
 #[derive(Debug)]
 struct Copy {
     of: Place,
-    is_current: bool,
+    /// That of the weights when it was made.
+    version: u64,
+    /// Whether this run has asked for it.
+    is_used: bool,
     packed: Arc<PackedMatrix>,
 }
 
@@ -28,33 +31,26 @@ struct Copy {
 type Place = (usize, bool, [usize; 2]);
 
 impl PackedWeights {
-    /// A new run begins: the weights have changed. Copies that the last run did not ask for go.
+    /// A new run begins. Copies that the last run did not ask for go.
     pub fn begin_run(&mut self) {
-        self.copies.retain(|copy| copy.is_current);
-        self.copies.iter_mut().for_each(|copy| copy.is_current = false);
+        self.copies.retain(|copy| copy.is_used);
+        self.copies.iter_mut().for_each(|copy| copy.is_used = false);
     }
 
-    /// The packed copy of a matrix of weights.
-    pub fn right(&mut self, cpu: &Cpu, weights: Matrix) -> Right<'static> {
+    /// The packed copy of a matrix of weights of that version.
+    pub fn right(&mut self, cpu: &Cpu, weights: Matrix, version: u64) -> Right<'static> {
         let of = weights.place();
         let known = self.copies.iter().position(|copy| copy.of == of);
-        let i = known.unwrap_or_else(|| {
-            self.copies.push(Copy { of, is_current: false, packed: Arc::default() });
-            self.copies.len() - 1
-        });
-        let copy = &mut self.copies[i];
-        if !copy.is_current {
-            match Arc::get_mut(&mut copy.packed) {
-                Some(packed) => packed.pack(cpu, weights),
-                None => {
-                    let mut packed = PackedMatrix::default();
-                    packed.pack(cpu, weights);
-                    copy.packed = Arc::new(packed);
-                }
-            }
-            copy.is_current = true;
+        if known.is_none_or(|i| self.copies[i].version != version) {
+            let reused = known.and_then(|i| Arc::into_inner(self.copies.swap_remove(i).packed));
+            let mut packed = reused.unwrap_or_default();
+            packed.pack(cpu, weights);
+            self.copies.push(Copy { of, version, is_used: true, packed: Arc::new(packed) });
         }
-        Right::Packed(Arc::clone(&copy.packed))
+        // The last one was just made.
+        let copy = known.filter(|&i| self.copies[i].of == of).unwrap_or(self.copies.len() - 1);
+        self.copies[copy].is_used = true;
+        Right::Packed(Arc::clone(&self.copies[copy].packed))
     }
 }
 
@@ -162,5 +158,56 @@ pub(super) fn weight_gradient(
             false => matmul(cpu, left, d, Accumulate::Overwrite, own),
         }
         weights = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Parameter;
+
+    fn product(cpu: &Cpu, packed: &mut PackedWeights, weights: &Parameter) -> Vec<f32> {
+        let values = weights.values();
+        let right = packed.right(cpu, Matrix::new(&values, 2, 3), weights.version());
+        let mut result = vec![0.0; 3];
+        let left = Matrix::new(&[1.0, 10.0], 1, 2);
+        matmul(cpu, left, right, Accumulate::Overwrite, &mut result);
+        result
+    }
+
+    #[test]
+    fn a_copy_follows_its_weights() {
+        let (cpu, mut packed) = (Cpu::in_order(), PackedWeights::default());
+        let [first, second] = ["a", "b"].map(|name| Parameter::zeros(name, &[2, 3]).unwrap());
+        first.set(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(product(&cpu, &mut packed, &first), [41.0, 52.0, 63.0]);
+            assert_eq!(product(&cpu, &mut packed, &second), [0.0; 3]);
+        }
+        // A replica has the same values.
+        first.replica().set(&[1.0; 6]).unwrap();
+        second.set(&[2.0; 6]).unwrap();
+        assert_eq!(product(&cpu, &mut packed, &first), [11.0; 3]);
+        assert_eq!(product(&cpu, &mut packed, &second), [22.0; 3]);
+        // Nobody asks for the second any more.
+        packed.begin_run();
+        product(&cpu, &mut packed, &first);
+        packed.begin_run();
+        assert_eq!(packed.copies.len(), 1);
+    }
+
+    #[test]
+    fn the_last_use_leaves_the_gradient_of_all() {
+        let (cpu, mut rows) = (Cpu::in_order(), Rows::default());
+        let (mut weights, mut biases) = (Gradient::default(), Gradient::default());
+        let (x, d) = ([1.0, 2.0, 3.0, 4.0], [10.0, 20.0]);
+        for which in [Use::First, Use::Between, Use::Last] {
+            let inputs = [Matrix::new(&x[..2], 2, 1), Matrix::new(&x[2..], 2, 1)];
+            let gradients = [&mut weights, &mut biases];
+            weight_gradient(&cpu, which, &mut rows, &inputs, &d, gradients, 1);
+        }
+        // Of each use: 1 · 10 + 2 · 20 and 3 · 10 + 4 · 20.
+        assert_eq!(weights.values(), [150.0, 330.0]);
+        assert_eq!(biases.values(), [90.0]);
     }
 }

@@ -334,3 +334,50 @@ fn no_run_is_an_error_and_never_random_weights() {
         "{said:?}"
     );
 }
+
+/// The bidirectional network, small, on few sentences.
+const BIDIRECTIONAL: &str = "train translate --config translate-multi30k \
+    --set data.source=synthetic --set data.synthetic_pairs=300 --set data.source_vocab=400 \
+    --set network.hidden_size=12 --set network.embedding_size=10 --set train.batch_tokens=150 \
+    --set train.num_epochs=2 --set train.warmup_steps=5 -q";
+
+#[test]
+fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
+    let dir = Dir::new();
+    let train = format!("{BIDIRECTIONAL} --set checkpoint.every_minutes=0");
+    dir.tfm(&format!("{train} --threads 1 --run-dir whole")).ok();
+    let whole = Run::of(&dir, "whole");
+    dir.tfm(&format!("{train} --threads 3 --set train.max_steps=9 --run-dir run")).ok();
+    dir.tfm("train translate --resume run --threads 2 --set train.max_steps=0 -q").ok();
+    Run::of(&dir, "run").ends_as(&whole);
+
+    let long = "the old sailor sees a key and ".repeat(60);
+    let lines = format!("she sings.\n\n{long}\n");
+    for beam in ["", "--beam 2"] {
+        let said = given(&dir, &lines, &format!("decode translate --run run {beam}"));
+        assert_eq!((said.code, said.stderr.as_str(), said.stdout.lines().count()), (0, "", 3));
+    }
+    let json = dir.tfm("eval translate --run run --json").json();
+    let (perplexity, words) = (&json["metrics"]["perplexity"], &json["metrics"]["words"]);
+    let last = Run::of(&dir, "run").last("dev", "perplexity");
+    assert_eq!(perplexity.as_f64(), Some(last), "the averages are what is evaluated: {json}");
+    assert!(words.as_u64() > Some(500), "{json}");
+    dir.write("a.txt", &lines.replace("\n\n", "\n"));
+    dir.write("b.txt", &lines.replace("\n\n", "\n"));
+    let scores = dir.tfm("score translate --run run --source a.txt --target b.txt").ok();
+    assert!(scores.lines().count() == 2 && !scores.contains("-\t-"), "{scores}");
+}
+
+#[test]
+fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
+    let dir = Dir::new();
+    for (sets, expect) in [
+        ("--set data.batching=buckets", "data.batching"),
+        ("--set network.kind=reference", "data.batching"),
+        ("--set data.tokenizer=basic", "network.tie_embeddings"),
+        ("--set train.towers=2 --set train.batch_size=4", "train.towers"),
+        ("--set train.label_smoothing=1", "must be at least 0 and below 1"),
+    ] {
+        dir.tfm(&format!("{BIDIRECTIONAL} {sets}")).fails(1, &[expect]);
+    }
+}

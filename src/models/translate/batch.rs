@@ -1,8 +1,17 @@
-//! A batch of pairs as a network is fed it.
+//! Texts in batches, and a batch of pairs as a network is fed it.
 
 use std::borrow::Cow;
 
-use crate::data::parallel::{Bucket, BucketBatch, PreparedPairs, TokenBatch};
+use anyhow::Result;
+
+use super::config::TranslateConfig;
+use crate::data::parallel::{
+    Bucket, BucketBatch, Buckets, Longest, PreparedPairs, TokenBatch, TokenBatches,
+};
+use crate::data::tokenizer::Side;
+
+/// The stream that the batches of training are drawn from.
+pub const TRAINING: &str = "batches";
 
 /// A batch of pairs; positions are time-major: position t of pair b stands at `t · size + b`.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,5 +111,133 @@ impl Batch<'_> {
         let share =
             |(i, weight): (usize, &f32)| weight / (words[i % self.size] + 1e-12) / self.size as f32;
         self.weights.iter().enumerate().map(share).collect()
+    }
+}
+
+/// Pairs as ids, in batches.
+#[derive(Debug)]
+pub struct BatchedText {
+    /// The ids.
+    pub pairs: PreparedPairs,
+    /// How they are put together.
+    pub batches: Batches,
+}
+
+/// How pairs are put together.
+#[derive(Debug)]
+pub enum Batches {
+    /// As the reference draws them, so many pairs a batch.
+    Buckets(Buckets, usize),
+    /// By about equal numbers of tokens.
+    Tokens(TokenBatches),
+}
+
+/// Pairs whose losses are found side by side.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The positions of encoder and decoder; those of the longest sentences where there are no buckets.
+    pub size: Bucket,
+    /// The pairs.
+    pub members: Vec<u32>,
+}
+
+impl BatchedText {
+    /// The batches of pairs that the config asks for; those of the stream [`TRAINING`] are trained on.
+    ///
+    /// # Errors
+    /// No pair is short enough.
+    pub fn new(pairs: PreparedPairs, config: &TranslateConfig, name: &str) -> Result<Self> {
+        let batches = match config.is_bidirectional() {
+            false => {
+                let buckets = Buckets::new(&pairs, &config.data.sizes(), config.seed, name)?;
+                Batches::Buckets(buckets, config.train.batch_size)
+            }
+            true => {
+                // Texts that are only scored are whole, and in one batch.
+                let (tokens, longest) = match name {
+                    TRAINING => {
+                        let [most, tokens] = [config.data.max_length, config.train.batch_tokens];
+                        (tokens, Longest { source: most, target: most.min(tokens - 1) })
+                    }
+                    _ => (usize::MAX, Longest::ANY),
+                };
+                Batches::Tokens(TokenBatches::new(&pairs, tokens, longest, config.seed, name)?)
+            }
+        };
+        Ok(Self { pairs, batches })
+    }
+
+    /// Pairs that are not too long.
+    pub fn len(&self) -> usize {
+        self.pairs.len() - self.dropped()
+    }
+
+    /// Pairs that are too long.
+    pub fn dropped(&self) -> usize {
+        match &self.batches {
+            Batches::Buckets(buckets, _) => buckets.dropped(),
+            Batches::Tokens(tokens) => tokens.dropped(),
+        }
+    }
+
+    /// Batches of an epoch.
+    pub fn batches_per_epoch(&self) -> usize {
+        match &self.batches {
+            Batches::Buckets(_, size) => self.len().div_ceil(*size),
+            Batches::Tokens(tokens) => tokens.per_epoch(),
+        }
+    }
+
+    /// The batch of a training step.
+    pub fn batch<'a>(&self, step: u64, memory: &'a mut BatchMemory) -> Batch<'a> {
+        match &self.batches {
+            Batches::Buckets(buckets, size) => {
+                buckets.copy(&self.pairs, step, *size, &mut memory.bucket);
+                Batch::from(&memory.bucket)
+            }
+            Batches::Tokens(tokens) => {
+                tokens.copy(&self.pairs, step, &mut memory.tokens);
+                Batch::from(&memory.tokens)
+            }
+        }
+    }
+
+    /// All pairs that are not too long, by their buckets.
+    pub fn groups(&self) -> Vec<Group> {
+        let Batches::Buckets(buckets, _) = &self.batches else {
+            let length = |pair: u32, side| self.pairs.length(pair as usize, side);
+            let mut members: Vec<u32> = (0..self.pairs.len() as u32).collect();
+            members.sort_by_key(|&i| (length(i, Side::Target), length(i, Side::Source)));
+            let longest = |side| members.iter().map(|&i| length(i, side)).max().unwrap_or(0);
+            let size = Bucket::new(longest(Side::Source), longest(Side::Target) + 1);
+            return vec![Group { size, members }];
+        };
+        let groups = buckets.sizes().iter().enumerate();
+        groups.map(|(i, &size)| Group { size, members: buckets.members(i).to_vec() }).collect()
+    }
+
+    /// Positions of encoder and decoder, and how many pairs have them; the mean lengths of all where there
+    /// are no buckets.
+    pub fn sizes(&self) -> Vec<(Bucket, usize)> {
+        let groups = self.groups();
+        if let Batches::Buckets(..) = self.batches {
+            return groups.into_iter().map(|group| (group.size, group.members.len())).collect();
+        }
+        let mean = |side| {
+            let all: usize = (0..self.pairs.len()).map(|i| self.pairs.length(i, side)).sum();
+            all.div_ceil(self.pairs.len().max(1))
+        };
+        vec![(Bucket::new(mean(Side::Source), mean(Side::Target) + 1), self.len())]
+    }
+
+    /// Some pairs of a group as a batch.
+    pub fn fill<'a>(
+        &self,
+        group: &Group,
+        chosen: &[u32],
+        memory: &'a mut BatchMemory,
+    ) -> Batch<'a> {
+        let has_buckets = matches!(self.batches, Batches::Buckets(..));
+        memory.fill(&self.pairs, has_buckets.then_some(group.size), chosen)
     }
 }

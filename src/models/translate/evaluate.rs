@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use super::batch::BatchMemory;
+use super::batch::{BatchMemory, BatchedText};
 use super::beam::Search;
-use super::dataset::BatchedText;
 use super::decode::Translator;
 use super::model::TranslationModel;
 use crate::console;

@@ -20,6 +20,8 @@ mod task;
 mod verbs;
 
 #[cfg(test)]
+mod bidirectional_tests;
+#[cfg(test)]
 mod tests;
 
 use super::describe::describe;

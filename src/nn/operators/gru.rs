@@ -86,8 +86,8 @@ impl Operator for Gru {
         let values = [0, 1, 2, 3].map(|i| run.parameters.values(i));
         let weights = weights(values.each_ref().map(|values| &**values));
         let mut window = Activations::new(shape, run.saved, run.y);
-        let (cpu, packed) = (run.cpu, run.packed);
-        let pack = &mut |weights: Matrix| packed.right(cpu, weights);
+        let (cpu, packed, version) = (run.cpu, run.packed, run.parameters.version());
+        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
         gru::forward(cpu, shape, weights, run.x[0], lengths(run.ids), &mut window, pack);
     }
 
@@ -99,7 +99,8 @@ impl Operator for Gru {
         let gradients = Gradients { inputs, start };
         let (xs, lengths, cpu, packed) = (run.x[0], lengths(run.ids), run.cpu, run.packed);
         let mut window = Activations::new(shape, run.saved, run.y);
-        let pack = &mut |weights: Matrix| packed.right(cpu, weights);
+        let version = run.parameters.version();
+        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
         gru::backward(cpu, shape, weights(values), lengths, run.dy, &mut window, gradients, pack);
         for (i, (inputs, d)) in gru::products(shape, xs, &window).iter().enumerate() {
             let (numbers, outputs) = ([2 * i, 2 * i + 1], [2, 1][i] * shape.hidden);

@@ -79,7 +79,7 @@ impl Operator for Linear {
         let x = Matrix::new(run.x[0], rows, inputs);
         let weights = self.weights(inputs, &weights);
         let weights = match run.parameters.are_shared() {
-            true => run.packed.right(run.cpu, weights),
+            true => run.packed.right(run.cpu, weights, run.parameters.version()),
             false => Right::from(weights),
         };
         matmul(run.cpu, x, weights, start, run.y);
@@ -120,7 +120,7 @@ impl Operator for Linear {
             let weights = run.parameters.values(0);
             let weights = self.weights(inputs, &weights).transposed();
             let weights = match run.parameters.are_shared() {
-                true => run.packed.right(run.cpu, weights),
+                true => run.packed.right(run.cpu, weights, run.parameters.version()),
                 false => Right::from(weights),
             };
             matmul(run.cpu, dy, weights, Accumulate::Overwrite, dx);

@@ -122,6 +122,11 @@ impl<'a> Parameters<'a> {
         self.are_shared
     }
 
+    /// How often the values of any of them have changed.
+    pub fn version(&self) -> u64 {
+        self.indices.iter().map(|&i| self.all[i].version()).sum()
+    }
+
     /// The values of the node's parameter of that number.
     pub fn values(&self, i: usize) -> impl Deref<Target = [f32]> + use<'a> {
         self.all[self.indices[i]].values()

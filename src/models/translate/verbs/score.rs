@@ -211,14 +211,14 @@ impl Scorer<'_> {
         if source.is_empty() || target.is_empty() {
             return "a side is empty or not UTF-8".to_owned();
         }
-        let most = self.sizes.last().map_or([0; 2], |size| [size.source - 1, size.target - 2]);
-        format!(
-            "it has {} and {} words, and the largest bucket takes {} and {}",
-            source.len(),
-            target.len(),
-            most[0],
-            most[1]
-        )
+        let words = format!("it has {} and {} words", source.len(), target.len());
+        match self.sizes.last() {
+            Some(size) => {
+                let [source, target] = [size.source - 1, size.target - 2];
+                format!("{words}, and the largest bucket takes {source} and {target}")
+            }
+            None => words,
+        }
     }
 
     fn print(&self, ids: &[Vec<u32>; 2], score: Option<PairScore>) -> Result<Reader> {
