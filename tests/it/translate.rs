@@ -362,8 +362,8 @@ fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
     let last = Run::of(&dir, "run").last("dev", "perplexity");
     assert_eq!(perplexity.as_f64(), Some(last), "the averages are what is evaluated: {json}");
     assert!(words.as_u64() > Some(500), "{json}");
-    dir.write("a.txt", &lines.replace("\n\n", "\n"));
-    dir.write("b.txt", &lines.replace("\n\n", "\n"));
+    dir.write("a.txt", lines.replace("\n\n", "\n"));
+    dir.write("b.txt", lines.replace("\n\n", "\n"));
     let scores = dir.tfm("score translate --run run --source a.txt --target b.txt").ok();
     assert!(scores.lines().count() == 2 && !scores.contains("-\t-"), "{scores}");
 }
