@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::ENTRY;
 use super::architecture::Design;
-use super::beam::Search;
+use super::beam::{Hypothesis, Search};
 use super::config::{TranslateConfig, TranslateSettings, design};
 use super::dataset::Dataset;
 use super::decode::Translator;
@@ -62,6 +62,18 @@ fn describe_bucket(
     let (batch, seed) = (config.train.batch_size, config.seed);
     let (output, loss, steps) = (losses.exact, losses.trained, bucket.source);
     Ok(Description { graph, output, loss, batch, steps, seed })
+}
+
+/// Each word of a translation with the source's word that it attended to most.
+fn attended(tokenizer: &Tokenizer, source: &str, found: &Hypothesis) -> String {
+    let source = tokenizer.words(Side::Source, source);
+    let pair = |(&word, weights): (&u32, &Vec<f32>)| {
+        let weights = weights.iter().enumerate();
+        let place = weights.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place);
+        let of = source.get(place).map_or("", |word| word.trim());
+        format!("{}←{of}", tokenizer.piece(Side::Target, word).trim())
+    };
+    found.words.iter().zip(&found.attention).map(pair).collect::<Vec<_>>().join(" ")
 }
 
 impl Benchmark for Translate {
@@ -162,7 +174,7 @@ impl Experiment for Translate {
         Some(task::headline(of("dev_perplexity")?, of("dev_bleu")?))
     }
 
-    /// The first development sentences with their translations.
+    /// The first development sentences with their translations and what these attended to.
     fn sample_at_end(cpu: &Cpu, task: TranslateTask, data: &Dataset) -> Option<String> {
         let buckets = task.config().buckets();
         let model = task.into_model();
@@ -172,11 +184,18 @@ impl Experiment for Translate {
         let sources: Vec<Vec<u32>> = shown.iter().map(encode).collect();
         let never = ShutdownFlag::default();
         let found = translator.translate_all(cpu, &sources, Search::GREEDY, &never).ok()??;
-        let line = |([source, _], found): (&[String; 2], Vec<super::beam::Hypothesis>)| {
-            let words = found.first().map_or(&[][..], |best| &best.words);
-            format!("  {source}\n    {}", data.tokenizer.decode(Side::Target, words))
+        let line = |([source, _], found): (&[String; 2], Vec<Hypothesis>)| {
+            let best = found.into_iter().next().unwrap_or_default();
+            let translation = data.tokenizer.decode(Side::Target, &best.words);
+            format!(
+                "  {source}\n    {translation}\n    {}",
+                attended(&data.tokenizer, source, &best)
+            )
         };
         let lines: Vec<String> = shown.iter().zip(found).map(line).collect();
-        Some(format!("Translations of the model:\n{}", lines.join("\n")))
+        Some(format!(
+            "Translations of the model, each word with the one that it attended to:\n{}",
+            lines.join("\n")
+        ))
     }
 }
