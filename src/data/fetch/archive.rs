@@ -17,6 +17,33 @@ use zip::{CompressionMethod, ZipArchive};
 use super::LocalContext;
 use super::place::store;
 use super::sets::DataFile;
+use crate::console;
+
+/// Bytes of an archive that are read at a time.
+const READ_AT_ONCE: usize = 1 << 16;
+
+/// An archive whose share that has been read shows on the status line.
+struct Shown {
+    file: File,
+    done: u64,
+    total: u64,
+}
+
+impl Read for Shown {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.done += count as u64;
+        console::progress("unpacking", self.done.min(self.total), self.total);
+        Ok(count)
+    }
+}
+
+impl Seek for Shown {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.done = self.file.seek(to)?;
+        Ok(self.done)
+    }
+}
 
 /// Writes the members of `files` that the archive has to their names below `folder`. `limit` is the
 /// largest size in bytes to which the archive may unpack.
@@ -30,9 +57,16 @@ pub(super) fn extract(
     limit: u64,
     folder: &Path,
 ) -> Result<()> {
+    let result = extract_shown(archive, files, limit, folder);
+    console::clear();
+    result
+}
+
+fn extract_shown(archive: &Path, files: &[&DataFile], limit: u64, folder: &Path) -> Result<()> {
     let mut file = File::open(archive).local(|| format!("open {}", archive.display()))?;
     let start = sniff(&mut file).local(|| format!("read {}", archive.display()))?;
-    let file = BufReader::new(file);
+    let total = file.metadata().local(|| format!("read {}", archive.display()))?.len();
+    let file = BufReader::with_capacity(READ_AT_ONCE, Shown { file, done: 0, total });
     if start.starts_with(b"PK\x03\x04") {
         return extract_zip(file, files, limit, folder);
     }

@@ -74,7 +74,7 @@ pub struct TokenBatch {
 
 impl TokenBatches {
     /// Batches of about `batch_tokens` tokens of the target, each [`EOS`] counted. Pairs with a
-    /// longer sentence than `longest` are left out. The order is that of the streams `name` and
+    /// longer sentence than `longest`, or without a token of the source, are left out. The order is that of the streams `name` and
     /// `<name>/batches` of a run seeded with `seed`.
     ///
     /// # Errors
@@ -88,8 +88,8 @@ impl TokenBatches {
     ) -> Result<Self> {
         let (mut members, mut tokens, mut most) = (Vec::new(), 0, 0);
         for pair in 0..pairs.len() {
-            let target = pairs.length(pair, Side::Target);
-            if pairs.length(pair, Side::Source) <= longest.source && target <= longest.target {
+            let [source, target] = Side::ALL.map(|side| pairs.length(pair, side));
+            if (1..=longest.source).contains(&source) && target <= longest.target {
                 members.push(u32::try_from(pair)?);
                 tokens += target + 1;
                 most = most.max(target + 1);

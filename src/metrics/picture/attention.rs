@@ -15,6 +15,7 @@ use crate::atomic;
 use crate::metrics::plot::canvas::vector;
 use crate::metrics::plot::legend::shorten;
 use crate::metrics::plot::style::{GRID, SCALE, text_style_at};
+use crate::metrics::{Picture, Raster};
 
 /// The attention of a translation.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Attention {
     pub weights: Vec<Vec<f32>>,
 }
 
+/// Pixels of a side of a cell in TensorBoard.
+const PIXELS: usize = 16;
 const TITLE: i32 = 40;
 /// The name of an axis.
 const AXIS: i32 = 24;
@@ -53,6 +56,18 @@ impl Attention {
     /// Weights that are not those of the words, or not finite; a file that cannot be written.
     pub fn write_svg(&self, path: &Path, title: &str) -> Result<()> {
         atomic::write(path, svg(self, title)?.as_bytes())
+    }
+
+    /// The cells alone as TensorBoard shows them: a row a word of the translation.
+    ///
+    /// # Errors
+    /// Weights that are not those of the words, or not finite; no words.
+    pub fn summary(&self) -> Result<Picture> {
+        self.check()?;
+        let (width, height) = (PIXELS * self.source.len(), PIXELS * self.target.len());
+        let grey = |i: usize| shade(self.weights[i / width / PIXELS][i % width / PIXELS]).0;
+        let pixels: Vec<u8> = (0..width * height).map(grey).collect();
+        Raster { width, height, channels: 1, pixels: &pixels }.summary()
     }
 
     fn check(&self) -> Result<()> {

@@ -207,6 +207,7 @@ impl BatchedText {
         let Batches::Buckets(buckets, _) = &self.batches else {
             let length = |pair: u32, side| self.pairs.length(pair as usize, side);
             let mut members: Vec<u32> = (0..self.pairs.len() as u32).collect();
+            members.retain(|&i| length(i, Side::Source) > 0);
             members.sort_by_key(|&i| (length(i, Side::Target), length(i, Side::Source)));
             let longest = |side| members.iter().map(|&i| length(i, side)).max().unwrap_or(0);
             let size = Bucket::new(longest(Side::Source), longest(Side::Target) + 1);

@@ -53,6 +53,15 @@ pub struct Beam {
 }
 
 impl Hypothesis {
+    /// Of each word the place of the source's word with the highest attention.
+    pub fn alignment(&self) -> Vec<usize> {
+        let highest = |weights: &Vec<f32>| {
+            let places = weights.iter().enumerate();
+            places.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place)
+        };
+        self.attention[..self.words.len()].iter().map(highest).collect()
+    }
+
     /// Leaves of the attention that of the `words` of the sentence, in their order. Where it `is_reversed`,
     /// the encoder has read padding and then the last word first.
     fn read_in_order(&mut self, words: usize, is_reversed: bool) {

@@ -6,7 +6,8 @@ use super::architecture::Design;
 use super::beam::{Beam, Hypothesis, Search};
 use crate::console;
 use crate::data::parallel::Bucket;
-use crate::data::tokenizer::PAD;
+use crate::data::tokenizer::{EOS, PAD, Side, Tokenizer};
+use crate::metrics::picture::Attention;
 use crate::nn::{Feed, Mode, Network, Output};
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
@@ -66,7 +67,18 @@ impl Translator {
         self.buckets.last().map_or(usize::MAX, |bucket| bucket.source - 1)
     }
 
-    /// The translations of each sentence, the best first; `None` where a shutdown is requested.
+    /// What each word of a translation of `line` attended to, its end among them, to be drawn.
+    pub fn attention(&self, tokenizer: &Tokenizer, line: &str, found: &Hypothesis) -> Attention {
+        let mut source = tokenizer.words(Side::Source, line);
+        source.truncate(self.longest());
+        let word = |&word: &u32| tokenizer.piece(Side::Target, word);
+        let end = tokenizer.piece(Side::Target, EOS);
+        let target = found.words.iter().map(word).chain([end]).collect();
+        Attention { source, target, weights: found.attention.clone() }
+    }
+
+    /// The translations of each sentence, the best first, none of one without words; `None` where a
+    /// shutdown is requested.
     ///
     /// # Errors
     /// Sizes that do not fit.
@@ -77,7 +89,8 @@ impl Translator {
         search: Search,
         shutdown: &ShutdownFlag,
     ) -> Result<Option<Vec<Vec<Hypothesis>>>> {
-        let mut order: Vec<usize> = (0..sentences.len()).collect();
+        let has_words = |&i: &usize| !sentences[i].is_empty();
+        let mut order: Vec<usize> = (0..sentences.len()).filter(has_words).collect();
         order.sort_by_key(|&i| (self.bucket(sentences[i].len()).source, sentences[i].len(), i));
         let mut found = vec![Vec::new(); sentences.len()];
         let mut done = 0;

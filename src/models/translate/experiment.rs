@@ -67,13 +67,11 @@ fn describe_bucket(
 /// Each word of a translation with the source's word that it attended to most.
 fn attended(tokenizer: &Tokenizer, source: &str, found: &Hypothesis) -> String {
     let source = tokenizer.words(Side::Source, source);
-    let pair = |(&word, weights): (&u32, &Vec<f32>)| {
-        let weights = weights.iter().enumerate();
-        let place = weights.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place);
+    let pair = |(&word, place): (&u32, usize)| {
         let of = source.get(place).map_or("", |word| word.trim());
         format!("{}←{of}", tokenizer.piece(Side::Target, word).trim())
     };
-    found.words.iter().zip(&found.attention).map(pair).collect::<Vec<_>>().join(" ")
+    found.words.iter().zip(found.alignment()).map(pair).collect::<Vec<_>>().join(" ")
 }
 
 impl Benchmark for Translate {

@@ -16,6 +16,8 @@ use super::decode::Translator;
 use super::evaluate::{self, BucketScore};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
+use crate::data::tokenizer::Side;
+use crate::metrics::{Content, Summary};
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::nn::optimizer::{Optimizer, Schedule, Settings};
@@ -232,6 +234,27 @@ impl Task for TranslateTask<'_> {
     fn report(&mut self, Progress { fraction, rate, .. }: Progress) -> Result<String> {
         let perplexity = self.mean_loss().exp();
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} pairs/s"))
+    }
+
+    /// The attention of the first development sentence, at the end of an epoch.
+    fn summaries(&mut self, step: u64) -> Result<Vec<Summary>> {
+        let is_end = (step + 1).is_multiple_of(self.steps_per_epoch);
+        let Some([source, _]) = self.data.dev_text.first().filter(|_| is_end) else {
+            return Ok(Vec::new());
+        };
+        let averaged = self.averaged();
+        let model = averaged.as_ref().unwrap_or(&self.model);
+        let mut translator =
+            Translator::new(model.design(), model.network(), &self.config.buckets())?;
+        let words = self.data.tokenizer.encode(Side::Source, source);
+        let never = ShutdownFlag::default();
+        let found = translator.translate_all(self.cpu, &[words], Search::GREEDY, &never)?;
+        let Some(best) = found.and_then(|mut found| found.pop()?.into_iter().next()) else {
+            return Ok(Vec::new());
+        };
+        let attention = translator.attention(&self.data.tokenizer, source, &best);
+        let content = Content::Picture(attention.summary()?);
+        Ok(vec![Summary { tag: "attention".to_string(), content }])
     }
 
     fn end_epoch(&mut self, epoch: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {

@@ -11,8 +11,7 @@ use super::DecodeArgs;
 use super::chunks::Receiving;
 use super::pictures::Pictures;
 use crate::console;
-use crate::data::tokenizer::{EOS, SPECIAL, Side, Tokenizer, UNK};
-use crate::metrics::picture::Attention;
+use crate::data::tokenizer::{Side, Tokenizer, UNK};
 use crate::models::Interrupted;
 use crate::models::stdout::{Reader, print};
 use crate::models::translate::beam::{Hypothesis, Search};
@@ -123,13 +122,8 @@ impl Decoder<'_> {
     /// Draws the attention of a line's translation, its end among the words.
     fn draw(&mut self, line: &str, best: Option<&Hypothesis>) -> Result<()> {
         let (Some(pictures), Some(best)) = (&mut self.pictures, best) else { return Ok(()) };
-        let mut source = self.tokenizer.words(Side::Source, line);
-        source.truncate(self.longest);
-        let word = |&word: &u32| self.tokenizer.piece(Side::Target, word);
-        let end = SPECIAL[EOS as usize].to_owned();
-        let target = best.words.iter().map(word).chain([end]).collect();
-        let weights = best.attention.clone();
-        pictures.draw(self.lines, &Attention { source, target, weights })
+        let attention = self.translator.attention(self.tokenizer, line, best);
+        pictures.draw(self.lines, &attention)
     }
 
     fn print(&self, line: &str, found: Vec<Hypothesis>) -> Result<Reader> {
@@ -152,12 +146,7 @@ impl Decoder<'_> {
     }
 
     fn printed(&self, line: &str, found: &Hypothesis) -> Printed {
-        let highest = |weights: &Vec<f32>| {
-            let places = weights.iter().enumerate();
-            places.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place)
-        };
-        let alignment: Vec<usize> =
-            found.attention[..found.words.len()].iter().map(highest).collect();
+        let alignment = found.alignment();
         let translation = match self.args.replace_unk {
             false => self.tokenizer.decode(Side::Target, &found.words),
             true => self.replaced(line, &found.words, &alignment),
