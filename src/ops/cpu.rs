@@ -12,7 +12,7 @@ use super::thread_pool::{Barrier, ThreadPool};
 use super::{Buffer, Isa};
 
 /// Work of fewer operations than this is not worth waking another thread for.
-const LEAST_OPERATIONS: usize = 1 << 20;
+const MIN_OPERATIONS: usize = 1 << 20;
 /// The processor as operators see it: an instruction level, a pool of threads and
 /// buffers that are kept from call to call. Beside it there may be a GPU for operators that
 /// have a kernel.
@@ -76,7 +76,7 @@ impl Cpu {
         let barrier = Barrier::default();
         let worker = |index, count| Worker { index, count, barrier: &barrier };
         match &self.pool {
-            Some(pool) if operations >= LEAST_OPERATIONS => {
+            Some(pool) if operations >= MIN_OPERATIONS => {
                 pool.run(&|index| work(&worker(index, self.threads)));
             }
             _ => work(&worker(0, 1)),

@@ -61,10 +61,10 @@ fn number_after(text: &str, name: &str) -> Option<u64> {
 #[cfg(target_os = "linux")]
 pub fn prefer_huge_pages<T>(values: &mut [T]) {
     /// Arrays below this many bytes stay on small pages.
-    const LEAST_BYTES: usize = 4 << 20;
+    const MIN_BYTES: usize = 4 << 20;
     const PAGE: usize = 4096;
     let bytes = size_of_val(values);
-    if bytes < LEAST_BYTES {
+    if bytes < MIN_BYTES {
         return;
     }
     let start = values.as_mut_ptr() as usize;

@@ -44,9 +44,9 @@ const FONTS: (i32, i32) = (9, 16);
 /// The line that explains the shades.
 const LEGEND: i32 = 34;
 const SHADES: &str = "black: all of a word's attention, white: none";
-const LEAST_WIDTH: i32 = 340;
+const MIN_WIDTH: i32 = 340;
 /// The name of the axis at the left.
-const LEAST_ROWS: i32 = 80;
+const MIN_ROWS: i32 = 80;
 
 impl Attention {
     /// Draws it into an SVG file, which appears as a whole: the source's words above, those of the
@@ -109,8 +109,8 @@ impl Layout {
         let (source, target) = (shown(&attention.source)?, shown(&attention.target)?);
         let left = MARGIN + AXIS + longest(&target) + GAP;
         let top = MARGIN + TITLE + AXIS + longest(&source) + GAP;
-        let width = (left + cell * columns + MARGIN).max(LEAST_WIDTH);
-        let height = top + (cell * rows).max(LEAST_ROWS) + LEGEND + MARGIN;
+        let width = (left + cell * columns + MARGIN).max(MIN_WIDTH);
+        let height = top + (cell * rows).max(MIN_ROWS) + LEGEND + MARGIN;
         Ok(Self { cell, font, source, target, left, top, width, height })
     }
 

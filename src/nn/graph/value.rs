@@ -10,7 +10,7 @@ use crate::ops::lrn::Lrn;
 use crate::ops::window::Padding;
 
 /// Values that are concatenated at once; longer lists are nested.
-const MOST_INPUTS: usize = 4;
+const MAX_INPUTS: usize = 4;
 
 /// A value of a graph that is being built: the input, or the output of a layer.
 #[derive(Clone, Copy, Debug)]
@@ -252,7 +252,7 @@ impl<'g> Value<'g> {
         let mut all = [&[self], others].concat();
         let few = |few: &[Self]| if few.len() > 1 { join(few[0], &few[1..]) } else { few[0] };
         while all.len() > 1 {
-            all = all.chunks(MOST_INPUTS).map(few).collect();
+            all = all.chunks(MAX_INPUTS).map(few).collect();
         }
         all[0]
     }

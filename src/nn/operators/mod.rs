@@ -60,7 +60,7 @@ pub use steps::{LastStep, Reverse, Stack};
 pub use sum::Sum;
 
 /// The most values that a node reads, and the most parameters that it has.
-pub const MOST_INPUTS: usize = 4;
+pub const MAX_INPUTS: usize = 4;
 
 /// Declares every operator once: the enum, and the list that the tests go through.
 macro_rules! operators {

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{MOST_INPUTS, Shapes};
+use super::{MAX_INPUTS, Shapes};
 use crate::nn::shared::{PackedWeights, Rows, Use, weight_gradient};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::Cpu;
@@ -37,7 +37,7 @@ pub struct Forward<'a> {
     /// The sizes.
     pub shapes: &'a Shapes,
     /// The inputs.
-    pub x: [&'a [f32]; MOST_INPUTS],
+    pub x: [&'a [f32]; MAX_INPUTS],
     /// Whether the output holds the first input already, which `x` then lacks.
     pub in_place: bool,
     /// The ids.
@@ -68,7 +68,7 @@ pub struct Backward<'a> {
     /// The sizes.
     pub shapes: &'a Shapes,
     /// The inputs, where the operator reads them.
-    pub x: [&'a [f32]; MOST_INPUTS],
+    pub x: [&'a [f32]; MAX_INPUTS],
     /// The ids.
     pub ids: &'a [u32],
     /// The parameters.
@@ -84,7 +84,7 @@ pub struct Backward<'a> {
     /// The gradient of the output, to be used up.
     pub dy: &'a mut [f32],
     /// Where the gradients of the inputs go; none where none is wanted.
-    pub dx: [Option<&'a mut [f32]>; MOST_INPUTS],
+    pub dx: [Option<&'a mut [f32]>; MAX_INPUTS],
     /// Where the gradients of the parameters go.
     pub gradients: ParameterGradients<'a>,
     /// How the network is run.
@@ -138,11 +138,11 @@ pub struct ParameterGradients<'a> {
     pub(in crate::nn) all: &'a mut [Gradient],
     pub(in crate::nn) indices: &'a [usize],
     /// Which use of each parameter this is.
-    pub(in crate::nn) uses: [Use; MOST_INPUTS],
+    pub(in crate::nn) uses: [Use; MAX_INPUTS],
     /// The rows of layers that are used several times, each at the number of its weights.
     pub(in crate::nn) rows: &'a mut [Rows],
     /// The parameters whose gradient comes from all rows at the last use.
-    pub(in crate::nn) by_rows: &'a mut [bool; MOST_INPUTS],
+    pub(in crate::nn) by_rows: &'a mut [bool; MAX_INPUTS],
 }
 
 impl ParameterGradients<'_> {

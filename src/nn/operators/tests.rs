@@ -122,7 +122,7 @@ impl Trial {
         let x: Vec<Vec<f32>> = self.x.iter().map(|x| single(x)).collect();
         let mut states: Vec<Vec<f32>> = self.states.iter().map(|state| single(state)).collect();
         let state_indices: Vec<usize> = (0..states.len()).collect();
-        let mut inputs: [&[f32]; MOST_INPUTS] = [&[]; MOST_INPUTS];
+        let mut inputs: [&[f32]; MAX_INPUTS] = [&[]; MAX_INPUTS];
         inputs.iter_mut().zip(&x).for_each(|(to, x)| *to = x);
         let prefix = op.prefix(&self.shapes);
         let mut y = vec![f32::NAN; prefix + self.shapes.outputs()];
@@ -168,7 +168,7 @@ impl Trial {
         let reads = op.reads();
         let mut gradients: Vec<Gradient> = parameters.iter().map(|_| Gradient::default()).collect();
         let mut dx: Vec<Vec<f32>> = x.iter().map(|x| vec![f32::NAN; x.len()]).collect();
-        let mut wanted = [const { None }; MOST_INPUTS];
+        let mut wanted = [const { None }; MAX_INPUTS];
         if op.gradient() == GradientRule::Computed {
             wanted.iter_mut().zip(&mut dx).for_each(|(to, dx)| *to = Some(&mut dx[..]));
         }
@@ -177,7 +177,7 @@ impl Trial {
             cpu,
             shapes: &self.shapes,
             // What it does not say that it reads is not there.
-            x: if reads.inputs { inputs } else { [&[]; MOST_INPUTS] },
+            x: if reads.inputs { inputs } else { [&[]; MAX_INPUTS] },
             ids: &self.case.ids,
             parameters: all,
             packed: &mut packed,
@@ -189,9 +189,9 @@ impl Trial {
             gradients: ParameterGradients {
                 all: &mut gradients,
                 indices: &indices,
-                uses: [Use::Only; MOST_INPUTS],
+                uses: [Use::Only; MAX_INPUTS],
                 rows: &mut rows,
-                by_rows: &mut [false; MOST_INPUTS],
+                by_rows: &mut [false; MAX_INPUTS],
             },
             pass: self.pass,
         });

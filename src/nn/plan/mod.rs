@@ -19,7 +19,7 @@ use anyhow::Result;
 
 use super::graph::{Graph, Node, Output, Source};
 use super::network::Mode;
-use super::operators::{MOST_INPUTS, Shapes};
+use super::operators::{MAX_INPUTS, Shapes};
 use super::shared::Use;
 
 pub(super) use run::{Arena, Execution, StepTime};
@@ -92,26 +92,26 @@ struct Task {
     /// the output, the gradients of the inputs. What is missing is empty.
     parts: [Range<usize>; PARTS],
     /// Inputs that the caller feeds.
-    fed: [Option<usize>; MOST_INPUTS],
+    fed: [Option<usize>; MAX_INPUTS],
     /// An input that equals an earlier one, by its number.
-    same: [Option<usize>; MOST_INPUTS],
+    same: [Option<usize>; MAX_INPUTS],
     bytes: Range<usize>,
     /// Whether the output stands in the memory of the first input.
     in_place: bool,
     /// Which use of each parameter this is in the backward pass.
-    uses: [Use; MOST_INPUTS],
+    uses: [Use; MAX_INPUTS],
 }
 
 /// Parts of the arena that a pass works on.
-const PARTS: usize = 2 * MOST_INPUTS + 3;
+const PARTS: usize = 2 * MAX_INPUTS + 3;
 /// The place of the output among them.
-const OUTPUT: usize = MOST_INPUTS;
+const OUTPUT: usize = MAX_INPUTS;
 /// The place of saved values.
-const SAVED: usize = MOST_INPUTS + 1;
+const SAVED: usize = MAX_INPUTS + 1;
 /// The place of the gradient of the output.
-const GRADIENT: usize = MOST_INPUTS + 2;
+const GRADIENT: usize = MAX_INPUTS + 2;
 /// The place of the gradient of the first input.
-const INPUT_GRADIENTS: usize = MOST_INPUTS + 3;
+const INPUT_GRADIENTS: usize = MAX_INPUTS + 3;
 
 impl Plan {
     /// Plans a run of `graph`, with rewrites where `fused`.

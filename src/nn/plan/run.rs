@@ -4,7 +4,7 @@ use std::mem::{swap, take};
 use std::time::Instant;
 
 use super::{
-    GRADIENT, INPUT_GRADIENTS, MOST_INPUTS, OUTPUT, Place, Plan, Planned, SAVED, Step, Task,
+    GRADIENT, INPUT_GRADIENTS, MAX_INPUTS, OUTPUT, Place, Plan, Planned, SAVED, Step, Task,
 };
 use crate::nn::network::Feed;
 use crate::nn::operators::{Backward, Forward, ParameterGradients, Parameters, Pass, StateRefs};
@@ -173,10 +173,10 @@ impl Plan {
         for (&i, _) in indices.iter().zip(task.uses).filter(|(_, of)| of.adds()) {
             swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
         }
-        let mut by_rows = [false; MOST_INPUTS];
+        let mut by_rows = [false; MAX_INPUTS];
         let mut parts = disjoint(&mut on.arena.values, task.parts.clone());
         let [y, saved, dy] = [OUTPUT, SAVED, GRADIENT].map(|i| take(&mut parts[i]));
-        let mut dx = [const { None }; MOST_INPUTS];
+        let mut dx = [const { None }; MAX_INPUTS];
         for (i, dx) in dx.iter_mut().enumerate() {
             *dx = Some(take(&mut parts[INPUT_GRADIENTS + i])).filter(|dx| !dx.is_empty());
         }
@@ -216,7 +216,7 @@ fn inputs<'a, const N: usize>(
     task: &Task,
     parts: &'a [&mut [f32]; N],
     fed: &[&'a [f32]],
-) -> [&'a [f32]; MOST_INPUTS] {
+) -> [&'a [f32]; MAX_INPUTS] {
     std::array::from_fn(|i| match (task.fed[i], task.same[i]) {
         (Some(input), _) => fed[input],
         (None, Some(same)) => &*parts[same],

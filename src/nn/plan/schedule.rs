@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use super::memory::{Block, place};
 use super::{
-    GRADIENT, INPUT_GRADIENTS, Key, MOST_INPUTS, OUTPUT, PARTS, Place, Plan, Planned, SAVED,
-    Source, Step, Task, backward, fuse,
+    GRADIENT, INPUT_GRADIENTS, Key, MAX_INPUTS, OUTPUT, PARTS, Place, Plan, Planned, SAVED, Source,
+    Step, Task, backward, fuse,
 };
 use crate::nn::operators::{GradientRule, Reads};
 use crate::nn::shared::Use;
@@ -41,10 +41,10 @@ pub(super) enum Operand {
 pub(super) struct Operands {
     pub node: usize,
     pub parts: [Option<Part>; PARTS],
-    pub fed: [Option<usize>; MOST_INPUTS],
+    pub fed: [Option<usize>; MAX_INPUTS],
     pub bytes: Option<usize>,
     pub in_place: bool,
-    pub uses: [Use; MOST_INPUTS],
+    pub uses: [Use; MAX_INPUTS],
 }
 
 impl Operands {
@@ -52,10 +52,10 @@ impl Operands {
         Self {
             node,
             parts: [None; PARTS],
-            fed: [None; MOST_INPUTS],
+            fed: [None; MAX_INPUTS],
             bytes: None,
             in_place: false,
-            uses: [Use::Only; MOST_INPUTS],
+            uses: [Use::Only; MAX_INPUTS],
         }
     }
 }
@@ -301,9 +301,9 @@ impl Scheduler {
             start..start + self.byte_blocks[block].len
         };
         let task = |operands: Operands| {
-            let mut same = [None; MOST_INPUTS];
+            let mut same = [None; MAX_INPUTS];
             let mut parts = operands.parts;
-            for i in 1..MOST_INPUTS {
+            for i in 1..MAX_INPUTS {
                 same[i] = (0..i).find(|&j| parts[i].is_some() && parts[j] == parts[i]);
             }
             for (part, same) in parts.iter_mut().zip(same) {

@@ -27,7 +27,7 @@ pub struct Bucket {
 }
 
 /// The heaviest word of a share has at most one of so many parts of it.
-const LEAST_VARIETY: f64 = 4.0;
+const MIN_VARIETY: f64 = 4.0;
 /// A share is made of at least so many runs of neighbours, each of at most so many words.
 const RUNS_OF_A_SHARE: f64 = 16.0;
 const LONGEST_RUN: usize = 32;
@@ -56,7 +56,7 @@ impl NegativeSampler {
         let weights = weights(counts)?;
         let total: f64 = weights.iter().sum();
         let heaviest = weights.iter().fold(0.0f64, |a, &b| a.max(b));
-        let shares = ((total / (LEAST_VARIETY * heaviest)) as usize).clamp(1, shares.max(1));
+        let shares = ((total / (MIN_VARIETY * heaviest)) as usize).clamp(1, shares.max(1));
         let mut dealt = vec![(0.0, Vec::new()); shares];
         for (weight, run) in runs(&weights, total / (RUNS_OF_A_SHARE * shares as f64)) {
             let lightest = (0..shares).fold(0, |a, b| if dealt[b].0 < dealt[a].0 { b } else { a });

@@ -15,7 +15,7 @@ use crate::ops::simd::{Kernel, LANES, Simd};
 use crate::ops::{Cpu, DisjointSlice};
 
 /// The most pieces of a batch.
-const MOST_PIECES: usize = 8;
+const MAX_PIECES: usize = 8;
 /// The values that the sums of all pieces but the first hold at most.
 const WORKSPACE_VALUES: usize = 2 << 20;
 /// The pieces of work for each thread.
@@ -43,7 +43,7 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
         return;
     }
     let values = dweight.len();
-    let pieces = shape.batch.min(WORKSPACE_VALUES / values + 1).min(MOST_PIECES);
+    let pieces = shape.batch.min(WORKSPACE_VALUES / values + 1).min(MAX_PIECES);
     let split = Split::new(shape, TileSize::of(cpu.isa()), pieces, cpu.threads());
     let (offsets, queue) = (split.offsets(), Queue::new(pieces * split.slices));
     let dweight = DisjointSlice::new(dweight);

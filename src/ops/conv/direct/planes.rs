@@ -9,7 +9,7 @@ use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// Lines below this number are gathered value by value, for a transposition would move
 /// mostly nothing.
-const LEAST_LINES: usize = 8;
+const MIN_LINES: usize = 8;
 
 /// How the rows of an image become lines.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,7 @@ impl Kernel for RowToLines<'_> {
         if inside.is_empty() {
             return;
         }
-        if self.planes.lines() >= LEAST_LINES {
+        if self.planes.lines() >= MIN_LINES {
             self.transpose::<S>(inside);
         } else {
             self.gather(inside);

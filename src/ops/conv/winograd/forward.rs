@@ -18,7 +18,7 @@ use crate::ops::{Cpu, DisjointSlice, Isa, window};
 /// thread: a share of the last-level cache.
 const BLOCK_VALUES: usize = 2 << 20;
 /// The most tiles of a block: enough for the filters to be read seldom.
-const MOST_TILES: usize = 64;
+const MAX_TILES: usize = 64;
 
 /// `y = x ∗ weight + bias`, negative values cut off where `relu`: images `x` (batch, height,
 /// width, in), filters (3, 3, in, out) or (5, 5, in, out), `bias` (out), `y` (batch, rows,
@@ -214,7 +214,7 @@ struct Blocks {
 impl Blocks {
     fn new(tiles: usize, channels: usize, threads: usize) -> Self {
         let tile_values = AREA * (channels.next_multiple_of(LANES) + 3 * LANES);
-        let most = (BLOCK_VALUES / tile_values).clamp(PANEL, MOST_TILES) / PANEL;
+        let most = (BLOCK_VALUES / tile_values).clamp(PANEL, MAX_TILES) / PANEL;
         let panels = tiles.div_ceil(PANEL);
         // A whole number of rounds keeps every thread busy to the end.
         Self { tiles, count: panels.div_ceil(most).next_multiple_of(threads).min(panels) }

@@ -8,9 +8,9 @@
 use crate::ops::window;
 
 /// The most images side by side.
-const MOST_COLUMNS: usize = 8;
+const MAX_COLUMNS: usize = 8;
 /// The most images below each other.
-const MOST_ROWS: usize = 64;
+const MAX_ROWS: usize = 64;
 
 /// One axis of a convolution of stride 1.
 #[derive(Clone, Copy)]
@@ -109,8 +109,8 @@ impl TileGrid {
             let tiles = tiles * batch.div_ceil(images[0] * images[1]);
             Self { axes, batch, tile, images, tiles }
         };
-        let rows = 1..=batch.min(MOST_ROWS);
-        let sizes = rows.flat_map(|rows| (1..=batch.min(MOST_COLUMNS)).map(move |c| [rows, c]));
+        let rows = 1..=batch.min(MAX_ROWS);
+        let sizes = rows.flat_map(|rows| (1..=batch.min(MAX_COLUMNS)).map(move |c| [rows, c]));
         sizes.map(with).min_by_key(|tile_grid| tile_grid.tiles).unwrap_or(with([1, 1]))
     }
 

@@ -6,8 +6,8 @@ use super::Sizes;
 
 /// Threads of a warp.
 const WARP: usize = 32;
-/// `MOST_THREADS` of the kernel.
-const MOST_THREADS: usize = 256;
+/// `MAX_THREADS` of the kernel.
+const MAX_THREADS: usize = 256;
 /// Columns a thread updates at once: `COLUMNS` of the kernel.
 const COLUMNS: usize = 2;
 /// Inputs a thread updates at once: `INPUTS` of the kernel.
@@ -29,7 +29,7 @@ impl BlockShape {
     pub fn new(sizes: Sizes) -> Self {
         // Two warps at least: they plan the next window side by side.
         let threads = sizes.width.div_ceil(COLUMNS).next_multiple_of(WARP);
-        let threads = threads.clamp(2 * WARP, MOST_THREADS);
+        let threads = threads.clamp(2 * WARP, MAX_THREADS);
         let targets = 1 + sizes.negatives;
         let (inputs, buckets) = (2 * sizes.window, 2 * sizes.window + 1);
         // An odd number of half lines of banks: neighbouring rows can be read at once.
