@@ -13,6 +13,9 @@ pub const COLUMNS: usize = LANES;
 /// The most rows of a tile, at any level.
 const MAX_ROWS: usize = 14;
 
+/// How many lines of the right side ahead of the product the cache is filled.
+const LINES_AHEAD: usize = 12;
+
 /// A tile of the result on its own, row by row.
 #[repr(align(64))]
 pub struct Tile([f32; MAX_ROWS * COLUMNS]);
@@ -289,6 +292,10 @@ unsafe fn rows_product<S: Simd, const ROWS: usize, const N: usize>(
             let mut rows = [S::splat(0.0); N];
             for (row, right) in rows.iter_mut().zip(&mut rights) {
                 *row = S::load(*right);
+                if N > 1 {
+                    // Two panels at a time are more than the processor foresees by itself.
+                    S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
+                }
                 *right = right.add(COLUMNS);
             }
             for i in 0..ROWS {
