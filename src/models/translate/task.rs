@@ -13,6 +13,7 @@ use super::beam::Search;
 use super::config::{Train, TranslateConfig};
 use super::dataset::Dataset;
 use super::decode::Translator;
+use super::early_stopping::Best;
 use super::evaluate::{self, BucketScore};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
@@ -39,16 +40,6 @@ pub struct TranslateTask<'a> {
     memory: BatchMemory,
     steps_per_epoch: u64,
     best: Best,
-}
-
-/// The best BLEU of the development text so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Best {
-    bleu: f64,
-    /// Epochs since then.
-    epochs_since: u64,
-    /// The step after which training ends, since there were too many of them.
-    ends_at: Option<u64>,
 }
 
 /// The learning rate of the reference: it falls where the mean loss of a window of steps is above
@@ -94,18 +85,6 @@ impl LearningRate {
             self.before.pop_front();
         }
         (self.sum, self.steps) = (0.0, 0);
-    }
-}
-
-impl Best {
-    /// Takes the BLEU of an epoch that ended with step `steps`. Training ends after `patience` epochs
-    /// without a better one; 0: it does not.
-    fn add(&mut self, bleu: f64, steps: u64, patience: u64) {
-        self.epochs_since += 1;
-        if bleu > self.bleu {
-            *self = Self { bleu, ..Self::default() };
-        }
-        self.ends_at = (patience > 0 && self.epochs_since >= patience).then_some(steps);
     }
 }
 
@@ -190,7 +169,8 @@ impl Task for TranslateTask<'_> {
 
     fn total_steps(&self) -> u64 {
         let all = self.steps_per_epoch.saturating_mul(self.config.train.num_epochs);
-        let all = self.best.ends_at.map_or(all, |end| end.min(all));
+        let end = self.best.ends_at(self.config.train.patience);
+        let all = end.map_or(all, |end| end.min(all));
         match self.config.train.max_steps {
             0 => all,
             limit => limit.min(all),
@@ -204,7 +184,9 @@ impl Task for TranslateTask<'_> {
     fn begin_epoch(&mut self, epoch: u64) -> String {
         self.losses = Losses::default();
         let rate = self.rate(epoch * self.steps_per_epoch);
-        format!("Epoch: {} Learning rate: {rate:.4}", epoch + 1)
+        // Rates of Adam, and those of the first steps, are small.
+        let rate = if rate < 0.01 { format!("{rate:.2e}") } else { format!("{rate:.4}") };
+        format!("Epoch: {} Learning rate: {rate}", epoch + 1)
     }
 
     fn step(&mut self, step: u64) -> Result<()> {
@@ -271,7 +253,8 @@ impl Task for TranslateTask<'_> {
         let found =
             evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
         let Some((bleu, _)) = found else { return Ok(None) };
-        self.best.add(bleu, (epoch + 1) * self.steps_per_epoch, self.config.train.patience);
+        self.best.add(bleu, (epoch + 1) * self.steps_per_epoch);
+        self.best.say(self.config.train.patience);
         let (trained, perplexity) = (self.mean_loss().exp(), dev_score.perplexity());
         let measured = vec![
             Evaluation {
@@ -327,6 +310,7 @@ impl Task for TranslateTask<'_> {
             // Of a checkpoint that is older than early stopping.
             None => Best::default(),
         };
+        self.best.say(self.config.train.patience);
         weights::load(self.model(), &self.parameters(), checkpoint)
     }
 }
@@ -334,23 +318,6 @@ impl Task for TranslateTask<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn training_ends_when_bleu_has_not_risen_for_long() {
-        let mut best = Best::default();
-        let ends: Vec<Option<u64>> = [10.0, 12.0, 11.0, 12.5, 12.5, 12.0]
-            .into_iter()
-            .zip(1..)
-            .map(|(bleu, epoch)| {
-                best.add(bleu, epoch * 100, 2);
-                best.ends_at
-            })
-            .collect();
-        assert_eq!(ends, [None, None, None, None, None, Some(600)]);
-        // With more patience the same run goes on.
-        best.add(12.1, 700, 4);
-        assert_eq!(best.ends_at, None);
-    }
 
     #[test]
     fn the_rate_falls_where_a_window_is_above_the_three_before() {
