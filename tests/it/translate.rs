@@ -375,6 +375,8 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set data.batching=buckets", "data.batching"),
         ("--set network.kind=reference", "data.batching"),
         ("--set data.tokenizer=basic", "network.tie_embeddings"),
+        ("--set network.cell=lstm", "network.cell"),
+        ("--set data.buckets=[[1,1]]", "must have at least [2, 3] positions each"),
         ("--set train.towers=2 --set train.batch_size=4", "train.towers"),
         ("--set train.label_smoothing=1", "must be at least 0 and below 1"),
     ] {

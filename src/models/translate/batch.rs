@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::config::TranslateConfig;
 use crate::data::parallel::{
@@ -153,15 +153,20 @@ impl BatchedText {
                 Batches::Buckets(buckets, config.train.batch_size)
             }
             true => {
-                // Texts that are only scored are whole, and in one batch.
-                let (tokens, longest) = match name {
-                    TRAINING => {
-                        let [most, tokens] = [config.data.max_length, config.train.batch_tokens];
-                        (tokens, Longest { source: most, target: most.min(tokens - 1) })
-                    }
-                    _ => (usize::MAX, Longest::ANY),
-                };
-                Batches::Tokens(TokenBatches::new(&pairs, tokens, longest, config.seed, name)?)
+                let tokens = config.train.batch_tokens;
+                let new =
+                    |tokens, longest| TokenBatches::new(&pairs, tokens, longest, config.seed, name);
+                Batches::Tokens(match name {
+                    TRAINING => new(tokens, config.longest()).with_context(|| {
+                        let most = config.data.max_length;
+                        format!(
+                            "data.max_length = {most} and train.batch_tokens = {tokens} leave no \
+                             pair; give larger ones"
+                        )
+                    })?,
+                    // Texts that are only scored are whole, and in one batch.
+                    _ => new(usize::MAX, Longest::ANY)?,
+                })
             }
         };
         Ok(Self { pairs, batches })

@@ -10,7 +10,7 @@ use super::config::{Data, TranslateConfig};
 use super::overlap::Overlap;
 use super::self_test;
 use crate::console;
-use crate::data::parallel::{Bucket, ParallelText, Preparation, PreparedPairs, Progress};
+use crate::data::parallel::{Bucket, Longest, ParallelText, Preparation, PreparedPairs, Progress};
 use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
 use crate::data::{Missing, Split, locate, synthetic_pairs};
 use crate::rng::Stream;
@@ -43,7 +43,7 @@ impl Dataset {
     /// Reads or makes the texts. The tokenizer is that of `run`, or made from the training text.
     ///
     /// # Errors
-    /// A text that is missing or damaged; one of which no pair fits a bucket.
+    /// A text that is missing or damaged, or too long in all its pairs.
     pub fn load(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Self> {
         let known = run.map(|run| Tokenizer::load(run.path())).transpose()?;
         match &config.data.source[..] {
@@ -121,7 +121,10 @@ impl Dataset {
             if dropped > 0 {
                 let most = match text.batches {
                     Batches::Buckets(..) => "any bucket".to_string(),
-                    Batches::Tokens(_) => format!("{} tokens", config.data.max_length),
+                    Batches::Tokens(_) => {
+                        let Longest { source, target } = config.longest();
+                        format!("{source} tokens of the source or {target} of the target")
+                    }
                 };
                 tracing::warn!(
                     "{dropped} of {all} {name} pairs are longer than {most} and left out"
@@ -178,7 +181,7 @@ impl Dataset {
         Ok((BatchedText::new(pairs, config, "dev")?, sentences))
     }
 
-    /// Random words in sentences as long as each bucket takes, with the config's vocabularies.
+    /// Random words in sentences as long as each bucket and the config take, with its vocabularies.
     ///
     /// # Errors
     /// As [`Dataset::load`].
@@ -189,8 +192,13 @@ impl Dataset {
             let known = below as u32 - SPECIAL.len() as u32;
             (0..words).map(|_| SPECIAL.len() as u32 + numbers.below(known)).collect()
         };
+        let most = config.longest();
         let mut pair = |bucket: Bucket| {
-            [sentence(bucket.source - 1, sizes[0]), sentence(bucket.target - 2, sizes[1])]
+            let (source, target) = (bucket.source - 1, bucket.target - 2);
+            [
+                sentence(source.min(most.source), sizes[0]),
+                sentence(target.min(most.target), sizes[1]),
+            ]
         };
         let buckets = config.data.sizes();
         let pairs: Vec<_> = (0..RANDOM_PAIRS).map(|i| pair(buckets[i % buckets.len()])).collect();
