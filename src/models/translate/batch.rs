@@ -114,6 +114,28 @@ impl Batch<'_> {
     }
 }
 
+/// The most pairs whose losses are found side by side, and the most positions of their targets where
+/// these are several.
+const SIDE_BY_SIDE: usize = 64;
+const POSITIONS: usize = 1 << 12;
+
+/// Cuts pairs into parts whose losses are found side by side: few where their targets are long, since
+/// each position has the logits of all words. `steps` are the positions that a pair needs.
+pub fn side_by_side<T>(pairs: &[T], steps: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = pairs;
+    std::iter::from_fn(move || {
+        let mut longest = 0;
+        let fits = |(i, pair): (usize, &T)| {
+            longest = steps(pair).max(longest);
+            i == 0 || (i < SIDE_BY_SIDE && (i + 1) * longest <= POSITIONS)
+        };
+        let count = rest.iter().enumerate().map(fits).take_while(|fits| *fits).count();
+        let part;
+        (part, rest) = rest.split_at(count);
+        (count > 0).then_some(part)
+    })
+}
+
 /// Pairs as ids, in batches.
 #[derive(Debug)]
 pub struct BatchedText {
@@ -236,6 +258,14 @@ impl BatchedText {
         vec![(Bucket::new(mean(Side::Source), mean(Side::Target) + 1), self.len())]
     }
 
+    /// The pairs of a group in parts whose losses are found side by side.
+    pub fn parts<'a>(&self, group: &'a Group) -> impl Iterator<Item = &'a [u32]> {
+        side_by_side(&group.members, |&pair| match &self.batches {
+            Batches::Buckets(..) => group.size.target,
+            Batches::Tokens(_) => self.pairs.length(pair as usize, Side::Target) + 1,
+        })
+    }
+
     /// Some pairs of a group as a batch.
     pub fn fill<'a>(
         &self,
@@ -245,5 +275,21 @@ impl BatchedText {
     ) -> Batch<'a> {
         let has_buckets = matches!(self.batches, Batches::Buckets(..));
         memory.fill(&self.pairs, has_buckets.then_some(group.size), chosen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_targets_stand_beside_few_others() {
+        let sizes = |steps: &[usize]| -> Vec<usize> {
+            side_by_side(steps, |&steps| steps).map(<[usize]>::len).collect()
+        };
+        assert_eq!(sizes(&[1; 150]), [64, 64, 22]);
+        assert_eq!(sizes(&[1000; 9]), [4, 4, 1]);
+        assert_eq!(sizes(&[10, 10, 2048, 2049, 9999, 5]), [2, 1, 1, 1, 1]);
+        assert!(sizes(&[]).is_empty());
     }
 }
