@@ -52,16 +52,19 @@ impl Trained {
     }
 }
 
-/// The network of a bucket.
+/// The network of a bucket, and a batch as it is trained on.
 fn describe_bucket(
     config: &TranslateConfig,
     design: Design,
     bucket: Bucket,
 ) -> Result<Description> {
     let (graph, losses) = design.unrolled(bucket.target)?;
-    let (batch, seed) = (config.train.batch_size, config.seed);
-    let (output, loss, steps) = (losses.exact, losses.trained, bucket.source);
-    Ok(Description { graph, output, loss, batch, steps, seed })
+    let batch = match config.is_bidirectional() {
+        true => (config.train.batch_tokens / bucket.target).max(1),
+        false => config.train.batch_size,
+    };
+    let (output, loss) = (losses.exact, losses.trained);
+    Ok(Description { graph, output, loss, batch, steps: bucket.source, seed: config.seed })
 }
 
 /// Each word of a translation with the source's word that it attended to most.
