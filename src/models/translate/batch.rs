@@ -157,14 +157,16 @@ pub enum Batches {
 /// Pairs whose losses are found side by side.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// The positions of encoder and decoder; those of the longest sentences where there are no buckets.
+    /// The positions of encoder and decoder; those of the longest sentences where there are no
+    /// buckets.
     pub size: Bucket,
     /// The pairs.
     pub members: Vec<u32>,
 }
 
 impl BatchedText {
-    /// The batches of pairs that the config asks for; those of the stream [`TRAINING`] are trained on.
+    /// The batches of pairs that the config asks for; those of the stream [`TRAINING`] are trained
+    /// on.
     ///
     /// # Errors
     /// No pair is short enough.
@@ -244,8 +246,8 @@ impl BatchedText {
         groups.map(|(i, &size)| Group { size, members: buckets.members(i).to_vec() }).collect()
     }
 
-    /// Positions of encoder and decoder, and how many pairs have them; the mean lengths of all where there
-    /// are no buckets.
+    /// Positions of encoder and decoder, and how many pairs have them; the mean lengths of all
+    /// where there are no buckets.
     pub fn sizes(&self) -> Vec<(Bucket, usize)> {
         let groups = self.groups();
         if let Batches::Buckets(..) = self.batches {

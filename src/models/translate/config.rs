@@ -35,8 +35,8 @@ pub struct TranslateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that reads
-    /// in both directions, masks, and attention between the decoder's two layers.
+    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that
+    /// reads in both directions, masks, and attention between the decoder's two layers.
     pub kind: String,
     /// "gru", gated recurrent units, or "lstm", long short-term memory, in the reference's network.
     pub cell: Cell,
@@ -46,8 +46,8 @@ pub struct Network {
     pub embedding_size: usize,
     /// The share of values that dropout takes away in the bidirectional network.
     pub dropout: f32,
-    /// Whether source, target and projection of the bidirectional network have the same vectors; needs
-    /// one vocabulary for both languages (`data.tokenizer = "bpe"`).
+    /// Whether source, target and projection of the bidirectional network have the same vectors;
+    /// needs one vocabulary for both languages (`data.tokenizer = "bpe"`).
     pub tie_embeddings: bool,
     /// Layers of the encoder, and of the decoder, of the reference's network.
     pub num_layers: usize,
@@ -81,9 +81,9 @@ pub struct Data {
     pub source_vocab: usize,
     /// The most frequent words of the target that are kept, four special ones among them.
     pub target_vocab: usize,
-    /// How pairs are put together: "buckets", as the reference draws them, or "tokens": each epoch is a
-    /// permutation, cut into batches of about `train.batch_tokens` tokens of the target, sentences of
-    /// about one length side by side.
+    /// How pairs are put together: "buckets", as the reference draws them, or "tokens": each epoch
+    /// is a permutation, cut into batches of about `train.batch_tokens` tokens of the target,
+    /// sentences of about one length side by side.
     pub batching: String,
     /// The most tokens of a sentence with "tokens"; pairs with a longer one are left out of training,
     /// and so are those whose target and its end are more than `train.batch_tokens`.
@@ -117,8 +117,8 @@ pub struct Train {
     pub lr_decay: f64,
     /// Steps between two looks at the mean loss.
     pub decay_every: u64,
-    /// Steps in which the learning rate rises on a line; it then falls by the inverse root of the step
-    /// (Vaswani et al., arXiv 1706.03762). 0: it falls by `lr_decay` as the reference's does.
+    /// Steps in which the learning rate rises on a line; it then falls by the inverse root of the
+    /// step (Vaswani et al., arXiv 1706.03762). 0: it falls by `lr_decay` as the reference's does.
     pub warmup_steps: u64,
     /// The share of the target's probability that label smoothing gives to all tokens.
     pub label_smoothing: f32,

@@ -93,7 +93,7 @@ impl Benchmark for Translate {
         Dataset::random(config)
     }
 
-    /// Of a pair, as the sizes share the text.
+    /// Of a pair in the mean, from how many pairs have each size.
     fn operations(config: &TranslateConfig, data: &Dataset) -> Result<f64> {
         let design = design(config, data.vocabularies());
         let mut sum = 0.0;
@@ -104,7 +104,7 @@ impl Benchmark for Translate {
         Ok(sum / data.train.len() as f64)
     }
 
-    /// Positions of the decoder, as the sizes share the text.
+    /// Positions of the decoder that a pair has in the mean, from how many pairs have each size.
     fn second_item(_: &TranslateConfig, data: &Dataset) -> Option<(&'static str, f64)> {
         let positions = data.train.sizes().into_iter().map(|(bucket, n)| bucket.target * n);
         Some(("target words", positions.sum::<usize>() as f64 / data.train.len() as f64))

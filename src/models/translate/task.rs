@@ -218,7 +218,7 @@ impl Task for TranslateTask<'_> {
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} pairs/s"))
     }
 
-    /// The attention of the first development sentence, at the end of an epoch.
+    /// The attention of the first development sentence that is not too long, at the end of an epoch.
     fn summaries(&mut self, step: u64) -> Result<Vec<Summary>> {
         let is_end = (step + 1).is_multiple_of(self.steps_per_epoch);
         let Some([source, _]) = self.data.dev_text.first().filter(|_| is_end) else {
