@@ -6,7 +6,7 @@ use super::{MAX_INPUTS, Shapes};
 use crate::nn::shared::{PackedWeights, Rows, Use, weight_gradient};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::Cpu;
-use crate::ops::matmul::Matrix;
+use crate::ops::matmul::{Matrix, Right};
 
 /// How a network is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,9 +117,18 @@ pub struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Whether other nodes use the first of them too.
-    pub fn are_shared(&self) -> bool {
-        self.are_shared
+    /// Weights of the node as the right side of a product: a packed copy where other nodes use
+    /// them too.
+    pub fn right<'w>(
+        &self,
+        cpu: &Cpu,
+        packed: &mut PackedWeights,
+        weights: Matrix<'w>,
+    ) -> Right<'w> {
+        match self.are_shared {
+            true => packed.right(cpu, weights, self.version()),
+            false => Right::from(weights),
+        }
     }
 
     /// How often the values of any of them have changed.
