@@ -25,6 +25,8 @@ use crate::nn::optimizer::{Optimizer, Schedule, Settings};
 use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
+/// The most words of a sentence whose attention TensorBoard shows.
+const MAX_SHOWN: usize = 60;
 /// Windows of steps that the mean loss has to fall below.
 const WINDOWS: usize = 3;
 
@@ -221,20 +223,22 @@ impl Task for TranslateTask<'_> {
     /// The attention of the first development sentence that is not too long, at the end of an epoch.
     fn summaries(&mut self, step: u64) -> Result<Vec<Summary>> {
         let is_end = (step + 1).is_multiple_of(self.steps_per_epoch);
-        let Some([source, _]) = self.data.dev_text.first().filter(|_| is_end) else {
-            return Ok(Vec::new());
-        };
+        let tokenizer = &self.data.tokenizer;
+        let shown = self.data.dev_text.iter().filter(|_| is_end).find_map(|[source, _]| {
+            let words = tokenizer.encode(Side::Source, source);
+            (1..=MAX_SHOWN).contains(&words.len()).then_some((source, words))
+        });
+        let Some((source, words)) = shown else { return Ok(Vec::new()) };
         let averaged = self.averaged();
         let model = averaged.as_ref().unwrap_or(&self.model);
         let mut translator =
             Translator::new(model.design(), model.network(), &self.config.buckets())?;
-        let words = self.data.tokenizer.encode(Side::Source, source);
         let never = ShutdownFlag::default();
         let found = translator.translate_all(self.cpu, &[words], Search::GREEDY, &never)?;
         let Some(best) = found.and_then(|mut found| found.pop()?.into_iter().next()) else {
             return Ok(Vec::new());
         };
-        let attention = translator.attention(&self.data.tokenizer, source, &best);
+        let attention = translator.attention(tokenizer, source, &best);
         let content = Content::Picture(attention.summary()?);
         Ok(vec![Summary { tag: "attention".to_string(), content }])
     }
