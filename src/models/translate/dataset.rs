@@ -46,9 +46,12 @@ impl Dataset {
     /// A text that is missing or damaged, or too long in all its pairs.
     pub fn load(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Self> {
         let known = run.map(|run| Tokenizer::load(run.path())).transpose()?;
+        if config.data.source == "self-test" {
+            return Self::self_test(config);
+        }
+        known.iter().try_for_each(|known| check_kind(known, config.data.tokenizer))?;
         match &config.data.source[..] {
             "synthetic" => Self::synthetic(config, known),
-            "self-test" => Self::self_test(config),
             _ => Self::read(config, data_dir, known),
         }
     }
@@ -271,6 +274,20 @@ fn train_tokenizer(
         }
         Kind::Bpe => Tokenizer::Bpe(Bpe::train(data.source_vocab, threads(), read)?),
     })
+}
+
+/// Holds the tokenizer of the run that is begun from to the kind that the config asks for.
+fn check_kind(known: &Tokenizer, wanted: Kind) -> Result<()> {
+    let kind = if known.is_shared() { Kind::Bpe } else { Kind::Basic };
+    let name = |kind| if kind == Kind::Bpe { "bpe" } else { "basic" };
+    ensure!(
+        kind == wanted,
+        "data.tokenizer = \"{}\" is not that of the run that is begun from, which has \
+         \"{}\": set that, or begin without --init-from",
+        name(wanted),
+        name(kind)
+    );
+    Ok(())
 }
 
 fn encode(tokenizer: &Tokenizer, pairs: &[[String; 2]]) -> Result<PreparedPairs> {
