@@ -157,7 +157,8 @@ pub struct ParameterGradients<'a> {
 impl ParameterGradients<'_> {
     /// The gradient of a layer's weights (inputs, outputs) and biases, the node's parameters of these
     /// numbers, from its inputs, parts side by side, and the gradient `d` (rows, outputs) of its
-    /// outputs. Where other nodes use them too, it is one product of the rows of all.
+    /// outputs. Where other nodes use them too, it is one product of the rows of all; each of these
+    /// nodes has to leave its gradient here.
     pub fn weights(
         &mut self,
         cpu: &Cpu,
