@@ -94,8 +94,13 @@ impl Description {
 }
 
 /// What decides how much memory a network takes, in configs that have it.
-const SIZES: [&str; 4] =
-    ["network.hidden_size", "network.num_layers", "train.batch_size", "train.num_steps"];
+const SIZES: [&str; 5] = [
+    "network.hidden_size",
+    "network.num_layers",
+    "train.batch_size",
+    "train.batch_tokens",
+    "train.num_steps",
+];
 
 /// Refuses a config whose training on `data` memory cannot hold: the parameters, their gradients,
 /// and the values of a step.

@@ -82,8 +82,8 @@ impl Gradient {
         }
     }
 
-    /// Adds another gradient of the same parameter. Rows are put behind the own ones; where one of both
-    /// is dense, as that of vectors that a projection shares with an embedding, so is the sum.
+    /// Adds another gradient of the same parameter. Rows are put behind the own ones; where one of
+    /// both is dense, as that of vectors that a projection shares with an embedding, so is the sum.
     pub fn add(&mut self, cpu: &Cpu, other: &Self) {
         match (&mut *self, other) {
             (Self::Dense { values, len }, Self::Dense { .. }) => {

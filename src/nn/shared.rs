@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Gradient;
 use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul, matmul_and_sums};
-use crate::ops::{Buffer, Cpu, rows_mut};
+use crate::ops::{Buffer, Cpu, Isa, rows_mut};
 
 /// Rows that a thread copies at a time.
 const BLOCK: usize = 16;
@@ -20,6 +20,8 @@ pub struct PackedWeights {
 #[derive(Debug)]
 struct Copy {
     of: Place,
+    /// The level whose products read it: others have another order.
+    isa: Isa,
     /// That of the weights when it was made.
     version: u64,
     /// Whether this run has asked for it.
@@ -41,11 +43,13 @@ impl PackedWeights {
     pub fn right(&mut self, cpu: &Cpu, weights: Matrix, version: u64) -> Right<'static> {
         let of = weights.place();
         let known = self.copies.iter().position(|copy| copy.of == of);
-        if known.is_none_or(|i| self.copies[i].version != version) {
+        let isa = cpu.isa();
+        let is_current = |copy: &Copy| copy.version == version && copy.isa == isa;
+        if known.is_none_or(|i| !is_current(&self.copies[i])) {
             let reused = known.and_then(|i| Arc::into_inner(self.copies.swap_remove(i).packed));
             let mut packed = reused.unwrap_or_default();
             packed.pack(cpu, weights);
-            self.copies.push(Copy { of, version, is_used: true, packed: Arc::new(packed) });
+            self.copies.push(Copy { of, isa, version, is_used: true, packed: Arc::new(packed) });
         }
         // The last one was just made.
         let copy = known.filter(|&i| self.copies[i].of == of).unwrap_or(self.copies.len() - 1);
@@ -194,6 +198,24 @@ mod tests {
         product(&cpu, &mut packed, &first);
         packed.begin_run();
         assert_eq!(packed.copies.len(), 1);
+    }
+
+    #[test]
+    fn every_level_has_a_copy_in_its_own_order() {
+        let mut packed = PackedWeights::default();
+        // More rows than the blocks of some levels are deep, and several panels of columns.
+        let (rows, columns) = (300, 20);
+        let values: Vec<f32> = (0..rows * columns).map(|i| (i % 17) as f32).collect();
+        let (weights, ones) = (Matrix::new(&values, rows, columns), vec![1.0; rows]);
+        let sum = |column: usize| values.iter().skip(column).step_by(columns).sum::<f32>();
+        let want: Vec<f32> = (0..columns).map(sum).collect();
+        for isa in Isa::available() {
+            let cpu = Cpu::new(isa, 1).unwrap();
+            let right = packed.right(&cpu, weights, 0);
+            let (left, mut sums) = (Matrix::new(&ones, 1, rows), vec![0.0; columns]);
+            matmul(&cpu, left, right, Accumulate::Overwrite, &mut sums);
+            assert_eq!(sums, want, "{isa:?}");
+        }
     }
 
     #[test]

@@ -287,8 +287,8 @@ pub fn context(cpu: &Cpu, shape: Shape, weights: &[f32], memory: &[f32], context
     });
 }
 
-/// The gradients of [`context`] from `d_context` (steps · batch, width): that of the weights, and of the
-/// memory. Both are overwritten.
+/// The gradients of [`context`] from `d_context` (steps · batch, width): that of the weights, and
+/// of the memory. Both are overwritten.
 ///
 /// # Panics
 /// As [`context`].

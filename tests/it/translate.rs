@@ -352,20 +352,44 @@ fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
     Run::of(&dir, "run").ends_as(&whole);
 
     let long = "the old sailor sees a key and ".repeat(60);
-    let lines = format!("she sings.\n\n{long}\n");
+    let lines = format!("she sings.\n \n{long}\n");
     for beam in ["", "--beam 2"] {
         let said = given(&dir, &lines, &format!("decode translate --run run {beam}"));
         assert_eq!((said.code, said.stderr.as_str(), said.stdout.lines().count()), (0, "", 3));
+        assert_eq!(said.stdout.lines().nth(1), Some(""), "a line of spaces is empty");
+        let alone = given(&dir, "she sings.\n", &format!("decode translate --run run {beam}"));
+        assert_eq!(alone.stdout.lines().next(), said.stdout.lines().next());
     }
     let json = dir.tfm("eval translate --run run --json").json();
     let (perplexity, words) = (&json["metrics"]["perplexity"], &json["metrics"]["words"]);
     let last = Run::of(&dir, "run").last("dev", "perplexity");
     assert_eq!(perplexity.as_f64(), Some(last), "the averages are what is evaluated: {json}");
     assert!(words.as_u64() > Some(500), "{json}");
-    dir.write("a.txt", lines.replace("\n\n", "\n"));
-    dir.write("b.txt", lines.replace("\n\n", "\n"));
+    dir.write("a.txt", lines.replace("\n \n", "\n"));
+    dir.write("b.txt", lines.replace("\n \n", "\n"));
     let scores = dir.tfm("score translate --run run --source a.txt --target b.txt").ok();
     assert!(scores.lines().count() == 2 && !scores.contains("-\t-"), "{scores}");
+}
+
+#[test]
+fn a_run_that_has_ended_early_goes_on_with_more_patience() {
+    let dir = Dir::new();
+    // BLEU stays as it is.
+    let train = format!("{BIDIRECTIONAL} --set train.learning_rate=0 --set train.patience=1");
+    dir.tfm(&format!("{train} --run-dir run")).ok();
+    let run = Run::of(&dir, "run");
+    let epochs = || run.records().iter().filter(|record| record["phase"] == "dev").count();
+    let resume = |sets: &str| {
+        let said = dir.tfm(&format!("train translate --resume run {sets}"));
+        assert_eq!(said.code, 0, "{said:?}");
+        said.stderr
+    };
+    let said = resume("--set train.num_epochs=5");
+    assert!(said.contains("Training ends: no dev BLEU above") && epochs() == 2, "{said}");
+    let said = resume("--set train.patience=2");
+    assert!(said.contains("in the last 2 epochs") && epochs() == 3, "{said}");
+    let said = resume("--set train.patience=0");
+    assert!(!said.contains("Training ends") && epochs() == 5, "{said}");
 }
 
 #[test]
@@ -375,6 +399,8 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set data.batching=buckets", "data.batching"),
         ("--set network.kind=reference", "data.batching"),
         ("--set data.tokenizer=basic", "network.tie_embeddings"),
+        ("--set network.cell=lstm", "network.cell"),
+        ("--set data.buckets=[[1,1]]", "must have at least [2, 3] positions each"),
         ("--set train.towers=2 --set train.batch_size=4", "train.towers"),
         ("--set train.label_smoothing=1", "must be at least 0 and below 1"),
     ] {

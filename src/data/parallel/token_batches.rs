@@ -74,8 +74,8 @@ pub struct TokenBatch {
 
 impl TokenBatches {
     /// Batches of about `batch_tokens` tokens of the target, each [`EOS`] counted. Pairs with a
-    /// longer sentence than `longest`, or without a token of the source, are left out. The order is that of the streams `name` and
-    /// `<name>/batches` of a run seeded with `seed`.
+    /// longer sentence than `longest`, or without a token of the source, are left out. The order is
+    /// that of the streams `name` and `<name>/batches` of a run seeded with `seed`.
     ///
     /// # Errors
     /// No pair is left, or `batch_tokens` has no room for the longest target that is left.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::config::TranslateConfig;
 use crate::data::parallel::{
@@ -114,6 +114,28 @@ impl Batch<'_> {
     }
 }
 
+/// The most pairs whose losses are found side by side, and the most positions of their targets where
+/// these are several.
+const SIDE_BY_SIDE: usize = 64;
+const POSITIONS: usize = 1 << 12;
+
+/// Cuts pairs into parts whose losses are found side by side: few where their targets are long, since
+/// each position has the logits of all words. `steps` are the positions that a pair needs.
+pub fn side_by_side<T>(pairs: &[T], steps: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = pairs;
+    std::iter::from_fn(move || {
+        let mut longest = 0;
+        let fits = |(i, pair): (usize, &T)| {
+            longest = steps(pair).max(longest);
+            i == 0 || (i < SIDE_BY_SIDE && (i + 1) * longest <= POSITIONS)
+        };
+        let count = rest.iter().enumerate().map(fits).take_while(|fits| *fits).count();
+        let part;
+        (part, rest) = rest.split_at(count);
+        (count > 0).then_some(part)
+    })
+}
+
 /// Pairs as ids, in batches.
 #[derive(Debug)]
 pub struct BatchedText {
@@ -135,14 +157,16 @@ pub enum Batches {
 /// Pairs whose losses are found side by side.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// The positions of encoder and decoder; those of the longest sentences where there are no buckets.
+    /// The positions of encoder and decoder; those of the longest sentences where there are no
+    /// buckets.
     pub size: Bucket,
     /// The pairs.
     pub members: Vec<u32>,
 }
 
 impl BatchedText {
-    /// The batches of pairs that the config asks for; those of the stream [`TRAINING`] are trained on.
+    /// The batches of pairs that the config asks for; those of the stream [`TRAINING`] are trained
+    /// on.
     ///
     /// # Errors
     /// No pair is short enough.
@@ -153,15 +177,20 @@ impl BatchedText {
                 Batches::Buckets(buckets, config.train.batch_size)
             }
             true => {
-                // Texts that are only scored are whole, and in one batch.
-                let (tokens, longest) = match name {
-                    TRAINING => {
-                        let [most, tokens] = [config.data.max_length, config.train.batch_tokens];
-                        (tokens, Longest { source: most, target: most.min(tokens - 1) })
-                    }
-                    _ => (usize::MAX, Longest::ANY),
-                };
-                Batches::Tokens(TokenBatches::new(&pairs, tokens, longest, config.seed, name)?)
+                let tokens = config.train.batch_tokens;
+                let new =
+                    |tokens, longest| TokenBatches::new(&pairs, tokens, longest, config.seed, name);
+                Batches::Tokens(match name {
+                    TRAINING => new(tokens, config.longest()).with_context(|| {
+                        let most = config.data.max_length;
+                        format!(
+                            "data.max_length = {most} and train.batch_tokens = {tokens} leave no \
+                             pair; give larger ones"
+                        )
+                    })?,
+                    // Texts that are only scored are whole, and in one batch.
+                    _ => new(usize::MAX, Longest::ANY)?,
+                })
             }
         };
         Ok(Self { pairs, batches })
@@ -217,8 +246,8 @@ impl BatchedText {
         groups.map(|(i, &size)| Group { size, members: buckets.members(i).to_vec() }).collect()
     }
 
-    /// Positions of encoder and decoder, and how many pairs have them; the mean lengths of all where there
-    /// are no buckets.
+    /// Positions of encoder and decoder, and how many pairs have them; the mean lengths of all
+    /// where there are no buckets.
     pub fn sizes(&self) -> Vec<(Bucket, usize)> {
         let groups = self.groups();
         if let Batches::Buckets(..) = self.batches {
@@ -231,6 +260,14 @@ impl BatchedText {
         vec![(Bucket::new(mean(Side::Source), mean(Side::Target) + 1), self.len())]
     }
 
+    /// The pairs of a group in parts whose losses are found side by side.
+    pub fn parts<'a>(&self, group: &'a Group) -> impl Iterator<Item = &'a [u32]> {
+        side_by_side(&group.members, |&pair| match &self.batches {
+            Batches::Buckets(..) => group.size.target,
+            Batches::Tokens(_) => self.pairs.length(pair as usize, Side::Target) + 1,
+        })
+    }
+
     /// Some pairs of a group as a batch.
     pub fn fill<'a>(
         &self,
@@ -240,5 +277,21 @@ impl BatchedText {
     ) -> Batch<'a> {
         let has_buckets = matches!(self.batches, Batches::Buckets(..));
         memory.fill(&self.pairs, has_buckets.then_some(group.size), chosen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_targets_stand_beside_few_others() {
+        let sizes = |steps: &[usize]| -> Vec<usize> {
+            side_by_side(steps, |&steps| steps).map(<[usize]>::len).collect()
+        };
+        assert_eq!(sizes(&[1; 150]), [64, 64, 22]);
+        assert_eq!(sizes(&[1000; 9]), [4, 4, 1]);
+        assert_eq!(sizes(&[10, 10, 2048, 2049, 9999, 5]), [2, 1, 1, 1, 1]);
+        assert!(sizes(&[]).is_empty());
     }
 }

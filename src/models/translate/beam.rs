@@ -62,8 +62,8 @@ impl Hypothesis {
         self.attention[..self.words.len()].iter().map(highest).collect()
     }
 
-    /// Leaves of the attention that of the `words` of the sentence, in their order. Where it `is_reversed`,
-    /// the encoder has read padding and then the last word first.
+    /// Keeps of the attention the weights on the sentence's `words`, the first word first. Where the
+    /// source `is_reversed`, the encoder has read padding and then the last word first.
     fn read_in_order(&mut self, words: usize, is_reversed: bool) {
         for weights in &mut self.attention {
             if is_reversed {

@@ -91,8 +91,8 @@ impl Bidirectional {
         )
     }
 
-    /// A window of the decoder after `words`: what the projection reads (steps · batch, embedding), the
-    /// attention's weights (steps · batch, positions), and the states of both layers.
+    /// A window of the decoder after `words`: what the projection reads (steps · batch, embedding),
+    /// the attention's weights (steps · batch, positions), and the states of both layers.
     fn decoder<'g>(
         &self,
         g: &'g Builder,
@@ -126,8 +126,8 @@ impl Bidirectional {
 
     /// The network for training and for the losses of known translations, described for `steps`
     /// positions of the target. It is fed the `weights` of the losses (steps · batch), the words
-    /// `source` (positions · batch), `words` and `targets` (steps · batch), and the `lengths` (batch) of
-    /// the sources.
+    /// `source` (positions · batch), `words` and `targets` (steps · batch), and the `lengths`
+    /// (batch) of the sources.
     ///
     /// # Errors
     /// A layer that does not fit its input.

@@ -2,12 +2,16 @@
 
 use super::architecture::Design;
 use super::batch::Batch;
+use super::beam::Search;
 use super::bidirectional::Bidirectional;
+use super::decode::Translator;
 use super::model::TranslationModel;
 use crate::data::parallel::{PreparedPairs, TokenBatch};
+use crate::data::tokenizer::EOS;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Feed, Mode};
 use crate::ops::{Cpu, Isa};
+use crate::train::ShutdownFlag;
 
 fn design(tied: bool) -> Design {
     Design::Bidirectional(Bidirectional {
@@ -115,4 +119,30 @@ fn training_learns_the_pairs_by_heart() {
     }
     let losses = model.losses(&cpu, &batch).unwrap();
     assert!(losses.iter().all(|loss| *loss < 0.2), "{losses:?}");
+}
+
+#[test]
+fn a_translation_does_not_depend_on_those_beside_it() {
+    let model = TranslationModel::new(design(true), 3, 1).unwrap();
+    // No translation ends before it must.
+    let biases = model.network().parameters().iter().find(|one| one.name() == "projection/biases");
+    let mut values = [0.0; 12];
+    values[EOS as usize] = -20.0;
+    biases.unwrap().set(&values).unwrap();
+    let mut translator = Translator::new(model.design(), model.network(), &[]).unwrap();
+    let (cpu, never) = (Cpu::new(Isa::Portable, 1).unwrap(), ShutdownFlag::default());
+    let sentences = [1, 9, 3].map(|words| (0..words).map(|i| 4 + i * i % 8).collect::<Vec<u32>>());
+    for beam in [1, 3] {
+        let search = Search { beam, ..Search::GREEDY };
+        let mut translate = |sentences: &[Vec<u32>]| {
+            translator.translate_all(&cpu, sentences, search, &never).unwrap().unwrap()
+        };
+        let together = translate(&sentences);
+        for (sentence, together) in sentences.iter().zip(together) {
+            let alone = translate(std::slice::from_ref(sentence)).remove(0);
+            assert_eq!(alone[0].words, together[0].words);
+            let most = 2 * sentence.len() + 11;
+            assert!(together.iter().all(|found| found.words.len() == most), "{together:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::architecture::Design;
 use super::bidirectional::Bidirectional;
 use super::network::{Architecture, Cell};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
-use crate::data::parallel::{Bucket, Invalid as InvalidPairs};
+use crate::data::parallel::{Bucket, Invalid as InvalidPairs, Longest};
 use crate::data::tokenizer::Kind;
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings, check_optimizer};
@@ -35,8 +35,8 @@ pub struct TranslateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that reads
-    /// in both directions, masks, and attention between the decoder's two layers.
+    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that
+    /// reads in both directions, masks, and attention between the decoder's two layers.
     pub kind: String,
     /// "gru", gated recurrent units, or "lstm", long short-term memory, in the reference's network.
     pub cell: Cell,
@@ -46,8 +46,8 @@ pub struct Network {
     pub embedding_size: usize,
     /// The share of values that dropout takes away in the bidirectional network.
     pub dropout: f32,
-    /// Whether source, target and projection of the bidirectional network have the same vectors; needs
-    /// one vocabulary for both languages (`data.tokenizer = "bpe"`).
+    /// Whether source, target and projection of the bidirectional network have the same vectors;
+    /// needs one vocabulary for both languages (`data.tokenizer = "bpe"`).
     pub tie_embeddings: bool,
     /// Layers of the encoder, and of the decoder, of the reference's network.
     pub num_layers: usize,
@@ -81,11 +81,12 @@ pub struct Data {
     pub source_vocab: usize,
     /// The most frequent words of the target that are kept, four special ones among them.
     pub target_vocab: usize,
-    /// How pairs are put together: "buckets", as the reference draws them, or "tokens": each epoch is a
-    /// permutation, cut into batches of about `train.batch_tokens` tokens of the target, sentences of
-    /// about one length side by side.
+    /// How pairs are put together: "buckets", as the reference draws them, or "tokens": each epoch
+    /// is a permutation, cut into batches of about `train.batch_tokens` tokens of the target,
+    /// sentences of about one length side by side.
     pub batching: String,
-    /// The most tokens of a sentence with "tokens"; pairs with a longer one are left out of training.
+    /// The most tokens of a sentence with "tokens"; pairs with a longer one are left out of training,
+    /// and so are those whose target and its end are more than `train.batch_tokens`.
     pub max_length: usize,
     /// Positions of encoder and decoder, a pair a bucket: shorter sentences go into the first that
     /// they fit, longer ones are left out.
@@ -116,8 +117,8 @@ pub struct Train {
     pub lr_decay: f64,
     /// Steps between two looks at the mean loss.
     pub decay_every: u64,
-    /// Steps in which the learning rate rises on a line; it then falls by the inverse root of the step
-    /// (Vaswani et al., arXiv 1706.03762). 0: it falls by `lr_decay` as the reference's does.
+    /// Steps in which the learning rate rises on a line; it then falls by the inverse root of the
+    /// step (Vaswani et al., arXiv 1706.03762). 0: it falls by `lr_decay` as the reference's does.
     pub warmup_steps: u64,
     /// The share of the target's probability that label smoothing gives to all tokens.
     pub label_smoothing: f32,
@@ -211,6 +212,16 @@ impl TranslateSettings {
         if self.is_bidirectional() { Vec::new() } else { self.data.sizes() }
     }
 
+    /// The longest sentences that are trained on; any where there are buckets.
+    pub fn longest(&self) -> Longest {
+        if !self.is_bidirectional() {
+            return Longest::ANY;
+        }
+        let most = self.data.max_length;
+        // A batch holds the longest target and its end.
+        Longest { source: most, target: most.min(self.train.batch_tokens - 1) }
+    }
+
     /// The most words of source and of target.
     pub fn vocabularies(&self) -> [usize; 2] {
         match self.data.tokenizer {
@@ -235,6 +246,9 @@ impl TranslateSettings {
                 "network.tie_embeddings",
                 "needs one vocabulary: data.tokenizer = \"bpe\"",
             );
+        }
+        if self.is_bidirectional() && self.network.cell != Cell::Gru {
+            return rule("network.cell", "must be \"gru\" with the bidirectional network");
         }
         if self.is_bidirectional() && self.train.towers > 1 {
             return rule("train.towers", "must be 1 with the bidirectional network");
@@ -271,6 +285,9 @@ impl Data {
         one_of("data.batching", &self.batching, &["buckets", "tokens"])?;
         in_range("data.max_length", self.max_length, 1, 10_000)?;
         in_range("data.buckets", self.buckets.len(), 1, 64)?;
+        if !self.sizes().iter().all(|size| size.fits(1, 1)) {
+            return Err(Invalid::new("data.buckets", "must have at least [2, 3] positions each"));
+        }
         in_range("data.synthetic_pairs", self.synthetic_pairs, 100, 100_000_000)
     }
 
@@ -289,7 +306,7 @@ impl Train {
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;
         in_range("train.decay_every", self.decay_every, 1, 1_000_000_000)?;
-        in_range("train.batch_tokens", self.batch_tokens, 1, 10_000_000)?;
+        in_range("train.batch_tokens", self.batch_tokens, 2, 10_000_000)?;
         in_range("train.warmup_steps", self.warmup_steps, 0, 1_000_000_000)?;
         share("train.label_smoothing", self.label_smoothing)?;
         share("train.average_decay", self.average_decay)?;

@@ -10,7 +10,7 @@ use super::config::{Data, TranslateConfig};
 use super::overlap::Overlap;
 use super::self_test;
 use crate::console;
-use crate::data::parallel::{Bucket, ParallelText, Preparation, PreparedPairs, Progress};
+use crate::data::parallel::{Bucket, Longest, ParallelText, Preparation, PreparedPairs, Progress};
 use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
 use crate::data::{Missing, Split, locate, synthetic_pairs};
 use crate::rng::Stream;
@@ -43,12 +43,15 @@ impl Dataset {
     /// Reads or makes the texts. The tokenizer is that of `run`, or made from the training text.
     ///
     /// # Errors
-    /// A text that is missing or damaged; one of which no pair fits a bucket.
+    /// A text that is missing or damaged, or too long in all its pairs.
     pub fn load(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Self> {
         let known = run.map(|run| Tokenizer::load(run.path())).transpose()?;
+        if config.data.source == "self-test" {
+            return Self::self_test(config);
+        }
+        known.iter().try_for_each(|known| check_kind(known, config.data.tokenizer))?;
         match &config.data.source[..] {
             "synthetic" => Self::synthetic(config, known),
-            "self-test" => Self::self_test(config),
             _ => Self::read(config, data_dir, known),
         }
     }
@@ -121,7 +124,10 @@ impl Dataset {
             if dropped > 0 {
                 let most = match text.batches {
                     Batches::Buckets(..) => "any bucket".to_string(),
-                    Batches::Tokens(_) => format!("{} tokens", config.data.max_length),
+                    Batches::Tokens(_) => {
+                        let Longest { source, target } = config.longest();
+                        format!("{source} tokens of the source or {target} of the target")
+                    }
                 };
                 tracing::warn!(
                     "{dropped} of {all} {name} pairs are longer than {most} and left out"
@@ -178,7 +184,7 @@ impl Dataset {
         Ok((BatchedText::new(pairs, config, "dev")?, sentences))
     }
 
-    /// Random words in sentences as long as each bucket takes, with the config's vocabularies.
+    /// Random words in sentences as long as each bucket and the config take, with its vocabularies.
     ///
     /// # Errors
     /// As [`Dataset::load`].
@@ -189,8 +195,13 @@ impl Dataset {
             let known = below as u32 - SPECIAL.len() as u32;
             (0..words).map(|_| SPECIAL.len() as u32 + numbers.below(known)).collect()
         };
+        let most = config.longest();
         let mut pair = |bucket: Bucket| {
-            [sentence(bucket.source - 1, sizes[0]), sentence(bucket.target - 2, sizes[1])]
+            let (source, target) = (bucket.source - 1, bucket.target - 2);
+            [
+                sentence(source.min(most.source), sizes[0]),
+                sentence(target.min(most.target), sizes[1]),
+            ]
         };
         let buckets = config.data.sizes();
         let pairs: Vec<_> = (0..RANDOM_PAIRS).map(|i| pair(buckets[i % buckets.len()])).collect();
@@ -263,6 +274,20 @@ fn train_tokenizer(
         }
         Kind::Bpe => Tokenizer::Bpe(Bpe::train(data.source_vocab, threads(), read)?),
     })
+}
+
+/// Holds the tokenizer of the run that is begun from to the kind that the config asks for.
+fn check_kind(known: &Tokenizer, wanted: Kind) -> Result<()> {
+    let kind = if known.is_shared() { Kind::Bpe } else { Kind::Basic };
+    let name = |kind| if kind == Kind::Bpe { "bpe" } else { "basic" };
+    ensure!(
+        kind == wanted,
+        "data.tokenizer = \"{}\" is not that of the run that is begun from, which has \
+         \"{}\": set that, or begin without --init-from",
+        name(wanted),
+        name(kind)
+    );
+    Ok(())
 }
 
 fn encode(tokenizer: &Tokenizer, pairs: &[[String; 2]]) -> Result<PreparedPairs> {

@@ -116,7 +116,7 @@ impl Translator {
         Ok(Some(found))
     }
 
-    /// The translations of sentences of one bucket.
+    /// The translations of sentences of one bucket, or of any lengths where padding is masked.
     fn translate(
         &mut self,
         cpu: &Cpu,
@@ -125,10 +125,15 @@ impl Translator {
     ) -> Result<Vec<Vec<Hypothesis>>> {
         ensure!(search.beam > 0, "a beam needs a hypothesis");
         let bucket = self.bucket(sentences.iter().map(|words| words.len()).max().unwrap_or(0));
-        let most = search.max_length.unwrap_or(bucket.target - 1);
+        // A sentence has its own, whatever stands beside it.
+        let most = |words: &&[u32]| self.bucket(words.len()).target - 1;
+        let most: Vec<usize> = sentences
+            .iter()
+            .map(|words| search.max_length.unwrap_or_else(|| most(words)))
+            .collect();
         let mut decoding = self.encode(cpu, sentences, bucket.source)?;
         let mut beams: Vec<Beam> = sentences.iter().map(|_| Beam::new()).collect();
-        for length in 0..=most {
+        for length in 0.. {
             let words: Vec<u32> = beams.iter().flat_map(Beam::last_words).collect();
             if words.is_empty() {
                 break;
@@ -136,7 +141,7 @@ impl Translator {
             let (logits, attention) = self.step(cpu, &mut decoding, &words)?;
             let classes = logits.len() / words.len();
             let (mut row, mut parents) = (0, Vec::with_capacity(words.len()));
-            for beam in &mut beams {
+            for (beam, &most) in beams.iter_mut().zip(&most) {
                 let rows = row..row + beam.width();
                 let of = |values: &[f32], width: usize| -> Vec<Vec<f32>> {
                     rows.clone()

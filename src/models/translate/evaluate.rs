@@ -13,9 +13,6 @@ use crate::metrics::corpus::CorpusMetric;
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
 
-/// Pairs that are scored side by side.
-const BATCH: usize = 64;
-
 /// The losses of the pairs of a bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BucketScore {
@@ -61,7 +58,7 @@ pub fn perplexity(
     let mut scores = Vec::with_capacity(groups.len());
     for group in &groups {
         let mut score = BucketScore::default();
-        for chosen in group.members.chunks(BATCH) {
+        for chosen in text.parts(group) {
             if shutdown.requested() {
                 return Ok(None);
             }

@@ -52,16 +52,19 @@ impl Trained {
     }
 }
 
-/// The network of a bucket.
+/// The network of a bucket, and a batch as it is trained on.
 fn describe_bucket(
     config: &TranslateConfig,
     design: Design,
     bucket: Bucket,
 ) -> Result<Description> {
     let (graph, losses) = design.unrolled(bucket.target)?;
-    let (batch, seed) = (config.train.batch_size, config.seed);
-    let (output, loss, steps) = (losses.exact, losses.trained, bucket.source);
-    Ok(Description { graph, output, loss, batch, steps, seed })
+    let batch = match config.is_bidirectional() {
+        true => (config.train.batch_tokens / bucket.target).max(1),
+        false => config.train.batch_size,
+    };
+    let (output, loss) = (losses.exact, losses.trained);
+    Ok(Description { graph, output, loss, batch, steps: bucket.source, seed: config.seed })
 }
 
 /// Each word of a translation with the source's word that it attended to most.
@@ -90,7 +93,7 @@ impl Benchmark for Translate {
         Dataset::random(config)
     }
 
-    /// Of a pair, as the sizes share the text.
+    /// Of a pair in the mean, from how many pairs have each size.
     fn operations(config: &TranslateConfig, data: &Dataset) -> Result<f64> {
         let design = design(config, data.vocabularies());
         let mut sum = 0.0;
@@ -101,7 +104,7 @@ impl Benchmark for Translate {
         Ok(sum / data.train.len() as f64)
     }
 
-    /// Positions of the decoder, as the sizes share the text.
+    /// Positions of the decoder that a pair has in the mean, from how many pairs have each size.
     fn second_item(_: &TranslateConfig, data: &Dataset) -> Option<(&'static str, f64)> {
         let positions = data.train.sizes().into_iter().map(|(bucket, n)| bucket.target * n);
         Some(("target words", positions.sum::<usize>() as f64 / data.train.len() as f64))

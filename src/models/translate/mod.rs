@@ -9,6 +9,7 @@ pub mod bidirectional;
 mod config;
 mod dataset;
 mod decode;
+mod early_stopping;
 mod evaluate;
 mod experiment;
 mod model;
@@ -63,7 +64,7 @@ pub const ENTRY: Entry = Entry {
     examples: EXAMPLES,
     metrics: &[("perplexity", Better::Lower), ("bleu", Better::Higher)],
     scores: &["dev_perplexity", "dev_bleu"],
-    resumable_keys: &["train.num_epochs", "train.max_steps"],
+    resumable_keys: &["train.num_epochs", "train.max_steps", "train.patience"],
     data_paths: &["data.train", "data.dev", "data.test"],
     describe: describe::<Translate>,
     to_toml: to_toml::<TranslateConfig>,

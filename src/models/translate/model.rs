@@ -51,8 +51,8 @@ impl TranslationModel {
         &self.unrolled[0].network
     }
 
-    /// Takes over the parameters of a checkpoint, each from the tensor of its name behind `slot`: those
-    /// themselves, or their moving averages.
+    /// Takes over the parameters of a checkpoint, each from the tensor of its name behind `slot`:
+    /// those themselves, or their moving averages.
     ///
     /// # Errors
     /// Parameters of another model or shape.

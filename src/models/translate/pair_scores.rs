@@ -3,15 +3,12 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::batch::BatchMemory;
+use super::batch::{BatchMemory, side_by_side};
 use super::model::TranslationModel;
 use crate::data::parallel::{Bucket, PreparedPairs};
 use crate::data::tokenizer::UNK;
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
-
-/// Pairs that are scored side by side.
-const BATCH: usize = 64;
 
 /// How likely a translation is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -44,7 +41,8 @@ pub fn score(
     let mut scores = vec![None; pairs.len()];
     let mut memory = BatchMemory::default();
     for (size, members) in groups(sizes, pairs) {
-        for members in members.chunks(BATCH) {
+        let steps = |&i: &usize| size.map_or(pairs[i][1].len() + 1, |size| size.target);
+        for members in side_by_side(&members, steps) {
             if shutdown.requested() {
                 return Ok(None);
             }

@@ -13,6 +13,7 @@ use super::beam::Search;
 use super::config::{Train, TranslateConfig};
 use super::dataset::Dataset;
 use super::decode::Translator;
+use super::early_stopping::Best;
 use super::evaluate::{self, BucketScore};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
@@ -24,6 +25,8 @@ use crate::nn::optimizer::{Optimizer, Schedule, Settings};
 use crate::ops::{Cpu, ensure_finite};
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
+/// The most words of a sentence whose attention TensorBoard shows.
+const MAX_SHOWN: usize = 60;
 /// Windows of steps that the mean loss has to fall below.
 const WINDOWS: usize = 3;
 
@@ -39,16 +42,6 @@ pub struct TranslateTask<'a> {
     memory: BatchMemory,
     steps_per_epoch: u64,
     best: Best,
-}
-
-/// The best BLEU of the development text so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Best {
-    bleu: f64,
-    /// Epochs since then.
-    epochs_since: u64,
-    /// The step after which training ends, since there were too many of them.
-    ends_at: Option<u64>,
 }
 
 /// The learning rate of the reference: it falls where the mean loss of a window of steps is above
@@ -94,18 +87,6 @@ impl LearningRate {
             self.before.pop_front();
         }
         (self.sum, self.steps) = (0.0, 0);
-    }
-}
-
-impl Best {
-    /// Takes the BLEU of an epoch that ended with step `steps`. Training ends after `patience` epochs
-    /// without a better one; 0: it does not.
-    fn add(&mut self, bleu: f64, steps: u64, patience: u64) {
-        self.epochs_since += 1;
-        if bleu > self.bleu {
-            *self = Self { bleu, ..Self::default() };
-        }
-        self.ends_at = (patience > 0 && self.epochs_since >= patience).then_some(steps);
     }
 }
 
@@ -190,7 +171,8 @@ impl Task for TranslateTask<'_> {
 
     fn total_steps(&self) -> u64 {
         let all = self.steps_per_epoch.saturating_mul(self.config.train.num_epochs);
-        let all = self.best.ends_at.map_or(all, |end| end.min(all));
+        let end = self.best.ends_at(self.config.train.patience);
+        let all = end.map_or(all, |end| end.min(all));
         match self.config.train.max_steps {
             0 => all,
             limit => limit.min(all),
@@ -204,7 +186,9 @@ impl Task for TranslateTask<'_> {
     fn begin_epoch(&mut self, epoch: u64) -> String {
         self.losses = Losses::default();
         let rate = self.rate(epoch * self.steps_per_epoch);
-        format!("Epoch: {} Learning rate: {rate:.4}", epoch + 1)
+        // Rates of Adam, and those of the first steps, are small.
+        let rate = if rate < 0.01 { format!("{rate:.2e}") } else { format!("{rate:.4}") };
+        format!("Epoch: {} Learning rate: {rate}", epoch + 1)
     }
 
     fn step(&mut self, step: u64) -> Result<()> {
@@ -236,23 +220,25 @@ impl Task for TranslateTask<'_> {
         Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} pairs/s"))
     }
 
-    /// The attention of the first development sentence, at the end of an epoch.
+    /// The attention of the first development sentence that is not too long, at the end of an epoch.
     fn summaries(&mut self, step: u64) -> Result<Vec<Summary>> {
         let is_end = (step + 1).is_multiple_of(self.steps_per_epoch);
-        let Some([source, _]) = self.data.dev_text.first().filter(|_| is_end) else {
-            return Ok(Vec::new());
-        };
+        let tokenizer = &self.data.tokenizer;
+        let shown = self.data.dev_text.iter().filter(|_| is_end).find_map(|[source, _]| {
+            let words = tokenizer.encode(Side::Source, source);
+            (1..=MAX_SHOWN).contains(&words.len()).then_some((source, words))
+        });
+        let Some((source, words)) = shown else { return Ok(Vec::new()) };
         let averaged = self.averaged();
         let model = averaged.as_ref().unwrap_or(&self.model);
         let mut translator =
             Translator::new(model.design(), model.network(), &self.config.buckets())?;
-        let words = self.data.tokenizer.encode(Side::Source, source);
         let never = ShutdownFlag::default();
         let found = translator.translate_all(self.cpu, &[words], Search::GREEDY, &never)?;
         let Some(best) = found.and_then(|mut found| found.pop()?.into_iter().next()) else {
             return Ok(Vec::new());
         };
-        let attention = translator.attention(&self.data.tokenizer, source, &best);
+        let attention = translator.attention(tokenizer, source, &best);
         let content = Content::Picture(attention.summary()?);
         Ok(vec![Summary { tag: "attention".to_string(), content }])
     }
@@ -271,7 +257,8 @@ impl Task for TranslateTask<'_> {
         let found =
             evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
         let Some((bleu, _)) = found else { return Ok(None) };
-        self.best.add(bleu, (epoch + 1) * self.steps_per_epoch, self.config.train.patience);
+        self.best.add(bleu, (epoch + 1) * self.steps_per_epoch);
+        self.best.say(self.config.train.patience);
         let (trained, perplexity) = (self.mean_loss().exp(), dev_score.perplexity());
         let measured = vec![
             Evaluation {
@@ -327,6 +314,7 @@ impl Task for TranslateTask<'_> {
             // Of a checkpoint that is older than early stopping.
             None => Best::default(),
         };
+        self.best.say(self.config.train.patience);
         weights::load(self.model(), &self.parameters(), checkpoint)
     }
 }
@@ -334,23 +322,6 @@ impl Task for TranslateTask<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn training_ends_when_bleu_has_not_risen_for_long() {
-        let mut best = Best::default();
-        let ends: Vec<Option<u64>> = [10.0, 12.0, 11.0, 12.5, 12.5, 12.0]
-            .into_iter()
-            .zip(1..)
-            .map(|(bleu, epoch)| {
-                best.add(bleu, epoch * 100, 2);
-                best.ends_at
-            })
-            .collect();
-        assert_eq!(ends, [None, None, None, None, None, Some(600)]);
-        // With more patience the same run goes on.
-        best.add(12.1, 700, 4);
-        assert_eq!(best.ends_at, None);
-    }
 
     #[test]
     fn the_rate_falls_where_a_window_is_above_the_three_before() {

@@ -82,8 +82,8 @@ impl<'g> Value<'g> {
 
     /// How much each position of these features (positions · batch, width) matters to `query`
     /// (steps · batch, width): softmax of v · tanh(features + query), (steps · batch, positions)
-    /// (Bahdanau et al., arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions behind `lengths` weigh nothing.
-    /// The parameter `name` is v (width).
+    /// (Bahdanau et al., arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions behind
+    /// `lengths` weigh nothing. The parameter `name` is v (width).
     pub fn attention(self, name: &str, query: Self, lengths: Option<Ids<'g>>, init: Init) -> Self {
         let op = Op::AdditiveAttention(AdditiveAttention);
         let v = self.parameter(name.to_string(), &op, 0, init.weights, Decay::None);
@@ -103,8 +103,8 @@ impl<'g> Value<'g> {
         self.several(self.builder.numbered("context"), Op::Context(Context), &[memory])
     }
 
-    /// The time steps of each sequence in the other order; of sequences of different `lengths` (batch)
-    /// the padding stays behind: (steps · batch, width).
+    /// The time steps of each sequence in the other order; of sequences of different `lengths`
+    /// (batch) the padding stays behind: (steps · batch, width).
     pub fn reversed(self, lengths: Ids<'g>) -> Self {
         self.builder.push(Unshaped {
             name: self.builder.numbered("reverse"),

@@ -299,8 +299,8 @@ impl<'g> Value<'g> {
         self.smoothed_cross_entropy(labels, weights, 0.0)
     }
 
-    /// As [`Value::weighted_cross_entropy`], with label smoothing: all classes share `smoothing` of the
-    /// target's probability (Szegedy et al., arXiv 1512.00567, section 7). A loss.
+    /// As [`Value::weighted_cross_entropy`], with label smoothing: all classes share `smoothing` of
+    /// the target's probability (Szegedy et al., arXiv 1512.00567, section 7). A loss.
     pub fn smoothed_cross_entropy(
         self,
         labels: Option<Ids<'g>>,

@@ -5,13 +5,14 @@ use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, r
 use crate::ops::attention::{self, Gradients, Shape};
 
 /// softmax over positions of v · tanh(features + query): the weights (steps · batch, positions) of
-/// features (positions · batch, width) for queries (steps · batch, width), with the parameter v (width).
-/// The ids, where it has them, are the positions of each sequence; the others weigh nothing.
+/// features (positions · batch, width) for queries (steps · batch, width), with the parameter v
+/// (width). The ids, where it has them, are the positions of each sequence; the others weigh
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdditiveAttention;
 
-/// Σ weightⱼ · memoryⱼ: the context (steps · batch, width) from weights (steps · batch, positions) and
-/// the memory (positions · batch, width).
+/// Σ weightⱼ · memoryⱼ: the context (steps · batch, width) from weights (steps · batch, positions)
+/// and the memory (positions · batch, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context;
 

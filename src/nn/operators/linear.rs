@@ -1,7 +1,7 @@
 //! A fully connected layer.
 
 use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, Shapes, written};
-use crate::ops::matmul::{Accumulate, Matrix, Right, matmul};
+use crate::ops::matmul::{Accumulate, Matrix, matmul};
 use crate::ops::relu::{relu, relu_gradient};
 
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
@@ -78,10 +78,7 @@ impl Operator for Linear {
         let start = biases.as_deref().map_or(Accumulate::Overwrite, Accumulate::Bias);
         let x = Matrix::new(run.x[0], rows, inputs);
         let weights = self.weights(inputs, &weights);
-        let weights = match run.parameters.are_shared() {
-            true => run.packed.right(run.cpu, weights, run.parameters.version()),
-            false => Right::from(weights),
-        };
+        let weights = run.parameters.right(run.cpu, run.packed, weights);
         matmul(run.cpu, x, weights, start, run.y);
         if self.relu {
             relu(run.cpu, run.y);
@@ -119,10 +116,7 @@ impl Operator for Linear {
         if let Some(dx) = run.dx[0].take() {
             let weights = run.parameters.values(0);
             let weights = self.weights(inputs, &weights).transposed();
-            let weights = match run.parameters.are_shared() {
-                true => run.packed.right(run.cpu, weights, run.parameters.version()),
-                false => Right::from(weights),
-            };
+            let weights = run.parameters.right(run.cpu, run.packed, weights);
             matmul(run.cpu, dy, weights, Accumulate::Overwrite, dx);
         }
     }

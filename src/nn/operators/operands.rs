@@ -6,7 +6,7 @@ use super::{MAX_INPUTS, Shapes};
 use crate::nn::shared::{PackedWeights, Rows, Use, weight_gradient};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::Cpu;
-use crate::ops::matmul::Matrix;
+use crate::ops::matmul::{Matrix, Right};
 
 /// How a network is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,9 +117,18 @@ pub struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Whether other nodes use the first of them too.
-    pub fn are_shared(&self) -> bool {
-        self.are_shared
+    /// Weights of the node as the right side of a product: a packed copy where other nodes use
+    /// them too.
+    pub fn right<'w>(
+        &self,
+        cpu: &Cpu,
+        packed: &mut PackedWeights,
+        weights: Matrix<'w>,
+    ) -> Right<'w> {
+        match self.are_shared {
+            true => packed.right(cpu, weights, self.version()),
+            false => Right::from(weights),
+        }
     }
 
     /// How often the values of any of them have changed.
@@ -148,7 +157,8 @@ pub struct ParameterGradients<'a> {
 impl ParameterGradients<'_> {
     /// The gradient of a layer's weights (inputs, outputs) and biases, the node's parameters of these
     /// numbers, from its inputs, parts side by side, and the gradient `d` (rows, outputs) of its
-    /// outputs. Where other nodes use them too, it is one product of the rows of all.
+    /// outputs. Where other nodes use them too, it is one product of the rows of all; each of these
+    /// nodes has to leave its gradient here.
     pub fn weights(
         &mut self,
         cpu: &Cpu,

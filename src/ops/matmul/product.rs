@@ -41,8 +41,8 @@ pub struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed right
-    /// side each thread has the same columns every time, whose panels stay in its cache.
+    /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed
+    /// right side each thread has the same columns every time, whose panels stay in its cache.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
         let queue = Queue::new(self.column_panels);

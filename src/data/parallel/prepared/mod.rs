@@ -163,7 +163,7 @@ impl PreparedPairs {
         self.range(pair, side).len()
     }
 
-    /// What stands behind the target of every pair: [`EOS`], where that is not whole without.
+    /// What is put behind every target: [`EOS`], or nothing where targets are whole.
     pub fn end(&self) -> Option<u32> {
         (!self.is_whole).then_some(EOS)
     }

@@ -78,8 +78,12 @@ impl Decoder<'_> {
     /// # Errors
     /// A signal to stop; standard output or a picture that cannot be written.
     pub fn translate(&mut self, lines: &[String]) -> Result<Reader> {
-        let sources: Vec<Vec<u32>> =
-            lines.iter().map(|line| self.tokenizer.encode(Side::Source, line)).collect();
+        // A line of spaces is empty, as it is in a parallel text, though spaces may be tokens.
+        let encode = |line: &String| match line.trim() {
+            "" => Vec::new(),
+            _ => self.tokenizer.encode(Side::Source, line),
+        };
+        let sources: Vec<Vec<u32>> = lines.iter().map(encode).collect();
         for (source, number) in sources.iter().zip(self.lines + 1..) {
             if source.len() > self.longest {
                 let (words, longest) = (source.len(), self.longest);
