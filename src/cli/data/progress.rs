@@ -28,6 +28,7 @@ impl Progress {
                     (done - first.min(done)) as f64 / start.elapsed().as_secs_f64().max(1e-3);
                 console::status(|width| status(done, total, rate, width));
             }
+            Event::Unpacked { done, total } => console::progress("unpacking", done, total),
             Event::Bytes { done, total, .. } => {
                 if let Some(line) = self.tenths.line(done, total) {
                     say(&line);
@@ -63,7 +64,7 @@ fn words(event: Event<'_>) -> String {
         Event::Source { address } => format!("from {address}"),
         Event::Retry { reason, .. } => format!("  trying again: {reason}"),
         Event::Failed { reason, .. } => format!("  given up: {reason}"),
-        Event::Bytes { done, .. } => format!("  {} MB", done / MB),
+        Event::Bytes { done, .. } | Event::Unpacked { done, .. } => format!("  {} MB", done / MB),
     }
 }
 

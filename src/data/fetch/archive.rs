@@ -14,31 +14,31 @@ use tar::{Archive, Entry, EntryType};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::LocalContext;
 use super::place::store;
 use super::sets::DataFile;
-use crate::console;
+use super::{Event, LocalContext};
 
 /// Bytes of an archive that are read at a time.
 const READ_AT_ONCE: usize = 1 << 16;
 
-/// An archive whose share that has been read shows on the status line.
-struct Shown {
+/// An archive that tells how much of it has been read.
+struct Told<'a> {
     file: File,
     done: u64,
     total: u64,
+    on_event: &'a mut dyn FnMut(Event<'_>),
 }
 
-impl Read for Shown {
+impl Read for Told<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         self.done += count as u64;
-        console::progress("unpacking", self.done.min(self.total), self.total);
+        (self.on_event)(Event::Unpacked { done: self.done.min(self.total), total: self.total });
         Ok(count)
     }
 }
 
-impl Seek for Shown {
+impl Seek for Told<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.done = self.file.seek(to)?;
         Ok(self.done)
@@ -56,23 +56,18 @@ pub(super) fn extract(
     files: &[&DataFile],
     limit: u64,
     folder: &Path,
+    on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let result = extract_shown(archive, files, limit, folder);
-    console::clear();
-    result
-}
-
-fn extract_shown(archive: &Path, files: &[&DataFile], limit: u64, folder: &Path) -> Result<()> {
     let mut file = File::open(archive).local(|| format!("open {}", archive.display()))?;
     let start = sniff(&mut file).local(|| format!("read {}", archive.display()))?;
     let total = file.metadata().local(|| format!("read {}", archive.display()))?.len();
-    let file = BufReader::with_capacity(READ_AT_ONCE, Shown { file, done: 0, total });
+    let file = BufReader::with_capacity(READ_AT_ONCE, Told { file, done: 0, total, on_event });
     if start.starts_with(b"PK\x03\x04") {
         return extract_zip(file, files, limit, folder);
     }
     // A plain tar is taken too: some servers send a `.tgz` in such a way that it arrives
     // decompressed.
-    let tar: Box<dyn Read> = if start.starts_with(&[0x1f, 0x8b]) {
+    let tar: Box<dyn Read + '_> = if start.starts_with(&[0x1f, 0x8b]) {
         Box::new(MultiGzDecoder::new(file))
     } else if start.get(257..262) == Some(b"ustar") {
         Box::new(file)
@@ -262,7 +257,7 @@ mod tests {
             bytes: Some(text.len() as u64),
             lines: None,
         };
-        extract(&path, &[&file], 1 << 20, folder.path())?;
+        extract(&path, &[&file], 1 << 20, folder.path(), &mut |_| ())?;
         Ok(fs::read(folder.path().join("a.txt"))?)
     }
 

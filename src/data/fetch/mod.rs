@@ -60,6 +60,13 @@ pub enum Event<'a> {
         /// Bytes of the whole, where the server says so.
         total: Option<u64>,
     },
+    /// An archive is being unpacked. Comes as often as [`Event::Bytes`].
+    Unpacked {
+        /// Bytes of the archive that have been read.
+        done: u64,
+        /// Bytes of the archive.
+        total: u64,
+    },
     /// A download broke and is tried again.
     Retry {
         /// The address.

@@ -93,14 +93,14 @@ pub(super) fn obtain(
 ) -> Result<()> {
     let (files, limit) = (job.open(), job.set.limit);
     match source {
-        Origin::Web(Mirror::Archive(url)) => downloaded(job, url, on_event, |archive| {
-            extract(archive, &job.open(), limit, job.folder)
+        Origin::Web(Mirror::Archive(url)) => downloaded(job, url, on_event, |archive, tell| {
+            extract(archive, &job.open(), limit, job.folder, tell)
         }),
         Origin::Web(Mirror::Files(base)) => files.iter().try_for_each(|file| {
             let url = file.address(base);
-            downloaded(job, &url, on_event, |path| store_file(job, path, &url, file))
+            downloaded(job, &url, on_event, |path, _| store_file(job, path, &url, file))
         }),
-        Origin::Archive(path) => extract(path, &files, limit, job.folder),
+        Origin::Archive(path) => extract(path, &files, limit, job.folder, on_event),
         Origin::Folder(folder) => files.iter().try_for_each(|file| {
             let path = find_in(folder, file)
                 .ok_or_else(|| anyhow!("{} lies not in {}", file.name, folder.display()))?;
@@ -122,13 +122,13 @@ fn downloaded(
     job: &FetchJob<'_>,
     url: &str,
     on_event: &mut dyn FnMut(Event<'_>),
-    use_it: impl Fn(&Path) -> Result<()>,
+    use_it: impl Fn(&Path, &mut dyn FnMut(Event<'_>)) -> Result<()>,
 ) -> Result<()> {
     let partial = Partial::new(job.partials, url);
     let mut once_more = true;
     loop {
         let pieced = job.client.download(url, &partial, job.set.limit, on_event)?;
-        match use_it(partial.path()) {
+        match use_it(partial.path(), on_event) {
             Err(error) if !error.is::<Local>() => {
                 partial.discard();
                 if !pieced || !once_more {
