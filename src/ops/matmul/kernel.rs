@@ -235,8 +235,49 @@ unsafe fn product<S: Simd>(
     to: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: the caller's.
-    unsafe { choose::<S, 1>(rows, depth, left, [right], [from], [to], stride) }
+    macro_rules! choose {
+        ($($n:literal)*) => {
+            match rows {
+                // SAFETY: the caller's.
+                $($n => unsafe { rows_product::<S, $n>(depth, left, right, from, to, stride) },)*
+                _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
+            }
+        };
+    }
+    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+/// # Safety
+/// As [`product`], with `ROWS` rows.
+#[inline(always)]
+unsafe fn rows_product<S: Simd, const ROWS: usize>(
+    depth: usize,
+    mut left: *const f32,
+    mut right: *const f32,
+    from: From,
+    to: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: the pointers stay inside what the caller answers for.
+    unsafe {
+        let mut sums = [S::splat(0.0); ROWS];
+        if let Some((from, stride)) = from {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = S::load(from.add(i * stride));
+            }
+        }
+        for _ in 0..depth {
+            let row = S::load(right);
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = S::splat(*left.add(i)).mul_add(row, *sum);
+            }
+            left = left.add(ROWS);
+            right = right.add(COLUMNS);
+        }
+        for (i, sum) in sums.into_iter().enumerate() {
+            sum.store(to.add(i * stride));
+        }
+    }
 }
 
 /// Chooses the loop for a number of rows, so that a tile never computes a row too many.
@@ -258,7 +299,7 @@ unsafe fn choose<S: Simd, const N: usize>(
             match rows {
                 // SAFETY: the caller's.
                 $($n => unsafe {
-                    rows_product::<S, $n, N>(depth, left, rights, from, to, stride)
+                    rows_products::<S, $n, N>(depth, left, rights, from, to, stride)
                 },)*
                 _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
             }
@@ -270,7 +311,7 @@ unsafe fn choose<S: Simd, const N: usize>(
 /// # Safety
 /// As [`product`], with `ROWS` rows, for each of `N`.
 #[inline(always)]
-unsafe fn rows_product<S: Simd, const ROWS: usize, const N: usize>(
+unsafe fn rows_products<S: Simd, const ROWS: usize, const N: usize>(
     depth: usize,
     mut left: *const f32,
     mut rights: [*const f32; N],
