@@ -197,6 +197,19 @@ impl BlockProduct<'_> {
 /// Where a tile's sums begin: the first row and the distance of the rows, or zero.
 type From = Option<(*const f32, usize)>;
 
+/// Calls the loop for a number of rows, so that a tile never computes a row too many.
+macro_rules! for_rows {
+    (@ $rows:expr, $product:ident, $level:ident, $arguments:tt, $($n:literal)*) => {
+        match $rows {
+            $($n => $product::<$level, $n> $arguments,)*
+            _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
+        }
+    };
+    ($rows:expr, $product:ident, $level:ident, $arguments:tt) => {
+        for_rows!(@ $rows, $product, $level, $arguments, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    };
+}
+
 /// Two products of the same rows, at once where the level has registers for both.
 ///
 /// # Safety
@@ -214,7 +227,7 @@ unsafe fn two_products<S: Simd>(
     // SAFETY: the caller's.
     unsafe {
         if S::TILE[1] == 2 {
-            return choose::<S, 2>(rows, depth, left, rights, from, to, stride);
+            return for_rows!(rows, rows_products, S, (depth, left, rights, from, to, stride));
         }
         for i in 0..2 {
             product::<S>(rows, depth, left, rights[i], from[i], to[i], stride);
@@ -235,16 +248,8 @@ unsafe fn product<S: Simd>(
     to: *mut f32,
     stride: usize,
 ) {
-    macro_rules! choose {
-        ($($n:literal)*) => {
-            match rows {
-                // SAFETY: the caller's.
-                $($n => unsafe { rows_product::<S, $n>(depth, left, right, from, to, stride) },)*
-                _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
-            }
-        };
-    }
-    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    // SAFETY: the caller's.
+    unsafe { for_rows!(rows, rows_product, S, (depth, left, right, from, to, stride)) }
 }
 
 /// # Safety
@@ -260,12 +265,7 @@ unsafe fn rows_product<S: Simd, const ROWS: usize>(
 ) {
     // SAFETY: the pointers stay inside what the caller answers for.
     unsafe {
-        let mut sums = [S::splat(0.0); ROWS];
-        if let Some((from, stride)) = from {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = S::load(from.add(i * stride));
-            }
-        }
+        let mut sums = first_sums::<S, ROWS>(from);
         for _ in 0..depth {
             let row = S::load(right);
             for (i, sum) in sums.iter_mut().enumerate() {
@@ -280,77 +280,54 @@ unsafe fn rows_product<S: Simd, const ROWS: usize>(
     }
 }
 
-/// Chooses the loop for a number of rows, so that a tile never computes a row too many.
-///
 /// # Safety
-/// As [`product`], for each of `N`.
+/// As [`product`], with `ROWS` rows, for both.
 #[inline(always)]
-unsafe fn choose<S: Simd, const N: usize>(
-    rows: usize,
-    depth: usize,
-    left: *const f32,
-    rights: [*const f32; N],
-    from: [From; N],
-    to: [*mut f32; N],
-    stride: usize,
-) {
-    macro_rules! choose {
-        ($($n:literal)*) => {
-            match rows {
-                // SAFETY: the caller's.
-                $($n => unsafe {
-                    rows_products::<S, $n, N>(depth, left, rights, from, to, stride)
-                },)*
-                _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
-            }
-        };
-    }
-    choose!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
-}
-
-/// # Safety
-/// As [`product`], with `ROWS` rows, for each of `N`.
-#[inline(always)]
-unsafe fn rows_products<S: Simd, const ROWS: usize, const N: usize>(
+unsafe fn rows_products<S: Simd, const ROWS: usize>(
     depth: usize,
     mut left: *const f32,
-    mut rights: [*const f32; N],
-    from: [From; N],
-    to: [*mut f32; N],
+    mut rights: [*const f32; 2],
+    from: [From; 2],
+    to: [*mut f32; 2],
     stride: usize,
 ) {
     // SAFETY: the pointers stay inside what the caller answers for.
     unsafe {
-        let mut sums = [[S::splat(0.0); ROWS]; N];
-        for (sums, from) in sums.iter_mut().zip(from) {
-            if let Some((from, stride)) = from {
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::load(from.add(i * stride));
-                }
-            }
-        }
+        let [mut first, mut second] =
+            [first_sums::<S, ROWS>(from[0]), first_sums::<S, ROWS>(from[1])];
         for _ in 0..depth {
-            let mut rows = [S::splat(0.0); N];
-            for (row, right) in rows.iter_mut().zip(&mut rights) {
-                *row = S::load(*right);
-                if N > 1 {
-                    // Two panels at a time are more than the processor foresees by itself.
-                    S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
-                }
+            let rows = [S::load(rights[0]), S::load(rights[1])];
+            for right in &mut rights {
+                // Two panels at a time are more than the processor foresees by itself.
+                S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
                 *right = right.add(COLUMNS);
             }
             for i in 0..ROWS {
                 let value = S::splat(*left.add(i));
-                for (sums, row) in sums.iter_mut().zip(rows) {
-                    sums[i] = value.mul_add(row, sums[i]);
-                }
+                first[i] = value.mul_add(rows[0], first[i]);
+                second[i] = value.mul_add(rows[1], second[i]);
             }
             left = left.add(ROWS);
         }
-        for (sums, to) in sums.into_iter().zip(to) {
-            for (i, sum) in sums.into_iter().enumerate() {
-                sum.store(to.add(i * stride));
-            }
+        for i in 0..ROWS {
+            first[i].store(to[0].add(i * stride));
+            second[i].store(to[1].add(i * stride));
         }
     }
+}
+
+/// What the sums of a tile begin with.
+///
+/// # Safety
+/// `from` has `ROWS` rows.
+#[inline(always)]
+unsafe fn first_sums<S: Simd, const ROWS: usize>(from: From) -> [S; ROWS] {
+    let mut sums = [S::splat(0.0); ROWS];
+    if let Some((from, stride)) = from {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            *sum = unsafe { S::load(from.add(i * stride)) };
+        }
+    }
+    sums
 }
