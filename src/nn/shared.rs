@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Gradient;
-use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul, matmul_and_sums};
+use crate::ops::matmul::{Matrix, PackedMatrix, Right, gradient_of_weights};
 use crate::ops::{Buffer, Cpu, Isa, rows_mut};
 
 /// Rows that a thread copies at a time.
@@ -116,13 +116,12 @@ impl Rows {
         self.rows = end;
     }
 
-    /// Weights and biases from all rows.
-    fn product(&self, cpu: &Cpu, weights: &mut [f32], biases: &mut [f32]) {
+    /// The gradients of weights and biases from all rows.
+    fn gradient(&self, cpu: &Cpu, weights: &mut [f32], biases: &mut [f32]) {
         let outputs = biases.len();
         let width = weights.len() / outputs;
         let inputs = Matrix::new(&self.inputs[..self.rows * width], self.rows, width);
-        let d = Matrix::new(&self.outputs[..self.rows * outputs], self.rows, outputs);
-        matmul_and_sums(cpu, inputs.transposed(), d, Accumulate::Overwrite, weights, biases);
+        gradient_of_weights(cpu, &[inputs], &self.outputs[..self.rows * outputs], weights, biases);
     }
 }
 
@@ -142,26 +141,19 @@ pub(super) fn weight_gradient(
     outputs: usize,
 ) {
     let width: usize = inputs.iter().map(|part| part.columns()).sum();
-    if which != Use::Only {
-        if which == Use::First {
-            rows.rows = 0;
-        }
-        rows.add(cpu, inputs, d, outputs);
-        if which == Use::Last {
-            rows.product(cpu, weights.dense(width * outputs), biases.dense(outputs));
-        }
-        return;
+    if which == Use::First {
+        rows.rows = 0;
     }
-    let d = Matrix::new(d, d.len() / outputs, outputs);
-    let (mut weights, biases) = (weights.dense(width * outputs), biases.dense(outputs));
-    for (i, part) in inputs.iter().enumerate() {
-        let (own, rest) = weights.split_at_mut(part.columns() * outputs);
-        let left = part.transposed();
-        match i + 1 == inputs.len() {
-            true => matmul_and_sums(cpu, left, d, Accumulate::Overwrite, own, biases),
-            false => matmul(cpu, left, d, Accumulate::Overwrite, own),
-        }
-        weights = rest;
+    if which != Use::Only {
+        rows.add(cpu, inputs, d, outputs);
+    }
+    let (weights, biases) = match which {
+        Use::First | Use::Between => return,
+        Use::Only | Use::Last => (weights.dense(width * outputs), biases.dense(outputs)),
+    };
+    match which == Use::Last {
+        true => rows.gradient(cpu, weights, biases),
+        false => gradient_of_weights(cpu, inputs, d, weights, biases),
     }
 }
 
@@ -169,6 +161,7 @@ pub(super) fn weight_gradient(
 mod tests {
     use super::*;
     use crate::nn::Parameter;
+    use crate::ops::matmul::{Accumulate, matmul};
 
     fn product(cpu: &Cpu, packed: &mut PackedWeights, weights: &Parameter) -> Vec<f32> {
         let values = weights.values();

@@ -1,6 +1,8 @@
 //! A layer of gated recurrent units over a window of time steps.
 
-use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
+use super::{
+    Backward, Forward, Operations, Operator, Reads, Reference, Shapes, check_start, window_rows,
+};
 use crate::ops::gru::{self, Activations, Gradients, Weights, gru_reference};
 use crate::ops::matmul::Matrix;
 
@@ -40,22 +42,9 @@ impl Operator for Gru {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        let input = &shapes.inputs[0];
-        rank(input, &["steps · batch", "values"])?;
-        let batch = shapes.batch.max(1);
-        if !input[0].is_multiple_of(batch) {
-            let input = written(input);
-            return Err(format!(
-                "its input is {input}, not a whole number of steps of {batch} rows"
-            ));
-        }
-        match shapes.inputs.get(1) {
-            Some(start) if *start != [batch, self.hidden] => {
-                let (start, wanted) = (written(start), written(&[batch, self.hidden]));
-                Err(format!("its first state is {start}, not {wanted}"))
-            }
-            _ => check_lengths(shapes).map(|()| vec![input[0], self.hidden]),
-        }
+        let rows = window_rows(shapes)?;
+        check_start(shapes, self.hidden)?;
+        check_lengths(shapes).map(|()| vec![rows, self.hidden])
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {

@@ -1,6 +1,6 @@
 //! A recurrent layer over a window of time steps.
 
-use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
+use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, window_rows};
 use crate::ops::lstm::{self, Activations, Gradients, Weights, lstm_reference};
 
 /// A layer of long short-term memory: one fused node for a whole window. Its states are the cell
@@ -37,15 +37,7 @@ impl Operator for Lstm {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        let input = &shapes.inputs[0];
-        rank(input, &["steps · batch", "values"])?;
-        if !input[0].is_multiple_of(shapes.batch.max(1)) {
-            let (input, batch) = (written(input), shapes.batch);
-            return Err(format!(
-                "its input is {input}, not a whole number of steps of {batch} rows"
-            ));
-        }
-        Ok(vec![input[0], self.hidden])
+        window_rows(shapes).map(|rows| vec![rows, self.hidden])
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {

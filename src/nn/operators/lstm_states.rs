@@ -1,8 +1,11 @@
 //! A layer of long short-term memory whose state is a value.
 
-use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
+use super::{
+    Backward, Forward, Operations, Operator, Reads, Reference, Shapes, check_start, window_rows,
+};
 use crate::ops::lstm::states::{self, Gradients, Window};
 use crate::ops::lstm::{self, Weights, lstm_reference};
+use crate::ops::matmul::Matrix;
 
 /// A layer of long short-term memory: one node for a whole window, which gives the state after each
 /// step, cells before hidden values. Its second input, where it has one, is the state before the
@@ -30,22 +33,8 @@ impl Operator for LstmStates {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        let input = &shapes.inputs[0];
-        rank(input, &["steps · batch", "values"])?;
-        let batch = shapes.batch.max(1);
-        if !input[0].is_multiple_of(batch) {
-            let input = written(input);
-            return Err(format!(
-                "its input is {input}, not a whole number of steps of {batch} rows"
-            ));
-        }
-        match shapes.inputs.get(1) {
-            Some(start) if *start != [batch, 2 * self.hidden] => {
-                let (start, wanted) = (written(start), written(&[batch, 2 * self.hidden]));
-                Err(format!("its first state is {start}, not {wanted}"))
-            }
-            _ => Ok(vec![input[0], 2 * self.hidden]),
-        }
+        let rows = window_rows(shapes)?;
+        check_start(shapes, 2 * self.hidden).map(|()| vec![rows, 2 * self.hidden])
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
@@ -75,18 +64,23 @@ impl Operator for LstmStates {
         let (kernel, bias) = (run.parameters.values(0), run.parameters.values(1));
         let weights = Weights { kernel: &kernel, bias: &bias };
         let mut window = Window::new(shape, run.saved, run.y);
-        states::forward(run.cpu, shape, self.forget_bias, weights, run.x[0], &mut window);
+        let (cpu, packed, version) = (run.cpu, run.packed, run.parameters.version());
+        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
+        states::forward(cpu, shape, self.forget_bias, weights, run.x[0], &mut window, pack);
     }
 
     fn backward(&self, mut run: Backward) {
         let shape = self.sizes(run.shapes);
         let (kernel, bias) = (run.parameters.values(0), run.parameters.values(1));
         let weights = Weights { kernel: &kernel, bias: &bias };
-        let [d_kernel, d_bias] = run.gradients.first([kernel.len(), bias.len()]);
         let [inputs, start, ..] = run.dx;
-        let gradients = Gradients { kernel: d_kernel, bias: d_bias, inputs, start };
+        let gradients = Gradients { inputs, start };
         let mut window = Window::new(shape, run.saved, run.y);
-        states::backward(run.cpu, shape, weights, run.x[0], run.dy, &mut window, gradients);
+        let (cpu, packed, version) = (run.cpu, run.packed, run.parameters.version());
+        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
+        states::backward(cpu, shape, weights, run.dy, &mut window, gradients, pack);
+        let (inputs, d) = states::product(shape, run.x[0], &window);
+        run.gradients.weights(cpu, [0, 1], &inputs, d, shape.gates());
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {

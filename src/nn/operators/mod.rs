@@ -275,5 +275,30 @@ fn rank(shape: &[usize], axes: &[&str]) -> Result<(), String> {
     Err(format!("its input is {}, not ({})", written(shape), axes.join(", ")))
 }
 
+/// The rows of a recurrent layer's input (steps · batch, values).
+fn window_rows(shapes: &Shapes) -> Result<usize, String> {
+    let (input, batch) = (&shapes.inputs[0], shapes.batch.max(1));
+    rank(input, &["steps · batch", "values"])?;
+    match input[0].is_multiple_of(batch) {
+        true => Ok(input[0]),
+        false => {
+            let input = written(input);
+            Err(format!("its input is {input}, not a whole number of steps of {batch} rows"))
+        }
+    }
+}
+
+/// Holds the state that a recurrent layer begins with, its second input where it has one, to be
+/// (batch, `width`).
+fn check_start(shapes: &Shapes, width: usize) -> Result<(), String> {
+    let wanted = [shapes.batch.max(1), width];
+    match shapes.inputs.get(1) {
+        Some(start) if *start != wanted => {
+            Err(format!("its first state is {}, not {}", written(start), written(&wanted)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The axes of images.
 const IMAGES: [&str; 4] = ["batch", "height", "width", "channels"];

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ops::Cpu;
-use crate::ops::matmul::{Right, matmul_reference};
+use crate::ops::matmul::{Right, gradient_of_weights};
 use crate::ops::tests::{assert_near, at_every_level, single, wave};
 
 /// Numbers of TensorFlow 2.15:
@@ -46,13 +46,9 @@ fn the_layer_equals_tensorflow() {
         backward(cpu, shape, weights, None, &d_outputs, &mut window, gradients, pack);
         let [gates, candidate] = products(shape, &xs, &window).map(|(parts, d)| {
             let outputs = d.len() / shape.rows();
-            let mut biases = vec![0.0; outputs];
-            for row in d.chunks(outputs) {
-                biases.iter_mut().zip(row).for_each(|(sum, d)| *sum += d);
-            }
-            let d = Matrix::new(d, shape.rows(), outputs);
-            let weights = parts.map(|part| matmul_reference(part.transposed(), d)).concat();
-            [single(&weights), biases]
+            let (mut weights, mut biases) = (vec![f32::NAN; 5 * outputs], vec![f32::NAN; outputs]);
+            gradient_of_weights(cpu, &parts, d, &mut weights, &mut biases);
+            [weights, biases]
         });
         let ([gates, gate_biases], [candidate, candidate_biases]) = (gates, candidate);
         [outputs, gates, gate_biases, candidate, candidate_biases, inputs, start]

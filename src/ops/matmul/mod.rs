@@ -71,6 +71,32 @@ pub fn matmul_and_sums(
     multiply(cpu, left, &right.into(), start, result, Some(DisjointSlice::new(sums)));
 }
 
+/// The gradient of a layer's `weights` (inputs, outputs) and `biases` (outputs), which are overwritten,
+/// from its inputs (rows, inputs), given as parts that stand side by side, and the gradient `d` (rows,
+/// outputs) of its outputs.
+///
+/// # Panics
+/// As [`matmul_and_sums`].
+pub fn gradient_of_weights(
+    cpu: &Cpu,
+    inputs: &[Matrix],
+    d: &[f32],
+    mut weights: &mut [f32],
+    biases: &mut [f32],
+) {
+    let outputs = biases.len();
+    let d = Matrix::new(d, d.len() / outputs, outputs);
+    for (i, part) in inputs.iter().enumerate() {
+        let (own, rest) = weights.split_at_mut(part.columns * outputs);
+        let left = part.transposed();
+        match i + 1 == inputs.len() {
+            true => matmul_and_sums(cpu, left, d, Accumulate::Overwrite, own, biases),
+            false => matmul(cpu, left, d, Accumulate::Overwrite, own),
+        }
+        weights = rest;
+    }
+}
+
 fn multiply(
     cpu: &Cpu,
     left: Matrix,

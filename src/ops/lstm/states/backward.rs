@@ -3,17 +3,13 @@
 use super::super::backward::sigmoid_slope;
 use super::{BLOCK, GATES, Shape, Weights, Window, parts};
 use crate::ops::blocks::copy_into;
-use crate::ops::matmul::{Accumulate, Matrix, matmul, matmul_and_sums};
+use crate::ops::matmul::{Accumulate, Matrix, Right, matmul};
 use crate::ops::simd::{Kernel, LANES, Simd, tanh};
 use crate::ops::{Cpu, rows_mut};
 
-/// Where the gradients of a layer go; all are overwritten.
+/// Where the gradients of what a layer reads go; all are overwritten.
 #[derive(Debug)]
 pub struct Gradients<'a> {
-    /// (input + hidden, 4 · hidden)
-    pub kernel: &'a mut [f32],
-    /// (4 · hidden)
-    pub bias: &'a mut [f32],
     /// (steps · batch, input), where it is wanted
     pub inputs: Option<&'a mut [f32]>,
     /// (batch, 2 · hidden), where it is wanted
@@ -22,47 +18,54 @@ pub struct Gradients<'a> {
 
 /// The gradients of a layer over a window, from the gradient of its states `d_states`
 /// (steps · batch, 2 · hidden). `window` is that of [`super::forward`] on the same inputs; it is
-/// used up.
+/// used up, and [`product`] then says what the gradient of the weights is. `pack` may give packed
+/// copies of weights.
 ///
 /// # Panics
 /// When a size does not fit `shape`.
-pub fn backward(
+pub fn backward<'a>(
     cpu: &Cpu,
     shape: Shape,
-    weights: Weights,
-    xs: &[f32],
+    weights: Weights<'a>,
     d_states: &[f32],
     window: &mut Window,
     gradients: Gradients,
+    pack: &mut dyn FnMut(Matrix<'a>) -> Right<'a>,
 ) {
     weights.check(shape);
     assert_eq!(d_states.len(), 2 * shape.rows() * shape.hidden, "d_states has another size");
-    through_time(cpu, shape, weights, d_states, window, gradients.start);
+    let of_state = pack(weights.of_state(shape).transposed());
+    through_time(cpu, shape, &of_state, d_states, window, gradients.start);
 
-    let rows = shape.rows();
-    let d_gates = Matrix::new(window.gates, rows, shape.gates());
     if let Some(d_inputs) = gradients.inputs {
-        let weights = weights.of_input(shape).transposed();
+        let d_gates = Matrix::new(window.gates, shape.rows(), shape.gates());
+        let weights = pack(weights.of_input(shape).transposed());
         matmul(cpu, d_gates, weights, Accumulate::Overwrite, d_inputs);
     }
-    let inputs = Matrix::new(xs, rows, shape.input).transposed();
-    let before = Matrix::new(window.before, rows, shape.hidden).transposed();
-    let (of_input, of_state) = gradients.kernel.split_at_mut(shape.input * shape.gates());
-    matmul(cpu, inputs, d_gates, Accumulate::Overwrite, of_input);
-    matmul_and_sums(cpu, before, d_gates, Accumulate::Overwrite, of_state, gradients.bias);
+}
+
+/// What the gradient of the weights is the product of: the inputs (rows, input) and (rows, hidden),
+/// side by side, and the gradient of the outputs. The window is that of [`backward`].
+pub fn product<'a>(
+    shape: Shape,
+    xs: &'a [f32],
+    window: &'a Window,
+) -> ([Matrix<'a>; 2], &'a [f32]) {
+    let rows = shape.rows();
+    let before = Matrix::new(window.before, rows, shape.hidden);
+    ([Matrix::new(xs, rows, shape.input), before], window.gates)
 }
 
 /// Overwrites the gates with the gradients of their inputs, the last step first.
 fn through_time(
     cpu: &Cpu,
     shape: Shape,
-    weights: Weights,
+    of_state: &Right,
     d_states: &[f32],
     window: &mut Window,
     d_start: Option<&mut [f32]>,
 ) {
     let state = shape.state();
-    let weights = weights.of_state(shape).transposed();
     cpu.with_buffer(2 * state, |buffer| {
         let (d_cell, d_hidden) = buffer[..2 * state].split_at_mut(state);
         d_cell.fill(0.0);
@@ -75,7 +78,7 @@ fn through_time(
             pass.of_gates(gates, d_cell, d_hidden);
             if step > 0 || d_start.is_some() {
                 let d_gates = Matrix::new(gates, shape.batch, shape.gates());
-                matmul(cpu, d_gates, weights, Accumulate::Overwrite, d_hidden);
+                matmul(cpu, d_gates, of_state.clone(), Accumulate::Overwrite, d_hidden);
             }
         }
         if let Some(d_start) = d_start {

@@ -2,27 +2,29 @@
 
 use super::{BLOCK, GATES, Shape, Weights, Window, parts};
 use crate::ops::blocks::copy_from;
-use crate::ops::matmul::{Accumulate, Matrix, matmul};
+use crate::ops::matmul::{Accumulate, Matrix, Right, matmul};
 use crate::ops::simd::{Kernel, LANES, Simd, sigmoid, tanh};
 use crate::ops::{Cpu, rows_mut};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input) from the state at the start of
-/// `window.states`. The outputs are the states behind it.
+/// `window.states`. The outputs are the states behind it. `pack` may give packed copies of weights.
 ///
 /// # Panics
 /// When a size does not fit `shape`.
-pub fn forward(
+pub fn forward<'a>(
     cpu: &Cpu,
     shape: Shape,
     forget_bias: f32,
-    weights: Weights,
+    weights: Weights<'a>,
     xs: &[f32],
     window: &mut Window,
+    pack: &mut dyn FnMut(Matrix<'a>) -> Right<'a>,
 ) {
     weights.check(shape);
     let Window { gates, before, states } = window;
     let inputs = Matrix::new(xs, shape.rows(), shape.input);
-    matmul(cpu, inputs, weights.of_input(shape), Accumulate::Bias(weights.bias), gates);
+    let [of_input, of_state] = [weights.of_input(shape), weights.of_state(shape)].map(pack);
+    matmul(cpu, inputs, of_input, Accumulate::Bias(weights.bias), gates);
 
     let [_, hidden] = parts(shape);
     let steps =
@@ -31,7 +33,7 @@ pub fn forward(
         let (old, next) = states[2 * step * shape.state()..].split_at_mut(2 * shape.state());
         copy_from(cpu, hidden, old, h);
         let h = Matrix::new(h, shape.batch, shape.hidden);
-        matmul(cpu, h, weights.of_state(shape), Accumulate::Add, gates);
+        matmul(cpu, h, of_state.clone(), Accumulate::Add, gates);
         update(cpu, shape, forget_bias, old, gates, &mut next[..2 * shape.state()]);
     }
 }

@@ -14,7 +14,7 @@ mod forward;
 #[cfg(test)]
 mod tests;
 
-pub use backward::{Gradients, backward};
+pub use backward::{Gradients, backward, product};
 pub use forward::forward;
 
 use super::{GATES, Shape, Weights};

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::ops::Cpu;
+use crate::ops::matmul::{Right, gradient_of_weights};
 use crate::ops::tests::{assert_near, at_every_level, single, wave};
 
 /// Numbers of TensorFlow 2.15:
@@ -31,13 +32,14 @@ fn the_layer_equals_tensorflow() {
         let (mut saved, mut states) = (vec![f32::NAN; saved_len(shape)], vec![f32::NAN; 48]);
         states[..12].copy_from_slice(&start);
         let mut window = Window::new(shape, &mut saved, &mut states);
-        forward(cpu, shape, 1.0, weights, &xs, &mut window);
+        forward(cpu, shape, 1.0, weights, &xs, &mut window, &mut Right::from);
         let outputs = window.states[12..].to_vec();
-        let mut d = [60, 12, 12, 12].map(|len| vec![f32::NAN; len]);
-        let [kernel, bias, inputs, start] = d.each_mut().map(|d| &mut d[..]);
-        let gradients = Gradients { kernel, bias, inputs: Some(inputs), start: Some(start) };
-        backward(cpu, shape, weights, &xs, &d_states, &mut window, gradients);
-        let [kernel, bias, inputs, start] = d;
+        let (mut inputs, mut start) = (vec![f32::NAN; 12], vec![f32::NAN; 12]);
+        let gradients = Gradients { inputs: Some(&mut inputs), start: Some(&mut start) };
+        backward(cpu, shape, weights, &d_states, &mut window, gradients, &mut Right::from);
+        let (parts, d) = product(shape, &xs, &window);
+        let (mut kernel, mut bias) = (vec![f32::NAN; 60], vec![f32::NAN; 12]);
+        gradient_of_weights(cpu, &parts, d, &mut kernel, &mut bias);
         [outputs, kernel, bias, inputs, start]
     };
     at_every_level(run, |isa, got| {
