@@ -3,14 +3,14 @@
 use anyhow::Result;
 
 use super::bidirectional::Bidirectional;
-use super::network::Architecture;
+use super::unidirectional::Unidirectional;
 use crate::nn::{Graph, Output};
 
 /// A network of either kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Design {
+pub enum Architecture {
     /// The reference's.
-    Reference(Architecture),
+    Unidirectional(Unidirectional),
     /// The bidirectional one.
     Bidirectional(Bidirectional),
 }
@@ -24,11 +24,11 @@ pub struct Losses {
     pub trained: Output,
 }
 
-impl Design {
+impl Architecture {
     /// Words of the source and of the target.
     pub fn vocabularies(&self) -> [usize; 2] {
         match self {
-            Self::Reference(network) => network.vocabularies,
+            Self::Unidirectional(network) => network.vocabularies,
             Self::Bidirectional(network) => network.vocabularies,
         }
     }
@@ -37,7 +37,7 @@ impl Design {
     /// fed none.
     pub fn context(&self) -> Option<usize> {
         match self {
-            Self::Reference(network) => Some(network.hidden_size),
+            Self::Unidirectional(network) => Some(network.hidden_size),
             Self::Bidirectional(_) => None,
         }
     }
@@ -49,7 +49,7 @@ impl Design {
     /// A layer that does not fit its input.
     pub fn unrolled(&self, steps: usize) -> Result<(Graph, Losses)> {
         match self {
-            Self::Reference(network) => network.unrolled(steps),
+            Self::Unidirectional(network) => network.unrolled(steps),
             Self::Bidirectional(network) => network.unrolled(steps),
         }
     }
@@ -57,10 +57,10 @@ impl Design {
     /// The encoder alone.
     ///
     /// # Errors
-    /// As [`Design::unrolled`].
+    /// As [`Architecture::unrolled`].
     pub fn encoding(&self) -> Result<(Graph, Vec<Output>)> {
         match self {
-            Self::Reference(network) => network.encoding(),
+            Self::Unidirectional(network) => network.encoding(),
             Self::Bidirectional(network) => network.encoding(),
         }
     }
@@ -68,10 +68,10 @@ impl Design {
     /// One step of the decoder.
     ///
     /// # Errors
-    /// As [`Design::unrolled`].
+    /// As [`Architecture::unrolled`].
     pub fn decoding(&self) -> Result<(Graph, Vec<Output>)> {
         match self {
-            Self::Reference(network) => network.decoding(),
+            Self::Unidirectional(network) => network.decoding(),
             Self::Bidirectional(network) => network.decoding(),
         }
     }

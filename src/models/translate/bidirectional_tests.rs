@@ -1,6 +1,6 @@
 //! The bidirectional network: masks, gradients, and that it learns.
 
-use super::architecture::Design;
+use super::architecture::Architecture;
 use super::batch::Batch;
 use super::beam::Search;
 use super::bidirectional::Bidirectional;
@@ -13,8 +13,8 @@ use crate::nn::{Feed, Mode};
 use crate::ops::{Cpu, Isa};
 use crate::train::ShutdownFlag;
 
-fn design(tied: bool) -> Design {
-    Design::Bidirectional(Bidirectional {
+fn architecture(tied: bool) -> Architecture {
+    Architecture::Bidirectional(Bidirectional {
         vocabularies: [12; 2],
         embedding_size: 5,
         hidden_size: 6,
@@ -43,7 +43,7 @@ fn batch(chosen: &[u32]) -> TokenBatch {
 #[test]
 fn the_losses_of_a_pair_do_not_depend_on_the_padding() {
     for tied in [false, true] {
-        let mut model = TranslationModel::new(design(tied), 3, 1).unwrap();
+        let mut model = TranslationModel::new(architecture(tied), 3, 1).unwrap();
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         let mut losses = |chosen: &[u32]| {
             let batch = batch(chosen);
@@ -64,7 +64,7 @@ fn the_losses_of_a_pair_do_not_depend_on_the_padding() {
 #[test]
 fn gradients_equal_finite_differences() {
     for tied in [false, true] {
-        let (graph, losses) = design(tied).unrolled(1).unwrap();
+        let (graph, losses) = architecture(tied).unrolled(1).unwrap();
         let mut network = crate::nn::Network::new(graph, 5).unwrap();
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         let batch = batch(&[0, 1, 2]);
@@ -107,7 +107,7 @@ fn gradients_equal_finite_differences() {
 
 #[test]
 fn training_learns_the_pairs_by_heart() {
-    let mut model = TranslationModel::new(design(true), 3, 1).unwrap();
+    let mut model = TranslationModel::new(architecture(true), 3, 1).unwrap();
     let cpu = Cpu::new(Isa::Portable, 1).unwrap();
     let config = OptimizerConfig { name: crate::nn::optimizer::Method::Adam, ..Default::default() };
     let mut optimizer =
@@ -123,13 +123,13 @@ fn training_learns_the_pairs_by_heart() {
 
 #[test]
 fn a_translation_does_not_depend_on_those_beside_it() {
-    let model = TranslationModel::new(design(true), 3, 1).unwrap();
+    let model = TranslationModel::new(architecture(true), 3, 1).unwrap();
     // No translation ends before it must.
     let biases = model.network().parameters().iter().find(|one| one.name() == "projection/biases");
     let mut values = [0.0; 12];
     values[EOS as usize] = -20.0;
     biases.unwrap().set(&values).unwrap();
-    let mut translator = Translator::new(model.design(), model.network(), &[]).unwrap();
+    let mut translator = Translator::new(model.architecture(), model.network(), &[]).unwrap();
     let (cpu, never) = (Cpu::new(Isa::Portable, 1).unwrap(), ShutdownFlag::default());
     let sentences = [1, 9, 3].map(|words| (0..words).map(|i| 4 + i * i % 8).collect::<Vec<u32>>());
     for beam in [1, 3] {

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::architecture::Design;
+use super::architecture::Architecture;
 use super::bidirectional::Bidirectional;
-use super::network::{Architecture, Cell};
+use super::unidirectional::{Cell, Unidirectional};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs, Longest};
 use crate::data::tokenizer::Kind;
@@ -323,10 +323,10 @@ fn share(key: &str, value: f32) -> Result<(), Invalid> {
 }
 
 /// The network of a config for vocabularies of these sizes, source and target.
-pub fn design(config: &TranslateConfig, vocabularies: [usize; 2]) -> Design {
+pub fn architecture(config: &TranslateConfig, vocabularies: [usize; 2]) -> Architecture {
     let Network { cell, hidden_size, num_layers, num_samples, init, .. } = &config.network;
     if config.is_bidirectional() {
-        return Design::Bidirectional(Bidirectional {
+        return Architecture::Bidirectional(Bidirectional {
             vocabularies,
             embedding_size: config.network.embedding_size,
             hidden_size: *hidden_size,
@@ -335,7 +335,7 @@ pub fn design(config: &TranslateConfig, vocabularies: [usize; 2]) -> Design {
             tied: config.network.tie_embeddings,
         });
     }
-    Design::Reference(Architecture {
+    Architecture::Unidirectional(Unidirectional {
         vocabularies,
         cell: *cell,
         hidden_size: *hidden_size,

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::architecture::Design;
+use super::architecture::Architecture;
 use super::beam::{Beam, Hypothesis, Search};
 use crate::console;
 use crate::data::parallel::Bucket;
@@ -42,15 +42,15 @@ impl Translator {
     ///
     /// # Errors
     /// Parameters of another architecture.
-    pub fn new(design: &Design, network: &Network, buckets: &[Bucket]) -> Result<Self> {
+    pub fn new(architecture: &Architecture, network: &Network, buckets: &[Bucket]) -> Result<Self> {
         let share = |(graph, outputs): (crate::nn::Graph, Vec<Output>)| {
             Ok::<_, anyhow::Error>((network.sharing(graph)?, outputs))
         };
         Ok(Self {
             buckets: buckets.to_vec(),
-            context: design.context(),
-            encoder: share(design.encoding()?)?,
-            decoder: share(design.decoding()?)?,
+            context: architecture.context(),
+            encoder: share(architecture.encoding()?)?,
+            decoder: share(architecture.decoding()?)?,
         })
     }
 
@@ -240,14 +240,14 @@ fn ids<'a>(words: &'a [u32], lengths: &'a [u32]) -> Vec<&'a [u32]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::network::{Architecture, Cell};
+    use super::super::unidirectional::{Cell, Unidirectional};
     use super::*;
     use crate::nn::graph::Initial;
     use crate::ops::Isa;
 
     /// One of random parameters, with the one cell or the other.
     fn translator(seed: u64) -> (Cpu, Translator) {
-        let design = Design::Reference(Architecture {
+        let architecture = Architecture::Unidirectional(Unidirectional {
             vocabularies: [15, 12],
             cell: if seed.is_multiple_of(2) { Cell::Gru } else { Cell::Lstm },
             hidden_size: 8,
@@ -256,9 +256,9 @@ mod tests {
             // Far from zero, so that hypotheses differ much.
             initial: Initial::Uniform(1.5),
         });
-        let network = Network::new(design.unrolled(1).unwrap().0, seed).unwrap();
+        let network = Network::new(architecture.unrolled(1).unwrap().0, seed).unwrap();
         let buckets = [Bucket::new(4, 6), Bucket::new(8, 12)];
-        let translator = Translator::new(&design, &network, &buckets).unwrap();
+        let translator = Translator::new(&architecture, &network, &buckets).unwrap();
         (Cpu::new(Isa::Portable, 1).unwrap(), translator)
     }
 

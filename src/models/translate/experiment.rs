@@ -6,9 +6,9 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::ENTRY;
-use super::architecture::Design;
+use super::architecture::Architecture;
 use super::beam::{Hypothesis, Search};
-use super::config::{TranslateConfig, TranslateSettings, design};
+use super::config::{TranslateConfig, TranslateSettings, architecture};
 use super::dataset::Dataset;
 use super::decode::Translator;
 use super::model::TranslationModel;
@@ -48,17 +48,17 @@ impl Trained {
     /// # Errors
     /// As [`Translator::new`].
     pub fn translator(&self, config: &TranslateConfig) -> Result<Translator> {
-        Translator::new(self.model.design(), self.model.network(), &config.buckets())
+        Translator::new(self.model.architecture(), self.model.network(), &config.buckets())
     }
 }
 
 /// The network of a bucket, and a batch as it is trained on.
 fn describe_bucket(
     config: &TranslateConfig,
-    design: Design,
+    architecture: Architecture,
     bucket: Bucket,
 ) -> Result<Description> {
-    let (graph, losses) = design.unrolled(bucket.target)?;
+    let (graph, losses) = architecture.unrolled(bucket.target)?;
     let batch = match config.is_bidirectional() {
         true => (config.train.batch_tokens / bucket.target).max(1),
         false => config.train.batch_size,
@@ -85,8 +85,8 @@ impl Benchmark for Translate {
         sizes.hidden_size = sizes.hidden_size.min(COMPARED_UNITS);
         sizes.embedding_size = sizes.embedding_size.min(COMPARED_UNITS);
         sizes.num_samples = sizes.num_samples.min(1);
-        let design = design(&small, [COMPARED_WORDS; 2]);
-        describe_bucket(&small, design, Bucket::new(3, 4))?.compare(cpu)
+        let architecture = architecture(&small, [COMPARED_WORDS; 2]);
+        describe_bucket(&small, architecture, Bucket::new(3, 4))?.compare(cpu)
     }
 
     fn random_data(config: &TranslateConfig) -> Result<Dataset> {
@@ -95,10 +95,10 @@ impl Benchmark for Translate {
 
     /// Of a pair in the mean, from how many pairs have each size.
     fn operations(config: &TranslateConfig, data: &Dataset) -> Result<f64> {
-        let design = design(config, data.vocabularies());
+        let architecture = architecture(config, data.vocabularies());
         let mut sum = 0.0;
         for (bucket, pairs) in data.train.sizes() {
-            let (graph, losses) = design.unrolled(bucket.target)?;
+            let (graph, losses) = architecture.unrolled(bucket.target)?;
             sum += graph.operations(losses.trained, 1, bucket.source) as f64 * pairs as f64;
         }
         Ok(sum / data.train.len() as f64)
@@ -145,8 +145,8 @@ impl Experiment for Translate {
         data: &'a Dataset,
         init: Option<&Checkpoint>,
     ) -> Result<TranslateTask<'a>> {
-        let design = design(config, data.vocabularies());
-        let model = TranslationModel::new(design, config.seed, config.train.towers)?;
+        let architecture = architecture(config, data.vocabularies());
+        let model = TranslationModel::new(architecture, config.seed, config.train.towers)?;
         if let Some(checkpoint) = init {
             model.load(checkpoint, "")?;
         }
@@ -155,19 +155,19 @@ impl Experiment for Translate {
 
     fn trained(run: &RunDir, config: &TranslateConfig, checkpoint: &Checkpoint) -> Result<Trained> {
         let tokenizer = Tokenizer::load(run.path())?;
-        let design = design(config, Side::ALL.map(|side| tokenizer.size(side)));
+        let architecture = architecture(config, Side::ALL.map(|side| tokenizer.size(side)));
         // Before there is memory for sizes that are not the checkpoint's.
-        weights::expect(ENTRY.name, &design.unrolled(1)?.0, checkpoint)?;
-        let model = TranslationModel::new(design, config.seed, 1)?;
+        weights::expect(ENTRY.name, &architecture.unrolled(1)?.0, checkpoint)?;
+        let model = TranslationModel::new(architecture, config.seed, 1)?;
         model.load(checkpoint, if config.train.average_decay > 0.0 { "average/" } else { "" })?;
         Ok(Trained { tokenizer, model })
     }
 
     fn describe(config: &TranslateConfig, data: Option<&Dataset>) -> Result<Option<Description>> {
-        let design =
-            design(config, data.map_or_else(|| config.vocabularies(), Dataset::vocabularies));
+        let architecture =
+            architecture(config, data.map_or_else(|| config.vocabularies(), Dataset::vocabularies));
         let sizes = config.data.sizes();
-        describe_bucket(config, design, sizes[sizes.len() - 1]).map(Some)
+        describe_bucket(config, architecture, sizes[sizes.len() - 1]).map(Some)
     }
 
     fn headline(metrics: &Map<String, Value>) -> Option<String> {
@@ -179,7 +179,8 @@ impl Experiment for Translate {
     fn sample_at_end(cpu: &Cpu, task: TranslateTask, data: &Dataset) -> Option<String> {
         let buckets = task.config().buckets();
         let model = task.into_model();
-        let mut translator = Translator::new(model.design(), model.network(), &buckets).ok()?;
+        let mut translator =
+            Translator::new(model.architecture(), model.network(), &buckets).ok()?;
         let shown = &data.dev_text[..SHOWN.min(data.dev_text.len())];
         let encode = |[source, _]: &[String; 2]| data.tokenizer.encode(Side::Source, source);
         let sources: Vec<Vec<u32>> = shown.iter().map(encode).collect();

@@ -13,11 +13,11 @@ mod early_stopping;
 mod evaluate;
 mod experiment;
 mod model;
-pub mod network;
 mod overlap;
 mod pair_scores;
 mod self_test;
 mod task;
+pub mod unidirectional;
 mod verbs;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::ENTRY;
-use super::architecture::{Design, Losses};
+use super::architecture::{Architecture, Losses};
 use super::batch::Batch;
 use crate::checkpoint::Checkpoint;
 use crate::models::weights;
@@ -14,7 +14,7 @@ use crate::ops::Cpu;
 /// A translation model: its parameters, and a network for each number of decoder positions that has
 /// been asked for.
 pub struct TranslationModel {
-    design: Design,
+    architecture: Architecture,
     towers: usize,
     unrolled: Vec<Unrolled>,
     /// The network that ran last: it has the memory of all.
@@ -34,16 +34,16 @@ impl TranslationModel {
     ///
     /// # Errors
     /// When Candle cannot make the tensors.
-    pub fn new(design: Design, seed: u64, towers: usize) -> Result<Self> {
-        let (graph, losses) = design.unrolled(1)?;
+    pub fn new(architecture: Architecture, seed: u64, towers: usize) -> Result<Self> {
+        let (graph, losses) = architecture.unrolled(1)?;
         let network = Network::new(graph, seed)?;
         let first = Unrolled { steps: 1, network, losses, replicas: None };
-        Ok(Self { design, towers, unrolled: vec![first], last: 0 })
+        Ok(Self { architecture, towers, unrolled: vec![first], last: 0 })
     }
 
     /// What it was made from.
-    pub fn design(&self) -> &Design {
-        &self.design
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
     }
 
     /// A network with its parameters.
@@ -65,11 +65,11 @@ impl TranslationModel {
     /// The network of so many decoder positions, made when it is first asked for.
     fn unrolled(&mut self, steps: usize) -> Result<&mut Unrolled> {
         // Windows take any number of positions.
-        let steps = if self.design.context().is_some() { steps } else { 1 };
+        let steps = if self.architecture.context().is_some() { steps } else { 1 };
         let known = self.unrolled.iter().position(|unrolled| unrolled.steps == steps);
         let i = known.unwrap_or(self.unrolled.len());
         if known.is_none() {
-            let (graph, losses) = self.design.unrolled(steps)?;
+            let (graph, losses) = self.architecture.unrolled(steps)?;
             let network = self.network().sharing(graph)?;
             self.unrolled.push(Unrolled { steps, network, losses, replicas: None });
         }
@@ -85,7 +85,7 @@ impl TranslationModel {
     /// # Errors
     /// Sizes that do not fit.
     pub fn losses(&mut self, cpu: &Cpu, batch: &Batch) -> Result<&[f32]> {
-        let context = vec![0.0; batch.size * self.design.context().unwrap_or(0)];
+        let context = vec![0.0; batch.size * self.architecture.context().unwrap_or(0)];
         let Unrolled { network, losses, .. } = self.unrolled(batch.decoder.len() / batch.size)?;
         let feed = feed(batch, &context, &batch.weights);
         Ok(network.run(cpu, Mode::Inference, losses.exact, feed)?)
@@ -103,7 +103,7 @@ impl TranslationModel {
         rate: f64,
         step: u64,
     ) -> Result<f64> {
-        let context = vec![0.0; batch.size * self.design.context().unwrap_or(0)];
+        let context = vec![0.0; batch.size * self.architecture.context().unwrap_or(0)];
         let weights = batch.training_weights();
         let towers = self.towers;
         let Unrolled { network, losses, replicas, .. } =

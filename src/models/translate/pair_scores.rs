@@ -83,8 +83,8 @@ fn groups(sizes: &[Bucket], pairs: &[[Vec<u32>; 2]]) -> Vec<(Option<Bucket>, Vec
 
 #[cfg(test)]
 mod tests {
-    use super::super::architecture::Design;
-    use super::super::network::{Architecture, Cell};
+    use super::super::architecture::Architecture;
+    use super::super::unidirectional::{Cell, Unidirectional};
     use super::*;
     use crate::nn::graph::Initial;
     use crate::ops::Isa;
@@ -92,7 +92,7 @@ mod tests {
     const SIZES: [Bucket; 2] = [Bucket::new(4, 5), Bucket::new(8, 9)];
 
     fn scores(pairs: &[[Vec<u32>; 2]]) -> Vec<Option<PairScore>> {
-        let design = Design::Reference(Architecture {
+        let architecture = Architecture::Unidirectional(Unidirectional {
             vocabularies: [15, 12],
             cell: Cell::Gru,
             hidden_size: 8,
@@ -100,7 +100,7 @@ mod tests {
             num_samples: 3,
             initial: Initial::Uniform(1.5),
         });
-        let mut model = TranslationModel::new(design, 3, 1).unwrap();
+        let mut model = TranslationModel::new(architecture, 3, 1).unwrap();
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         let never = ShutdownFlag::default();
         score(&cpu, &mut model, &SIZES, pairs, &never).unwrap().unwrap()

@@ -232,7 +232,7 @@ impl Task for TranslateTask<'_> {
         let averaged = self.averaged();
         let model = averaged.as_ref().unwrap_or(&self.model);
         let mut translator =
-            Translator::new(model.design(), model.network(), &self.config.buckets())?;
+            Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
         let never = ShutdownFlag::default();
         let found = translator.translate_all(self.cpu, &[words], Search::GREEDY, &never)?;
         let Some(best) = found.and_then(|mut found| found.pop()?.into_iter().next()) else {
@@ -252,7 +252,7 @@ impl Task for TranslateTask<'_> {
         let dev_score = BucketScore::total(&scores);
         ensure_finite(dev_score.loss, "the development loss")?;
         let mut translator =
-            Translator::new(model.design(), model.network(), &self.config.buckets())?;
+            Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
         let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
         let found =
             evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;

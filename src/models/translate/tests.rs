@@ -7,10 +7,10 @@ use serde::Deserialize;
 use super::ENTRY;
 use super::architecture::Losses;
 use super::batch::{self, BatchMemory};
-use super::config::{TranslateConfig, design};
+use super::config::{TranslateConfig, architecture};
 use super::dataset::Dataset;
 use super::model::TranslationModel;
-use super::network::{Architecture, Cell};
+use super::unidirectional::{Cell, Unidirectional};
 use crate::data::parallel::BucketBatch;
 use crate::nn::graph::Initial;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
@@ -60,8 +60,8 @@ fn tensorflow() -> TensorFlow {
 }
 
 impl Expected {
-    fn architecture(&self) -> Architecture {
-        Architecture {
+    fn architecture(&self) -> Unidirectional {
+        Unidirectional {
             vocabularies: [20, 18],
             cell: self.cell,
             hidden_size: 6,
@@ -224,8 +224,8 @@ fn five_steps_of_the_self_test_equal_tensorflow() {
         config.network.cell = want.cell;
         let data = Dataset::load(&config, Path::new(""), None).unwrap();
         let batches = [0, 1].map(|bucket| first_batch(&data, bucket, config.train.batch_size));
-        let design = design(&config, data.vocabularies());
-        let mut model = TranslationModel::new(design, config.seed, 1).unwrap();
+        let architecture = architecture(&config, data.vocabularies());
+        let mut model = TranslationModel::new(architecture, config.seed, 1).unwrap();
         set_waves(model.network());
         let settings =
             Settings { max_norm: Some(config.train.max_grad_norm), ..Default::default() };

@@ -35,7 +35,7 @@ pub enum Cell {
 
 /// What a network is made from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Architecture {
+pub struct Unidirectional {
     /// Words of the source and of the target.
     pub vocabularies: [usize; 2],
     /// What its layers are.
@@ -56,7 +56,7 @@ const PROJECTION: [&str; 2] = ["proj_w", "proj_b"];
 /// What one step of the decoder begins with, and what it leaves for the next.
 #[derive(Clone, Debug)]
 struct Step<'g> {
-    /// The state of every layer (batch, [`Architecture::state_size`]).
+    /// The state of every layer (batch, [`Unidirectional::state_size`]).
     states: Vec<Value<'g>>,
     /// The mean of the memory by the attention (batch, hidden).
     context: Value<'g>,
@@ -71,7 +71,7 @@ struct Memory<'g> {
     features: Value<'g>,
 }
 
-impl Architecture {
+impl Unidirectional {
     /// Values of the state of a layer: hidden values, behind cells where there are some.
     fn state_size(&self) -> usize {
         match self.cell {
@@ -204,7 +204,7 @@ impl Architecture {
     /// The encoder alone: it is fed `source`.
     ///
     /// # Errors
-    /// As [`Architecture::unrolled`].
+    /// As [`Unidirectional::unrolled`].
     pub fn encoding(&self) -> Result<(Graph, Vec<Output>)> {
         Graph::build(|g| {
             let (memory, states) = self.encoder(g.ids("source"));
@@ -213,12 +213,12 @@ impl Architecture {
         })
     }
 
-    /// One step of the decoder: it is fed what [`Architecture::encoding`] gave, memory and features
+    /// One step of the decoder: it is fed what [`Unidirectional::encoding`] gave, memory and features
     /// first, then the states; then the context, and the `words` (batch). It gives the logits
     /// (batch, words), the attention's weights (batch, positions), the states and the context.
     ///
     /// # Errors
-    /// As [`Architecture::unrolled`].
+    /// As [`Unidirectional::unrolled`].
     pub fn decoding(&self) -> Result<(Graph, Vec<Output>)> {
         Graph::build(|g| {
             let input = |name: &str| g.input(name, &[self.hidden_size]);
