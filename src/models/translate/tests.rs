@@ -20,7 +20,7 @@ use crate::ops::{Cpu, Isa};
 const BATCH: usize = 3;
 
 /// Numbers of TensorFlow 2.15, of the script in this folder:
-/// `TF_CPP_MIN_LOG_LEVEL=3 python network_tf.py > network_tf.json`.
+/// `TF_CPP_MIN_LOG_LEVEL=3 python unidirectional_tf.py > unidirectional_tf.json`.
 #[derive(Deserialize)]
 struct TensorFlow {
     networks: Vec<Expected>,
@@ -56,7 +56,7 @@ struct SelfTest {
 }
 
 fn tensorflow() -> TensorFlow {
-    serde_json::from_str(include_str!("network_tf.json")).unwrap()
+    serde_json::from_str(include_str!("unidirectional_tf.json")).unwrap()
 }
 
 impl Expected {

@@ -1,6 +1,6 @@
-# The network of network.rs in TensorFlow 2.15 on fixed parameters and words, with samples from the
+# The network of unidirectional.rs in TensorFlow 2.15 on fixed parameters and words, with samples from the
 # streams of src/rng.rs: the numbers of tests.rs and self_test.rs.
-# Usage: TF_CPP_MIN_LOG_LEVEL=3 python network_tf.py > network_tf.json
+# Usage: TF_CPP_MIN_LOG_LEVEL=3 python unidirectional_tf.py > unidirectional_tf.json
 import json, numpy as np, tensorflow.compat.v1 as tf
 tf.disable_v2_behavior(); tf.logging.set_verbosity(tf.logging.ERROR)
 def wave(i, shape): return (np.sin(np.arange(np.prod(shape)) * (0.37 + 0.11 * i)) * 0.4).reshape(shape).astype("f")
