@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use tfm::ops::conv::{self, Shape};
+use tfm::ops::relu::Rectifier;
 use tfm::ops::window::Padding;
 use tfm::ops::{Buffer, Cpu, Isa, peak};
 
@@ -70,7 +71,10 @@ fn time(cpu: &Cpu, name: &str, shape: Shape, is_first: bool) {
             if counts && share < 0.5 { "  below half" } else { "" }
         );
     };
-    report("forward", best(|| conv::forward(cpu, shape, &x, &weight, &bias, true, &mut y)));
+    report(
+        "forward",
+        best(|| conv::forward(cpu, shape, &x, &weight, &bias, Rectifier::Relu, &mut y)),
+    );
     if !is_first {
         report("input gradient", best(|| conv::backward_input(cpu, shape, &weight, &y, &mut x)));
     }

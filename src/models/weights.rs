@@ -17,7 +17,7 @@ pub fn of(parameters: &[&Parameter]) -> Result<Vec<(String, Tensor)>> {
     let named = |parameter: &&Parameter| {
         let is_finite = parameter.values().iter().all(|value| value.is_finite());
         ensure!(is_finite, NotFinite::new(format!("the parameter {}", parameter.name())));
-        Ok((parameter.name().to_string(), parameter.tensor().clone()))
+        Ok((parameter.name().to_string(), parameter.tensor()?))
     };
     parameters.iter().map(named).collect()
 }

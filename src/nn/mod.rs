@@ -35,7 +35,7 @@ mod timing;
 pub use gradient::Gradient;
 pub use graph::{Builder, Filters, Graph, Ids, Init, Output, Value};
 pub use network::{Feed, Mode, Network};
-pub use parameter::Parameter;
+pub use parameter::{Constant, Parameter};
 pub use random_feed::RandomFeed;
 pub use replicas::Replicas;
 pub use timing::NodeTime;

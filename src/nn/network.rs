@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::graph::{Graph, Initial, Output};
+use super::graph::{Graph, Initial, Output, ParameterSpec};
 use super::operators::{Pass, Shard};
+use super::parameter::Constant;
 use super::plan::{Arena, Execution, Key, Plan, StepTime};
 use super::{Gradient, Parameter};
 use crate::ops::{Cpu, norm};
@@ -72,7 +73,7 @@ impl Network {
     /// # Errors
     /// When Candle cannot make the tensors.
     pub fn new(graph: Graph, seed: u64) -> Result<Self> {
-        let parameter = |spec: &super::graph::ParameterSpec| {
+        let parameter = |spec: &ParameterSpec| {
             let (name, shape) = (&spec.name, &spec.shape[..]);
             let parameter = match spec.initial {
                 Initial::Uniform(_) | Initial::GlorotUniform | Initial::UnitScaling => {
@@ -93,6 +94,22 @@ impl Network {
         Ok(Self::of(Arc::new(graph), seed, parameters))
     }
 
+    /// A network for inference alone, whose parameters are constants: each is what `constant` gives for
+    /// its name and shape. What is made of them, such as filters in the order in which they are read,
+    /// is kept; they themselves are not.
+    ///
+    /// # Errors
+    /// What `constant` says.
+    pub fn of_constants(
+        graph: Graph,
+        constant: impl Fn(&ParameterSpec) -> Result<Arc<dyn Constant>>,
+    ) -> Result<Self> {
+        let lent =
+            |spec: &ParameterSpec| Ok(Parameter::lent(&spec.name, &spec.shape, constant(spec)?));
+        let parameters = graph.parameters.iter().map(lent).collect::<Result<Vec<_>>>()?;
+        Ok(Self::of(Arc::new(graph), 0, parameters))
+    }
+
     fn of(graph: Arc<Graph>, seed: u64, parameters: Vec<Parameter>) -> Self {
         let gradients = parameters.iter().map(|_| Gradient::default()).collect();
         let (plans, arena) = (Vec::new(), Arena::default());
@@ -111,7 +128,7 @@ impl Network {
     /// # Errors
     /// A parameter that this network lacks or has in another shape.
     pub fn sharing(&self, graph: Graph) -> Result<Self> {
-        let find = |spec: &super::graph::ParameterSpec| {
+        let find = |spec: &ParameterSpec| {
             let named = |own: &&Parameter| own.name() == spec.name && own.shape() == spec.shape;
             match self.parameters.iter().find(named) {
                 Some(own) => Ok(own.replica()),

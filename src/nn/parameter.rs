@@ -1,6 +1,7 @@
-//! A named parameter: a Candle variable.
+//! A named parameter: a Candle variable, or a constant that lies elsewhere.
 
 use std::cell::Cell;
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,14 +15,46 @@ use crate::system::memory;
 #[derive(Debug)]
 pub struct Parameter {
     name: String,
-    value: Var,
+    value: Value,
     decays: bool,
     momentum: Option<f32>,
     /// How often its values have changed, counted for all replicas.
     version: Arc<AtomicU64>,
 }
 
+/// Where the values are.
+#[derive(Clone, Debug)]
+enum Value {
+    Variable(Var),
+    /// They are copied from their place when they are asked for.
+    Constant {
+        shape: Vec<usize>,
+        source: Arc<dyn Constant>,
+    },
+}
+
+/// Values that lie in a file, such as those of a frozen graph.
+pub trait Constant: fmt::Debug + Send + Sync {
+    /// Copies the values.
+    ///
+    /// # Panics
+    /// When there are more or fewer of them.
+    fn copy_to(&self, values: &mut [f32]);
+}
+
 impl Parameter {
+    /// A parameter that never changes, whose values lie elsewhere.
+    pub fn lent(name: &str, shape: &[usize], source: Arc<dyn Constant>) -> Self {
+        let value = Value::Constant { shape: shape.to_vec(), source };
+        let version = Arc::default();
+        Self { name: name.to_string(), value, decays: false, momentum: None, version }
+    }
+
+    /// Whether it never changes.
+    pub fn is_constant(&self) -> bool {
+        matches!(self.value, Value::Constant { .. })
+    }
+
     /// A parameter uniform in [-`scale`, `scale`), from the stream "init/`name`".
     ///
     /// # Errors
@@ -89,7 +122,7 @@ impl Parameter {
         let mut values = vec![0.0; shape.iter().product()];
         memory::prefer_huge_pages(&mut values);
         fill(&mut values);
-        let value = Var::from_vec(values, shape, &Device::Cpu)?;
+        let value = Value::Variable(Var::from_vec(values, shape, &Device::Cpu)?);
         let version = Arc::default();
         Ok(Self { name: name.to_string(), value, decays: false, momentum: None, version })
     }
@@ -118,17 +151,28 @@ impl Parameter {
 
     /// The shape.
     pub fn shape(&self) -> &[usize] {
-        self.value.dims()
+        match &self.value {
+            Value::Variable(variable) => variable.dims(),
+            Value::Constant { shape, .. } => shape,
+        }
     }
 
-    /// The value as a tensor that shares the parameter's memory.
-    pub fn tensor(&self) -> &Tensor {
-        self.value.as_tensor()
+    /// The value as a tensor, which shares the memory of a parameter that can change.
+    ///
+    /// # Errors
+    /// When Candle cannot make the tensor.
+    pub fn tensor(&self) -> Result<Tensor> {
+        match &self.value {
+            Value::Variable(variable) => Ok(variable.as_tensor().clone()),
+            Value::Constant { shape, .. } => {
+                Tensor::from_vec(self.values().to_vec(), &shape[..], &Device::Cpu)
+            }
+        }
     }
 
     /// The number of values.
     pub fn len(&self) -> usize {
-        self.value.elem_count()
+        self.shape().iter().product()
     }
 
     /// Whether there are no values at all.
@@ -138,7 +182,14 @@ impl Parameter {
 
     /// The values, row by row.
     pub fn values(&self) -> impl Deref<Target = [f32]> {
-        ValuesGuard(self.value.storage_and_layout().0)
+        match &self.value {
+            Value::Variable(variable) => Values::Variable(variable.storage_and_layout().0),
+            Value::Constant { source, .. } => {
+                let mut values = vec![0.0; self.len()];
+                source.copy_to(&mut values);
+                Values::Constant(values)
+            }
+        }
     }
 
     /// Changes the values in place.
@@ -147,9 +198,10 @@ impl Parameter {
     /// What Candle reports of the storage.
     pub fn update<R>(&self, work: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
         self.version.fetch_add(1, Ordering::AcqRel);
+        let Value::Variable(value) = &self.value else { bail!("{} is a constant", self.name) };
         let result = Cell::new(None);
         let work = |values: &mut [f32]| result.set(Some(work(values)));
-        self.value.inplace_op1(&Update(Cell::new(Some(work))))?;
+        value.inplace_op1(&Update(Cell::new(Some(work))))?;
         let Some(result) = result.take() else { bail!("{} was not updated", self.name) };
         Ok(result)
     }
@@ -166,14 +218,21 @@ impl Parameter {
     }
 }
 
-/// The values of a parameter, borrowed for reading through Candle's guard.
-struct ValuesGuard<G>(G);
+/// The values of a parameter, borrowed for reading through Candle's guard, or a copy.
+enum Values<G> {
+    Variable(G),
+    Constant(Vec<f32>),
+}
 
-impl<G: Deref<Target = Storage>> Deref for ValuesGuard<G> {
+impl<G: Deref<Target = Storage>> Deref for Values<G> {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        match &*self.0 {
+        let guard = match self {
+            Self::Variable(guard) => guard,
+            Self::Constant(values) => return values,
+        };
+        match &**guard {
             Storage::Cpu(CpuStorage::F32(values)) => values,
             // `Parameter::new` makes no other storage.
             _ => unreachable!("parameters are f32 on the CPU"),
@@ -233,7 +292,7 @@ mod tests {
         parameter.update(|values| values[3] = 7.0).unwrap();
         assert_eq!(*parameter.values(), [0.0, 0.0, 0.0, 7.0]);
         parameter.set(&[1.0; 4]).unwrap();
-        assert_eq!(parameter.tensor().to_vec2::<f32>().unwrap(), [[1.0, 1.0], [1.0, 1.0]]);
+        assert_eq!(parameter.tensor().unwrap().to_vec2::<f32>().unwrap(), [[1.0, 1.0], [1.0, 1.0]]);
         assert!(parameter.set(&[1.0]).unwrap_err().to_string().contains("has 4 values, not 1"));
     }
 }

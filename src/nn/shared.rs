@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::Gradient;
+use crate::ops::conv::{Algorithm, PreparedFilters};
 use crate::ops::matmul::{Matrix, PackedMatrix, Right, gradient_of_weights};
 use crate::ops::{Buffer, Cpu, Isa, rows_mut};
 
@@ -12,9 +13,13 @@ use crate::ops::{Buffer, Cpu, Isa, rows_mut};
 const BLOCK: usize = 16;
 
 /// Packed copies of weights, made when they are first asked for since they have changed.
+///
+/// What is made of constants is kept for good: nobody keeps the values themselves.
 #[derive(Debug, Default)]
 pub struct PackedWeights {
     copies: Vec<Copy>,
+    filters: Vec<(Vec<usize>, PreparedFilters)>,
+    matrices: Vec<(usize, Arc<PackedMatrix>)>,
 }
 
 #[derive(Debug)]
@@ -37,6 +42,36 @@ impl PackedWeights {
     pub fn begin_run(&mut self) {
         self.copies.retain(|copy| copy.is_used);
         self.copies.iter_mut().for_each(|copy| copy.is_used = false);
+    }
+
+    /// The filters that `make` has made of constant parameters, by their numbers, for an algorithm.
+    pub fn filters(
+        &mut self,
+        (parameters, algorithm): (&[usize], Algorithm),
+        make: impl FnOnce() -> PreparedFilters,
+    ) -> &PreparedFilters {
+        let is_it = |(of, filters): &(Vec<usize>, PreparedFilters)| {
+            of == parameters && filters.algorithm() == algorithm
+        };
+        let known = self.filters.iter().position(is_it).unwrap_or_else(|| {
+            self.filters.push((parameters.to_vec(), make()));
+            self.filters.len() - 1
+        });
+        &self.filters[known].1
+    }
+
+    /// The packed copy of a constant matrix of weights, by the number of the parameter.
+    pub fn constant(
+        &mut self,
+        parameter: usize,
+        make: impl FnOnce() -> PackedMatrix,
+    ) -> Right<'static> {
+        let known = self.matrices.iter().position(|(of, _)| *of == parameter);
+        let known = known.unwrap_or_else(|| {
+            self.matrices.push((parameter, Arc::new(make())));
+            self.matrices.len() - 1
+        });
+        Right::Packed(Arc::clone(&self.matrices[known].1))
     }
 
     /// The packed copy of a matrix of weights of that version.

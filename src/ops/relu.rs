@@ -4,6 +4,54 @@
 use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, rows_mut};
 
+/// What the last store of a layer does to its sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rectifier {
+    /// Nothing.
+    #[default]
+    None,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6) (Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010).
+    Relu6,
+}
+
+impl Rectifier {
+    /// The least and the largest value that passes.
+    pub fn bounds(self) -> [f32; 2] {
+        match self {
+            Self::None => [f32::NEG_INFINITY, f32::INFINITY],
+            Self::Relu => [0.0, f32::INFINITY],
+            Self::Relu6 => [0.0, 6.0],
+        }
+    }
+
+    /// The sums cut off. What is not a number stays so.
+    #[inline(always)]
+    pub(super) fn of<S: Simd>(self, sums: S) -> S {
+        // In this order: `max` and `min` return their second operand where one is not a number.
+        let [least, largest] = self.bounds();
+        S::splat(largest).min(S::splat(least).max(sums))
+    }
+}
+
+impl Rectifier {
+    /// What the layer table adds to the name of a layer.
+    pub fn written(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Relu => " + relu",
+            Self::Relu6 => " + relu6",
+        }
+    }
+}
+
+impl From<bool> for Rectifier {
+    fn from(relu: bool) -> Self {
+        if relu { Self::Relu } else { Self::None }
+    }
+}
+
 /// Values a thread takes at a time.
 const BLOCK: usize = 32 * 1024;
 
@@ -43,6 +91,39 @@ impl Kernel for Mask<'_> {
             y.select_above(zero, value, zero).store_slice(g);
         }
     }
+}
+
+struct Relu6<'a>(&'a mut [f32]);
+
+impl Kernel for Relu6<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for values in self.0.chunks_mut(LANES) {
+            Rectifier::Relu6.of(S::load_slice(values, 0.0)).store_slice(values);
+        }
+    }
+}
+
+/// Cuts `values` off at zero and at six.
+pub fn relu6(cpu: &Cpu, values: &mut [f32]) {
+    let len = values.len();
+    cpu.for_rows(len, BLOCK, rows_mut(values, 1), |_, values| cpu.isa().run(Relu6(values)));
+}
+
+/// Sets `gradient` to zero where `y`, the output of [`relu6`], is not between zero and six.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn relu6_gradient(y: &[f32], gradient: &mut [f32]) {
+    assert_eq!(y.len(), gradient.len(), "output and gradient differ in size");
+    let cut = |(y, g): (&f32, &mut f32)| {
+        if *y <= 0.0 || *y >= 6.0 {
+            *g = 0.0;
+        }
+    };
+    y.iter().zip(gradient).for_each(cut);
 }
 
 /// Sets `gradient` to zero where `y`, the output or the input of the ReLU, is not above zero.

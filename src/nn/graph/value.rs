@@ -2,8 +2,9 @@
 
 use super::{Builder, Decay, IdsRead, Init, Initial, Output, ParameterSpec, Source, Unshaped};
 use crate::nn::operators::{
-    Activate, AvgPool, BatchNorm, Concat, Conv2d, CrossEntropy, Dropout, Embedding,
-    HalfSumOfSquares, Linear, LrnNode, MaxPool, Op, Relu, Reshape, Slice, Softmax, Sum,
+    Activate, AvgPool, BatchNorm, Concat, Conv2d, CrossEntropy, DepthwiseConv2d, Dropout,
+    Embedding, HalfSumOfSquares, Linear, LrnNode, MaxPool, Op, Pad, Relu, Relu6, Reshape, Slice,
+    Softmax, Sum,
 };
 use crate::ops::activation::Activation;
 use crate::ops::lrn::Lrn;
@@ -99,6 +100,20 @@ impl<'g> Value<'g> {
         self.node(name.to_string(), op, vec![weights])
     }
 
+    /// A convolution of every channel with `filters.count` filters of its own (MobileNets, arXiv
+    /// 1704.04861), with the parameters `name/weights` (height, width, channels, count) and
+    /// `name/biases`.
+    pub fn depthwise_conv2d(self, name: &str, filters: Filters, init: Init) -> Self {
+        let op = Op::DepthwiseConv2d(DepthwiseConv2d::new(filters));
+        let parameters = self.weights_and_biases(name, &op, init);
+        self.node(name.to_string(), op, parameters)
+    }
+
+    /// Images with zeros around them: rows above and below, columns to the left and right.
+    pub fn pad(self, rows: [usize; 2], columns: [usize; 2]) -> Self {
+        self.unary(self.builder.numbered("pad"), Op::Pad(Pad { rows, columns }))
+    }
+
     /// `x · weights + biases` on rows: (batch, …) is (batch, all other axes together). The
     /// parameters are `name/weights` (inputs, `outputs`) and `name/biases` (`outputs`).
     pub fn linear(self, name: &str, outputs: usize, init: Init) -> Self {
@@ -174,6 +189,16 @@ impl<'g> Value<'g> {
     /// x · sigmoid(x) (Elfwing et al., arXiv 1702.03118).
     pub fn silu(self) -> Self {
         self.activate("silu", Activation::Silu)
+    }
+
+    /// eˣ - 1 below zero, else x (Clevert et al., arXiv 1511.07289).
+    pub fn elu(self) -> Self {
+        self.activate("elu", Activation::Elu)
+    }
+
+    /// min(max(x, 0), 6) (Krizhevsky, 2010; MobileNets).
+    pub fn relu6(self) -> Self {
+        self.unary(self.builder.numbered("relu"), Op::Relu6(Relu6))
     }
 
     fn activate(self, kind: &str, function: Activation) -> Self {

@@ -14,6 +14,7 @@ impl Operator for Activate {
             Activation::Tanh => "tanh",
             Activation::Gelu => "gelu",
             Activation::Silu => "silu",
+            Activation::Elu => "elu",
         }
         .to_string()
     }

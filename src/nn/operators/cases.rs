@@ -4,6 +4,7 @@ use super::*;
 use crate::nn::graph::Filters;
 use crate::ops::activation::Activation;
 use crate::ops::lrn::Lrn;
+use crate::ops::relu::Rectifier;
 use crate::ops::window::Padding::{Same, Valid};
 
 /// An operator at one size.
@@ -38,7 +39,13 @@ const LRN: Lrn = Lrn { radius: 2, bias: 1.0, alpha: 0.3, beta: 0.75 };
 impl Cases for Activate {
     fn cases() -> Vec<Case> {
         let of = |function| case(Op::Activate(Self(function)), &[&[5, 7]]);
-        let all = [Activation::Sigmoid, Activation::Tanh, Activation::Gelu, Activation::Silu];
+        let all = [
+            Activation::Sigmoid,
+            Activation::Tanh,
+            Activation::Gelu,
+            Activation::Silu,
+            Activation::Elu,
+        ];
         all.into_iter().map(of).collect()
     }
 }
@@ -121,7 +128,7 @@ impl Cases for Conv2d {
         let plain = |filters, biases, images: [usize; 4]| {
             case(Op::Conv2d(Self::new(filters, biases)), &[&images])
         };
-        let relu = Self { relu: true, ..Self::new(Filters::new(4, 3), true) };
+        let relu = Self { rectifier: Rectifier::Relu, ..Self::new(Filters::new(4, 3), true) };
         let folded = |biases| Case {
             training: false,
             statistics: Some(0),
@@ -156,6 +163,29 @@ impl Cases for CrossEntropy {
             Case { ids: ids(6, 9), ..case(Op::CrossEntropy(smoothed), &[&[6, 9], &[6]]) };
         let first = case(Op::CrossEntropy(first), &[&[5, 3], &[5]]);
         vec![of(1, 1), of(3, 5), of(9, 20), weighted, first, smoothed]
+    }
+}
+
+impl Cases for DepthwiseConv2d {
+    fn cases() -> Vec<Case> {
+        let of =
+            |filters, images: [usize; 4]| case(Op::DepthwiseConv2d(Self::new(filters)), &[&images]);
+        let inference = Self {
+            folded: Some(1e-3),
+            rectifier: Rectifier::Relu6,
+            ..Self::new(Filters::new(1, 3).stride(2))
+        };
+        let inference = Case {
+            training: false,
+            statistics: Some(0),
+            ..case(Op::DepthwiseConv2d(inference), &[&[2, 9, 13, 18]])
+        };
+        vec![
+            of(Filters::new(1, 3), [2, 5, 9, 3]),
+            of(Filters::new(2, 3).stride(2), [2, 5, 4, 3]),
+            of(Filters::new(1, 2).valid(), [1, 4, 3, 17]),
+            inference,
+        ]
     }
 }
 
@@ -277,6 +307,13 @@ impl Cases for MaxPool {
     }
 }
 
+impl Cases for Pad {
+    fn cases() -> Vec<Case> {
+        let of = |rows, columns| case(Op::Pad(Self { rows, columns }), &[&[2, 3, 2, 5]]);
+        vec![of([1, 2], [0, 3]), of([0, 0], [1, 1])]
+    }
+}
+
 impl Cases for PoolLrn {
     fn cases() -> Vec<Case> {
         let relu = MaxPool { relu: true, ..MaxPool::new(3, 2, Same) };
@@ -288,6 +325,12 @@ impl Cases for PoolLrn {
 impl Cases for Relu {
     fn cases() -> Vec<Case> {
         vec![case(Op::Relu(Self), &[&[5, 9]])]
+    }
+}
+
+impl Cases for Relu6 {
+    fn cases() -> Vec<Case> {
+        vec![case(Op::Relu6(Self), &[&[5, 9]])]
     }
 }
 

@@ -1,11 +1,12 @@
 //! A convolution of images.
 
 use super::{
-    Backward, Forward, IMAGES, Operations, Operator, Reads, Reference, Shapes, rank, written,
+    Backward, Forward, IMAGES, Operations, Operator, Parameters, Reads, Reference, Shapes, rank,
+    written,
 };
 use crate::nn::graph::Filters;
-use crate::ops::conv;
-use crate::ops::relu::relu_gradient;
+use crate::ops::conv::{self, Algorithm, PreparedFilters};
+use crate::ops::relu::{Rectifier, relu_gradient};
 
 /// `x ∗ weights + biases` with filters (height, width, in, out), and what a rewrite has put into
 /// its last store.
@@ -13,8 +14,8 @@ use crate::ops::relu::relu_gradient;
 pub struct Conv2d {
     pub(super) filters: Filters,
     pub(super) biases: bool,
-    /// A ReLU follows.
-    pub(in crate::nn) relu: bool,
+    /// What follows.
+    pub(in crate::nn) rectifier: Rectifier,
     /// The next node's gradient is that of the ReLU's input already.
     pub(in crate::nn) relu_is_undone: bool,
     /// ε of the batch normalisation that is folded into the filters, for inference.
@@ -24,7 +25,12 @@ pub struct Conv2d {
 impl Conv2d {
     /// A convolution with or without biases.
     pub fn new(filters: Filters, biases: bool) -> Self {
-        Self { filters, biases, relu: false, relu_is_undone: false, folded: None }
+        Self { filters, biases, rectifier: Rectifier::None, relu_is_undone: false, folded: None }
+    }
+
+    /// Whether something stands behind the sums already.
+    pub(in crate::nn) fn is_finished(&self) -> bool {
+        self.rectifier != Rectifier::None || self.folded.is_some()
     }
 
     /// The sizes for images (batch, height, width, in channels).
@@ -42,28 +48,20 @@ impl Conv2d {
         }
     }
 
-    /// Filters and biases with the normalisation's factor and shift in them.
-    fn fold(&self, run: &Forward, shape: conv::Shape, epsilon: f32) -> (Vec<f32>, Vec<f32>) {
-        let own = 1 + usize::from(self.biases);
-        let values = |i| run.parameters.values(i);
-        let (gamma, beta) = (values(own), values(own + 1));
-        let (mean, variance) = (values(own + 2), values(own + 3));
-        let factors: Vec<f32> =
-            gamma.iter().zip(variance.iter()).map(|(g, v)| g / (v + epsilon).sqrt()).collect();
-        let mut weights = values(0).to_vec();
-        for filters in weights.chunks_mut(shape.out_channels) {
-            filters.iter_mut().zip(&factors).for_each(|(w, factor)| *w *= factor);
+    /// Filters and biases, with a normalisation's factor and shift in them.
+    fn weights_and_biases(&self, parameters: Parameters, outputs: usize) -> [Vec<f32>; 2] {
+        match self.folded {
+            Some(epsilon) => parameters.folded(usize::from(self.biases), epsilon, outputs).into(),
+            None if self.biases => [0, 1].map(|i| parameters.values(i).to_vec()),
+            None => [parameters.values(0).to_vec(), vec![0.0; outputs]],
         }
-        let bias = |n: usize| if self.biases { values(1)[n] } else { 0.0 };
-        let shift = |n: usize| beta[n] + (bias(n) - mean[n]) * factors[n];
-        (weights, (0..shape.out_channels).map(shift).collect())
     }
 }
 
 impl Operator for Conv2d {
     fn kind(&self) -> String {
         let normalised = if self.folded.is_some() { " + batch_norm" } else { "" };
-        format!("conv2d{normalised}{}", if self.relu { " + relu" } else { "" })
+        format!("conv2d{normalised}{}", self.rectifier.written())
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
@@ -90,29 +88,31 @@ impl Operator for Conv2d {
     }
 
     fn reads(&self) -> Reads {
-        Reads { inputs: true, output: self.relu && !self.relu_is_undone }
+        Reads { inputs: true, output: self.rectifier != Rectifier::None && !self.relu_is_undone }
     }
 
     fn forward(&self, run: Forward) {
         let shape = self.sizes(&run.shapes.inputs[0]);
-        if let Some(epsilon) = self.folded {
-            let (weights, biases) = self.fold(&run, shape, epsilon);
-            conv::forward(run.cpu, shape, run.x[0], &weights, &biases, self.relu, run.y);
-            return;
-        }
-        let weights = run.parameters.values(0);
-        if self.biases {
-            let biases = run.parameters.values(1);
-            conv::forward(run.cpu, shape, run.x[0], &weights, &biases, self.relu, run.y);
+        let (cpu, rectifier) = (run.cpu, self.rectifier);
+        if run.parameters.are_constant() {
+            let make = || {
+                let [weights, biases] = self.weights_and_biases(run.parameters, shape.out_channels);
+                PreparedFilters::new(cpu, shape, &weights, biases)
+            };
+            let key = (run.parameters.indices, Algorithm::of(&shape));
+            run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
+        } else if self.folded.is_some() || !self.biases {
+            let [weights, biases] = self.weights_and_biases(run.parameters, shape.out_channels);
+            conv::forward(cpu, shape, run.x[0], &weights, &biases, rectifier, run.y);
         } else {
-            let zeros = vec![0.0; shape.out_channels];
-            conv::forward(run.cpu, shape, run.x[0], &weights, &zeros, self.relu, run.y);
+            let (weights, biases) = (run.parameters.values(0), run.parameters.values(1));
+            conv::forward(cpu, shape, run.x[0], &weights, &biases, rectifier, run.y);
         }
     }
 
     fn backward(&self, mut run: Backward) {
         let shape = self.sizes(&run.shapes.inputs[0]);
-        if self.relu && !self.relu_is_undone {
+        if self.rectifier != Rectifier::None && !self.relu_is_undone {
             relu_gradient(run.cpu, run.y, run.dy);
         }
         let d_weights = run.gradients.dense(0, shape.weights());
@@ -146,9 +146,7 @@ impl Operator for Conv2d {
                     gamma[n] * (*y - mean[n]) / (variance[n] + f64::from(epsilon)).sqrt() + beta[n];
             }
         }
-        if self.relu {
-            y.iter_mut().for_each(|y| *y = y.max(0.0));
-        }
-        y
+        let [least, largest] = self.rectifier.bounds().map(f64::from);
+        y.into_iter().map(|y| y.clamp(least, largest)).collect()
     }
 }

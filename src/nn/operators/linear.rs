@@ -1,7 +1,7 @@
 //! A fully connected layer.
 
 use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, Shapes, written};
-use crate::ops::matmul::{Accumulate, Matrix, matmul};
+use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, matmul};
 use crate::ops::relu::{relu, relu_gradient};
 
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
@@ -73,13 +73,22 @@ impl Operator for Linear {
 
     fn forward(&self, run: Forward) {
         let (rows, inputs) = self.sides(&run.shapes.inputs[0]);
-        let weights = run.parameters.values(0);
         let biases = self.biases.then(|| run.parameters.values(1));
         let start = biases.as_deref().map_or(Accumulate::Overwrite, Accumulate::Bias);
         let x = Matrix::new(run.x[0], rows, inputs);
-        let weights = self.weights(inputs, &weights);
-        let weights = run.parameters.right(run.cpu, run.packed, weights);
-        matmul(run.cpu, x, weights, start, run.y);
+        if run.parameters.are_constant() {
+            let weights = run.packed.constant(run.parameters.indices[0], || {
+                let mut packed = PackedMatrix::default();
+                packed.pack(run.cpu, self.weights(inputs, &run.parameters.values(0)));
+                packed
+            });
+            matmul(run.cpu, x, weights, start, run.y);
+        } else {
+            let weights = run.parameters.values(0);
+            let weights = self.weights(inputs, &weights);
+            let weights = run.parameters.right(run.cpu, run.packed, weights);
+            matmul(run.cpu, x, weights, start, run.y);
+        }
         if self.relu {
             relu(run.cpu, run.y);
         }

@@ -9,6 +9,7 @@ mod attention;
 mod batch_norm;
 mod concat;
 mod conv2d;
+mod depthwise;
 mod dropout;
 mod embedding;
 mod gru;
@@ -18,6 +19,7 @@ mod lrn;
 mod lstm;
 mod lstm_states;
 mod operands;
+mod pad;
 mod pool;
 mod pool_lrn;
 mod relu;
@@ -38,6 +40,7 @@ pub use attention::{AdditiveAttention, Context};
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
+pub use depthwise::DepthwiseConv2d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use gru::Gru;
@@ -49,9 +52,10 @@ pub use lstm_states::LstmStates;
 pub use operands::{
     Backward, Forward, ParameterGradients, Parameters, Pass, Reference, Shard, StateRefs,
 };
+pub use pad::Pad;
 pub use pool::{AvgPool, MaxPool};
 pub use pool_lrn::{LrnPool, PoolLrn};
-pub use relu::Relu;
+pub use relu::{Relu, Relu6};
 pub use reshape::Reshape;
 pub use sampled::SampledLogits;
 pub use slice::Slice;
@@ -98,6 +102,7 @@ operators!(
     Context,
     Conv2d,
     CrossEntropy,
+    DepthwiseConv2d,
     Dropout,
     Embedding,
     Gru,
@@ -109,8 +114,10 @@ operators!(
     Lstm,
     LstmStates,
     MaxPool,
+    Pad,
     PoolLrn,
     Relu,
+    Relu6,
     Reshape,
     Reverse,
     SampledLogits,

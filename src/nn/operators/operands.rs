@@ -131,6 +131,27 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// Whether they never change, so that what is made of them can be kept.
+    pub fn are_constant(&self) -> bool {
+        self.indices.first().is_some_and(|&i| self.all[i].is_constant())
+    }
+
+    /// The weights (…, `outputs`) and biases of a layer before a batch normalisation, with its factor
+    /// and shift in them. Parameters: weights, `biases` times biases, γ, β, mean, variance.
+    pub fn folded(&self, biases: usize, epsilon: f32, outputs: usize) -> (Vec<f32>, Vec<f32>) {
+        let of_norm = |i| self.values(1 + biases + i);
+        let (gamma, beta, mean, variance) = (of_norm(0), of_norm(1), of_norm(2), of_norm(3));
+        let factors: Vec<f32> =
+            gamma.iter().zip(variance.iter()).map(|(g, v)| g / (v + epsilon).sqrt()).collect();
+        let mut weights = self.values(0).to_vec();
+        for filters in weights.chunks_mut(outputs) {
+            filters.iter_mut().zip(&factors).for_each(|(w, factor)| *w *= factor);
+        }
+        let bias = |n: usize| if biases > 0 { self.values(1)[n] } else { 0.0 };
+        let shift = |n: usize| beta[n] + (bias(n) - mean[n]) * factors[n];
+        (weights, (0..outputs).map(shift).collect())
+    }
+
     /// How often the values of any of them have changed.
     pub fn version(&self) -> u64 {
         self.indices.iter().map(|&i| self.all[i].version()).sum()

@@ -277,11 +277,20 @@ fn operations_are_counted() {
         for case in cases {
             let trial = Trial::new(case);
             let count = trial.case.op.get().operations(&trial.shapes);
-            let moves = ["Concat", "Embedding", "LastStep", "Reshape", "Reverse", "Slice", "Stack"];
+            let moves =
+                ["Concat", "Embedding", "LastStep", "Pad", "Reshape", "Reverse", "Slice", "Stack"];
             let moves = moves.contains(&name);
             assert!(moves || count.forward > 0, "{name} takes no operation");
-            let has_weights =
-                ["Conv2d", "Gru", "Linear", "Lstm", "LstmStates", "SampledLogits"].contains(&name);
+            let has_weights = [
+                "Conv2d",
+                "DepthwiseConv2d",
+                "Gru",
+                "Linear",
+                "Lstm",
+                "LstmStates",
+                "SampledLogits",
+            ]
+            .contains(&name);
             assert_eq!(count.parameter_gradient > 0, has_weights, "{name}");
         }
     }

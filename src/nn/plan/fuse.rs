@@ -6,7 +6,8 @@
 
 use super::{Key, Planned, Source};
 use crate::nn::graph::Output;
-use crate::nn::operators::{LrnNode, LrnPool, Op, PoolLrn};
+use crate::nn::operators::{BatchNorm, LrnNode, LrnPool, Op, PoolLrn};
+use crate::ops::relu::Rectifier;
 
 /// Rewrites `nodes`; where the outputs of `key` are now. Nodes that do nothing are skipped even
 /// where neighbours are not to be `fused`.
@@ -24,6 +25,9 @@ pub(super) fn rewrite(nodes: &mut [Planned], key: &Key, fused: bool) -> Vec<Sour
         rewriting.pairs(fold_normalisation);
     }
     rewriting.pairs(relu_into_layer);
+    if !key.training {
+        rewriting.pairs(relu_into_inference);
+    }
     rewriting.pairs(dropout_into_linear);
     rewriting.pairs(relu_into_pooling);
     rewriting.pairs(pooling_and_normalisation);
@@ -110,23 +114,28 @@ fn merge(first: &Planned, second: &mut Planned, op: Op) {
 
 /// For inference, the normalisation's factor and shift go into the filters before it.
 fn fold_normalisation(first: &mut Planned, second: &mut Planned) {
-    if let (Op::Conv2d(convolution), Op::BatchNorm(normalisation)) =
-        (&first.node.op, &second.node.op)
-        && !convolution.relu
-    {
-        let mut fused = *convolution;
-        fused.folded = Some(normalisation.epsilon);
-        merge(first, second, Op::Conv2d(fused));
-    }
+    let Op::BatchNorm(BatchNorm { epsilon }) = second.node.op else { return };
+    let fused = match first.node.op {
+        Op::Conv2d(mut convolution) if !convolution.is_finished() => {
+            convolution.folded = Some(epsilon);
+            Op::Conv2d(convolution)
+        }
+        Op::DepthwiseConv2d(mut convolution) if !convolution.is_finished() => {
+            convolution.folded = Some(epsilon);
+            Op::DepthwiseConv2d(convolution)
+        }
+        _ => return,
+    };
+    merge(first, second, fused);
 }
 
 /// The last store of a convolution or a product does the ReLU.
 fn relu_into_layer(first: &mut Planned, second: &mut Planned) {
     let Op::Relu(_) = second.node.op else { return };
     let fused = match &first.node.op {
-        Op::Conv2d(convolution) => {
+        Op::Conv2d(convolution) if convolution.rectifier == Rectifier::None => {
             let mut convolution = *convolution;
-            convolution.relu = true;
+            convolution.rectifier = Rectifier::Relu;
             Op::Conv2d(convolution)
         }
         Op::Linear(linear) if linear.dropout.is_none() => {
@@ -137,6 +146,25 @@ fn relu_into_layer(first: &mut Planned, second: &mut Planned) {
         _ => return,
     };
     merge(first, second, fused);
+}
+
+/// For inference, the last store of a convolution does every rectifier.
+fn relu_into_inference(first: &mut Planned, second: &mut Planned) {
+    let rectifier = match second.node.op {
+        Op::Relu(_) => Rectifier::Relu,
+        Op::Relu6(_) => Rectifier::Relu6,
+        _ => return,
+    };
+    let mut fused = first.node.op.clone();
+    let own = match &mut fused {
+        Op::Conv2d(convolution) => &mut convolution.rectifier,
+        Op::DepthwiseConv2d(convolution) => &mut convolution.rectifier,
+        _ => return,
+    };
+    if *own == Rectifier::None {
+        *own = rectifier;
+        merge(first, second, fused);
+    }
 }
 
 /// Dropout behind a layer with a ReLU: the ReLU's gradient needs no output of its own, since where
@@ -157,7 +185,7 @@ fn relu_into_pooling(first: &mut Planned, second: &mut Planned) {
     let Op::MaxPool(mut pool) = second.node.op else { return };
     pool.relu = true;
     match &mut first.node.op {
-        Op::Conv2d(convolution) if convolution.relu => {
+        Op::Conv2d(convolution) if convolution.rectifier == Rectifier::Relu => {
             convolution.relu_is_undone = true;
             second.node.op = Op::MaxPool(pool);
         }
@@ -187,7 +215,7 @@ fn pooling_and_normalisation(first: &mut Planned, second: &mut Planned) {
 /// Where a normalisation and a pooling read a ReLU's output, they give the gradient of its input.
 fn relu_before_normalisation(first: &mut Planned, second: &mut Planned) {
     if let (Op::Conv2d(convolution), Op::LrnPool(both)) = (&mut first.node.op, &mut second.node.op)
-        && convolution.relu
+        && convolution.rectifier == Rectifier::Relu
     {
         convolution.relu_is_undone = true;
         both.pool.relu = true;

@@ -63,6 +63,29 @@ impl Curve for Silu {
 }
 
 #[derive(Clone, Copy)]
+pub(super) struct Elu;
+
+impl Curve for Elu {
+    #[inline(always)]
+    fn value<S: Simd>(self, x: S) -> S {
+        let (zero, one) = (S::splat(0.0), S::splat(1.0));
+        // Near zero the series, for the difference would lose its digits.
+        let mut series = S::splat(1.0 / 720.0);
+        for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0] {
+            series = series.mul_add(x, S::splat(coefficient));
+        }
+        let below = x.select_abs_below(0.25, series.mul(x), exp(zero.min(x)).sub(one));
+        // In this order, what is not a number stays so.
+        x.select_above(zero, x, below)
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd>(self, x: S) -> S {
+        exp(S::splat(0.0).min(x))
+    }
+}
+
+#[derive(Clone, Copy)]
 pub(super) struct Gelu;
 
 impl Gelu {

@@ -12,7 +12,7 @@ use reference::activation_reference_slope;
 use super::Cpu;
 use super::elementwise::{Binary, Unary, join, map};
 use super::simd::Simd;
-use curve::{Curve, Gelu, Sigmoid, Silu, Tanh};
+use curve::{Curve, Elu, Gelu, Sigmoid, Silu, Tanh};
 
 /// A smooth activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Activation {
     Gelu,
     /// x / (1 + e^-x), also called Swish (Elfwing et al., arXiv 1702.03118).
     Silu,
+    /// e^x - 1 below zero, else x (Clevert et al., arXiv 1511.07289).
+    Elu,
 }
 
 /// `y[i] = f(x[i])`
@@ -38,6 +40,7 @@ pub fn forward(cpu: &Cpu, activation: Activation, x: &[f32], y: &mut [f32]) {
         Activation::Tanh => map(cpu, Value(Tanh), x, y),
         Activation::Gelu => map(cpu, Value(Gelu), x, y),
         Activation::Silu => map(cpu, Value(Silu), x, y),
+        Activation::Elu => map(cpu, Value(Elu), x, y),
     }
 }
 
@@ -51,6 +54,7 @@ pub fn backward(cpu: &Cpu, activation: Activation, x: &[f32], dy: &[f32], dx: &m
         Activation::Tanh => join(cpu, Slope(Tanh), x, dy, dx),
         Activation::Gelu => join(cpu, Slope(Gelu), x, dy, dx),
         Activation::Silu => join(cpu, Slope(Silu), x, dy, dx),
+        Activation::Elu => join(cpu, Slope(Elu), x, dy, dx),
     }
 }
 

@@ -9,6 +9,13 @@ pub fn activation_reference(activation: Activation, x: f64) -> f64 {
         Activation::Tanh => x.tanh(),
         Activation::Gelu => x * normal_distribution(x),
         Activation::Silu => x * sigmoid(x),
+        Activation::Elu => {
+            if x > 0.0 {
+                x
+            } else {
+                x.exp_m1()
+            }
+        }
     }
 }
 
@@ -20,6 +27,7 @@ pub fn activation_reference_slope(activation: Activation, x: f64) -> f64 {
         Activation::Tanh => 1.0 - x.tanh().powi(2),
         Activation::Gelu => normal_distribution(x) + x * normal_density(x),
         Activation::Silu => sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
+        Activation::Elu => x.min(0.0).exp(),
     }
 }
 

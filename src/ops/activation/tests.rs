@@ -1,8 +1,8 @@
-use super::Activation::{Gelu, Sigmoid, Silu, Tanh};
+use super::Activation::{Elu, Gelu, Sigmoid, Silu, Tanh};
 use super::*;
 use crate::ops::tests::{assert_near, assert_slopes, at_every_level, dot, single, wave};
 
-const ALL: [Activation; 4] = [Sigmoid, Tanh, Gelu, Silu];
+const ALL: [Activation; 5] = [Sigmoid, Tanh, Gelu, Silu, Elu];
 
 fn plain(activation: Activation, x: &[f64], dy: &[f64]) -> [Vec<f64>; 2] {
     let slope = |(x, dy): (&f64, &f64)| activation_reference_slope(activation, *x) * dy;
@@ -19,7 +19,8 @@ fn fused(cpu: &Cpu, activation: Activation, x: &[f32], dy: &[f32]) -> [Vec<f32>;
 
 #[test]
 fn the_reference_gradients_equal_finite_differences() {
-    let x: Vec<f64> = (-40..=40).map(|i| f64::from(i) * 0.17).collect();
+    // None is zero, where the slope of ELU has a corner.
+    let x: Vec<f64> = (-40..=40).map(|i| (f64::from(i) + 0.5) * 0.17).collect();
     let dy = wave(x.len(), 1.1);
     for activation in ALL {
         let [_, dx] = plain(activation, &x, &dy);
@@ -53,6 +54,7 @@ fn far_from_zero_they_are_lines_and_what_is_not_a_number_shows() {
         let (low, line) = match activation {
             Sigmoid => (0.0, false),
             Tanh => (-1.0, false),
+            Elu => (-1.0, true),
             Gelu | Silu => (0.0, true),
         };
         at_every_level(
@@ -72,14 +74,14 @@ fn far_from_zero_they_are_lines_and_what_is_not_a_number_shows() {
 /// Numbers of an independent engine:
 /// ```python
 /// import torch, torch.nn.functional as f
-/// for g in (torch.sigmoid, torch.tanh, f.gelu, f.silu):
+/// for g in (torch.sigmoid, torch.tanh, f.gelu, f.silu, f.elu):
 ///     x = (torch.arange(9.) - 4).requires_grad_(); y = g(x)
 ///     (y * torch.sin(torch.arange(9) * 1.1)).sum().backward()
 ///     for v in (y.detach(), x.grad): print(v.tolist())
 /// ```
 #[test]
 fn equals_pytorch() {
-    let wants = [TORCH_SIGMOID, TORCH_TANH, TORCH_GELU, TORCH_SILU];
+    let wants = [TORCH_SIGMOID, TORCH_TANH, TORCH_GELU, TORCH_SILU, TORCH_ELU];
     let x: Vec<f64> = (-4..=4).map(f64::from).collect();
     for (activation, want) in ALL.into_iter().zip(wants) {
         let run = |cpu: &Cpu| fused(cpu, activation, &single(&x), &single(&wave(9, 1.1)));
@@ -91,6 +93,13 @@ fn equals_pytorch() {
     }
 }
 
+const TORCH_ELU: [[f64; 9]; 2] = [
+    [-0.9816844, -0.9502130, -0.8646647, -0.6321205, 0.0, 1.0, 2.0, 3.0, 4.0],
+    [
+        0.0000000, 0.0443706, 0.1094181, -0.0580315, -0.9516021, -0.7055403, 0.3115417, 0.9881683,
+        0.5849170,
+    ],
+];
 const TORCH_SIGMOID: [[f64; 9]; 2] = [
     [
         0.0179862, 0.0474259, 0.1192029, 0.2689414, 0.5000000, 0.7310586, 0.8807970, 0.9525741,

@@ -5,27 +5,40 @@
 //! one depends on the shape alone.
 
 mod bias;
+pub mod depthwise;
 pub mod direct;
+mod prepared;
 mod reference;
 mod shape;
 pub mod winograd;
 
 pub use bias::bias_gradient;
+pub use prepared::{Algorithm, PreparedFilters};
 pub use reference::conv_reference;
 #[cfg(test)]
 pub use reference::{conv_reference_bias, conv_reference_input, conv_reference_weight};
 pub use shape::Shape;
 
 use super::Cpu;
+use super::relu::Rectifier;
 use super::simd::LANES;
 
 fn is_winograds(shape: &Shape) -> bool {
     winograd::supports(shape) && winograd::is_profitable(shape)
 }
 
-/// `y = x ∗ weight + bias`, followed by a ReLU where asked for. `x` (batch, height, width, in
-/// channels), `weight` (kernel height, kernel width, in channels, out channels), `bias` (out
-/// channels), `y` (batch, rows, columns, out channels).
+/// The filters of a forward pass.
+#[derive(Clone, Copy, Debug)]
+pub enum Filters<'a> {
+    /// As they are stored.
+    Plain(&'a [f32]),
+    /// In the order in which the pass reads them, or transformed.
+    Prepared(&'a [f32]),
+}
+
+/// `y = x ∗ weight + bias`, cut off by `rectifier`. `x` (batch, height, width, in channels),
+/// `weight` (kernel height, kernel width, in channels, out channels), `bias` (out channels), `y`
+/// (batch, rows, columns, out channels).
 ///
 /// # Panics
 /// When the sizes do not fit each other.
@@ -35,13 +48,14 @@ pub fn forward(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
-    relu: bool,
+    rectifier: Rectifier,
     y: &mut [f32],
 ) {
+    let filters = Filters::Plain(weight);
     if is_winograds(&shape) {
-        winograd::forward(cpu, &shape, x, weight, bias, relu, y);
+        winograd::forward(cpu, &shape, x, filters, bias, rectifier, y);
     } else {
-        direct::forward(cpu, shape, x, weight, bias, relu, y);
+        direct::forward(cpu, shape, x, filters, bias, rectifier, y);
     }
 }
 

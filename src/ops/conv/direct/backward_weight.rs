@@ -11,6 +11,7 @@ use super::super::Shape;
 use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
 use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::matmul::{Matrix, PackColumns, Panels};
+use crate::ops::relu::Rectifier;
 use crate::ops::simd::{Kernel, LANES, Simd};
 use crate::ops::{Cpu, DisjointSlice};
 
@@ -267,7 +268,7 @@ impl Kernel for BlockTiles<'_> {
                     panel_step: self.right.panel_step,
                     bias: None,
                     add: self.add,
-                    relu: false,
+                    rectifier: Rectifier::None,
                     result,
                     at: at + (ky * filter_row.rows + rows.start) * outs + column,
                     row_step: outs,

@@ -11,11 +11,14 @@ use super::kernel::{COLUMNS, Offsets, Tile, TileSize};
 use super::planes::{Planes, RowToLines};
 use crate::ops::cpu::{Queue, with_thread_buffer};
 use crate::ops::matmul::Panels;
+use crate::ops::relu::Rectifier;
 use crate::ops::simd::{Kernel, Simd};
-use crate::ops::{Cpu, DisjointSlice, Isa};
+use crate::ops::{Buffer, Cpu, DisjointSlice, Isa, Worker};
 
 /// The values of the lines that a thread holds at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 96 * 1024;
+/// Values of filters that fit the second-level cache beside the lines.
+const MIN_FILTERS: usize = 128 * 1024;
 /// The pieces of work for each thread, where there are rows enough.
 const BLOCKS_A_THREAD: usize = 8;
 
@@ -53,7 +56,7 @@ pub struct Correlation {
 pub struct Epilogue<'a> {
     /// A value for each channel of the result.
     pub bias: Option<&'a [f32]>,
-    pub relu: bool,
+    pub rectifier: Rectifier,
 }
 
 impl Correlation {
@@ -74,7 +77,30 @@ impl Correlation {
         rows.flat_map(|y| (0..planes.channels).flat_map(in_row).map(move |at| y + at)).collect()
     }
 
-    /// Writes the outputs. `pack` writes one panel of the filters (depth, 16).
+    /// Values of the packed filters.
+    fn packed_len(&self) -> usize {
+        self.panels() * self.depth() * COLUMNS
+    }
+
+    /// Writes this thread's share of the packed filters. `pack` writes one panel (depth, 16).
+    fn pack(&self, worker: &Worker, pack: impl Fn(usize, &mut [f32]), packed: DisjointSlice) {
+        let panel_values = self.depth() * COLUMNS;
+        for panel in worker.chunk(self.panels()) {
+            let at = panel * panel_values;
+            // SAFETY: each panel has its own part.
+            pack(panel, unsafe { packed.range_mut(at..at + panel_values) });
+        }
+    }
+
+    /// The packed filters of many runs.
+    pub fn packed(&self, cpu: &Cpu, pack: impl Fn(usize, &mut [f32]) + Sync) -> Buffer {
+        let mut buffer = Buffer::zeros(self.packed_len());
+        let packed = DisjointSlice::new(&mut buffer);
+        cpu.parallel(self.packed_len(), |worker| self.pack(worker, &pack, packed));
+        buffer
+    }
+
+    /// Writes the outputs. `pack` writes one panel of the filters.
     pub fn run(
         &self,
         cpu: &Cpu,
@@ -83,74 +109,149 @@ impl Correlation {
         epilogue: Epilogue,
         target: &mut [f32],
     ) {
-        let (panels, panel_values) = (self.panels(), self.depth() * COLUMNS);
-        let operations =
-            2 * self.batch * self.windows * self.planes.windows * panels * panel_values;
-        let (offsets, blocks) = (self.offsets(), RowBlocks::new(self, cpu.threads()));
-        let queue = Queue::new(self.batch * blocks.count);
-        let target = DisjointSlice::new(target);
-        cpu.with_buffer(panels * panel_values, |packed| {
+        let blocks = Blocks::of_rows(self, cpu.threads());
+        let (queue, offsets) = (blocks.queue(), self.offsets());
+        let (target, len) = (DisjointSlice::new(target), self.packed_len());
+        cpu.with_buffer(len, |packed| {
             let packed = DisjointSlice::new(packed);
-            cpu.parallel(operations, |worker| {
-                for panel in worker.chunk(panels) {
-                    let at = panel * panel_values;
-                    // SAFETY: each panel has its own part.
-                    pack(panel, unsafe { packed.range_mut(at..at + panel_values) });
-                }
+            cpu.parallel(self.operations(), |worker| {
+                self.pack(worker, &pack, packed);
                 worker.wait();
                 // SAFETY: nobody writes the panels after the barrier.
-                let right = unsafe { packed.range(0..panels * panel_values) };
-                while let Some(i) = queue.next() {
-                    let (image, rows) = (i / blocks.count, blocks.range(i % blocks.count));
-                    let block =
-                        Block { of: self, image, rows, offsets: &offsets, right, epilogue, target };
-                    block.run(cpu.isa(), source);
-                }
+                let right = unsafe { packed.range(0..len) };
+                let to = Work { of: self, source, offsets: &offsets, right, epilogue, target };
+                to.run(cpu.isa(), blocks, &queue);
             });
         });
     }
+
+    /// Writes the outputs from filters that are packed.
+    pub fn run_packed(
+        &self,
+        cpu: &Cpu,
+        source: &[f32],
+        right: &[f32],
+        epilogue: Epilogue,
+        target: &mut [f32],
+    ) {
+        assert_eq!(right.len(), self.packed_len(), "the filters have another size");
+        let blocks = Blocks::of_rows_and_columns(self, cpu);
+        let (queue, offsets) = (blocks.queue(), self.offsets());
+        let target = DisjointSlice::new(target);
+        cpu.parallel(self.operations(), |_| {
+            let to = Work { of: self, source, offsets: &offsets, right, epilogue, target };
+            to.run(cpu.isa(), blocks, &queue);
+        });
+    }
+
+    fn operations(&self) -> usize {
+        2 * self.batch * self.windows * self.planes.windows * self.packed_len()
+    }
 }
 
-/// The rows of windows of an image, in blocks.
+/// What all blocks of a run have in common.
 #[derive(Clone, Copy)]
-struct RowBlocks {
-    rows: usize,
-    count: usize,
-}
-
-impl RowBlocks {
-    fn new(of: &Correlation, threads: usize) -> Self {
-        let fit = BLOCK_VALUES / of.planes.row_values().max(1);
-        // Of the first window all rows are read, of each other one a stride.
-        let rows_a_block =
-            (fit.saturating_sub(of.kernel) / of.stride + 1).clamp(1, of.windows.max(1));
-        let wanted = (BLOCKS_A_THREAD * threads).div_ceil(of.batch.max(1));
-        let count = of.windows.div_ceil(rows_a_block).max(wanted.min(of.windows / 2)).max(1);
-        Self { rows: of.windows, count }
-    }
-
-    fn range(&self, block: usize) -> Range<usize> {
-        self.rows * block / self.count..self.rows * (block + 1) / self.count
-    }
-}
-
-/// Some rows of windows of one image.
-struct Block<'a> {
+struct Work<'a> {
     of: &'a Correlation,
-    image: usize,
-    rows: Range<usize>,
+    source: &'a [f32],
     offsets: &'a Offsets,
     right: &'a [f32],
     epilogue: Epilogue<'a>,
     target: DisjointSlice<'a>,
 }
 
+impl Work<'_> {
+    /// Takes blocks from the queue until there are no more.
+    fn run(self, isa: Isa, blocks: Blocks, queue: &Queue) {
+        while let Some(i) = queue.next() {
+            let (image, i) = (i / blocks.count(), i % blocks.count());
+            let rows = blocks.rows(i / blocks.columns);
+            let panels = blocks.panels(i % blocks.columns);
+            Block { work: self, image, rows, panels }.run(isa);
+        }
+    }
+}
+
+/// The rows of windows of an image in blocks, and the channels of the result in as many parts as
+/// are computed apart.
+#[derive(Clone, Copy)]
+struct Blocks {
+    images: usize,
+    windows: usize,
+    rows: usize,
+    /// Panels of all channels, and of a register tile.
+    panels: [usize; 2],
+    columns: usize,
+}
+
+impl Blocks {
+    /// Blocks of rows, several for each thread.
+    fn of_rows(of: &Correlation, threads: usize) -> Self {
+        let wanted = (BLOCKS_A_THREAD * threads).div_ceil(of.batch.max(1));
+        let rows = Self::fewest(of).max(wanted.min(of.windows / 2)).max(1);
+        Self { images: of.batch, windows: of.windows, rows, panels: [of.panels(), 1], columns: 1 }
+    }
+
+    /// As few blocks of rows as fit where the filters are large, so that these are read seldom; each
+    /// thread then has some of the channels.
+    fn of_rows_and_columns(of: &Correlation, cpu: &Cpu) -> Self {
+        let blocks = Self::of_rows(of, cpu.threads());
+        if of.packed_len() < MIN_FILTERS {
+            return blocks;
+        }
+        let (rows, panels) = (Self::fewest(of), TileSize::of(cpu.isa()).panels);
+        let columns = match of.batch * rows {
+            few if few < BLOCKS_A_THREAD * cpu.threads() => cpu.threads(),
+            _ => 1,
+        };
+        let panels = [of.panels(), panels];
+        Self { rows, panels, columns: columns.min(of.panels().div_ceil(panels[1])), ..blocks }
+    }
+
+    /// The fewest blocks of rows whose lines fit the cache.
+    fn fewest(of: &Correlation) -> usize {
+        let fit = BLOCK_VALUES / of.planes.row_values().max(1);
+        // Of the first window all rows are read, of each other one a stride.
+        let rows_a_block =
+            (fit.saturating_sub(of.kernel) / of.stride + 1).clamp(1, of.windows.max(1));
+        of.windows.div_ceil(rows_a_block).max(1)
+    }
+
+    /// Blocks of an image.
+    fn count(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    fn queue(&self) -> Queue {
+        Queue::new(self.images * self.count())
+    }
+
+    fn rows(&self, block: usize) -> Range<usize> {
+        self.windows * block / self.rows..self.windows * (block + 1) / self.rows
+    }
+
+    /// Whole register tiles of panels.
+    fn panels(&self, part: usize) -> Range<usize> {
+        let [all, tile] = self.panels;
+        let edge = |part: usize| (all.div_ceil(tile) * part / self.columns * tile).min(all);
+        edge(part)..edge(part + 1)
+    }
+}
+
+/// Some rows of windows of one image, and some panels of channels.
+struct Block<'a> {
+    work: Work<'a>,
+    image: usize,
+    rows: Range<usize>,
+    panels: Range<usize>,
+}
+
 impl Block<'_> {
-    fn run(&self, isa: Isa, source: &[f32]) {
-        let (of, row_values) = (self.of, self.of.planes.row_values());
+    fn run(&self, isa: Isa) {
+        let (of, row_values) = (self.work.of, self.work.of.planes.row_values());
         let rows = self.rows.len().saturating_sub(1) * of.stride + of.kernel;
         with_thread_buffer(rows * row_values, |lines| {
-            isa.run(ImageToLines { block: self, source, to: &mut *lines });
+            isa.run(ImageToLines { block: self, to: &mut *lines });
             isa.run(BlockTiles { block: self, lines, size: TileSize::of(isa) });
         });
     }
@@ -159,7 +260,6 @@ impl Block<'_> {
 /// The rows of the image that a block reads, as lines.
 struct ImageToLines<'a> {
     block: &'a Block<'a>,
-    source: &'a [f32],
     to: &'a mut [f32],
 }
 
@@ -168,14 +268,14 @@ impl Kernel for ImageToLines<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let of = self.block.of;
+        let Work { of, source, .. } = self.block.work;
         let row_values = of.planes.width * of.planes.channels;
         let image = self.block.image * of.height * row_values;
         let first = (self.block.rows.start * of.stride) as isize - of.before;
         for (i, to) in self.to.chunks_exact_mut(of.planes.row_values().max(1)).enumerate() {
             match usize::try_from(first + i as isize) {
                 Ok(y) if y < of.height => {
-                    let row = &self.source[image + y * row_values..][..row_values];
+                    let row = &source[image + y * row_values..][..row_values];
                     RowToLines { planes: of.planes, row, to }.run::<S>();
                 }
                 _ => to.fill(0.0),
@@ -196,12 +296,14 @@ impl Kernel for BlockTiles<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Block { of, rows, epilogue, right, .. } = self.block;
+        let Block { work, rows, panels, .. } = self.block;
+        let Work { of, epilogue, right, .. } = *work;
         let (panel_values, row_values) = (of.depth() * COLUMNS, of.planes.row_values());
         let [height, width] = of.target.size;
         let [y_step, x_step] = of.target.step;
         let tiles = Panels::new(of.planes.windows, self.size.rows);
-        for column in (0..of.channels).step_by(self.size.panels * COLUMNS) {
+        let channels = panels.start * COLUMNS..of.channels.min(panels.end * COLUMNS);
+        for column in channels.clone().step_by(self.size.panels * COLUMNS) {
             for (i, y) in rows.clone().enumerate() {
                 let y = (self.block.image * height + of.target.first[0] + y * y_step) * width;
                 for x in (0..tiles.count).map(|i| tiles.range(i)) {
@@ -211,18 +313,18 @@ impl Kernel for BlockTiles<'_> {
                             .lines
                             .get(i * of.stride * row_values + x.start..)
                             .unwrap_or_default(),
-                        offsets: self.block.offsets,
+                        offsets: work.offsets,
                         depth: of.depth(),
                         right: &right[column / COLUMNS * panel_values..],
                         right_step: COLUMNS,
                         panel_step: panel_values,
                         bias: epilogue.bias.map(|bias| &bias[column..]),
                         add: false,
-                        relu: epilogue.relu,
-                        result: self.block.target,
+                        rectifier: epilogue.rectifier,
+                        result: work.target,
                         at: pixel * of.channels + column,
                         row_step: x_step * of.channels,
-                        width: (self.size.panels * COLUMNS).min(of.channels - column),
+                        width: (self.size.panels * COLUMNS).min(channels.end - column),
                     };
                     tile.run::<S>(x.len());
                 }

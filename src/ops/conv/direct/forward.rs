@@ -1,15 +1,16 @@
 //! The forward pass.
 
-use super::super::Shape;
+use super::super::{Filters, Shape};
 use super::correlation::{Correlation, Epilogue, Target};
 use super::filters::ForwardPanel;
 use super::planes::Planes;
-use crate::ops::Cpu;
+use crate::ops::relu::Rectifier;
 use crate::ops::window::Axis;
+use crate::ops::{Buffer, Cpu};
 
-/// `y = x ⋆ weight + bias`, where `relu` is set followed by `max(·, 0)`.
+/// `y = x ⋆ filters + bias`, cut off by `rectifier`.
 ///
-/// `x` is (batch, height, width, in channels), `weight` (kernel height, kernel width, in
+/// `x` is (batch, height, width, in channels), the filters (kernel height, kernel width, in
 /// channels, out channels), `bias` (out channels), `y` (batch, rows, columns, out channels).
 ///
 /// # Panics
@@ -18,20 +19,44 @@ pub fn forward(
     cpu: &Cpu,
     shape: Shape,
     x: &[f32],
-    weight: &[f32],
+    filters: Filters,
     bias: &[f32],
-    relu: bool,
+    rectifier: Rectifier,
     y: &mut [f32],
 ) {
     assert_eq!(x.len(), shape.inputs(), "the input has another size");
-    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
     assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
     assert_eq!(y.len(), shape.outputs(), "the output has another size");
     if y.is_empty() {
         return;
     }
-    let pack = |panel, to: &mut [f32]| cpu.isa().run(ForwardPanel { shape, weight, panel, to });
-    correlation(shape).run(cpu, x, pack, Epilogue { bias: Some(bias), relu }, y);
+    let epilogue = Epilogue { bias: Some(bias), rectifier };
+    match filters {
+        Filters::Plain(weight) => {
+            correlation(shape).run(cpu, x, pack(cpu, shape, weight), epilogue, y);
+        }
+        Filters::Prepared(filters) => {
+            correlation(shape).run_packed(cpu, x, filters, epilogue, y);
+        }
+    }
+}
+
+/// The packed filters of many forward passes.
+///
+/// # Panics
+/// When the filters do not fit the shape.
+pub fn packed(cpu: &Cpu, shape: Shape, weight: &[f32]) -> Buffer {
+    correlation(shape).packed(cpu, pack(cpu, shape, weight))
+}
+
+fn pack<'a>(
+    cpu: &Cpu,
+    shape: Shape,
+    weight: &'a [f32],
+) -> impl Fn(usize, &mut [f32]) + Sync + use<'a> {
+    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
+    let isa = cpu.isa();
+    move |panel, to| isa.run(ForwardPanel { shape, weight, panel, to })
 }
 
 fn correlation(shape: Shape) -> Correlation {

@@ -4,6 +4,7 @@
 //! array: neighbours in the tile are neighbours in memory, so an image is read in place, and
 //! what a step costs is a look into the table.
 
+use crate::ops::relu::Rectifier;
 use crate::ops::simd::{Kernel, LANES, Simd};
 use crate::ops::{DisjointSlice, Isa};
 
@@ -63,7 +64,7 @@ impl FromIterator<usize> for Offsets {
     }
 }
 
-/// One tile: `result = [old +] bias + left · right`, then the larger of that and zero.
+/// One tile: `result = [old +] bias + left · right`, then cut off.
 pub struct Tile<'a> {
     /// The left side, from what offset zero stands for.
     pub left: &'a [f32],
@@ -80,7 +81,7 @@ pub struct Tile<'a> {
     pub bias: Option<&'a [f32]>,
     /// Whether the result is added to what is there.
     pub add: bool,
-    pub relu: bool,
+    pub rectifier: Rectifier,
     pub result: DisjointSlice<'a>,
     /// The tile's first value in the result.
     pub at: usize,
@@ -201,10 +202,6 @@ impl Tile<'_> {
         if self.add {
             sum = S::load_slice(to, 0.0).add(sum);
         }
-        if self.relu {
-            // In this order what is not a number stays so.
-            sum = S::splat(0.0).max(sum);
-        }
-        sum.store_slice(to);
+        self.rectifier.of(sum).store_slice(to);
     }
 }

@@ -13,6 +13,7 @@ mod planes;
 pub use backward_input::backward_input;
 pub use backward_weight::backward_weight;
 pub use forward::forward;
+pub(super) use forward::packed;
 
 #[cfg(test)]
 mod tests;

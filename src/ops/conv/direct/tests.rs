@@ -4,7 +4,9 @@ use super::super::{
     Shape, conv_reference, conv_reference_bias, conv_reference_input, conv_reference_weight,
 };
 use super::*;
+use crate::ops::conv::Filters;
 use crate::ops::conv::bias_gradient;
+use crate::ops::relu::Rectifier;
 use crate::ops::window::Padding::{self, Same, Valid};
 use crate::ops::{Cpu, Isa};
 use crate::rng::Stream;
@@ -86,8 +88,8 @@ impl Case {
         let mut dx = vec![f32::NAN; x.len()];
         let mut dweight = vec![f32::NAN; weight.len()];
         let mut dbias = vec![f32::NAN; bias.len()];
-        forward(cpu, shape, &x, &weight, &bias, false, &mut y);
-        forward(cpu, shape, &x, &weight, &bias, true, &mut relu);
+        forward(cpu, shape, &x, Filters::Plain(&weight), &bias, Rectifier::None, &mut y);
+        forward(cpu, shape, &x, Filters::Plain(&weight), &bias, Rectifier::Relu, &mut relu);
         backward_input(cpu, shape, &weight, &dy, &mut dx);
         backward_weight(cpu, shape, &x, &dy, &mut dweight);
         bias_gradient(cpu, &dy, shape.out_channels, &mut dbias);
@@ -144,7 +146,15 @@ fn what_is_not_finite_shows() {
     x[0] = f32::NAN;
     for isa in Isa::available() {
         let mut y = single(&case.dy);
-        forward(&Cpu::new(isa, 1).unwrap(), case.shape, &x, &weight, &bias, true, &mut y);
+        forward(
+            &Cpu::new(isa, 1).unwrap(),
+            case.shape,
+            &x,
+            Filters::Plain(&weight),
+            &bias,
+            Rectifier::Relu,
+            &mut y,
+        );
         assert!(y[0].is_nan());
     }
 }

@@ -9,10 +9,11 @@ use super::points::{InputPoints, POINTS};
 use super::product::{GroupProduct, PANEL, register_tile};
 use super::tile_grid::{Axis, Side, TileGrid};
 use super::tiles::{AREA, Epilogue, InputTransform, Layout, OutputTransform, pad_to_odd_lines};
-use super::{check, tile};
+use super::{Filters, check, supports, tile};
 use crate::ops::cpu::{Queue, with_thread_buffer};
+use crate::ops::relu::Rectifier;
 use crate::ops::simd::LANES;
-use crate::ops::{Cpu, DisjointSlice, Isa, window};
+use crate::ops::{Buffer, Cpu, DisjointSlice, Isa, Worker, window};
 
 /// The values of transformed data and products that a block of tiles may take, for each
 /// thread: a share of the last-level cache.
@@ -20,9 +21,8 @@ const BLOCK_VALUES: usize = 2 << 20;
 /// The most tiles of a block: enough for the filters to be read seldom.
 const MAX_TILES: usize = 64;
 
-/// `y = x ∗ weight + bias`, negative values cut off where `relu`: images `x` (batch, height,
-/// width, in), filters (3, 3, in, out) or (5, 5, in, out), `bias` (out), `y` (batch, rows,
-/// columns, out).
+/// `y = x ∗ filters + bias`, cut off by `rectifier`: images `x` (batch, height, width, in), filters
+/// (3, 3, in, out) or (5, 5, in, out), `bias` (out), `y` (batch, rows, columns, out).
 ///
 /// # Panics
 /// When the shape does not [fit](super::supports), or a slice has another size.
@@ -30,21 +30,49 @@ pub fn forward(
     cpu: &Cpu,
     shape: &Shape,
     x: &[f32],
-    weight: &[f32],
+    filters: Filters,
     bias: &[f32],
-    relu: bool,
+    rectifier: Rectifier,
     y: &mut [f32],
 ) {
-    check(shape, x.len(), weight.len(), y.len());
+    assert!(supports(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
+    assert_eq!(x.len(), shape.inputs(), "the input has another size");
+    assert_eq!(y.len(), shape.outputs(), "the output has another size");
     assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
-    let convolution = Convolution {
+    convolution(shape, Epilogue { bias: Some(bias), rectifier }).of_any_size(
+        cpu,
+        shape.kernel[0],
+        filters,
+        x,
+        y,
+    );
+}
+
+fn convolution<'a>(shape: &Shape, finish: Epilogue<'a>) -> Convolution<'a> {
+    Convolution {
         tile_grid: tile_grid(shape, Axis::forward),
         filters: FilterLayout::new(shape.in_channels, shape.out_channels),
         operations: shape.operations(),
         turned: false,
-        finish: Epilogue { bias: Some(bias), relu },
-    };
-    convolution.of_any_size(cpu, shape.kernel[0], weight, x, y);
+        finish,
+    }
+}
+
+/// The transformed filters of many forward passes.
+///
+/// # Panics
+/// As [`forward`].
+pub fn transformed(cpu: &Cpu, shape: &Shape, weight: &[f32]) -> Buffer {
+    assert!(supports(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
+    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
+    let convolution = convolution(shape, Epilogue { bias: None, rectifier: Rectifier::None });
+    let mut buffer = Buffer::zeros(convolution.filters.len());
+    let to = DisjointSlice::new(&mut buffer);
+    cpu.parallel(AREA * weight.len(), |worker| match shape.kernel[0] {
+        3 => convolution.transform_filters::<3>(cpu.isa(), weight, worker, to),
+        _ => convolution.transform_filters::<5>(cpu.isa(), weight, worker, to),
+    });
+    buffer
 }
 
 /// `dx`, the gradient of the input, from `dy`, that of the output: the convolution of `dy`
@@ -59,9 +87,9 @@ pub fn backward_input(cpu: &Cpu, shape: &Shape, weight: &[f32], dy: &[f32], dx: 
         filters: FilterLayout::new(shape.out_channels, shape.in_channels),
         operations: shape.operations(),
         turned: true,
-        finish: Epilogue { bias: None, relu: false },
+        finish: Epilogue { bias: None, rectifier: Rectifier::None },
     };
-    convolution.of_any_size(cpu, shape.kernel[0], weight, dy, dx);
+    convolution.of_any_size(cpu, shape.kernel[0], Filters::Plain(weight), dy, dx);
 }
 
 /// The tiles of a convolution in one direction.
@@ -81,34 +109,39 @@ struct Convolution<'a> {
 }
 
 impl Convolution<'_> {
-    fn of_any_size(self, cpu: &Cpu, kernel: usize, weight: &[f32], x: &[f32], y: &mut [f32]) {
+    fn of_any_size(self, cpu: &Cpu, kernel: usize, filters: Filters, x: &[f32], y: &mut [f32]) {
         match kernel {
-            3 => self.run::<3, { tile(3) }>(cpu, weight, x, y),
-            _ => self.run::<5, { tile(5) }>(cpu, weight, x, y),
+            3 => self.run::<3, { tile(3) }>(cpu, filters, x, y),
+            _ => self.run::<5, { tile(5) }>(cpu, filters, x, y),
         }
     }
 
     fn run<const K: usize, const M: usize>(
         &self,
         cpu: &Cpu,
-        weight: &[f32],
+        filters: Filters,
         x: &[f32],
         y: &mut [f32],
     ) {
         let blocks = Blocks::new(self.tile_grid.tiles, self.filters.in_channels, cpu.threads());
         let queue = Queue::new(blocks.count);
         let y = DisjointSlice::new(y);
-        let filters_len = self.filters.len();
-        cpu.with_buffer(filters_len + self.filters.in_channels, |buffer| {
-            let (transformed, zeros) = buffer.split_at_mut(filters_len);
+        let len = self.filters.len();
+        let own_len = if let Filters::Plain(_) = filters { len } else { 0 };
+        cpu.with_buffer(own_len + self.filters.in_channels, |buffer| {
+            let (own, zeros) = buffer.split_at_mut(own_len);
             zeros.fill(0.0);
-            let (zeros, transformed) = (&*zeros, DisjointSlice::new(transformed));
+            let (zeros, own) = (&*zeros, DisjointSlice::new(own));
             cpu.parallel(self.operations, |worker| {
-                let items = self.filter_items::<K>();
-                self.transform_filters::<K>(cpu.isa(), weight, worker.chunk(items), transformed);
-                worker.wait();
-                // SAFETY: nobody writes the filters after the barrier.
-                let filters = unsafe { transformed.range(0..filters_len) };
+                let filters = match filters {
+                    Filters::Prepared(filters) => &filters[..len],
+                    Filters::Plain(weight) => {
+                        self.transform_filters::<K>(cpu.isa(), weight, worker, own);
+                        worker.wait();
+                        // SAFETY: nobody writes the filters after the barrier.
+                        unsafe { own.range(0..len) }
+                    }
+                };
                 while let Some(block) = queue.next() {
                     self.block::<M>(cpu.isa(), blocks.tiles(block), filters, (x, zeros), y);
                 }
@@ -124,14 +157,16 @@ impl Convolution<'_> {
         }
     }
 
+    /// Transforms this thread's share of the filters.
     fn transform_filters<const K: usize>(
         &self,
         isa: Isa,
         weight: &[f32],
-        items: Range<usize>,
+        worker: &Worker,
         to: DisjointSlice,
     ) {
         let layout = self.filters;
+        let items = worker.chunk(self.filter_items::<K>());
         match self.turned {
             false => isa.run(TransformFilters::<K> { weight, layout, channels: items, to }),
             true => isa.run(TransformRotatedFilters::<K> { weight, layout, squares: items, to }),

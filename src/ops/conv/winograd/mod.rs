@@ -36,10 +36,11 @@ mod tiles;
 mod transform_2d;
 
 pub use backward::backward_weight;
+pub(super) use forward::transformed;
 pub use forward::{backward_input, forward};
 
 use super::super::simd::LANES;
-use super::Shape;
+use super::{Filters, Shape};
 use tiles::AREA;
 
 /// What the transform of sixteen channels of a tile costs, in multiply-adds of a vector, as
@@ -50,6 +51,8 @@ const OUTPUT_COST: usize = 450;
 /// The transform of a filter costs as much as its products with this many tiles: it has to
 /// go to memory and back.
 const FILTER_COST: usize = 32;
+/// The same of filters that are transformed already: they come from memory.
+const PREPARED_COST: usize = 4;
 
 /// Whether this algorithm can do the convolution: 3 × 3 or 5 × 5 filters, stride 1, and at
 /// least one input, filter and output.
@@ -62,11 +65,20 @@ pub fn supports(shape: &Shape) -> bool {
 /// [`supports`]: the filters must serve for enough tiles, and a tile have enough channels, to be
 /// worth their transforms.
 pub fn is_profitable(shape: &Shape) -> bool {
+    is_cheaper(shape, FILTER_COST)
+}
+
+/// The same with filters that were transformed before.
+pub fn is_profitable_when_prepared(shape: &Shape) -> bool {
+    is_cheaper(shape, PREPARED_COST)
+}
+
+fn is_cheaper(shape: &Shape, filter_cost: usize) -> bool {
     let [ins, outs] = [shape.in_channels, shape.out_channels].map(|c| c.div_ceil(LANES));
     let tiles = forward::tile_grid(shape, tile_grid::Axis::forward).tiles;
     let products = AREA * shape.in_channels * outs;
     let transforms = DATA_COST * ins + OUTPUT_COST * outs;
-    let winograd = tiles * (products + transforms) + FILTER_COST * products;
+    let winograd = tiles * (products + transforms) + filter_cost * products;
     let pixels = shape.batch * shape.rows().output() * shape.columns().output();
     let direct = pixels * shape.kernel[0] * shape.kernel[1] * shape.in_channels * outs;
     // An advantage within the error of this estimate is none.

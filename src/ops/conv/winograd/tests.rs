@@ -1,5 +1,6 @@
 use super::*;
 use crate::ops::conv::{conv_reference, conv_reference_input, conv_reference_weight};
+use crate::ops::relu::Rectifier;
 use crate::ops::window::Padding;
 use crate::ops::{Cpu, Isa};
 use crate::rng::Stream;
@@ -61,7 +62,7 @@ impl Case {
             [&self.x, &self.weight, &self.bias, &self.dy].map(|v| single(v));
         let mut y = [vec![f32::NAN; dy.len()], vec![f32::NAN; dy.len()]];
         for (relu, y) in [false, true].into_iter().zip(&mut y) {
-            forward(cpu, s, &x, &weight, &bias, relu, y);
+            forward(cpu, s, &x, Filters::Plain(&weight), &bias, relu.into(), y);
         }
         let mut dx = vec![f32::NAN; x.len()];
         backward_input(cpu, s, &weight, &dy, &mut dx);
@@ -186,7 +187,7 @@ fn what_is_not_a_number_shows() {
         let s = shape([1, 4, 4], [1, 1], 3, Padding::Same);
         let (mut x, mut y) = (vec![1.0; 16], vec![0.0; 16]);
         x[5] = f32::NAN;
-        forward(&cpu, &s, &x, &[1.0; 9], &[0.0], true, &mut y);
+        forward(&cpu, &s, &x, Filters::Plain(&[1.0; 9]), &[0.0], Rectifier::Relu, &mut y);
         assert!(y[5].is_nan(), "{isa:?}");
     }
 }

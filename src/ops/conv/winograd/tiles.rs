@@ -8,6 +8,7 @@ use super::tile_grid::{Side, TileGrid};
 use super::transform_2d::{Pixels, Prefetching, Strided, transform_2d};
 use super::transform_2d::{Sink, Source};
 use crate::ops::DisjointSlice;
+use crate::ops::relu::Rectifier;
 use crate::ops::simd::{Kernel, LANES, Simd};
 
 /// The vectors of a transformed tile.
@@ -124,8 +125,8 @@ pub struct OutputTransform<'a, const M: usize> {
 pub struct Epilogue<'a> {
     /// Added, a value for each channel.
     pub bias: Option<&'a [f32]>,
-    /// Whether negative values become zero.
-    pub relu: bool,
+    /// What the sums are cut off at.
+    pub rectifier: Rectifier,
 }
 
 impl<const M: usize> Kernel for OutputTransform<'_, M> {
@@ -156,7 +157,7 @@ impl<const M: usize> Kernel for OutputTransform<'_, M> {
                     let at = self.from.as_mut_ptr().add(i * width + channel - columns.start);
                     let now = Strided { at, distance: self.distance };
                     let from = Prefetching { now, next: at.wrapping_add(LANES) };
-                    let to = WithEpilogue::<S, _>::new(to, bias, self.finish.relu);
+                    let to = WithEpilogue::<S, _>::new(to, bias, self.finish.rectifier);
                     transform_2d::<S, OutputPoints, POINTS, M>(&from, &to);
                 }
             }
@@ -168,26 +169,24 @@ impl<const M: usize> Kernel for OutputTransform<'_, M> {
 struct WithEpilogue<S, T> {
     to: T,
     bias: S,
-    /// Zero where negative values are cut off, else no limit.
-    least: S,
+    rectifier: Rectifier,
 }
 
 impl<S: Simd, T> WithEpilogue<S, T> {
     #[inline(always)]
-    fn new(to: T, bias: Option<&[f32]>, relu: bool) -> Self {
+    fn new(to: T, bias: Option<&[f32]>, rectifier: Rectifier) -> Self {
         let bias = match bias {
             Some(bias) => S::load_slice(bias, 0.0),
             None => S::splat(0.0),
         };
-        Self { to, bias, least: S::splat(if relu { 0.0 } else { f32::NEG_INFINITY }) }
+        Self { to, bias, rectifier }
     }
 }
 
 impl<S: Simd, T: Sink<S>> Sink<S> for WithEpilogue<S, T> {
     #[inline(always)]
     unsafe fn put(&self, i: usize, j: usize, values: S) {
-        // What is not a number stays: `max` returns its second operand then.
-        let values = self.least.max(values.add(self.bias));
+        let values = self.rectifier.of(values.add(self.bias));
         // SAFETY: the caller's.
         unsafe { self.to.put(i, j, values) }
     }

@@ -1,7 +1,9 @@
 //! Outputs and gradients as TensorFlow 2.15 computes them.
 
 use super::super::{backward_input, backward_weight, forward};
+use crate::ops::conv::Filters;
 use crate::ops::conv::{Shape, bias_gradient};
+use crate::ops::relu::Rectifier;
 use crate::ops::window::Padding::{Same, Valid};
 use crate::ops::{Cpu, Isa};
 
@@ -71,7 +73,7 @@ fn check(shape: Shape, want: [&[f32]; 4]) {
         let mut dx = vec![f32::NAN; x.len()];
         let mut dweight = vec![f32::NAN; weight.len()];
         let mut dbias = vec![f32::NAN; bias.len()];
-        forward(&cpu, shape, &x, &weight, &bias, false, &mut y);
+        forward(&cpu, shape, &x, Filters::Plain(&weight), &bias, Rectifier::None, &mut y);
         backward_input(&cpu, shape, &weight, &dy, &mut dx);
         backward_weight(&cpu, shape, &x, &dy, &mut dweight);
         bias_gradient(&cpu, &dy, shape.out_channels, &mut dbias);

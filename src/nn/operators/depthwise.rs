@@ -1,0 +1,122 @@
+//! A depthwise convolution of images.
+
+use super::{
+    Backward, Forward, IMAGES, Operations, Operator, Reads, Reference, Shapes, rank, written,
+};
+use crate::nn::graph::Filters;
+use crate::ops::conv::{self, bias_gradient, depthwise};
+use crate::ops::relu::Rectifier;
+
+/// `x ∗ weights + biases`, every channel with filters of its own (Howard et al., "MobileNets", arXiv
+/// 1704.04861). Parameters: weights (height, width, channels, multiplier), biases (channels ·
+/// multiplier), and those of a normalisation that is folded into them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DepthwiseConv2d {
+    /// The filters; their count is that of each channel.
+    pub(super) filters: Filters,
+    /// What a rewrite for inference has put into the last store.
+    pub(in crate::nn) rectifier: Rectifier,
+    /// ε of the batch normalisation that is folded into the filters, for inference.
+    pub(in crate::nn) folded: Option<f32>,
+}
+
+impl DepthwiseConv2d {
+    /// `filters.count` filters for each channel.
+    pub fn new(filters: Filters) -> Self {
+        Self { filters, rectifier: Rectifier::None, folded: None }
+    }
+
+    /// Whether something stands behind the sums already.
+    pub(in crate::nn) fn is_finished(&self) -> bool {
+        self.rectifier != Rectifier::None || self.folded.is_some()
+    }
+
+    fn sizes(&self, images: &[usize]) -> conv::Shape {
+        let Filters { count, size, stride, padding } = self.filters;
+        conv::Shape {
+            batch: images[0],
+            height: images[1],
+            width: images[2],
+            in_channels: images[3],
+            out_channels: images[3] * count,
+            kernel: size,
+            stride: [stride; 2],
+            padding,
+        }
+    }
+}
+
+impl Operator for DepthwiseConv2d {
+    fn kind(&self) -> String {
+        let normalised = if self.folded.is_some() { " + batch_norm" } else { "" };
+        format!("depthwise_conv2d{normalised}{}", self.rectifier.written())
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
+        let images = &shapes.inputs[0];
+        rank(images, &IMAGES)?;
+        let shape = self.sizes(images);
+        let output = [shape.rows().output(), shape.columns().output()];
+        if output.contains(&0) {
+            let [height, width] = self.filters.size;
+            let images = written(images);
+            return Err(format!("filters of {height} × {width} are larger than images {images}"));
+        }
+        Ok(vec![shape.batch, output[0], output[1], shape.out_channels])
+    }
+
+    fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
+        let [height, width] = self.filters.size;
+        let channels = inputs[0].last().copied().unwrap_or(0);
+        let statistics = if self.folded.is_some() { 4 } else { 0 };
+        let outputs = vec![channels * self.filters.count];
+        let weights = vec![height, width, channels, self.filters.count];
+        [vec![weights], vec![outputs; 1 + statistics]].concat()
+    }
+
+    fn reads(&self) -> Reads {
+        Reads { inputs: true, output: false }
+    }
+
+    fn forward(&self, run: Forward) {
+        let shape = self.sizes(&run.shapes.inputs[0]);
+        let (weights, biases) = match self.folded {
+            Some(epsilon) => run.parameters.folded(1, epsilon, shape.out_channels),
+            None => (run.parameters.values(0).to_vec(), run.parameters.values(1).to_vec()),
+        };
+        let rectifier = self.rectifier;
+        depthwise::forward(run.cpu, shape, run.x[0], &weights, &biases, rectifier, run.y);
+    }
+
+    fn backward(&self, mut run: Backward) {
+        let shape = self.sizes(&run.shapes.inputs[0]);
+        let d_weights = run.gradients.dense(0, depthwise::weights(&shape));
+        depthwise::backward_weight(shape, run.x[0], run.dy, d_weights);
+        let d_biases = run.gradients.dense(1, shape.out_channels);
+        bias_gradient(run.cpu, run.dy, shape.out_channels, d_biases);
+        if let Some(dx) = run.dx[0].take() {
+            depthwise::backward_input(run.cpu, shape, &run.parameters.values(0), run.dy, dx);
+        }
+    }
+
+    fn operations(&self, shapes: &Shapes) -> Operations {
+        Operations::product(depthwise::operations(&self.sizes(&shapes.inputs[0])))
+    }
+
+    fn reference(&self, run: Reference) -> Vec<f64> {
+        let shape = self.sizes(&run.shapes.inputs[0]);
+        let [weights, biases, statistics @ ..] = run.parameters else {
+            unreachable!("a depthwise convolution has weights and biases")
+        };
+        let mut y = conv::depthwise::depthwise_reference(shape, run.x[0], weights, biases);
+        if let (Some(epsilon), [gamma, beta, mean, variance]) = (self.folded, statistics) {
+            for (i, y) in y.iter_mut().enumerate() {
+                let n = i % shape.out_channels;
+                let deviation = (variance[n] + f64::from(epsilon)).sqrt();
+                *y = gamma[n] * (*y - mean[n]) / deviation + beta[n];
+            }
+        }
+        let [least, largest] = self.rectifier.bounds().map(f64::from);
+        y.into_iter().map(|y| y.clamp(least, largest)).collect()
+    }
+}

@@ -1,0 +1,126 @@
+//! Filters that are made ready once, for many forward passes without training between them.
+
+use super::{Filters, Shape, direct, winograd};
+use crate::ops::relu::Rectifier;
+use crate::ops::{Buffer, Cpu};
+
+/// How a forward pass goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// By direct sums.
+    Direct,
+    /// By Winograd's transform.
+    Winograd,
+}
+
+impl Algorithm {
+    /// The one that is likely to be the fastest with prepared filters.
+    pub fn of(shape: &Shape) -> Self {
+        match winograd::supports(shape) && winograd::is_profitable_when_prepared(shape) {
+            true => Self::Winograd,
+            false => Self::Direct,
+        }
+    }
+}
+
+/// Filters and biases in the order in which the forward passes of one algorithm read them.
+#[derive(Debug)]
+pub struct PreparedFilters {
+    algorithm: Algorithm,
+    values: Buffer,
+    biases: Vec<f32>,
+}
+
+impl PreparedFilters {
+    /// Prepares `weight` (kernel height, kernel width, in channels, out channels) and `biases` (out
+    /// channels) for images of a shape; they serve for other sizes of batch too, as long as
+    /// [`Algorithm::of`] says the same.
+    ///
+    /// # Panics
+    /// When the sizes do not fit each other.
+    pub fn new(cpu: &Cpu, shape: Shape, weight: &[f32], biases: Vec<f32>) -> Self {
+        let algorithm = Algorithm::of(&shape);
+        let values = match algorithm {
+            Algorithm::Winograd => winograd::transformed(cpu, &shape, weight),
+            Algorithm::Direct => direct::packed(cpu, shape, weight),
+        };
+        Self { algorithm, values, biases }
+    }
+
+    /// The algorithm that they are prepared for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// As [`super::forward`].
+    ///
+    /// # Panics
+    /// When the sizes do not fit each other.
+    pub fn forward(&self, cpu: &Cpu, shape: Shape, x: &[f32], rectifier: Rectifier, y: &mut [f32]) {
+        let (filters, biases) = (Filters::Prepared(&self.values), &self.biases);
+        match self.algorithm {
+            Algorithm::Winograd => {
+                winograd::forward(cpu, &shape, x, filters, biases, rectifier, y);
+            }
+            Algorithm::Direct => direct::forward(cpu, shape, x, filters, biases, rectifier, y),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Isa;
+    use crate::ops::conv::conv_reference;
+    use crate::ops::window::Padding;
+    use crate::rng::Stream;
+
+    fn random(len: usize, name: &str) -> Vec<f32> {
+        let mut numbers = Stream::new(5, name).at(0);
+        (0..len).map(|_| numbers.uniform_between(-1.0, 1.0)).collect()
+    }
+
+    /// Sizes where rows, channels or neither are split, and Winograd's.
+    #[test]
+    fn prepared_filters_give_the_plain_formula_and_the_same_bits_for_any_threads() {
+        let shape = |[batch, height, width]: [usize; 3],
+                     [in_channels, out_channels]: [usize; 2],
+                     kernel| Shape {
+            batch,
+            height,
+            width,
+            in_channels,
+            out_channels,
+            kernel,
+            stride: [1; 2],
+            padding: Padding::Same,
+        };
+        for shape in [
+            shape([1, 5, 6], [3, 17], [3, 2]),
+            shape([2, 3, 3], [900, 170], [1, 1]),
+            shape([1, 4, 5], [64, 300], [1, 7]),
+            shape([3, 13, 12], [48, 50], [3, 3]),
+        ] {
+            let x = random(shape.inputs(), "x");
+            let (weight, biases) = (random(shape.weights(), "w"), random(shape.out_channels, "b"));
+            let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+            let want = conv_reference(shape, &wide(&x), &wide(&weight), &wide(&biases));
+            let largest = want.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+            for isa in Isa::available() {
+                let run = |threads| {
+                    let cpu = Cpu::new(isa, threads).unwrap();
+                    let filters = PreparedFilters::new(&cpu, shape, &weight, biases.clone());
+                    let mut y = vec![f32::NAN; shape.outputs()];
+                    filters.forward(&cpu, shape, &x, Rectifier::Relu6, &mut y);
+                    y
+                };
+                let one = run(1);
+                for (got, want) in one.iter().zip(&want) {
+                    let error = (f64::from(*got) - want.clamp(0.0, 6.0)).abs();
+                    assert!(error <= 3e-5 * largest, "{shape:?} {isa:?}: {got} {want}");
+                }
+                assert!([2, 3].into_iter().all(|threads| run(threads) == one), "{shape:?} {isa:?}");
+            }
+        }
+    }
+}
