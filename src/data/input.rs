@@ -117,10 +117,7 @@ fn recognised(mut reader: Box<dyn BufRead>, mut kind: Kind) -> Result<Input, &'s
             kind = Kind::Gzip { bytes };
         }
     }
-    let known = NOT_READ
-        .iter()
-        .find(|(at, bytes, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)));
-    if let Some((_, _, what)) = known {
+    if let Some(what) = not_read(&head) {
         return Err(what);
     }
     if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
@@ -133,6 +130,14 @@ fn recognised(mut reader: Box<dyn BufRead>, mut kind: Kind) -> Result<Input, &'s
         }
     }
     Ok(Input { reader, kind })
+}
+
+/// The format that is not read and begins with these bytes, with what to do.
+pub fn not_read(head: &[u8]) -> Option<&'static str> {
+    let begins =
+        |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
+    let known = NOT_READ.iter().find(|(at, bytes, _)| begins(*at, bytes));
+    known.map(|(_, _, what)| *what)
 }
 
 /// The next bytes of `reader`, `most` of them or all, which it will give once more. An error that

@@ -1,5 +1,5 @@
 //! Texts, tokenizers, vocabularies and batches; pictures and their distortions; downloads;
-//! synthetic pictures and text.
+//! frozen graphs of TensorFlow; synthetic pictures and text.
 
 pub mod analogies;
 pub mod augment;
@@ -8,6 +8,7 @@ pub mod cifar10;
 pub mod corpus;
 pub mod fetch;
 pub mod grammar;
+pub mod graphdef;
 pub mod input;
 mod labelled;
 mod locate;
