@@ -107,7 +107,7 @@ impl AttrValue {
 
     /// A shape, whose open sizes are `None`.
     pub fn shape(sizes: &[Option<usize>]) -> Self {
-        AttrKind::Shape(shape_proto(sizes.iter().copied())).into()
+        AttrKind::Shape(shape_proto(sizes.iter().copied()).encode_to_vec().into()).into()
     }
 
     /// A tensor.

@@ -47,16 +47,27 @@ impl FrozenGraph {
     pub fn likely_output(&self) -> Option<usize> {
         let softmax = self.nodes().iter().rposition(|node| node.op == "Softmax");
         let Some(mut last) = softmax else { return self.outputs().pop() };
+        let only_reader = self.only_readers();
         // A ring of such nodes is a damaged graph: the steps are counted.
         for _ in 0..self.nodes().len() {
-            let reads = |node: &FrozenNode| node.inputs.iter().any(|input| input.node == last);
-            let mut readers = (0..self.nodes().len()).filter(|&index| reads(self.node(index)));
-            match (readers.next(), readers.next()) {
-                (Some(only), None) if SAME_VALUE.contains(&&*self.node(only).op) => last = only,
+            match only_reader[last] {
+                Some(reader) if SAME_VALUE.contains(&&*self.node(reader).op) => last = reader,
                 _ => break,
             }
         }
         Some(last)
+    }
+
+    /// For each node the one that reads it, if one alone does.
+    fn only_readers(&self) -> Vec<Option<usize>> {
+        let mut readers = vec![(0, None); self.nodes().len()];
+        for (index, node) in self.nodes().iter().enumerate() {
+            for input in &node.inputs {
+                let (n, reader) = &mut readers[input.node];
+                (*n, *reader) = (*n + 1, Some(index));
+            }
+        }
+        readers.into_iter().map(|(n, reader)| reader.filter(|_| n == 1)).collect()
     }
 
     /// The operations with the number of their nodes, the most frequent first.

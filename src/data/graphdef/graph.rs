@@ -125,8 +125,8 @@ fn functions(library: &[u8]) -> HashSet<String> {
 fn linked(definitions: Vec<NodeDef>) -> Result<(Vec<FrozenNode>, HashMap<String, usize>)> {
     let mut by_name = HashMap::with_capacity(definitions.len());
     for (index, definition) in definitions.iter().enumerate() {
-        name::check(&definition.name)?;
-        ensure!(!definition.op.is_empty(), "node {} has no operation", definition.name);
+        name::check(&definition.name, "a node")?;
+        name::check(&definition.op, "an operation").with_context(|| definition.name.clone())?;
         let is_new = by_name.insert(definition.name.clone(), index).is_none();
         ensure!(is_new, "two nodes are called {}", definition.name);
     }
@@ -137,7 +137,7 @@ fn linked(definitions: Vec<NodeDef>) -> Result<(Vec<FrozenNode>, HashMap<String,
 fn linked_node(definition: NodeDef, by_name: &HashMap<String, usize>) -> Result<FrozenNode> {
     let NodeDef { name, op, input, attr } = definition;
     let find = |node: &str| {
-        name::check(node).with_context(|| format!("an input of node {name}"))?;
+        name::check(node, "a node").with_context(|| format!("an input of node {name}"))?;
         let index = by_name.get(node).copied();
         index.with_context(|| format!("node {name} reads {node}, which the graph lacks"))
     };

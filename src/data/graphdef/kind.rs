@@ -8,7 +8,7 @@ use crate::data::input;
 /// The most nodes of a graph. NASNet-large, one of the largest classifiers, has below 20,000.
 const MAX_NODES: usize = 1 << 18;
 /// The most names, inputs and attributes of all nodes together.
-const MAX_FIELDS: usize = 1 << 22;
+const MAX_FIELDS: usize = 1 << 20;
 /// Bytes that are looked at to tell what a file is: those of a tar archive's header.
 const HEAD: usize = 512;
 
@@ -70,11 +70,17 @@ fn of_checkpoint(bytes: &[u8], path: &Path) -> Option<&'static str> {
 
 /// What a text is; `None` where the bytes are no text.
 fn of_text(head: &[u8]) -> Option<&'static str> {
-    let is_text = |byte: &u8| *byte >= b' ' || b"\t\n\r".contains(byte);
-    if !head.iter().all(is_text) {
+    // The last letter may be cut off.
+    let len = match std::str::from_utf8(head) {
+        Err(error) if error.error_len().is_some() => return None,
+        Err(error) => error.valid_up_to(),
+        Ok(text) => text.len(),
+    };
+    let text = String::from_utf8_lossy(&head[..len]);
+    if text.is_empty() || text.contains(|c: char| c.is_control() && !"\t\n\r".contains(c)) {
         return None;
     }
-    let text = String::from_utf8_lossy(head).trim_start().to_lowercase();
+    let text = text.trim_start().to_lowercase();
     let has = |part: &str| text.contains(part);
     Some(if text.starts_with("version https://git-lfs") {
         "a pointer of Git LFS in place of the file: get the file by `git lfs pull`"
@@ -173,3 +179,6 @@ fn has_nodes(graph: &[u8]) -> bool {
         field.number == 1 && field.content.is_some_and(|node| begins_as(node, &[1, 2]))
     })
 }
+
+#[cfg(test)]
+mod tests;

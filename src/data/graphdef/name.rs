@@ -33,7 +33,7 @@ impl FromStr for TensorName {
                 ),
             },
         };
-        check(node)?;
+        check(node, "a node")?;
         Ok(Self { node: node.to_owned(), output })
     }
 }
@@ -44,14 +44,14 @@ impl fmt::Display for TensorName {
     }
 }
 
-/// Refuses what cannot be a node's name and would spoil a message.
-pub(super) fn check(name: &str) -> Result<()> {
-    ensure!(!name.is_empty(), "the name of a node is empty");
+/// Refuses what cannot be the name of `what` and would spoil a message.
+pub(super) fn check(name: &str, what: &str) -> Result<()> {
+    ensure!(!name.is_empty(), "the name of {what} is empty");
     let is_name = |c: char| !c.is_control() && !c.is_whitespace() && c != ':' && c != '^';
     if name.len() > MAX_BYTES || !name.chars().all(is_name) {
         let start: String = name.chars().take(60).collect();
         bail!(
-            "{start:?} is no name of a node: it has spaces, signs or more than {MAX_BYTES} bytes"
+            "{start:?} is no name of {what}: it has spaces, signs or more than {MAX_BYTES} bytes"
         );
     }
     Ok(())
@@ -96,7 +96,7 @@ mod tests {
         for wrong in ["^a", "", ":0", "a:b", "a:", "a:-1", "a:70000", "a b", "a:b:0", "a\x1b[0m"] {
             assert!(wrong.parse::<TensorName>().is_err(), "{wrong}");
         }
-        assert!(check(&"a".repeat(MAX_BYTES + 1)).unwrap_err().to_string().len() < 200);
+        assert!(check(&"a".repeat(MAX_BYTES + 1), "a node").unwrap_err().to_string().len() < 200);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use prost::Message;
+use prost::bytes::Bytes;
 
 use super::proto::{AttrEntry, AttrKind, ListValue, TensorShapeProto};
 use super::{Constant, DataType, wire};
@@ -110,7 +111,7 @@ impl FrozenNode {
     /// See [`FrozenNode`].
     pub fn ints<'a>(&self, key: &str, default: impl Into<Option<&'a [i64]>>) -> Result<Vec<i64>> {
         self.get(key, "a list of integers", default.into().map(<[i64]>::to_vec), |kind| {
-            self.list(kind, |list| list.s.len() + list.f.len() + list.b.len() == 0)
+            Self::list(kind, |list| list.s.len() + list.f.len() + list.b.len() == 0)
                 .map(|list| list.i)
         })
     }
@@ -121,7 +122,7 @@ impl FrozenNode {
     /// See [`FrozenNode`].
     pub fn floats<'a>(&self, key: &str, default: impl Into<Option<&'a [f32]>>) -> Result<Vec<f32>> {
         self.get(key, "a list of floats", default.into().map(<[f32]>::to_vec), |kind| {
-            self.list(kind, |list| list.s.len() + list.i.len() + list.b.len() == 0)
+            Self::list(kind, |list| list.s.len() + list.i.len() + list.b.len() == 0)
                 .map(|list| list.f)
         })
     }
@@ -134,7 +135,7 @@ impl FrozenNode {
     pub fn shape(&self, key: &str) -> Result<Option<Vec<Option<usize>>>> {
         let open = TensorShapeProto { dim: Vec::new(), unknown_rank: true };
         let shape = self.get(key, "a shape", open, |kind| match kind {
-            AttrKind::Shape(shape) => Some(shape.clone()),
+            AttrKind::Shape(bytes) => decoded(bytes),
             _ => None,
         })?;
         if shape.unknown_rank {
@@ -182,11 +183,15 @@ impl FrozenNode {
         }
     }
 
-    /// The list of an attribute, if it is one, is whole, and is of the kind that is asked for. An
-    /// empty list is of any kind.
-    fn list(&self, kind: &AttrKind, is_kind: impl Fn(&ListValue) -> bool) -> Option<ListValue> {
+    fn list(kind: &AttrKind, is_kind: impl Fn(&ListValue) -> bool) -> Option<ListValue> {
         let AttrKind::List(bytes) = kind else { return None };
-        wire::ensure_few_fields(bytes).ok()?;
-        ListValue::decode(bytes.clone()).ok().filter(is_kind)
+        // An empty list is of any kind.
+        decoded(bytes).filter(is_kind)
     }
+}
+
+/// The message, if the bytes are one and it is not too large.
+fn decoded<M: Message + Default>(bytes: &Bytes) -> Option<M> {
+    wire::ensure_few_fields(bytes).ok()?;
+    M::decode(bytes.clone()).ok()
 }

@@ -1,7 +1,7 @@
 //! The protobuf messages of a graph (`tensorflow/core/framework/graph.proto` and what it imports).
 //!
-//! Fields that nobody here asks for are left out, so they are skipped. Lists, tensors and the
-//! library of functions are kept as they are encoded, in the memory of the file, until they are
+//! Fields that nobody here asks for are left out, so they are skipped. Lists, shapes, tensors and
+//! the library of functions are kept as they are encoded, in the memory of the file, until they are
 //! asked for: a small file cannot become a large one in memory, and nothing is recursive.
 
 use prost::Message;
@@ -92,9 +92,9 @@ pub enum AttrKind {
     /// The number of a [`super::DataType`].
     #[prost(int32, tag = "6")]
     Type(i32),
-    /// A shape.
-    #[prost(message, tag = "7")]
-    Shape(TensorShapeProto),
+    /// An encoded [`TensorShapeProto`].
+    #[prost(bytes = "bytes", tag = "7")]
+    Shape(Bytes),
     /// An encoded [`TensorProto`].
     #[prost(bytes = "bytes", tag = "8")]
     Tensor(Bytes),

@@ -1,9 +1,12 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use prost::Message;
 use prost::bytes::Bytes;
 
 use super::proto::{AttrValue, GraphDef, NodeDef};
 use super::{DataType, FrozenGraph, NodeOutput, Tensor, TensorName, Values};
+
+mod mutations;
 
 fn graph(nodes: Vec<NodeDef>) -> anyhow::Result<FrozenGraph> {
     FrozenGraph::from_bytes(GraphDef::new(nodes, 8).to_bytes()?)
@@ -96,7 +99,10 @@ fn what_is_wrong_with_a_graph_is_named() {
     assert!(
         error(vec![node("a", "Relu", &["a:x"])]).contains("an input of node a: \"a:x\" names no")
     );
-    assert_eq!(error(vec![of("a"), node("b", "", &[])]), "the graph: node b has no operation");
+    assert_eq!(
+        error(vec![of("a"), node("b", "", &[])]),
+        "the graph: b: the name of an operation is empty"
+    );
     assert!(error(vec![of("a b")]).contains("\"a b\" is no name of a node"));
     assert_eq!(error(vec![]), "the graph is no frozen graph (GraphDef): it has no nodes");
 }
@@ -122,6 +128,18 @@ fn what_cannot_be_computed_is_found_where_it_is_needed() {
     assert_eq!(error("sofmax"), "the graph has no node sofmax; is it softmax?");
     assert_eq!(error("image_tensor:0"), "the graph has no node image_tensor");
     assert_eq!(order(&graph, &["read", "next"], &["weights", "enter"]), "read next");
+}
+
+#[test]
+fn a_graph_can_be_of_any_depth() {
+    const DEPTH: usize = 50_000;
+    let mut nodes = vec![node("n0", "Softmax", &[])];
+    nodes.extend((1..DEPTH).map(|i| node(&format!("n{i}"), "Identity", &[&format!("n{}", i - 1)])));
+    nodes.reverse();
+    let graph = graph(nodes).unwrap();
+    let last = graph.likely_output().unwrap();
+    assert_eq!(graph.node(last).name, "n49999");
+    assert_eq!(graph.order(&names(&["n49999"]), &[]).unwrap().len(), DEPTH);
 }
 
 #[test]
@@ -187,6 +205,55 @@ fn weights_stay_in_the_memory_of_the_file() {
     let mut values = [0.0; 6];
     constant.copy_to(&mut values).unwrap();
     assert_eq!(values, [1.5; 6]);
+}
+
+/// A graph as TensorFlow 2.15.1 writes it.
+///
+/// ```python
+/// g = tf.compat.v1.GraphDef()
+/// g.versions.producer = 8
+/// n = g.node.add(name="x", op="Placeholder")
+/// n.attr["dtype"].type = 1
+/// for size in (-1, 4): n.attr["shape"].shape.dim.add(size=size)
+/// n = g.node.add(name="w", op="Const")
+/// n.attr["dtype"].type = 1
+/// n.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([[1.5, -2.0]]))
+/// n = g.node.add(name="y", op="Conv2D", input=["x", "w:0", "^x"])
+/// n.attr["a"].list.i[:] = [1, -2]
+/// n.attr["b"].list.f[:] = [0.5]
+/// n.attr["c"].s = b"SAME"
+/// n.attr["d"].i = -1
+/// n.attr["e"].f = 0.1
+/// n.attr["f"].b = False
+/// print(g.SerializeToString(deterministic=True))
+/// ```
+const TENSORFLOW: &[u8] =
+    b"\n;\n\x01x\x12\x0bPlaceholder*\x0b\n\x05dtype\x12\x020\x01*\x1c\n\x05shape\x12\x13:\x11\
+      \x12\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x02\x08\x04\n:\n\x01w\x12\x05Const*\
+      \x0b\n\x05dtype\x12\x020\x01*!\n\x05value\x12\x18B\x16\x08\x01\x12\x08\x12\x02\x08\x01\x12\x02\
+      \x08\x02\"\x08\0\0\xc0?\0\0\0\xc0\np\n\x01y\x12\x06Conv2D\x1a\x01x\x1a\x03w:0\x1a\x02^x*\x14\n\
+      \x01a\x12\x0f\n\r\x1a\x0b\x01\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01*\r\n\x01b\x12\x08\n\x06\
+      \"\x04\0\0\0?*\x0b\n\x01c\x12\x06\x12\x04SAME*\x10\n\x01d\x12\x0b\x18\xff\xff\xff\xff\xff\
+      \xff\xff\xff\xff\x01*\n\n\x01e\x12\x05%\xcd\xcc\xcc=*\x07\n\x01f\x12\x02(\0\"\x02\x08\x08";
+
+#[test]
+fn graphs_are_written_as_tensorflow_writes_them() {
+    let weights = Tensor::new(vec![1, 2], Values::Float(vec![1.5, -2.0])).unwrap();
+    let nodes = vec![
+        NodeDef::placeholder("x", DataType::Float, &[None, Some(4)]),
+        NodeDef::constant("w", &weights),
+        node("y", "Conv2D", &["x", "w:0", "^x"])
+            .attr("a", AttrValue::ints(&[1, -2]))
+            .attr("b", AttrValue::floats(&[0.5]))
+            .attr("c", AttrValue::text("SAME"))
+            .attr("d", AttrValue::int(-1))
+            .attr("e", AttrValue::float(0.1))
+            .attr("f", AttrValue::flag(false)),
+    ];
+    assert_eq!(GraphDef::new(nodes, 8).to_bytes().unwrap(), TENSORFLOW);
+    let graph = FrozenGraph::from_bytes(TENSORFLOW).unwrap();
+    assert_eq!(order(&graph, &["y"], &[]), "x w y");
+    assert_eq!(graph.node(1).constant("value").unwrap().to_tensor().unwrap(), weights);
 }
 
 /// The folder of graphs and photos, if `TFM_DATA_DIR` has it.
