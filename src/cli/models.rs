@@ -1,6 +1,8 @@
 //! `tfm models`: what the registry holds, and what the networks consist of.
 
-use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
@@ -9,7 +11,8 @@ use super::{Fixed, Registry};
 use crate::config::Preset;
 use crate::console::{COLUMNS, wrap};
 use crate::models::options::{ConfigOptions, OutputOptions};
-use crate::models::{self, Entry};
+use crate::models::stdout::print;
+use crate::models::{self, Entry, inception};
 use crate::nn::graph::Layer;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
@@ -74,6 +77,12 @@ struct Show {
     model: String,
     #[command(flatten)]
     config: ConfigOptions,
+    /// Of inception: the frozen graph to look at
+    #[arg(long, value_name = "FILE.pb", value_hint = clap::ValueHint::FilePath)]
+    graph: Option<PathBuf>,
+    /// Of a frozen graph: its nodes in the language of Graphviz
+    #[arg(long, requires = "graph")]
+    dot: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -96,8 +105,16 @@ fn show_command() -> Command {
 /// # Errors
 /// No such model or config, or a model that is no graph.
 fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
-    let Show { model, config, output } = Show::from_arg_matches(matches)?;
+    let Show { model, config, graph, dot, output } = Show::from_arg_matches(matches)?;
     output.init_logging();
+    if let Some(graph) = graph {
+        ensure!(model == inception::ENTRY.name, "--graph is of inception, not of {model}");
+        if dot {
+            return print(inception::show::dot(&graph)?).map(drop);
+        }
+        let (text, json) = inception::show::show(&graph)?;
+        return output.report(&json, text);
+    }
     let entry = registry.iter().find(|entry| entry.name == model);
     let entry = entry.with_context(|| format!("there is no model {model}"))?;
     let (preset, description) = (entry.describe)(entry, config.config.as_deref(), &config.sets)?;

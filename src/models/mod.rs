@@ -17,6 +17,7 @@ pub mod cifar10;
 pub mod classify;
 pub mod describe;
 pub mod experiment;
+pub mod inception;
 pub mod mnist;
 pub mod options;
 pub mod prompt;
@@ -40,6 +41,7 @@ use crate::config::{self, Config, Key, Loaded, Preset};
 pub const ALL: &[&Entry] = &[
     &alexnet::ENTRY,
     &cifar10::ENTRY,
+    &inception::ENTRY,
     &mnist::ENTRY,
     &ptb::ENTRY,
     &translate::ENTRY,

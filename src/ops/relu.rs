@@ -93,26 +93,30 @@ impl Kernel for Mask<'_> {
     }
 }
 
-struct Relu6<'a>(&'a mut [f32]);
+struct Rectify<'a>(Rectifier, &'a mut [f32]);
 
-impl Kernel for Relu6<'_> {
+impl Kernel for Rectify<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for values in self.0.chunks_mut(LANES) {
-            Rectifier::Relu6.of(S::load_slice(values, 0.0)).store_slice(values);
+        for values in self.1.chunks_mut(LANES) {
+            self.0.of(S::load_slice(values, 0.0)).store_slice(values);
         }
     }
 }
 
-/// Cuts `values` off at zero and at six.
-pub fn relu6(cpu: &Cpu, values: &mut [f32]) {
-    let len = values.len();
-    cpu.for_rows(len, BLOCK, rows_mut(values, 1), |_, values| cpu.isa().run(Relu6(values)));
+/// Cuts `values` off.
+pub fn rectify(cpu: &Cpu, rectifier: Rectifier, values: &mut [f32]) {
+    if rectifier != Rectifier::None {
+        let len = values.len();
+        cpu.for_rows(len, BLOCK, rows_mut(values, 1), |_, values| {
+            cpu.isa().run(Rectify(rectifier, values));
+        });
+    }
 }
 
-/// Sets `gradient` to zero where `y`, the output of [`relu6`], is not between zero and six.
+/// Sets `gradient` to zero where `y`, the output of a [`Rectifier::Relu6`], is not between zero and six.
 ///
 /// # Panics
 /// When the slices differ in length.

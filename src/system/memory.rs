@@ -36,6 +36,12 @@ pub fn available() -> u64 {
     limits.into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
+/// The most bytes that this process has had in memory at once; none where the system does not tell.
+pub fn peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    Some(1024 * number_after(&status, "VmHWM:")?)
+}
+
 fn of_machine(meminfo: &str) -> Option<u64> {
     Some(1024 * (number_after(meminfo, "MemAvailable:")? + number_after(meminfo, "SwapFree:")?))
 }

@@ -1,5 +1,6 @@
 //! `tfm data list|fetch|verify|make`: the data sets' files.
 
+mod inception_demo;
 mod progress;
 mod translation;
 
@@ -113,7 +114,7 @@ fn command() -> Command {
         group.arg_required_else_help(true).disable_help_subcommand(true)
     };
     let make = group("make", "Generates a data set");
-    let make = make.subcommands([grammar, translation::command()]);
+    let make = make.subcommands([grammar, inception_demo::command(), translation::command()]);
     group("data", "Lists, fetches, checks and makes data sets")
         .subcommands([list, fetch, verify, make])
 }
@@ -130,6 +131,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
         Some(("verify", matches)) => verify(&Verify::from_arg_matches(matches)?),
         // One of the two is required.
         Some(("make", matches)) => match matches.subcommand() {
+            Some((inception_demo::NAME, matches)) => inception_demo::run(matches),
             Some((translation::NAME, matches)) => translation::run(matches),
             Some((_, matches)) => make_grammar(MakeGrammar::from_arg_matches(matches)?),
             None => Ok(()),

@@ -80,13 +80,12 @@ fn of_text(head: &[u8]) -> Option<&'static str> {
     if text.is_empty() || text.contains(|c: char| c.is_control() && !"\t\n\r".contains(c)) {
         return None;
     }
-    let text = text.trim_start().to_lowercase();
+    if let Some(what) = of_download(&text) {
+        return Some(what);
+    }
+    let text = text.to_lowercase();
     let has = |part: &str| text.contains(part);
-    Some(if text.starts_with("version https://git-lfs") {
-        "a pointer of Git LFS in place of the file: get the file by `git lfs pull`"
-    } else if text.starts_with("<!doctype html") || text.starts_with("<html") || has("<head>") {
-        "a web page, not the file: the download gave its address's page"
-    } else if has("model_checkpoint_path:") {
+    Some(if has("model_checkpoint_path:") {
         CHECKPOINT
     } else if has("saved_model_schema_version") || has("meta_graphs {") {
         SAVED_MODEL
@@ -97,6 +96,19 @@ fn of_text(head: &[u8]) -> Option<&'static str> {
     } else {
         "a text, not a frozen graph"
     })
+}
+
+/// What a text is that a download has left in place of a file.
+pub(super) fn of_download(text: &str) -> Option<&'static str> {
+    let start: String = text.trim_start().chars().take(80).collect();
+    let start = start.to_lowercase();
+    if start.starts_with("version https://git-lfs") {
+        Some("a pointer of Git LFS in place of the file: get the file by `git lfs pull`")
+    } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        Some("a web page, not the file: the download gave a page that is about it")
+    } else {
+        None
+    }
 }
 
 /// What the fields of a file's outermost message look like.

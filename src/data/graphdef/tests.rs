@@ -257,7 +257,7 @@ fn graphs_are_written_as_tensorflow_writes_them() {
 }
 
 /// The folder of graphs and photos, if `TFM_DATA_DIR` has it.
-fn data() -> Option<PathBuf> {
+pub(super) fn data() -> Option<PathBuf> {
     let data = std::env::var_os("TFM_DATA_DIR").map(|data| PathBuf::from(data).join("imagenet"));
     if data.is_none() {
         println!("skipped: TFM_DATA_DIR is not set");

@@ -243,7 +243,12 @@ impl<'g> Value<'g> {
     /// parameters are `name/gamma`, `name/beta`, and the statistics `name/moving_mean` and
     /// `name/moving_variance`, which are saved and not trained.
     pub fn batch_norm(self, name: &str) -> Self {
-        let op = Op::BatchNorm(BatchNorm { epsilon: 1e-5 });
+        self.batch_norm_with(name, 1e-5)
+    }
+
+    /// As [`Value::batch_norm`], with another ε.
+    pub fn batch_norm_with(self, name: &str, epsilon: f32) -> Self {
+        let op = Op::BatchNorm(BatchNorm { epsilon });
         let statistic = |value| Initial::Statistic { value, momentum: 0.9 };
         let initial = [
             ("gamma", Initial::Constant(1.0)),

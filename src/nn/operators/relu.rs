@@ -1,7 +1,7 @@
 //! The rectified linear units where no neighbour has taken them over.
 
 use super::{Backward, Forward, GradientRule, Operations, Operator, Reads, Reference, Shapes};
-use crate::ops::relu::{relu, relu_gradient, relu6, relu6_gradient};
+use crate::ops::relu::{Rectifier, rectify, relu, relu_gradient, relu6_gradient};
 
 /// max(x, 0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Operator for Relu6 {
         if !run.in_place {
             run.y.copy_from_slice(run.x[0]);
         }
-        relu6(run.cpu, run.y);
+        rectify(run.cpu, Rectifier::Relu6, run.y);
     }
 
     fn backward(&self, run: Backward) {

@@ -1,7 +1,10 @@
 //! Filters that are made ready once, for many forward passes without training between them.
 
+use std::sync::Arc;
+
 use super::{Filters, Shape, direct, winograd};
-use crate::ops::relu::Rectifier;
+use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul};
+use crate::ops::relu::{Rectifier, rectify};
 use crate::ops::{Buffer, Cpu};
 
 /// How a forward pass goes.
@@ -11,14 +14,19 @@ pub enum Algorithm {
     Direct,
     /// By Winograd's transform.
     Winograd,
+    /// As one product of all pixels.
+    Product,
 }
 
 impl Algorithm {
     /// The one that is likely to be the fastest with prepared filters.
     pub fn of(shape: &Shape) -> Self {
-        match winograd::supports(shape) && winograd::is_profitable_when_prepared(shape) {
-            true => Self::Winograd,
-            false => Self::Direct,
+        let is_winograds =
+            winograd::supports(shape) && winograd::is_profitable_when_prepared(shape);
+        match (is_winograds, shape.kernel, shape.stride) {
+            (true, ..) => Self::Winograd,
+            (false, [1, 1], [1, 1]) => Self::Product,
+            _ => Self::Direct,
         }
     }
 }
@@ -26,9 +34,16 @@ impl Algorithm {
 /// Filters and biases in the order in which the forward passes of one algorithm read them.
 #[derive(Debug)]
 pub struct PreparedFilters {
-    algorithm: Algorithm,
-    values: Buffer,
+    values: Values,
     biases: Vec<f32>,
+}
+
+/// Filters as an algorithm reads them.
+#[derive(Debug)]
+enum Values {
+    Direct(Buffer),
+    Winograd(Buffer),
+    Product(Arc<PackedMatrix>),
 }
 
 impl PreparedFilters {
@@ -39,17 +54,25 @@ impl PreparedFilters {
     /// # Panics
     /// When the sizes do not fit each other.
     pub fn new(cpu: &Cpu, shape: Shape, weight: &[f32], biases: Vec<f32>) -> Self {
-        let algorithm = Algorithm::of(&shape);
-        let values = match algorithm {
-            Algorithm::Winograd => winograd::transformed(cpu, &shape, weight),
-            Algorithm::Direct => direct::packed(cpu, shape, weight),
+        let values = match Algorithm::of(&shape) {
+            Algorithm::Winograd => Values::Winograd(winograd::transformed(cpu, &shape, weight)),
+            Algorithm::Direct => Values::Direct(direct::packed(cpu, shape, weight)),
+            Algorithm::Product => {
+                let mut packed = PackedMatrix::default();
+                packed.pack(cpu, Matrix::new(weight, shape.in_channels, shape.out_channels));
+                Values::Product(Arc::new(packed))
+            }
         };
-        Self { algorithm, values, biases }
+        Self { values, biases }
     }
 
     /// The algorithm that they are prepared for.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        match self.values {
+            Values::Direct(_) => Algorithm::Direct,
+            Values::Winograd(_) => Algorithm::Winograd,
+            Values::Product(_) => Algorithm::Product,
+        }
     }
 
     /// As [`super::forward`].
@@ -57,12 +80,22 @@ impl PreparedFilters {
     /// # Panics
     /// When the sizes do not fit each other.
     pub fn forward(&self, cpu: &Cpu, shape: Shape, x: &[f32], rectifier: Rectifier, y: &mut [f32]) {
-        let (filters, biases) = (Filters::Prepared(&self.values), &self.biases);
-        match self.algorithm {
-            Algorithm::Winograd => {
+        let biases = &self.biases;
+        match &self.values {
+            Values::Winograd(filters) => {
+                let filters = Filters::Prepared(filters);
                 winograd::forward(cpu, &shape, x, filters, biases, rectifier, y);
             }
-            Algorithm::Direct => direct::forward(cpu, shape, x, filters, biases, rectifier, y),
+            Values::Direct(filters) => {
+                let filters = Filters::Prepared(filters);
+                direct::forward(cpu, shape, x, filters, biases, rectifier, y);
+            }
+            Values::Product(filters) => {
+                let pixels = Matrix::new(x, x.len() / shape.in_channels, shape.in_channels);
+                let filters = Right::Packed(Arc::clone(filters));
+                matmul(cpu, pixels, filters, Accumulate::Bias(biases), y);
+                rectify(cpu, rectifier, y);
+            }
         }
     }
 }

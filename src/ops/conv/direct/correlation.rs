@@ -19,6 +19,9 @@ use crate::ops::{Buffer, Cpu, DisjointSlice, Isa, Worker};
 const BLOCK_VALUES: usize = 96 * 1024;
 /// Values of filters that fit the second-level cache beside the lines.
 const MIN_FILTERS: usize = 128 * 1024;
+/// The values of the lines that a thread holds where filters are larger: they come from memory once
+/// for each block.
+const LARGE_BLOCK_VALUES: usize = 192 * 1024;
 /// The pieces of work for each thread, where there are rows enough.
 const BLOCKS_A_THREAD: usize = 8;
 
@@ -188,7 +191,7 @@ impl Blocks {
     /// Blocks of rows, several for each thread.
     fn of_rows(of: &Correlation, threads: usize) -> Self {
         let wanted = (BLOCKS_A_THREAD * threads).div_ceil(of.batch.max(1));
-        let rows = Self::fewest(of).max(wanted.min(of.windows / 2)).max(1);
+        let rows = Self::fewest(of, BLOCK_VALUES).max(wanted.min(of.windows / 2)).max(1);
         Self { images: of.batch, windows: of.windows, rows, panels: [of.panels(), 1], columns: 1 }
     }
 
@@ -199,7 +202,7 @@ impl Blocks {
         if of.packed_len() < MIN_FILTERS {
             return blocks;
         }
-        let (rows, panels) = (Self::fewest(of), TileSize::of(cpu.isa()).panels);
+        let (rows, panels) = (Self::fewest(of, LARGE_BLOCK_VALUES), TileSize::of(cpu.isa()).panels);
         let columns = match of.batch * rows {
             few if few < BLOCKS_A_THREAD * cpu.threads() => cpu.threads(),
             _ => 1,
@@ -208,9 +211,9 @@ impl Blocks {
         Self { rows, panels, columns: columns.min(of.panels().div_ceil(panels[1])), ..blocks }
     }
 
-    /// The fewest blocks of rows whose lines fit the cache.
-    fn fewest(of: &Correlation) -> usize {
-        let fit = BLOCK_VALUES / of.planes.row_values().max(1);
+    /// The fewest blocks of rows whose lines have so many values.
+    fn fewest(of: &Correlation, values: usize) -> usize {
+        let fit = values / of.planes.row_values().max(1);
         // Of the first window all rows are read, of each other one a stride.
         let rows_a_block =
             (fit.saturating_sub(of.kernel) / of.stride + 1).clamp(1, of.windows.max(1));

@@ -11,6 +11,9 @@ use crate::ops::{DisjointSlice, Isa};
 /// The columns of a panel: one vector.
 pub const COLUMNS: usize = LANES;
 
+/// How many lines of the right side ahead of the product the cache is filled.
+const LINES_AHEAD: usize = 12;
+
 /// The largest tile of a level.
 #[derive(Clone, Copy, Debug)]
 pub struct TileSize {
@@ -151,7 +154,12 @@ impl Tile<'_> {
                 let left = self.left.as_ptr().add(offset as usize);
                 let mut row = [S::splat(0.0); PANELS];
                 for (j, row) in row.iter_mut().enumerate() {
-                    *row = S::load(right.add(j * self.panel_step));
+                    let at = right.wrapping_add(j * self.panel_step);
+                    *row = S::load(at);
+                    if PANELS > 1 {
+                        // Two panels at a time are more than the processor foresees by itself.
+                        S::prefetch(at.wrapping_add(LINES_AHEAD * COLUMNS));
+                    }
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let value = S::splat(*left.add(i));

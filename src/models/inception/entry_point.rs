@@ -1,0 +1,253 @@
+//! Where pictures enter a frozen graph, and how they are made ready for it.
+
+use anyhow::{Context, Result, bail, ensure};
+use image::RgbImage;
+
+use super::options::GraphOptions;
+use crate::data::graphdef::{FrozenGraph, FrozenNode, NodeOutput, Tensor, TensorName, Values};
+use crate::data::jpeg::Dct;
+use crate::data::photo::ReadOptions;
+use crate::ops::resize::{Alignment, Resize, resize_bilinear};
+
+/// Operations that decode a picture's file.
+const DECODERS: &[&str] = &["DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp", "DecodeGif"];
+
+/// Where pictures enter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EntryPoint {
+    /// The graph makes a picture of any size ready itself: its pixels (height, width, 3) as bytes.
+    Pixels {
+        /// The tensor that is fed.
+        at: TensorName,
+        /// How the graph wants JPEG files decoded.
+        reading: ReadOptions,
+    },
+    /// The graph takes images (batch, height, width, 3) of one size.
+    Images {
+        /// The tensor that is fed.
+        at: TensorName,
+        /// How pictures become such images.
+        preprocessing: Preprocessing,
+    },
+}
+
+/// `(pixel − mean) · scale` of a picture that was resized.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    /// Rows and columns.
+    pub size: [usize; 2],
+    /// The share of height and width that is kept, around the middle.
+    pub crop: f32,
+    /// Subtracted from red, green and blue, which are from 0 to 255.
+    pub mean: [f32; 3],
+    /// The factor after that.
+    pub scale: f32,
+    /// How pictures are read.
+    pub reading: ReadOptions,
+}
+
+/// The preprocessing that kinds of graphs are known to use: a part of a node's name, the side of an
+/// image, mean and scale.
+const KINDS: &[(&str, usize, [f32; 3], f32)] = &[
+    ("InceptionV3/", 299, [0.0; 3], 1.0 / 255.0),
+    ("InceptionResnetV2/", 299, [127.5; 3], 1.0 / 127.5),
+    ("InceptionV4/", 299, [127.5; 3], 1.0 / 127.5),
+    ("InceptionV1/", 224, [127.5; 3], 1.0 / 127.5),
+    ("InceptionV2/", 224, [127.5; 3], 1.0 / 127.5),
+    ("MobilenetV", 224, [127.5; 3], 1.0 / 127.5),
+    ("final_layer/predictions", 224, [127.5; 3], 1.0 / 127.5),
+    ("resnet_v2_", 299, [127.5; 3], 1.0 / 127.5),
+    ("resnet_v1_", 224, [123.68, 116.78, 103.94], 1.0),
+    ("vgg_", 224, [123.68, 116.78, 103.94], 1.0),
+    ("softmax2_pre_activation", 224, [117.0; 3], 1.0),
+];
+
+impl EntryPoint {
+    /// The entry point that the user names, else the one that the graph has.
+    ///
+    /// # Errors
+    /// No such tensor; a graph without one; an image size that is not known.
+    pub fn find(graph: &FrozenGraph, options: &GraphOptions) -> Result<Self> {
+        let at = match &options.input {
+            Some(name) => graph.find(name)?,
+            None => guess(graph)?,
+        };
+        let node = graph.node(at.node);
+        let name = TensorName { node: node.name.clone(), output: at.output };
+        if DECODERS.contains(&&*node.op) {
+            return Ok(Self::Pixels { at: name, reading: reading(node, options)? });
+        }
+        if let Some(decoder) = decoder_of(graph, at) {
+            // The file's bytes are named: what is fed is what the graph would decode from them.
+            let node = graph.node(decoder);
+            let at = TensorName { node: node.name.clone(), output: 0 };
+            return Ok(Self::Pixels { at, reading: reading(node, options)? });
+        }
+        let preprocessing = Preprocessing::of(graph, node, options)?;
+        Ok(Self::Images { at: name, preprocessing })
+    }
+
+    /// The tensor that is fed.
+    pub fn at(&self) -> &TensorName {
+        match self {
+            Self::Pixels { at, .. } | Self::Images { at, .. } => at,
+        }
+    }
+
+    /// How pictures are read.
+    pub fn reading(&self) -> ReadOptions {
+        match self {
+            Self::Pixels { reading, .. } => *reading,
+            Self::Images { preprocessing, .. } => preprocessing.reading,
+        }
+    }
+
+    /// What is fed for a picture.
+    ///
+    /// # Errors
+    /// A picture that cannot be resized.
+    pub fn tensor(&self, picture: &RgbImage) -> Result<Tensor> {
+        match self {
+            Self::Pixels { .. } => {
+                let (width, height) = picture.dimensions();
+                let shape = vec![height as usize, width as usize, 3];
+                Tensor::new(shape, Values::Uint8(picture.as_raw().clone()))
+            }
+            Self::Images { preprocessing, .. } => preprocessing.image(picture),
+        }
+    }
+
+    /// What happens to a picture, in words.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Pixels { at, .. } => format!("{at} takes pictures of any size"),
+            Self::Images { at, preprocessing } => {
+                let Preprocessing { size: [height, width], mean, scale, .. } = preprocessing;
+                let mean = if mean.iter().all(|of| *of == mean[0]) {
+                    mean[0].to_string()
+                } else {
+                    format!("{mean:?}")
+                };
+                format!("{at} takes images of {height} × {width}: (pixel - {mean}) · {scale}")
+            }
+        }
+    }
+}
+
+/// The entry point of a graph: the operation that decodes a picture, else the first placeholder.
+fn guess(graph: &FrozenGraph) -> Result<NodeOutput> {
+    let nodes = graph.nodes();
+    let decoder = nodes.iter().position(|node| DECODERS.contains(&&*node.op));
+    let placeholder = || nodes.iter().position(|node| node.op.starts_with("Placeholder"));
+    match decoder.or_else(placeholder) {
+        Some(node) => Ok(NodeOutput { node, output: 0 }),
+        None => bail!(
+            "{} has no placeholder and decodes no picture: name the tensor to feed with --input",
+            graph.place()
+        ),
+    }
+}
+
+/// The operation that decodes the file whose bytes a tensor holds.
+fn decoder_of(graph: &FrozenGraph, file: NodeOutput) -> Option<usize> {
+    let reads =
+        |node: &FrozenNode| DECODERS.contains(&&*node.op) && node.inputs.first() == Some(&file);
+    graph.nodes().iter().position(reads)
+}
+
+/// How an operation of the graph decodes pictures.
+fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
+    let of_graph = match node.text("dct_method", "")? {
+        "INTEGER_ACCURATE" => Dct::Accurate,
+        _ => Dct::Fast,
+    };
+    let ratio = node.int("ratio", 1)?;
+    ensure!(
+        ratio == 1,
+        "{}: ratio = {ratio} is not 1, and pictures are decoded in their own size",
+        node.title()
+    );
+    Ok(ReadOptions {
+        dct: options.decode.unwrap_or(of_graph),
+        fancy_upscaling: node.flag("fancy_upscaling", true)?,
+        upright: options.exif,
+    })
+}
+
+impl Preprocessing {
+    /// What the user says, else what the graph says, else what its kind is known to use.
+    fn of(graph: &FrozenGraph, node: &FrozenNode, options: &GraphOptions) -> Result<Self> {
+        let names = || graph.nodes().iter().map(|node| &node.name);
+        let kind = KINDS.iter().find(|kind| names().any(|name| name.contains(kind.0)));
+        let shape = node.shape("shape")?.unwrap_or_default();
+        let of_shape = match shape[..] {
+            [_, Some(height), Some(width), _] => Some([height, width]),
+            _ => None,
+        };
+        let resized = || resized_to(graph).filter(|_| !node.op.starts_with("Placeholder"));
+        let size = options.size.or(of_shape).or_else(resized).or(kind.map(|kind| [kind.1; 2]));
+        let size = size.with_context(|| {
+            format!("{} does not say how large its images are: give --size", graph.place())
+        })?;
+        let is_of_2015 = !node.op.starts_with("Placeholder") && kind.is_none();
+        let (mean, scale) = match kind {
+            Some(kind) => (kind.2, kind.3),
+            // What the graph of 2015 does before `Mul`.
+            None if is_of_2015 => ([128.0; 3], 1.0 / 128.0),
+            None => ([127.5; 3], 1.0 / 127.5),
+        };
+        if kind.is_none() && !is_of_2015 && options.mean.is_none() && options.scale.is_none() {
+            tracing::warn!(
+                "{} is of no kind that is known: images are (pixel - 127.5) / 127.5; \
+                 --mean and --scale say otherwise",
+                graph.place()
+            );
+        }
+        Ok(Self {
+            size,
+            crop: options.crop,
+            mean: options.mean.unwrap_or(mean),
+            scale: options.scale.unwrap_or(scale),
+            reading: ReadOptions {
+                dct: options.decode.unwrap_or_default(),
+                upright: options.exif,
+                ..ReadOptions::default()
+            },
+        })
+    }
+
+    /// A picture as one image (1, height, width, 3).
+    fn image(&self, picture: &RgbImage) -> Result<Tensor> {
+        let picture = cropped(picture, self.crop);
+        let (width, height) = picture.dimensions();
+        let from = [1, height as usize, width as usize, 3];
+        let resize = Resize::new(from, self.size, Alignment::Corner)?;
+        let mut values = vec![0.0; resize.outputs()];
+        resize_bilinear(resize, picture.as_raw(), &mut values);
+        for pixel in values.chunks_mut(3) {
+            for (value, mean) in pixel.iter_mut().zip(self.mean) {
+                *value = (*value - mean) * self.scale;
+            }
+        }
+        Tensor::new(vec![1, self.size[0], self.size[1], 3], Values::Float(values))
+    }
+}
+
+/// The constant size that the graph itself resizes to.
+fn resized_to(graph: &FrozenGraph) -> Option<[usize; 2]> {
+    let node = graph.nodes().iter().find(|node| node.op == "ResizeBilinear")?;
+    let size = graph.node(node.inputs.get(1)?.node).constant("value").ok()?.ints().ok()?;
+    match size[..] {
+        [height, width] => Some([usize::try_from(height).ok()?, usize::try_from(width).ok()?]),
+        _ => None,
+    }
+}
+
+/// The middle of a picture, that share of its height and width.
+fn cropped(picture: &RgbImage, share: f32) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let kept = |all: u32| ((all as f32 * share).round() as u32).clamp(1, all.max(1));
+    let (across, down) = (kept(width), kept(height));
+    let (left, top) = ((width - across) / 2, (height - down) / 2);
+    image::imageops::crop_imm(picture, left, top, across, down).to_image()
+}

@@ -1,0 +1,96 @@
+//! The names of the classes of a graph.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use super::options::GraphOptions;
+use crate::data::graphdef::LabelMap;
+
+/// The names that a file gives the classes of a graph, or their numbers where there is none.
+#[derive(Debug)]
+pub struct Labels {
+    graph: PathBuf,
+    /// The file that the user names.
+    named: Option<LabelMap>,
+    /// The names for the scores that the graph has, once these are known.
+    fitted: Option<Option<LabelMap>>,
+}
+
+impl Labels {
+    /// The labels that the options name, or those beside the graph.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn open(options: &GraphOptions) -> Result<Self> {
+        let named = options.labels.as_deref().map(LabelMap::open).transpose()?;
+        Ok(Self { graph: options.path()?, named, fitted: None })
+    }
+
+    /// Finds the names for so many scores.
+    ///
+    /// # Errors
+    /// The file that the user names has another number of names.
+    pub fn fit(&mut self, scores: usize) -> Result<()> {
+        if self.fitted.is_none() {
+            let map = match self.named.take() {
+                Some(named) => Some(named.fitted(scores)?),
+                None => self.beside(scores),
+            };
+            self.fitted = Some(map);
+        }
+        Ok(())
+    }
+
+    /// The labels beside the graph. Without any that fit, classes are numbers.
+    fn beside(&self, scores: usize) -> Option<LabelMap> {
+        let found = LabelMap::beside(&self.graph, scores);
+        let why = match found {
+            Ok(Some(map)) => return Some(map),
+            Ok(None) => "no labels lie beside the graph".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        tracing::warn!("{why}: classes are numbers; see --labels");
+        None
+    }
+
+    fn map(&self) -> Option<&LabelMap> {
+        self.fitted.as_ref()?.as_ref()
+    }
+
+    /// The name of a class: empty where the file has none, and its number where there is no file.
+    pub fn name(&self, class: usize) -> String {
+        self.map().map_or_else(|| format!("class {class}"), |map| map.text(class).to_owned())
+    }
+
+    /// The class that a folder is called after: its number, its WordNet id, or its name as the file
+    /// has it, or the first of its names.
+    ///
+    /// # Errors
+    /// A name that no class has, or several have.
+    pub fn class_of(&self, folder: &str, scores: usize) -> Result<usize> {
+        if let Some(class) = self.map().and_then(|map| map.class_of(folder)) {
+            return Ok(class);
+        }
+        let plain = |name: &str| name.replace('_', " ").trim().to_lowercase();
+        let wanted = plain(folder);
+        let is_it = |class: &usize| {
+            let name = plain(&self.name(*class));
+            name == wanted || name.split(',').next() == Some(&*wanted)
+        };
+        let found: Vec<usize> = (0..scores).filter(is_it).collect();
+        match (&found[..], folder.parse::<usize>()) {
+            ([one], _) => Ok(*one),
+            ([], Ok(number)) if number < scores => Ok(number),
+            ([], _) => bail!(
+                "the folder {folder:?} is called after no class: call it after a WordNet id, a name of \
+                 the labels, or a number below {scores}"
+            ),
+            (several, _) => {
+                bail!(
+                    "the folder {folder:?} could be any of the classes {several:?}: call it after a number"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The options that say which graph is used, and how.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueHint};
+
+use crate::data::graphdef::TensorName;
+use crate::data::jpeg::Dct;
+use crate::models::options::DataOptions;
+
+/// The graph that the reference fetches, below the folder of the data sets.
+const GRAPH_OF_2015: &str = "inception/classify_image_graph_def.pb";
+
+/// `--graph` and what belongs to it.
+#[derive(Args, Clone, Debug)]
+#[command(about = None, long_about = None)]
+pub struct GraphOptions {
+    /// A frozen TensorFlow graph [default: inception/classify_image_graph_def.pb of the data folder]
+    ///
+    /// `tfm data fetch inception` fetches the default, the Inception-v3 of 2015.
+    #[arg(long, value_name = "FILE.pb", value_hint = ValueHint::FilePath)]
+    pub graph: Option<PathBuf>,
+
+    /// The names of the classes [default: found beside the graph]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub labels: Option<PathBuf>,
+
+    /// The tensor that pictures are fed to [default: what decodes them, else the placeholder]
+    #[arg(long, value_name = "TENSOR")]
+    pub input: Option<TensorName>,
+
+    /// The tensor that is computed [default: the last softmax]
+    #[arg(long, value_name = "TENSOR")]
+    pub output: Option<TensorName>,
+
+    /// The size of the images that the graph takes
+    #[arg(long, value_name = "N|HEIGHTxWIDTH", value_parser = size)]
+    pub size: Option<[usize; 2]>,
+
+    /// Subtracted from the pixels, which are from 0 to 255: one number or three
+    #[arg(long, value_name = "M|R,G,B", value_parser = mean, allow_hyphen_values = true)]
+    pub mean: Option<[f32; 3]>,
+
+    /// The factor of the pixels after that
+    #[arg(long, value_name = "FACTOR", allow_hyphen_values = true)]
+    pub scale: Option<f32>,
+
+    /// The share of a picture's height and width that is used, around its middle
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
+    pub crop: f32,
+
+    /// The inverse DCT of JPEG files: fast is TensorFlow's to the bit
+    #[arg(long, value_name = "fast|accurate", value_parser = dct())]
+    pub decode: Option<Dct>,
+
+    /// Turns photographs as their Exif orientation says, which TensorFlow does not
+    #[arg(long)]
+    pub exif: bool,
+
+    #[command(flatten)]
+    data: DataOptions,
+}
+
+impl GraphOptions {
+    /// Those of a graph alone.
+    pub fn of(graph: &Path) -> Self {
+        Self {
+            graph: Some(graph.to_owned()),
+            labels: None,
+            input: None,
+            output: None,
+            size: None,
+            mean: None,
+            scale: None,
+            crop: 1.0,
+            decode: None,
+            exif: false,
+            data: DataOptions { data_dir: PathBuf::new() },
+        }
+    }
+
+    /// The file of the graph.
+    ///
+    /// # Errors
+    /// None is named, and the default is not there.
+    pub fn path(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.graph {
+            return Ok(path.clone());
+        }
+        let default = self.data.data_dir.join(GRAPH_OF_2015);
+        ensure!(
+            default.exists(),
+            "there is no {}: fetch it with \"tfm data fetch inception\", or name a graph with --graph",
+            default.display()
+        );
+        Ok(default)
+    }
+}
+
+fn size(text: &str) -> Result<[usize; 2]> {
+    let sides = text.split_once('x').unwrap_or((text, text));
+    match (sides.0.parse(), sides.1.parse()) {
+        (Ok(height), Ok(width)) if (1..=8192).contains(&height) && (1..=8192).contains(&width) => {
+            Ok([height, width])
+        }
+        _ => bail!("give a side from 1 to 8192, or HEIGHTxWIDTH"),
+    }
+}
+
+fn mean(text: &str) -> Result<[f32; 3]> {
+    let numbers: Result<Vec<f32>, _> = text.split(',').map(str::parse).collect();
+    match numbers.as_deref() {
+        Ok([one]) => Ok([*one; 3]),
+        Ok([red, green, blue]) => Ok([*red, *green, *blue]),
+        _ => bail!("give one number, or three with commas"),
+    }
+}
+
+fn share(text: &str) -> Result<f32> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => bail!("give a share above 0, and 1 at most"),
+    }
+}
+
+fn dct() -> impl TypedValueParser<Value = Dct> {
+    let parse = |name: String| if name == "fast" { Dct::Fast } else { Dct::Accurate };
+    PossibleValuesParser::new(["fast", "accurate"]).map(parse)
+}

@@ -1,0 +1,251 @@
+//! A frozen graph applied to pictures: read and made ready on one thread, while the network runs on
+//! the others.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use image::{Rgb, RgbImage};
+
+use super::entry_point::EntryPoint;
+use super::options::GraphOptions;
+use super::program::{Program, Tensors};
+use super::runner::Runner;
+use crate::data::graphdef::{FrozenGraph, NodeOutput, Tensor, TensorName, Values};
+use crate::data::photo;
+use crate::nn::NodeTime;
+use crate::ops::Cpu;
+use crate::rng::Stream;
+
+/// Batches that are ready before the network takes them.
+const AHEAD: usize = 2;
+
+/// A graph that gives a row of numbers for each picture.
+#[derive(Debug)]
+pub struct PictureGraph {
+    reader: PictureReader,
+    runner: Runner,
+}
+
+/// The pictures that arguments name. How many files of folders are no pictures is said.
+///
+/// # Errors
+/// As [`photo::picture_files`].
+pub fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let found = photo::picture_files(arguments, &mut std::io::stdin().lock())?;
+    if found.passed_over > 0 {
+        tracing::info!(
+            "{} files were passed over: they do not end as pictures do",
+            found.passed_over
+        );
+    }
+    Ok(found.files)
+}
+
+/// What makes pictures ready.
+#[derive(Clone, Debug)]
+pub struct PictureReader {
+    program: Arc<Program>,
+    fed: NodeOutput,
+    /// Where pictures enter.
+    pub entry: EntryPoint,
+}
+
+/// A picture and what was computed from it, or why it could not be.
+pub type Computed<'a> = (&'a Path, Result<Vec<f32>>);
+
+impl PictureGraph {
+    /// Opens the graph that the options name, to compute `output`, by default what it is most likely
+    /// for.
+    ///
+    /// # Errors
+    /// A file that is no frozen graph, tensors that it lacks, operations that are not known.
+    pub fn open(options: &GraphOptions, output: Option<&TensorName>) -> Result<Self> {
+        let graph = Arc::new(FrozenGraph::open(&options.path()?)?);
+        let entry = EntryPoint::find(&graph, options)?;
+        let output = match output.or(options.output.as_ref()) {
+            Some(output) => output.clone(),
+            None => likely_output(&graph)?,
+        };
+        let fed = graph.find(entry.at())?;
+        let program = Arc::new(Program::new(graph, &[output], &[entry.at().clone()])?);
+        let runner = Runner::new(Arc::clone(&program));
+        Ok(Self { reader: PictureReader { program, fed, entry }, runner })
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &FrozenGraph {
+        &self.reader.program.graph
+    }
+
+    /// Computes the pictures in their order, `batch` at a time, and calls `done` for each. It says
+    /// whether to go on.
+    ///
+    /// # Errors
+    /// What `done` says, and a thread that cannot be started. A picture that cannot be read or computed is
+    /// handed to `done` with its error.
+    pub fn each(
+        &mut self,
+        cpu: &Cpu,
+        pictures: &[PathBuf],
+        batch: usize,
+        mut done: impl FnMut(Computed) -> Result<bool>,
+    ) -> Result<()> {
+        let (reader, runner) = (&self.reader, &mut self.runner);
+        thread::scope(|scope| {
+            let (sender, prepared) = sync_channel(AHEAD);
+            let read = move || reader.send_all(pictures, batch, &sender);
+            thread::Builder::new()
+                .spawn_scoped(scope, read)
+                .context("cannot start the thread that reads pictures")?;
+            for (paths, batch) in pictures.chunks(batch.max(1)).zip(prepared) {
+                let rows = compute(runner, cpu, batch);
+                for computed in paths.iter().map(PathBuf::as_path).zip(rows) {
+                    if !done(computed)? {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// For benchmarks.
+impl PictureGraph {
+    /// What the network takes of `batch` random pictures.
+    ///
+    /// # Errors
+    /// What the graph cannot compute of them.
+    pub fn random_batch(&self, batch: usize) -> Result<Tensors> {
+        let prepared = |image: usize| {
+            let mut numbers = Stream::new(1, "images").at(image as u64);
+            let picture = RgbImage::from_fn(SIDE, SIDE, |_, _| {
+                Rgb([0; 3].map(|_: u8| numbers.below(256) as u8))
+            });
+            let tensor = self.reader.entry.tensor(&picture)?;
+            self.reader.program.prepare(Tensors::from([(self.reader.fed, Arc::new(tensor))]))
+        };
+        let prepared: Vec<_> = (0..batch).map(prepared).collect::<Result<_>>()?;
+        match &prepared[..] {
+            [one] => Ok(one.clone()),
+            several => {
+                let which = self.reader.program.prepared();
+                let several: Vec<_> = several.iter().collect();
+                stacked(&which, &several).context("the graph takes one image at a time")
+            }
+        }
+    }
+
+    /// Computes a batch that is ready.
+    ///
+    /// # Errors
+    /// What the graph cannot compute.
+    pub fn finish(&mut self, cpu: &Cpu, known: Tensors) -> Result<()> {
+        self.runner.finish(cpu, known).map(drop)
+    }
+
+    /// The times of all layers of the networks that have run, on random numbers.
+    ///
+    /// # Errors
+    /// As [`Network::time_nodes`](crate::nn::Network::time_nodes).
+    pub fn time_nodes(&mut self, cpu: &Cpu, batch: usize) -> Result<Vec<NodeTime>> {
+        self.runner.time_nodes(cpu, batch)
+    }
+}
+
+/// The side of random pictures.
+const SIDE: u32 = 299;
+
+/// The output that a graph is most likely for.
+fn likely_output(graph: &FrozenGraph) -> Result<TensorName> {
+    match graph.likely_output() {
+        Some(node) => Ok(TensorName { node: graph.node(node).name.clone(), output: 0 }),
+        None => bail!("{} has no output: name one with --output", graph.place()),
+    }
+}
+
+impl PictureReader {
+    /// Reads a picture and computes what stands before the first network.
+    ///
+    /// # Errors
+    /// A file that is no picture, and what the graph cannot compute of it.
+    pub fn prepare(&self, path: &Path) -> Result<Tensors> {
+        let picture = photo::read(path, self.entry.reading())?;
+        let tensor = self.entry.tensor(&picture)?;
+        self.program.prepare(Tensors::from([(self.fed, Arc::new(tensor))]))
+    }
+
+    fn send_all(&self, pictures: &[PathBuf], batch: usize, to: &SyncSender<Vec<Result<Tensors>>>) {
+        for paths in pictures.chunks(batch.max(1)) {
+            let prepared = paths.iter().map(|path| self.prepare(path)).collect();
+            // Nobody waits for more where an error or a signal has ended the work.
+            if to.send(prepared).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The row of each picture of a batch.
+fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<Result<Vec<f32>>> {
+    let whole: Vec<&Tensors> = batch.iter().flatten().collect();
+    let together = match whole.len() {
+        0 | 1 => None,
+        count => stacked(&runner.program().prepared(), &whole)
+            .and_then(|stack| rows(runner, cpu, stack, count).ok()),
+    };
+    match together {
+        Some(rows) => {
+            let mut rows = rows.into_iter();
+            let next =
+                |of: Result<Tensors>| of.and_then(|_| rows.next().context("a picture has no row"));
+            batch.into_iter().map(next).collect()
+        }
+        None => {
+            let one = |of: Result<Tensors>| {
+                let rows = rows(runner, cpu, of?, 1)?;
+                rows.into_iter().next().context("nothing was computed")
+            };
+            batch.into_iter().map(one).collect()
+        }
+    }
+}
+
+/// The rows that the graph gives for `count` pictures.
+fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<Vec<Vec<f32>>> {
+    let outputs = runner.finish(cpu, known)?;
+    let output = outputs.first().context("nothing is wanted")?;
+    let values = match &output.values {
+        Values::Float(values) => values.clone(),
+        Values::Int64(values) => values.iter().map(|&value| value as f32).collect(),
+        Values::Int32(values) => values.iter().map(|&value| value as f32).collect(),
+        other => bail!("the output is {}, not float", other.data_type()),
+    };
+    let is_batch = count == 1 || output.shape.first() == Some(&count);
+    ensure!(is_batch, "{count} pictures give a tensor of shape {:?}", output.shape);
+    runner.program().ensure_finite(&values)?;
+    Ok(values.chunks((values.len() / count).max(1)).map(<[f32]>::to_vec).collect())
+}
+
+/// The tensors of several pictures as one batch; none where they differ in shape.
+fn stacked(which: &[NodeOutput], pictures: &[&Tensors]) -> Option<Tensors> {
+    let stack = |output: &NodeOutput| {
+        let parts: Option<Vec<_>> = pictures.iter().map(|known| known.get(output)).collect();
+        let parts = parts?;
+        let shape = &parts[0].shape;
+        if shape.first() != Some(&1) || parts.iter().any(|part| part.shape != *shape) {
+            return None;
+        }
+        let mut values = Vec::with_capacity(parts.len() * parts[0].values.len());
+        for part in &parts {
+            let Values::Float(part) = &part.values else { return None };
+            values.extend_from_slice(part);
+        }
+        let shape = [&[parts.len()], &shape[1..]].concat();
+        Some((*output, Arc::new(Tensor::new(shape, Values::Float(values)).ok()?)))
+    };
+    which.iter().map(stack).collect()
+}

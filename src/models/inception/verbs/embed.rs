@@ -1,0 +1,227 @@
+//! `tfm embed inception`: a row of features for each picture.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::builder::RangedU64ValueParser;
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum, ValueHint};
+use serde_json::json;
+
+use super::super::ENTRY;
+use super::super::options::GraphOptions;
+use super::super::pictures::{PictureGraph, named};
+use crate::atomic;
+use crate::console;
+use crate::data::graphdef::{FrozenGraph, TensorName};
+use crate::models::Verb;
+use crate::models::options::{DeviceOptions, OutputOptions};
+
+/// `tfm embed inception`
+pub const VERB: Verb =
+    Verb { name: "embed", about: "Writes the features of pictures, a row each", args, run };
+
+/// A file of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// `features` (pictures, values), with the files' names in the header
+    Safetensors,
+    /// Numbers with tabs between them, and FILE.names.tsv: what TensorFlow's projector reads
+    Tsv,
+    /// numpy's array, and FILE.names.txt with a name a line
+    Npy,
+}
+
+#[derive(Args, Debug)]
+struct EmbedArgs {
+    /// Pictures, folders of them, patterns in quotes, or - for a list on standard input
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
+    images: Vec<PathBuf>,
+    /// The file to write [default: features.FORMAT]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    out: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
+    format: Format,
+    /// Replaces the file if it is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    graph: GraphOptions,
+    /// Pictures that are computed at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    batch: usize,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const LONG: &str = "The features are what the last layer reads: pool_3:0 of the Inception-v3 of 2015, \
+2,048 values; --output names any other tensor. Rows are in the order of the pictures.";
+
+fn args(command: Command) -> Command {
+    EmbedArgs::augment_args(command).after_long_help(LONG)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = EmbedArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let ending = match args.format {
+        Format::Safetensors => "safetensors",
+        Format::Tsv => "tsv",
+        Format::Npy => "npy",
+    };
+    let out = args.out.clone().unwrap_or_else(|| format!("features.{ending}").into());
+    let all = [Some(out.clone()), names_file(&out, args.format)];
+    for file in all.iter().flatten().filter(|_| !args.force) {
+        ensure!(!file.exists(), "{} is there already: give --force to replace it", file.display());
+    }
+    let output = match &args.graph.output {
+        Some(output) => output.clone(),
+        None => features(&FrozenGraph::open(&args.graph.path()?)?)?,
+    };
+    let mut graph = PictureGraph::open(&args.graph, Some(&output))?;
+    let pictures = named(&args.images)?;
+    let (mut rows, mut names, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut done, total) = (0, pictures.len() as u64);
+    graph.each(&cpu, &pictures, args.batch, |(path, row)| {
+        done += 1;
+        console::progress("pictures", done, total);
+        match row {
+            Ok(row) => {
+                rows.push(row);
+                names.push(path.to_string_lossy().into_owned());
+            }
+            Err(error) => unreadable.push(format!("{}: {error:#}", path.display())),
+        }
+        Ok(true)
+    })?;
+    let width = rows.first().map_or(0, Vec::len);
+    ensure!(!rows.is_empty(), "no picture can be read:\n  {}", unreadable.join("\n  "));
+    ensure!(rows.iter().all(|row| row.len() == width), "pictures have rows of different lengths");
+    write(&out, args.format, &rows, &names)?;
+    let json = json!({
+        "model": ENTRY.name,
+        "file": out.to_string_lossy(),
+        "tensor": output.to_string(),
+        "pictures": rows.len(),
+        "values": width,
+    });
+    let words = format!("{}: {} rows of {width} values ({output})", out.display(), rows.len());
+    args.output.report(&json, words)?;
+    match unreadable.as_slice() {
+        [] => Ok(()),
+        all => bail!("{} pictures were left out:\n  {}", all.len(), all.join("\n  ")),
+    }
+}
+
+/// What the last product of a graph reads: its features.
+///
+/// # Errors
+/// A graph without a product or a convolution before its output.
+pub fn features(graph: &FrozenGraph) -> Result<TensorName> {
+    let mut at = graph.likely_output().context("the graph has no output")?;
+    let mut last = None;
+    // A damaged graph may be a ring: the steps are counted.
+    for _ in 0..graph.nodes().len() {
+        let node = graph.node(at);
+        let Some(input) = node.inputs.first() else { break };
+        if ["MatMul", "Conv2D"].contains(&&*node.op) {
+            last = Some(*input);
+            break;
+        }
+        at = input.node;
+    }
+    let mut features = last.with_context(|| {
+        format!("{} has no last layer: name a tensor with --output", graph.place())
+    })?;
+    // Other shapes of the same values have names that nobody knows.
+    while ["Reshape", "Squeeze", "Identity"].contains(&&*graph.node(features.node).op) {
+        match graph.node(features.node).inputs.first() {
+            Some(input) => features = *input,
+            None => break,
+        }
+    }
+    let node = graph.node(features.node).name.clone();
+    Ok(TensorName { node, output: features.output })
+}
+
+/// The file of the names beside one of rows.
+fn names_file(out: &Path, format: Format) -> Option<PathBuf> {
+    let ending = match format {
+        Format::Safetensors => return None,
+        Format::Tsv => "names.tsv",
+        Format::Npy => "names.txt",
+    };
+    Some(out.with_extension(ending))
+}
+
+fn write(out: &Path, format: Format, rows: &[Vec<f32>], names: &[String]) -> Result<()> {
+    let bytes = match format {
+        Format::Safetensors => in_safetensors(rows, names)?,
+        Format::Tsv => in_tsv(rows),
+        Format::Npy => in_npy(rows),
+    };
+    atomic::write(out, &bytes)?;
+    match names_file(out, format) {
+        Some(file) => atomic::write(&file, format!("{}\n", names.join("\n")).as_bytes()),
+        None => Ok(()),
+    }
+}
+
+fn little_endian(rows: &[Vec<f32>]) -> Vec<u8> {
+    rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn in_safetensors(rows: &[Vec<f32>], names: &[String]) -> Result<Vec<u8>> {
+    let bytes = little_endian(rows);
+    let shape = vec![rows.len(), rows[0].len()];
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes)?;
+    let names = serde_json::to_string(names)?;
+    let metadata = std::collections::HashMap::from([("files".to_owned(), names)]);
+    Ok(safetensors::serialize([("features", view)], Some(metadata))?)
+}
+
+fn in_tsv(rows: &[Vec<f32>]) -> Vec<u8> {
+    let line = |row: &Vec<f32>| {
+        let values: Vec<_> = row.iter().map(f32::to_string).collect();
+        values.join("\t") + "\n"
+    };
+    rows.iter().map(line).collect::<String>().into_bytes()
+}
+
+/// Version 1.0 of numpy's format: a header whose length makes the values start at a multiple of 64.
+fn in_npy(rows: &[Vec<f32>]) -> Vec<u8> {
+    let (count, width) = (rows.len(), rows[0].len());
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {width}), }}");
+    let before = b"\x93NUMPY\x01\x00".len() + 2;
+    let len = (before + header.len() + 1).next_multiple_of(64) - before;
+    header += &" ".repeat(len - header.len() - 1);
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((len as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(little_endian(rows));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ```python
+    /// import io, numpy as np
+    /// b = io.BytesIO(); np.save(b, np.array([[1, 2, 3]], "f")); print(len(b.getvalue()), b.getvalue()[:75])
+    /// ```
+    #[test]
+    fn arrays_are_numpy_s() {
+        let bytes = in_npy(&[vec![1.0, 2.0, 3.0]]);
+        assert_eq!(bytes.len(), 140);
+        let start =
+            b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }   ";
+        assert_eq!(&bytes[..start.len()], start);
+        assert_eq!(bytes[127], b'\n');
+    }
+}

@@ -1,0 +1,171 @@
+//! `tfm predict inception`: what pictures show.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::builder::RangedU64ValueParser;
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueHint};
+use serde_json::{Value, json};
+
+use super::super::ENTRY;
+use super::super::labels::Labels;
+use super::super::options::GraphOptions;
+use super::super::pictures::{PictureGraph, named};
+use super::super::scores::{Scored, top};
+use crate::console;
+use crate::models::Verb;
+use crate::models::options::{DeviceOptions, OutputOptions};
+use crate::models::stdout::{self, Reader};
+use crate::train::ShutdownFlag;
+
+/// `tfm predict inception`
+pub const VERB: Verb = Verb { name: "predict", about: "Says what pictures show", args, run };
+
+#[derive(Args, Debug)]
+struct PredictArgs {
+    /// Pictures, folders of them, patterns in quotes, or - for a list on standard input
+    #[arg(required = true, value_name = "PICTURE", value_hint = ValueHint::AnyPath)]
+    pictures: Vec<PathBuf>,
+    #[command(flatten)]
+    graph: GraphOptions,
+    /// How many classes to name for each picture
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    top: usize,
+    /// Pictures that are computed at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    batch: usize,
+    /// Adds the lines of --json to a file, and leaves out the pictures that it has already
+    #[arg(long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const LONG: &str = "The classes are printed as classify_image.py prints them, the most probable first. \
+JPEG files are decoded to TensorFlow's pixels, to the bit; PNG, GIF, BMP and WebP files are read too. \
+An output that is no probabilities is put through a softmax.
+
+With --json each picture is a line, printed as soon as it is done: \
+{\"file\", \"predictions\": [{\"index\", \"label\", \"score\"}]}. A picture that cannot be read is named \
+and left out, and the exit code is 1.
+
+Examples:
+  tfm predict inception photo.jpg
+  tfm predict inception --graph mobilenet.pb --labels labels.txt --top 3 photos/
+  find . -name '*.jpg' | tfm predict inception --json -";
+
+fn args(command: Command) -> Command {
+    PredictArgs::augment_args(command).after_long_help(LONG)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = PredictArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let mut graph = PictureGraph::open(&args.graph, None)?;
+    let mut pictures = named(&args.pictures)?;
+    let mut printer = Printer::new(&args, pictures.len())?;
+    if let Some(path) = &args.resume {
+        let done = done_before(path)?;
+        pictures.retain(|picture| !done.contains(&*picture.to_string_lossy()));
+    }
+    let shutdown = ShutdownFlag::on_signals(["stopping after this batch", "stopped at once"])?;
+    let (mut done, total) = (0, pictures.len() as u64);
+    graph.each(&cpu, &pictures, args.batch.min(pictures.len()), |(path, scores)| {
+        done += 1;
+        console::progress("pictures", done, total);
+        match scores {
+            Ok(scores) => printer.print(path, &scores),
+            Err(error) => {
+                printer.unreadable.push(format!("{}: {error:#}", path.display()));
+                Ok(true)
+            }
+        }
+        .map(|goes_on| goes_on && !shutdown.requested())
+    })?;
+    console::clear();
+    match printer.unreadable.as_slice() {
+        [] => Ok(()),
+        [one] => bail!("cannot classify {one}"),
+        several => bail!("cannot classify\n  {}", several.join("\n  ")),
+    }
+}
+
+/// The pictures that a file of results has; none where there is no file yet.
+fn done_before(path: &Path) -> Result<HashSet<String>> {
+    if !path.exists() {
+        return Ok(HashSet::new());
+    }
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut done = HashSet::new();
+    for (number, line) in (1..).zip(BufReader::new(file).lines()) {
+        let line = line.with_context(|| format!("cannot read {}", path.display()))?;
+        let value: Value = serde_json::from_str(&line).unwrap_or_default();
+        match value["file"].as_str() {
+            Some(file) => done.insert(file.to_owned()),
+            None => bail!("{}:{number} is no line of predictions", path.display()),
+        };
+    }
+    Ok(done)
+}
+
+/// Prints pictures as they are done.
+struct Printer<'a> {
+    args: &'a PredictArgs,
+    labels: Labels,
+    /// Whether each picture is named above its classes.
+    names: bool,
+    to: Option<File>,
+    unreadable: Vec<String>,
+}
+
+impl<'a> Printer<'a> {
+    fn new(args: &'a PredictArgs, pictures: usize) -> Result<Self> {
+        let open = |path: &PathBuf| {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            file.with_context(|| format!("cannot write {}", path.display()))
+        };
+        let to = args.resume.as_ref().map(open).transpose()?;
+        let labels = Labels::open(&args.graph)?;
+        Ok(Self { args, labels, names: pictures > 1, to, unreadable: Vec::new() })
+    }
+
+    /// Prints one picture; whether someone still reads.
+    fn print(&mut self, path: &Path, scores: &[f32]) -> Result<bool> {
+        self.labels.fit(scores.len())?;
+        let best = top(scores, self.args.top);
+        if let Some(to) = &mut self.to {
+            let line = format!("{}\n", in_json(path, &best, &self.labels));
+            to.write_all(line.as_bytes()).context("cannot write the predictions")?;
+            return Ok(true);
+        }
+        let text = match self.args.output.json {
+            true => in_json(path, &best, &self.labels).to_string(),
+            false => self.in_words(path, &best),
+        };
+        Ok(stdout::print(text)? == Reader::Listening)
+    }
+
+    fn in_words(&self, path: &Path, best: &[Scored]) -> String {
+        let mut lines = Vec::new();
+        if self.names {
+            lines.push(format!("{}:", path.display()));
+        }
+        lines
+            .extend(best.iter().map(|(index, score)| {
+                format!("{} (score = {score:.5})", self.labels.name(*index))
+            }));
+        lines.join("\n")
+    }
+}
+
+fn in_json(path: &Path, best: &[Scored], labels: &Labels) -> Value {
+    let prediction = |(index, score): &Scored| json!({ "index": index, "label": labels.name(*index), "score": score });
+    let predictions: Vec<_> = best.iter().map(prediction).collect();
+    json!({ "file": path.to_string_lossy(), "predictions": predictions })
+}
