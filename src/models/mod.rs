@@ -17,6 +17,7 @@ pub mod cifar10;
 pub mod classify;
 pub mod describe;
 pub mod experiment;
+pub mod inception;
 pub mod mnist;
 pub mod options;
 pub mod prompt;
