@@ -96,21 +96,17 @@ fn node(node: NodeDef) -> FrozenNode {
 }
 
 impl Case {
-    fn definition(&self) -> NodeDef {
+    fn node(&self) -> FrozenNode {
         let new = NodeDef::new("n", &*self.op);
         let attributes = self.attributes.iter();
-        attributes.fold(new, |node, (key, value)| node.attr(key, attribute(value)))
-    }
-
-    fn tensors(&self) -> Vec<Tensor> {
-        self.inputs.iter().map(Written::tensor).collect()
+        node(attributes.fold(new, |node, (key, value)| node.attr(key, attribute(value))))
     }
 
     /// What differs from TensorFlow.
     fn difference(&self) -> Option<String> {
-        let inputs = self.tensors();
+        let inputs: Vec<_> = self.inputs.iter().map(Written::tensor).collect();
         let due: Vec<_> = self.outputs.iter().map(Written::tensor).collect();
-        let found = match evaluate(&node(self.definition()), &inputs.iter().collect::<Vec<_>>()) {
+        let found = match evaluate(&self.node(), &inputs.iter().collect::<Vec<_>>()) {
             Ok(found) => found,
             Err(error) => return Some(format!("{error:#}")),
         };
