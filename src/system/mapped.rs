@@ -17,6 +17,25 @@ pub enum Mapped {
     Read(Vec<u8>),
 }
 
+impl Mapped {
+    /// Gives the memory of pages that were looked at back to the system; they are read again when
+    /// they are looked at again.
+    #[cfg(unix)]
+    pub fn release(&self) {
+        if let Self::Mapped(map) = self {
+            // SAFETY: nothing was written to the mapping, which is of a file: the pages come back with
+            // what the file has.
+            let released = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            // That the system cannot is no error.
+            drop(released);
+        }
+    }
+
+    /// Other systems do so on their own.
+    #[cfg(not(unix))]
+    pub fn release(&self) {}
+}
+
 impl Deref for Mapped {
     type Target = [u8];
 

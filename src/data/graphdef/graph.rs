@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
@@ -10,7 +11,7 @@ use prost::bytes::Bytes;
 use super::name::{self, TensorName};
 use super::proto::{GraphDef, NodeDef};
 use super::{FrozenNode, NodeOutput, kind, wire};
-use crate::system::mapped;
+use crate::system::mapped::{self, Mapped};
 
 /// A graph whose variables are constants.
 ///
@@ -24,6 +25,17 @@ pub struct FrozenGraph {
     by_name: HashMap<String, usize>,
     functions: HashSet<String>,
     producer: i32,
+    /// The file that the constants are in, where it is one.
+    file: Option<Arc<Mapped>>,
+}
+
+/// A file that the bytes of several constants share.
+struct Shared(Arc<Mapped>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl FrozenGraph {
@@ -38,11 +50,12 @@ impl FrozenGraph {
             bail!("{place} is {what}");
         }
         let file = mapped::open(path).with_context(|| format!("cannot read {place}"))?;
-        let bytes = Bytes::from_owner(file);
+        let file = Arc::new(file);
+        let bytes = Bytes::from_owner(Shared(Arc::clone(&file)));
         if let Some(what) = kind::instead(&bytes, path) {
             bail!("{place} is {what}");
         }
-        Self::parse(bytes, place.to_string())
+        Ok(Self { file: Some(file), ..Self::parse(bytes, place.to_string())? })
     }
 
     /// Reads a graph from memory, which it shares.
@@ -63,7 +76,7 @@ impl FrozenGraph {
         let producer = graph.versions.map_or(graph.version, |versions| versions.producer);
         let functions = graph.library.as_deref().map(functions).unwrap_or_default();
         let (nodes, by_name) = linked(graph.node).with_context(|| place.clone())?;
-        Ok(Self { place, nodes, by_name, functions, producer })
+        Ok(Self { place, nodes, by_name, functions, producer, file: None })
     }
 
     /// The nodes, in the order of the file.
@@ -77,6 +90,14 @@ impl FrozenGraph {
     /// When it is another graph's.
     pub fn node(&self, index: usize) -> &FrozenNode {
         &self.nodes[index]
+    }
+
+    /// Gives the memory of weights that were copied back to the system; they are read from the file
+    /// again when they are asked for again.
+    pub fn release(&self) {
+        if let Some(file) = &self.file {
+            file.release();
+        }
     }
 
     /// The version of the TensorFlow that wrote it, as graphs count them. Any is read.

@@ -17,6 +17,9 @@ const PASSES: &[&str] =
 const RANDOM: &[&str] =
     &["RandomUniform", "RandomStandardNormal", "TruncatedNormal", "Multinomial"];
 
+/// Weights from this number on leave the memory of their file when they are copied.
+const LARGE: usize = 1 << 16;
+
 /// The constant tensors of a graph. Weights stay in the file until they are asked for.
 #[derive(Debug)]
 pub struct Constants {
@@ -145,7 +148,9 @@ impl Constants {
         }
         let constant = self.held(origin)?;
         match constant.data_type() {
-            DataType::Float | DataType::Half | DataType::Double => Ok(Arc::new(InFile(constant))),
+            DataType::Float | DataType::Half | DataType::Double => {
+                Ok(Arc::new(InFile(constant, Arc::clone(&self.graph))))
+            }
             other => bail!("weights are {other}, not float"),
         }
     }
@@ -164,7 +169,7 @@ impl nn::Constant for Folded {
 }
 
 /// Weights of the file.
-struct InFile(Constant);
+struct InFile(Constant, Arc<FrozenGraph>);
 
 impl std::fmt::Debug for InFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -176,5 +181,8 @@ impl nn::Constant for InFile {
     fn copy_to(&self, to: &mut [f32]) {
         // `Constants::weights` makes it of floats alone.
         self.0.copy_to(to).unwrap_or_else(|error| unreachable!("{error}"));
+        if to.len() >= LARGE {
+            self.1.release();
+        }
     }
 }

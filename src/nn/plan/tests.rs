@@ -1,7 +1,9 @@
 //! What rewrites, memory and backward pass make of whole networks.
 
+use std::sync::Arc;
+
 use crate::nn::graph::{Builder, Filters, Graph, Init, Output, Value};
-use crate::nn::{Feed, Mode, Network, Parameter, RandomFeed};
+use crate::nn::{Constant, Feed, Mode, Network, Parameter, RandomFeed};
 use crate::ops::lrn::Lrn;
 use crate::ops::window::Padding::{Same, Valid};
 use crate::ops::{Cpu, Isa};
@@ -157,6 +159,56 @@ fn batch_normalisation_goes_into_filters_in_inference() {
         &["conv2d", "batch_norm", "relu", "conv2d", "batch_norm"],
         &["conv2d + batch_norm + relu", "conv2d + batch_norm"],
     );
+}
+
+#[test]
+fn every_rectifier_goes_into_filters_in_inference() {
+    let graphs = network(|_, x| {
+        let x = x.conv2d_without_biases("conv", Filters::new(4, 3), init()).batch_norm("norm");
+        let x = x.relu6().depthwise_conv2d("depthwise", Filters::new(1, 3), init());
+        x.batch_norm("norm2").relu6()
+    });
+    check(
+        &graphs,
+        &["conv2d", "batch_norm", "relu6", "depthwise_conv2d", "batch_norm", "relu6"],
+        &["conv2d + batch_norm + relu6", "depthwise_conv2d + batch_norm + relu6"],
+    );
+}
+
+#[derive(Debug)]
+struct Fixed(Vec<f32>);
+
+impl Constant for Fixed {
+    fn copy_to(&self, values: &mut [f32]) {
+        values.copy_from_slice(&self.0);
+    }
+}
+
+#[test]
+fn a_network_of_constants_computes_what_one_that_can_be_trained_does() {
+    let graphs = network(|_, x| {
+        let x = x.conv2d_without_biases("conv", Filters::new(20, 3), init()).batch_norm("norm");
+        let x = x.relu6().depthwise_conv2d("depthwise", Filters::new(1, 3), init()).relu();
+        x.conv2d("pixels", Filters::new(17, 1), init()).relu()
+    });
+    for isa in Isa::available() {
+        let (cpu, mut trained) = (Cpu::new(isa, 2).unwrap(), graphs.network());
+        let mut fixed = Network::of_constants(graphs.graph.clone(), |spec| {
+            let known = trained.parameters().iter().find(|known| known.name() == spec.name);
+            Ok(Arc::new(Fixed(known.unwrap().values().to_vec())))
+        })
+        .unwrap();
+        let mut random = graphs.random(&trained);
+        let mut logits = |network: &mut Network| {
+            network.run(&cpu, Mode::Inference, graphs.logits, random.feed()).unwrap().to_vec()
+        };
+        let want = logits(&mut trained);
+        for _ in 0..2 {
+            near(&logits(&mut fixed), &want);
+        }
+        let error = fixed.parameters()[0].set(&[0.0; 360]).unwrap_err().to_string();
+        assert!(error.contains("conv/weights is a constant"), "{error}");
+    }
 }
 
 #[test]
