@@ -89,6 +89,15 @@ fn features_are_written_in_three_formats() {
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let features = tensors.tensor("features").unwrap();
     assert_eq!(features.shape(), [8, 4]);
+    let query = format!("query inception {GRAPH} --features a.safetensors --top 2 --json");
+    let json = dir.tfm(&format!("{query} demo/pictures/checkerboard/001.jpg")).json();
+    assert_eq!(json["nearest"][0]["file"], "demo/pictures/checkerboard/001.jpg", "{json}");
+    assert!(json["nearest"][0]["cosine"].as_f64().unwrap() > 0.999_999, "{json}");
+    dir.write("other.safetensors", "no tensors");
+    dir.tfm(&format!(
+        "query inception {GRAPH} --features other.safetensors demo/pictures/checkerboard/001.jpg"
+    ))
+    .fails(1, &["other.safetensors is no file of tfm embed"]);
     dir.tfm(&format!("{embed} --format npy --out a.npy")).ok();
     let npy = fs::read(dir.path().join("a.npy")).unwrap();
     assert!(npy.ends_with(features.data()), "the values differ");

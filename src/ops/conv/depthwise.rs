@@ -8,6 +8,8 @@ use super::super::simd::{Kernel, LANES, Simd};
 use super::super::{Cpu, rows_mut};
 use super::Shape;
 
+/// Rows of windows that a thread takes at a time.
+const ROWS: usize = 2;
 /// Neighbouring windows that are computed at once, so that a weight is read once for all.
 const COLUMNS: usize = 4;
 
@@ -52,11 +54,13 @@ pub fn forward(
     assert_eq!(y.len(), shape.outputs(), "the output has another size");
     let (rows, width) = (shape.rows().output(), shape.columns().output() * shape.out_channels);
     let multiplier = multiplier(&shape);
-    cpu.for_rows(shape.batch * rows, 1, rows_mut(y, width), |block, y| {
-        let window = Window { shape, image: block.start / rows, row: block.start % rows };
-        match multiplier {
-            1 => cpu.isa().run(Row { window, x, weight, bias, rectifier, y }),
-            _ => cpu.isa().run(RowOfSeveral { window, x, weight, bias, rectifier, y }),
+    cpu.for_rows(shape.batch * rows, ROWS, rows_mut(y, width), |block, y| {
+        for (row, y) in block.zip(y.chunks_exact_mut(width.max(1))) {
+            let window = Window { shape, image: row / rows, row: row % rows };
+            match multiplier {
+                1 => cpu.isa().run(Row { window, x, weight, bias, rectifier, y }),
+                _ => cpu.isa().run(RowOfSeveral { window, x, weight, bias, rectifier, y }),
+            }
         }
     });
 }
@@ -106,6 +110,15 @@ struct Row<'a> {
     y: &'a mut [f32],
 }
 
+/// What all windows of a row have in common.
+struct Lines {
+    /// For each row of the filters that meets the image: where the row of the image begins, and where
+    /// that of the filters.
+    starts: Vec<[usize; 2]>,
+    /// Columns of padding before the first.
+    before: usize,
+}
+
 impl Kernel for Row<'_> {
     type Output = ();
 
@@ -117,15 +130,18 @@ impl Kernel for Row<'_> {
         let columns = axis.output();
         let first = (0..columns).find(is_whole).unwrap_or(columns);
         let last = first + (first..columns).take_while(is_whole).count();
+        let window = self.window;
+        let start = |(y, ky)| [window.pixel(y, 0), window.tap(ky, 0)];
+        let lines = Lines { starts: window.rows().map(start).collect(), before: axis.before() };
         for channel in (0..channels).step_by(LANES) {
             let lanes = channel..channels.min(channel + LANES);
-            (0..first).for_each(|column| self.sums::<S, 1>(column, &lanes));
+            (0..first).for_each(|column| self.sums::<S, 1>(&lines, column, &lanes));
             let mut column = first;
             while column + COLUMNS <= last {
-                self.sums::<S, COLUMNS>(column, &lanes);
+                self.sums::<S, COLUMNS>(&lines, column, &lanes);
                 column += COLUMNS;
             }
-            (column..columns).for_each(|column| self.sums::<S, 1>(column, &lanes));
+            (column..columns).for_each(|column| self.sums::<S, 1>(&lines, column, &lanes));
         }
     }
 }
@@ -133,18 +149,21 @@ impl Kernel for Row<'_> {
 impl Row<'_> {
     /// The sums of `N` windows from `first` on, all of which are whole where there are several.
     #[inline(always)]
-    fn sums<S: Simd, const N: usize>(&mut self, first: usize, lanes: &Range<usize>) {
-        let (shape, axis) = (self.window.shape, self.window.shape.columns());
-        let channels = shape.in_channels;
+    fn sums<S: Simd, const N: usize>(&mut self, lines: &Lines, first: usize, lanes: &Range<usize>) {
+        let Shape {
+            stride: [_, stride], kernel: [_, kernel], width, in_channels: channels, ..
+        } = self.window.shape;
+        let start = (first * stride) as isize - lines.before as isize;
+        let from = (-start).max(0);
+        let taps = from..(width as isize - start).min(kernel as isize).max(from);
         let mut sums = [S::load_slice(&self.bias[lanes.clone()], 0.0); N];
-        let step = axis.stride * channels;
-        for (y, ky) in self.window.rows() {
-            for (x, kx) in taps(axis, first) {
-                let tap = self.window.tap(ky, kx);
-                let weight = S::load_slice(&self.weight[tap..][lanes.clone()], 0.0);
-                let at = self.window.pixel(y, x);
+        for &[line, tap] in &lines.starts {
+            for kx in taps.clone() {
+                let weight = &self.weight[tap + kx as usize * channels..][lanes.clone()];
+                let weight = S::load_slice(weight, 0.0);
+                let at = line + (start + kx) as usize * channels;
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    let pixel = &self.x[at + i * step..][lanes.clone()];
+                    let pixel = &self.x[at + i * stride * channels..][lanes.clone()];
                     *sum = S::load_slice(pixel, 0.0).mul_add(weight, *sum);
                 }
             }

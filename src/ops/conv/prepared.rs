@@ -7,6 +7,11 @@ use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul};
 use crate::ops::relu::{Rectifier, rectify};
 use crate::ops::{Buffer, Cpu};
 
+/// The values that a product gives at a time: a share of the second-level cache.
+const BLOCK_VALUES: usize = 160 * 1024;
+/// The fewest pixels of a product: filters come from memory for each.
+const MIN_PIXELS: usize = 512;
+
 /// How a forward pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -91,10 +96,15 @@ impl PreparedFilters {
                 direct::forward(cpu, shape, x, filters, biases, rectifier, y);
             }
             Values::Product(filters) => {
-                let pixels = Matrix::new(x, x.len() / shape.in_channels, shape.in_channels);
-                let filters = Right::Packed(Arc::clone(filters));
-                matmul(cpu, pixels, filters, Accumulate::Bias(biases), y);
-                rectify(cpu, rectifier, y);
+                let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+                // So many pixels that what they give is in the cache still when it is cut off.
+                let pixels = (BLOCK_VALUES / outputs.max(1)).max(MIN_PIXELS);
+                for (x, y) in x.chunks(pixels * inputs).zip(y.chunks_mut(pixels * outputs)) {
+                    let x = Matrix::new(x, x.len() / inputs, inputs);
+                    let filters = Right::Packed(Arc::clone(filters));
+                    matmul(cpu, x, filters, Accumulate::Bias(biases), y);
+                    rectify(cpu, rectifier, y);
+                }
             }
         }
     }
@@ -131,6 +141,7 @@ mod tests {
         for shape in [
             shape([1, 5, 6], [3, 17], [3, 2]),
             shape([2, 3, 3], [900, 170], [1, 1]),
+            shape([1, 27, 41], [5, 400], [1, 1]),
             shape([1, 4, 5], [64, 300], [1, 7]),
             shape([3, 13, 12], [48, 50], [3, 3]),
         ] {

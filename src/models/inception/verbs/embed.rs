@@ -100,7 +100,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let width = rows.first().map_or(0, Vec::len);
     ensure!(!rows.is_empty(), "no picture can be read:\n  {}", unreadable.join("\n  "));
     ensure!(rows.iter().all(|row| row.len() == width), "pictures have rows of different lengths");
-    write(&out, args.format, &rows, &names)?;
+    write(&out, args.format, &output, &rows, &names)?;
     let json = json!({
         "model": ENTRY.name,
         "file": out.to_string_lossy(),
@@ -157,9 +157,15 @@ fn names_file(out: &Path, format: Format) -> Option<PathBuf> {
     Some(out.with_extension(ending))
 }
 
-fn write(out: &Path, format: Format, rows: &[Vec<f32>], names: &[String]) -> Result<()> {
+fn write(
+    out: &Path,
+    format: Format,
+    tensor: &TensorName,
+    rows: &[Vec<f32>],
+    names: &[String],
+) -> Result<()> {
     let bytes = match format {
-        Format::Safetensors => in_safetensors(rows, names)?,
+        Format::Safetensors => in_safetensors(tensor, rows, names)?,
         Format::Tsv => in_tsv(rows),
         Format::Npy => in_npy(rows),
     };
@@ -174,12 +180,15 @@ fn little_endian(rows: &[Vec<f32>]) -> Vec<u8> {
     rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn in_safetensors(rows: &[Vec<f32>], names: &[String]) -> Result<Vec<u8>> {
+fn in_safetensors(tensor: &TensorName, rows: &[Vec<f32>], names: &[String]) -> Result<Vec<u8>> {
     let bytes = little_endian(rows);
     let shape = vec![rows.len(), rows[0].len()];
     let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes)?;
     let names = serde_json::to_string(names)?;
-    let metadata = std::collections::HashMap::from([("files".to_owned(), names)]);
+    let metadata = std::collections::HashMap::from([
+        ("files".to_owned(), names),
+        ("tensor".to_owned(), tensor.to_string()),
+    ]);
     Ok(safetensors::serialize([("features", view)], Some(metadata))?)
 }
 

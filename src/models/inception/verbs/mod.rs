@@ -4,3 +4,4 @@ pub mod bench;
 pub mod embed;
 pub mod eval;
 pub mod predict;
+pub mod query;

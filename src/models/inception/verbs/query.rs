@@ -1,0 +1,130 @@
+//! `tfm query inception`: the pictures that are nearest to one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::builder::RangedU64ValueParser;
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueHint};
+use safetensors::SafeTensors;
+use serde_json::json;
+
+use super::super::ENTRY;
+use super::super::options::GraphOptions;
+use super::super::pictures::PictureGraph;
+use crate::data::graphdef::TensorName;
+use crate::models::Verb;
+use crate::models::options::{DeviceOptions, OutputOptions};
+
+/// `tfm query inception`
+pub const VERB: Verb =
+    Verb { name: "query", about: "Finds the pictures that are nearest to one", args, run };
+
+#[derive(Args, Debug)]
+struct QueryArgs {
+    /// The picture
+    #[arg(value_name = "PICTURE", value_hint = ValueHint::FilePath)]
+    picture: PathBuf,
+    /// What tfm embed inception wrote, as safetensors
+    #[arg(long, value_name = "FILE", default_value = "features.safetensors", value_hint = ValueHint::FilePath)]
+    features: PathBuf,
+    /// How many pictures to name
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    top: usize,
+    #[command(flatten)]
+    graph: GraphOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const LONG: &str =
+    "Nearness is the cosine of the angle between the features: 1 for the same picture.
+
+Example:
+  tfm embed inception --images photos --out photos.safetensors
+  tfm query inception --features photos.safetensors photo.jpg";
+
+fn args(command: Command) -> Command {
+    QueryArgs::augment_args(command).after_long_help(LONG)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    let args = QueryArgs::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let cpu = args.device.cpu(ENTRY.name)?;
+    let known = Features::read(&args.features)?;
+    let mut graph = PictureGraph::open(&args.graph, Some(&known.tensor))?;
+    let mut wanted = None;
+    graph.each(&cpu, std::slice::from_ref(&args.picture), 1, |(_, row)| {
+        wanted = Some(row);
+        Ok(true)
+    })?;
+    let wanted = wanted.context("nothing was computed")?;
+    let wanted = wanted.with_context(|| args.picture.display().to_string())?;
+    let nearest = known.nearest(&wanted, args.top)?;
+    let rows = nearest.iter().map(|(name, cosine)| json!({ "file": name, "cosine": cosine }));
+    let json =
+        json!({ "picture": args.picture.to_string_lossy(), "nearest": rows.collect::<Vec<_>>() });
+    let words = nearest.iter().map(|(name, cosine)| format!("{cosine:.4}  {name}"));
+    args.output.report(&json, words.collect::<Vec<_>>().join("\n"))
+}
+
+/// The features of pictures, as `tfm embed` writes them.
+struct Features {
+    tensor: TensorName,
+    files: Vec<String>,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Features {
+    fn read(path: &Path) -> Result<Self> {
+        let place = path.display();
+        let bytes = fs::read(path).with_context(|| format!("cannot read {place}"))?;
+        let wrong = || format!("{place} is no file of tfm embed inception --format safetensors");
+        let (_, header) = SafeTensors::read_metadata(&bytes).with_context(wrong)?;
+        let entry = |key: &str| header.metadata().as_ref().and_then(|all| all.get(key)).cloned();
+        let files: Vec<String> =
+            serde_json::from_str(&entry("files").with_context(wrong)?).with_context(wrong)?;
+        let tensor = entry("tensor").with_context(wrong)?.parse()?;
+        let tensors = SafeTensors::deserialize(&bytes).with_context(wrong)?;
+        let features = tensors.tensor("features").with_context(wrong)?;
+        let [rows, width] = *features.shape() else { return Err(anyhow::anyhow!(wrong())) };
+        let is_whole = rows == files.len() && features.dtype() == safetensors::Dtype::F32;
+        ensure!(is_whole && width > 0, wrong());
+        let values = features.data().chunks_exact(4);
+        let values =
+            values.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        Ok(Self { tensor, files, width, values: values.collect() })
+    }
+
+    /// The pictures whose features are nearest to a row, the nearest first.
+    fn nearest(&self, wanted: &[f32], count: usize) -> Result<Vec<(&str, f64)>> {
+        ensure!(
+            wanted.len() == self.width,
+            "the graph gives {} values for {}, and the file has {}: is it of another graph?",
+            wanted.len(),
+            self.tensor,
+            self.width
+        );
+        let rows = self.values.chunks_exact(self.width);
+        let mut all: Vec<_> = self
+            .files
+            .iter()
+            .map(String::as_str)
+            .zip(rows.map(|row| cosine(row, wanted)))
+            .collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        all.truncate(count);
+        Ok(all)
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f64::MIN_POSITIVE)
+}
