@@ -31,6 +31,7 @@ pub mod pool;
 pub mod pool_lrn;
 pub mod precision;
 pub mod relu;
+pub mod resize;
 pub mod sampled_softmax;
 pub mod simd;
 pub mod skipgram;
