@@ -93,7 +93,7 @@ fn outputs(node: &FrozenNode, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
     let (least, most) = operation.inputs.clone().into_inner();
     ensure!(
         operation.inputs.contains(&inputs.len()),
-        "it reads {} values, not {}",
+        "the number of its inputs is {}, not {}",
         if least == most { least.to_string() } else { format!("{least} or more") },
         inputs.len()
     );

@@ -96,17 +96,21 @@ fn node(node: NodeDef) -> FrozenNode {
 }
 
 impl Case {
-    fn node(&self) -> FrozenNode {
+    fn definition(&self) -> NodeDef {
         let new = NodeDef::new("n", &*self.op);
         let attributes = self.attributes.iter();
-        node(attributes.fold(new, |node, (key, value)| node.attr(key, attribute(value))))
+        attributes.fold(new, |node, (key, value)| node.attr(key, attribute(value)))
+    }
+
+    fn tensors(&self) -> Vec<Tensor> {
+        self.inputs.iter().map(Written::tensor).collect()
     }
 
     /// What differs from TensorFlow.
     fn difference(&self) -> Option<String> {
-        let inputs: Vec<_> = self.inputs.iter().map(Written::tensor).collect();
+        let inputs = self.tensors();
         let due: Vec<_> = self.outputs.iter().map(Written::tensor).collect();
-        let found = match evaluate(&self.node(), &inputs.iter().collect::<Vec<_>>()) {
+        let found = match evaluate(&node(self.definition()), &inputs.iter().collect::<Vec<_>>()) {
             Ok(found) => found,
             Err(error) => return Some(format!("{error:#}")),
         };
@@ -170,8 +174,9 @@ fn every_operation_is_held_to_tensorflow() {
         assert!(knows(operation.name));
     }
     assert!(!knows("Const") && !knows("relu"));
-    let no_op = node(NodeDef::new("n", "NoOp"));
-    assert!(evaluate(&no_op, &[]).unwrap().is_empty());
+    let of = |op: &str, inputs: &[&Tensor]| evaluate(&node(NodeDef::new("n", op)), inputs).unwrap();
+    assert!(of("NoOp", &[]).is_empty());
+    assert_eq!(of("PlaceholderWithDefault", &[&floats(&[2])]), [floats(&[2])]);
 }
 
 fn int32s(values: &[i32]) -> Tensor {
@@ -211,8 +216,8 @@ fn what_is_refused_is_named() {
     let infinite = Tensor::scalar(f32::INFINITY);
     let cases: &[(NodeDef, &[&Tensor], &str)] = &[
         (new("Wobble"), &[x], "n (Wobble): the operation is not known"),
-        (new("Relu"), &[x, y], "n (Relu): it reads 1 values, not 2"),
-        (new("ConcatV2"), &[x], "n (ConcatV2): it reads 2 or more values, not 1"),
+        (new("Relu"), &[x, y], "n (Relu): the number of its inputs is 1, not 2"),
+        (new("ConcatV2"), &[x], "n (ConcatV2): the number of its inputs is 2 or more, not 1"),
         (new("Cast"), &[x], "n (Cast) lacks DstT, a type"),
         (new("Add"), &[x, y], "n (Add): shapes [2, 3] and [2, 2] do not go together"),
         (new("Add"), &[x, &int32s(&[1])], "values of type float and of type int32 do not go"),

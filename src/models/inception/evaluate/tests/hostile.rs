@@ -1,9 +1,10 @@
-//! Any node with any inputs is computed or refused.
+//! Any node with any inputs is computed or refused: random ones, and those that TensorFlow has computed
+//! with one thing changed.
 
 use prost::bytes::Bytes;
 
 use super::super::{KINDS, evaluate};
-use super::node;
+use super::{cases, node};
 use crate::data::graphdef::proto::{AttrValue, NodeDef};
 use crate::data::graphdef::{DataType, Tensor, Values};
 use crate::rng::{Sequence, Stream};
@@ -11,6 +12,9 @@ use crate::rng::{Sequence, Stream};
 /// Nodes of each operation, and inputs for each node.
 const NODES: usize = 12;
 const INPUTS: usize = 24;
+
+/// Changes of each node of TensorFlow's.
+const CHANGES: usize = 6;
 
 fn pick<T: Copy>(random: &mut Sequence, of: &[T]) -> T {
     of[random.below(of.len() as u32) as usize]
@@ -123,4 +127,45 @@ fn nothing_panics() {
         }
     }
     assert!(computed > 1000, "{computed} nodes were computed");
+}
+
+/// Changes a value, a type or a shape.
+fn change(random: &mut Sequence, tensor: &mut Tensor) {
+    let at = random.below(tensor.values.len().max(1) as u32) as usize;
+    let ints = [-1, 0, 1, 2, 3, 5, 500, i64::from(i32::MIN), i64::MIN, i64::MAX];
+    let int = pick(random, &ints);
+    match (random.below(4), &mut tensor.values) {
+        (0, _) => tensor.shape.push(1),
+        (1, _) => *tensor = self::tensor(random),
+        (_, Values::Float(values)) if at < values.len() => values[at] = f32::NAN,
+        (_, Values::Int32(values)) if at < values.len() => values[at] = int as i32,
+        (_, Values::Int64(values)) if at < values.len() => values[at] = int,
+        (_, Values::Uint8(values)) if at < values.len() => values[at] = int as u8,
+        _ => tensor.values = values(random, tensor.values.len()),
+    }
+}
+
+#[test]
+fn what_is_changed_does_not_panic() {
+    let stream = Stream::new(1, "changed");
+    let mut refused = 0;
+    for (step, case) in cases().iter().enumerate() {
+        let mut random = stream.at(step as u64);
+        for _ in 0..CHANGES {
+            let mut inputs = case.tensors();
+            let mut new = case.definition();
+            if random.below(3) == 0 && !new.attr.is_empty() {
+                let which = random.below(new.attr.len() as u32) as usize;
+                let key = new.attr.remove(which).key;
+                let value = attribute(&mut random, &key);
+                new = new.attr(key, value);
+            } else if !inputs.is_empty() {
+                let which = random.below(inputs.len() as u32) as usize;
+                change(&mut random, &mut inputs[which]);
+            }
+            let result = evaluate(&node(new), &inputs.iter().collect::<Vec<_>>());
+            refused += usize::from(result.is_err());
+        }
+    }
+    assert!(refused > 1000, "{refused} nodes were refused");
 }
