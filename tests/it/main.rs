@@ -9,6 +9,7 @@ mod data;
 mod dir;
 mod example;
 mod faults;
+mod many_runs;
 mod mnist;
 mod networks;
 mod photos;
