@@ -10,8 +10,6 @@ mod revision;
 use std::path::Path;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-env-changed=TFM_GIT_REVISION");
     let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
     let revision = revision::revision(Path::new(&root));
@@ -22,6 +20,10 @@ fn main() {
     let named = std::env::var("TFM_GIT_REVISION").ok().filter(|id| revision::is_id(id));
     let id = named.or(revision.id).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=TFM_GIT_REVISION={id}");
+    for path in revision::SOURCES {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    println!("cargo::rustc-env=TFM_GIT_TREE={}", revision::tree(Path::new(&root)));
     #[cfg(feature = "cuda")]
     if let Err(error) = kernels::build() {
         println!("cargo::error=cannot compile the CUDA kernels: {error}");

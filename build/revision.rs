@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What a revision is found from, and whatever changes with it.
 #[derive(Debug, Default, PartialEq)]
@@ -10,6 +11,26 @@ pub struct Revision {
     pub id: Option<String>,
     /// Files that say when to look again; each exists.
     pub watched: Vec<PathBuf>,
+}
+
+/// What the program is made from.
+pub const SOURCES: [&str; 7] =
+    ["Cargo.toml", "Cargo.lock", "build.rs", "build", "configs", "kernels", "src"];
+
+/// Whether the sources in `root` are those of the revision: `clean`, `modified`, or `unknown` where
+/// there is no repository or no `git` to ask.
+pub fn tree(root: &Path) -> &'static str {
+    if git_dir(root).is_none() {
+        return "unknown";
+    }
+    let mut git = Command::new("git");
+    // Without the lock: somebody else may be at work in the repository.
+    git.args(["--no-optional-locks", "status", "--porcelain", "--"]).args(SOURCES);
+    match git.current_dir(root).output() {
+        Ok(said) if said.status.success() && said.stdout.is_empty() => "clean",
+        Ok(said) if said.status.success() => "modified",
+        _ => "unknown",
+    }
 }
 
 /// The revision of the sources in `root`. Only their own repository counts: packaged sources

@@ -151,7 +151,8 @@
 //!
 //! | layer | module | may import |
 //! |---|---|---|
-//! | 4 | [`cli`] | everything below |
+//! | 5 | [`cli`] | everything below |
+//! | 4 | [`analysis`] | what follows |
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
 //! | 1 | [`nn`] | [`ops`], [`rng`], `system` |
@@ -159,6 +160,7 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod analysis;
 mod atomic;
 pub mod checkpoint;
 pub mod cli;

@@ -135,6 +135,26 @@ pub(super) fn verify(bytes: &[u8]) -> Result<Verified> {
     Ok(Verified { tfm: field("tfm")?.clone(), infos, data_start })
 }
 
+/// The [`Meta`] as JSON of a file that begins with the bytes `header`, whose tensors are not looked
+/// at.
+///
+/// # Errors
+/// What is damaged.
+pub(super) fn meta_of(header: &[u8]) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        __metadata__: Metadata,
+    }
+    let end = verify_header(header)?;
+    let head: Head = serde_json::from_slice(&header[LENGTH_BYTES..end])?;
+    Ok(head.__metadata__.tfm)
+}
+
+/// The bytes of the header of a file that begins with `start`.
+pub(super) fn length(start: [u8; LENGTH_BYTES]) -> u64 {
+    u64::from_le_bytes(start).saturating_add(LENGTH_BYTES as u64)
+}
+
 /// Whether the bytes are a safetensors file that is not of tfm's making.
 pub(super) fn is_foreign(bytes: &[u8]) -> bool {
     let has_start = bytes.get(LENGTH_BYTES..).is_some_and(|json| json.starts_with(START));

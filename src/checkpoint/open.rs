@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -82,6 +83,27 @@ pub fn open(dir: &Path, choice: Selector) -> Result<Checkpoint> {
             }
         }
     }
+}
+
+/// Everything but the tensors of the newest checkpoint in the folder `dir`, none where there is no
+/// checkpoint. Its tensors are not read, so that it may be damaged.
+///
+/// # Errors
+/// The file cannot be read, or its header is damaged.
+pub fn newest_meta(dir: &Path) -> Result<Option<Meta>> {
+    let Some(step) = steps(dir)?.pop() else { return Ok(None) };
+    let path = step_path(dir, step);
+    let read = || -> Result<Meta> {
+        let mut file = fs::File::open(&path)?;
+        let mut start = [0; 8];
+        file.read_exact(&mut start)?;
+        let length = header::length(start);
+        ensure!(length <= file.metadata()?.len(), "the file ends in the header");
+        let mut bytes = start.to_vec();
+        file.take(length - start.len() as u64).read_to_end(&mut bytes)?;
+        Ok(serde_json::from_str(&header::meta_of(&bytes)?)?)
+    };
+    read().map(Some).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Whether there is a checkpoint in the folder `dir`.

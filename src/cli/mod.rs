@@ -10,6 +10,7 @@ mod config;
 mod data;
 mod failure;
 mod models;
+mod runs;
 mod verbs;
 
 use std::ffi::OsString;
@@ -39,8 +40,14 @@ struct Fixed {
 }
 
 /// In the order of the help.
-const FIXED: &[Fixed] =
-    &[bleu::FIXED, data::FIXED, models::FIXED, config::FIXED, completions::FIXED];
+const FIXED: &[Fixed] = &[
+    runs::FIXED,
+    bleu::FIXED,
+    data::FIXED,
+    models::FIXED,
+    config::FIXED,
+    completions::FIXED,
+];
 
 /// Parses `args`, the first of which is the program's name, and does what they say.
 ///

@@ -75,7 +75,8 @@ fn is_under(key: &str, allowed: &[&str]) -> bool {
     })
 }
 
-fn leaves(table: &Table) -> BTreeMap<String, Value> {
+/// Every value of a config's tree by its dotted key.
+pub fn leaves(table: &Table) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for (name, value) in table {
         match value {

@@ -28,7 +28,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use differences::{Difference, differences, refuse_differences};
+pub use differences::{Difference, differences, leaves, refuse_differences};
 pub use document::ValueOrigin;
 pub use invalid::{Expect, Expectation, check_expect};
 pub use invalid::{Invalid, at_least, divides, in_range, one_of, positive};

@@ -128,6 +128,7 @@ pub(crate) fn run_of(root: &Path, name: &str, model: &str, expect: &str) -> Path
         data: "none".into(),
         started: rfc3339(SystemTime::UNIX_EPOCH),
         command: vec!["tfm".into()],
+        provenance: Default::default(),
     };
     let config = format!("model = \"{model}\"\n\n[expect]\n{expect}\n");
     let path = root.join(name);

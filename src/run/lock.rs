@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -10,6 +12,10 @@ use crate::atomic;
 
 /// The lock's file in the run folder.
 pub(super) const NAME: &str = "lock";
+/// Whoever asks whether a run is alive holds its lock for an instant: a run that begins then tries
+/// so often, so far apart.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
 /// A process number and a line break are shorter.
 const LONGEST: u64 = 32;
 
@@ -30,7 +36,7 @@ impl Lock {
         let is_plain = fs::symlink_metadata(&path).map_or(true, |there| there.is_file());
         ensure!(is_plain, foreign());
         let mut file = open(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
                 "the run {} is in use by another process{}; wait for it to end, or choose another run",
@@ -57,6 +63,30 @@ impl Lock {
     /// Whether the file that is locked is still the one of this name.
     pub fn is_in_place(&self) -> bool {
         atomic::is_at(&self.file, &self.path)
+    }
+}
+
+/// Locks the file, if need be when nobody looks at it any more.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => sleep(PAUSE),
+            tried => return tried,
+        }
+    }
+    file.try_lock()
+}
+
+/// Whether a process holds the lock of the run folder `dir`; none where the system cannot tell.
+pub(super) fn is_held(dir: &Path) -> Option<bool> {
+    let file = match File::open(dir.join(NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),
+        file => file.ok()?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Some(false),
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
     }
 }
 

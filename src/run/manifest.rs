@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::Provenance;
+
 /// The format of the run folder that this version writes.
 pub const FORMAT: u32 = 1;
 
@@ -38,6 +40,9 @@ pub struct Manifest {
     pub started: String,
     /// The command line, an argument an item.
     pub command: Vec<String>,
+    /// What else repeats it; empty in a run of an older tfm.
+    #[serde(default)]
+    pub provenance: Provenance,
 }
 
 impl Manifest {
@@ -47,6 +52,10 @@ impl Manifest {
         Ok(json)
     }
 
+    /// Reads the file `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, is no manifest, or one of a newer tfm.
     pub(super) fn read(path: &Path) -> Result<Self> {
         /// Read first: a newer format may have other fields.
         #[derive(Deserialize)]

@@ -4,6 +4,8 @@
 //! runs/ptb-small-20261122-171500/
 //!   run.json        Manifest: model, preset, version, revision, device, seed, data …
 //!   config.toml     the resolved config
+//!   status.json     Status: where it stands
+//!   notes.json      Annotations: what the user says of it
 //!   lock            held by the process that trains
 //!   metrics.jsonl   log.txt   events.*   checkpoints/
 //! ```
@@ -11,9 +13,12 @@
 //! `run.json` gets its name last, so a folder that has one is complete. A folder that holds
 //! anything else than what a killed beginning left is never wiped. Knows no model.
 
+mod annotations;
 mod find;
 mod lock;
 mod manifest;
+mod provenance;
+mod status;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -26,8 +31,11 @@ use lock::Lock;
 use crate::atomic;
 use crate::system::shell::quoted;
 
+pub use annotations::{Annotations, check_tag};
 pub use find::{ROOT, folder, newest};
 pub use manifest::{FORMAT, Manifest};
+pub use provenance::{Point, Provenance};
+pub use status::{State, Status, is_alive};
 
 const CONFIG: &str = "config.toml";
 const MANIFEST: &str = "run.json";
@@ -274,7 +282,7 @@ pub fn rfc3339(time: SystemTime) -> String {
 }
 
 /// `time` in UTC for a file name: `20261122-171500`.
-fn compact_time(time: SystemTime) -> String {
+pub fn compact_time(time: SystemTime) -> String {
     let text = humantime::format_rfc3339_seconds(time.max(UNIX_EPOCH)).to_string();
     text.replace(['-', ':', 'Z'], "").replace('T', "-")
 }

@@ -5,7 +5,7 @@ use super::*;
 
 const CONFIG_TEXT: &str = "model = \"ptb\"\n";
 
-fn manifest(preset: &str, started: u64) -> Manifest {
+pub(super) fn manifest(preset: &str, started: u64) -> Manifest {
     Manifest {
         format: FORMAT,
         model: "ptb".into(),
@@ -20,6 +20,7 @@ fn manifest(preset: &str, started: u64) -> Manifest {
         data: "crc32c:1".into(),
         started: rfc3339(at(started)),
         command: vec!["tfm".into(), "train".into(), "a b".into()],
+        provenance: Provenance::of_process("clean", None),
     }
 }
 

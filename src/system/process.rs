@@ -33,6 +33,36 @@ pub fn drop_empty_variables() {
     }
 }
 
+/// The name of this machine, or nothing where the system does not tell.
+pub fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name =
+        name.or_else(|| std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok());
+    name.unwrap_or_default().trim().to_owned()
+}
+
+/// The processor, as it calls itself, or nothing where the system does not tell.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    line.and_then(|line| line.split_once(": ")).map(|(_, name)| name.to_owned()).unwrap_or_default()
+}
+
+/// Whether there is a process of that number on this machine.
+#[cfg(unix)]
+pub fn is_alive(process: u32) -> bool {
+    let Ok(process) = libc::pid_t::try_from(process) else { return false };
+    // SAFETY: signal 0 is none: the system only says whether one could be sent.
+    let sent = unsafe { libc::kill(process, 0) };
+    sent == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
+/// Whether there is a process of that number cannot be told.
+#[cfg(not(unix))]
+pub fn is_alive(_: u32) -> bool {
+    true
+}
+
 #[cfg(unix)]
 fn ignored() -> Vec<i32> {
     let is_ignored = |signal: &i32| {

@@ -5,18 +5,18 @@
 
 mod checkpoint_schedule;
 mod display;
+mod restore;
 pub mod shutdown;
 mod state;
 mod task;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use candle_core::Tensor;
 
 use crate::atomic;
-use crate::checkpoint::{self, Meta, Retention, Selector};
+use crate::checkpoint::{self, Meta, Retention};
 use crate::console;
 use crate::metrics::{self, ELAPSED, Record, Recorder};
 use crate::ops::NotFinite;
@@ -25,6 +25,7 @@ use crate::system::shell::quoted;
 
 pub use checkpoint_schedule::{CheckpointConfig, CheckpointSchedule};
 use display::{Display, Throughput, progress_line};
+pub use restore::{Restored, restore};
 pub use shutdown::ShutdownFlag;
 pub use state::TrainState;
 pub use task::{EpochReport, Evaluation, Progress, Task};
@@ -36,6 +37,8 @@ pub enum Outcome {
     Finished,
     /// A signal came; the checkpoint is saved.
     Interrupted,
+    /// The step came at which the run was to rest; the checkpoint is saved.
+    Paused,
 }
 
 /// A task on its way through a run folder.
@@ -46,6 +49,8 @@ pub struct Training<'a, T> {
     schedule: CheckpointSchedule,
     display: Display,
     shutdown: &'a ShutdownFlag,
+    /// The step that the run rests at, the evaluation of its epoch included.
+    pause_at: Option<u64>,
     state: TrainState,
     throughput: Throughput,
     last_saved: Option<u64>,
@@ -125,12 +130,18 @@ impl<'a, T: Task> Training<'a, T> {
             schedule,
             display,
             shutdown,
+            pause_at: None,
             state,
             throughput: Throughput::start(),
             last_saved: None,
             start: Instant::now(),
             elapsed_before: elapsed.copied().unwrap_or_default(),
         }
+    }
+
+    /// The same, resting before the first step beyond `step`: what it computes stays the same.
+    pub fn pause_at(self, step: Option<u64>) -> Self {
+        Self { pause_at: step, ..self }
     }
 
     /// The steps done.
@@ -173,6 +184,9 @@ impl<'a, T: Task> Training<'a, T> {
                 self.end_epoch()?;
             } else if self.state.step >= self.task.total_steps() {
                 self.finish()?;
+            } else if self.pause_at.is_some_and(|step| self.state.step >= step) {
+                self.save(false)?;
+                return Ok((Outcome::Paused, self.state.step));
             } else {
                 self.train_step()?;
             }
@@ -341,39 +355,6 @@ impl<'a, T: Task> Training<'a, T> {
             tracing::warn!("{error:#}");
         }
     }
-}
-
-/// Where a run goes on.
-pub struct Restored {
-    state: TrainState,
-    /// The records that are kept.
-    lines: u64,
-    /// The checkpoint; a run may have been killed before its first.
-    from: Option<PathBuf>,
-}
-
-/// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot go
-/// on stays as it is.
-///
-/// # Errors
-/// When no checkpoint can be read, it is not of this task, or records are missing.
-pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
-    let dir = run.checkpoints_dir();
-    if !checkpoint::exists(&dir)? {
-        return Ok(Restored { state: TrainState::default(), lines: 0, from: None });
-    }
-    let checkpoint = checkpoint::open(&dir, Selector::Last)?;
-    let from = || format!("cannot resume from {}", checkpoint.path.display());
-    let (mut state, task_state) =
-        TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
-    task.restore(&checkpoint, &task_state).with_context(from)?;
-    let lines = checkpoint.meta.metrics_lines;
-    Recorder::expect_lines(run.path(), lines)?;
-    if let Err(error) = checkpoint::check_best(&dir) {
-        tracing::warn!("{error:#}; the best of the epochs to come takes its place");
-        state.best_score = None;
-    }
-    Ok(Restored { state, lines, from: Some(checkpoint.path) })
 }
 
 /// What a checkpoint holds of a task at a state that follows `lines` records.

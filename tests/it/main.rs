@@ -10,6 +10,7 @@ mod dir;
 mod example;
 mod faults;
 mod inception;
+mod many_runs;
 mod mnist;
 mod networks;
 mod photos;

@@ -66,3 +66,26 @@ fn packaged_sources_know_theirs_and_others_are_unknown() {
     dir.write("sources/.cargo_vcs_info.json", "{}");
     check(&dir, None, &["sources/.cargo_vcs_info.json"]);
 }
+
+#[test]
+fn a_tree_is_clean_or_modified_or_nobody_knows() {
+    let dir = Dir::new();
+    let sources = dir.path().join("sources");
+    dir.write("sources/src/lib.rs", "");
+    assert_eq!(build::tree(&sources), "unknown");
+    let git = |args: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        git.current_dir(&sources).args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(args);
+        git.output().is_ok_and(|said| said.status.success())
+    };
+    if !git(&["init"]) {
+        println!("SKIPPED: there is no git");
+        return;
+    }
+    assert_eq!(build::tree(&sources), "modified");
+    assert!(git(&["add", "."]) && git(&["commit", "-m", "first"]));
+    dir.write("sources/runs/a", "not a source");
+    assert_eq!(build::tree(&sources), "clean");
+    dir.write("sources/src/lib.rs", "changed");
+    assert_eq!(build::tree(&sources), "modified");
+}

@@ -63,7 +63,8 @@ fn paths(rest: &str) -> Vec<String> {
 
 /// What a module of the first level may import, itself aside.
 fn allowed(module: &str) -> &'static [&'static str] {
-    const CLI: [&str; 14] = [
+    const CLI: [&str; 15] = [
+        "analysis",
         "models",
         "train",
         "nn",
@@ -80,10 +81,12 @@ fn allowed(module: &str) -> &'static [&'static str] {
         "system",
     ];
     // Each layer may import what follows it.
-    const MODELS: &[&str] = CLI.split_at(1).1;
-    const BASE: &[&str] = CLI.split_at(3).1;
+    const ANALYSIS: &[&str] = CLI.split_at(1).1;
+    const MODELS: &[&str] = CLI.split_at(2).1;
+    const BASE: &[&str] = CLI.split_at(4).1;
     match module {
         "cli" => &CLI,
+        "analysis" => ANALYSIS,
         "models" => MODELS,
         "train" => BASE,
         "nn" => &["ops", "rng", "system"],

@@ -8,3 +8,5 @@ pub mod plot;
 mod report;
 pub mod train;
 pub mod verify;
+
+pub(crate) use report::last_metrics;

@@ -22,6 +22,8 @@ pub(super) struct Plan {
     /// Whether an evaluation ends when a signal comes.
     pub heeds: bool,
     pub checkpoint: CheckpointConfig,
+    /// The step that a process lets the run rest at.
+    pub pause_at: Option<u64>,
 }
 
 impl Plan {
@@ -29,7 +31,14 @@ impl Plan {
     pub fn new() -> Self {
         let checkpoint =
             CheckpointConfig { keep: 2, every_steps: 2, every_minutes: 0.0, every_epoch: true };
-        Self { per_epoch: 3, total: 8, scores: &[3.0, 2.0], heeds: true, checkpoint }
+        Self {
+            per_epoch: 3,
+            total: 8,
+            scores: &[3.0, 2.0],
+            heeds: true,
+            checkpoint,
+            pause_at: None,
+        }
     }
 
     /// The same of another length.

@@ -81,6 +81,7 @@ impl Lab {
             data: "none".into(),
             started: "2026-11-22T17:15:00Z".into(),
             command: vec!["tfm".into()],
+            provenance: Default::default(),
         };
         RunDir::create(&lab.path(), &manifest, "model = \"fake\"\n", &[], |_| Ok(())).unwrap();
         lab
@@ -117,7 +118,7 @@ impl Lab {
             } else {
                 Training::start(&mut task, &run, config, &calls.shutdown)
             };
-            training?.run()
+            training?.pause_at(plan.pause_at).run()
         });
         let result = match panic::catch_unwind(process) {
             Ok(result) => Some(result),

@@ -8,4 +8,5 @@ mod interrupting;
 mod killing;
 mod lab;
 mod order;
+mod pausing;
 mod saving;

@@ -9,7 +9,7 @@ use crate::train::{CheckpointConfig, TrainState};
 fn plan(total: u64, scores: &'static [f64]) -> Plan {
     let checkpoint =
         CheckpointConfig { keep: 9, every_steps: 0, every_minutes: 0.0, every_epoch: false };
-    Plan { per_epoch: 2, total, scores, heeds: true, checkpoint }
+    Plan { per_epoch: 2, total, scores, heeds: true, checkpoint, pause_at: None }
 }
 
 /// What each save of a run follows, but for the first.

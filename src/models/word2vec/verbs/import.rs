@@ -23,9 +23,9 @@ use crate::models::Verb;
 use crate::models::options::OutputOptions;
 use crate::models::session::{VOCABULARY, summary};
 use crate::ops::Isa;
-use crate::run::{self, Manifest, RunDir};
+use crate::run::{self, Manifest, Provenance, RunDir};
 use crate::train::TrainState;
-use crate::version::{GIT_REVISION, VERSION};
+use crate::version::{GIT_REVISION, GIT_TREE, VERSION};
 
 /// `tfm import word2vec`
 pub const VERB: Verb =
@@ -109,5 +109,6 @@ fn manifest(path: &Path, vocabulary: &Vocabulary, seed: u64) -> Result<Manifest>
         data: format!("{}, imported from {}", vocabulary.fingerprint(), path.display()),
         started: run::rfc3339(SystemTime::now()),
         command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        provenance: Provenance::of_process(GIT_TREE, None),
     })
 }

@@ -1,8 +1,11 @@
 //! `tfm train <model>`: a new run, or one that goes on.
 
+mod args;
+mod outcome;
+
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -12,94 +15,22 @@ use crate::atomic;
 use crate::checkpoint::{self, Selector};
 use crate::config::{self, Loaded};
 use crate::console;
-use crate::metrics;
+use crate::models::Verb;
 use crate::models::describe;
 use crate::models::experiment::{Experiment, load};
-use crate::models::options::{
-    ConfigOptions, DataOptions, DeviceOptions, LogFile, OutputOptions, complete,
-};
+use crate::models::options::LogFile;
 use crate::models::run_config::RunConfig;
 use crate::models::session::{check_model, read_run};
-use crate::models::{Entry, Interrupted, Length, Verb};
 use crate::ops::Cpu;
-use crate::run::{self, Manifest, RunDir};
-use crate::system::shell::quoted;
-use crate::train::{self, Outcome, ShutdownFlag, Task, Training};
-use crate::version::{GIT_REVISION, VERSION};
+use crate::run::{self, Manifest, Provenance, RunDir};
+use crate::train::{self, ShutdownFlag, Task, Training};
+use crate::version::{GIT_REVISION, GIT_TREE, VERSION};
+use args::TrainArgs;
+use outcome::Process;
 
 /// The messages at the first and the second signal.
 const SAVING: [&str; 2] =
     ["finishing this step and saving", "stopped at once; the last checkpoint stays"];
-
-#[derive(Args, Debug)]
-struct TrainArgs {
-    #[command(flatten)]
-    config: ConfigOptions,
-    #[command(flatten)]
-    data: DataOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// The folder of the new run [default: runs/<preset>-<time>]
-    #[arg(long, value_name = "DIR")]
-    run_dir: Option<PathBuf>,
-    /// Goes on with a run, by default the newest of this preset in runs
-    ///
-    /// The run goes on exactly as if it had never stopped. --set may then change only
-    /// lengths and checkpoint intervals.
-    #[arg(
-        long,
-        value_name = "RUN",
-        num_args = 0..=1,
-        conflicts_with = "init_from",
-        add = complete::runs()
-    )]
-    resume: Option<Option<PathBuf>>,
-    /// Starts from the parameters of another run's last checkpoint
-    ///
-    /// What they belong to, such as a vocabulary or the names of classes, is taken over too.
-    #[arg(long, value_name = "RUN", add = complete::runs())]
-    init_from: Option<PathBuf>,
-    /// Trains for so many epochs, whatever the config says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    epochs: Option<u32>,
-    /// Trains for so many steps, whatever the config says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "epochs")]
-    steps: Option<u32>,
-    /// The seed of every random stream, as --set seed=N
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-    #[command(flatten)]
-    output: OutputOptions,
-}
-
-impl TrainArgs {
-    /// What is set: `--set`, `--seed`, `--epochs` and `--steps`. `steps_per_epoch` is asked where
-    /// the model counts in the other unit.
-    fn sets(
-        &self,
-        model: &Entry,
-        steps_per_epoch: impl FnOnce(&[String]) -> Result<u64>,
-    ) -> Result<Vec<String>> {
-        let seed = self.seed.map(|seed| format!("seed={seed}"));
-        let mut sets: Vec<_> = self.config.sets.iter().cloned().chain(seed).collect();
-        match (self.epochs.map(u64::from), self.steps.map(u64::from), model.length) {
-            (Some(n), _, Length { epochs: Some(epochs), .. }) => sets.push(format!("{epochs}={n}")),
-            (Some(n), _, Length { steps: Some(steps), .. }) => {
-                sets.push(format!("{steps}={}", n * steps_per_epoch(&sets)?));
-            }
-            (_, Some(n), Length { epochs, steps: Some(steps) }) => {
-                // The epochs must not end before the steps do.
-                if let Some(epochs) = epochs {
-                    sets.push(format!("{epochs}={}", n.div_ceil(steps_per_epoch(&sets)?)));
-                }
-                sets.push(format!("{steps}={n}"));
-            }
-            (_, Some(_), _) => bail!("{} is trained in whole epochs; give --epochs", model.name),
-            _ => {}
-        }
-        Ok(sets)
-    }
-}
 
 /// The steps of an epoch of a config, which the data decides.
 fn steps_per_epoch<E: Experiment>(
@@ -145,6 +76,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let cpu = E::cpu(&args.device, &loaded)?;
     let read = || E::data(&loaded.config, &args.data.data_dir, from.as_ref());
     let data = console::busy("reading the data", read)?;
+    expect_data::<E>(args, &data)?;
     let init =
         from.map(|run| checkpoint::open(&run.checkpoints_dir(), Selector::Last)).transpose()?;
     describe::ensure_fits::<E>(&loaded.config, &data)?;
@@ -157,10 +89,10 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     open_log(log, &run)?;
     report::say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
+    let process = Process::begin(&run, &task);
     let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &shutdown)?;
-    let start = Instant::now();
-    let ended = training.run()?;
-    conclude::<E>(ended, start.elapsed(), task, &run, &cpu, &data, args)
+    let ended = process.run(training.pause_at(args.pause_at))?;
+    outcome::conclude::<E>(ended, task, &run, &cpu, &data, args)
 }
 
 /// A run that goes on.
@@ -212,10 +144,10 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     run.replace_config(&config::to_toml(config)?)?;
     report::say_start::<E>(&run, config, &data, &task, &cpu)?;
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
+    let process = Process::begin(&run, &task);
     let training = Training::resume(restored, &mut task, &run, &config.checkpoint, &shutdown)?;
-    let start = Instant::now();
-    let ended = training.run()?;
-    conclude::<E>(ended, start.elapsed(), task, &run, &cpu, &data, args)
+    let ended = process.run(training.pause_at(args.pause_at))?;
+    outcome::conclude::<E>(ended, task, &run, &cpu, &data, args)
 }
 
 /// The folder of the run that goes on.
@@ -282,7 +214,7 @@ fn manifest<E: Experiment>(
     Manifest {
         format: run::FORMAT,
         model: E::ENTRY.name.to_string(),
-        preset: loaded.name.clone(),
+        preset: args.preset_name.clone().unwrap_or_else(|| loaded.name.clone()),
         version: VERSION.to_string(),
         git_revision: GIT_REVISION.to_string(),
         device: cpu.device(),
@@ -293,7 +225,19 @@ fn manifest<E: Experiment>(
         data: E::fingerprint(data),
         started: run::rfc3339(SystemTime::now()),
         command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        provenance: Provenance::of_process(GIT_TREE, args.point.clone()),
     }
+}
+
+/// A run that is repeated needs the data of the first.
+fn expect_data<E: Experiment>(args: &TrainArgs, data: &E::Data) -> Result<()> {
+    let (expected, found) = (args.expect_data.as_deref(), E::fingerprint(data));
+    ensure!(
+        expected.is_none_or(|expected| expected == found),
+        "the run cannot be repeated: the data differs from the run's\n  run:  {}\n  here: {found}",
+        expected.unwrap_or_default()
+    );
+    Ok(())
 }
 
 fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {
@@ -301,37 +245,5 @@ fn open_log(log: &LogFile, run: &RunDir) -> Result<()> {
     atomic::expect_plain(&path)?;
     let file = OpenOptions::new().create(true).append(true).open(&path);
     log.set(Some(file.with_context(|| format!("cannot write the log {}", path.display()))?));
-    Ok(())
-}
-
-/// Says how the run ended, and lets the model say something too.
-fn conclude<E: Experiment>(
-    (outcome, step): (Outcome, u64),
-    duration: Duration,
-    task: E::Task<'_>,
-    run: &RunDir,
-    cpu: &Cpu,
-    data: &E::Data,
-    args: &TrainArgs,
-) -> Result<()> {
-    if outcome == Outcome::Interrupted {
-        let (model, path) = (E::ENTRY.name, quoted(run.path()));
-        let message =
-            format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
-        bail!(Interrupted { message });
-    }
-    let path = run.path().display();
-    let records = metrics::read(run.metrics_path())?;
-    let metrics = report::last_metrics(&records);
-    if let Some(sample_at_end) = E::sample_at_end(cpu, task, data) {
-        tracing::info!("{sample_at_end}");
-    }
-    let text = match E::headline(&metrics) {
-        Some(headline) => format!("{headline} after step {step}: {path}"),
-        None => format!("step {step}: {path}"),
-    };
-    args.output.report(&report::in_json(run, step, duration, &records), text)?;
-    let path = quoted(run.path());
-    tracing::info!("Next: tfm plot {path}; tfm eval {path}");
     Ok(())
 }

@@ -1,0 +1,145 @@
+//! Runs that differ in their seed alone: replicas of one experiment.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::statistics::Spread;
+use super::{RunSummary, shown};
+use crate::run::State;
+
+/// Replicas of one experiment.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// The runs, by their seeds; never empty.
+    pub runs: Vec<&'a RunSummary>,
+}
+
+/// Runs in groups of replicas, in the order of their first.
+pub fn groups(runs: &[RunSummary]) -> Vec<Group<'_>> {
+    let mut places = BTreeMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for run in runs {
+        let place = *places.entry(key(run)).or_insert_with(|| {
+            groups.push(Group { runs: Vec::new() });
+            groups.len() - 1
+        });
+        groups[place].runs.push(run);
+    }
+    for group in &mut groups {
+        group.runs.sort_by(|a, b| (a.manifest.seed, &a.path).cmp(&(b.manifest.seed, &b.path)));
+    }
+    groups
+}
+
+/// What replicas have in common: all that decides a result but the seed.
+fn key(run: &RunSummary) -> (String, String, String) {
+    let free = |key: &str| {
+        key == "seed" || ["checkpoint.", "expect."].iter().any(|table| key.starts_with(table))
+    };
+    let values = run.config.iter().filter(|(key, _)| !free(key));
+    let config: Vec<_> = values.map(|(key, value)| format!("{key}={value}")).collect();
+    (run.manifest.model.clone(), run.manifest.init_from.clone(), config.join("\n"))
+}
+
+impl<'a> Group<'a> {
+    /// The first run, which stands for what all have in common.
+    pub fn first(&self) -> &'a RunSummary {
+        self.runs[0]
+    }
+
+    /// The preset and the settings that differ from it, but for the seed.
+    pub fn name(&self) -> String {
+        let settings = self.settings();
+        let parts = settings.iter().map(|(key, value)| format!("{key}={}", shown(value)));
+        [self.first().manifest.preset.clone()]
+            .into_iter()
+            .chain(parts)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The settings but for the seed, and but for those that change no result.
+    pub fn settings(&self) -> BTreeMap<&'a str, &'a Value> {
+        let mut settings = self.first().settings_without_seed();
+        settings.retain(|key, _| !key.starts_with("checkpoint."));
+        settings
+    }
+
+    /// The values of a metric by seed: those of the runs that have finished, or where none has, of
+    /// all that have one. Of two runs of a seed the later counts.
+    pub fn values(&self, metric: &str) -> BTreeMap<u64, f64> {
+        let finished = |run: &&&RunSummary| run.state == State::Finished;
+        let all: Vec<&RunSummary> = match self.runs.iter().any(|run| run.state == State::Finished) {
+            true => self.runs.iter().filter(finished).copied().collect(),
+            false => self.runs.clone(),
+        };
+        let mut values = BTreeMap::<u64, (&str, f64)>::new();
+        for run in all {
+            let (Some(value), started) = (run.metric(metric), &*run.manifest.started) else {
+                continue;
+            };
+            let kept = values.entry(run.manifest.seed).or_insert((started, value));
+            if started > kept.0 {
+                *kept = (started, value);
+            }
+        }
+        values.into_iter().map(|(seed, (_, value))| (seed, value)).collect()
+    }
+
+    /// Mean, standard deviation and number of the values of a metric.
+    pub fn spread(&self, metric: &str) -> Option<Spread> {
+        Spread::of(&self.values(metric).into_values().collect::<Vec<_>>())
+    }
+
+    /// The score that its runs are known by.
+    pub fn headline(&self) -> Option<String> {
+        self.runs.iter().find_map(|run| run.headline()).map(|(name, _)| name)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::analysis::index;
+    use crate::models::fake;
+
+    /// A finished run of ptb with a rate, a seed, a start and a test perplexity.
+    pub fn run(rate: f64, seed: u64, started: &str, score: f64) -> RunSummary {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = index::read_one(&fake::run_of(root.path(), "a", "ptb", "")).unwrap();
+        run.config.insert("train.learning_rate".into(), rate.into());
+        run.config.insert("seed".into(), seed.into());
+        run.settings.clear();
+        run.settings.insert("train.learning_rate".into(), rate.into());
+        run.settings.insert("seed".into(), seed.into());
+        run.metrics.insert("test_perplexity".into(), score.into());
+        (run.manifest.seed, run.manifest.started) = (seed, started.to_owned());
+        run.state = State::Finished;
+        run.path = format!("{rate}-{seed}-{started}").into();
+        run
+    }
+
+    #[test]
+    fn runs_that_differ_in_the_seed_alone_are_a_group() {
+        let mut runs = vec![
+            run(1.0, 2, "a", 120.0),
+            run(0.5, 1, "a", 130.0),
+            run(1.0, 1, "a", 118.0),
+            run(1.0, 2, "b", 121.0),
+            run(1.0, 3, "a", 99.0),
+        ];
+        // Only what has finished counts, and checkpoints change no result.
+        runs[4].state = State::Interrupted;
+        runs[2].config.insert("checkpoint.keep".into(), 7.into());
+        let groups = groups(&runs);
+        assert_eq!(groups.len(), 2);
+        let seeds: Vec<_> = groups[0].runs.iter().map(|run| run.manifest.seed).collect();
+        assert_eq!(seeds, [1, 2, 2, 3]);
+        assert_eq!(groups[0].values("test_perplexity"), BTreeMap::from([(1, 118.0), (2, 121.0)]));
+        let spread = groups[0].spread("test_perplexity").unwrap();
+        assert_eq!((spread.mean, spread.n), (119.5, 2));
+        assert_eq!(groups[1].name(), "ptb-small train.learning_rate=0.5");
+        assert_eq!(groups[1].headline().as_deref(), Some("test_perplexity"));
+    }
+}

@@ -1,0 +1,232 @@
+//! Finds the runs in folders, and reads what has changed since they were read last.
+//!
+//! A cache lies beside many runs (`.runs.json`), and says of each when its files had changed. It is
+//! written where it saves time, and nobody misses it where it cannot be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::RunSummary;
+use super::summary::Presets;
+use crate::atomic;
+use crate::run::State;
+use crate::version::LONG;
+
+/// The file of a folder with many runs that holds what was read of them.
+const CACHE: &str = ".runs.json";
+/// So many runs are worth a cache.
+const MIN_CACHED: usize = 50;
+/// Folders below the one that was named.
+const MAX_DEPTH: usize = 5;
+/// The files that a summary is read from.
+const FILES: [&str; 5] = ["run.json", "config.toml", "status.json", "notes.json", "metrics.jsonl"];
+
+/// Runs, and folders that should be some.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The runs, in the order of their paths.
+    pub runs: Vec<RunSummary>,
+    /// Folders with a manifest that cannot be read as runs, and why.
+    pub damaged: Vec<(PathBuf, String)>,
+}
+
+/// The runs at `paths` and in the folders below them.
+///
+/// # Errors
+/// A path that does not exist, or holds no run. A run that is damaged is no error: it is named
+/// beside the others.
+pub fn read(paths: &[PathBuf]) -> Result<Found> {
+    let mut found = Found::default();
+    for path in paths {
+        let mut folders = Vec::new();
+        find(path, MAX_DEPTH, &mut folders);
+        folders.sort();
+        if folders.is_empty() {
+            let why = if path.exists() { "holds no run" } else { "does not exist" };
+            bail!("{} {why}; give a run, a sweep or a folder of them", path.display());
+        }
+        let known = |run: &PathBuf| found.runs.iter().any(|other: &RunSummary| other.path == *run);
+        folders.retain(|folder| !known(folder));
+        read_all(path, folders, &mut found);
+    }
+    Ok(found)
+}
+
+/// The one run at `path`.
+///
+/// # Errors
+/// It is no run, or damaged.
+pub fn read_one(path: &Path) -> Result<RunSummary> {
+    RunSummary::read(path, &mut Presets::default())
+}
+
+/// Appends the run folders at and below `path`; a run holds no others.
+fn find(path: &Path, depth: usize, into: &mut Vec<PathBuf>) {
+    if path.join("run.json").is_file() {
+        into.push(path.to_owned());
+        return;
+    }
+    // A folder that cannot be read holds no run for us.
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    // What is found by a link would be found twice, or without an end.
+    let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    if depth > 0 {
+        entries.filter(is_folder).for_each(|entry| find(&entry.path(), depth - 1, into));
+    }
+}
+
+/// When the files of a run were changed, and their sizes.
+type Stamp = [[u64; 2]; FILES.len()];
+
+#[derive(Serialize, Deserialize)]
+struct Cached {
+    stamp: Stamp,
+    summary: RunSummary,
+}
+
+/// What was read of the runs in a folder.
+#[derive(Default, Serialize, Deserialize)]
+struct Cache {
+    /// The tfm that wrote it: another one may see other settings.
+    tfm: String,
+    /// By the path of the run below the folder.
+    runs: BTreeMap<String, Cached>,
+}
+
+fn stamp(run: &Path) -> Stamp {
+    FILES.map(|name| {
+        let Ok(file) = fs::metadata(run.join(name)) else { return [0; 2] };
+        let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        [changed.map_or(0, |time| time.as_nanos() as u64), file.len()]
+    })
+}
+
+fn read_all(root: &Path, folders: Vec<PathBuf>, found: &mut Found) {
+    let file = root.join(CACHE);
+    let mut cache = read_cache(&file);
+    let name = |run: &Path| run.strip_prefix(root).unwrap_or(run).to_string_lossy().into_owned();
+    let mut jobs = Vec::new();
+    for folder in folders {
+        let stamp = stamp(&folder);
+        let cached = cache.runs.remove(&name(&folder)).filter(|cached| cached.stamp == stamp);
+        jobs.push((folder, stamp, cached.map(|cached| cached.summary)));
+    }
+    let (mut changed, mut kept) = (0, BTreeMap::new());
+    for ((folder, stamp, cached), read) in in_parallel(jobs) {
+        changed += usize::from(!cached);
+        match read {
+            Ok(summary) => {
+                // A run that trains changes without its files.
+                if summary.state != State::Running {
+                    kept.insert(name(&folder), Cached { stamp, summary: summary.clone() });
+                }
+                found.runs.push(summary);
+            }
+            Err(error) => found.damaged.push((folder, format!("{error:#}"))),
+        }
+    }
+    if changed > 0 && kept.len() >= MIN_CACHED {
+        let cache = Cache { tfm: LONG.to_owned(), runs: kept };
+        let json = serde_json::to_vec(&cache).map_err(anyhow::Error::from);
+        if let Err(error) = json.and_then(|json| atomic::write(&file, &json)) {
+            tracing::debug!("{error:#}");
+        }
+    }
+}
+
+/// A cache that is damaged, or of another tfm, is none.
+fn read_cache(file: &Path) -> Cache {
+    let read = fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Cache>(&bytes).ok());
+    read.filter(|cache| cache.tfm == LONG).unwrap_or_default()
+}
+
+/// A folder, the stamp of its files, and what was read of it before, if that holds still.
+type Job = (PathBuf, Stamp, Option<RunSummary>);
+/// The same and whether it was cached, and what it is now.
+type Done = ((PathBuf, Stamp, bool), Result<RunSummary>);
+
+/// Reads the runs on all cores; they come in the order of the folders.
+fn in_parallel(jobs: Vec<Job>) -> Vec<Done> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers.min(jobs.len() / MIN_CACHED + 1) {
+            scope.spawn(|| {
+                let mut presets = Presets::default();
+                let mut own = Vec::new();
+                while let Some((folder, stamp, cached)) =
+                    jobs.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let read = match cached {
+                        Some(summary) => Ok(RunSummary { path: folder.clone(), ..summary.clone() }),
+                        None => RunSummary::read(folder, &mut presets),
+                    };
+                    own.push(((folder.clone(), *stamp, cached.is_some()), read));
+                }
+                done.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by(|((left, ..), _), ((right, ..), _)| left.cmp(right));
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::fake;
+    use crate::run::Annotations;
+
+    #[test]
+    fn one_damaged_run_hides_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let [a, b, c] =
+            ["a", "x/b", "x/y/c"].map(|name| fake::run_of(root.path(), name, "ptb", ""));
+        fs::write(b.join("metrics.jsonl"), "{}\n").unwrap();
+        fs::create_dir(root.path().join("empty")).unwrap();
+        let found = read(&[root.path().to_owned(), a.clone()]).unwrap();
+        let paths: Vec<_> = found.runs.iter().map(|run| run.path.clone()).collect();
+        assert_eq!(paths, [a, c]);
+        assert_eq!(found.damaged.len(), 1);
+        assert!(found.damaged[0].1.contains("metrics.jsonl:1 is not a metrics record"));
+        assert!(!root.path().join(CACHE).exists());
+        for (path, why) in [("empty", "holds no run"), ("none", "does not exist")] {
+            let error = read(&[root.path().join(path)]).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_read_again() {
+        let root = tempfile::tempdir().unwrap();
+        for i in 0..MIN_CACHED {
+            fake::run_of(root.path(), &format!("run-{i:02}"), "ptb", "");
+        }
+        let all = || read(&[root.path().to_owned()]).unwrap().runs;
+        let first = all();
+        assert_eq!(first.len(), MIN_CACHED);
+        let text = fs::read_to_string(root.path().join(CACHE)).unwrap();
+        assert_eq!(all(), first);
+        // What the cache says is taken for what is there.
+        fs::write(root.path().join(CACHE), text.replace("116.2", "117.5")).unwrap();
+        assert!(all().iter().all(|run| run.metric("test_perplexity") == Some(117.5)));
+        // But for a run that has changed.
+        let note = Annotations { note: "mine".to_owned(), ..Annotations::default() };
+        note.write(&first[7].path).unwrap();
+        let runs = all();
+        assert_eq!(runs[7].annotations, note);
+        assert_eq!(runs[7].metric("test_perplexity"), Some(116.2));
+        assert_eq!(runs[8].metric("test_perplexity"), Some(117.5));
+        fs::write(root.path().join(CACHE), &text[..90]).unwrap();
+        assert_eq!(all()[8], first[8]);
+    }
+}

@@ -1,0 +1,82 @@
+//! `tfm runs note` and `tfm runs tag`: what the user says of runs.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::{ArgMatches, Args, Command};
+use serde_json::json;
+
+use super::{OneRun, read};
+use crate::models::options::{OutputOptions, complete};
+use crate::run::{Annotations, RunDir, check_tag};
+
+#[derive(Args, Debug)]
+struct Note {
+    #[command(flatten)]
+    run: OneRun,
+
+    /// The note in the place of the one that is there; "" takes it away. Without it, prints the note
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Args, Debug)]
+struct Tag {
+    /// The tag: a word
+    #[arg(value_name = "TAG")]
+    tag: String,
+
+    /// The runs that get it
+    #[arg(value_name = "RUN", required = true, add = complete::runs())]
+    runs: Vec<PathBuf>,
+
+    /// Takes the tag away
+    #[arg(long)]
+    remove: bool,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+pub(super) fn note_command() -> Command {
+    Note::augment_args(Command::new("note"))
+        .about("Writes or prints a note on a run")
+        .after_long_help("Example:\n  tfm runs note runs/first 'the rate is too high'")
+}
+
+pub(super) fn tag_command() -> Command {
+    Tag::augment_args(Command::new("tag"))
+        .about("Gives runs a tag, by which `tfm runs list --tag` finds them")
+        .after_long_help("Example:\n  tfm runs tag good runs/first runs/second")
+}
+
+pub(super) fn note(matches: &ArgMatches) -> Result<()> {
+    let args = read::<Note>(matches, |args| &args.output)?;
+    let run = RunDir::read(&args.run.run)?;
+    let mut annotations = Annotations::read(run.path())?;
+    if let Some(text) = args.text {
+        annotations.note = text;
+        annotations.write(run.path())?;
+    }
+    args.output.report(&json!({ "run": run.path(), "note": annotations.note }), &annotations.note)
+}
+
+pub(super) fn tag(matches: &ArgMatches) -> Result<()> {
+    let args = read::<Tag>(matches, |args| &args.output)?;
+    check_tag(&args.tag)?;
+    // All of them are runs before the first is changed.
+    let runs: Vec<_> = args.runs.iter().map(|run| RunDir::read(run)).collect::<Result<_>>()?;
+    for run in &runs {
+        let mut annotations = Annotations::read(run.path())?;
+        let changed = match args.remove {
+            true => annotations.tags.remove(&args.tag),
+            false => annotations.tags.insert(args.tag.clone()),
+        };
+        ensure!(changed || !args.remove, "{} has no tag {}", run.path().display(), args.tag);
+        annotations.write(run.path())?;
+    }
+    args.output.report(&json!({ "tag": args.tag, "runs": args.runs, "removed": args.remove }), "")
+}

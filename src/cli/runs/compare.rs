@@ -1,0 +1,97 @@
+//! `tfm runs compare A B …`: what differs, and what is better.
+
+use anyhow::{Result, ensure};
+use clap::{ArgMatches, Args, Command};
+
+use super::{Paths, read, width};
+use crate::analysis::compare::{Comparison, letter, spread_in_words};
+use crate::analysis::table::{Table, number};
+use crate::analysis::{groups, shown};
+use crate::models::options::OutputOptions;
+
+#[derive(Args, Debug)]
+struct Compare {
+    #[command(flatten)]
+    paths: Paths,
+
+    /// Lists the score of each seed too
+    #[arg(long)]
+    seeds: bool,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const LONG: &str = "Runs that differ in their seed alone are replicas: they are shown as their mean, \
+standard deviation and number. Each experiment is compared with the first (A) by a t interval of 95 % \
+of the difference, paired where both have the same seeds. Only settings that differ are shown.\n\n\
+Examples:\n  tfm runs compare runs/first runs/second\n  tfm runs compare sweeps/rates";
+
+pub(super) fn command() -> Command {
+    Compare::augment_args(Command::new("compare"))
+        .about("Compares experiments: settings that differ, scores, and whether one is better")
+        .after_long_help(LONG)
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<()> {
+    let args = read::<Compare>(matches, |args| &args.output)?;
+    let found = args.paths.read()?;
+    let groups = groups(&found.runs);
+    ensure!(
+        groups.len() > 1,
+        "there is one experiment alone, {} with {} runs; name another to compare it with",
+        groups.first().map(|group| group.name()).unwrap_or_default(),
+        found.runs.len()
+    );
+    let comparison = Comparison::of(groups);
+    args.output.report(&comparison.in_json(), text(&comparison, args.seeds))
+}
+
+fn text(comparison: &Comparison<'_>, seeds: bool) -> String {
+    let mut text = String::new();
+    for (index, group) in comparison.groups.iter().enumerate() {
+        let n = group.runs.len();
+        let runs =
+            if n == 1 { group.runs[0].path.display().to_string() } else { format!("{n} seeds") };
+        text += &format!("{}: {} ({runs})\n", letter(index), group.name());
+    }
+    let letters = (0..comparison.groups.len()).map(letter);
+    let mut table = Table::new(["".to_owned()].into_iter().chain(letters));
+    for (key, values) in &comparison.settings {
+        table.row([key.clone()].into_iter().chain(values.iter().map(shown)));
+    }
+    for score in &comparison.scores {
+        let first = score.spreads[0].map(|spread| spread.mean);
+        let cells = score.spreads.iter().enumerate().map(|(index, spread)| {
+            let Some(spread) = spread else { return String::new() };
+            let words = spread_in_words(spread);
+            match first.filter(|_| index > 0) {
+                Some(first) => format!(
+                    "{words} ({}{})",
+                    if spread.mean < first { "" } else { "+" },
+                    number(spread.mean - first)
+                ),
+                None => words,
+            }
+        });
+        table.row([score.metric.clone()].into_iter().chain(cells));
+        if seeds {
+            each_seed(comparison, &score.metric, &mut table);
+        }
+    }
+    text + &table.to_text(width()) + &comparison.verdicts().join("\n")
+}
+
+/// A row for each seed that any experiment has.
+fn each_seed(comparison: &Comparison<'_>, metric: &str, table: &mut Table) {
+    let values: Vec<_> = comparison.groups.iter().map(|group| group.values(metric)).collect();
+    let mut seeds: Vec<u64> = values.iter().flat_map(|values| values.keys().copied()).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    for seed in seeds {
+        let cell = |values: &std::collections::BTreeMap<u64, f64>| {
+            values.get(&seed).copied().map(number).unwrap_or_default()
+        };
+        table.row([format!("  seed {seed}")].into_iter().chain(values.iter().map(cell)));
+    }
+}

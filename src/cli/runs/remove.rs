@@ -1,0 +1,185 @@
+//! `tfm runs rm` and `tfm runs prune`: what takes room.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgMatches, Args, Command};
+use serde_json::json;
+
+use super::{Paths, confirm, read};
+use crate::analysis::RunSummary;
+use crate::checkpoint;
+use crate::models::options::{OutputOptions, complete};
+use crate::run::{RunDir, State};
+
+#[derive(Args, Debug)]
+struct Remove {
+    /// The runs
+    #[arg(value_name = "RUN", required = true, add = complete::runs())]
+    runs: Vec<PathBuf>,
+
+    /// Removes without a question
+    #[arg(long, short)]
+    yes: bool,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Args, Debug)]
+struct Prune {
+    #[command(flatten)]
+    paths: Paths,
+
+    /// Says what would be removed, and removes nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Removes without a question
+    #[arg(long, short)]
+    yes: bool,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+pub(super) fn rm_command() -> Command {
+    Remove::augment_args(Command::new("rm"))
+        .about("Removes runs with all their files")
+        .long_about(
+            "Removes run folders with all that lies in them, after a question. A run that trains is \
+             never removed.",
+        )
+        .after_long_help("Example:\n  tfm runs rm runs/first --yes")
+}
+
+pub(super) fn prune_command() -> Command {
+    Prune::augment_args(Command::new("prune"))
+        .about("Removes the checkpoints of finished runs but the best and the last")
+        .after_long_help(
+            "Examples:\n  tfm runs prune --dry-run\n  tfm runs prune sweeps/rates --yes",
+        )
+}
+
+pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
+    let args = read::<Remove>(matches, |args| &args.output)?;
+    // The locks are held until the folders are gone, and all are had before the first goes.
+    let runs: Vec<_> = args.runs.iter().map(|run| RunDir::resume(run)).collect::<Result<_>>()?;
+    for run in &runs {
+        if let Some(point) = &run.manifest().provenance.point {
+            tracing::warn!(
+                "{} is point {} of the sweep {}: `tfm sweep resume` would train it anew",
+                run.path().display(),
+                point.number,
+                point.sweep
+            );
+        }
+    }
+    if !args.yes {
+        let bytes: u64 = runs.iter().map(|run| size(run.path())).sum();
+        let what = match &runs[..] {
+            [run] => run.path().display().to_string(),
+            runs => format!("{} runs", runs.len()),
+        };
+        confirm(&format!("Remove {what}, {:.1} MB?", megabytes(bytes)))?;
+    }
+    runs.iter().try_for_each(remove)?;
+    args.output.report(&json!({ "removed": args.runs }), "")
+}
+
+/// Removes a run folder; its manifest last, so that a removal that is cut can be done again.
+fn remove(run: &RunDir) -> Result<()> {
+    let context = || format!("cannot remove {}", run.path().display());
+    let manifest = run.manifest_path();
+    for entry in fs::read_dir(run.path()).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        let config = path == run.config_path();
+        if path != manifest && !config {
+            remove_any(&path).with_context(context)?;
+        }
+    }
+    // Without either of these two the folder is no run any more.
+    fs::remove_file(run.config_path()).with_context(context)?;
+    fs::remove_file(manifest).with_context(context)?;
+    match fs::remove_dir(run.path()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(context),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file, a link or a folder; what a link leads to stays.
+fn remove_any(path: &Path) -> std::io::Result<()> {
+    match fs::symlink_metadata(path)?.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    }
+}
+
+/// The bytes of the files in a folder and those below it.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let size_of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(file) if file.is_dir() => size(&entry.path()),
+        Ok(file) => file.len(),
+        Err(_) => 0,
+    };
+    entries.map(size_of).sum()
+}
+
+pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
+    let args = read::<Prune>(matches, |args| &args.output)?;
+    let found = args.paths.read()?;
+    let finished = found.runs.iter().filter(|run| run.state == State::Finished);
+    let old: Vec<_> = finished.map(|run| Ok((run, old_steps(run)?))).collect::<Result<_>>()?;
+    let old: Vec<_> = old.into_iter().filter(|(_, steps)| !steps.is_empty()).collect();
+    let files = || old.iter().flat_map(|(run, steps)| steps.iter().map(|step| path(run, *step)));
+    let bytes: u64 =
+        files().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum();
+    let text = format!(
+        "{} checkpoints of {} finished runs, {:.1} MB",
+        files().count(),
+        old.len(),
+        megabytes(bytes)
+    );
+    let json = json!({
+        "files": files().collect::<Vec<_>>(),
+        "bytes": bytes,
+        "removed": !args.dry_run,
+    });
+    if args.dry_run || old.is_empty() {
+        return args.output.report(&json, text);
+    }
+    if !args.yes {
+        confirm(&format!("Remove {text}?"))?;
+    }
+    for (run, _) in &old {
+        // The lock says that nobody has gone on with the run meanwhile.
+        let held = RunDir::resume(&run.path)?;
+        if let Some(&last) = checkpoint::steps(&held.checkpoints_dir())?.last() {
+            checkpoint::prune(&held.checkpoints_dir(), last, 1)?;
+        }
+    }
+    args.output.report(&json, format!("removed {text}"))
+}
+
+/// The steps of a finished run that have a checkpoint, but for the last. The best has a name of its
+/// own besides.
+fn old_steps(run: &RunSummary) -> Result<Vec<u64>> {
+    let mut steps = checkpoint::steps(&run.path.join("checkpoints"))?;
+    let last = steps.pop();
+    // What cannot be read is no checkpoint to keep alone.
+    if last.is_some() && checkpoint::newest_meta(&run.path.join("checkpoints"))?.is_none() {
+        bail!("the last checkpoint of {} cannot be read", run.path.display());
+    }
+    Ok(steps)
+}
+
+fn path(run: &RunSummary, step: u64) -> PathBuf {
+    checkpoint::step_path(&run.path.join("checkpoints"), step)
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

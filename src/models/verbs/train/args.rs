@@ -1,0 +1,101 @@
+//! The arguments of `tfm train <model>`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::models::options::{ConfigOptions, DataOptions, DeviceOptions, OutputOptions, complete};
+use crate::models::{Entry, Length};
+use crate::run::Point;
+
+#[derive(Args, Debug)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    pub config: ConfigOptions,
+    #[command(flatten)]
+    pub data: DataOptions,
+    #[command(flatten)]
+    pub device: DeviceOptions,
+    /// The folder of the new run [default: runs/<preset>-<time>]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Goes on with a run, by default the newest of this preset in runs
+    ///
+    /// The run goes on exactly as if it had never stopped. --set may then change only
+    /// lengths and checkpoint intervals.
+    #[arg(
+        long,
+        value_name = "RUN",
+        num_args = 0..=1,
+        conflicts_with = "init_from",
+        add = complete::runs()
+    )]
+    pub resume: Option<Option<PathBuf>>,
+    /// Starts from the parameters of another run's last checkpoint
+    ///
+    /// What they belong to, such as a vocabulary or the names of classes, is taken over too.
+    #[arg(long, value_name = "RUN", add = complete::runs())]
+    pub init_from: Option<PathBuf>,
+    /// Trains for so many epochs, whatever the config says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: Option<u32>,
+    /// Trains for so many steps, whatever the config says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "epochs")]
+    pub steps: Option<u32>,
+    /// The seed of every random stream, as --set seed=N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub output: OutputOptions,
+    /// Lets the run rest before it goes beyond this step: for sweeps
+    #[arg(long, value_name = "STEP", hide = true)]
+    pub pause_at: Option<u64>,
+    /// The sweep's name and the number of the point that the run is: for sweeps
+    #[arg(long, value_name = "SWEEP:N", hide = true, value_parser = point)]
+    pub point: Option<Point>,
+    /// What `run.json` calls the config: for runs that are repeated
+    #[arg(long, value_name = "PRESET", hide = true)]
+    pub preset_name: Option<String>,
+    /// The fingerprint that the data must have: for runs that are repeated
+    #[arg(long, value_name = "FINGERPRINT", hide = true)]
+    pub expect_data: Option<String>,
+}
+
+/// Reads `ptb-rates:7`.
+fn point(text: &str) -> Result<Point, String> {
+    let parts = text.rsplit_once(':').map(|(sweep, number)| (sweep.to_owned(), number.parse()));
+    match parts {
+        Some((sweep, Ok(number))) => Ok(Point { sweep, number }),
+        _ => Err("give the sweep's name and a number: rates:7".to_owned()),
+    }
+}
+
+impl TrainArgs {
+    /// What is set: `--set`, `--seed`, `--epochs` and `--steps`. `steps_per_epoch` is asked where
+    /// the model counts in the other unit.
+    pub fn sets(
+        &self,
+        model: &Entry,
+        steps_per_epoch: impl FnOnce(&[String]) -> Result<u64>,
+    ) -> Result<Vec<String>> {
+        let seed = self.seed.map(|seed| format!("seed={seed}"));
+        let mut sets: Vec<_> = self.config.sets.iter().cloned().chain(seed).collect();
+        match (self.epochs.map(u64::from), self.steps.map(u64::from), model.length) {
+            (Some(n), _, Length { epochs: Some(epochs), .. }) => sets.push(format!("{epochs}={n}")),
+            (Some(n), _, Length { steps: Some(steps), .. }) => {
+                sets.push(format!("{steps}={}", n * steps_per_epoch(&sets)?));
+            }
+            (_, Some(n), Length { epochs, steps: Some(steps) }) => {
+                // The epochs must not end before the steps do.
+                if let Some(epochs) = epochs {
+                    sets.push(format!("{epochs}={}", n.div_ceil(steps_per_epoch(&sets)?)));
+                }
+                sets.push(format!("{steps}={n}"));
+            }
+            (_, Some(_), _) => bail!("{} is trained in whole epochs; give --epochs", model.name),
+            _ => {}
+        }
+        Ok(sets)
+    }
+}

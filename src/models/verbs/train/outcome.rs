@@ -1,0 +1,112 @@
+//! How a run ends, in its status and in words.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::args::TrainArgs;
+use crate::metrics;
+use crate::models::Interrupted;
+use crate::models::experiment::Experiment;
+use crate::models::verbs::report;
+use crate::ops::Cpu;
+use crate::run::{RunDir, State, Status};
+use crate::system::shell::quoted;
+use crate::train::{Outcome, Task, Training};
+
+/// The process that trains a run, which says in its status where it stands.
+pub(super) struct Process<'a> {
+    run: &'a RunDir,
+    total_steps: u64,
+    start: Instant,
+}
+
+/// How a process left a run.
+pub(super) struct Ended {
+    pub outcome: Outcome,
+    /// Steps done.
+    pub step: u64,
+    /// The time that this process took.
+    pub duration: Duration,
+}
+
+impl<'a> Process<'a> {
+    /// Says that the run is trained from here on.
+    pub fn begin(run: &'a RunDir, task: &impl Task) -> Self {
+        let process = Self { run, total_steps: task.total_steps(), start: Instant::now() };
+        process.say(&Status::of_process(State::Running, 0, process.total_steps));
+        process
+    }
+
+    /// Trains, and says how it ended.
+    ///
+    /// # Errors
+    /// Those of the training.
+    pub fn run<T: Task>(&self, training: Training<'_, T>) -> Result<Ended> {
+        let ended = training.run();
+        let status = |state, step| Status::of_process(state, step, self.total_steps);
+        match &ended {
+            Ok((outcome, step)) => {
+                let state = match outcome {
+                    Outcome::Finished => State::Finished,
+                    Outcome::Interrupted => State::Interrupted,
+                    Outcome::Paused => State::Paused,
+                };
+                self.say(&status(state, *step));
+            }
+            Err(error) => {
+                let records = metrics::read(self.run.metrics_path()).unwrap_or_default();
+                let step = records.last().map_or(0, |record| record.step);
+                let reason = format!("{error:#}");
+                // In a folder that is not the run's any more it would be another run's status.
+                if self.run.expect_own().is_ok() {
+                    self.say(&Status { reason, ..status(State::Failed, step) });
+                }
+            }
+        }
+        let (outcome, step) = ended?;
+        Ok(Ended { outcome, step, duration: self.start.elapsed() })
+    }
+
+    /// A status that cannot be written is no reason to end a run.
+    fn say(&self, status: &Status) {
+        if let Err(error) = self.run.write_status(status) {
+            tracing::warn!("{error:#}");
+        }
+    }
+}
+
+/// Says how the run ended, and lets the model say something too.
+pub(super) fn conclude<E: Experiment>(
+    Ended { outcome, step, duration }: Ended,
+    task: E::Task<'_>,
+    run: &RunDir,
+    cpu: &Cpu,
+    data: &E::Data,
+    args: &TrainArgs,
+) -> Result<()> {
+    if outcome == Outcome::Paused {
+        tracing::info!("resting after step {step}: {}", run.path().display());
+        return Ok(());
+    }
+    if outcome == Outcome::Interrupted {
+        let (model, path) = (E::ENTRY.name, quoted(run.path()));
+        let message =
+            format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
+        bail!(Interrupted { message });
+    }
+    let path = run.path().display();
+    let records = metrics::read(run.metrics_path())?;
+    let metrics = report::last_metrics(&records);
+    if let Some(sample_at_end) = E::sample_at_end(cpu, task, data) {
+        tracing::info!("{sample_at_end}");
+    }
+    let text = match E::headline(&metrics) {
+        Some(headline) => format!("{headline} after step {step}: {path}"),
+        None => format!("step {step}: {path}"),
+    };
+    args.output.report(&report::in_json(run, step, duration, &records), text)?;
+    let path = quoted(run.path());
+    tracing::info!("Next: tfm plot {path}; tfm eval {path}");
+    Ok(())
+}

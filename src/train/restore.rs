@@ -1,0 +1,43 @@
+//! The way back to a run's last good checkpoint.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::{Task, TrainState};
+use crate::checkpoint::{self, Selector};
+use crate::metrics::Recorder;
+use crate::run::RunDir;
+
+/// Where a run goes on.
+pub struct Restored {
+    pub(super) state: TrainState,
+    /// The records that are kept.
+    pub(super) lines: u64,
+    /// The checkpoint; a run may have been killed before its first.
+    pub(super) from: Option<PathBuf>,
+}
+
+/// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot go
+/// on stays as it is.
+///
+/// # Errors
+/// When no checkpoint can be read, it is not of this task, or records are missing.
+pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
+    let dir = run.checkpoints_dir();
+    if !checkpoint::exists(&dir)? {
+        return Ok(Restored { state: TrainState::default(), lines: 0, from: None });
+    }
+    let checkpoint = checkpoint::open(&dir, Selector::Last)?;
+    let from = || format!("cannot resume from {}", checkpoint.path.display());
+    let (mut state, task_state) =
+        TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
+    task.restore(&checkpoint, &task_state).with_context(from)?;
+    let lines = checkpoint.meta.metrics_lines;
+    Recorder::expect_lines(run.path(), lines)?;
+    if let Err(error) = checkpoint::check_best(&dir) {
+        tracing::warn!("{error:#}; the best of the epochs to come takes its place");
+        state.best_score = None;
+    }
+    Ok(Restored { state, lines, from: Some(checkpoint.path) })
+}
