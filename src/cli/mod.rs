@@ -40,14 +40,8 @@ struct Fixed {
 }
 
 /// In the order of the help.
-const FIXED: &[Fixed] = &[
-    runs::FIXED,
-    bleu::FIXED,
-    data::FIXED,
-    models::FIXED,
-    config::FIXED,
-    completions::FIXED,
-];
+const FIXED: &[Fixed] =
+    &[runs::FIXED, bleu::FIXED, data::FIXED, models::FIXED, config::FIXED, completions::FIXED];
 
 /// Parses `args`, the first of which is the program's name, and does what they say.
 ///
