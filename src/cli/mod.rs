@@ -10,8 +10,11 @@ mod config;
 mod data;
 mod failure;
 mod models;
+mod report;
 mod runs;
+mod sweep;
 mod verbs;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -41,7 +44,10 @@ struct Fixed {
 
 /// In the order of the help.
 const FIXED: &[Fixed] = &[
+    sweep::FIXED,
     runs::FIXED,
+    report::FIXED,
+    watch::FIXED,
     bleu::FIXED,
     data::FIXED,
     models::FIXED,
