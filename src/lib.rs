@@ -152,6 +152,7 @@
 //! | layer | module | may import |
 //! |---|---|---|
 //! | 5 | [`cli`] | everything below |
+//! | 4 | [`sweep`], [`report`](mod@report) | [`analysis`] and what follows |
 //! | 4 | [`analysis`] | what follows |
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
@@ -172,8 +173,10 @@ pub mod models;
 pub mod nn;
 #[allow(unsafe_code)]
 pub mod ops;
+pub mod report;
 pub mod rng;
 pub mod run;
+pub mod sweep;
 #[allow(unsafe_code)]
 mod system;
 pub mod train;

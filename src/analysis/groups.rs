@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::statistics::Spread;
-use super::{RunSummary, shown};
+use super::{Objective, RunSummary, shown};
 use crate::run::State;
 
 /// Replicas of one experiment.
@@ -32,12 +32,25 @@ pub fn groups(runs: &[RunSummary]) -> Vec<Group<'_>> {
     groups
 }
 
+/// Whether a key of a config tells one experiment from another: the seed does not, nor when a run is
+/// saved and what it promises.
+pub fn decides(key: &str) -> bool {
+    key != "seed" && !["checkpoint.", "expect."].iter().any(|table| key.starts_with(table))
+}
+
+/// Sorts experiments by the mean of a score, the best first, and those without it last.
+pub fn rank(groups: &mut [Group<'_>], objective: &Objective) {
+    let mean = |group: &Group<'_>| group.spread(&objective.name).map(|spread| spread.mean);
+    groups.sort_by(|a, b| match (mean(a), mean(b)) {
+        (Some(a), Some(b)) if objective.lower => a.total_cmp(&b),
+        (Some(a), Some(b)) => b.total_cmp(&a),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    });
+}
+
 /// What replicas have in common: all that decides a result but the seed.
 fn key(run: &RunSummary) -> (String, String, String) {
-    let free = |key: &str| {
-        key == "seed" || ["checkpoint.", "expect."].iter().any(|table| key.starts_with(table))
-    };
-    let values = run.config.iter().filter(|(key, _)| !free(key));
+    let values = run.config.iter().filter(|(key, _)| decides(key));
     let config: Vec<_> = values.map(|(key, value)| format!("{key}={value}")).collect();
     (run.manifest.model.clone(), run.manifest.init_from.clone(), config.join("\n"))
 }
@@ -141,5 +154,11 @@ pub(super) mod tests {
         assert_eq!((spread.mean, spread.n), (119.5, 2));
         assert_eq!(groups[1].name(), "ptb-small train.learning_rate=0.5");
         assert_eq!(groups[1].headline().as_deref(), Some("test_perplexity"));
+        let mut ranked = groups.clone();
+        for (lower, expect) in [(true, [119.5, 130.0]), (false, [130.0, 119.5])] {
+            rank(&mut ranked, &Objective { name: "test_perplexity".to_owned(), lower });
+            let means = ranked.iter().map(|group| group.spread("test_perplexity").unwrap().mean);
+            assert_eq!(means.collect::<Vec<_>>(), expect);
+        }
     }
 }

@@ -12,7 +12,9 @@ mod objective;
 pub mod statistics;
 mod summary;
 pub mod table;
+mod wide;
 
-pub use groups::{Group, groups};
+pub use groups::{Group, decides, groups, rank};
 pub use objective::Objective;
-pub use summary::{Best, RunSummary, shown};
+pub use summary::{Best, RunSummary, last_lines, shown};
+pub use wide::wide;

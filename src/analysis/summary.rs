@@ -195,6 +195,14 @@ fn values(tree: &toml::Table) -> BTreeMap<String, Value> {
     leaves(tree).iter().map(|(key, value)| (key.clone(), json(value))).collect()
 }
 
+/// The last lines of a text file, at most `count`; none where there is no such file.
+pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(count)..].to_vec()
+}
+
 /// A value of a config or a metric as people read it: strings without quotes.
 pub fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)

@@ -10,8 +10,11 @@ mod config;
 mod data;
 mod failure;
 mod models;
+mod report;
 mod runs;
+mod sweep;
 mod verbs;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -40,8 +43,17 @@ struct Fixed {
 }
 
 /// In the order of the help.
-const FIXED: &[Fixed] =
-    &[runs::FIXED, bleu::FIXED, data::FIXED, models::FIXED, config::FIXED, completions::FIXED];
+const FIXED: &[Fixed] = &[
+    sweep::FIXED,
+    runs::FIXED,
+    report::FIXED,
+    watch::FIXED,
+    bleu::FIXED,
+    data::FIXED,
+    models::FIXED,
+    config::FIXED,
+    completions::FIXED,
+];
 
 /// Parses `args`, the first of which is the program's name, and does what they say.
 ///

@@ -54,7 +54,10 @@ fn verbs_come_from_the_registry_in_the_order_of_use() {
         "verify",
         "plot",
         "wind-up",
+        "sweep",
         "runs",
+        "report",
+        "watch",
         "bleu",
         "data",
         "models",
@@ -89,7 +92,7 @@ fn unknown_names_are_answered_with_the_nearest_and_all() {
     refuses("bench vgg", "vgg is no model; `bench` is there for: alexnet, machine");
     refuses(
         "trian toy",
-        "tfm has no trian; did you mean train? there are: train, bench, verify, plot, wind-up, runs, bleu, data, models, config, completions, help",
+        "tfm has no trian; did you mean train? there are: train, bench, verify, plot, wind-up, sweep, runs, report, watch, bleu, data, models, config, completions, help",
     );
     refuses(
         "toy train",

@@ -48,6 +48,18 @@ pub fn processor() -> String {
     line.and_then(|line| line.split_once(": ")).map(|(_, name)| name.to_owned()).unwrap_or_default()
 }
 
+/// Asks a process to end in good order, as SIGTERM does. One that is gone is no error.
+#[cfg(unix)]
+pub fn ask_to_end(process: u32) {
+    let Ok(process) = libc::pid_t::try_from(process) else { return };
+    // SAFETY: a signal to another process touches no memory of this one.
+    unsafe { libc::kill(process, libc::SIGTERM) };
+}
+
+/// Nothing here asks a process to end in good order.
+#[cfg(not(unix))]
+pub fn ask_to_end(_: u32) {}
+
 /// Whether there is a process of that number on this machine.
 #[cfg(unix)]
 pub fn is_alive(process: u32) -> bool {

@@ -63,7 +63,9 @@ fn paths(rest: &str) -> Vec<String> {
 
 /// What a module of the first level may import, itself aside.
 fn allowed(module: &str) -> &'static [&'static str] {
-    const CLI: [&str; 15] = [
+    const CLI: [&str; 17] = [
+        "report",
+        "sweep",
         "analysis",
         "models",
         "train",
@@ -81,11 +83,13 @@ fn allowed(module: &str) -> &'static [&'static str] {
         "system",
     ];
     // Each layer may import what follows it.
-    const ANALYSIS: &[&str] = CLI.split_at(1).1;
-    const MODELS: &[&str] = CLI.split_at(2).1;
-    const BASE: &[&str] = CLI.split_at(4).1;
+    const ANALYSED: &[&str] = CLI.split_at(2).1;
+    const ANALYSIS: &[&str] = CLI.split_at(3).1;
+    const MODELS: &[&str] = CLI.split_at(4).1;
+    const BASE: &[&str] = CLI.split_at(6).1;
     match module {
         "cli" => &CLI,
+        "report" | "sweep" => ANALYSED,
         "analysis" => ANALYSIS,
         "models" => MODELS,
         "train" => BASE,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Paths, read, width};
 use crate::analysis::filter::Condition;
 use crate::analysis::table::{Table, number};
-use crate::analysis::{RunSummary, shown};
+use crate::analysis::{RunSummary, shown, wide};
 use crate::console::duration;
 use crate::models::options::OutputOptions;
 use crate::models::stdout::print;
@@ -152,54 +152,7 @@ fn table(runs: &[RunSummary]) -> Table {
 }
 
 /// `train.learning_rate=0.5 seed=2`.
-pub(super) fn settings(run: &RunSummary) -> String {
+pub(in crate::cli) fn settings(run: &RunSummary) -> String {
     let parts = run.settings.iter().map(|(key, value)| format!("{key}={}", shown(value)));
     parts.collect::<Vec<_>>().join(" ")
-}
-
-/// Every setting and score in a column of its own.
-fn wide(runs: &[RunSummary]) -> Table {
-    let names = |of: fn(&RunSummary) -> Vec<&String>| {
-        let mut names: Vec<_> = runs.iter().flat_map(of).collect();
-        names.sort();
-        names.dedup();
-        names
-    };
-    let settings = names(|run| run.settings.keys().collect());
-    let metrics = names(|run| run.metrics.keys().collect());
-    let fixed = [
-        "run",
-        "model",
-        "preset",
-        "state",
-        "step",
-        "total_steps",
-        "seed",
-        "seconds",
-        "started",
-        "note",
-    ];
-    let columns = fixed.iter().map(|name| (*name).to_owned());
-    let mut table =
-        Table::new(columns.chain(settings.iter().chain(&metrics).map(|name| (*name).clone())));
-    for run in runs {
-        let fixed = [
-            run.path.display().to_string(),
-            run.manifest.model.clone(),
-            run.manifest.preset.clone(),
-            run.state.to_string(),
-            run.step.to_string(),
-            run.total_steps.map(|steps| steps.to_string()).unwrap_or_default(),
-            run.manifest.seed.to_string(),
-            run.seconds.to_string(),
-            run.manifest.started.clone(),
-            run.annotations.note.clone(),
-        ];
-        // A setting that a run has from its preset is one all the same.
-        let value = |value: Option<&Value>| value.map(shown).unwrap_or_default();
-        let settings = settings.iter().map(|key| value(run.config.get(*key)));
-        let metrics = metrics.iter().map(|key| value(run.metrics.get(*key)));
-        table.row(fixed.into_iter().chain(settings).chain(metrics));
-    }
-    table
 }

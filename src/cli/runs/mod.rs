@@ -15,6 +15,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+pub(super) use list::settings;
+
 use super::{Fixed, Registry};
 use crate::analysis::RunSummary;
 use crate::analysis::index::{self, Found};
@@ -27,15 +29,15 @@ pub(super) const FIXED: Fixed = Fixed { command, run };
 /// The runs that a command is about.
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
-struct Paths {
+pub(super) struct Paths {
     /// Runs, sweeps, or folders that hold some [default: runs]
     #[arg(value_name = "PATH", add = complete::runs())]
-    paths: Vec<PathBuf>,
+    pub paths: Vec<PathBuf>,
 }
 
 impl Paths {
     /// The runs, in the order of their paths. Those that are damaged are warned about.
-    fn read(&self) -> Result<Found> {
+    pub fn read(&self) -> Result<Found> {
         let given = match self.paths.is_empty() {
             true => vec![PathBuf::from(ROOT)],
             false => self.paths.clone(),

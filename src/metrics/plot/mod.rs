@@ -15,6 +15,7 @@ use anyhow::{Result, ensure};
 
 pub use self::axis::grouped;
 use self::style::Line;
+pub use self::style::palette;
 use super::{ELAPSED, Record};
 use crate::atomic;
 

@@ -33,6 +33,14 @@ pub(super) fn colour(run: usize) -> RGBColor {
     COLOURS[run % COLOURS.len()]
 }
 
+/// The colours in the order of runs, as `#0072b2`: pages draw with the same.
+pub fn palette() -> Vec<String> {
+    COLOURS
+        .iter()
+        .map(|RGBColor(red, green, blue)| format!("#{red:02x}{green:02x}{blue:02x}"))
+        .collect()
+}
+
 /// How a curve's points are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {

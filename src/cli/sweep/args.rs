@@ -1,0 +1,175 @@
+//! The arguments of `tfm sweep`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Command};
+
+use super::line;
+use crate::models;
+use crate::models::options::{DataOptions, DeviceChoice, OutputOptions, complete};
+use crate::sweep::{Begin, Plan, Sweep};
+
+/// What a sweep is, in a file or on the command line.
+#[derive(Args, Debug)]
+#[command(about = None, long_about = None)]
+pub(super) struct What {
+    /// The sweep's file, or a model whose settings follow; with --index also a sweep's folder
+    #[arg(value_name = "FILE|MODEL")]
+    pub what: String,
+
+    /// KEY=VALUES of the model's config: 0.5,1.0 is a list, 1..3 are integers, 0.1..0.5/5 are five
+    /// numbers, log:0.001..1/4 are four of equal ratios
+    #[arg(value_name = "KEY=VALUES")]
+    settings: Vec<String>,
+
+    /// The config of a model's sweep: a file, or the name of a preset
+    #[arg(long, value_name = "FILE|PRESET", add = complete::configs())]
+    config: Option<String>,
+
+    /// Draws so many points in place of every combination; ranges need no count then
+    #[arg(long, value_name = "POINTS", value_parser = clap::value_parser!(u64).range(1..))]
+    random: Option<u64>,
+
+    /// The sweep's name [default: the file's stem, or the model's name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// The sweep's folder [default: sweeps/<name>-<time>]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+impl What {
+    /// Reads the file, or makes one of the command line; every point is checked.
+    ///
+    /// # Errors
+    /// Whatever keeps a point from being trained, as far as can be known without data.
+    pub fn read(&self) -> Result<Begin> {
+        let is_file = self.what.ends_with(".toml") || Path::new(&self.what).is_file();
+        if !is_file {
+            ensure!(
+                models::find(&self.what).is_some(),
+                "{} is neither a file nor a model; the models are: {}",
+                self.what,
+                models::names().join(", ")
+            );
+            let name = self.name.clone().unwrap_or_else(|| self.what.clone());
+            let text =
+                line::file(&self.what, &name, self.config.clone(), &self.settings, self.random)?;
+            return Begin::new("the command line", &name, text);
+        }
+        let from_line = [
+            ("KEY=VALUES", !self.settings.is_empty()),
+            ("--config", self.config.is_some()),
+            ("--random", self.random.is_some()),
+            ("--name", self.name.is_some()),
+        ];
+        if let Some((option, _)) = from_line.iter().find(|(_, given)| *given) {
+            anyhow::bail!("{option} belongs to a sweep without a file; change {}", self.what);
+        }
+        let text =
+            fs::read_to_string(&self.what).with_context(|| format!("cannot read {}", self.what))?;
+        let stem = Path::new(&self.what).file_stem().unwrap_or_default().to_string_lossy();
+        Begin::new(&self.what, &stem, text)
+    }
+}
+
+/// How a sweep is trained.
+#[derive(Args, Debug)]
+#[command(about = None, long_about = None)]
+pub(super) struct Train {
+    /// Points that are trained at a time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+
+    /// Threads of each point [default: the cores, divided among the jobs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Tries a point that failed so often again, from its last checkpoint
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+
+    /// Ends the sweep when a point fails; the others save
+    #[arg(long)]
+    fail_fast: bool,
+
+    /// Where to run: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "auto|cpu|cuda:N", default_value_t, add = complete::devices())]
+    device: DeviceChoice,
+
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+impl Train {
+    /// The plan for a sweep, or for one point of it.
+    pub fn plan(&self, sweep: &Sweep, only: Option<u64>) -> Plan {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let points = if only.is_some() { 1 } else { sweep.points().len() };
+        let jobs = usize::from(self.jobs).min(points);
+        Plan {
+            jobs,
+            threads: self.threads.map_or((cores / jobs).max(1), usize::from),
+            retries: self.retries,
+            fail_fast: self.fail_fast,
+            data_dir: self.data.data_dir.clone(),
+            device: self.device.to_string(),
+            only,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub sweep: What,
+
+    /// Prints every point with its settings and what is known of its cost, and trains none
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Trains this point alone, as a task of a cluster's array job does
+    #[arg(long, value_name = "N")]
+    pub index: Option<u64>,
+
+    #[command(flatten)]
+    pub train: Train,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Resume {
+    /// The sweep's folder
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    #[command(flatten)]
+    pub train: Train,
+}
+
+const RUN: &str = "Every value is checked before the first run begins. Each point is an ordinary run in \
+DIR/points, trained by a process of its own. A point that fails stops no other; it is listed at the end, \
+with exit code 1. Ctrl-C lets all workers save. Whatever is killed, `tfm sweep resume DIR` goes on.\n\n\
+Examples:\n  tfm sweep run configs/sweeps/ptb-rates.toml --jobs 2\n  \
+tfm sweep run ptb --config ptb-demo train.learning_rate=0.5,1.0 seed=1..3\n  \
+tfm sweep run ptb --random 20 train.learning_rate=log:0.01..2 --dry-run";
+
+const RESUME: &str = "Points that have finished are skipped, those that were interrupted go on from their \
+checkpoints, to the bit, and those that failed are tried again. A sweep whose files were changed is \
+refused with the difference.\n\nExample:\n  tfm sweep resume sweeps/rates-20261122-171500";
+
+pub(super) fn run_command() -> Command {
+    Run::augment_args(Command::new("run"))
+        .about("Begins a sweep, from a file or the command line")
+        .after_long_help(RUN)
+}
+
+pub(super) fn resume_command() -> Command {
+    Resume::augment_args(Command::new("resume"))
+        .about("Goes on with a sweep that was stopped or killed")
+        .after_long_help(RESUME)
+}

@@ -1,0 +1,106 @@
+//! `tfm sweep slurm`: a sweep as an array job of a Slurm cluster.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::args::What;
+use crate::atomic;
+use crate::models::options::{DataOptions, OutputOptions};
+use crate::models::stdout::{print, write};
+use crate::sweep::slurm::{Resources, script};
+use crate::sweep::{Sweep, is_sweep};
+
+#[derive(Args, Debug)]
+struct Slurm {
+    #[command(flatten)]
+    sweep: What,
+
+    /// The time limit of a point, as Slurm reads it
+    #[arg(long, value_name = "TIME", default_value = "01:00:00")]
+    time: String,
+
+    /// Cores of a point
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    cpus: u16,
+
+    /// Memory of a point, as Slurm reads it: 4G
+    #[arg(long, value_name = "SIZE")]
+    mem: Option<String>,
+
+    /// The partition
+    #[arg(long, value_name = "NAME")]
+    partition: Option<String>,
+
+    /// Points at a time at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+
+    /// Hands the script to sbatch
+    #[arg(long)]
+    submit: bool,
+
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const LONG: &str = "Begins the sweep's folder, which all machines have to see, and prints the script of an \
+array job with a task for each point. Two minutes before its time is over a run saves, and the task goes \
+back into the queue.\n\nExamples:\n  \
+tfm sweep slurm rates.toml --dir sweeps/rates --time 02:00:00 --cpus 4 > rates.sh\n  \
+tfm sweep slurm rates.toml --dir sweeps/rates --partition long --submit";
+
+pub(super) fn command() -> Command {
+    Slurm::augment_args(Command::new("slurm"))
+        .about("Prints or submits a sweep as an array job of Slurm")
+        .after_long_help(LONG)
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<()> {
+    let args = Slurm::from_arg_matches(matches)?;
+    args.output.init_logging();
+    let sweep = match Path::new(&args.sweep.what) {
+        path if is_sweep(path) => Sweep::open(&path.canonicalize()?)?,
+        _ => {
+            let begin = args.sweep.read()?;
+            let path = super::folder(&args.sweep.dir, &begin);
+            atomic::create_folder(&path)?;
+            // A job begins in another folder than this.
+            Sweep::begin(&path.canonicalize()?, &begin, true)?
+        }
+    };
+    ensure!(
+        sweep.spec.stop.is_none(),
+        "[stop] compares points with each other, which tasks of their own cannot; use tfm sweep run"
+    );
+    let data: PathBuf = std::path::absolute(&args.data.data_dir)?;
+    let resources = Resources {
+        time: args.time,
+        cpus: args.cpus,
+        memory: args.mem,
+        partition: args.partition,
+        jobs: args.jobs,
+    };
+    let tfm = std::env::current_exe().context("tfm cannot find itself")?;
+    let script = script(&sweep, &tfm, &data, &resources)?;
+    atomic::create_folder(&sweep.path().join("logs"))?;
+    if !args.submit {
+        return write(&script).map(drop);
+    }
+    let mut sbatch = Process::new("sbatch")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start sbatch; without --submit the script is printed")?;
+    if let Some(mut stdin) = sbatch.stdin.take() {
+        stdin.write_all(script.as_bytes()).context("sbatch does not read the script")?;
+    }
+    let said = sbatch.wait_with_output().context("cannot wait for sbatch")?;
+    ensure!(said.status.success(), "sbatch has refused the job");
+    print(String::from_utf8_lossy(&said.stdout).trim_end()).map(drop)
+}

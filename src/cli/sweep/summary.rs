@@ -1,0 +1,98 @@
+//! What is said at the end of a sweep.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::analysis::compare::spread_in_words;
+use crate::analysis::table::Table;
+use crate::analysis::{Group, Objective, RunSummary, groups, rank, shown};
+use crate::models::options::OutputOptions;
+use crate::run::State;
+use crate::sweep::{Outcome, Sweep};
+
+/// Prints the experiments of the sweep, the best first, and the points that failed.
+///
+/// # Errors
+/// A run that is damaged, or stdout that cannot be written.
+pub(super) fn report(
+    sweep: &Sweep,
+    numbers: &[u64],
+    outcome: &Outcome,
+    output: OutputOptions,
+) -> Result<()> {
+    let mut runs = Vec::new();
+    for &number in numbers {
+        match sweep.run(number) {
+            Ok(run) => runs.extend(run),
+            // It is among the failed.
+            Err(_) if outcome.failed.contains_key(&number) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let objective = Objective::of(sweep.model()?);
+    let mut groups = groups(&runs);
+    if let Some(objective) = &objective {
+        rank(&mut groups, objective);
+    }
+    let failed: Vec<Value> = outcome
+        .failed
+        .iter()
+        .map(|(point, (why, log))| json!({ "point": point, "error": why, "log": log }))
+        .collect();
+    let json = json!({
+        "sweep": sweep.name(),
+        "dir": sweep.path(),
+        "runs": runs.iter().map(RunSummary::in_json).collect::<Vec<_>>(),
+        "failed": failed,
+    });
+    let mut text = table(&groups).to_text(usize::MAX);
+    text += &count(&runs, outcome);
+    for (point, (why, log)) in &outcome.failed {
+        let settings = sweep.point(*point)?.in_words();
+        text += &format!("\npoint {point} failed ({settings}): {why}\n");
+        log.iter().for_each(|line| text += &format!("  | {line}\n"));
+    }
+    output.report(&json, text.trim_end())
+}
+
+fn table(groups: &[Group<'_>]) -> Table {
+    let mut keys: Vec<&str> =
+        groups.iter().flat_map(|group| group.settings().into_keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    // What is the same in every run is no result.
+    let value = |group: &Group<'_>, key: &str| group.first().config.get(key).cloned();
+    keys.retain(|key| groups.iter().any(|group| value(group, key) != value(&groups[0], key)));
+    let mut metrics: Vec<&String> =
+        groups.iter().flat_map(|group| &group.runs).flat_map(|run| run.metrics.keys()).collect();
+    metrics.retain(|name| {
+        name.starts_with("valid_") || name.starts_with("dev_") || name.starts_with("test_")
+    });
+    metrics.sort();
+    metrics.dedup();
+    let columns = keys.iter().map(|key| (*key).to_owned());
+    let columns = columns.chain(metrics.iter().map(|name| (*name).clone()));
+    let mut table = Table::new(columns.chain(["runs".to_owned()]));
+    for group in groups {
+        let settings =
+            keys.iter().map(|key| value(group, key).as_ref().map(shown).unwrap_or_default());
+        let scores = metrics.iter().map(|name| {
+            group.spread(name).map(|spread| spread_in_words(&spread)).unwrap_or_default()
+        });
+        let runs: Vec<_> = group.runs.iter().map(|run| run.name()).collect();
+        table.row(settings.chain(scores).chain([runs.join(" ")]).collect::<Vec<_>>());
+    }
+    table
+}
+
+/// `8 of 9 points finished, 1 was stopped early`.
+fn count(runs: &[RunSummary], outcome: &Outcome) -> String {
+    let of = |state: State| runs.iter().filter(|run| run.state == state).count();
+    let parts = [
+        (of(State::Finished), "finished"),
+        (of(State::Stopped), "stopped early"),
+        (outcome.failed.len(), "failed"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    parts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+}

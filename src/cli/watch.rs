@@ -1,0 +1,205 @@
+//! `tfm watch`: runs as they go on.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::{Fixed, Registry};
+use crate::analysis::table::{Table, number};
+use crate::analysis::{RunSummary, index};
+use crate::console::{COLUMNS, duration};
+use crate::models::options::{OutputOptions, complete};
+use crate::models::stdout::{Reader, print, write};
+use crate::run::State;
+use crate::sweep::{Sweep, is_sweep};
+
+pub(super) const FIXED: Fixed = Fixed { command, run };
+
+/// From the upper left corner to the end of the screen, and from the cursor to the end of its line.
+const HOME: &str = "\x1b[H";
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
+/// A sweep has no process for an instant between two points; after so long it has none at all.
+const QUIET: Duration = Duration::from_secs(5);
+
+#[derive(Args, Debug)]
+struct Watch {
+    /// A sweep, a run, or a folder of runs
+    #[arg(value_name = "DIR", default_value = "runs", add = complete::runs())]
+    dir: PathBuf,
+
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    every: u16,
+
+    /// Looks once
+    #[arg(long)]
+    once: bool,
+
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+fn command() -> Command {
+    Watch::augment_args(Command::new("watch"))
+        .about("Shows a sweep or runs as they go on: states, scores, time left")
+        .after_long_help(
+            "Ends when nothing is trained any more. Where stdout is no terminal, or TERM is dumb, a line \
+             is printed for each change.\n\nExamples:\n  tfm watch sweeps/rates\n  tfm watch runs --once",
+        )
+}
+
+fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
+    let args = Watch::from_arg_matches(matches)?;
+    args.output.init_logging();
+    if args.once || args.output.json {
+        let runs = look(&args.dir)?.runs;
+        let json: Vec<_> = runs.iter().map(RunSummary::in_json).collect();
+        return args.output.report(&json, table(&runs).to_text(usize::MAX));
+    }
+    let mut screen = Screen::new();
+    let mut last_alive = Instant::now();
+    loop {
+        let seen = look(&args.dir)?;
+        if screen.draw(&args.dir, &seen)? == Reader::Gone {
+            return Ok(());
+        }
+        let is_alive = seen.runs.iter().any(|run| run.state == State::Running);
+        if is_alive {
+            last_alive = Instant::now();
+        }
+        let waits = seen.open > 0 && last_alive.elapsed() < QUIET;
+        if !is_alive && !waits {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(args.every.into()));
+    }
+}
+
+/// What there is to see.
+struct Seen {
+    runs: Vec<RunSummary>,
+    /// Points of a sweep that have not come to their end.
+    open: usize,
+}
+
+fn look(dir: &Path) -> Result<Seen> {
+    if !is_sweep(dir) {
+        return Ok(Seen { runs: index::read(&[dir.to_owned()])?.runs, open: 0 });
+    }
+    let sweep = Sweep::open(dir)?;
+    let mut runs = Vec::new();
+    for point in sweep.points() {
+        // One that is damaged, or just being made, is seen at the next look.
+        runs.extend(sweep.run(point.number).ok().flatten());
+    }
+    let ended =
+        |run: &&RunSummary| [State::Finished, State::Stopped, State::Failed].contains(&run.state);
+    let open = sweep.points().len() - runs.iter().filter(ended).count();
+    Ok(Seen { runs, open })
+}
+
+/// Where the table is drawn.
+struct Screen {
+    /// Whether it is drawn over; else a line is printed for each change.
+    draws: bool,
+    states: BTreeMap<PathBuf, (State, u64)>,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let term = std::env::var("TERM").unwrap_or_default();
+        let draws = io::stdout().is_terminal() && !term.is_empty() && term != "dumb";
+        Self { draws, states: BTreeMap::new() }
+    }
+
+    fn draw(&mut self, dir: &Path, seen: &Seen) -> Result<Reader> {
+        if !self.draws {
+            return self.changes(&seen.runs);
+        }
+        // Asked for at each drawing: the window may have another size by now.
+        let size = terminal_size::terminal_size();
+        let (columns, rows): (usize, usize) =
+            size.map_or((COLUMNS, 24), |size| (size.0.0.into(), size.1.0.into()));
+        let count = |state: State| seen.runs.iter().filter(|run| run.state == state).count();
+        let states: Vec<_> =
+            [State::Running, State::Finished, State::Failed, State::Stopped, State::Interrupted]
+                .into_iter()
+                .filter(|state| count(*state) > 0)
+                .map(|state| format!("{} {state}", count(state)))
+                .collect();
+        let open = if seen.open > 0 { format!(", {} to go", seen.open) } else { String::new() };
+        let head = format!("{}: {}{open}\n", dir.display(), states.join(", "));
+        // What goes on stands above what has ended.
+        let mut runs = seen.runs.clone();
+        runs.sort_by_key(|run| (run.state != State::Running, run.state == State::Finished));
+        let text = head + &table(&runs).to_text(columns.saturating_sub(1));
+        let lines = text.lines().take(rows.saturating_sub(1));
+        let lines: String = lines
+            .map(|line| {
+                let line: String = line.chars().take(columns.saturating_sub(1)).collect();
+                format!("{line}{CLEAR_LINE}\n")
+            })
+            .collect();
+        write(&format!("{HOME}{lines}{CLEAR_BELOW}"))
+    }
+
+    /// A line for each run that has another state, or a tenth of its steps more.
+    fn changes(&mut self, runs: &[RunSummary]) -> Result<Reader> {
+        let mut reader = Reader::Listening;
+        for run in runs {
+            let tenth = 10 * run.step / run.total_steps.unwrap_or(u64::MAX).max(1);
+            if self.states.insert(run.path.clone(), (run.state, tenth)) == Some((run.state, tenth))
+            {
+                continue;
+            }
+            let total = run.total_steps.map(|total| format!("/{total}")).unwrap_or_default();
+            let score = run.headline().map(|(name, value)| format!(", {name} {}", number(value)));
+            reader = print(format!(
+                "{} {} {}{total}{}",
+                run.path.display(),
+                run.state,
+                run.step,
+                score.unwrap_or_default()
+            ))?;
+        }
+        Ok(reader)
+    }
+}
+
+fn table(runs: &[RunSummary]) -> Table {
+    let mut table =
+        Table::new(["run", "state", "step", "score", "best", "time", "left", "settings"]);
+    for run in runs {
+        let total = run.total_steps.map(|total| format!("/{total}")).unwrap_or_default();
+        let score = run.headline().map(|(name, value)| format!("{name} {}", number(value)));
+        let best = run.best.as_ref().map(|best| number(best.value));
+        table.row([
+            run.name(),
+            run.state.to_string(),
+            format!("{}{total}", run.step),
+            score.unwrap_or_default(),
+            best.unwrap_or_default(),
+            duration(seconds(run.seconds)),
+            left(run).map(duration).unwrap_or_default(),
+            super::runs::settings(run),
+        ]);
+    }
+    table
+}
+
+/// The time that a run still takes, at the speed that it had so far.
+fn left(run: &RunSummary) -> Option<Duration> {
+    let total = run.total_steps.filter(|_| run.state == State::Running)?;
+    let rest = total.saturating_sub(run.step);
+    (run.step > 0).then(|| seconds(run.seconds / run.step as f64 * rest as f64))
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, 1e12))
+}

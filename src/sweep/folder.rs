@@ -1,0 +1,373 @@
+//! The folder of a sweep.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::claim::Claim;
+use super::points::{self, SweepPoint, check, points};
+use super::rule::Event;
+use super::spec::Spec;
+use crate::analysis::{RunSummary, index};
+use crate::atomic;
+use crate::models::{self, Entry};
+use crate::run::{compact_time, rfc3339};
+use crate::system::shell::quoted;
+use crate::version::LONG;
+
+/// Where sweeps are put.
+pub const ROOT: &str = "sweeps";
+/// The format of the folder that this version writes.
+const FORMAT: u32 = 1;
+const MANIFEST: &str = "sweep.json";
+const SPEC: &str = "sweep.toml";
+const CONFIG: &str = "config";
+const DECISIONS: &str = "decisions.jsonl";
+
+/// What a sweep was begun from: written before its first run, and never changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: u32,
+    name: String,
+    model: String,
+    /// The text of `sweep.toml`.
+    text: String,
+    /// The preset, or the path of the config within the folder.
+    config: Option<String>,
+    /// The text of the config, where that was a file.
+    config_text: Option<String>,
+    points: Vec<SweepPoint>,
+    tfm: String,
+    started: String,
+    command: Vec<String>,
+}
+
+/// A sweep in its folder.
+#[derive(Debug)]
+pub struct Sweep {
+    path: PathBuf,
+    manifest: Manifest,
+    /// What the sweep is.
+    pub spec: Spec,
+}
+
+/// A sweep that is to be begun.
+#[derive(Debug)]
+pub struct Begin {
+    /// The text of its file.
+    pub text: String,
+    /// What the text says.
+    pub spec: Spec,
+    /// Its points.
+    pub points: Vec<SweepPoint>,
+}
+
+impl Begin {
+    /// Understands the text of a sweep's file, and checks every point; `label` and `stem` as for
+    /// [`Spec::parse`].
+    ///
+    /// # Errors
+    /// Whatever keeps any of its points from being trained, as far as can be known without data.
+    pub fn new(label: &str, stem: &str, text: String) -> Result<Self> {
+        let spec = Spec::parse(label, stem, &text)?;
+        let model = model(&spec)?;
+        let points = points(&spec).with_context(|| label.to_owned())?;
+        check(&spec, model, &points).with_context(|| label.to_owned())?;
+        Ok(Self { text, spec, points })
+    }
+}
+
+/// The model of a sweep.
+fn model(spec: &Spec) -> Result<&'static Entry> {
+    let model = models::find(&spec.model);
+    let names = || models::names().join(", ");
+    let model = model
+        .with_context(|| format!("there is no model {:?}; there are: {}", spec.model, names()))?;
+    ensure!(model.verb("train").is_some(), "{} cannot be trained", model.name);
+    Ok(model)
+}
+
+/// Whether there is a sweep in the folder.
+pub fn is_sweep(path: &Path) -> bool {
+    path.join(MANIFEST).is_file()
+}
+
+impl Sweep {
+    /// The folder of a new sweep where none is given: `sweeps/<name>-<time>`.
+    pub fn default_path(name: &str) -> PathBuf {
+        let base = format!("{name}-{}", compact_time(SystemTime::now()));
+        let copies = (2_u64..).map(|copy| format!("{base}-{copy}"));
+        let mut names =
+            [base.clone()].into_iter().chain(copies).map(|name| Path::new(ROOT).join(name));
+        names.find(|path| !path.exists()).unwrap_or_else(|| Path::new(ROOT).join(base))
+    }
+
+    /// Begins a sweep in the folder `path`, which is made. Where `shared`, another process may have
+    /// begun the same one there.
+    ///
+    /// # Errors
+    /// The folder holds something else, another sweep, or, unless it is `shared`, this one.
+    pub fn begin(path: &Path, begin: &Begin, shared: bool) -> Result<Self> {
+        atomic::create_folder(path)?;
+        if !is_sweep(path) {
+            refuse_full(path, &begin.text)?;
+        }
+        let lock = File::create(path.join(".lock"))
+            .with_context(|| format!("cannot write into {}", path.display()))?;
+        // Where there are no locks two processes may write the same text.
+        let _ = lock.lock();
+        if is_sweep(path) {
+            let sweep = Self::open(path)?;
+            let (folder, name) = (path.display(), &sweep.manifest.name);
+            ensure!(
+                sweep.manifest.text == begin.text,
+                "{folder} holds another sweep, {name}; choose another --dir"
+            );
+            ensure!(
+                shared,
+                "{folder} holds this sweep already; go on with: tfm sweep resume {}",
+                quoted(path)
+            );
+            return Ok(sweep);
+        }
+        refuse_full(path, &begin.text)?;
+        let Spec { name, model, config, .. } = &begin.spec;
+        let (config, config_text) = match config.as_deref().filter(|name| is_file(name)) {
+            None => (config.clone(), None),
+            Some(file) => {
+                let text =
+                    fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+                let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+                atomic::create_folder(&path.join(CONFIG))?;
+                atomic::write(&path.join(CONFIG).join(&*name), text.as_bytes())?;
+                (Some(format!("{CONFIG}/{name}")), Some(text))
+            }
+        };
+        atomic::write(&path.join(SPEC), begin.text.as_bytes())?;
+        let manifest = Manifest {
+            format: FORMAT,
+            name: name.clone(),
+            model: model.clone(),
+            text: begin.text.clone(),
+            config,
+            config_text,
+            points: begin.points.clone(),
+            tfm: LONG.to_owned(),
+            started: rfc3339(SystemTime::now()),
+            command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        };
+        let json = serde_json::to_vec_pretty(&manifest).context("the sweep is not JSON")?;
+        atomic::write(&path.join(MANIFEST), &json)?;
+        Ok(Self { path: path.to_owned(), manifest, spec: begin.spec.clone() })
+    }
+
+    /// Opens the sweep at `path`.
+    ///
+    /// # Errors
+    /// No sweep, or one whose files have been changed since it was begun: shows the difference.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = path.join(MANIFEST);
+        if !file.is_file() {
+            let why =
+                if path.is_dir() { "it has no sweep.json" } else { "there is no such folder" };
+            bail!("{} is not the folder of a sweep: {why}", path.display());
+        }
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let damaged = || format!("{} is not that of a sweep", file.display());
+        let manifest: Manifest = serde_json::from_str(&text).with_context(damaged)?;
+        ensure!(
+            manifest.format <= FORMAT,
+            "{} has format {}, this tfm reads up to {FORMAT}; use a newer tfm",
+            file.display(),
+            manifest.format
+        );
+        refuse_change(&path.join(SPEC), &manifest.text)?;
+        if let (Some(config), Some(text)) = (&manifest.config, &manifest.config_text) {
+            refuse_change(&path.join(config), text)?;
+        }
+        let spec =
+            Spec::parse(&path.join(SPEC).display().to_string(), &manifest.name, &manifest.text)?;
+        Ok(Self { path: path.to_owned(), manifest, spec })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the sweep is called.
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// Its model.
+    ///
+    /// # Errors
+    /// This tfm does not have it.
+    pub fn model(&self) -> Result<&'static Entry> {
+        model(&self.spec)
+    }
+
+    /// Its points, in the order of their numbers.
+    pub fn points(&self) -> &[SweepPoint] {
+        &self.manifest.points
+    }
+
+    /// The point of that number.
+    ///
+    /// # Errors
+    /// There is none; says which there are.
+    pub fn point(&self, number: u64) -> Result<&SweepPoint> {
+        let found = self.points().iter().find(|point| point.number == number);
+        found.with_context(|| {
+            format!("there is no point {number}; there are 1 to {}", self.points().len())
+        })
+    }
+
+    /// The value of `--config` for its runs, if there is one.
+    pub fn config(&self) -> Option<PathBuf> {
+        let config = self.manifest.config.as_ref()?;
+        let is_copy = self.manifest.config_text.is_some();
+        Some(if is_copy { self.path.join(config) } else { config.into() })
+    }
+
+    /// What `--set` says in every run of it.
+    pub fn fixed(&self) -> Vec<String> {
+        points::fixed(&self.spec)
+    }
+
+    /// The run of a point.
+    pub fn run_dir(&self, number: u64) -> PathBuf {
+        self.path.join("points").join(format!("{number:04}"))
+    }
+
+    /// The file with what the processes of a point have said.
+    pub fn log(&self, number: u64) -> PathBuf {
+        self.path.join("logs").join(format!("{number:04}.txt"))
+    }
+
+    /// What is known of the run of a point; none where it has not begun.
+    ///
+    /// # Errors
+    /// The run is damaged.
+    pub fn run(&self, number: u64) -> Result<Option<RunSummary>> {
+        let dir = self.run_dir(number);
+        if dir.join("run.json").is_file() { index::read_one(&dir).map(Some) } else { Ok(None) }
+    }
+
+    /// Takes a point; none where another process has it.
+    pub(super) fn claim(&self, number: u64) -> Result<Option<Claim>> {
+        Claim::take(&self.path.join("claims").join(format!("{number:04}")))
+    }
+
+    /// What a rule has decided, in order. A last line that was cut by a kill is left out.
+    pub(super) fn events(&self) -> Result<Vec<Event>> {
+        let path = self.path.join(DECISIONS);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let mut events = Vec::new();
+        for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            match serde_json::from_slice(line) {
+                Ok(event) if line.ends_with(b"\n") => events.push(event),
+                _ if !line.ends_with(b"\n") => break,
+                _ => bail!("{}:{} is no decision of a rule", path.display(), index + 1),
+            }
+        }
+        Ok(events)
+    }
+
+    /// Writes down what a rule has decided, on to the disk, before anything is done about it.
+    pub(super) fn note(&self, event: &Event) -> Result<()> {
+        let path = self.path.join(DECISIONS);
+        let mut line = serde_json::to_vec(event).context("a decision is not JSON")?;
+        line.push(b'\n');
+        let write = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
+            let length = file.metadata()?.len();
+            let whole =
+                fs::read(&path)?.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
+                    as u64;
+            if whole < length {
+                file.set_len(whole)?;
+            }
+            if let Err(error) = file.write_all(&line).and_then(|()| file.sync_all()) {
+                // A disk that fills up takes part of a line.
+                let _ = file.set_len(whole);
+                return Err(error);
+            }
+            Ok(())
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The lock of the one process that decides by a rule.
+    pub(super) fn decide_alone(&self) -> Result<Claim> {
+        let claim = Claim::take(&self.path.join("claims").join("rule"))?;
+        claim.with_context(|| {
+            format!(
+                "another process is at work on the sweep {}, whose [stop] needs one that decides; wait \
+                 for it to end",
+                self.path.display()
+            )
+        })
+    }
+}
+
+/// Whether the value of `config` is a file and no preset.
+fn is_file(config: &str) -> bool {
+    config.ends_with(".toml") || config.contains('/') || config.contains(std::path::MAIN_SEPARATOR)
+}
+
+/// An error if the folder holds anything but what a beginning that was killed has left.
+fn refuse_full(path: &Path, text: &str) -> Result<()> {
+    let own =
+        [".lock".to_owned(), CONFIG.to_owned(), format!(".{SPEC}.tmp"), format!(".{MANIFEST}.tmp")];
+    let entries =
+        fs::read_dir(path).with_context(|| format!("cannot read the folder {}", path.display()))?;
+    for entry in entries {
+        let name = entry.with_context(|| format!("cannot read {}", path.display()))?.file_name();
+        let name = name.to_string_lossy();
+        let is_same =
+            || name == SPEC && fs::read_to_string(path.join(SPEC)).is_ok_and(|there| there == text);
+        ensure!(
+            own.iter().any(|own| *own == name) || is_same(),
+            "the folder {} holds {name} and is no sweep; choose another --dir",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+fn refuse_change(file: &Path, begun: &str) -> Result<()> {
+    let now =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    ensure!(
+        now == begun,
+        "{} was changed since the sweep was begun:\n{}\nput it back, or begin another sweep with it",
+        file.display(),
+        difference(begun, &now)
+    );
+    Ok(())
+}
+
+/// The lines between those that both texts begin and end with.
+fn difference(old: &str, new: &str) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    let alike = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[alike..], &new[alike..]);
+    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let lines = |lines: &[&str], sign: char| -> Vec<String> {
+        lines[..lines.len() - tail].iter().map(|line| format!("{sign} {line}")).collect()
+    };
+    [lines(old, '-'), lines(new, '+')].concat().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! The status line of a sweep.
+
+use std::time::Duration;
+
+use crate::console;
+
+/// Draws how many points have ended, are at work, and are there in all; `times` are the seconds of
+/// those that have ended, `jobs` how many are trained at a time.
+pub(super) fn draw(name: &str, [done, working, total]: [usize; 3], times: &[f64], jobs: usize) {
+    console::status(|width| {
+        let mut parts = vec![format!("{done} of {total} points, {working} at work")];
+        if !times.is_empty() {
+            let mean = times.iter().sum::<f64>() / times.len() as f64;
+            let left = mean * (total - done) as f64 / jobs.max(1) as f64;
+            parts.push(format!("about {} left", console::duration(Duration::from_secs_f64(left))));
+        }
+        console::fit(name, done as f64 / total.max(1) as f64, &parts, width)
+    });
+}

@@ -1,0 +1,133 @@
+//! A process that trains a point.
+
+use std::fs::{self, OpenOptions};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::claim::Claim;
+use super::folder::Sweep;
+use super::scheduler::Plan;
+use crate::analysis::last_lines;
+use crate::atomic;
+use crate::system::process;
+use crate::train::shutdown;
+
+/// Lines of a log that say how a process ended.
+const TAIL: usize = 10;
+
+/// A process that trains a point, and the claim to it.
+pub(super) struct Worker {
+    pub point: u64,
+    child: Child,
+    start: Instant,
+    /// Where in the log this process began to speak.
+    log_start: usize,
+    _claim: Claim,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// In good order: the run says where it stands.
+    Well,
+    /// A signal came; the checkpoint is saved.
+    Interrupted,
+    /// Why, in a line.
+    Failed(String),
+}
+
+impl Worker {
+    /// Starts to train a point, or goes on with it; it rests at `pause_at`.
+    ///
+    /// # Errors
+    /// The program cannot be started, or its log not be written.
+    pub fn start(
+        sweep: &Sweep,
+        plan: &Plan,
+        point: u64,
+        claim: Claim,
+        pause_at: Option<u64>,
+    ) -> Result<Self> {
+        let log = sweep.log(point);
+        if let Some(folder) = log.parent() {
+            atomic::create_folder(folder)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
+        let log_start = file.metadata().map_or(0, |log| log.len() as usize);
+        let mut command = command(sweep, plan, point)?;
+        if let Some(step) = pause_at {
+            command.args(["--pause-at", &step.to_string()]);
+        }
+        command.stdin(claim.hand_on()?).stdout(Stdio::null()).stderr(file);
+        // A signal of the terminal comes to the sweep alone, which hands it on once.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn().context("tfm cannot start itself")?;
+        Ok(Self { point, child, start: Instant::now(), log_start, _claim: claim })
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system cannot tell.
+    pub fn poll(&mut self, sweep: &Sweep) -> Result<Option<Ended>> {
+        let Some(status) = self.child.try_wait().context("cannot wait for a worker")? else {
+            return Ok(None);
+        };
+        Ok(Some(match status.code() {
+            Some(0) => Ended::Well,
+            Some(code) if code == i32::from(shutdown::EXIT_CODE) => Ended::Interrupted,
+            Some(_) => Ended::Failed(self.last_error(sweep)),
+            None => Ended::Failed(format!("its process was killed ({status})")),
+        }))
+    }
+
+    /// Asks it to save and to end.
+    pub fn ask_to_end(&self) {
+        process::ask_to_end(self.child.id());
+    }
+
+    /// How long it has been at work.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The error that it ended with.
+    fn last_error(&self, sweep: &Sweep) -> String {
+        let bytes = fs::read(sweep.log(self.point)).unwrap_or_default();
+        let text = String::from_utf8_lossy(bytes.get(self.log_start..).unwrap_or_default());
+        let error = text.lines().rfind(|line| line.starts_with("error: "));
+        let error = error.or_else(|| text.lines().last()).unwrap_or("it said nothing");
+        error.trim_start_matches("error: ").to_owned()
+    }
+}
+
+/// `tfm train` for a point: a new run, or one that goes on.
+fn command(sweep: &Sweep, plan: &Plan, point: u64) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("tfm cannot find itself")?);
+    let dir = sweep.run_dir(point);
+    command.args(["train", &sweep.spec.model]);
+    if dir.join("run.json").is_file() {
+        command.arg("--resume").arg(&dir);
+    } else {
+        if let Some(config) = sweep.config() {
+            command.arg("--config").arg(config);
+        }
+        for set in sweep.fixed().iter().chain(&sweep.point(point)?.settings) {
+            command.args(["--set", set]);
+        }
+        command.arg("--run-dir").arg(&dir);
+        command.args(["--point", &format!("{}:{point}", sweep.name())]);
+    }
+    command.arg("--data-dir").arg(&plan.data_dir).args(["--device", &plan.device]);
+    command.args(["--threads", &plan.threads.to_string()]);
+    Ok(command)
+}
+
+/// The last lines that the processes of a point have said.
+pub(super) fn tail(sweep: &Sweep, point: u64) -> Vec<String> {
+    last_lines(&sweep.log(point), TAIL)
+}
