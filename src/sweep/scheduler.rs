@@ -351,7 +351,7 @@ impl<'a> Scheduler<'a> {
             tracing::warn!("point {words} failed and is tried again: {why}");
             return;
         }
-        tracing::error!("point {words} failed: {why}");
+        tracing::warn!("point {words} failed: {why}");
         self.settled.insert(point, Settled::Failed(why));
         if self.plan.fail_fast {
             self.stop_all();

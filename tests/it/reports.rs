@@ -47,6 +47,7 @@ fn a_report_is_one_file_and_its_numbers_another() {
 
 /// What a reader does, and what must come of it.
 const READER: &str = r##"<script>
+{
 const said = [];
 const expect = (what, holds) => said.push((holds ? "ok " : "WRONG ") + what);
 const cells = place => [...document.querySelectorAll("#table tbody tr")].map(row => row.cells[place].textContent);
@@ -72,6 +73,7 @@ document.getElementById("bands").click();
 expect("curves of seeds", curves() === 2 * before);
 expect("scatter", document.querySelectorAll("#scatter circle").length === 4);
 document.body.append("SAID: " + said.join("; ") + ".");
+}
 </script></body>"##;
 
 #[test]
