@@ -1,14 +1,16 @@
 //! From a file to red, green and blue, the right side up.
 
 use std::fs::{self, File};
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, ensure};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use anyhow::{Context, Result, ensure};
+use image::{DynamicImage, ImageFormat, RgbImage};
 
-/// Bytes that a file has at most, and its pixels.
-const MAX_BYTES: u64 = 512 << 20;
+use crate::data::formats::{Formats, MAX_BYTES};
+
+const PNG_AND_JPEG: Formats =
+    Formats { all: &[ImageFormat::Png, ImageFormat::Jpeg], names: "PNG or JPEG" };
 
 /// Reads a PNG or JPEG file; its first bytes tell the format, not its name. A photograph is turned
 /// by its Exif orientation; transparent pixels are blended with white.
@@ -18,34 +20,13 @@ const MAX_BYTES: u64 = 512 << 20;
 /// need more than 512 MiB of memory, which is checked before any is allocated. The caller names the
 /// file.
 pub(super) fn decode(path: &Path) -> Result<RgbImage> {
-    let bytes = read(path)?;
-    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
-    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
-    let mut decoder = reader.into_decoder().map_err(no_picture)?;
-    let (mut limits, (width, height)) = (Limits::default(), decoder.dimensions());
-    limits.max_alloc = Some(MAX_BYTES);
-    let too_large =
-        limits.check_dimensions(width, height).and(limits.reserve(decoder.total_bytes()));
-    ensure!(
-        too_large.is_ok(),
-        "announces {width} × {height} pixels, which need more than {} MiB",
-        MAX_BYTES >> 20
-    );
-    ensure!(
-        !is_jpeg || is_whole_jpeg(&bytes),
-        "is no whole PNG or JPEG picture: its end is missing"
-    );
-    // A picture whose orientation cannot be read is used as it lies.
-    let orientation = decoder.orientation().ok();
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(no_picture)?;
-    if let Some(orientation) = orientation {
-        picture.apply_orientation(orientation);
-    }
+    let (mut picture, orientation) = PNG_AND_JPEG.decode(&bytes(path)?)?;
+    picture.apply_orientation(orientation);
     Ok(if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() })
 }
 
 /// The bytes of a plain file. A pipe is refused, since it might never end.
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let cannot = "cannot be opened";
     let found = fs::metadata(path).context(cannot)?;
     ensure!(found.is_file(), "is no file but a folder, a pipe, a socket or a device");
@@ -54,30 +35,6 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).context(cannot)?;
     Ok(bytes)
-}
-
-/// Whether a JPEG file goes on to the marker of its end. The decoder makes what is missing before
-/// it grey, without a word.
-fn is_whole_jpeg(mut rest: &[u8]) -> bool {
-    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
-        rest = &rest[at + 1..];
-        rest = match *rest {
-            [0xd9, ..] => return true,
-            // A byte of data, a fill byte, the start of the image, a restart: they have no length.
-            [0x00 | 0x01 | 0xd0..=0xd8 | 0xff, ..] => rest,
-            [_, high, low, ..] => {
-                let length = usize::from(u16::from_be_bytes([high, low]));
-                rest.get(1 + length..).unwrap_or_default()
-            }
-            _ => return false,
-        };
-    }
-    false
-}
-
-/// An [`ImageError`] repeats its causes itself, so it has none beside its words.
-fn no_picture(error: ImageError) -> Error {
-    anyhow!("is no whole PNG or JPEG picture: {error}")
 }
 
 fn on_white(picture: DynamicImage) -> RgbImage {

@@ -1,0 +1,85 @@
+//! Picture files that the `image` crate decodes: whole ones, within memory.
+
+use std::io::Cursor;
+
+use anyhow::{Error, Result, anyhow, ensure};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+/// Bytes that a picture has at most, as a file and in memory.
+pub(super) const MAX_BYTES: u64 = 512 << 20;
+
+/// Formats that are read.
+pub(super) struct Formats {
+    /// The formats.
+    pub(super) all: &'static [ImageFormat],
+    /// Their names for an error: `PNG or JPEG`.
+    pub(super) names: &'static str,
+}
+
+impl Formats {
+    /// Decodes a picture file, and says how it wants to be turned; its first bytes tell the format.
+    ///
+    /// # Errors
+    /// The file is of no such format, is damaged or truncated, or would need more than 512 MiB of
+    /// memory, which is checked before any is allocated. The caller names the file.
+    pub(super) fn decode(&self, bytes: &[u8]) -> Result<(DynamicImage, Orientation)> {
+        let no_picture = |error| self.no_picture(error);
+        let format = image::guess_format(bytes).map_err(no_picture)?;
+        ensure!(
+            self.all.contains(&format),
+            "is no whole {} picture but a file of the format {format:?}, which is not read; \
+             convert it",
+            self.names
+        );
+        let reader = ImageReader::with_format(Cursor::new(bytes), format);
+        let mut decoder = reader.into_decoder().map_err(no_picture)?;
+        let (mut limits, (width, height)) = (Limits::default(), decoder.dimensions());
+        limits.max_alloc = Some(MAX_BYTES);
+        let too_large =
+            limits.check_dimensions(width, height).and(limits.reserve(decoder.total_bytes()));
+        ensure!(
+            too_large.is_ok(),
+            "announces {width} × {height} pixels, which need more than {} MiB",
+            MAX_BYTES >> 20
+        );
+        // What the decoder allocates beside the picture.
+        decoder.set_limits(limits).map_err(no_picture)?;
+        ensure!(
+            format != ImageFormat::Jpeg || is_whole_jpeg(bytes),
+            "is no whole {} picture: its end is missing",
+            self.names
+        );
+        let orientation = orientation(&mut decoder);
+        Ok((DynamicImage::from_decoder(decoder).map_err(no_picture)?, orientation))
+    }
+
+    /// An [`ImageError`] repeats its causes itself, so it has none beside its words.
+    fn no_picture(&self, error: ImageError) -> Error {
+        anyhow!("is no whole {} picture: {error}", self.names)
+    }
+}
+
+/// A picture whose orientation cannot be read is used as it lies.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+/// Whether a JPEG file goes on to the marker of its end. The decoder makes what is missing before
+/// it grey, without a word.
+fn is_whole_jpeg(mut rest: &[u8]) -> bool {
+    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
+        rest = &rest[at + 1..];
+        rest = match *rest {
+            [0xd9, ..] => return true,
+            // A byte of data, a fill byte, the start of the image, a restart: they have no length.
+            [0x00 | 0x01 | 0xd0..=0xd8 | 0xff, ..] => rest,
+            [_, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                rest.get(1 + length..).unwrap_or_default()
+            }
+            _ => return false,
+        };
+    }
+    false
+}

@@ -1,0 +1,100 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use md5::{Digest, Md5};
+
+use super::{file, folder};
+use crate::data::jpeg::{Bitmap, Dct, Options, decode};
+
+fn md5(bytes: &[u8]) -> String {
+    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every sampling in sizes that fill blocks and that do not, progressive, with restarts, of grey
+/// and of ink, and noise that leaves 16 bits: `make.py` made files and expectations.
+#[test]
+fn small_pictures_have_the_pixels_of_tensorflow() {
+    let expected = fs::read_to_string(folder().join("files/pixels.tsv")).unwrap();
+    let lines: Vec<Vec<_>> = expected.lines().skip(1).map(|of| of.split('\t').collect()).collect();
+    assert_eq!(lines.len(), 6 * 45);
+    for line in lines {
+        let [name, channels, fancy, ref expected @ ..] = line[..] else { panic!("{line:?}") };
+        let (channels, fancy_upscaling) = (channels.parse().unwrap(), fancy == "true");
+        let options = Options { channels, fancy_upscaling, ..Options::default() };
+        let made = match decode(&file(name), options) {
+            Ok(Bitmap { width, height, channels, pixels }) => {
+                [width.to_string(), height.to_string(), channels.to_string(), md5(&pixels)].to_vec()
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("which is not made grey"), "{error}");
+                ["refused".to_owned()].to_vec()
+            }
+        };
+        assert_eq!(made, expected, "{name}, {options:?}");
+    }
+}
+
+/// 26 photographs of ImageNet, one of each of 26 classes, and TensorFlow's own. The hashes are
+/// of TensorFlow 2.15.1:
+/// ```python
+/// import glob, hashlib, tensorflow as tf
+/// for p in sorted(glob.glob("photos/*")) + ["grace_hopper.jpg"]:
+///     pixels = tf.io.decode_jpeg(tf.io.read_file(p), channels=3).numpy()
+///     print(p, *pixels.shape[1::-1], hashlib.md5(pixels.tobytes()).hexdigest(), sep="\t")
+/// ```
+#[test]
+fn photographs_have_the_pixels_of_tensorflow() {
+    let Some(data) = std::env::var_os("TFM_DATA_DIR") else {
+        return println!("skipped: TFM_DATA_DIR is not set");
+    };
+    let folder_of_data = PathBuf::from(data).join("imagenet");
+    if !folder_of_data.join("photos").is_dir() {
+        return println!("skipped: {} has no photos", folder_of_data.display());
+    }
+    let expected = fs::read_to_string(folder().join("photos.tsv")).unwrap();
+    assert_eq!(expected.lines().count(), 27);
+    for line in expected.lines() {
+        let of: Vec<_> = line.split('\t').collect();
+        let bytes = fs::read(folder_of_data.join(Path::new(of[0]))).unwrap();
+        let picture = decode(&bytes, Options { channels: 3, ..Options::default() }).unwrap();
+        let size = [picture.width, picture.height].map(|side| side.to_string());
+        assert_eq!((&*size[0], &*size[1], &*md5(&picture.pixels)), (of[1], of[2], of[3]), "{line}");
+    }
+}
+
+#[test]
+fn accurate_pixels_are_those_of_the_image_crate() {
+    let accurate = |name, channels| {
+        decode(&file(name), Options { channels, dct: Dct::Accurate, ..Options::default() }).unwrap()
+    };
+    let colour = image::load_from_memory(&file("444-33x17.jpg")).unwrap().into_rgb8();
+    for channels in [0, 3] {
+        let made = accurate("444-33x17.jpg", channels);
+        assert_eq!((made.width, made.height, made.channels), (33, 17, 3));
+        assert_eq!(&made.pixels, colour.as_raw());
+    }
+    // As bright as the fast transform says, but for what that rounds.
+    let options = Options { channels: 1, ..Options::default() };
+    let (fast, made) =
+        (decode(&file("444-33x17.jpg"), options).unwrap(), accurate("444-33x17.jpg", 1));
+    assert_eq!((made.channels, made.pixels.len()), (1, 33 * 17));
+    assert!(made.pixels.iter().zip(&fast.pixels).all(|(one, other)| one.abs_diff(*other) < 16));
+    let grey = image::load_from_memory(&file("grey.jpg")).unwrap().into_luma8();
+    assert_eq!(&accurate("grey.jpg", 0).pixels, grey.as_raw());
+    let three: Vec<u8> = grey.as_raw().iter().flat_map(|&of| [of; 3]).collect();
+    assert_eq!(accurate("grey.jpg", 3).pixels, three);
+}
+
+#[test]
+fn what_follows_the_end_and_what_stands_between_segments_is_passed_over() {
+    let whole = file("restarts.jpg");
+    let pixels = decode(&whole, Options::default()).unwrap();
+    let more = [&whole[..], b"more\xff\xd8\xff"].concat();
+    assert_eq!(decode(&more, Options::default()).unwrap(), pixels);
+    // Before a segment, before a restart and before the end; libjpeg warns of them.
+    let restart = whole.windows(2).position(|pair| pair == [0xff, 0xd1]).unwrap();
+    for at in [2, restart, whole.len() - 2] {
+        let more = [&whole[..at], b"\0more\xff\xff\0", &whole[at..]].concat();
+        assert_eq!(decode(&more, Options::default()).unwrap(), pixels, "{at}");
+    }
+}
