@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use image::{DynamicImage, ImageFormat};
 
-use super::colour::brightness;
+use super::colour::luma;
 use super::{Bitmap, Options};
 use crate::data::formats::Formats;
 
@@ -21,7 +21,7 @@ pub(super) fn decode(bytes: &[u8], options: Options) -> Result<Bitmap> {
     let pixels = match (channels, picture) {
         (1, DynamicImage::ImageLuma8(grey)) => grey.into_raw(),
         (1, picture) => {
-            picture.into_rgb8().pixels().map(|of| brightness(of.0[0], of.0[1], of.0[2])).collect()
+            picture.into_rgb8().pixels().map(|of| luma(of.0[0], of.0[1], of.0[2])).collect()
         }
         (_, picture) => picture.into_rgb8().into_raw(),
     };

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColourSpace {
     Grey,
-    /// Brightness, and how far blue and red are from it.
+    /// Luma, and how far blue and red are from it.
     YCbCr,
     Rgb,
     /// What is printed; Adobe's programs store what is left of the paper instead.
@@ -75,7 +75,7 @@ impl Conversion {
         match (self.from, self.channels, components) {
             (ColourSpace::Rgb, 1, [red, green, blue]) => {
                 for (((to, &r), &g), &b) in row.iter_mut().zip(*red).zip(*green).zip(*blue) {
-                    *to = brightness(r, g, b);
+                    *to = luma(r, g, b);
                 }
             }
             (_, 1, [grey, ..]) => row.copy_from_slice(&grey[..row.len()]),
@@ -109,8 +109,8 @@ impl Conversion {
     }
 }
 
-/// The brightness of a pixel, as libjpeg rounds it.
-pub(super) fn brightness(red: u8, green: u8, blue: u8) -> u8 {
+/// The luma of a pixel, as libjpeg rounds it.
+pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
     let [red, green, blue] = [red, green, blue].map(u32::from);
     ((19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16) as u8
 }
@@ -163,4 +163,26 @@ fn converted(y: &[u8; PIXELS], cb: &[u8; PIXELS], cr: &[u8; PIXELS]) -> [u8; 3 *
         }
     }
     std::array::from_fn(|at| planes[at % 3][at / 3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against libjpeg's tables (`jdcolor.c`): factors of 16 bits of fraction, rounded once.
+    #[test]
+    fn all_chroma_is_converted_as_by_tables() {
+        for (y, cb) in [0, 77, 255].into_iter().flat_map(|y| (0..=255).map(move |cb| (y, cb))) {
+            let cr: Vec<u8> = (0..=255).collect();
+            let mut row = [0; 3 * 256];
+            ycbcr_row(&[y; 256], &[cb; 256], &cr, &mut row);
+            for (pixel, cr) in row.as_chunks::<3>().0.iter().zip(cr) {
+                let (y, blue, red) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+                let rounded = |product: i32| y + ((product + 32768) >> 16);
+                let expected =
+                    [91881 * red, -22554 * blue - 46802 * red, 116_130 * blue].map(rounded);
+                assert_eq!(*pixel, expected.map(|of| of.clamp(0, 255) as u8), "{y} {cb} {cr}");
+            }
+        }
+    }
 }

@@ -16,7 +16,8 @@ pub(super) type Coefficients = [i16; SIDE * SIDE];
 pub(super) struct Component {
     /// What the file calls it.
     pub(super) id: u8,
-    /// The sampling factors: how many of its blocks a unit of the interleaved data has.
+    /// The sampling factors: how many of its blocks an MCU (minimum coded unit) has side by side
+    /// and one above the other.
     pub(super) horizontal: usize,
     pub(super) vertical: usize,
     /// The number of its quantisation table.
@@ -24,7 +25,7 @@ pub(super) struct Component {
     /// Its samples without those that fill up the last blocks.
     pub(super) width: usize,
     pub(super) height: usize,
-    /// Its blocks in interleaved data, where the last unit is filled up.
+    /// Its blocks with those that fill up the last MCUs.
     pub(super) blocks_wide: usize,
     pub(super) blocks_high: usize,
 }

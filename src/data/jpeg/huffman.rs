@@ -3,8 +3,8 @@
 use super::Damage;
 use super::bits::Bits;
 
-/// Codes of up to so many bits are found by one look; with the bits of their value, mostly.
-const LOOK_BITS: u32 = 10;
+/// Codes of up to so many bits are found by one look at a table; with their value, mostly.
+const LOOKAHEAD_BITS: u32 = 10;
 /// The longest code in bits.
 const MAX_BITS: usize = 16;
 
@@ -35,7 +35,7 @@ impl Code {
     /// There are more codes of a length than it has bits for. One of ones alone is not allowed.
     pub(super) fn table(&self) -> Result<Table, Damage> {
         let mut table = Table {
-            entries: [0; 1 << LOOK_BITS],
+            entries: [0; 1 << LOOKAHEAD_BITS],
             ends: [0; MAX_BITS + 1],
             offsets: [0; MAX_BITS + 1],
             symbols: [0; 256],
@@ -57,7 +57,7 @@ impl Code {
         Ok(table)
     }
 
-    /// Whether all symbols can be sizes of differences.
+    /// Whether all symbols can be sizes of a DC coefficient's difference.
     pub(super) fn is_of_sizes(&self) -> bool {
         self.symbols.iter().all(|&symbol| symbol < 16)
     }
@@ -68,7 +68,7 @@ pub(super) struct Table {
     /// By the next bits: the number of bits that are used up (five bits, 0 where the code is
     /// longer), whether the value is among them ([`WITH_VALUE`]), the symbol (bits 8 to 15), and
     /// the value (bits 16 to 31).
-    entries: [u32; 1 << LOOK_BITS],
+    entries: [u32; 1 << LOOKAHEAD_BITS],
     /// For each length the first 16 bits behind its codes.
     ends: [u32; MAX_BITS + 1],
     /// For each length what makes a place in `symbols` of a code.
@@ -82,10 +82,10 @@ const WITH_VALUE: u32 = 128;
 impl Table {
     /// Enters a code in all places that begin with it, with its value where that is there too.
     fn enter(&mut self, code: usize, length: u32, symbol: u8) {
-        if length > LOOK_BITS || code >= 1 << length {
+        if length > LOOKAHEAD_BITS || code >= 1 << length {
             return;
         }
-        let (left, size) = (LOOK_BITS - length, u32::from(symbol & 15));
+        let (left, size) = (LOOKAHEAD_BITS - length, u32::from(symbol & 15));
         for after in 0..1_usize << left {
             let mut entry = u32::from(symbol) << 8 | length;
             if size <= left {
@@ -101,7 +101,7 @@ impl Table {
     #[inline(always)]
     pub(super) fn symbol_and_value(&self, bits: &mut Bits) -> Result<(u8, i32), Damage> {
         bits.refill();
-        let entry = self.entries[bits.peek(LOOK_BITS)];
+        let entry = self.entries[bits.peek(LOOKAHEAD_BITS)];
         if entry & WITH_VALUE != 0 {
             bits.skip(entry & LENGTH);
             return Ok(((entry >> 8) as u8, entry as i32 >> 16));
@@ -114,7 +114,7 @@ impl Table {
     #[inline(always)]
     pub(super) fn symbol(&self, bits: &mut Bits) -> Result<u8, Damage> {
         bits.refill();
-        let entry = self.entries[bits.peek(LOOK_BITS)];
+        let entry = self.entries[bits.peek(LOOKAHEAD_BITS)];
         if entry & WITH_VALUE != 0 {
             let symbol = (entry >> 8) as u8;
             bits.skip((entry & LENGTH) - u32::from(symbol & 15));
@@ -134,11 +134,11 @@ impl Table {
         Ok(symbol)
     }
 
-    /// The symbol of the code of more than [`LOOK_BITS`] that begins 16 bits, and its length.
+    /// The symbol of the code of more than [`LOOKAHEAD_BITS`] that begins 16 bits, and its length.
     #[inline(never)]
     fn long(&self, next: usize) -> Option<(u8, u32)> {
         let is_within = |length: &usize| next < self.ends[*length] as usize;
-        let length = (LOOK_BITS as usize + 1..=MAX_BITS).find(is_within)?;
+        let length = (LOOKAHEAD_BITS as usize + 1..=MAX_BITS).find(is_within)?;
         let place = (next >> (MAX_BITS - length)) as i32 + self.offsets[length];
         Some((*self.symbols.get(place as usize)?, length as u32))
     }

@@ -48,9 +48,9 @@ pub(super) fn inverse_dct(block: &Coefficients, multipliers: &Coefficients) -> [
     samples
 }
 
-/// The samples of a block that has its mean alone.
-pub(super) fn flat(mean: i16, multiplier: i16) -> [[u8; SIDE]; SIDE] {
-    [[sample(mean.wrapping_mul(multiplier)); SIDE]; SIDE]
+/// The samples of a block without AC coefficients.
+pub(super) fn flat(dc: i16, multiplier: i16) -> [[u8; SIDE]; SIDE] {
+    [[sample(dc.wrapping_mul(multiplier)); SIDE]; SIDE]
 }
 
 /// Takes away the bits of fraction, and the sign.

@@ -6,7 +6,7 @@ use super::bits::Bits;
 use super::colour::Conversion;
 use super::frame::{Coefficients, Component, Frame, SIDE};
 use super::idct::{flat, inverse_dct, multipliers};
-use super::progressive::{Band, MeanBits, Means, Stored};
+use super::progressive::{AcBand, DcFirst, DcRefinement, Stored};
 use super::scan::{BlockPlace, Scan, ScanComponent, decode_blocks};
 use super::sequential::{Sequential, SequentialTables};
 use super::stream::Tables;
@@ -173,14 +173,14 @@ fn progressive_scan(
     let interval = tables.interval;
     match &scan.components[..] {
         [of] if scan.first > 0 => {
-            let mut band = Band::new(scan, &mut stored[of.index], tables.ac(of.ac)?);
+            let mut band = AcBand::new(scan, &mut stored[of.index], tables.ac(of.ac)?);
             decode_blocks(frame, scan, interval, bits, &mut band)
         }
         components if scan.high == 0 => {
             let codes = components.iter().map(|of| tables.dc(of.dc)).collect::<Result<_, _>>()?;
-            decode_blocks(frame, scan, interval, bits, &mut Means::new(scan, stored, codes))
+            decode_blocks(frame, scan, interval, bits, &mut DcFirst::new(scan, stored, codes))
         }
-        _ => decode_blocks(frame, scan, interval, bits, &mut MeanBits { stored, scan }),
+        _ => decode_blocks(frame, scan, interval, bits, &mut DcRefinement { stored, scan }),
     }
 }
 

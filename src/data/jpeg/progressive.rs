@@ -1,4 +1,4 @@
-//! Scans of some coefficients, or of one more bit of them (T.81, G.1.2).
+//! Scans of a band of coefficients, or of one more bit of them (T.81, G.1.2).
 
 use super::bits::Bits;
 use super::frame::{Coefficients, Component, SIDE};
@@ -38,46 +38,46 @@ impl Stored {
     }
 }
 
-/// The first scan of the means.
-pub(super) struct Means<'a> {
+/// The first scan of the DC coefficients.
+pub(super) struct DcFirst<'a> {
     stored: &'a mut [Stored],
     /// The components of the scan by their places in `stored`, with their tables.
     components: Vec<(usize, Table)>,
-    /// The mean of the last block of each.
-    means: Vec<i32>,
+    /// The DC coefficient of the last block of each.
+    predictions: Vec<i32>,
     /// The bit at which the values end.
     low: u8,
 }
 
-impl<'a> Means<'a> {
-    /// The means of `scan`, whose components have these tables.
+impl<'a> DcFirst<'a> {
+    /// For `scan`, whose components have these tables.
     pub(super) fn new(scan: &Scan, stored: &'a mut [Stored], tables: Vec<Table>) -> Self {
         let components: Vec<_> = scan.components.iter().map(|of| of.index).zip(tables).collect();
-        Self { stored, means: vec![0; components.len()], components, low: scan.low }
+        Self { stored, predictions: vec![0; components.len()], components, low: scan.low }
     }
 }
 
-impl Blocks for Means<'_> {
+impl Blocks for DcFirst<'_> {
     fn block(&mut self, bits: &mut Bits, place: BlockPlace) -> Result<(), Damage> {
         let (index, table) = &self.components[place.component];
-        let mean = &mut self.means[place.component];
-        *mean = mean.wrapping_add(table.symbol_and_value(bits)?.1);
-        self.stored[*index].block(place).0[0] = (*mean << self.low) as i16;
+        let dc = &mut self.predictions[place.component];
+        *dc = dc.wrapping_add(table.symbol_and_value(bits)?.1);
+        self.stored[*index].block(place).0[0] = (*dc << self.low) as i16;
         Ok(())
     }
 
     fn restart(&mut self) {
-        self.means.fill(0);
+        self.predictions.fill(0);
     }
 }
 
-/// A further bit of the means.
-pub(super) struct MeanBits<'a> {
+/// A further bit of the DC coefficients.
+pub(super) struct DcRefinement<'a> {
     pub(super) stored: &'a mut [Stored],
     pub(super) scan: &'a Scan,
 }
 
-impl Blocks for MeanBits<'_> {
+impl Blocks for DcRefinement<'_> {
     fn block(&mut self, bits: &mut Bits, place: BlockPlace) -> Result<(), Damage> {
         let index = self.scan.components[place.component].index;
         self.stored[index].block(place).0[0] |= i16::from(bits.bit()) << self.scan.low;
@@ -87,8 +87,8 @@ impl Blocks for MeanBits<'_> {
     fn restart(&mut self) {}
 }
 
-/// A band of coefficients of one component, or a further bit of them.
-pub(super) struct Band<'a> {
+/// A band of AC coefficients of one component, or a further bit of them.
+pub(super) struct AcBand<'a> {
     stored: &'a mut Stored,
     table: Table,
     first: usize,
@@ -98,16 +98,16 @@ pub(super) struct Band<'a> {
     /// What a bit of this scan is worth.
     one: i16,
     is_first: bool,
-    /// How many blocks from here on have nothing new.
-    empty: u32,
+    /// How many blocks from here on have no more codes in the band: `EOBRUN`.
+    ended: u32,
 }
 
-impl<'a> Band<'a> {
+impl<'a> AcBand<'a> {
     /// The band of `scan`.
     pub(super) fn new(scan: &Scan, stored: &'a mut Stored, table: Table) -> Self {
         let (first, last, one) = (scan.first, scan.last, 1 << scan.low);
         let band = (u64::MAX >> (63 - last)) & (u64::MAX << first);
-        Self { stored, table, first, last, band, one, is_first: scan.high == 0, empty: 0 }
+        Self { stored, table, first, last, band, one, is_first: scan.high == 0, ended: 0 }
     }
 
     /// Sets the coefficient `at`, in the order of zigzag.
@@ -121,15 +121,15 @@ impl<'a> Band<'a> {
         Ok(())
     }
 
-    /// Reads how many blocks have nothing new: this one and those that follow.
-    fn read_empty(&mut self, run: u32, bits: &mut Bits) {
+    /// Reads how many blocks have no more codes: this one and those that follow.
+    fn read_ended(&mut self, run: u32, bits: &mut Bits) {
         bits.refill();
-        self.empty = (1 << run) + bits.take(run);
+        self.ended = (1 << run) + bits.take(run);
     }
 
     fn first_values(&mut self, bits: &mut Bits, place: BlockPlace) -> Result<(), Damage> {
-        if self.empty > 0 {
-            self.empty -= 1;
+        if self.ended > 0 {
+            self.ended -= 1;
             return Ok(());
         }
         let mut next = self.first;
@@ -138,8 +138,8 @@ impl<'a> Band<'a> {
             let run = usize::from(symbol >> 4);
             if value == 0 {
                 if run < 15 {
-                    self.read_empty(run as u32, bits);
-                    self.empty -= 1;
+                    self.read_ended(run as u32, bits);
+                    self.ended -= 1;
                     break;
                 }
                 next += 16;
@@ -154,13 +154,13 @@ impl<'a> Band<'a> {
 
     fn further_bits(&mut self, bits: &mut Bits, place: BlockPlace) -> Result<(), Damage> {
         let mut next = self.first;
-        while self.empty == 0 && next <= self.last {
+        while self.ended == 0 && next <= self.last {
             let symbol = self.table.symbol(bits)?;
             let (run, size) = (symbol >> 4, symbol & 15);
             let value = match (size, run) {
                 (0, 15) => 0,
                 (0, _) => {
-                    self.read_empty(u32::from(run), bits);
+                    self.read_ended(u32::from(run), bits);
                     break;
                 }
                 (1, _) if bits.bit() => self.one,
@@ -174,26 +174,26 @@ impl<'a> Band<'a> {
             }
             next += 1;
         }
-        if self.empty > 0 {
+        if self.ended > 0 {
             let (block, nonzero) = self.stored.block(place);
             let mut left = *nonzero & self.band & (u64::MAX << next);
             while left != 0 {
                 refine(bits, &mut block[natural(left.trailing_zeros() as usize)], self.one);
                 left &= left - 1;
             }
-            self.empty -= 1;
+            self.ended -= 1;
         }
         Ok(())
     }
 }
 
-impl Blocks for Band<'_> {
+impl Blocks for AcBand<'_> {
     fn block(&mut self, bits: &mut Bits, place: BlockPlace) -> Result<(), Damage> {
         if self.is_first { self.first_values(bits, place) } else { self.further_bits(bits, place) }
     }
 
     fn restart(&mut self) {
-        self.empty = 0;
+        self.ended = 0;
     }
 }
 

@@ -6,8 +6,8 @@ use super::Damage;
 use super::bits::Bits;
 use super::frame::{Frame, SIDE};
 
-/// Blocks that a unit of interleaved data has at most (T.81, B.2.3).
-const MAX_UNIT_BLOCKS: usize = 10;
+/// Blocks that an MCU (minimum coded unit) of interleaved data has at most (T.81, B.2.3).
+const MAX_MCU_BLOCKS: usize = 10;
 
 /// A component of a scan.
 pub(super) struct ScanComponent {
@@ -21,10 +21,11 @@ pub(super) struct ScanComponent {
 /// The header of a scan.
 pub(super) struct Scan {
     pub(super) components: Vec<ScanComponent>,
-    /// The first and the last of the coefficients, in the order of zigzag.
+    /// The first and the last of its coefficients, in the order of zigzag: Ss and Se.
     pub(super) first: usize,
     pub(super) last: usize,
-    /// The bit at which their values ended so far, or 0, and the one at which they end now.
+    /// The bit at which their values ended so far, or 0, and the one at which they end now: Ah
+    /// and Al.
     pub(super) high: u8,
     pub(super) low: u8,
 }
@@ -56,8 +57,8 @@ impl Scan {
         let (first, last) = (usize::from(first), usize::from(last));
         let scan = Self { components, first, last, high: bits >> 4, low: bits & 15 };
         ensure!(
-            n == 1 || scan.unit_blocks(frame) <= MAX_UNIT_BLOCKS,
-            Damage("a scan has more than ten blocks a unit")
+            n == 1 || scan.mcu_blocks(frame) <= MAX_MCU_BLOCKS,
+            Damage("a scan has more than ten blocks an MCU")
         );
         ensure!(
             !frame.progressive || scan.is_progression(),
@@ -71,7 +72,7 @@ impl Scan {
         })
     }
 
-    fn unit_blocks(&self, frame: &Frame) -> usize {
+    fn mcu_blocks(&self, frame: &Frame) -> usize {
         let blocks = |of: &ScanComponent| {
             frame.components[of.index].horizontal * frame.components[of.index].vertical
         };
@@ -105,7 +106,7 @@ pub(super) trait Blocks {
     fn restart(&mut self);
 }
 
-/// Decodes all blocks of a scan, with a restart after every `interval` units; 0 is without.
+/// Decodes all blocks of a scan, with a restart after every `interval` MCUs; 0 is without.
 pub(super) fn decode_blocks(
     frame: &Frame,
     scan: &Scan,
@@ -113,7 +114,7 @@ pub(super) fn decode_blocks(
     bits: &mut Bits,
     blocks: &mut impl Blocks,
 ) -> Result<(), Damage> {
-    let unit = unit(frame, scan);
+    let mcu = mcu(frame, scan);
     let (wide, high) = match &scan.components[..] {
         [one] => {
             let of = &frame.components[one.index];
@@ -133,7 +134,7 @@ pub(super) fn decode_blocks(
             (left, restarts) = (interval, (restarts + 1) % 8);
         }
         left = left.wrapping_sub(1);
-        for of in &unit {
+        for of in &mcu {
             let (column, row) = (column * of.wide + of.column, row * of.high + of.row);
             blocks.block(bits, BlockPlace { component: of.component, column, row })?;
         }
@@ -142,8 +143,8 @@ pub(super) fn decode_blocks(
     Ok(())
 }
 
-/// A block of a unit.
-struct UnitBlock {
+/// A block of an MCU.
+struct McuBlock {
     component: usize,
     /// Its place among those of its component.
     column: usize,
@@ -153,15 +154,15 @@ struct UnitBlock {
     high: usize,
 }
 
-/// The blocks of a unit of data: one of a single component, else some of each.
-fn unit(frame: &Frame, scan: &Scan) -> Vec<UnitBlock> {
+/// The blocks of an MCU: one of a single component, else some of each.
+fn mcu(frame: &Frame, scan: &Scan) -> Vec<McuBlock> {
     if scan.components.len() == 1 {
-        return vec![UnitBlock { component: 0, column: 0, row: 0, wide: 1, high: 1 }];
+        return vec![McuBlock { component: 0, column: 0, row: 0, wide: 1, high: 1 }];
     }
     let blocks_of = |(component, of): (usize, &ScanComponent)| {
         let of = &frame.components[of.index];
         let (wide, high) = (of.horizontal, of.vertical);
-        (0..wide * high).map(move |at| UnitBlock {
+        (0..wide * high).map(move |at| McuBlock {
             component,
             column: at % wide,
             row: at / wide,

@@ -12,17 +12,18 @@ pub(super) struct SequentialTables {
     pub(super) ac: Table,
 }
 
-/// Decodes blocks and hands each to `put`, with whether it is flat: has its mean alone.
+/// Decodes blocks and hands each to `put`, with whether it is flat: has no AC coefficient.
 pub(super) struct Sequential<P> {
     tables: Vec<SequentialTables>,
-    means: Vec<i32>,
+    /// The DC coefficient of the last block of each component.
+    predictions: Vec<i32>,
     put: P,
 }
 
 impl<P: FnMut(BlockPlace, &Coefficients, bool)> Sequential<P> {
     /// For the components with these tables.
     pub(super) fn new(tables: Vec<SequentialTables>, put: P) -> Self {
-        Self { means: vec![0; tables.len()], tables, put }
+        Self { predictions: vec![0; tables.len()], tables, put }
     }
 }
 
@@ -33,9 +34,9 @@ impl<P: FnMut(BlockPlace, &Coefficients, bool)> Blocks for Sequential<P> {
         // A copy, which has its place in registers.
         let mut ahead = *bits;
         let mut block = [0; SIDE * SIDE];
-        let mean = &mut self.means[place.component];
-        *mean = mean.wrapping_add(tables.dc.symbol_and_value(&mut ahead)?.1);
-        block[0] = *mean as i16;
+        let dc = &mut self.predictions[place.component];
+        *dc = dc.wrapping_add(tables.dc.symbol_and_value(&mut ahead)?.1);
+        block[0] = *dc as i16;
         let (mut next, mut is_flat) = (1, true);
         while next < block.len() {
             let (symbol, value) = tables.ac.symbol_and_value(&mut ahead)?;
@@ -60,6 +61,6 @@ impl<P: FnMut(BlockPlace, &Coefficients, bool)> Blocks for Sequential<P> {
     }
 
     fn restart(&mut self) {
-        self.means.fill(0);
+        self.predictions.fill(0);
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Tables {
     quantisation: [Option<[u16; SIDE * SIDE]>; 4],
     dc: [Option<Code>; 4],
     ac: [Option<Code>; 4],
-    /// Units of data from one restart to the next, or 0.
+    /// MCUs from one restart to the next, or 0.
     pub(super) interval: usize,
 }
 
@@ -168,7 +168,7 @@ impl Tables {
         self.quantisation[number].as_ref().ok_or(Damage("a quantisation table is missing"))
     }
 
-    /// The table of means.
+    /// The table of DC coefficients.
     ///
     /// # Errors
     /// The file has not given it, or it is wrong.
@@ -180,7 +180,7 @@ impl Tables {
         code.table()
     }
 
-    /// The table of the other coefficients.
+    /// The table of AC coefficients.
     ///
     /// # Errors
     /// The file has not given it, or it is wrong.

@@ -53,7 +53,7 @@ fn what_is_damaged_says_where() {
         (with("grey.jpg", CODES, 5, &[3, 0, 3]), "a Huffman table has more codes than their bits"),
         (with("grey.jpg", CODES, 21, &[16]), "a Huffman table has sizes above 15"),
         (with("444-33x17.jpg", FRAME, 11, &[0x50]), "a component has a sampling factor or a table"),
-        (with("444-33x17.jpg", FRAME, 11, &[0x44]), "a scan has more than ten blocks a unit"),
+        (with("444-33x17.jpg", FRAME, 11, &[0x44]), "a scan has more than ten blocks an MCU"),
         (with("444-33x17.jpg", SCAN, 5, &[9]), "a scan names a component or a table"),
         (with("444-33x17.jpg", SCAN, 7, &[1]), "a scan has no component, or one twice"),
         (with("progressive.jpg", SCAN, 11, &[9, 1]), "a progressive scan has coefficients or bits"),
@@ -111,13 +111,13 @@ fn what_is_cut_is_refused_by_both_transforms() {
     }
 }
 
-/// A grey progressive picture of 2048 × 2048 pixels: a scan of its means, each of them the same,
-/// and then `scans` of a band, each of which says in a few bytes that nothing is new.
+/// A grey progressive picture of 2048 × 2048 pixels: a scan of its DC coefficients, all the
+/// same, and then `scans` of a band, each of which says in a few bytes that nothing is new.
 fn endless(scans: usize) -> Vec<u8> {
     let mut bytes = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
     bytes.extend([1; 64]);
     bytes.extend(b"\xff\xc2\0\x0b\x08\x08\0\x08\0\x01\x01\x11\0");
-    // The codes 0 (nothing differs) and 0 (32767 blocks are done, of which 14 bits count).
+    // The codes 0 (nothing differs) and 0 (2¹⁴ blocks have ended, and what 14 bits add).
     for (number, symbol) in [(0, 0), (0x10, 0xe0)] {
         bytes.extend([0xff, 0xc4, 0, 20, number, 1]);
         bytes.extend([0; 15]);
