@@ -129,7 +129,11 @@ fn sets_are_listed_and_verified() {
     let list = dir.tfm("data list").ok();
     let names = [
         "cifar10",
+        "googlenet",
+        "inception",
+        "inception-2016",
         "mnist",
+        "mobilenet-v1",
         "multi30k-fr-en",
         "ptb",
         "tatoeba-fr-en",
@@ -146,8 +150,9 @@ fn sets_are_listed_and_verified() {
     assert_eq!(dir.tfm("data verify").ok(), "no data set is in data\n");
     dir.tfm("data verify ptb")
         .fails(1, &["3 of 3 files are wrong or missing", "tfm data fetch ptb"]);
-    let sets = "[possible values: cifar10, mnist, multi30k-fr-en, ptb, tatoeba-fr-en, text8, \
-                wmt-fr-en, word2vec-eval]";
+    let sets = "[possible values: cifar10, googlenet, inception, inception-2016, mnist, \
+                mobilenet-v1, multi30k-fr-en, ptb, tatoeba-fr-en, text8, wmt-fr-en, \
+                word2vec-eval]";
     dir.tfm("data verify ptbb").fails(2, &["'ptbb'", sets, "'ptb'"]);
 
     dir.write("elsewhere/ptb/ptb.train.txt", "mine\n");
@@ -203,6 +208,45 @@ fn a_parallel_text_is_fetched_and_known_by_its_lines() {
     let said = dir.tfm("data verify multi30k-fr-en");
     said.fails(1, &["1 of 4 files are wrong or missing"]);
     assert!(said.stdout.contains("val.fr: 1 lines, expected 1014 lines or more"), "{said:?}");
+}
+
+/// A repository of the Hugging Face hub with one file.
+fn hub(file: &'static str, content: Vec<u8>) -> TestServer {
+    TestServer::start(move |request| {
+        if request.path != format!("/some/sets/resolve/main/{file}") {
+            return Reply::new("404 Not Found", "").header("X-Error-Code", "EntryNotFound");
+        }
+        // One for each content: the cache knows it by this.
+        let etag = format!("\"v{}\"", content.len());
+        let reply = Reply::new("200 OK", content.clone()).header("ETag", etag);
+        reply.header("X-Repo-Commit", "0123456789abcdef0123456789abcdef01234567")
+    })
+}
+
+#[test]
+fn a_set_comes_from_the_hub_as_an_archive_or_file_by_file() {
+    let text = b"go.\tva !\n".repeat(100_000);
+    let server = hub("fra-eng.tgz", tgz(&[("fra.txt", &text)]));
+    let dir = Dir::new();
+    let fetch = |server: &TestServer, line: &str| {
+        let mut command = tfm();
+        command.args(format!("data fetch {line}").split(' '));
+        dir.run(command.env("HF_ENDPOINT", server.url("")).env("HF_HOME", "hub"))
+    };
+    let said = fetch(&server, "tatoeba-fr-en --from hf:some/sets/fra-eng.tgz --json");
+    assert_eq!(said.json()["source"], "hf:some/sets/fra-eng.tgz");
+    assert_eq!(std::fs::read(dir.path().join("data/tatoeba-fr-en/fra.txt")).unwrap(), text);
+    let none = fetch(&server, "tatoeba-fr-en --from hf:some/sets/none.tgz --data-dir d");
+    none.fails(1, &["hf:some/sets/none.tgz: cannot fetch", "has no file none.tgz at main"]);
+
+    let server = hub("en/val.en", b"a man\n".repeat(1_014));
+    let said = fetch(&server, "multi30k-fr-en --from hf:some/sets/en/val.en");
+    said.fails(1, &["hf:some/sets/en/val.en: it lacks train.en, train.fr, val.fr"]);
+    assert!(dir.files().contains(&"data/multi30k-fr-en/val.en".to_owned()), "{:?}", dir.files());
+    let other = fetch(&hub("x", vec![1]), "multi30k-fr-en --from hf:some/sets/x");
+    other.fails(1, &["x is no file of multi30k-fr-en"]);
+    let wrong = fetch(&server, "multi30k-fr-en --from hf:some/../x");
+    wrong.fails(1, &["it reads hf:OWNER/REPO[@REVISION]/FILE"]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub fn tfm() -> Command {
     for name in ["TFM_DATA_DIR", "TFM_ISA", "http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         command.env_remove(name).env_remove(name.to_uppercase());
     }
+    for name in ["HOME", "ENDPOINT", "TOKEN", "TOKEN_PATH", "HUB_CACHE", "HUB_OFFLINE"] {
+        command.env_remove(format!("HF_{name}"));
+    }
     command.env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }

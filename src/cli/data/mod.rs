@@ -37,10 +37,11 @@ struct Fetch {
 
     /// Another source than the known addresses of a set
     ///
-    /// An archive or a folder on this machine, or the http(s) address of an archive or, ending with
-    /// a slash, of the single files. Their content has to be the known one all the same. A set of
-    /// two archives is brought by one after the other.
-    #[arg(long, value_name = "FILE|URL")]
+    /// An archive or a folder on this machine, the http(s) address of an archive or, ending with a
+    /// slash, of the single files, or `hf:OWNER/REPO[@REVISION]/FILE`: an archive or one of the files
+    /// on the Hugging Face hub. Their content has to be the known one all the same. A set of two
+    /// archives is brought by one after the other.
+    #[arg(long, value_name = "FILE|URL|hf:…")]
     from: Option<String>,
 
     /// Replaces files of another content that stand in the set's folder
@@ -55,7 +56,8 @@ struct Fetch {
 
 const FETCH_EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  \
      tfm data fetch text8 word2vec-eval\n  \
-     tfm data fetch ptb --from ~/Downloads/simple-examples.tgz";
+     tfm data fetch ptb --from ~/Downloads/simple-examples.tgz\n  \
+     HF_TOKEN=hf_… tfm data fetch inception --from hf:me/models/classify_image_graph_def.pb";
 
 #[derive(Args, Debug)]
 #[command(after_long_help = "Ends with code 1 where a file is wrong or missing.")]
@@ -239,6 +241,7 @@ fn checked(set: &DataSet, check: &FileCheck) -> (String, Value) {
         "found": found,
         // Where it is known.
         "md5": check.file.md5,
+        "sha256": check.file.sha256,
         "expected": expected,
     });
     (line, json)

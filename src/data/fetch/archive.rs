@@ -223,7 +223,7 @@ impl<R: Read> Read for Capped<R> {
 mod tests {
     use std::fs;
 
-    use super::super::verify::md5_hex;
+    use super::super::hash::md5_hex;
     use super::*;
 
     /// ```python
@@ -255,7 +255,7 @@ mod tests {
             member: Some(member.to_owned()),
             md5: Some(md5_hex(text.as_bytes())),
             bytes: Some(text.len() as u64),
-            lines: None,
+            ..DataFile::default()
         };
         extract(&path, &[&file], 1 << 20, folder.path(), &mut |_| ())?;
         Ok(fs::read(folder.path().join("a.txt"))?)

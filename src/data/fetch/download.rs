@@ -1,10 +1,8 @@
-//! HTTP downloads that survive a broken connection, and what has arrived so far, which is kept from
-//! one call to the next.
+//! HTTP downloads that survive a broken connection.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
@@ -14,7 +12,8 @@ use ureq::http::{HeaderMap, StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
-use super::verify::{for_each_piece, md5_hex};
+use super::hash::for_each_piece;
+use super::partial::Partial;
 use super::{Event, LocalContext};
 use crate::system::threads;
 
@@ -26,6 +25,21 @@ pub(super) struct Client {
     fruitless_tries: u32,
     /// Pause before the second try; it doubles from try to try.
     pub(super) first_pause: Duration,
+}
+
+/// Status and headers of an answer.
+#[derive(Debug)]
+pub(super) struct HeadAnswer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+/// What is asked for, and by whom.
+#[derive(Clone, Copy)]
+pub(super) struct Address<'a> {
+    pub(super) url: &'a str,
+    /// A secret that the server of the address is shown, and no other that it leads to.
+    pub(super) token: Option<&'a str>,
 }
 
 /// Progress that makes a further try worth it, in bytes.
@@ -67,11 +81,11 @@ impl Client {
         Client { agent, has_roots, fruitless_tries: 3, first_pause: Duration::from_millis(500) }
     }
 
-    /// Brings `url` into `partial`, continuing what is there. `limit` is the largest body in
+    /// Brings what lies at an address into `partial`, continuing what is there. `limit` is the largest body in
     /// bytes. Says whether the body is pieced together from several answers.
     pub(super) fn download(
         &self,
-        url: &str,
+        address: Address<'_>,
         partial: &Partial,
         limit: u64,
         on_event: &mut dyn FnMut(Event<'_>),
@@ -82,7 +96,7 @@ impl Client {
         loop {
             let before = partial.len();
             continued |= before > 0;
-            let reason = match self.attempt(url, partial, limit, on_event) {
+            let reason = match self.attempt(address, partial, limit, on_event) {
                 Ok(()) => return Ok(continued),
                 Err(error) => error.downcast::<Broken>()?.0,
             };
@@ -94,7 +108,7 @@ impl Client {
             if fruitless >= self.fruitless_tries {
                 bail!("{reason}, {fruitless} times in a row");
             }
-            on_event(Event::Retry { address: url, reason: &reason });
+            on_event(Event::Retry { address: address.url, reason: &reason });
             sleep(pause);
             pause *= 2;
         }
@@ -102,7 +116,7 @@ impl Client {
 
     fn attempt(
         &self,
-        url: &str,
+        address: Address<'_>,
         partial: &Partial,
         limit: u64,
         on_event: &mut dyn FnMut(Event<'_>),
@@ -110,7 +124,7 @@ impl Client {
         let start = partial.len();
         // The library finds hosts on a thread, and panics where none can be started.
         threads::expect_another().local(|| "download")?;
-        let response = self.get(url, start, partial).map_err(|error| self.judge(error))?;
+        let response = self.get(address, start, partial).map_err(|error| self.judge(error))?;
         let (head, body) = response.into_parts();
         let declared = body.content_length();
         let (file, done) = match head.status {
@@ -138,17 +152,21 @@ impl Client {
             partial.discard();
             bail!("{total} bytes are announced; {}", stays_below(limit));
         }
-        receive(body, file, partial, Span { url, done, total, limit }, on_event)
+        receive(body, file, partial, Span { url: address.url, done, total, limit }, on_event)
     }
 
     fn get(
         &self,
-        url: &str,
+        address: Address<'_>,
         start: u64,
         partial: &Partial,
     ) -> Result<ureq::http::Response<Body>, ureq::Error> {
         // Offsets count the bytes of the file itself, so no encoding may come between.
-        let mut request = self.agent.get(url).header("Accept-Encoding", "identity");
+        let mut request = self.agent.get(address.url).header("Accept-Encoding", "identity");
+        if let Some(token) = address.token {
+            // The library drops it at every redirect.
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
         if start > 0 {
             request = request.header("Range", format!("bytes={start}-"));
             if let Some(validator) = partial.validator() {
@@ -156,10 +174,25 @@ impl Client {
             }
         }
         // A proxy set by the environment cannot reach this machine's own loopback.
-        if is_loopback(url) {
+        if is_loopback(address.url) {
             request = request.config().proxy(None).build();
         }
         request.call()
+    }
+
+    /// The answer to a question for the headers alone. A redirect is one, too.
+    pub(super) fn head(&self, address: Address<'_>) -> Result<HeadAnswer> {
+        threads::expect_another().local(|| "ask a server")?;
+        let mut request = self.agent.head(address.url).header("Accept-Encoding", "identity");
+        if let Some(token) = address.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut config = request.config().max_redirects(0);
+        if is_loopback(address.url) {
+            config = config.proxy(None);
+        }
+        let response = config.build().call().map_err(|error| self.judge(error))?;
+        Ok(HeadAnswer { status: response.status(), headers: response.headers().clone() })
     }
 
     fn judge(&self, error: ureq::Error) -> Error {
@@ -229,7 +262,7 @@ fn refusal(status: StatusCode) -> Error {
 }
 
 fn stays_below(limit: u64) -> String {
-    format!("this data set stays below {limit} bytes")
+    format!("{limit} bytes are the limit")
 }
 
 /// The version of the body for `If-Range`, which takes no weak ETag (RFC 9110, section 13.1.5).
@@ -253,79 +286,6 @@ fn is_loopback(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.scheme().and(uri.host()).unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-}
-
-/// A download in progress: a file with the bytes so far, and beside it a note of where they come
-/// from. Bytes are continued only from the same address.
-#[derive(Debug)]
-pub(super) struct Partial {
-    url: String,
-    body: PathBuf,
-    note: PathBuf,
-}
-
-impl Partial {
-    /// The download of `url`, kept in `folder`, which exists.
-    pub(super) fn new(folder: &Path, url: &str) -> Self {
-        let stem = format!("{}-{}", &md5_hex(url.as_bytes())[..8], file_name(url));
-        Partial {
-            url: url.into(),
-            body: folder.join(format!("{stem}.part")),
-            note: folder.join(format!("{stem}.from")),
-        }
-    }
-
-    /// The file that holds the bytes so far.
-    pub(super) fn path(&self) -> &Path {
-        &self.body
-    }
-
-    /// Number of bytes that can be continued: 0 where there are none or their origin is unknown.
-    pub(super) fn len(&self) -> u64 {
-        match self.note_lines() {
-            Some((url, _)) if url == self.url => fs::metadata(&self.body).map_or(0, |m| m.len()),
-            _ => 0,
-        }
-    }
-
-    /// The server's name for the version that the bytes belong to (ETag or date), if it gave one.
-    fn validator(&self) -> Option<String> {
-        self.note_lines().map(|(_, validator)| validator).filter(|validator| !validator.is_empty())
-    }
-
-    /// Starts from nothing, and notes the origin before the first byte.
-    pub(super) fn begin(&self, validator: Option<&str>) -> io::Result<File> {
-        // The old bytes go first: a note must never stand beside bytes of another version.
-        let file = File::create(&self.body)?;
-        fs::write(&self.note, format!("{}\n{}\n", self.url, validator.unwrap_or("")))?;
-        Ok(file)
-    }
-
-    /// Continues after the bytes so far.
-    pub(super) fn append(&self) -> io::Result<File> {
-        OpenOptions::new().append(true).open(&self.body)
-    }
-
-    /// Forgets the bytes. What cannot be removed is overwritten by the next [`Partial::begin`].
-    pub(super) fn discard(&self) {
-        let _ = fs::remove_file(&self.note);
-        let _ = fs::remove_file(&self.body);
-    }
-
-    fn note_lines(&self) -> Option<(String, String)> {
-        let note = fs::read_to_string(&self.note).ok()?;
-        let mut lines = note.lines();
-        Some((lines.next()?.into(), lines.next()?.into()))
-    }
-}
-
-/// The last part of the address's path, reduced to characters that every file system takes.
-pub(super) fn file_name(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    let last = path.rsplit('/').next().unwrap_or("");
-    let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    let name: String = last.chars().map(safe).take(80).collect();
-    if name.is_empty() { "download".into() } else { name }
 }
 
 #[cfg(test)]
@@ -356,26 +316,5 @@ mod tests {
         assert_eq!(validator(&headers), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
         headers.insert("content-range", "bytes */10".parse().unwrap());
         assert_eq!((first_byte(&headers), full_size(&headers)), (None, Some(10)));
-    }
-
-    #[test]
-    fn bytes_are_continued_only_with_a_note_of_the_same_address() {
-        let dir = tempfile::tempdir().unwrap();
-        let partial = Partial::new(dir.path(), "http://host/a.tgz");
-        assert_eq!((partial.len(), partial.validator()), (0, None));
-        partial.begin(Some("\"v1\"")).unwrap().write_all(b"abc").unwrap();
-        partial.append().unwrap().write_all(b"de").unwrap();
-        assert_eq!((partial.len(), partial.validator()), (5, Some("\"v1\"".into())));
-        fs::write(&partial.note, "http://other/a.tgz\n\n").unwrap();
-        assert_eq!((partial.len(), partial.validator()), (0, None));
-        partial.discard();
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn file_names_are_harmless() {
-        assert_eq!(file_name("http://host/x/a.tgz?y=/../b"), "a.tgz");
-        assert_eq!(file_name("http://host/x/"), "download");
-        assert_eq!(file_name("http://host/a%2F..\\b:c"), "a_2F.._b_c");
     }
 }

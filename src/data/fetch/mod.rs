@@ -1,7 +1,7 @@
 //! Fetching the published data sets: `tfm data list|fetch|verify`.
 //!
-//! One table, `sets.toml`, names each set's mirrors and files with their md5s, or their lines where
-//! no md5 is known. [`fetch`] tries the mirrors in order, continues broken downloads, takes only the
+//! One table, `sets.toml`, names each set's mirrors and files with their hashes, or their lines where
+//! no hash is known. [`fetch`] tries the mirrors in order, continues broken downloads, takes only the
 //! files of the table out of an archive, checks each in a working folder, and only then renames the
 //! files into `<data_dir>/<set>/`. Nothing that is wrong or hostile ever stands there, and a file
 //! that a person put there is not replaced unasked.
@@ -13,6 +13,9 @@
 
 mod archive;
 mod download;
+mod hash;
+mod hub;
+mod partial;
 mod place;
 mod sets;
 mod source;
@@ -26,6 +29,7 @@ use download::Client;
 use place::Workplace;
 use source::{FetchJob, Origin, obtain};
 
+pub use hub::{HubFile, local_file};
 pub use sets::{DataFile, DataSet, Mirror, find, sets};
 pub use sets::{command, missing_help, or_help};
 pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
@@ -33,8 +37,9 @@ pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
 /// How [`fetch`] departs from the table.
 #[derive(Debug, Clone, Default)]
 pub struct FetchOptions {
-    /// Another source than the mirrors: an archive or a folder on this machine, or the http(s)
-    /// address of an archive or (ending with `/`) of the single files. Where it has some of the
+    /// Another source than the mirrors: an archive or a folder on this machine, the http(s) address
+    /// of an archive or (ending with `/`) of the single files, or a file of the Hugging Face hub
+    /// ([`HubFile`]), which is an archive or one of the files. Where it has some of the
     /// files, they are put in place, and the error says what is lacking: a set of two archives is
     /// brought by one after the other.
     pub from: Option<String>,

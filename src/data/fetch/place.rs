@@ -9,8 +9,9 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use flate2::bufread::MultiGzDecoder;
 
 use super::LocalContext;
+use super::hash::for_each_piece;
 use super::sets::{DataFile, DataSet};
-use super::verify::{FileState, check_file, for_each_piece};
+use super::verify::{FileState, check_file};
 use crate::atomic::{self, sync_folder};
 
 /// `<data_dir>/.partial/<set>/`: partial downloads, which outlive a failed call, and `unpack/`,

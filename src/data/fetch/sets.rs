@@ -28,6 +28,10 @@ pub struct DataSet {
     /// Bytes that no download and no unpacked archive of this set exceeds: the guard against
     /// endless answers and decompression bombs.
     pub limit: u64,
+    /// SHA-256 of its archives, in lower-case hexadecimal: one of another content is refused. Empty
+    /// where the files themselves are known.
+    #[serde(default)]
+    pub archives: Vec<String>,
 }
 
 /// One address of a data set.
@@ -43,7 +47,7 @@ pub enum Mirror {
 }
 
 /// One file of a data set.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataFile {
     /// Path below the set's folder, its parts separated by `/`. A name that ends in `.gz` is a
@@ -55,10 +59,14 @@ pub struct DataFile {
     /// between editions. For a `.gz` file it is that of the uncompressed content, because mirrors
     /// compress the same bytes differently.
     pub md5: Option<String>,
-    /// Size of the content in bytes (uncompressed, like `md5`), known with the MD5.
+    /// SHA-256 of the content, where this is what is published.
+    pub sha256: Option<String>,
+    /// Size of the content in bytes (uncompressed, like `md5`), known with a hash.
     pub bytes: Option<u64>,
-    /// The least number of lines of the content, where its MD5 is not known.
+    /// The least number of lines of the content, where no hash is known.
     pub lines: Option<u64>,
+    /// The least size of the content in bytes, where it has no lines either.
+    pub min_bytes: Option<u64>,
 }
 
 impl DataSet {
@@ -92,19 +100,32 @@ impl DataFile {
         if self.is_gzip() { limit } else { self.bytes.unwrap_or(limit) }
     }
 
+    /// The name and the value of the hash that is known of it.
+    pub fn hash(&self) -> Option<(&'static str, &str)> {
+        let md5 = self.md5.as_deref().map(|md5| ("md5", md5));
+        md5.or(self.sha256.as_deref().map(|sha256| ("sha256", sha256)))
+    }
+
     /// What the content should be: "md5 …, 12 bytes" or "12 lines or more".
     pub fn expectation(&self) -> String {
-        match (&self.md5, self.bytes) {
-            (Some(md5), Some(bytes)) => format!("md5 {md5}, {bytes} bytes"),
-            _ => format!("{} lines or more", self.lines.unwrap_or(1)),
+        match (self.hash(), self.bytes, self.min_bytes) {
+            (Some((name, hash)), Some(bytes), _) => format!("{name} {hash}, {bytes} bytes"),
+            (Some((name, hash)), None, _) => format!("{name} {hash}"),
+            (None, _, Some(bytes)) => format!("{bytes} bytes or more"),
+            (None, _, None) => format!("{} lines or more", self.lines.unwrap_or(1)),
         }
     }
 
     /// Whether a content is that of the table, as far as this is known.
     pub(super) fn is(&self, content: &FileContent) -> bool {
-        match (&self.md5, self.bytes) {
-            (Some(md5), Some(bytes)) => (md5, bytes) == (&content.md5, content.bytes),
-            _ => content.lines >= self.lines.unwrap_or(1),
+        match self.hash() {
+            Some((_, hash)) => {
+                hash == content.hash && self.bytes.is_none_or(|bytes| bytes == content.bytes)
+            }
+            None => {
+                content.lines >= self.lines.unwrap_or(0)
+                    && content.bytes >= self.min_bytes.unwrap_or(1)
+            }
         }
     }
 }
@@ -239,11 +260,15 @@ mod tests {
             }
             for file in &set.files {
                 assert!(file.name.split('/').all(|part| !["", ".", ".."].contains(&part)));
-                let is_known = file.md5.is_some();
-                assert!(is_known == file.bytes.is_some() && is_known != file.lines.is_some());
-                let digits = file.md5.as_deref().unwrap_or("0123456789abcdef0123456789abcdef");
-                assert_eq!(digits.len(), 32, "{}", file.name);
-                assert!(digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')));
+                let known = [file.md5.is_some(), file.sha256.is_some()];
+                let known =
+                    known.into_iter().chain([file.lines.is_some(), file.min_bytes.is_some()]);
+                assert_eq!(known.filter(|is| *is).count(), 1, "{}: one thing is known", file.name);
+                assert!(file.md5.is_none() || file.bytes.is_some());
+                if let Some((name, hash)) = file.hash() {
+                    assert_eq!(hash.len(), if name == "md5" { 32 } else { 64 }, "{}", file.name);
+                    assert!(hash.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')));
+                }
                 assert!(!archived || file.member.is_some(), "{} has no member", file.name);
                 assert!(file.bytes.unwrap_or(0) <= set.limit);
             }
@@ -256,8 +281,9 @@ mod tests {
         let error = find("pbt").unwrap_err().to_string();
         assert_eq!(
             error,
-            "no data set is called \"pbt\"; there are: cifar10, mnist, multi30k-fr-en, ptb, \
-             tatoeba-fr-en, text8, wmt-fr-en, word2vec-eval"
+            "no data set is called \"pbt\"; there are: cifar10, googlenet, inception, inception-2016, \
+             mnist, mobilenet-v1, multi30k-fr-en, ptb, tatoeba-fr-en, text8, wmt-fr-en, \
+             word2vec-eval"
         );
     }
 

@@ -4,10 +4,13 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use super::archive::extract;
-use super::download::{Client, Partial, file_name};
+use super::download::{Address, Client};
+use super::hash::Hash;
+use super::hub::{self, HubFile};
+use super::partial::{Partial, file_name};
 use super::place::store;
 use super::sets::{DataFile, DataSet, Mirror};
 use super::{Event, Local, LocalContext};
@@ -21,6 +24,8 @@ pub(super) enum Origin {
     Archive(PathBuf),
     /// A folder on this machine that holds the files.
     Folder(PathBuf),
+    /// An archive or one of the files, on the Hugging Face hub.
+    Hub(HubFile),
 }
 
 impl fmt::Display for Origin {
@@ -28,14 +33,19 @@ impl fmt::Display for Origin {
         match self {
             Origin::Web(Mirror::Archive(url) | Mirror::Files(url)) => f.write_str(url),
             Origin::Archive(path) | Origin::Folder(path) => write!(f, "{}", path.display()),
+            Origin::Hub(file) => write!(f, "{file}"),
         }
     }
 }
 
 impl Origin {
     /// What the value of `--from` means: a web address (one that ends with `/` holds the single
-    /// files, any other is an archive where the set comes as one), a folder, or an archive.
+    /// files, any other is an archive where the set comes as one), a file of the hub, a folder, or
+    /// an archive.
     pub(super) fn parse(from: &str, set: &DataSet) -> Result<Self> {
+        if HubFile::is_meant(from) {
+            return Ok(Origin::Hub(from.parse()?));
+        }
         if from.starts_with("http://") || from.starts_with("https://") {
             return Ok(Origin::Web(if set.is_archived() && !from.ends_with('/') {
                 Mirror::Archive(from.into())
@@ -55,8 +65,8 @@ impl Origin {
             Ok(Origin::Archive(path))
         } else {
             bail!(
-                "{from}: no such file or folder; it may be a .tgz, a folder that holds the files, \
-                 or a web address"
+                "{from}: no such file or folder; it may be a .tgz, a folder that holds the files, a \
+                 web address, or hf:OWNER/REPO/FILE of the Hugging Face hub"
             )
         }
     }
@@ -91,22 +101,44 @@ pub(super) fn obtain(
     source: &Origin,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let (files, limit) = (job.open(), job.set.limit);
+    let files = job.open();
     match source {
-        Origin::Web(Mirror::Archive(url)) => downloaded(job, url, on_event, |archive, tell| {
-            extract(archive, &job.open(), limit, job.folder, tell)
-        }),
+        Origin::Web(Mirror::Archive(url)) => {
+            downloaded(job, url, on_event, |archive, tell| unpack(job, archive, tell))
+        }
         Origin::Web(Mirror::Files(base)) => files.iter().try_for_each(|file| {
             let url = file.address(base);
             downloaded(job, &url, on_event, |path, _| store_file(job, path, &url, file))
         }),
-        Origin::Archive(path) => extract(path, &files, limit, job.folder, on_event),
+        Origin::Archive(path) => unpack(job, path, on_event),
+        Origin::Hub(hub_file) => {
+            let path = hub::bring(job.client, hub_file, on_event)?;
+            match files.iter().find(|file| file.base_name() == hub_file.base_name()) {
+                Some(file) => store_file(job, &path, hub_file.base_name(), file),
+                None if job.set.is_archived() => unpack(job, &path, on_event),
+                None => bail!("{} is no file of {}", hub_file.base_name(), job.set.name),
+            }
+        }
         Origin::Folder(folder) => files.iter().try_for_each(|file| {
             let path = find_in(folder, file)
                 .ok_or_else(|| anyhow!("{} lies not in {}", file.name, folder.display()))?;
             store_file(job, &path, &path.to_string_lossy(), file)
         }),
     }
+}
+
+/// Takes the wanted files out of an archive that is one of those that are known.
+fn unpack(job: &FetchJob<'_>, path: &Path, on_event: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    let known = &job.set.archives;
+    if !known.is_empty() {
+        let hash = Hash::sha256().of_file(path).local(|| format!("read {}", path.display()))?;
+        let expected = known.join(" or ");
+        ensure!(
+            known.contains(&hash),
+            "wrong content: the archive has sha256 {hash}, expected {expected}"
+        );
+    }
+    extract(path, &job.open(), job.set.limit, job.folder, on_event)
 }
 
 fn store_file(job: &FetchJob<'_>, path: &Path, served: &str, file: &DataFile) -> Result<()> {
@@ -127,7 +159,8 @@ fn downloaded(
     let partial = Partial::new(job.partials, url);
     let mut once_more = true;
     loop {
-        let pieced = job.client.download(url, &partial, job.set.limit, on_event)?;
+        let address = Address { url, token: None };
+        let pieced = job.client.download(address, &partial, job.set.limit, on_event)?;
         match use_it(partial.path(), on_event) {
             Err(error) if !error.is::<Local>() => {
                 partial.discard();

@@ -2,7 +2,7 @@
 
 mod answers;
 mod archives;
-mod server;
+pub(super) mod server;
 mod single_files;
 
 use std::fs;
@@ -15,7 +15,7 @@ use flate2::{Compression, write::GzEncoder};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
-use super::verify::md5_hex;
+use super::hash::md5_hex;
 use super::*;
 use server::{Reply, Request, TestServer};
 
@@ -35,12 +35,13 @@ fn b() -> Vec<u8> {
 fn file(name: &str, member: Option<&str>, content: &[u8]) -> DataFile {
     let (md5, bytes) = (Some(md5_hex(content)), Some(content.len() as u64));
     let member = member.map(str::to_string);
-    DataFile { name: name.into(), member, md5, bytes, lines: None }
+    DataFile { name: name.into(), member, md5, bytes, ..DataFile::default() }
 }
 
 fn set_of(files: Vec<DataFile>, mirrors: Vec<Mirror>) -> &'static DataSet {
     let [name, about, terms] = ["toy", "two files", "none"].map(String::from);
-    Box::leak(Box::new(DataSet { name, about, terms, mirrors, files, limit: 1 << 20 }))
+    let archives = Vec::new();
+    Box::leak(Box::new(DataSet { name, about, terms, mirrors, files, limit: 1 << 20, archives }))
 }
 
 /// A set of two files, the second in a folder of its own.
@@ -53,7 +54,7 @@ fn archive_mirror(server: &TestServer) -> Mirror {
     Mirror::Archive(server.url("/x.tgz"))
 }
 
-fn client() -> Client {
+pub(super) fn client() -> Client {
     let mut client = Client::new();
     client.first_pause = Duration::from_millis(1);
     client
@@ -237,7 +238,7 @@ fn what_a_killed_process_left_is_used_only_where_it_is_sound() {
     fs::create_dir_all(&folder).unwrap();
     fs::create_dir(folder.join("unpack")).unwrap();
     fs::write(folder.join("unpack/a.txt"), "half of").unwrap();
-    let partial = download::Partial::new(&folder, &server.url("/x.tgz"));
+    let partial = partial::Partial::new(&folder, &server.url("/x.tgz"));
     std::io::Write::write_all(&mut partial.begin(Some("\"v1\"")).unwrap(), &tgz()).unwrap();
     run(set(vec![archive_mirror(&server)]), &dir).unwrap();
     assert_complete(&dir);

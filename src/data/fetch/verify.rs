@@ -1,15 +1,14 @@
 //! What of a data set lies in the data folder, and whether it is what it should be.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use flate2::bufread::MultiGzDecoder;
-use md5::{Digest, Md5};
 
 use super::LocalContext;
+use super::hash::{Hash, for_each_piece};
 use super::sets::{DataFile, DataSet, sets};
 use crate::data::input::newlines;
 
@@ -99,6 +98,7 @@ fn status(set: &'static DataSet, data_dir: &Path) -> SetStatus {
     let sizes: Vec<Option<u64>> =
         set.files.iter().map(|file| file_size(&path.join(&file.name))).collect();
     let right = |(file, size): (&DataFile, &Option<u64>)| match size {
+        Some(size) if file.min_bytes.is_some_and(|least| *size < least) => false,
         Some(size) => file.is_gzip() || file.bytes.is_none_or(|bytes| bytes == *size),
         None => false,
     };
@@ -131,9 +131,9 @@ pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
     let digest = if file.is_gzip() {
         // One byte more than expected shows that the content is too long; no bomb is read further.
         let most = file.bytes.unwrap_or(u64::MAX).saturating_add(1);
-        content_of(MultiGzDecoder::new(content).take(most))
+        content_of(file, MultiGzDecoder::new(content).take(most))
     } else {
-        content_of(content)
+        content_of(file, content)
     };
     match digest {
         Ok(content) if file.is(&content) => Ok(FileState::Ok),
@@ -155,8 +155,8 @@ fn is_bad_gzip(error: &io::Error) -> bool {
 /// What a content is known by.
 #[derive(Debug)]
 pub(super) struct FileContent {
-    /// In lower-case hexadecimal.
-    pub(super) md5: String,
+    /// The hash that the table has of the file, or its MD5, in lower-case hexadecimal.
+    pub(super) hash: String,
     pub(super) bytes: u64,
     pub(super) lines: u64,
 }
@@ -164,54 +164,27 @@ pub(super) struct FileContent {
 impl FileContent {
     /// The part of it that does not fit the table's entry.
     fn in_words(&self, file: &DataFile) -> String {
-        let Self { md5, bytes, lines } = self;
-        match file.md5 {
-            Some(_) => format!("md5 {md5}, {bytes} bytes"),
+        let Self { hash, bytes, lines } = self;
+        match file.hash() {
+            Some((name, _)) => format!("{name} {hash}, {bytes} bytes"),
+            None if file.min_bytes.is_some() => format!("{bytes} bytes"),
             None => format!("{lines} lines"),
         }
     }
 }
 
 /// Reads a content to its end.
-fn content_of(content: impl Read) -> io::Result<FileContent> {
-    let (mut hasher, mut bytes, mut lines) = (Md5::new(), 0, 0);
+fn content_of(file: &DataFile, content: impl Read) -> io::Result<FileContent> {
+    let mut hash = if file.sha256.is_some() { Hash::sha256() } else { Hash::md5() };
+    let (mut bytes, mut lines) = (0, 0);
     for_each_piece(content, |piece| {
         let piece = piece?;
-        hasher.update(piece);
+        hash.update(piece);
         bytes += piece.len() as u64;
         lines += newlines(piece);
         Ok::<_, io::Error>(())
     })?;
-    Ok(FileContent { md5: hex(&hasher.finalize()), bytes, lines })
-}
-
-/// Reads to the end; an error ends it too.
-pub(super) fn for_each_piece<E>(
-    mut content: impl Read,
-    mut visit: impl FnMut(io::Result<&[u8]>) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match content.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(n) => visit(Ok(&buffer[..n]))?,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return visit(Err(error)),
-        }
-    }
-}
-
-/// MD5 of a text in lower-case hexadecimal.
-pub(super) fn md5_hex(text: &[u8]) -> String {
-    hex(&Md5::digest(text))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(FileContent { hash: hash.finish(), bytes, lines })
 }
 
 #[cfg(test)]
@@ -222,7 +195,7 @@ mod tests {
 
     fn entry(name: &str) -> DataFile {
         let md5 = Some("900150983cd24fb0d6963f7d28e17f72".into());
-        DataFile { name: name.into(), member: None, md5, bytes: Some(3), lines: None }
+        DataFile { name: name.into(), md5, bytes: Some(3), ..DataFile::default() }
     }
 
     #[test]
@@ -249,6 +222,30 @@ mod tests {
         let found = "1 lines".to_string();
         assert_eq!(check_file(&path, &file).unwrap(), FileState::Wrong { found });
         assert_eq!(file.expectation(), "2 lines or more");
+    }
+
+    #[test]
+    fn a_file_is_judged_by_its_sha256_or_its_size_where_these_are_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.pb");
+        fs::write(&path, "abc").unwrap();
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let hashed =
+            DataFile { name: "a.pb".into(), sha256: Some(sha256.into()), ..DataFile::default() };
+        assert_eq!(check_file(&path, &hashed).unwrap(), FileState::Ok);
+        assert_eq!(hashed.expectation(), format!("sha256 {sha256}"));
+        let sized =
+            |min| DataFile { name: "a.pb".into(), min_bytes: Some(min), ..DataFile::default() };
+        assert_eq!(check_file(&path, &sized(3)).unwrap(), FileState::Ok);
+        let found = "3 bytes".to_string();
+        assert_eq!(check_file(&path, &sized(4)).unwrap(), FileState::Wrong { found });
+        assert_eq!(sized(4).expectation(), "4 bytes or more");
+        fs::write(&path, "abd").unwrap();
+        let state = check_file(&path, &hashed).unwrap();
+        assert!(
+            matches!(&state, FileState::Wrong { found } if found.starts_with("sha256 a52d")),
+            "{state:?}"
+        );
     }
 
     #[test]

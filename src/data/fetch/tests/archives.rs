@@ -11,9 +11,8 @@ fn toy(mirrors: Vec<Mirror>) -> &'static DataSet {
     let file = |name: &str, lines| DataFile {
         name: name.into(),
         member: Some(format!("top/{name}")),
-        md5: None,
-        bytes: None,
         lines: Some(lines),
+        ..DataFile::default()
     };
     set_of(vec![file("train.gz", 2), file("dev.txt", 1)], mirrors)
 }
@@ -130,4 +129,37 @@ fn a_zip_archive_gives_its_members_by_name() {
     assert_refused(whole[..whole.len() - 30].to_vec(), "the zip archive is broken");
     let first = zip(&[("top/data/a.txt", A), ("top/b.txt", b"short")]);
     assert_refused(first, "wrong content: sub/b.txt has md5");
+}
+
+#[test]
+fn an_archive_is_held_to_its_hash_where_this_is_known() {
+    let server = TestServer::start(|_| Reply::new("200 OK", dev()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.tgz");
+    fs::write(&path, dev()).unwrap();
+    let set = |archives: Vec<String>| {
+        let file = |name: &str| DataFile {
+            name: name.into(),
+            member: Some(format!("top/{name}")),
+            min_bytes: Some(6),
+            ..DataFile::default()
+        };
+        let mut set = set_of(vec![file("dev.txt")], vec![archive_mirror(&server)]).clone();
+        set.archives = archives;
+        &*Box::leak(Box::new(set))
+    };
+    let right = hash::Hash::sha256().of_file(&path).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    run(set(vec!["0".repeat(64), right.clone()]), &dir).unwrap();
+    assert_eq!(fs::read(dir.path().join("toy/dev.txt")).unwrap(), b"three\n");
+
+    let expected = format!("wrong content: the archive has sha256 {right}, expected 0000");
+    let dir = tempfile::tempdir().unwrap();
+    let wrong = set(vec!["0".repeat(64)]);
+    let error = run(wrong, &dir).unwrap_err().to_string();
+    assert!(error.contains(&expected), "{error}");
+    let options = FetchOptions { from: Some(path.to_str().unwrap().into()), force: false };
+    let error = fetch_with(&client(), wrong, dir.path(), &options, &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains(&expected), "{error}");
+    assert_eq!(names(dir.path()), [""; 0], "something is in place");
 }

@@ -122,13 +122,13 @@ fn is_wnid(text: &str) -> bool {
 
 /// The entries of the text of a `LabelMap`, a protobuf message of the challenge.
 fn challenge(text: &str) -> Result<Vec<Entry>, Damage> {
-    let (mut entries, mut before) = (Vec::new(), 0);
-    let comments = |line: &str| line.trim_start().starts_with('#');
-    let blocks = text.split_inclusive('}');
-    for block in blocks {
-        let line = text[..before].matches('\n').count() + 1;
-        before += block.len();
-        let code: Vec<&str> = block.lines().filter(|line| !comments(line)).collect();
+    let (mut entries, mut lines) = (Vec::new(), 1);
+    let is_comment = |line: &str| line.trim_start().starts_with('#');
+    for block in text.split_inclusive('}') {
+        let newlines = |text: &str| text.matches('\n').count();
+        let line = lines + newlines(&block[..block.len() - block.trim_start().len()]);
+        lines += newlines(block);
+        let code: Vec<&str> = block.lines().filter(|line| !is_comment(line)).collect();
         let code = code.join(" ");
         if code.trim().is_empty() {
             continue;

@@ -114,8 +114,8 @@ fn damaged_labels_are_named_with_their_line() {
     assert_eq!(error("\n\n"), "l holds no labels");
     assert_eq!(error("{}"), "l holds no labels");
     let entry = "an entry has a target_class and a target_class_string in quotes";
-    assert_eq!(error(&MAP.replace("\"n99999999\"", "")), format!("l:5: {entry}"));
-    assert_eq!(error(&MAP.replace(": 1 ", ": x ")), "l:5: \"x\" is no number of a class");
+    assert_eq!(error(&MAP.replace("\"n99999999\"", "")), format!("l:6: {entry}"));
+    assert_eq!(error(&MAP.replace(": 1 ", ": x ")), "l:6: \"x\" is no number of a class");
     assert!(error("{\"0\": \"a\",\n}").starts_with("l:2: the JSON is damaged: "));
     assert_eq!(error("{\"a\": \"b\"}"), "l: \"a\" is no number of a class");
     assert!(error("{\"0\": 1}").starts_with("l: class 0 has neither a label nor a WordNet id"));
