@@ -60,6 +60,12 @@ impl Formats {
     }
 }
 
+/// How a JPEG file wants to be turned.
+pub(super) fn jpeg_orientation(bytes: &[u8]) -> Orientation {
+    let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Jpeg);
+    reader.into_decoder().map_or(Orientation::NoTransforms, |mut of| orientation(&mut of))
+}
+
 /// A picture whose orientation cannot be read is used as it lies.
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)

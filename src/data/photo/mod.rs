@@ -1,8 +1,11 @@
-//! Pictures of users: PNG and JPEG files of any size in the form that the networks are trained on.
+//! Pictures of users: files of any size, in the form that the networks are trained on or as they
+//! are, and which files arguments name.
 
 mod decode;
 mod digit;
 mod folder;
+mod inputs;
+mod rgb;
 
 use std::path::Path;
 
@@ -15,6 +18,8 @@ use crate::data::augment::Shape;
 
 pub use digit::{DIGIT_SIDE, digit};
 pub use folder::{Folder, Unreadable, read_folder};
+pub use inputs::{PictureFiles, picture_files};
+pub use rgb::{ReadOptions, read, rgb};
 
 /// The width and height of a small picture in pixels.
 const SIDE: usize = 32;
