@@ -109,6 +109,7 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
     output.init_logging();
     if let Some(graph) = graph {
         ensure!(model == inception::ENTRY.name, "--graph is of inception, not of {model}");
+        let graph = inception::local_path(&graph)?;
         if dot {
             return print(inception::show::dot(&graph)?).map(drop);
         }

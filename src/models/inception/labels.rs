@@ -1,10 +1,10 @@
 //! The names of the classes of a graph.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::options::GraphOptions;
+use super::options::{GraphOptions, local_path};
 use crate::data::graphdef::LabelMap;
 
 /// The names that a file gives the classes of a graph, or their numbers where there is none.
@@ -23,7 +23,8 @@ impl Labels {
     /// # Errors
     /// A file that cannot be read.
     pub fn open(options: &GraphOptions) -> Result<Self> {
-        let named = options.labels.as_deref().map(LabelMap::open).transpose()?;
+        let open = |path: &Path| LabelMap::open(&local_path(path)?);
+        let named = options.labels.as_deref().map(open).transpose()?;
         Ok(Self { graph: options.path()?, named, fitted: None })
     }
 

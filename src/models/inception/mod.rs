@@ -27,6 +27,7 @@ mod scores;
 pub mod show;
 mod verbs;
 
+pub use options::local_path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use crate::data::fetch::{HubFile, local_file};
 use crate::data::graphdef::TensorName;
 use crate::data::jpeg::Dct;
 use crate::models::options::DataOptions;
@@ -19,6 +20,7 @@ const GRAPH_OF_2015: &str = "inception/classify_image_graph_def.pb";
 pub struct GraphOptions {
     /// A frozen TensorFlow graph [default: inception/classify_image_graph_def.pb of the data folder]
     ///
+    /// A file, or hf:OWNER/REPO[@REVISION]/FILE for one of the Hugging Face hub.
     /// `tfm data fetch inception` fetches the default, the Inception-v3 of 2015.
     #[arg(long, value_name = "FILE.pb", value_hint = ValueHint::FilePath)]
     pub graph: Option<PathBuf>,
@@ -84,10 +86,10 @@ impl GraphOptions {
     /// The file of the graph.
     ///
     /// # Errors
-    /// None is named, and the default is not there.
+    /// None is named, and the default is not there; a file of the Hugging Face hub that cannot be had.
     pub fn path(&self) -> Result<PathBuf> {
         if let Some(path) = &self.graph {
-            return Ok(path.clone());
+            return local_path(path);
         }
         let default = self.data.data_dir.join(GRAPH_OF_2015);
         ensure!(
@@ -96,6 +98,14 @@ impl GraphOptions {
             default.display()
         );
         Ok(default)
+    }
+}
+
+/// A file of this machine, or of the Hugging Face hub, which is downloaded where it is not here yet.
+pub fn local_path(path: &Path) -> Result<PathBuf> {
+    match path.to_str() {
+        Some(text) if HubFile::is_meant(text) => local_file(text, &mut |_| ()),
+        _ => Ok(path.to_owned()),
     }
 }
 
