@@ -102,10 +102,13 @@ fn unknown_names_are_answered_with_the_nearest_and_all() {
         "data fecth ptb",
         "`tfm data` has no fecth; did you mean fetch? there are: list, fetch, verify, make",
     );
-    refuses("data make novel", "`tfm data make` has no novel; there are: grammar, translation");
+    refuses(
+        "data make novel",
+        "`tfm data make` has no novel; there are: grammar, inception-demo, translation",
+    );
     let error = tfm("data fetch ptbb").unwrap_err().to_string();
-    let sets = "possible values: cifar10, mnist, multi30k-fr-en, ptb, tatoeba-fr-en, text8, \
-                wmt-fr-en, word2vec-eval";
+    let sets = "possible values: cifar10, googlenet, inception, inception-2016, mnist, mobilenet-v1, \
+                multi30k-fr-en, ptb, tatoeba-fr-en, text8, wmt-fr-en, word2vec-eval";
     for part in ["'ptbb'", sets, "'ptb'"] {
         assert!(error.contains(part), "{error}");
     }

@@ -238,7 +238,7 @@ mod tests {
     fn every_key_is_explained() {
         for entry in ALL {
             let keys = (entry.keys)().unwrap();
-            assert!(keys.len() >= 4, "{keys:?}");
+            assert!(!keys.is_empty(), "{}", entry.name);
             for key in keys {
                 let sentence = key.about.ends_with('.') && key.about.len() > 8;
                 assert!(sentence, "{} of {} has no sentence: {key:?}", key.key, entry.name);

@@ -135,12 +135,19 @@ fn range(table: &Table) -> Result<Range> {
     let whole = |key: &str| table.get(key).is_none_or(Value::is_integer);
     let integer = whole("from") && whole("to") && whole("step") && table.contains_key("from");
     let (step, count) = (number("step")?, number("count")?);
+    let mut to = to;
     let count = match (step, count) {
         (Some(_), Some(_)) => bail!("it has step and count; give one of them"),
         (Some(step), _) => {
             ensure!(step > 0.0 && !log, "step = {step} must be above 0, and on a linear scale");
             // A step of 0.1 goes into 0.3 three times.
-            Some(((to - from) / step + 1e-9) as u64 + 1)
+            let steps = ((to - from) / step + 1e-9) as u64;
+            let last = from + step * steps as f64;
+            // The last value may lie below the upper end.
+            if to - last > 1e-6 * step {
+                to = last;
+            }
+            Some(steps + 1)
         }
         (None, Some(count)) => {
             ensure!(
@@ -158,17 +165,11 @@ fn range(table: &Table) -> Result<Range> {
 impl Range {
     fn at(&self, index: u64) -> Value {
         let last = self.count.map_or(0, |count| count - 1);
-        if index == last && last > 0 && !self.is_stepped() {
+        if index == last && last > 0 {
             return self.value(self.to);
         }
         let share = if last == 0 { 0.0 } else { index as f64 / last as f64 };
         self.between(share)
-    }
-
-    /// Whether the last value may lie below the upper end.
-    fn is_stepped(&self) -> bool {
-        let last = self.count.map_or(0.0, |count| (count - 1) as f64);
-        self.integer && !self.log && ((self.to - self.from) / last.max(1.0)).fract() != 0.0
     }
 
     fn draw(&self, random: &mut Sequence) -> Value {

@@ -259,8 +259,9 @@ fn graphs_are_written_as_tensorflow_writes_them() {
 /// The folder of graphs and photos, if `TFM_DATA_DIR` has it.
 pub(super) fn data() -> Option<PathBuf> {
     let data = std::env::var_os("TFM_DATA_DIR").map(|data| PathBuf::from(data).join("imagenet"));
+    let data = data.filter(|data| data.is_dir());
     if data.is_none() {
-        println!("skipped: TFM_DATA_DIR is not set");
+        println!("skipped: TFM_DATA_DIR has no imagenet");
     }
     data
 }
