@@ -119,7 +119,7 @@ pub fn resize_bilinear<T: Copy + Into<f32>>(resize: Resize, images: &[T], resize
 ///
 /// # Panics
 /// When the images or `resized` have another size.
-pub fn resize_nearest_neighbor<T: Copy>(resize: Resize, images: &[T], resized: &mut [T]) {
+pub fn resize_nearest_neighbor<T: Clone>(resize: Resize, images: &[T], resized: &mut [T]) {
     assert_eq!(images.len(), resize.inputs(), "the images have another size");
     assert_eq!(resized.len(), resize.outputs(), "the resized images have another size");
     let (rows, columns) = (nearest(resize, 0), nearest(resize, 1));
@@ -130,7 +130,7 @@ pub fn resize_nearest_neighbor<T: Copy>(resize: Resize, images: &[T], resized: &
         for (&row, to) in rows.iter().zip(to.chunks_exact_mut(length)) {
             let row = &image[row * width * channels..][..width * channels];
             for (&column, to) in columns.iter().zip(to.chunks_exact_mut(channels)) {
-                to.copy_from_slice(&row[column * channels..][..channels]);
+                to.clone_from_slice(&row[column * channels..][..channels]);
             }
         }
     }

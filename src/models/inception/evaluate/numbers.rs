@@ -24,95 +24,57 @@ pub(super) enum Numbers {
 
 /// Values of the type of `$values` from an expression on its vector `$v`.
 macro_rules! same_type {
-    ($values:expr, $v:ident => $body:expr) => {
+    ($values:expr, $v:ident => $body:expr) => {{
+        use $crate::data::graphdef::Values as V;
         match $values {
-            $crate::data::graphdef::Values::Float($v) => {
-                $crate::data::graphdef::Values::Float($body)
-            }
-            $crate::data::graphdef::Values::Double($v) => {
-                $crate::data::graphdef::Values::Double($body)
-            }
-            $crate::data::graphdef::Values::Int32($v) => {
-                $crate::data::graphdef::Values::Int32($body)
-            }
-            $crate::data::graphdef::Values::Int64($v) => {
-                $crate::data::graphdef::Values::Int64($body)
-            }
-            $crate::data::graphdef::Values::Int16($v) => {
-                $crate::data::graphdef::Values::Int16($body)
-            }
-            $crate::data::graphdef::Values::Int8($v) => $crate::data::graphdef::Values::Int8($body),
-            $crate::data::graphdef::Values::Uint8($v) => {
-                $crate::data::graphdef::Values::Uint8($body)
-            }
-            $crate::data::graphdef::Values::Bool($v) => $crate::data::graphdef::Values::Bool($body),
-            $crate::data::graphdef::Values::String($v) => {
-                $crate::data::graphdef::Values::String($body)
-            }
+            V::Float($v) => V::Float($body),
+            V::Double($v) => V::Double($body),
+            V::Int32($v) => V::Int32($body),
+            V::Int64($v) => V::Int64($body),
+            V::Int16($v) => V::Int16($body),
+            V::Int8($v) => V::Int8($body),
+            V::Uint8($v) => V::Uint8($body),
+            V::Bool($v) => V::Bool($body),
+            V::String($v) => V::String($body),
         }
-    };
+    }};
 }
 
 /// An expression on the vectors `$a` and `$b` of two values of one type, whichever it is; `$other`
 /// where they have two.
 macro_rules! both {
-    ($left:expr, $right:expr, ($a:ident, $b:ident) => $body:expr, $other:expr) => {
+    ($left:expr, $right:expr, ($a:ident, $b:ident) => $body:expr, $other:expr) => {{
+        use $crate::data::graphdef::Values as V;
         match ($left, $right) {
-            (
-                $crate::data::graphdef::Values::Float($a),
-                $crate::data::graphdef::Values::Float($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Double($a),
-                $crate::data::graphdef::Values::Double($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Int32($a),
-                $crate::data::graphdef::Values::Int32($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Int64($a),
-                $crate::data::graphdef::Values::Int64($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Int16($a),
-                $crate::data::graphdef::Values::Int16($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Int8($a),
-                $crate::data::graphdef::Values::Int8($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Uint8($a),
-                $crate::data::graphdef::Values::Uint8($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::Bool($a),
-                $crate::data::graphdef::Values::Bool($b),
-            ) => $body,
-            (
-                $crate::data::graphdef::Values::String($a),
-                $crate::data::graphdef::Values::String($b),
-            ) => $body,
+            (V::Float($a), V::Float($b)) => $body,
+            (V::Double($a), V::Double($b)) => $body,
+            (V::Int32($a), V::Int32($b)) => $body,
+            (V::Int64($a), V::Int64($b)) => $body,
+            (V::Int16($a), V::Int16($b)) => $body,
+            (V::Int8($a), V::Int8($b)) => $body,
+            (V::Uint8($a), V::Uint8($b)) => $body,
+            (V::Bool($a), V::Bool($b)) => $body,
+            (V::String($a), V::String($b)) => $body,
             _ => $other,
         }
-    };
+    }};
 }
 
 /// An expression on the vector `$v` of values that are numbers of any type.
 macro_rules! numeric {
-    ($values:expr, $v:ident => $body:expr) => {
+    ($values:expr, $v:ident => $body:expr) => {{
+        use $crate::data::graphdef::Values as V;
         match $values {
-            $crate::data::graphdef::Values::Float($v) => $body,
-            $crate::data::graphdef::Values::Double($v) => $body,
-            $crate::data::graphdef::Values::Int32($v) => $body,
-            $crate::data::graphdef::Values::Int64($v) => $body,
-            $crate::data::graphdef::Values::Int16($v) => $body,
-            $crate::data::graphdef::Values::Int8($v) => $body,
-            $crate::data::graphdef::Values::Uint8($v) => $body,
+            V::Float($v) => $body,
+            V::Double($v) => $body,
+            V::Int32($v) => $body,
+            V::Int64($v) => $body,
+            V::Int16($v) => $body,
+            V::Int8($v) => $body,
+            V::Uint8($v) => $body,
             other => return Err($crate::models::inception::evaluate::numbers::not_taken(other)),
         }
-    };
+    }};
 }
 
 pub(super) use {both, numeric, same_type};
