@@ -8,7 +8,7 @@ use tfm::ops::optimizer::{Averaged, Momentum, Sgd, step};
 use tfm::ops::pool::{self, Floor, avg_pool2d, avg_pool2d_gradient};
 use tfm::ops::pool::{max_pool2d, max_pool2d_gradient};
 use tfm::ops::pool_lrn::{self, PoolLrn};
-use tfm::ops::relu::relu_gradient;
+use tfm::ops::relu::{Rectifier, rectify_gradient};
 use tfm::ops::statistics::{histogram, statistics};
 use tfm::ops::window::Padding;
 use tfm::ops::{Buffer, Cpu, Isa, peak};
@@ -79,8 +79,8 @@ impl Meter {
         });
         self.print(&format!("{name} relu, gradient"), 3 * n, || {
             let (y, gradient) = x.split_at_mut(n / 2);
-            relu_gradient(cpu, y, &mut gradient[..n / 2]);
-            relu_gradient(cpu, y, &mut gradient[..n / 2]);
+            rectify_gradient(cpu, Rectifier::Relu, y, &mut gradient[..n / 2]);
+            rectify_gradient(cpu, Rectifier::Relu, y, &mut gradient[..n / 2]);
         });
     }
 

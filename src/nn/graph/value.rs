@@ -3,11 +3,12 @@
 use super::{Builder, Decay, IdsRead, Init, Initial, Output, ParameterSpec, Source, Unshaped};
 use crate::nn::operators::{
     Activate, AvgPool, BatchNorm, Concat, Conv2d, CrossEntropy, DepthwiseConv2d, Dropout,
-    Embedding, HalfSumOfSquares, Linear, LrnNode, MaxPool, Op, Pad, Relu, Relu6, Reshape, Slice,
-    Softmax, Sum,
+    Embedding, HalfSumOfSquares, Linear, LrnNode, MaxPool, Op, Pad, Relu, Reshape, Slice, Softmax,
+    Sum,
 };
 use crate::ops::activation::Activation;
 use crate::ops::lrn::Lrn;
+use crate::ops::relu::Rectifier;
 use crate::ops::window::Padding;
 
 /// Values that are concatenated at once; longer lists are nested.
@@ -168,7 +169,7 @@ impl<'g> Value<'g> {
 
     /// max(x, 0).
     pub fn relu(self) -> Self {
-        self.unary(self.builder.numbered("relu"), Op::Relu(Relu))
+        self.unary(self.builder.numbered("relu"), Op::Relu(Relu(Rectifier::Relu)))
     }
 
     /// 1 / (1 + e⁻ˣ).
@@ -198,7 +199,7 @@ impl<'g> Value<'g> {
 
     /// min(max(x, 0), 6) (Krizhevsky, 2010; MobileNets).
     pub fn relu6(self) -> Self {
-        self.unary(self.builder.numbered("relu"), Op::Relu6(Relu6))
+        self.unary(self.builder.numbered("relu"), Op::Relu(Relu(Rectifier::Relu6)))
     }
 
     fn activate(self, kind: &str, function: Activation) -> Self {

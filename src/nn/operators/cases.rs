@@ -324,13 +324,8 @@ impl Cases for PoolLrn {
 
 impl Cases for Relu {
     fn cases() -> Vec<Case> {
-        vec![case(Op::Relu(Self), &[&[5, 9]])]
-    }
-}
-
-impl Cases for Relu6 {
-    fn cases() -> Vec<Case> {
-        vec![case(Op::Relu6(Self), &[&[5, 9]])]
+        let of = |rectifier| case(Op::Relu(Self(rectifier)), &[&[5, 9]]);
+        vec![of(Rectifier::Relu), of(Rectifier::Relu6)]
     }
 }
 

@@ -1,12 +1,11 @@
 //! A convolution of images.
 
 use super::{
-    Backward, Forward, IMAGES, Operations, Operator, Parameters, Reads, Reference, Shapes, rank,
-    written,
+    Backward, Forward, Operations, Operator, Parameters, Reads, Reference, Shapes, convolution,
 };
 use crate::nn::graph::Filters;
 use crate::ops::conv::{self, Algorithm, PreparedFilters};
-use crate::ops::relu::{Rectifier, relu_gradient};
+use crate::ops::relu::{Rectifier, rectify_gradient};
 
 /// `x ∗ weights + biases` with filters (height, width, in, out), and what a rewrite has put into
 /// its last store.
@@ -35,17 +34,7 @@ impl Conv2d {
 
     /// The sizes for images (batch, height, width, in channels).
     pub(in crate::nn) fn sizes(&self, images: &[usize]) -> conv::Shape {
-        let Filters { count, size, stride, padding } = self.filters;
-        conv::Shape {
-            batch: images[0],
-            height: images[1],
-            width: images[2],
-            in_channels: images[3],
-            out_channels: count,
-            kernel: size,
-            stride: [stride; 2],
-            padding,
-        }
+        convolution::sizes(self.filters, images, self.filters.count)
     }
 
     /// Filters and biases, with a normalisation's factor and shift in them.
@@ -65,16 +54,7 @@ impl Operator for Conv2d {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        let images = &shapes.inputs[0];
-        rank(images, &IMAGES)?;
-        let shape = self.sizes(images);
-        let output = [shape.rows().output(), shape.columns().output()];
-        if output.contains(&0) {
-            let [height, width] = self.filters.size;
-            let images = written(images);
-            return Err(format!("filters of {height} × {width} are larger than images {images}"));
-        }
-        Ok(vec![shape.batch, output[0], output[1], shape.out_channels])
+        convolution::output(&shapes.inputs[0], |images| self.sizes(images))
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
@@ -112,8 +92,8 @@ impl Operator for Conv2d {
 
     fn backward(&self, mut run: Backward) {
         let shape = self.sizes(&run.shapes.inputs[0]);
-        if self.rectifier != Rectifier::None && !self.relu_is_undone {
-            relu_gradient(run.cpu, run.y, run.dy);
+        if !self.relu_is_undone {
+            rectify_gradient(run.cpu, self.rectifier, run.y, run.dy);
         }
         let d_weights = run.gradients.dense(0, shape.weights());
         conv::backward_weight(run.cpu, shape, run.x[0], run.dy, d_weights);
@@ -133,20 +113,8 @@ impl Operator for Conv2d {
     fn reference(&self, run: Reference) -> Vec<f64> {
         let shape = self.sizes(&run.shapes.inputs[0]);
         let zeros = vec![0.0; shape.out_channels];
-        let biases = if self.biases { &run.parameters[1] } else { &zeros };
-        let mut y = conv::conv_reference(shape, run.x[0], &run.parameters[0], biases);
-        if let Some(epsilon) = self.folded {
-            let [gamma, beta, mean, variance] = &run.parameters[1 + usize::from(self.biases)..]
-            else {
-                unreachable!("a folded normalisation has four parameters")
-            };
-            for (i, y) in y.iter_mut().enumerate() {
-                let n = i % shape.out_channels;
-                *y =
-                    gamma[n] * (*y - mean[n]) / (variance[n] + f64::from(epsilon)).sqrt() + beta[n];
-            }
-        }
-        let [least, largest] = self.rectifier.bounds().map(f64::from);
-        y.into_iter().map(|y| y.clamp(least, largest)).collect()
+        let (own, statistics) = run.parameters.split_at(1 + usize::from(self.biases));
+        let y = conv::conv_reference(shape, run.x[0], &own[0], own.get(1).unwrap_or(&zeros));
+        convolution::finished(y, self.folded, statistics, self.rectifier)
     }
 }

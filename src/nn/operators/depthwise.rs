@@ -1,8 +1,6 @@
 //! A depthwise convolution of images.
 
-use super::{
-    Backward, Forward, IMAGES, Operations, Operator, Reads, Reference, Shapes, rank, written,
-};
+use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, convolution};
 use crate::nn::graph::Filters;
 use crate::ops::conv::{self, bias_gradient, depthwise};
 use crate::ops::relu::Rectifier;
@@ -32,17 +30,7 @@ impl DepthwiseConv2d {
     }
 
     fn sizes(&self, images: &[usize]) -> conv::Shape {
-        let Filters { count, size, stride, padding } = self.filters;
-        conv::Shape {
-            batch: images[0],
-            height: images[1],
-            width: images[2],
-            in_channels: images[3],
-            out_channels: images[3] * count,
-            kernel: size,
-            stride: [stride; 2],
-            padding,
-        }
+        convolution::sizes(self.filters, images, images[3] * self.filters.count)
     }
 }
 
@@ -53,16 +41,7 @@ impl Operator for DepthwiseConv2d {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        let images = &shapes.inputs[0];
-        rank(images, &IMAGES)?;
-        let shape = self.sizes(images);
-        let output = [shape.rows().output(), shape.columns().output()];
-        if output.contains(&0) {
-            let [height, width] = self.filters.size;
-            let images = written(images);
-            return Err(format!("filters of {height} × {width} are larger than images {images}"));
-        }
-        Ok(vec![shape.batch, output[0], output[1], shape.out_channels])
+        convolution::output(&shapes.inputs[0], |images| self.sizes(images))
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
@@ -105,18 +84,8 @@ impl Operator for DepthwiseConv2d {
 
     fn reference(&self, run: Reference) -> Vec<f64> {
         let shape = self.sizes(&run.shapes.inputs[0]);
-        let [weights, biases, statistics @ ..] = run.parameters else {
-            unreachable!("a depthwise convolution has weights and biases")
-        };
-        let mut y = conv::depthwise::depthwise_reference(shape, run.x[0], weights, biases);
-        if let (Some(epsilon), [gamma, beta, mean, variance]) = (self.folded, statistics) {
-            for (i, y) in y.iter_mut().enumerate() {
-                let n = i % shape.out_channels;
-                let deviation = (variance[n] + f64::from(epsilon)).sqrt();
-                *y = gamma[n] * (*y - mean[n]) / deviation + beta[n];
-            }
-        }
-        let [least, largest] = self.rectifier.bounds().map(f64::from);
-        y.into_iter().map(|y| y.clamp(least, largest)).collect()
+        let (own, statistics) = run.parameters.split_at(2);
+        let y = depthwise::depthwise_reference(shape, run.x[0], &own[0], &own[1]);
+        convolution::finished(y, self.folded, statistics, self.rectifier)
     }
 }

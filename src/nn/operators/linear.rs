@@ -2,7 +2,7 @@
 
 use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, Shapes, written};
 use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, matmul};
-use crate::ops::relu::{relu, relu_gradient};
+use crate::ops::relu::{Rectifier, rectify, rectify_gradient};
 
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl Operator for Linear {
             matmul(run.cpu, x, weights, start, run.y);
         }
         if self.relu {
-            relu(run.cpu, run.y);
+            rectify(run.cpu, Rectifier::Relu, run.y);
         }
         if let Some(dropout) = &self.dropout {
             dropout.apply(run.cpu, run.pass, run.shapes, run.y);
@@ -104,7 +104,7 @@ impl Operator for Linear {
         }
         if self.relu {
             // Where dropout took a value away, its gradient is zero already.
-            relu_gradient(run.cpu, run.y, run.dy);
+            rectify_gradient(run.cpu, Rectifier::Relu, run.y, run.dy);
         }
         let x = Matrix::new(run.x[0], rows, inputs);
         let dy = Matrix::new(run.dy, rows, self.outputs);

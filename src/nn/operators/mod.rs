@@ -9,6 +9,7 @@ mod attention;
 mod batch_norm;
 mod concat;
 mod conv2d;
+mod convolution;
 mod depthwise;
 mod dropout;
 mod embedding;
@@ -55,7 +56,7 @@ pub use operands::{
 pub use pad::Pad;
 pub use pool::{AvgPool, MaxPool};
 pub use pool_lrn::{LrnPool, PoolLrn};
-pub use relu::{Relu, Relu6};
+pub use relu::Relu;
 pub use reshape::Reshape;
 pub use sampled::SampledLogits;
 pub use slice::Slice;
@@ -117,7 +118,6 @@ operators!(
     Pad,
     PoolLrn,
     Relu,
-    Relu6,
     Reshape,
     Reverse,
     SampledLogits,

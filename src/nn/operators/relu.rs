@@ -1,15 +1,15 @@
 //! The rectified linear units where no neighbour has taken them over.
 
 use super::{Backward, Forward, GradientRule, Operations, Operator, Reads, Reference, Shapes};
-use crate::ops::relu::{Rectifier, rectify, relu, relu_gradient, relu6_gradient};
+use crate::ops::relu::{Rectifier, rectify, rectify_gradient};
 
-/// max(x, 0).
+/// max(x, 0), or min(max(x, 0), 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relu;
+pub struct Relu(pub Rectifier);
 
 impl Operator for Relu {
     fn kind(&self) -> String {
-        "relu".to_string()
+        self.0.name().to_string()
     }
 
     fn reads(&self) -> Reads {
@@ -28,11 +28,11 @@ impl Operator for Relu {
         if !run.in_place {
             run.y.copy_from_slice(run.x[0]);
         }
-        relu(run.cpu, run.y);
+        rectify(run.cpu, self.0, run.y);
     }
 
     fn backward(&self, run: Backward) {
-        relu_gradient(run.cpu, run.y, run.dy);
+        rectify_gradient(run.cpu, self.0, run.y, run.dy);
     }
 
     fn operations(&self, shapes: &Shapes) -> Operations {
@@ -40,47 +40,6 @@ impl Operator for Relu {
     }
 
     fn reference(&self, run: Reference) -> Vec<f64> {
-        run.x[0].iter().map(|x| x.max(0.0)).collect()
-    }
-}
-
-/// min(max(x, 0), 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relu6;
-
-impl Operator for Relu6 {
-    fn kind(&self) -> String {
-        "relu6".to_string()
-    }
-
-    fn reads(&self) -> Reads {
-        Reads { inputs: false, output: true }
-    }
-
-    fn runs_in_place(&self) -> bool {
-        true
-    }
-
-    fn gradient(&self) -> GradientRule {
-        GradientRule::InPlace
-    }
-
-    fn forward(&self, run: Forward) {
-        if !run.in_place {
-            run.y.copy_from_slice(run.x[0]);
-        }
-        rectify(run.cpu, Rectifier::Relu6, run.y);
-    }
-
-    fn backward(&self, run: Backward) {
-        relu6_gradient(run.y, run.dy);
-    }
-
-    fn operations(&self, shapes: &Shapes) -> Operations {
-        Operations::per_value(shapes.outputs(), 2)
-    }
-
-    fn reference(&self, run: Reference) -> Vec<f64> {
-        run.x[0].iter().map(|x| x.clamp(0.0, 6.0)).collect()
+        run.x[0].iter().map(|&x| self.0.reference(x)).collect()
     }
 }

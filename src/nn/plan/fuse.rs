@@ -6,7 +6,7 @@
 
 use super::{Key, Planned, Source};
 use crate::nn::graph::Output;
-use crate::nn::operators::{BatchNorm, LrnNode, LrnPool, Op, PoolLrn};
+use crate::nn::operators::{BatchNorm, LrnNode, LrnPool, Op, PoolLrn, Relu};
 use crate::ops::relu::Rectifier;
 
 /// Rewrites `nodes`; where the outputs of `key` are now. Nodes that do nothing are skipped even
@@ -131,14 +131,14 @@ fn fold_normalisation(first: &mut Planned, second: &mut Planned) {
 
 /// The last store of a convolution or a product does the ReLU.
 fn relu_into_layer(first: &mut Planned, second: &mut Planned) {
-    let Op::Relu(_) = second.node.op else { return };
+    let Op::Relu(Relu(rectifier)) = second.node.op else { return };
     let fused = match &first.node.op {
         Op::Conv2d(convolution) if convolution.rectifier == Rectifier::None => {
             let mut convolution = *convolution;
-            convolution.rectifier = Rectifier::Relu;
+            convolution.rectifier = rectifier;
             Op::Conv2d(convolution)
         }
-        Op::Linear(linear) if linear.dropout.is_none() => {
+        Op::Linear(linear) if rectifier == Rectifier::Relu && linear.dropout.is_none() => {
             let mut linear = linear.clone();
             linear.relu = true;
             Op::Linear(linear)
@@ -150,11 +150,7 @@ fn relu_into_layer(first: &mut Planned, second: &mut Planned) {
 
 /// For inference, the last store of a convolution does every rectifier.
 fn relu_into_inference(first: &mut Planned, second: &mut Planned) {
-    let rectifier = match second.node.op {
-        Op::Relu(_) => Rectifier::Relu,
-        Op::Relu6(_) => Rectifier::Relu6,
-        _ => return,
-    };
+    let Op::Relu(Relu(rectifier)) = second.node.op else { return };
     let mut fused = first.node.op.clone();
     let own = match &mut fused {
         Op::Conv2d(convolution) => &mut convolution.rectifier,
@@ -189,7 +185,7 @@ fn relu_into_pooling(first: &mut Planned, second: &mut Planned) {
             convolution.relu_is_undone = true;
             second.node.op = Op::MaxPool(pool);
         }
-        Op::Relu(_) => {
+        Op::Relu(Relu(Rectifier::Relu)) => {
             let name = second.node.name.clone();
             merge(first, second, Op::MaxPool(pool));
             second.node.name = name;
