@@ -1,10 +1,7 @@
 //! `tfm data list|fetch|verify|make`: the data sets' files.
 
-mod inception_demo;
+mod make;
 mod progress;
-mod translation;
-
-use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
@@ -14,7 +11,6 @@ use serde_json::{Value, json};
 use super::{Fixed, Registry};
 use crate::console;
 use crate::data::fetch::{self, DataSet, FetchOptions, FileCheck, FileState, Presence, sets};
-use crate::data::grammar;
 use crate::models::options::{DataOptions, OutputOptions};
 use progress::Progress;
 
@@ -72,30 +68,6 @@ struct Verify {
     output: OutputOptions,
 }
 
-#[derive(Args, Debug)]
-struct MakeGrammar {
-    /// Words of the training text, each line's end counted as one
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    words: usize,
-
-    /// The seed: the same one always gives the same text
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    seed: u64,
-
-    /// The folder for the files [default: grammar in the folder of the data sets]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-
-    /// Replaces files that exist
-    #[arg(long)]
-    force: bool,
-
-    #[command(flatten)]
-    data: DataOptions,
-    #[command(flatten)]
-    output: OutputOptions,
-}
-
 fn command() -> Command {
     let list = List::augment_args(Command::new("list"))
         .about("Lists the data sets and which of them are there");
@@ -103,20 +75,12 @@ fn command() -> Command {
         .about("Downloads a data set and checks its files");
     let verify = Verify::augment_args(Command::new("verify"))
         .about("Reads the data sets' files and compares their md5s");
-    let grammar = MakeGrammar::augment_args(Command::new("grammar"))
-        .about("English-like text of a known perplexity")
-        .long_about(
-            "Writes English-like text from a probabilistic grammar: grammar.train.txt, and \
-             grammar.valid.txt and grammar.test.txt of a twelfth of its size. The perplexity that \
-             is printed is that of the grammar itself, a lower bound for every model.",
-        )
-        .after_long_help("Example:\n  tfm data make grammar --words 200000");
     let group = |name: &'static str, about: &'static str| {
         let group = Command::new(name).about(about).subcommand_required(true);
         group.arg_required_else_help(true).disable_help_subcommand(true)
     };
     let make = group("make", "Generates a data set");
-    let make = make.subcommands([grammar, inception_demo::command(), translation::command()]);
+    let make = make.subcommands(make::commands());
     group("data", "Lists, fetches, checks and makes data sets")
         .subcommands([list, fetch, verify, make])
 }
@@ -131,13 +95,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
         Some(("list", matches)) => list(&List::from_arg_matches(matches)?),
         Some(("fetch", matches)) => fetch(Fetch::from_arg_matches(matches)?),
         Some(("verify", matches)) => verify(&Verify::from_arg_matches(matches)?),
-        // One of the two is required.
-        Some(("make", matches)) => match matches.subcommand() {
-            Some((inception_demo::NAME, matches)) => inception_demo::run(matches),
-            Some((translation::NAME, matches)) => translation::run(matches),
-            Some((_, matches)) => make_grammar(MakeGrammar::from_arg_matches(matches)?),
-            None => Ok(()),
-        },
+        Some(("make", matches)) => make::run(matches),
         _ => Ok(()),
     }
 }
@@ -245,24 +203,4 @@ fn checked(set: &DataSet, check: &FileCheck) -> (String, Value) {
         "expected": expected,
     });
     (line, json)
-}
-
-fn make_grammar(args: MakeGrammar) -> Result<()> {
-    let MakeGrammar { words, seed, out, force, data, output } = args;
-    output.init_logging();
-    let folder = out.unwrap_or_else(|| data.data_dir.join("grammar"));
-    let (mut lines, mut files) = (Vec::new(), Vec::new());
-    for file in grammar::write_splits(&folder, words, seed, force)? {
-        let (path, tokens, perplexity) =
-            (&file.path, file.measure.tokens, file.measure.perplexity());
-        lines.push(format!("{}: {tokens} words, perplexity {perplexity:.2}", path.display()));
-        files.push(json!({
-            "split": file.split.name(),
-            "path": path,
-            "tokens": tokens,
-            "perplexity": perplexity,
-        }));
-    }
-    let json = json!({ "folder": folder, "words": words, "seed": seed, "files": files });
-    output.report(&json, lines.join("\n"))
 }
