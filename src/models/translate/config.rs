@@ -247,21 +247,55 @@ impl TranslateSettings {
                 "needs one vocabulary: data.tokenizer = \"bpe\"",
             );
         }
-        if self.is_bidirectional() && self.network.cell != Cell::Gru {
-            return rule("network.cell", "must be \"gru\" with the bidirectional network");
-        }
         if self.is_bidirectional() && self.train.towers > 1 {
             return rule("train.towers", "must be 1 with the bidirectional network");
         }
-        let of_bidirectional = [
-            ("network.dropout", self.network.dropout > 0.0),
-            ("network.tie_embeddings", self.network.tie_embeddings),
-            ("train.label_smoothing", self.train.label_smoothing > 0.0),
-        ];
-        match of_bidirectional.into_iter().find(|(_, is_set)| *is_set && !self.is_bidirectional()) {
-            Some((key, _)) => rule(key, "needs network.kind = \"bidirectional\""),
+        match self.keys_without_effect().into_iter().find(|(_, is_set, _)| *is_set) {
+            Some((key, _, why)) => rule(key, &format!("has no effect with {why}: leave it out")),
             None => Ok(()),
         }
+    }
+
+    /// The keys that nobody reads: each with whether it has another value than the default, and what
+    /// it has no effect with.
+    fn keys_without_effect(&self) -> Vec<(&'static str, bool, &'static str)> {
+        let Self { network, data, train, .. } = self;
+        let default = Self::default();
+        let mut keys = if self.is_bidirectional() {
+            [
+                ("network.cell", network.cell != default.network.cell),
+                ("network.num_layers", network.num_layers != default.network.num_layers),
+                ("network.num_samples", network.num_samples != default.network.num_samples),
+                ("network.init", network.init != default.network.init),
+                ("data.buckets", data.buckets != default.data.buckets),
+                ("train.batch_size", train.batch_size != default.train.batch_size),
+            ]
+            .map(|(key, is_set)| (key, is_set, "network.kind = \"bidirectional\""))
+        } else {
+            let embedding_size = default.network.embedding_size;
+            [
+                ("network.embedding_size", network.embedding_size != embedding_size),
+                ("network.dropout", network.dropout != default.network.dropout),
+                ("network.tie_embeddings", network.tie_embeddings),
+                ("data.max_length", data.max_length != default.data.max_length),
+                ("train.batch_tokens", train.batch_tokens != default.train.batch_tokens),
+                ("train.label_smoothing", train.label_smoothing != default.train.label_smoothing),
+            ]
+            .map(|(key, is_set)| (key, is_set, "network.kind = \"reference\""))
+        }
+        .to_vec();
+        if data.tokenizer == Kind::Bpe {
+            let is_set = data.target_vocab != default.data.target_vocab;
+            keys.push(("data.target_vocab", is_set, "data.tokenizer = \"bpe\""));
+        }
+        if train.warmup_steps > 0 {
+            let of = [
+                ("train.lr_decay", train.lr_decay != default.train.lr_decay),
+                ("train.decay_every", train.decay_every != default.train.decay_every),
+            ];
+            keys.extend(of.map(|(key, is_set)| (key, is_set, "train.warmup_steps")));
+        }
+        keys
     }
 }
 

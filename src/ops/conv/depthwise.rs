@@ -57,9 +57,10 @@ pub fn forward(
     cpu.for_rows(shape.batch * rows, ROWS, rows_mut(y, width), |block, y| {
         for (row, y) in block.zip(y.chunks_exact_mut(width.max(1))) {
             let window = Window { shape, image: row / rows, row: row % rows };
+            let row = Row { window, x, weight, bias, rectifier, y };
             match multiplier {
-                1 => cpu.isa().run(Row { window, x, weight, bias, rectifier, y }),
-                _ => cpu.isa().run(RowOfSeveral { window, x, weight, bias, rectifier, y }),
+                1 => cpu.isa().run(OneFilter(row)),
+                _ => cpu.isa().run(SeveralFilters(row)),
             }
         }
     });
@@ -100,7 +101,7 @@ fn taps(axis: crate::ops::window::Axis, window: usize) -> impl Iterator<Item = (
     axis.inside(window).map(move |at| (at, at + before - window * axis.stride))
 }
 
-/// A row of outputs, one filter a channel.
+/// A row of outputs.
 struct Row<'a> {
     window: Window,
     x: &'a [f32],
@@ -117,86 +118,110 @@ struct Lines {
     starts: Vec<[usize; 2]>,
     /// Columns of padding before the first.
     before: usize,
+    /// The windows that lie inside the image as a whole.
+    whole: Range<usize>,
+    /// The number of windows.
+    columns: usize,
 }
 
-impl Kernel for Row<'_> {
+/// A row where every channel has one filter.
+struct OneFilter<'a>(Row<'a>);
+
+impl Kernel for OneFilter<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let Shape { kernel, in_channels: channels, .. } = self.window.shape;
-        let axis = self.window.shape.columns();
+    fn run<S: Simd>(self) {
+        let Self(mut row) = self;
+        let Shape { kernel, in_channels: channels, .. } = row.window.shape;
+        let axis = row.window.shape.columns();
         let is_whole = |column: &usize| axis.inside(*column).len() == kernel[1];
         let columns = axis.output();
         let first = (0..columns).find(is_whole).unwrap_or(columns);
         let last = first + (first..columns).take_while(is_whole).count();
-        let window = self.window;
+        let window = row.window;
         let start = |(y, ky)| [window.pixel(y, 0), window.tap(ky, 0)];
-        let lines = Lines { starts: window.rows().map(start).collect(), before: axis.before() };
+        let lines = Lines {
+            starts: window.rows().map(start).collect(),
+            before: axis.before(),
+            whole: first..last,
+            columns,
+        };
         for channel in (0..channels).step_by(LANES) {
-            let lanes = channel..channels.min(channel + LANES);
-            (0..first).for_each(|column| self.sums::<S, 1>(&lines, column, &lanes));
-            let mut column = first;
-            while column + COLUMNS <= last {
-                self.sums::<S, COLUMNS>(&lines, column, &lanes);
-                column += COLUMNS;
+            match channels - channel {
+                LANES.. => row.channels::<S, true>(&lines, channel, LANES),
+                rest => row.channels::<S, false>(&lines, channel, rest),
             }
-            (column..columns).for_each(|column| self.sums::<S, 1>(&lines, column, &lanes));
         }
     }
 }
 
 impl Row<'_> {
+    /// All columns of the channels from `channel` on, `lanes` of them. `FULL` says that these are as
+    /// many as a vector has, so that no load asks.
+    #[inline(always)]
+    fn channels<S: Simd, const FULL: bool>(&mut self, lines: &Lines, channel: usize, lanes: usize) {
+        let Range { start, end } = lines.whole;
+        let lanes = if FULL { LANES } else { lanes };
+        (0..start).for_each(|column| self.sums::<S, 1>(lines, column, channel, lanes));
+        let mut column = start;
+        while column + COLUMNS <= end {
+            self.sums::<S, COLUMNS>(lines, column, channel, lanes);
+            column += COLUMNS;
+        }
+        (column..lines.columns).for_each(|column| self.sums::<S, 1>(lines, column, channel, lanes));
+    }
+
     /// The sums of `N` windows from `first` on, all of which are whole where there are several.
     #[inline(always)]
-    fn sums<S: Simd, const N: usize>(&mut self, lines: &Lines, first: usize, lanes: &Range<usize>) {
+    fn sums<S: Simd, const N: usize>(
+        &mut self,
+        lines: &Lines,
+        first: usize,
+        channel: usize,
+        lanes: usize,
+    ) {
         let Shape {
             stride: [_, stride], kernel: [_, kernel], width, in_channels: channels, ..
         } = self.window.shape;
         let start = (first * stride) as isize - lines.before as isize;
         let from = (-start).max(0);
         let taps = from..(width as isize - start).min(kernel as isize).max(from);
-        let mut sums = [S::load_slice(&self.bias[lanes.clone()], 0.0); N];
+        let mut sums = [S::load_slice(&self.bias[channel..][..lanes], 0.0); N];
         for &[line, tap] in &lines.starts {
             for kx in taps.clone() {
-                let weight = &self.weight[tap + kx as usize * channels..][lanes.clone()];
+                let weight = &self.weight[tap + kx as usize * channels + channel..][..lanes];
                 let weight = S::load_slice(weight, 0.0);
-                let at = line + (start + kx) as usize * channels;
+                let at = line + (start + kx) as usize * channels + channel;
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    let pixel = &self.x[at + i * stride * channels..][lanes.clone()];
+                    let pixel = &self.x[at + i * stride * channels..][..lanes];
                     *sum = S::load_slice(pixel, 0.0).mul_add(weight, *sum);
                 }
             }
         }
         for (i, sum) in sums.into_iter().enumerate() {
-            let to = &mut self.y[(first + i) * channels..][lanes.clone()];
+            let to = &mut self.y[(first + i) * channels + channel..][..lanes];
             self.rectifier.of(sum).store_slice(to);
         }
     }
 }
 
-/// A row of outputs, several filters a channel.
-struct RowOfSeveral<'a> {
-    window: Window,
-    x: &'a [f32],
-    weight: &'a [f32],
-    bias: &'a [f32],
-    rectifier: Rectifier,
-    y: &'a mut [f32],
-}
+/// A row where every channel has several filters.
+struct SeveralFilters<'a>(Row<'a>);
 
-impl Kernel for RowOfSeveral<'_> {
+impl Kernel for SeveralFilters<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let (shape, multiplier) = (self.window.shape, multiplier(&self.window.shape));
-        for (column, y) in self.y.chunks_exact_mut(shape.out_channels).enumerate() {
-            y.copy_from_slice(self.bias);
-            for (row, ky) in self.window.rows() {
-                for (x, kx) in taps(shape.columns(), column) {
-                    let weight = &self.weight[self.window.tap(ky, kx)..][..shape.out_channels];
-                    let pixel = &self.x[self.window.pixel(row, x)..][..shape.in_channels];
+        let Row { window, x, weight, bias, rectifier, y } = self.0;
+        let (shape, multiplier) = (window.shape, multiplier(&window.shape));
+        for (column, y) in y.chunks_exact_mut(shape.out_channels).enumerate() {
+            y.copy_from_slice(bias);
+            for (at_y, ky) in window.rows() {
+                for (at_x, kx) in taps(shape.columns(), column) {
+                    let weight = &weight[window.tap(ky, kx)..][..shape.out_channels];
+                    let pixel = &x[window.pixel(at_y, at_x)..][..shape.in_channels];
                     let of_channel = y.chunks_mut(multiplier).zip(weight.chunks(multiplier));
                     for ((y, weight), &x) in of_channel.zip(pixel) {
                         y.iter_mut().zip(weight).for_each(|(y, w)| *y += w * x);
@@ -204,7 +229,7 @@ impl Kernel for RowOfSeveral<'_> {
                 }
             }
             for values in y.chunks_mut(LANES) {
-                self.rectifier.of(S::load_slice(values, 0.0)).store_slice(values);
+                rectifier.of(S::load_slice(values, 0.0)).store_slice(values);
             }
         }
     }
