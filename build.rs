@@ -1,9 +1,5 @@
-//! Finds the git revision for `tfm --version` and for the manifest of a run, and compiles the CUDA
-//! kernels where the feature asks for them.
+//! Finds the git revision for `tfm --version` and for the manifest of a run.
 
-#[cfg(feature = "cuda")]
-#[path = "build/kernels.rs"]
-mod kernels;
 #[path = "build/revision.rs"]
 mod revision;
 
@@ -24,8 +20,4 @@ fn main() {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rustc-env=TFM_GIT_TREE={}", revision::tree(Path::new(&root)));
-    #[cfg(feature = "cuda")]
-    if let Err(error) = kernels::build() {
-        println!("cargo::error=cannot compile the CUDA kernels: {error}");
-    }
 }

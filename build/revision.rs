@@ -15,7 +15,7 @@ pub struct Revision {
 
 /// What the program is made from.
 pub const SOURCES: [&str; 7] =
-    ["Cargo.toml", "Cargo.lock", "build.rs", "build", "configs", "kernels", "src"];
+    ["Cargo.toml", "Cargo.lock", "build.rs", "build", "configs", "crates", "src"];
 
 /// Whether the sources in `root` are those of the revision: `clean`, `modified`, or `unknown` where
 /// there is no repository or no `git` to ask.

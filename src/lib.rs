@@ -157,7 +157,9 @@
 //! | 3 | [`models`] | [`train`], [`nn`], [`ops`] and layer 0; never `cli`, never a sibling model |
 //! | 2 | [`train`] | layer 0; never a model |
 //! | 1 | [`nn`] | [`ops`], [`rng`], `system` |
-//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `console`, `system`, [`version`] | external crates; any of them `atomic` and `system`, `data` and `ops` also `rng` |
+//! | 0 | [`ops`], [`data`], [`checkpoint`], [`metrics`], [`config`], [`run`], [`rng`], `atomic`, `console`, `system`, [`version`] | external crates; any of them `atomic` and `system`, `data` also `rng` |
+//!
+//! [`ops`] and [`rng`] are the crate `tfm-ops`, compiled for speed in every build.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -171,13 +173,13 @@ pub mod data;
 pub mod metrics;
 pub mod models;
 pub mod nn;
-#[allow(unsafe_code)]
-pub mod ops;
 pub mod report;
-pub mod rng;
 pub mod run;
 pub mod sweep;
 #[allow(unsafe_code)]
 mod system;
 pub mod train;
 pub mod version;
+
+pub use tfm_ops as ops;
+pub use tfm_ops::rng;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
+use crate::ops::pages;
 use crate::rng::Stream;
-use crate::system::memory;
 
 /// A tensor of a network: a weight that is trained, or a statistic that follows the data.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Parameter {
 
     fn new(name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) -> Result<Self> {
         let mut values = vec![0.0; shape.iter().product()];
-        memory::prefer_huge_pages(&mut values);
+        pages::prefer_huge_pages(&mut values);
         fill(&mut values);
         let value = Value::Variable(Var::from_vec(values, shape, &Device::Cpu)?);
         let version = Arc::default();

@@ -5,4 +5,5 @@ pub mod mapped;
 pub mod memory;
 pub mod process;
 pub mod shell;
-pub mod threads;
+
+pub use tfm_ops::threads;

@@ -1,0 +1,170 @@
+//! Filters that are made ready once, for many forward passes without training between them.
+
+use std::sync::Arc;
+
+use super::{Filters, Shape, direct, winograd};
+use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul};
+use crate::relu::{Rectifier, rectify};
+use crate::{Buffer, Cpu};
+
+/// The values that a product gives at a time: a share of the second-level cache.
+const BLOCK_VALUES: usize = 160 * 1024;
+/// The fewest pixels of a product: filters come from memory for each.
+const MIN_PIXELS: usize = 512;
+
+/// How a forward pass goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// By direct sums.
+    Direct,
+    /// By Winograd's transform.
+    Winograd,
+    /// As one product of all pixels.
+    Product,
+}
+
+impl Algorithm {
+    /// The one that is likely to be the fastest with prepared filters.
+    pub fn of(shape: &Shape) -> Self {
+        let is_winograds =
+            winograd::supports(shape) && winograd::is_profitable_when_prepared(shape);
+        match (is_winograds, shape.kernel, shape.stride) {
+            (true, ..) => Self::Winograd,
+            (false, [1, 1], [1, 1]) => Self::Product,
+            _ => Self::Direct,
+        }
+    }
+}
+
+/// Filters and biases in the order in which the forward passes of one algorithm read them.
+#[derive(Debug)]
+pub struct PreparedFilters {
+    values: Values,
+    biases: Vec<f32>,
+}
+
+/// Filters as an algorithm reads them.
+#[derive(Debug)]
+enum Values {
+    Direct(Buffer),
+    Winograd(Buffer),
+    Product(Arc<PackedMatrix>),
+}
+
+impl PreparedFilters {
+    /// Prepares `weight` (kernel height, kernel width, in channels, out channels) and `biases` (out
+    /// channels) for images of a shape; they serve for other sizes of batch too, as long as
+    /// [`Algorithm::of`] says the same.
+    ///
+    /// # Panics
+    /// When the sizes do not fit each other.
+    pub fn new(cpu: &Cpu, shape: Shape, weight: &[f32], biases: Vec<f32>) -> Self {
+        let values = match Algorithm::of(&shape) {
+            Algorithm::Winograd => Values::Winograd(winograd::transformed(cpu, &shape, weight)),
+            Algorithm::Direct => Values::Direct(direct::packed(cpu, shape, weight)),
+            Algorithm::Product => {
+                let mut packed = PackedMatrix::default();
+                packed.pack(cpu, Matrix::new(weight, shape.in_channels, shape.out_channels));
+                Values::Product(Arc::new(packed))
+            }
+        };
+        Self { values, biases }
+    }
+
+    /// The algorithm that they are prepared for.
+    pub fn algorithm(&self) -> Algorithm {
+        match self.values {
+            Values::Direct(_) => Algorithm::Direct,
+            Values::Winograd(_) => Algorithm::Winograd,
+            Values::Product(_) => Algorithm::Product,
+        }
+    }
+
+    /// As [`super::forward`].
+    ///
+    /// # Panics
+    /// When the sizes do not fit each other.
+    pub fn forward(&self, cpu: &Cpu, shape: Shape, x: &[f32], rectifier: Rectifier, y: &mut [f32]) {
+        let biases = &self.biases;
+        match &self.values {
+            Values::Winograd(filters) => {
+                let filters = Filters::Prepared(filters);
+                winograd::forward(cpu, &shape, x, filters, biases, rectifier, y);
+            }
+            Values::Direct(filters) => {
+                let filters = Filters::Prepared(filters);
+                direct::forward(cpu, shape, x, filters, biases, rectifier, y);
+            }
+            Values::Product(filters) => {
+                let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+                // So many pixels that what they give is in the cache still when it is cut off.
+                let pixels = (BLOCK_VALUES / outputs.max(1)).max(MIN_PIXELS);
+                for (x, y) in x.chunks(pixels * inputs).zip(y.chunks_mut(pixels * outputs)) {
+                    let x = Matrix::new(x, x.len() / inputs, inputs);
+                    let filters = Right::Packed(Arc::clone(filters));
+                    matmul(cpu, x, filters, Accumulate::Bias(biases), y);
+                    rectify(cpu, rectifier, y);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use crate::conv::conv_reference;
+    use crate::rng::Stream;
+    use crate::window::Padding;
+
+    fn random(len: usize, name: &str) -> Vec<f32> {
+        let mut numbers = Stream::new(5, name).at(0);
+        (0..len).map(|_| numbers.uniform_between(-1.0, 1.0)).collect()
+    }
+
+    /// Sizes where rows, channels or neither are split, and Winograd's.
+    #[test]
+    fn prepared_filters_give_the_plain_formula_and_the_same_bits_for_any_threads() {
+        let shape = |[batch, height, width]: [usize; 3],
+                     [in_channels, out_channels]: [usize; 2],
+                     kernel| Shape {
+            batch,
+            height,
+            width,
+            in_channels,
+            out_channels,
+            kernel,
+            stride: [1; 2],
+            padding: Padding::Same,
+        };
+        for shape in [
+            shape([1, 5, 6], [3, 17], [3, 2]),
+            shape([2, 3, 3], [900, 170], [1, 1]),
+            shape([1, 27, 41], [5, 400], [1, 1]),
+            shape([1, 4, 5], [64, 300], [1, 7]),
+            shape([3, 13, 12], [48, 50], [3, 3]),
+        ] {
+            let x = random(shape.inputs(), "x");
+            let (weight, biases) = (random(shape.weights(), "w"), random(shape.out_channels, "b"));
+            let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+            let want = conv_reference(shape, &wide(&x), &wide(&weight), &wide(&biases));
+            let largest = want.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+            for isa in Isa::available() {
+                let run = |threads| {
+                    let cpu = Cpu::new(isa, threads).unwrap();
+                    let filters = PreparedFilters::new(&cpu, shape, &weight, biases.clone());
+                    let mut y = vec![f32::NAN; shape.outputs()];
+                    filters.forward(&cpu, shape, &x, Rectifier::Relu6, &mut y);
+                    y
+                };
+                let one = run(1);
+                for (got, want) in one.iter().zip(&want) {
+                    let error = (f64::from(*got) - want.clamp(0.0, 6.0)).abs();
+                    assert!(error <= 3e-5 * largest, "{shape:?} {isa:?}: {got} {want}");
+                }
+                assert!([2, 3].into_iter().all(|threads| run(threads) == one), "{shape:?} {isa:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Mutable slices that several threads write in parts that do not overlap.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// A mutable slice that workers write in disjoint parts, between barriers.
+///
+/// [`Cpu::for_rows`](super::Cpu::for_rows) is the safe way where every thread takes whole rows.
+#[derive(Clone, Copy)]
+pub struct DisjointSlice<'a, T = f32> {
+    data: *mut T,
+    len: usize,
+    life: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: access goes through unsafe methods whose callers answer for disjoint parts.
+unsafe impl<T: Send> Send for DisjointSlice<'_, T> {}
+// SAFETY: as for `Send`; `range` also lets several threads read a value, hence `T: Sync`.
+unsafe impl<T: Send + Sync> Sync for DisjointSlice<'_, T> {}
+
+impl<'a, T> DisjointSlice<'a, T> {
+    /// Shares `slice` among workers.
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Self { data: slice.as_mut_ptr(), len: slice.len(), life: PhantomData }
+    }
+
+    /// A part of the slice, to be read.
+    ///
+    /// # Safety
+    /// While the result lives, nobody writes this range and no `range_mut` of it exists.
+    ///
+    /// # Panics
+    /// When the range leaves the slice.
+    #[inline(always)]
+    pub unsafe fn range(&self, range: Range<usize>) -> &'a [T] {
+        let len = range.len();
+        // SAFETY: the pointer is valid for the range, and the caller answers for the writers.
+        unsafe { std::slice::from_raw_parts(self.pointer(range), len) }
+    }
+
+    /// A part of the slice, to be written.
+    ///
+    /// # Safety
+    /// While the result lives, it is the only access to this range.
+    ///
+    /// # Panics
+    /// When the range leaves the slice.
+    #[allow(clippy::mut_from_ref)]
+    #[inline(always)]
+    pub unsafe fn range_mut(&self, range: Range<usize>) -> &'a mut [T] {
+        let len = range.len();
+        // SAFETY: the pointer is valid for the range, and the caller answers for disjointness.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(range), len) }
+    }
+
+    /// Where a part of the slice starts, for parts of several workers that interleave. The pointer
+    /// is valid for the whole slice.
+    ///
+    /// # Panics
+    /// When the range leaves the slice.
+    #[inline(always)]
+    pub fn pointer(&self, range: Range<usize>) -> *mut T {
+        assert!(range.start <= range.end && range.end <= self.len, "range leaves the slice");
+        self.data.wrapping_add(range.start)
+    }
+}
+
+/// A mutable slice as rows of `width` values each, for [`Cpu::for_rows`](super::Cpu::for_rows).
+pub fn rows_mut<T>(slice: &mut [T], width: usize) -> RowsMut<'_, T> {
+    RowsMut { slice: DisjointSlice::new(slice), width }
+}
+
+/// What [`rows_mut`] makes.
+pub struct RowsMut<'a, T = f32> {
+    slice: DisjointSlice<'a, T>,
+    width: usize,
+}
+
+/// Rows that can be handed out in blocks: of one slice, or the same rows of several.
+pub trait Rows {
+    /// A block of rows.
+    type Block;
+
+    /// The block `rows`.
+    ///
+    /// # Safety
+    /// No other block that still lives has a row of this one.
+    ///
+    /// # Panics
+    /// When there are not as many rows.
+    unsafe fn block(&self, rows: &Range<usize>) -> Self::Block;
+}
+
+impl<'a, T> Rows for RowsMut<'a, T> {
+    type Block = &'a mut [T];
+
+    #[inline]
+    unsafe fn block(&self, rows: &Range<usize>) -> &'a mut [T] {
+        // SAFETY: rows do not overlap, and no other block has these.
+        unsafe { self.slice.range_mut(rows.start * self.width..rows.end * self.width) }
+    }
+}
+
+impl<R: Rows, const N: usize> Rows for [R; N] {
+    type Block = [R::Block; N];
+
+    #[inline]
+    unsafe fn block(&self, rows: &Range<usize>) -> Self::Block {
+        // SAFETY: the caller's; the slices are different ones.
+        self.each_ref().map(|one| unsafe { one.block(rows) })
+    }
+}
+
+impl<A: Rows, B: Rows> Rows for (A, B) {
+    type Block = (A::Block, B::Block);
+
+    #[inline]
+    unsafe fn block(&self, rows: &Range<usize>) -> Self::Block {
+        // SAFETY: the caller's; the slices are different ones.
+        unsafe { (self.0.block(rows), self.1.block(rows)) }
+    }
+}
+
+impl<A: Rows, B: Rows, C: Rows> Rows for (A, B, C) {
+    type Block = (A::Block, B::Block, C::Block);
+
+    #[inline]
+    unsafe fn block(&self, rows: &Range<usize>) -> Self::Block {
+        // SAFETY: the caller's; the slices are different ones.
+        unsafe { (self.0.block(rows), self.1.block(rows), self.2.block(rows)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cpu, Isa};
+
+    #[test]
+    fn every_row_of_every_slice_is_handed_out_once() {
+        for threads in [1, 3] {
+            let cpu = Cpu::new(Isa::Portable, threads).unwrap();
+            let (mut a, mut b) = (vec![0; 103 * 3], [0u8; 103]);
+            cpu.for_rows(103, 10, (rows_mut(&mut a, 3), rows_mut(&mut b, 1)), |rows, (a, b)| {
+                assert_eq!((a.len(), b.len()), (3 * rows.len(), rows.len()));
+                a.iter_mut().enumerate().for_each(|(i, a)| *a += rows.start * 3 + i + 1);
+                b.iter_mut().for_each(|b| *b += 1);
+            });
+            assert!(a.iter().enumerate().all(|(i, &a)| a == i + 1));
+            assert_eq!(b, [1; 103]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "range leaves the slice")]
+    fn more_rows_than_the_slice_has_are_refused() {
+        let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+        cpu.for_rows(3, 2, rows_mut(&mut [0.0f32; 5], 2), |_, _| ());
+    }
+}
