@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::RunSummary;
 use super::summary::Presets;
 use crate::atomic;
-use crate::run::State;
+use crate::run::{RunDir, State};
 use crate::version::LONG;
 
 /// The file of a folder with many runs that holds what was read of them.
@@ -65,7 +65,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Found> {
 /// # Errors
 /// It is no run, or damaged.
 pub fn read_one(path: &Path) -> Result<RunSummary> {
-    RunSummary::read(path, &mut Presets::default())
+    RunSummary::of(&RunDir::read(path)?, &mut Presets::default())
 }
 
 /// Appends the run folders at and below `path`; a run holds no others.
@@ -121,11 +121,11 @@ fn read_all(root: &Path, folders: Vec<PathBuf>, found: &mut Found) {
     }
     let (mut changed, mut kept) = (0, BTreeMap::new());
     for ((folder, stamp, cached), read) in in_parallel(jobs) {
-        changed += usize::from(!cached);
         match read {
             Ok(summary) => {
                 // A run that trains changes without its files.
                 if summary.state != State::Running {
+                    changed += usize::from(!cached);
                     kept.insert(name(&folder), Cached { stamp, summary: summary.clone() });
                 }
                 found.runs.push(summary);
@@ -167,7 +167,8 @@ fn in_parallel(jobs: Vec<Job>) -> Vec<Done> {
                 {
                     let read = match cached {
                         Some(summary) => Ok(RunSummary { path: folder.clone(), ..summary.clone() }),
-                        None => RunSummary::read(folder, &mut presets),
+                        None => RunDir::read_listed(folder)
+                            .and_then(|run| RunSummary::of(&run, &mut presets)),
                     };
                     own.push(((folder.clone(), *stamp, cached.is_some()), read));
                 }
