@@ -138,6 +138,29 @@ fn a_run_with_a_fault_at_any_call_ends_to_the_bit_the_same() {
 }
 
 #[test]
+fn a_full_disk_ends_a_sweep_which_goes_on_when_there_is_room() {
+    let dir = Dir::new();
+    let Some(shim) = shim(&dir) else { return };
+    let line = format!(
+        "sweep run ptb --config ptb-demo {} seed=1..4 --threads 1 --device cpu --dir",
+        TINY.split_once("-q").unwrap().1.replace("--set ", "")
+    );
+    dir.tfm(&format!("{line} whole")).ok();
+    // The first worker comes to its call of that number, which fails, and the sweep itself does not.
+    let output = with_fault(&dir, &shim, &format!("{line} s"), "28", 60);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let parts =
+        ["error: point 1 of 4 (seed=1): cannot write", "(os error 28); make room, and go on"];
+    assert!(parts.iter().all(|part| stderr.contains(part)), "{stderr}");
+    assert!(!Run::of(&dir, "s/points/0002").path("").exists());
+    dir.tfm("sweep resume s --threads 1").ok();
+    for point in 1..=4 {
+        let [own, other] = ["s", "whole"].map(|s| Run::of(&dir, &format!("{s}/points/{point:04}")));
+        own.ends_as(&other);
+    }
+}
+
+#[test]
 fn an_import_with_a_fault_at_any_call_can_be_done_again() {
     let dir = Dir::new();
     let Some(shim) = shim(&dir) else { return };
