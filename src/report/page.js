@@ -318,7 +318,7 @@ function start() {
   if (data.objective && best && best.value != null) {
     const scores = Object.entries(best.scores).filter(([name]) => !name.startsWith("train_")).map(([name, score]) => `${name} ${spread(score)}`);
     $("best").append(element("h2", {}, "Best"), element("p", { class: "big" }, `${data.objective.name} ${spread(best.scores[data.objective.name])}`),
-      element("p", {}, best.name), element("p", { class: "controls" }, scores.join(" · ")));
+      element("p", {}, label(0) === best.name ? best.name : `${label(0)} (${best.name})`), element("p", { class: "controls" }, scores.join(" · ")));
   }
   const failed = data.runs.filter(run => run.state === "failed");
   if (failed.length) {
