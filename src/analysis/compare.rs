@@ -144,12 +144,16 @@ pub fn letter(index: usize) -> String {
     if index < 26 { letter.to_string() } else { format!("{letter}{}", index / 26) }
 }
 
-/// `118.93 ± 0.32 (n 3)`, or a number alone.
+/// `118.93 ± 0.32 (n 3)`, or a number alone. The deviation has two digits that count, and the mean
+/// ends where it does.
 pub fn spread_in_words(spread: &Spread) -> String {
-    match spread.sd {
-        Some(sd) => format!("{} ± {} (n {})", number(spread.mean), number(sd), spread.n),
-        None => number(spread.mean),
+    let Some(sd) = spread.sd else { return number(spread.mean) };
+    let (mean, n) = (spread.mean, spread.n);
+    if !(1e-5..1e7).contains(&sd) || mean.abs() >= 1e7 {
+        return format!("{} ± {} (n {n})", number(mean), number(sd));
     }
+    let digits = (1 - sd.log10().floor() as i64).max(0) as usize;
+    format!("{mean:.digits$} ± {sd:.digits$} (n {n})")
 }
 
 #[cfg(test)]
@@ -193,7 +197,15 @@ mod tests {
     #[test]
     fn spreads_and_letters() {
         assert_eq!(spread_in_words(&Spread::of(&[2.0]).unwrap()), "2");
-        assert_eq!(spread_in_words(&Spread::of(&[2.0, 4.0]).unwrap()), "3 ± 1.4142 (n 2)");
+        assert_eq!(spread_in_words(&Spread::of(&[2.0, 4.0]).unwrap()), "3.0 ± 1.4 (n 2)");
+        for (values, words) in [
+            (&[118.6, 119.24][..], "118.92 ± 0.45 (n 2)"),
+            (&[1000.0, 1500.0], "1250 ± 354 (n 2)"),
+            (&[7.0, 7.0, 7.0], "7 ± 0 (n 3)"),
+            (&[0.5, 0.50003], "0.500015 ± 0.000021 (n 2)"),
+        ] {
+            assert_eq!(spread_in_words(&Spread::of(values).unwrap()), words);
+        }
         assert_eq!([0, 25, 26].map(letter), ["A", "Z", "A1"]);
     }
 }

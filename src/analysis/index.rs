@@ -3,8 +3,9 @@
 //! A cache lies beside many runs (`.runs.json`), and says of each when its files had changed. It is
 //! written where it saves time, and nobody misses it where it cannot be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::RunSummary;
 use super::summary::Presets;
 use crate::atomic;
-use crate::run::State;
+use crate::run::{RunDir, State};
 use crate::version::LONG;
 
 /// The file of a folder with many runs that holds what was read of them.
@@ -38,13 +39,15 @@ pub struct Found {
     pub damaged: Vec<(PathBuf, String)>,
 }
 
-/// The runs at `paths` and in the folders below them.
+/// The runs at `paths` and in the folders below them, each once.
 ///
 /// # Errors
 /// A path that does not exist, or holds no run. A run that is damaged is no error: it is named
 /// beside the others.
 pub fn read(paths: &[PathBuf]) -> Result<Found> {
-    let mut found = Found::default();
+    let (mut found, mut known) = (Found::default(), BTreeSet::new());
+    // Runs that were named themselves, one after the other.
+    let mut named = Vec::new();
     for path in paths {
         let mut folders = Vec::new();
         find(path, MAX_DEPTH, &mut folders);
@@ -53,10 +56,16 @@ pub fn read(paths: &[PathBuf]) -> Result<Found> {
             let why = if path.exists() { "holds no run" } else { "does not exist" };
             bail!("{} {why}; give a run, a sweep or a folder of them", path.display());
         }
-        let known = |run: &PathBuf| found.runs.iter().any(|other: &RunSummary| other.path == *run);
-        folders.retain(|folder| !known(folder));
-        read_all(path, folders, &mut found);
+        let is_run = folders == [path.as_path()];
+        folders.retain(|folder| known.insert(folder.clone()));
+        if is_run {
+            named.extend(folders);
+        } else {
+            read_all(None, mem::take(&mut named), &mut found);
+            read_all(Some(path), folders, &mut found);
+        }
     }
+    read_all(None, named, &mut found);
     Ok(found)
 }
 
@@ -65,7 +74,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Found> {
 /// # Errors
 /// It is no run, or damaged.
 pub fn read_one(path: &Path) -> Result<RunSummary> {
-    RunSummary::read(path, &mut Presets::default())
+    RunSummary::of(&RunDir::read(path)?, &mut Presets::default())
 }
 
 /// Appends the run folders at and below `path`; a run holds no others.
@@ -109,10 +118,14 @@ fn stamp(run: &Path) -> Stamp {
     })
 }
 
-fn read_all(root: &Path, folders: Vec<PathBuf>, found: &mut Found) {
-    let file = root.join(CACHE);
-    let mut cache = read_cache(&file);
-    let name = |run: &Path| run.strip_prefix(root).unwrap_or(run).to_string_lossy().into_owned();
+/// Reads runs; what is known of those below `root` is in its cache.
+fn read_all(root: Option<&PathBuf>, folders: Vec<PathBuf>, found: &mut Found) {
+    let file = root.map(|root| root.join(CACHE));
+    let mut cache = file.as_deref().map(read_cache).unwrap_or_default();
+    let name = |run: &Path| {
+        let below = root.and_then(|root| run.strip_prefix(root).ok()).unwrap_or(run);
+        below.to_string_lossy().into_owned()
+    };
     let mut jobs = Vec::new();
     for folder in folders {
         let stamp = stamp(&folder);
@@ -121,11 +134,11 @@ fn read_all(root: &Path, folders: Vec<PathBuf>, found: &mut Found) {
     }
     let (mut changed, mut kept) = (0, BTreeMap::new());
     for ((folder, stamp, cached), read) in in_parallel(jobs) {
-        changed += usize::from(!cached);
         match read {
             Ok(summary) => {
                 // A run that trains changes without its files.
                 if summary.state != State::Running {
+                    changed += usize::from(!cached);
                     kept.insert(name(&folder), Cached { stamp, summary: summary.clone() });
                 }
                 found.runs.push(summary);
@@ -133,10 +146,16 @@ fn read_all(root: &Path, folders: Vec<PathBuf>, found: &mut Found) {
             Err(error) => found.damaged.push((folder, format!("{error:#}"))),
         }
     }
-    if changed > 0 && kept.len() >= MIN_CACHED {
-        let cache = Cache { tfm: LONG.to_owned(), runs: kept };
-        let json = serde_json::to_vec(&cache).map_err(anyhow::Error::from);
-        if let Err(error) = json.and_then(|json| atomic::write(&file, &json)) {
+    if let Some(file) = file.filter(|_| changed > 0 && kept.len() >= MIN_CACHED) {
+        Cache { tfm: LONG.to_owned(), runs: kept }.write(&file);
+    }
+}
+
+impl Cache {
+    /// Where it cannot be written, nobody misses it.
+    fn write(&self, file: &Path) {
+        let json = serde_json::to_vec(self).map_err(anyhow::Error::from);
+        if let Err(error) = json.and_then(|json| atomic::write(file, &json)) {
             tracing::debug!("{error:#}");
         }
     }
@@ -162,22 +181,23 @@ fn in_parallel(jobs: Vec<Job>) -> Vec<Done> {
             scope.spawn(|| {
                 let mut presets = Presets::default();
                 let mut own = Vec::new();
-                while let Some((folder, stamp, cached)) =
-                    jobs.get(next.fetch_add(1, Ordering::Relaxed))
-                {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((folder, stamp, cached)) = jobs.get(at) else { break };
                     let read = match cached {
                         Some(summary) => Ok(RunSummary { path: folder.clone(), ..summary.clone() }),
-                        None => RunSummary::read(folder, &mut presets),
+                        None => RunDir::read_listed(folder)
+                            .and_then(|run| RunSummary::of(&run, &mut presets)),
                     };
-                    own.push(((folder.clone(), *stamp, cached.is_some()), read));
+                    own.push((at, ((folder.clone(), *stamp, cached.is_some()), read)));
                 }
                 done.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by(|((left, ..), _), ((right, ..), _)| left.cmp(right));
-    done
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, done)| done).collect()
 }
 
 #[cfg(test)]
@@ -194,10 +214,21 @@ mod tests {
         fs::write(b.join("metrics.jsonl"), "{}\n").unwrap();
         fs::create_dir(root.path().join("empty")).unwrap();
         let found = read(&[root.path().to_owned(), a.clone()]).unwrap();
-        let paths: Vec<_> = found.runs.iter().map(|run| run.path.clone()).collect();
-        assert_eq!(paths, [a, c]);
+        let paths = |found: &Found| found.runs.iter().map(|run| run.path.clone()).collect();
+        let all: Vec<_> = paths(&found);
+        assert_eq!(all, [a.clone(), c.clone()]);
         assert_eq!(found.damaged.len(), 1);
         assert!(found.damaged[0].1.contains("metrics.jsonl:1 is not a metrics record"));
+        // Runs that are named stand in the order in which they are, each once.
+        let found = read(&[c.clone(), b.clone(), a.clone(), c.clone()]).unwrap();
+        let named: Vec<_> = paths(&found);
+        assert_eq!(named, [c, a]);
+        assert_eq!(found.damaged.len(), 1);
+        // Nothing is said of its neighbours.
+        fs::remove_file(b.join("config.toml")).unwrap();
+        let found = read(&[root.path().to_owned()]).unwrap();
+        let why = &found.damaged[0].1;
+        assert!(why.starts_with("cannot read ") && !why.contains("near"), "{why}");
         assert!(!root.path().join(CACHE).exists());
         for (path, why) in [("empty", "holds no run"), ("none", "does not exist")] {
             let error = read(&[root.path().join(path)]).unwrap_err().to_string();
@@ -208,12 +239,12 @@ mod tests {
     #[test]
     fn what_has_not_changed_is_not_read_again() {
         let root = tempfile::tempdir().unwrap();
-        for i in 0..MIN_CACHED {
+        for i in 0..=MIN_CACHED {
             fake::run_of(root.path(), &format!("run-{i:02}"), "ptb", "");
         }
         let all = || read(&[root.path().to_owned()]).unwrap().runs;
         let first = all();
-        assert_eq!(first.len(), MIN_CACHED);
+        assert_eq!(first.len(), MIN_CACHED + 1);
         let text = fs::read_to_string(root.path().join(CACHE)).unwrap();
         assert_eq!(all(), first);
         // What the cache says is taken for what is there.
@@ -228,5 +259,10 @@ mod tests {
         assert_eq!(runs[8].metric("test_perplexity"), Some(117.5));
         fs::write(root.path().join(CACHE), &text[..90]).unwrap();
         assert_eq!(all()[8], first[8]);
+        // A damaged run is no reason to write what is known anew.
+        fs::write(first[3].path.join("run.json"), "{").unwrap();
+        let changed = || fs::metadata(root.path().join(CACHE)).unwrap().modified().unwrap();
+        let before = changed();
+        assert_eq!((all().len(), changed()), (MIN_CACHED, before));
     }
 }

@@ -56,12 +56,12 @@ pub struct Best {
 }
 
 impl RunSummary {
-    /// Reads the run at `path`; `presets` is asked for the values of a preset.
+    /// Reads what there is of a run; `presets` is asked for the values of a preset.
     ///
     /// # Errors
-    /// The folder is no run, or a file of it is damaged.
-    pub(super) fn read(path: &Path, presets: &mut Presets) -> Result<Self> {
-        let run = RunDir::read(path)?;
+    /// A file of the run is damaged.
+    pub(super) fn of(run: &RunDir, presets: &mut Presets) -> Result<Self> {
+        let path = run.path();
         let records = records(path)?;
         let manifest = run.manifest().clone();
         let tree: toml::Table = run
@@ -243,7 +243,8 @@ mod tests {
     fn a_run_is_read_back() {
         let root = tempfile::tempdir().unwrap();
         let path = fake::run_of(root.path(), "a", "ptb", "");
-        let run = RunSummary::read(&path, &mut Presets::default()).unwrap();
+        let dir = RunDir::read(&path).unwrap();
+        let run = RunSummary::of(&dir, &mut Presets::default()).unwrap();
         assert_eq!((run.state, run.step, run.total_steps), (State::Interrupted, 2, None));
         assert_eq!(run.headline(), Some(("test_perplexity".to_owned(), 116.2)));
         assert_eq!(run.best.as_ref().map(|best| (best.step, best.value)), Some((2, 121.0)));

@@ -13,7 +13,8 @@ pub fn wide(runs: &[RunSummary]) -> Table {
         names.dedup();
         names
     };
-    let settings = names(|run| run.settings.keys().collect());
+    // The seed has a column in any case.
+    let settings = names(|run| run.settings.keys().filter(|key| *key != "seed").collect());
     let metrics = names(|run| run.metrics.keys().collect());
     let fixed = [
         "run",

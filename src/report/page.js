@@ -2,8 +2,10 @@
 const data = JSON.parse(document.getElementById("contents").textContent);
 const $ = id => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
-/** Experiments that have a colour; the others are grey, so that the best can be told apart. */
-const COLOURED = data.palette.length;
+/** Failures that stand above the table; the others are folded. */
+const SHOWN_FAILURES = 8;
+/** Experiments that have a colour. Where there are more, the others are grey, as the last colour is. */
+const COLOURED = data.palette.length - (data.groups.length > data.palette.length ? 1 : 0);
 
 function element(name, attributes, ...children) {
   const svg = ["svg", "path", "line", "text", "circle", "g", "rect"].includes(name);
@@ -21,8 +23,8 @@ function number(value) {
 }
 
 function colour(group) {
-  if (group >= COLOURED && data.groups.length > COLOURED) return "#9a9a9a";
-  const own = data.palette[group % COLOURED];
+  if (group >= COLOURED) return "#9a9a9a";
+  const own = data.palette[group];
   // Black is no colour on a dark page.
   return own === "#000000" ? "var(--black)" : own;
 }
@@ -33,9 +35,21 @@ function duration(seconds) {
   return s < 3600 ? Math.floor(s / 60) + "m " + s % 60 + "s" : Math.floor(s / 3600) + "h " + Math.floor(s / 60) % 60 + "m";
 }
 
+/** Mean and deviation. The deviation has two digits that count, and the mean ends where it does. */
 function spread(score) {
   if (!score) return "";
-  return score.sd == null ? number(score.mean) : `${number(score.mean)} ± ${number(score.sd)} (n ${score.n})`;
+  const { mean, sd, n } = score;
+  if (sd == null) return number(mean);
+  if (sd < 1e-5 || sd >= 1e7 || Math.abs(mean) >= 1e7) return `${number(mean)} ± ${number(sd)} (n ${n})`;
+  const digits = Math.max(0, 1 - Math.floor(Math.log10(sd)));
+  return `${mean.toFixed(digits)} ± ${sd.toFixed(digits)} (n ${n})`;
+}
+
+/** What tells an experiment from the others. */
+function label(group) {
+  const { config } = data.runs.find(run => run.group === group);
+  const differing = data.keys.filter(key => config[key] != null).map(key => `${key}=${config[key]}`);
+  return differing.join(" ") || data.groups[group].name;
 }
 
 const tip = $("tip");
@@ -56,10 +70,16 @@ function scale(values, low, high, log) {
   const to = log ? Math.log10 : value => value;
   const place = value => low + (to(value) - to(min)) / (to(max) - to(min)) * (high - low);
   const ticks = [];
-  if (log && max / min >= 10) {
-    for (let power = Math.ceil(Math.log10(min)); 10 ** power <= max * 1.0001; power++) ticks.push(10 ** power);
+  if (log) {
+    const powers = [];
+    for (let power = Math.floor(Math.log10(min)); 10 ** power <= max * 1.0001; power++) powers.push(power);
+    const parts = powers.length > 3 ? [1] : [1, 2, 5];
+    for (const power of powers) for (const part of parts) {
+      const tick = +(part * 10 ** power).toPrecision(12);
+      if (tick >= min * .9999 && tick <= max * 1.0001) ticks.push(tick);
+    }
   }
-  if (ticks.length < 2) {
+  if (ticks.length < 3) {
     ticks.length = 0;
     const rough = (max - min) / 6, unit = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map(n => n * unit).find(n => n >= rough);
@@ -137,7 +157,7 @@ function chart(spec) {
   // The best stand above the others.
   for (const set of [...sets.values()].sort((a, b) => b[0].group - a[0].group)) {
     const { group, phase, run } = set[0], points = band(set), own = colour(group);
-    const name = (set.length > 1 ? data.groups[group].name : data.runs[run].name + ", " + data.groups[group].name) + ", " + phase;
+    const name = (set.length > 1 ? "" : data.runs[run].name + ", ") + label(group) + ", " + phase;
     if (set.length > 1 && points.some(point => point.sd > 0)) {
       const upper = points.map(p => [p.x, p.mean + p.sd]), lower = points.map(p => [p.x, p.mean - p.sd]).reverse();
       const path = line([...upper, ...lower].filter(([a, b]) => x.holds(a) && y.holds(b)), x, y);
@@ -150,7 +170,7 @@ function chart(spec) {
       const wide = phase === "train" ? 1 : 1.7;
       svg.append(element("path", { class: "curve", d: line(points.map(p => [p.x, p.mean]), x, y), fill: "none", stroke: own, "stroke-width": wide, "stroke-dasharray": dash, opacity: group < COLOURED ? 1 : .35 }));
     }
-    for (const p of points) if (x.holds(p.x) && y.holds(p.mean)) drawn.push({ at: [x.place(p.x), y.place(p.mean)], text: `${name}: ${number(p.mean)}${p.n > 1 ? " ± " + number(p.sd) + " (n " + p.n + ")" : ""} at step ${number(p.x)}` });
+    for (const p of points) if (x.holds(p.x) && y.holds(p.mean)) drawn.push({ at: [x.place(p.x), y.place(p.mean)], text: `${name}: ${p.n > 1 ? spread(p) : number(p.mean)} at step ${number(p.x)}` });
   }
   const mark = element("circle", { r: 4, fill: "none", stroke: "var(--ink)", visibility: "hidden" });
   svg.append(mark);
@@ -248,12 +268,14 @@ function scatter(key) {
   if (numeric && new Set(xs).size < 7) x.ticks = [...new Set(xs)];
   if (!numeric) x.ticks = names.map((_, index) => index);
   const svg = axes(x, y, score + " by " + key, numeric ? null : names);
-  runs.forEach((run, i) => {
+  // The best stand above the others.
+  for (const i of [...runs.keys()].sort((a, b) => runs[b].group - runs[a].group)) {
+    const run = runs[i];
     const dot = element("circle", { cx: x.place(xs[i]), cy: y.place(run.metrics[score]), r: 4, fill: colour(run.group), opacity: .75 });
     dot.addEventListener("mousemove", event => say(event, `${run.name}: ${key} ${number(run.config[key])}, ${score} ${number(run.metrics[score])}`));
     dot.addEventListener("mouseleave", hush);
     svg.append(dot);
-  });
+  }
   return element("figure", {}, element("figcaption", {}, `${score} by ${key}`), svg);
 }
 
@@ -296,19 +318,22 @@ function start() {
   if (data.objective && best && best.value != null) {
     const scores = Object.entries(best.scores).filter(([name]) => !name.startsWith("train_")).map(([name, score]) => `${name} ${spread(score)}`);
     $("best").append(element("h2", {}, "Best"), element("p", { class: "big" }, `${data.objective.name} ${spread(best.scores[data.objective.name])}`),
-      element("p", {}, best.name), element("p", { class: "controls" }, scores.join(" · ")));
+      element("p", {}, label(0) === best.name ? best.name : `${label(0)} (${best.name})`), element("p", { class: "controls" }, scores.join(" · ")));
   }
   const failed = data.runs.filter(run => run.state === "failed");
   if (failed.length) {
     $("failed").append(element("h2", {}, failed.length === 1 ? "One run failed" : `${failed.length} runs failed`));
-    for (const run of failed) $("failed").append(element("details", {}, element("summary", {}, `${run.name}: ${run.reason}`), element("pre", {}, (run.log || []).join("\n"))));
+    const each = failed.map(run => element("details", {}, element("summary", {}, `${run.name}: ${run.reason}`), element("pre", {}, (run.log || []).join("\n"))));
+    // Many would hide what has not failed.
+    $("failed").append(...each.slice(0, SHOWN_FAILURES));
+    if (each.length > SHOWN_FAILURES) $("failed").append(element("details", { id: "more-failed" }, element("summary", {}, `${each.length - SHOWN_FAILURES} more`), ...each.slice(SHOWN_FAILURES)));
   }
   table();
   $("filter").addEventListener("input", table);
   curves();
   for (const id of ["smooth", "logx", "logy", "bands", "train"]) $(id).addEventListener("input", curves);
   if (!data.charts.length) $("curves").remove();
-  else $("legend").append(...data.groups.slice(0, COLOURED).map((group, index) => element("span", {}, element("span", { class: "key", style: "background:" + colour(index) }), group.name)));
+  else $("legend").append(...data.groups.slice(0, COLOURED).map((_, index) => element("span", {}, element("span", { class: "key", style: "background:" + colour(index) }), label(index))));
   const scored = data.objective && data.runs.some(run => typeof run.metrics[data.objective.name] === "number");
   if (scored && data.keys.length) {
     $("scatter").append(...data.keys.map(scatter));

@@ -131,6 +131,14 @@ impl RunDir {
     /// No run folder: says what is missing and which runs lie near. One of a newer tfm.
     pub fn read(path: &Path) -> Result<Self> {
         check_is_run(path)?;
+        Self::read_listed(path)
+    }
+
+    /// Opens one of many runs, as [`read`](Self::read) does, and looks for no others near it.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged; one of a newer tfm.
+    pub fn read_listed(path: &Path) -> Result<Self> {
         let config = path.join(CONFIG);
         Ok(Self {
             path: path.to_owned(),

@@ -172,8 +172,11 @@ impl Sweep {
     pub fn open(path: &Path) -> Result<Self> {
         let file = path.join(MANIFEST);
         if !file.is_file() {
-            let why =
-                if path.is_dir() { "it has no sweep.json" } else { "there is no such folder" };
+            let why = match fs::metadata(path) {
+                Ok(meta) if meta.is_dir() => "it has no sweep.json",
+                Ok(_) => "it is a file",
+                Err(_) => "there is no such folder",
+            };
             bail!("{} is not the folder of a sweep: {why}", path.display());
         }
         let text =
@@ -223,10 +226,7 @@ impl Sweep {
     /// # Errors
     /// There is none; says which there are.
     pub fn point(&self, number: u64) -> Result<&SweepPoint> {
-        let found = self.points().iter().find(|point| point.number == number);
-        found.with_context(|| {
-            format!("there is no point {number}; there are 1 to {}", self.points().len())
-        })
+        points::find(self.points(), number)
     }
 
     /// The value of `--config` for its runs, if there is one.

@@ -29,7 +29,7 @@ mod worker;
 
 pub use cost::Cost;
 pub use folder::{Begin, ROOT, Sweep, is_sweep};
-pub use points::{SweepPoint, check, points};
+pub use points::{SweepPoint, check, find, points};
 pub use rule::{Rule, StopRule};
 pub use scheduler::{Outcome, Plan, run};
 pub use spec::{Random, Spec, SweepFile, check_name};

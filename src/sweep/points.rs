@@ -47,6 +47,15 @@ pub fn points(spec: &Spec) -> Result<Vec<SweepPoint>> {
     Ok(all.into_iter().enumerate().map(number).collect())
 }
 
+/// The point of that number.
+///
+/// # Errors
+/// There is none; says which there are.
+pub fn find(points: &[SweepPoint], number: u64) -> Result<&SweepPoint> {
+    let found = points.iter().find(|point| point.number == number);
+    found.with_context(|| format!("there is no point {number}; there are 1 to {}", points.len()))
+}
+
 /// What is fixed, as `--set` takes it.
 pub fn fixed(spec: &Spec) -> Vec<String> {
     spec.fixed.iter().map(|(key, value)| format!("{key}={value}")).collect()
@@ -56,7 +65,7 @@ fn refuse_many(count: u128) -> Result<()> {
     ensure!(
         count <= u128::from(MAX_POINTS),
         "this sweep has {count} points; at most {MAX_POINTS} can be run, so vary less, or draw some with \
-         [random]"
+         [random] or --random"
     );
     Ok(())
 }

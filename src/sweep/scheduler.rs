@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::claim::Claim;
 use super::folder::Sweep;
@@ -16,6 +16,7 @@ use crate::analysis::table::number;
 use crate::analysis::{Objective, RunSummary};
 use crate::console;
 use crate::run::{RunDir, State, Status};
+use crate::system::shell::quoted;
 use crate::train::ShutdownFlag;
 
 /// How often workers are looked after.
@@ -309,7 +310,12 @@ impl<'a> Scheduler<'a> {
         match how {
             Ended::Interrupted if self.stopping => {}
             Ended::Interrupted => self.fail(point, "a signal has ended its process".to_owned()),
-            Ended::Failed(why) => self.fail(point, why),
+            // All others would fail as well, and a rule would take that for a result.
+            Ended::Full(why) if !self.stopping => {
+                let (words, dir) = (self.in_words(point), quoted(self.sweep.path()));
+                bail!("point {words}: {why}; make room, and go on with: tfm sweep resume {dir}")
+            }
+            Ended::Full(why) | Ended::Failed(why) => self.fail(point, why),
             Ended::Well => {
                 let run = self.sweep.run(point)?.context("a worker has left no run")?;
                 match run.state {
@@ -366,7 +372,7 @@ impl<'a> Scheduler<'a> {
 
     fn stop_all(&mut self) {
         if !std::mem::replace(&mut self.stopping, true) {
-            self.workers.iter().for_each(Worker::ask_to_end);
+            self.workers.iter_mut().for_each(Worker::ask_to_end);
         }
     }
 

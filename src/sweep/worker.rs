@@ -1,6 +1,7 @@
 //! A process that trains a point.
 
 use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,14 @@ use crate::train::shutdown;
 
 /// Lines of a log that say how a process ended.
 const TAIL: usize = 10;
+/// Bytes of which there is room on a disk that is not full.
+const PROBE: usize = 1 << 16;
+/// How messages name a full disk, and a user's full share of one.
+const FULL: [&str; 2] = if cfg!(windows) {
+    ["(os error 112)", "(os error 1295)"]
+} else {
+    ["(os error 28)", "(os error 122)"]
+};
 
 /// A process that trains a point, and the claim to it.
 pub(super) struct Worker {
@@ -24,6 +33,8 @@ pub(super) struct Worker {
     start: Instant,
     /// Where in the log this process began to speak.
     log_start: usize,
+    /// Whether it was asked to end.
+    asked: bool,
     _claim: Claim,
 }
 
@@ -36,6 +47,8 @@ pub(super) enum Ended {
     Interrupted,
     /// Why, in a line.
     Failed(String),
+    /// The same, where nothing more can be written into the sweep's folder.
+    Full(String),
 }
 
 impl Worker {
@@ -66,7 +79,7 @@ impl Worker {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().context("tfm cannot start itself")?;
-        Ok(Self { point, child, start: Instant::now(), log_start, _claim: claim })
+        Ok(Self { point, child, start: Instant::now(), log_start, asked: false, _claim: claim })
     }
 
     /// How it ended, if it has.
@@ -80,13 +93,19 @@ impl Worker {
         Ok(Some(match status.code() {
             Some(0) => Ended::Well,
             Some(code) if code == i32::from(shutdown::EXIT_CODE) => Ended::Interrupted,
-            Some(_) => Ended::Failed(self.last_error(sweep)),
+            Some(_) => {
+                let why = self.last_error(sweep);
+                if is_full(sweep, &why) { Ended::Full(why) } else { Ended::Failed(why) }
+            }
+            // It was so young that it did not listen yet.
+            None if self.asked => Ended::Interrupted,
             None => Ended::Failed(format!("its process was killed ({status})")),
         }))
     }
 
     /// Asks it to save and to end.
-    pub fn ask_to_end(&self) {
+    pub fn ask_to_end(&mut self) {
+        self.asked = true;
         process::ask_to_end(self.child.id());
     }
 
@@ -103,6 +122,17 @@ impl Worker {
         let error = error.or_else(|| text.lines().last()).unwrap_or("it said nothing");
         error.trim_start_matches("error: ").to_owned()
     }
+}
+
+/// Whether a process ended with `why` because the disk is full, or the user's share of it.
+fn is_full(sweep: &Sweep, why: &str) -> bool {
+    // One that could not even write its log said nothing.
+    let probe = sweep.path().join(".room");
+    let written = fs::write(&probe, [0; PROBE]);
+    let _ = fs::remove_file(&probe);
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+    FULL.iter().any(|error| why.contains(error))
+        || written.is_err_and(|error| kinds.contains(&error.kind()))
 }
 
 /// `tfm train` for a point: a new run, or one that goes on.
@@ -130,4 +160,34 @@ fn command(sweep: &Sweep, plan: &Plan, point: u64) -> Result<Command> {
 /// The last lines that the processes of a point have said.
 pub(super) fn tail(sweep: &Sweep, point: u64) -> Vec<String> {
     last_lines(&sweep.log(point), TAIL)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::sweep::Begin;
+
+    #[test]
+    fn a_worker_that_was_asked_to_end_has_not_failed() {
+        let root = tempfile::tempdir().unwrap();
+        let text = "model = \"ptb\"\n[vary]\nseed = [1]\n".to_owned();
+        let begin = Begin::new("s.toml", "s", text).unwrap();
+        let sweep = Sweep::begin(&root.path().join("s"), &begin, false).unwrap();
+        for asked in [true, false] {
+            let child = Command::new("sleep").arg("60").spawn().unwrap();
+            let claim = sweep.claim(1).unwrap().unwrap();
+            let start = Instant::now();
+            let mut worker =
+                Worker { point: 1, child, start, log_start: 0, asked: false, _claim: claim };
+            assert!(worker.poll(&sweep).unwrap().is_none());
+            if asked {
+                worker.ask_to_end();
+            } else {
+                worker.child.kill().unwrap();
+            }
+            worker.child.wait().unwrap();
+            let how = worker.poll(&sweep).unwrap().unwrap();
+            assert_eq!(matches!(how, Ended::Interrupted), asked, "{how:?}");
+        }
+    }
 }

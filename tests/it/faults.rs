@@ -138,6 +138,34 @@ fn a_run_with_a_fault_at_any_call_ends_to_the_bit_the_same() {
 }
 
 #[test]
+fn a_full_disk_ends_a_sweep_which_goes_on_when_there_is_room() {
+    let dir = Dir::new();
+    let Some(shim) = shim(&dir) else { return };
+    let line = format!(
+        "sweep run ptb --config ptb-demo {} seed=1..4 --threads 1 --device cpu --dir",
+        TINY.split_once("-q").unwrap().1.replace("--set ", "")
+    );
+    dir.tfm(&format!("{line} whole")).ok();
+    // A worker comes to its call of that number, which fails; the sweep itself has fewer. Some calls may
+    // fail without harm, so that others are tried.
+    let ends = |at: u64| {
+        let output = with_fault(&dir, &shim, &format!("{line} s-{at}"), "28", at);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (!output.status.success()).then_some((at, stderr))
+    };
+    let (at, stderr) = (60..80).find_map(ends).unwrap();
+    let part = format!("(os error 28); make room, and go on with: tfm sweep resume s-{at}");
+    assert!(stderr.contains("error: point ") && stderr.contains(&part), "{stderr}");
+    let said = dir.tfm(&format!("sweep resume s-{at} --threads 1"));
+    assert_eq!(said.code, 0, "{said:?}");
+    for point in 1..=4 {
+        let runs = [format!("s-{at}"), "whole".to_owned()];
+        let [own, other] = runs.map(|s| Run::of(&dir, &format!("{s}/points/{point:04}")));
+        own.ends_as(&other);
+    }
+}
+
+#[test]
 fn an_import_with_a_fault_at_any_call_can_be_done_again() {
     let dir = Dir::new();
     let Some(shim) = shim(&dir) else { return };

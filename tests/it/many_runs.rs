@@ -62,7 +62,11 @@ fn runs_are_listed_filtered_and_sorted() {
     assert_eq!(csv.lines().count(), 7);
     assert!(csv.lines().next().unwrap().contains(",train.learning_rate,"), "{csv}");
     dir.tfm("runs list --where rate").fails(2, &["\"rate\" is no condition"]);
+    let head: Vec<_> = csv.lines().next().unwrap().split(',').collect();
+    let columns: std::collections::BTreeSet<_> = head.iter().collect();
+    assert_eq!(columns.len(), head.len(), "{head:?}");
     dir.tfm("runs list --sort rate").fails(1, &["no run has rate to be sorted by"]);
+    dir.tfm("runs list --where rate>1").fails(1, &["no run has rate to be compared"]);
     dir.tfm("runs list nowhere").fails(1, &["nowhere does not exist"]);
 
     // A damaged run hides no other.
@@ -93,7 +97,8 @@ fn experiments_are_compared_over_their_seeds() {
     }
     let two = dir.tfm("runs compare runs/rate-1-seed-1 runs/rate-0.25-seed-1").ok();
     assert!(two.contains("n is too small to say more (n = 1 and 1)"), "{two}");
-    dir.tfm("runs compare runs/rate-1-seed-1").fails(1, &["there is one experiment alone"]);
+    dir.tfm("runs compare runs/rate-1-seed-1")
+        .fails(1, &["there is one experiment alone", " with 1 run; name"]);
 
     let diff = dir.tfm("runs diff runs/rate-1-seed-1 runs/rate-0.25-seed-1").ok();
     assert!(diff.contains("config train.learning_rate\n- 1.0\n+ 0.25\n"), "{diff}");

@@ -71,6 +71,14 @@ const curves = () => document.querySelectorAll("figure[data-chart=perplexity] .c
 const before = curves();
 document.getElementById("bands").click();
 expect("curves of seeds", curves() === 2 * before);
+const ticks = (low, high) => scale([low, high], 0, 100, true).ticks.join();
+expect("ticks " + ticks(0.15, 4.2), ticks(0.15, 4.2) === "0.2,0.5,1,2" && ticks(1e-5, 1) === "0.00001,0.0001,0.001,0.01,0.1,1");
+const words = spread({ mean: 290.9876, sd: 0.98649, n: 4 });
+expect("spread " + words, words === "290.99 ± 0.99 (n 4)");
+const legend = [...document.querySelectorAll("#legend > span")].map(entry => entry.textContent);
+expect("legend " + legend, legend.sort().join() === "train.learning_rate=0.25,train.learning_rate=1");
+const best = document.getElementById("best").textContent;
+expect("best " + best, best.includes("train.learning_rate=1 (ptb-demo "));
 expect("scatter", document.querySelectorAll("#scatter circle").length === 4);
 document.body.append("SAID: " + said.join("; ") + " DONE");
 }
@@ -107,7 +115,7 @@ fn a_browser_shows_a_report_and_its_reader_sorts_and_hovers() {
     assert!(!log.contains("CONSOLE"), "{log}");
     let (_, said) = page.rsplit_once("SAID: ").unwrap_or_else(|| panic!("no script ran: {log}"));
     let said = said.split_once(" DONE").unwrap().0;
-    assert!(!said.contains("WRONG") && said.matches("ok ").count() == 7, "{said}");
+    assert!(!said.contains("WRONG") && said.matches("ok ").count() == 11, "{said}");
 }
 
 #[test]

@@ -51,12 +51,15 @@ fn a_sweep_trains_every_point_as_a_run_of_its_own() {
     six(&dir);
     let preview = dir.tfm("sweep run rates.toml --dry-run").ok();
     assert!(preview.starts_with("rates: 6 points of ptb with ptb-demo"), "{preview}");
-    for part in ["train.learning_rate=0.25 seed=3", "GFLOP a step, train.max_max_epoch=1"] {
+    for part in
+        ["train.learning_rate=0.25 seed=3", "GFLOP a step, train.max_max_epoch=1", "usual size"]
+    {
         assert!(preview.contains(part), "{preview}");
     }
     assert_eq!(dir.files(), ["rates.toml"]);
     let said = sweep(&dir, "run rates.toml --dir s --jobs 2 --json");
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stderr.contains("Next: tfm report s; tfm runs list s"), "{said:?}");
     let json = said.json();
     assert_eq!(json["runs"].as_array().unwrap().len(), 6);
     assert_eq!(json["failed"], json!([]));
@@ -145,9 +148,13 @@ fn what_cannot_be_a_sweep_is_refused_before_anything_is_written() {
     refuse("name = \"a\\nb\"\n", "seed = [1]\n", &["\"a\\nb\" cannot be the name of a sweep"]);
     refuse("jobs = 2\n", "seed = [1]\n", &["rates.toml:2: unknown field `jobs`"]);
     sweep(&dir, "run nothing --dir s").fails(1, &["nothing is neither a file nor a model"]);
-    sweep(&dir, "resume rates.toml").fails(1, &["rates.toml is not the folder of a sweep"]);
-    dir.write("s/mine.txt", "mine");
+    sweep(&dir, "run ptb --dir s").fails(1, &["nothing varies; give settings, such as seed=1..3"]);
+    sweep(&dir, "resume rates.toml")
+        .fails(1, &["rates.toml is not the folder of a sweep: it is a file"]);
     six(&dir);
+    sweep(&dir, "run rates.toml --index 7 --dir s").fails(1, &["there is no point 7"]);
+    assert_eq!(dir.files(), ["rates.toml"]);
+    dir.write("s/mine.txt", "mine");
     sweep(&dir, "run rates.toml --dir s")
         .fails(1, &["the folder s holds mine.txt and is no sweep"]);
     assert_eq!(dir.files(), ["rates.toml", "s/mine.txt"]);

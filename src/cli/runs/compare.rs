@@ -8,6 +8,7 @@ use crate::analysis::compare::{Comparison, letter, spread_in_words};
 use crate::analysis::table::{Table, number};
 use crate::analysis::{groups, shown};
 use crate::models::options::OutputOptions;
+use crate::models::verbs::counted;
 
 #[derive(Args, Debug)]
 struct Compare {
@@ -39,9 +40,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let groups = groups(&found.runs);
     ensure!(
         groups.len() > 1,
-        "there is one experiment alone, {} with {} runs; name another to compare it with",
+        "there is one experiment alone, {} with {}; name another to compare it with",
         groups.first().map(|group| group.name()).unwrap_or_default(),
-        found.runs.len()
+        counted(found.runs.len() as u64, "run")
     );
     let comparison = Comparison::of(groups);
     args.output.report(&comparison.in_json(), text(&comparison, args.seeds))

@@ -69,6 +69,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let args = read::<List>(matches, |args| &args.output)?;
     let mut runs = args.paths.read()?.runs;
+    args.conditions.iter().try_for_each(|condition| expect(&runs, &condition.key, "compared"))?;
     runs.retain(|run| args.holds(run));
     sort(&mut runs, args.sort.as_deref())?;
     if args.reverse {
@@ -94,6 +95,15 @@ impl List {
     }
 }
 
+/// An error if no run has a value of that name, which is to be compared or `sorted by`.
+fn expect(runs: &[RunSummary], key: &str, what: &str) -> Result<()> {
+    ensure!(
+        runs.is_empty() || runs.iter().any(|run| run.value(key).is_some()),
+        "no run has {key} to be {what}; give a key of the config or a score"
+    );
+    Ok(())
+}
+
 /// Sorts by a value, numbers before texts, and runs without it last.
 fn sort(runs: &mut [RunSummary], key: Option<&str>) -> Result<()> {
     let key = match key {
@@ -103,10 +113,7 @@ fn sort(runs: &mut [RunSummary], key: Option<&str>) -> Result<()> {
         }
         Some(key) => key,
     };
-    ensure!(
-        runs.is_empty() || runs.iter().any(|run| run.value(key).is_some()),
-        "no run has {key} to be sorted by; give a key of the config or a score"
-    );
+    expect(runs, key, "sorted by")?;
     runs.sort_by(|a, b| compare(a.value(key), b.value(key)));
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::{Paths, confirm, read};
 use crate::analysis::RunSummary;
 use crate::checkpoint;
 use crate::models::options::{OutputOptions, complete};
+use crate::models::verbs::counted;
 use crate::run::{RunDir, State};
 
 #[derive(Args, Debug)]
@@ -138,9 +139,9 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
     let bytes: u64 =
         files().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum();
     let text = format!(
-        "{} checkpoints of {} finished runs, {:.1} MB",
-        files().count(),
-        old.len(),
+        "{} of {}, {:.1} MB",
+        counted(files().count() as u64, "checkpoint"),
+        counted(old.len() as u64, "finished run"),
         megabytes(bytes)
     );
     let json = json!({

@@ -55,6 +55,7 @@ impl What {
                 self.what,
                 models::names().join(", ")
             );
+            ensure!(!self.settings.is_empty(), "nothing varies; give settings, such as seed=1..3");
             let name = self.name.clone().unwrap_or_else(|| self.what.clone());
             let text =
                 line::file(&self.what, &name, self.config.clone(), &self.settings, self.random)?;

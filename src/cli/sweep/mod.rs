@@ -15,6 +15,7 @@ use super::{Fixed, Registry};
 use crate::analysis::table::Table;
 use crate::models::Interrupted;
 use crate::models::stdout::print;
+use crate::models::verbs::counted;
 use crate::sweep::{self, Begin, Cost, Sweep, is_sweep};
 use crate::system::shell::quoted;
 use crate::train::ShutdownFlag;
@@ -65,9 +66,11 @@ fn begin(args: &Run) -> Result<()> {
         args.index.is_none() || args.sweep.dir.is_some(),
         "--index trains one point of a sweep whose folder others share; name it by --dir"
     );
+    args.index.map_or(Ok(()), |number| sweep::find(&begin.points, number).map(drop))?;
     let path = folder(&args.sweep.dir, &begin);
     let sweep = Sweep::begin(&path, &begin, args.index.is_some())?;
-    tracing::info!("Sweep folder: {}, {} points", path.display(), sweep.points().len());
+    let points = counted(sweep.points().len() as u64, "point");
+    tracing::info!("Sweep folder: {}, {points}", path.display());
     train(&sweep, &args.train, args.index)
 }
 
@@ -100,6 +103,10 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
         numbers.filter(|number| only.is_none_or(|only| only == *number)).collect();
     summary::report(sweep, &numbers, &outcome, args.output)?;
     match outcome.failed.len() {
+        0 if only.is_none() => {
+            tracing::info!("Next: tfm report {path}; tfm runs list {path}");
+            Ok(())
+        }
         0 => Ok(()),
         n => bail!(
             "{n} of {} points failed; try them again with: tfm sweep resume {path}",
@@ -110,7 +117,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
 
 /// Every point with its settings, and what is known of its cost.
 fn preview(begin: &Begin, args: &Run) -> Result<()> {
-    let mut table = Table::new(["point", "settings", "cost"]);
+    let mut table = Table::new(["point", "settings", "cost, on data of the usual size"]);
     let mut points = Vec::new();
     for point in &begin.points {
         let cost = Cost::of(begin, point)?;

@@ -49,7 +49,7 @@ pub fn say_start<E: Experiment>(
 }
 
 /// `1 epoch`, `13 epochs`.
-fn counted(n: u64, what: &str) -> String {
+pub(crate) fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
