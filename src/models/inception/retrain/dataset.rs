@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::config::InceptionConfig;
+use super::config::{Data, InceptionConfig};
 use super::division::{divide, warn_of_missing};
 use super::features::{Extractor, FeatureSource, Features};
 use super::listing::{ContentHash, Listing};
@@ -26,8 +26,10 @@ pub struct FeatureDataset {
     pub valid: Examples,
     /// Those that are held out to judge the run; there may be none.
     pub test: Examples,
-    /// Files that could not be read.
-    pub unreadable: usize,
+    /// All pictures, and the files that could not be read.
+    pub listing: Listing,
+    /// The part of each picture.
+    parts: Vec<Split>,
 }
 
 /// Examples of one part.
@@ -57,24 +59,38 @@ impl FeatureDataset {
                  has a folder: --set data.images=DIR"
             );
         }
+        let images = config.images(data_dir);
+        ensure!(
+            images.is_dir(),
+            "data.images = {:?} is no folder, neither here nor in {}; it must hold a folder of \
+             pictures for each class",
+            config.data.images,
+            data_dir.display()
+        );
         let extractor = Extractor::open(&config.graph(data_dir)?, config.features()?)?;
-        let listing = Listing::read(&config.images(data_dir))?;
-        let features = extractor.extract(cpu, listing, data_dir)?;
-        say_unreadable(&features.listing);
+        let features = extractor.extract(cpu, Listing::read(&images)?, data_dir)?;
+        for (path, reason) in &features.listing.unreadable {
+            tracing::warn!("{} is left out: {reason}", path.display());
+        }
         features.listing.check()?;
         let data = &config.data;
-        let (validation, testing) = (data.validation_percentage, data.testing_percentage);
-        let parts = divide(&features.listing, validation, testing);
-        warn_of_missing(&features.listing, &parts, validation, testing);
-        Ok(Self::new(features, &parts))
+        let parts = divide(&features.listing, data.validation_percentage, data.testing_percentage);
+        Ok(Self::new(features, parts))
     }
 
-    fn new(features: Features, parts: &[Split]) -> Self {
+    /// Warns of what may keep the classes from being learnt, or from being judged.
+    pub fn warn(&self, data: &Data) {
+        let (validation, testing) = (data.validation_percentage, data.testing_percentage);
+        self.listing.warn();
+        warn_of_missing(&self.listing, &self.parts, validation, testing);
+    }
+
+    fn new(features: Features, parts: Vec<Split>) -> Self {
         let Features { listing, values, source } = features;
         let part = |split| {
             let mut examples = Examples { width: source.values, ..Examples::default() };
             let rows = values.chunks_exact(source.values.max(1));
-            for ((picture, row), part) in listing.pictures.iter().zip(rows).zip(parts) {
+            for ((picture, row), part) in listing.pictures.iter().zip(rows).zip(&parts) {
                 if *part == split {
                     examples.push(row, picture.label, picture.path.clone(), picture.hash);
                 }
@@ -82,8 +98,7 @@ impl FeatureDataset {
             examples
         };
         let [train, valid, test] = Split::ALL.map(part);
-        let unreadable = listing.unreadable.len();
-        Self { classes: listing.classes, source, train, valid, test, unreadable }
+        Self { classes: listing.classes.clone(), source, train, valid, test, listing, parts }
     }
 
     /// A part.
@@ -129,10 +144,22 @@ impl FeatureDataset {
     }
 }
 
-/// Names the files that were left out.
-fn say_unreadable(listing: &Listing) {
-    for (path, reason) in &listing.unreadable {
-        tracing::warn!("{} is left out: {reason}", path.display());
+#[cfg(test)]
+impl FeatureDataset {
+    /// Examples for tests: what is trained on, and what is held out for validation and test.
+    pub fn of_parts(classes: Vec<String>, [train, valid, test]: [Examples; 3]) -> Self {
+        let values = train.width;
+        let source = FeatureSource { graph: "g".into(), tensor: "t:0".into(), values };
+        let (listing, parts) = (Listing::default(), Vec::new());
+        Self { classes, source, train, valid, test, listing, parts }
+    }
+}
+
+#[cfg(test)]
+impl Examples {
+    /// Examples for tests.
+    pub fn of(width: usize, values: Vec<f32>, labels: Vec<u32>) -> Self {
+        Self { width, values, labels, ..Self::default() }
     }
 }
 
@@ -177,5 +204,77 @@ impl LabelledInputs for Examples {
         labels.copy_from_slice(&self.labels[examples.clone()]);
         let values = examples.start * self.width..examples.end * self.width;
         inputs.copy_from_slice(&self.values[values]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::listing::Picture;
+    use super::*;
+
+    const PARTS: [Split; 4] = [Split::Train, Split::Test, Split::Train, Split::Train];
+
+    /// Two pictures each of two classes, with their numbers as features.
+    fn dataset(contents: [&str; 4], classes: [&str; 2]) -> FeatureDataset {
+        let picture = |(i, content): (usize, &str)| Picture {
+            path: format!("{i}-{content}.jpg").into(),
+            label: i as u32 / 2,
+            hash: ContentHash::of(content.as_bytes()),
+        };
+        let listing = Listing {
+            classes: classes.map(str::to_owned).to_vec(),
+            pictures: contents.into_iter().enumerate().map(picture).collect(),
+            unreadable: Vec::new(),
+        };
+        let source = FeatureSource { graph: "g".into(), tensor: "t:0".into(), values: 2 };
+        let values = (0..8).map(|value| value as f32).collect();
+        FeatureDataset::new(Features { listing, values, source }, PARTS.to_vec())
+    }
+
+    #[test]
+    fn pictures_are_in_their_parts_with_their_features() {
+        let data = dataset(["a", "b", "c", "d"], ["x", "y"]);
+        assert_eq!(
+            (data.train.labels.as_slice(), data.test.labels.as_slice()),
+            (&[0, 1, 1][..], &[0][..])
+        );
+        assert_eq!(data.valid.count(), 0);
+        let (mut inputs, mut labels) = ([0.0; 4], [0; 2]);
+        data.train.fill(1..3, &mut inputs, &mut labels);
+        assert_eq!((inputs, labels), ([4.0, 5.0, 6.0, 7.0], [1, 1]));
+        assert_eq!(data.test.row(0), [2.0, 3.0]);
+        assert_eq!(data.train.by_class(&data.classes).unwrap(), [vec![0], vec![1, 2]]);
+        let error = data.test.by_class(&data.classes).unwrap_err().to_string();
+        assert_eq!(error, "there is nothing of the class \"y\" to train on");
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_contents_classes_and_parts() {
+        let of = |contents, classes| dataset(contents, classes).fingerprint();
+        let own = of(["a", "b", "c", "d"], ["x", "y"]);
+        assert!(own.starts_with("graph g, t:0 2, classes 2 "), "{own}");
+        assert!(own.contains(", train 3 ") && own.contains(", valid 0 00000000, test 1 "), "{own}");
+        assert_eq!(own, of(["a", "b", "c", "d"], ["x", "y"]));
+        for other in [
+            of(["a", "b", "c", "e"], ["x", "y"]),
+            of(["a", "b", "d", "c"], ["x", "y"]),
+            of(["a", "e", "c", "d"], ["x", "y"]),
+            of(["a", "b", "c", "d"], ["x", "z"]),
+        ] {
+            assert_ne!(own, other);
+        }
+    }
+
+    #[test]
+    fn labels_become_those_of_a_run() {
+        let mut data = dataset(["a", "b", "c", "d"], ["x", "z"]);
+        let run = ["w", "x", "z"].map(str::to_owned);
+        data.take_classes(&run).unwrap();
+        assert_eq!(
+            (data.train.labels.as_slice(), data.classes.as_slice()),
+            (&[1, 2, 2][..], &run[..])
+        );
+        let error = dataset(["a", "b", "c", "d"], ["x", "q"]).take_classes(&run).unwrap_err();
+        assert_eq!(error.to_string(), "the run does not know the class \"q\"; it knows w, x, z");
     }
 }

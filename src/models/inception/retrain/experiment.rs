@@ -40,7 +40,9 @@ impl Experiment for Inception {
         data_dir: &Path,
         _: Option<&RunDir>,
     ) -> Result<FeatureDataset> {
-        FeatureDataset::open(cpu, config, data_dir)
+        let data = FeatureDataset::open(cpu, config, data_dir)?;
+        data.warn(&config.data);
+        Ok(data)
     }
 
     fn fingerprint(data: &FeatureDataset) -> String {
@@ -55,8 +57,8 @@ impl Experiment for Inception {
             ("classes", data.classes.len()),
             ("features of each", data.source.values),
         ];
-        if data.unreadable > 0 {
-            sizes.push(("files left out", data.unreadable));
+        if !data.listing.unreadable.is_empty() {
+            sizes.push(("files left out", data.listing.unreadable.len()));
         }
         sizes
     }

@@ -101,3 +101,68 @@ impl LastLayer<'_> {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::features::features_of;
+    use super::*;
+    use crate::models::inception::demo;
+
+    /// The demo's graph.
+    fn graph(folder: &Path) -> PathBuf {
+        demo::write(folder, 1, 1, false).unwrap().graph
+    }
+
+    fn layer(features: &TensorName) -> LastLayer<'_> {
+        LastLayer { features, weights: &[0.5; 8], biases: &[0.0, 1.0] }
+    }
+
+    #[test]
+    fn a_graph_ends_with_the_new_layer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = graph(dir.path());
+        let old = FrozenGraph::open(&path).unwrap();
+        let features = features_of(&old).unwrap();
+        assert_eq!(features.to_string(), "pool_3:0");
+        let new = with_last_layer(&path, &layer(&features)).unwrap().to_bytes().unwrap();
+        let new = FrozenGraph::from_bytes(new).unwrap();
+        assert_eq!(new.producer(), old.producer());
+        let name = |node: usize| &*new.node(node).name;
+        assert_eq!(new.outputs().into_iter().map(name).collect::<Vec<_>>(), [OUTPUT]);
+        assert_eq!(features_of(&new).unwrap(), features);
+        assert!(!new.nodes().iter().any(|node| node.name.starts_with("softmax")));
+        let wanted: TensorName = OUTPUT.parse().unwrap();
+        let order = new.order(&[wanted], &[]).unwrap();
+        assert_eq!(order.len(), new.nodes().len(), "nothing is left over");
+    }
+
+    #[test]
+    fn a_layer_can_be_learnt_on_a_graph_that_was_learnt() {
+        let dir = tempfile::tempdir().unwrap();
+        let features: TensorName = "pool_3:0".parse().unwrap();
+        let once = with_last_layer(&graph(dir.path()), &layer(&features)).unwrap();
+        let path = dir.path().join("once.pb");
+        std::fs::write(&path, once.to_bytes().unwrap()).unwrap();
+        let twice = with_last_layer(&path, &layer(&features)).unwrap();
+        assert_eq!(twice.node.len(), once.node.len());
+        let behind: TensorName = "final_training_ops/Wx_plus_b/add:0".parse().unwrap();
+        let error = with_last_layer(&path, &layer(&behind)).unwrap_err().to_string();
+        assert!(error.contains("has a node final_training_ops/features/shape before"), "{error}");
+    }
+
+    #[test]
+    fn what_only_runs_before_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = graph(dir.path());
+        let mut changed = GraphDef::decode(&std::fs::read(&path).unwrap()[..]).unwrap();
+        let pool = changed.node.iter_mut().find(|node| node.name == "pool_3").unwrap();
+        pool.input.extend(["^softmax/biases".to_owned(), "^Mul".to_owned()]);
+        std::fs::write(&path, changed.to_bytes().unwrap()).unwrap();
+        let features: TensorName = "pool_3".parse().unwrap();
+        let new = with_last_layer(&path, &layer(&features)).unwrap();
+        let pool = new.node.iter().find(|node| node.name == "pool_3").unwrap();
+        assert_eq!(pool.input, ["conv", "^Mul"]);
+    }
+}

@@ -140,22 +140,31 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Refuses a class without a picture, and warns of one that has few, and of pictures that lie in
-    /// several classes.
+    /// Pictures of each class.
+    fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        self.pictures.iter().for_each(|picture| counts[picture.label as usize] += 1);
+        counts
+    }
+
+    /// Refuses a class without a picture.
     ///
     /// # Errors
     /// A class without a picture that can be read.
     pub fn check(&self) -> Result<()> {
-        let mut counts = vec![0; self.classes.len()];
-        self.pictures.iter().for_each(|picture| counts[picture.label as usize] += 1);
-        for (class, &count) in self.classes.iter().zip(&counts) {
+        for (class, count) in self.classes.iter().zip(self.counts()) {
             ensure!(
                 count > 0,
                 "the class {class:?} has no picture that can be read: put some into its folder, or \
                  take the folder away"
             );
         }
-        let few = self.classes.iter().zip(counts).filter(|(_, count)| *count < FEW);
+        Ok(())
+    }
+
+    /// Warns of a class that has few pictures, and of pictures that lie in several classes.
+    pub fn warn(&self) {
+        let few = self.classes.iter().zip(self.counts()).filter(|(_, count)| *count < FEW);
         let few: Vec<_> = few.map(|(class, count)| format!("{class} {count}")).collect();
         if !few.is_empty() {
             tracing::warn!(
@@ -163,11 +172,6 @@ impl Listing {
                 few.join(", ")
             );
         }
-        self.warn_of_contradictions();
-        Ok(())
-    }
-
-    fn warn_of_contradictions(&self) {
         let mut known: BTreeMap<ContentHash, &Picture> = BTreeMap::new();
         for picture in &self.pictures {
             let first = *known.entry(picture.hash).or_insert(picture);

@@ -217,3 +217,90 @@ impl Task for RetrainTask<'_> {
         weights::load(self.model(), &self.on.tensors(), checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::inception::ENTRY;
+    use crate::models::inception::retrain::dataset::Examples;
+    use crate::ops::Isa;
+
+    /// Three classes of unlike size, whose features say the class.
+    fn dataset() -> FeatureDataset {
+        let part = |labels: &[u32]| {
+            let row = |&label: &u32| (0..3).map(move |i| if i == label { 1.0 } else { 0.0 });
+            Examples::of(3, labels.iter().flat_map(row).collect(), labels.to_vec())
+        };
+        FeatureDataset::of_parts(
+            ["a", "b", "c"].map(str::to_owned).to_vec(),
+            [part(&[0, 0, 0, 0, 0, 0, 1, 2]), part(&[0, 1, 2]), part(&[])],
+        )
+    }
+
+    fn config(sets: &[&str]) -> InceptionConfig {
+        let sets: Vec<_> = sets.iter().map(|set| (*set).to_owned()).collect();
+        ENTRY.load(None, &sets).unwrap().config
+    }
+
+    fn task<'a>(
+        cpu: &'a Cpu,
+        config: &'a InceptionConfig,
+        data: &'a FeatureDataset,
+    ) -> RetrainTask<'a> {
+        RetrainTask::new(cpu, config, data, last_layer(3, 1, 3).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_class_is_drawn_as_often() {
+        let (cpu, config, data) = (Cpu::new(Isa::Portable, 1).unwrap(), config(&[]), dataset());
+        let mut task = task(&cpu, &config, &data);
+        let mut counts = [0; 3];
+        for step in 0..30 {
+            task.draw(step);
+            for (row, &label) in task.batch.images.chunks(3).zip(&task.batch.labels) {
+                counts[label as usize] += 1;
+                assert_eq!(row[label as usize], 1.0);
+            }
+        }
+        assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
+        let first = task.batch.labels.clone();
+        task.draw(7);
+        assert_ne!(task.batch.labels, first);
+        task.draw(29);
+        assert_eq!(task.batch.labels, first);
+    }
+
+    #[test]
+    fn what_can_be_learnt_is_learnt_and_a_part_may_be_empty() {
+        let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+        let (config, data) = (config(&["train.learning_rate=1", "train.batch_size=20"]), dataset());
+        let mut task = task(&cpu, &config, &data);
+        for step in 0..50 {
+            task.step(step).unwrap();
+        }
+        let line = task.report(Progress { step: 50, fraction: 0.5, rate: 1.0 }).unwrap();
+        assert!(line.starts_with("Step 50: Train accuracy = 100.0%, Cross entropy = 0."), "{line}");
+        assert!(line.ends_with("Validation accuracy = 100.0% (N=3)"), "{line}");
+        assert_eq!(task.validation()[0], ("accuracy", 1.0));
+        let never = ShutdownFlag::default();
+        let end = task.end_epoch(0, &never).unwrap().unwrap();
+        assert_eq!((end.score, end.measured[0].phase), (Some(0.0), "valid"));
+        assert_eq!(end.measured[0].line, "valid accuracy 100.0 % (N=3)");
+        // No test pictures: nothing is measured.
+        assert_eq!(task.finish(&never).unwrap(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_first_layer_is_the_reference_s() {
+        let layer = last_layer(2048, 1, 5).unwrap();
+        let parameters = layer.network.parameters();
+        let (weights, biases) = (parameters[0].values(), parameters[1].values());
+        assert_eq!((weights.len(), biases.len()), (2048 * 5, 5));
+        assert!(biases.iter().all(|bias| *bias == 0.0));
+        let mean_square =
+            weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
+        // A normal distribution that is cut at two deviations has 0.88 of its deviation.
+        assert!((mean_square.sqrt() / STDDEV - 0.88).abs() < 0.02, "{mean_square}");
+        assert!(weights.iter().all(|weight| weight.abs() <= 2.0 * STDDEV as f32));
+    }
+}

@@ -25,8 +25,9 @@ const MAX_CLASSES: usize = 100;
 /// Where the pictures of a run's evaluation go.
 pub struct Plots {
     folder: PathBuf,
-    /// `test-00004000`
-    name: String,
+    /// What was evaluated.
+    what: String,
+    step: u64,
     classes: Vec<String>,
 }
 
@@ -34,8 +35,8 @@ impl Plots {
     /// Beside the curves of the run; `what` was evaluated.
     pub fn of_run(session: &Session<Inception>, what: &str) -> Self {
         let folder = session.run.path().join("plots");
-        let name = format!("{what}-{:08}", session.step);
-        Self { folder, name, classes: session.trained.layer.classes.clone() }
+        let classes = session.trained.layer.classes.clone();
+        Self { folder, what: what.to_owned(), step: session.step, classes }
     }
 }
 
@@ -51,15 +52,17 @@ pub fn draw(
     sheet: Option<&Path>,
 ) -> Result<Vec<PathBuf>> {
     let mut drawn = Vec::new();
-    if let Some(Plots { folder, name, classes }) = plots {
+    if let Some(Plots { folder, what, step, classes }) = plots {
         atomic::create_folder(folder)?;
         if classes.len() <= MAX_CLASSES {
-            let path = folder.join(format!("confusion-{name}.png"));
-            confusion(results, classes).write_png(&path, name)?;
+            let path = folder.join(format!("confusion-{what}-{step:08}.png"));
+            let title = format!("{what}, step {step}: accuracy {:.4}", results.top_1());
+            confusion(results, classes).write_png(&path, &title)?;
             drawn.push(path);
         }
     }
-    let own = plots.map(|plots| plots.folder.join(format!("mistakes-{}.png", plots.name)));
+    let own = plots
+        .map(|plots| plots.folder.join(format!("mistakes-{}-{:08}.png", plots.what, plots.step)));
     let files: Vec<PathBuf> = sheet.map(Path::to_owned).or(own).into_iter().collect();
     let worst = results.worst(MISTAKES);
     if worst.is_empty() && sheet.is_none() {

@@ -55,6 +55,11 @@ impl Results {
         f64::from(right as u32) / f64::from(all.max(1) as u32)
     }
 
+    /// The share of pictures whose class is the most probable.
+    pub fn top_1(&self) -> f64 {
+        Self::accuracy(self.pictures.iter(), 1)
+    }
+
     /// The mean of −ln p of the pictures' own classes, in nats.
     fn cross_entropy(&self) -> f64 {
         let loss = |picture: &Judged| -f64::from(picture.probability).ln();
@@ -151,7 +156,7 @@ impl Results {
         });
         json!({
             "pictures": self.pictures.len(),
-            "top_1": Self::accuracy(self.pictures.iter(), 1),
+            "top_1": self.top_1(),
             "top_5": Self::accuracy(self.pictures.iter(), TOP),
             "cross_entropy": self.cross_entropy(),
             "classes": classes.collect::<Vec<_>>(),
