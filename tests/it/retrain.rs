@@ -244,5 +244,6 @@ fn a_real_graph_learns_from_photographs() {
     let said = dir.run(command.arg(format!("data.graph={}", graph.display())));
     assert_eq!(said.code, 0, "{said:?}");
     let run = Run::of(&dir, "run");
-    assert!(run.last("train", "accuracy") > 0.9 && run.last("test", "accuracy") > 0.7, "{said:?}");
+    assert!(run.last("train", "accuracy") > 0.9 && run.last("test", "accuracy") > 0.5, "{said:?}");
+    assert!(said.stderr.contains("1,024 features of each"), "{said:?}");
 }

@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
@@ -25,13 +26,16 @@ const MAX_VALUES: usize = 1 << 24;
 /// The most bytes of a description.
 const MAX_DESCRIPTION: usize = 1 << 16;
 
+/// The features of a picture, wherever they are used.
+pub type Row = Arc<[f32]>;
+
 /// The features of pictures by their content.
 #[derive(Debug)]
 pub struct FeatureCache {
     path: PathBuf,
     /// None where it cannot be written.
     file: Option<File>,
-    rows: HashMap<ContentHash, Vec<f32>>,
+    rows: HashMap<ContentHash, Row>,
 }
 
 impl FeatureCache {
@@ -81,12 +85,12 @@ impl FeatureCache {
     }
 
     /// The features of a content, where they are known.
-    pub fn get(&self, hash: &ContentHash) -> Option<&[f32]> {
-        self.rows.get(hash).map(Vec::as_slice)
+    pub fn get(&self, hash: &ContentHash) -> Option<&Row> {
+        self.rows.get(hash)
     }
 
     /// Keeps features for good.
-    pub fn add(&mut self, rows: Vec<(ContentHash, Vec<f32>)>) {
+    pub fn add(&mut self, rows: Vec<(ContentHash, Row)>) {
         let bytes: Vec<u8> = rows.iter().flat_map(|(hash, row)| record(hash, row)).collect();
         if let Some(file) = &mut self.file
             && let Err(error) = file.write_all(&bytes)
@@ -136,7 +140,7 @@ fn record(hash: &ContentHash, row: &[f32]) -> Vec<u8> {
 }
 
 /// The next record and its bytes; none at the end and where the file is not whole.
-fn next(reader: &mut impl Read) -> io::Result<Option<(ContentHash, Vec<f32>, u64)>> {
+fn next(reader: &mut impl Read) -> io::Result<Option<(ContentHash, Row, u64)>> {
     let mut start = [0; 36];
     if !fill(reader, &mut start)? {
         return Ok(None);
@@ -177,8 +181,9 @@ mod tests {
 
     use super::*;
 
-    fn rows() -> Vec<(ContentHash, Vec<f32>)> {
-        let row = |i: u8| (ContentHash::of(&[i]), vec![f32::from(i), 0.1, f32::MIN_POSITIVE]);
+    fn rows() -> Vec<(ContentHash, Row)> {
+        let row =
+            |i: u8| (ContentHash::of(&[i]), Row::from([f32::from(i), 0.1, f32::MIN_POSITIVE]));
         (0..4).map(row).collect()
     }
 

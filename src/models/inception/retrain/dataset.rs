@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::cache::Row;
 use super::config::{Data, InceptionConfig};
 use super::division::{divide, warn_of_missing};
 use super::features::{Extractor, FeatureSource, Features};
@@ -36,8 +37,8 @@ pub struct FeatureDataset {
 #[derive(Debug, Default)]
 pub struct Examples {
     width: usize,
-    /// (examples, width)
-    values: Vec<f32>,
+    /// The features of each, `width` values.
+    rows: Vec<Row>,
     /// The number of each one's class.
     pub labels: Vec<u32>,
     /// The file of each.
@@ -86,11 +87,10 @@ impl FeatureDataset {
     }
 
     fn new(features: Features, parts: Vec<Split>) -> Self {
-        let Features { listing, values, source } = features;
+        let Features { listing, rows, source } = features;
         let part = |split| {
             let mut examples = Examples { width: source.values, ..Examples::default() };
-            let rows = values.chunks_exact(source.values.max(1));
-            for ((picture, row), part) in listing.pictures.iter().zip(rows).zip(&parts) {
+            for ((picture, row), part) in listing.pictures.iter().zip(&rows).zip(&parts) {
                 if *part == split {
                     examples.push(row, picture.label, picture.path.clone(), picture.hash);
                 }
@@ -158,14 +158,14 @@ impl FeatureDataset {
 #[cfg(test)]
 impl Examples {
     /// Examples for tests.
-    pub fn of(width: usize, values: Vec<f32>, labels: Vec<u32>) -> Self {
-        Self { width, values, labels, ..Self::default() }
+    pub fn of(width: usize, rows: Vec<Row>, labels: Vec<u32>) -> Self {
+        Self { width, rows, labels, ..Self::default() }
     }
 }
 
 impl Examples {
-    fn push(&mut self, row: &[f32], label: u32, path: PathBuf, hash: ContentHash) {
-        self.values.extend_from_slice(row);
+    fn push(&mut self, row: &Row, label: u32, path: PathBuf, hash: ContentHash) {
+        self.rows.push(Row::clone(row));
         self.labels.push(label);
         self.paths.push(path);
         self.checksum = crc32c::crc32c_append(self.checksum, &label.to_le_bytes());
@@ -174,7 +174,7 @@ impl Examples {
 
     /// The features of an example.
     pub fn row(&self, example: usize) -> &[f32] {
-        &self.values[example * self.width..][..self.width]
+        &self.rows[example]
     }
 
     /// The examples of each class.
@@ -202,8 +202,9 @@ impl LabelledInputs for Examples {
 
     fn fill(&self, examples: Range<usize>, inputs: &mut [f32], labels: &mut [u32]) {
         labels.copy_from_slice(&self.labels[examples.clone()]);
-        let values = examples.start * self.width..examples.end * self.width;
-        inputs.copy_from_slice(&self.values[values]);
+        for (to, row) in inputs.chunks_mut(self.width).zip(&self.rows[examples]) {
+            to.copy_from_slice(row);
+        }
     }
 }
 
@@ -227,8 +228,8 @@ mod tests {
             unreadable: Vec::new(),
         };
         let source = FeatureSource { graph: "g".into(), tensor: "t:0".into(), values: 2 };
-        let values = (0..8).map(|value| value as f32).collect();
-        FeatureDataset::new(Features { listing, values, source }, PARTS.to_vec())
+        let rows = (0..4).map(|i| Row::from([2.0 * i as f32, 2.0 * i as f32 + 1.0])).collect();
+        FeatureDataset::new(Features { listing, rows, source }, PARTS.to_vec())
     }
 
     #[test]

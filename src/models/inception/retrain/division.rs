@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::listing::{ContentHash, Listing};
+use super::listing::{ContentHash, Listing, some};
 use crate::data::Split;
 
 /// Divides the pictures by a hash of their files' names, as TensorFlow's `retrain.py` does: a picture
@@ -56,10 +56,11 @@ pub fn warn_of_missing(listing: &Listing, parts: &[Split], validation: f64, test
         let lacking: Vec<_> =
             (0..listing.classes.len()).filter(|&label| percentage > 0.0 && !has(label)).collect();
         if !lacking.is_empty() {
-            let names: Vec<_> = lacking.iter().map(|&label| &*listing.classes[label]).collect();
+            let names: Vec<_> =
+                lacking.iter().map(|&label| listing.classes[label].clone()).collect();
             tracing::warn!(
                 "no {what} pictures: {}; more pictures, or a larger data.{}_percentage, give them some",
-                names.join(", "),
+                some(&names),
                 if split == Split::Valid { "validation" } else { "testing" }
             );
         }

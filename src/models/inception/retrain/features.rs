@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::options::GraphOptions;
 use super::super::pictures::PictureGraph;
-use super::cache::FeatureCache;
-use super::listing::{ContentHash, Listing};
+use super::cache::{FeatureCache, Row};
+use super::listing::{ContentHash, Listing, Picture};
 use crate::console;
 use crate::data::graphdef::{FrozenGraph, TensorName};
 use crate::ops::Cpu;
+use crate::system::memory;
 use crate::version::VERSION;
 
 /// Pictures that are computed at once, and kept at once.
@@ -95,8 +96,8 @@ pub struct Extractor {
 pub struct Features {
     /// The pictures that could be computed, and the files that could not.
     pub listing: Listing,
-    /// (pictures, values)
-    pub values: Vec<f32>,
+    /// The features of each.
+    pub rows: Vec<Row>,
     /// What they are of.
     pub source: FeatureSource,
 }
@@ -174,10 +175,14 @@ impl Extractor {
         );
         let (mut failed, mut ready) = (HashMap::new(), Vec::with_capacity(BATCH));
         let mut progress = Progress::new(paths.len());
-        self.graph.each(cpu, &paths, BATCH, |(path, row)| {
+        let Self { graph, source } = self;
+        graph.each(cpu, &paths, BATCH, |(path, row)| {
             let hash = missing[path];
             match row {
-                Ok(row) => ready.push((hash, row)),
+                Ok(row) => {
+                    ensure_fits(source, wanted, row.len())?;
+                    ready.push((hash, Row::from(row)));
+                }
                 Err(error) => drop(failed.insert(hash, format!("{error:#}"))),
             }
             if progress.is_whole_batch() {
@@ -190,27 +195,30 @@ impl Extractor {
     }
 
     fn gather(self, listing: Listing, cache: &FeatureCache) -> Result<Features> {
-        let row = |hash| cache.get(hash).unwrap_or_default();
-        let width = listing.pictures.first().map_or(0, |picture| row(&picture.hash).len());
-        let tensor = &self.source.tensor;
-        let bytes = (listing.pictures.len() * width * size_of::<f32>()) as u64;
-        crate::system::memory::ensure_fits(bytes, || {
-            format!("{} pictures with {width} values of {tensor}", listing.pictures.len())
-        })?;
-        let mut values = Vec::with_capacity(listing.pictures.len() * width);
-        for picture in &listing.pictures {
-            let row = row(&picture.hash);
+        let (tensor, mut rows) = (&self.source.tensor, Vec::with_capacity(listing.pictures.len()));
+        let mut values = None;
+        for Picture { path, hash, .. } in &listing.pictures {
+            let row = cache.get(hash).with_context(|| format!("{} is lost", path.display()))?;
+            let width = *values.get_or_insert(row.len());
             ensure!(
-                row.len() == width && width > 0,
+                row.len() == width,
                 "{tensor} has {} values of {} and {width} of others: set data.features to a tensor of \
                  one size",
                 row.len(),
-                picture.path.display()
+                path.display()
             );
-            values.extend_from_slice(row);
+            rows.push(Row::clone(row));
         }
-        Ok(Features { listing, values, source: FeatureSource { values: width, ..self.source } })
+        let source = FeatureSource { values: values.unwrap_or_default(), ..self.source };
+        Ok(Features { listing, rows, source })
     }
+}
+
+/// Refuses features that memory cannot hold.
+fn ensure_fits(source: &FeatureSource, pictures: usize, values: usize) -> Result<()> {
+    let bytes = (pictures * values * size_of::<f32>()) as u64;
+    let what = || format!("{values} values of {} of {pictures} pictures", source.tensor);
+    memory::ensure_fits(bytes, what)
 }
 
 /// How far a computation is.

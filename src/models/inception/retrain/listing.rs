@@ -14,6 +14,8 @@ use crate::console;
 
 /// Pictures of a class below which it is said that they are few.
 const FEW: usize = 20;
+/// Classes that a message names.
+const MAX_NAMED: usize = 10;
 /// The most classes.
 const MAX_CLASSES: usize = 10_000;
 /// Bytes that are read at a time.
@@ -169,7 +171,7 @@ impl Listing {
         if !few.is_empty() {
             tracing::warn!(
                 "classes with fewer than {FEW} pictures may not be learnt well: {}",
-                few.join(", ")
+                some(&few)
             );
         }
         let mut known: BTreeMap<ContentHash, &Picture> = BTreeMap::new();
@@ -183,6 +185,16 @@ impl Listing {
                 );
             }
         }
+    }
+}
+
+/// The first few of many names.
+pub fn some(names: &[String]) -> String {
+    match names.get(..MAX_NAMED) {
+        Some(first) if first.len() < names.len() => {
+            format!("{} and {} more", first.join(", "), names.len() - first.len())
+        }
+        _ => names.join(", "),
     }
 }
 

@@ -27,7 +27,7 @@ const STDDEV: f64 = 0.001;
 /// No features.
 pub fn last_layer(values: usize, seed: u64, classes: usize) -> Result<Classifier> {
     let features = Shape { height: 1, width: 1, depth: values };
-    let init = Init::truncated_normal(STDDEV);
+    let init = Init::truncated_normal(STDDEV).decay_weights();
     Classifier::new(features, seed, |features| features.linear("final_layer", classes, init))
 }
 
@@ -112,7 +112,7 @@ impl Task for RetrainTask<'_> {
     }
 
     fn steps_per_epoch(&self) -> u64 {
-        self.config.train.steps_per_epoch.min(self.config.train.max_steps)
+        self.config.train.steps_per_epoch
     }
 
     fn total_steps(&self) -> u64 {
@@ -222,14 +222,15 @@ impl Task for RetrainTask<'_> {
 mod tests {
     use super::*;
     use crate::models::inception::ENTRY;
+    use crate::models::inception::retrain::cache::Row;
     use crate::models::inception::retrain::dataset::Examples;
     use crate::ops::Isa;
 
     /// Three classes of unlike size, whose features say the class.
     fn dataset() -> FeatureDataset {
         let part = |labels: &[u32]| {
-            let row = |&label: &u32| (0..3).map(move |i| if i == label { 1.0 } else { 0.0 });
-            Examples::of(3, labels.iter().flat_map(row).collect(), labels.to_vec())
+            let row = |&label: &u32| Row::from([0, 1, 2].map(|i| f32::from(u8::from(i == label))));
+            Examples::of(3, labels.iter().map(row).collect(), labels.to_vec())
         };
         FeatureDataset::of_parts(
             ["a", "b", "c"].map(str::to_owned).to_vec(),

@@ -15,6 +15,7 @@ use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DataOptions, OutputOptions, RunOption};
 use crate::models::session::{Session, summary};
 use crate::nn::Parameter;
+use crate::system::shell::quoted;
 
 /// `tfm export inception`
 pub const VERB: Verb = Verb {
@@ -102,15 +103,15 @@ fn run(matches: &ArgMatches) -> Result<()> {
         }),
     );
     let words = format!(
-        "{}: {} classes as {OUTPUT}, {:.1} MB; their names in {}\nNext: tfm predict {} --graph {}",
+        "{}: {} classes as {OUTPUT}, {:.1} MB; their names in {}",
         args.graph.display(),
         trained.layer.classes.len(),
         bytes.len() as f64 / 1e6,
-        labels.display(),
-        ENTRY.name,
-        args.graph.display()
+        labels.display()
     );
-    args.output.report(&json, words)
+    args.output.report(&json, words)?;
+    tracing::info!("Next: tfm predict {} --graph {} PICTURE", ENTRY.name, quoted(&args.graph));
+    Ok(())
 }
 
 /// `out_labels.txt` beside `out.pb`, where labels of a graph are looked for.
