@@ -10,7 +10,7 @@ use crate::data::Split;
 ///
 /// The name is that of the file alone, up to `_nohash_`, so that pictures that belong together can be
 /// kept together. A content that lies in several files is in one part, that of the smallest hash. A
-/// class that would have nothing to train on is trained on the picture with its largest hash.
+/// class that would have nothing to train on is trained on what has its largest hash.
 ///
 /// Returns the part of each picture.
 pub fn divide(listing: &Listing, validation: f64, testing: f64) -> Vec<Split> {
@@ -36,10 +36,10 @@ pub fn divide(listing: &Listing, validation: f64, testing: f64) -> Vec<Split> {
         if own().any(|picture| parts[&picture.hash] == Split::Train) {
             continue;
         }
-        let last = own().max_by(|a, b| shares[&a.hash].total_cmp(&shares[&b.hash]));
-        if let Some(last) = last {
-            parts.insert(last.hash, Split::Train);
-        }
+        let largest = own().map(|picture| shares[&picture.hash]).max_by(f64::total_cmp);
+        // Those that belong together stay together.
+        let last = shares.iter().filter(|(_, share)| Some(**share) == largest);
+        parts.extend(last.map(|(&hash, _)| (hash, Split::Train)));
     }
     pictures.iter().map(|picture| parts[&picture.hash]).collect()
 }
