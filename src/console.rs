@@ -83,8 +83,8 @@ pub fn busy<T>(what: &str, work: impl FnOnce() -> T) -> T {
         let (ended, waiting) = channel::<()>();
         scope.spawn(move || {
             let (start, mut own) = (Instant::now(), String::new());
-            while waiting.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                // Work that draws its own progress says more.
+            // Work that draws its own progress says more, and has time to do so between two drawings.
+            while waiting.recv_timeout(2 * INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 if own.starts_with(&lock().line) {
                     own = format!("{what}, {}", duration(start.elapsed()));
                     status(|width| own.chars().take(width).collect());
