@@ -82,10 +82,13 @@ pub fn busy<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let result = thread::scope(|scope| {
         let (ended, waiting) = channel::<()>();
         scope.spawn(move || {
-            let start = Instant::now();
-            while waiting.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                let line = format!("{what}, {}", duration(start.elapsed()));
-                status(|width| line.chars().take(width).collect());
+            let (start, mut own) = (Instant::now(), String::new());
+            // Work that draws its own progress says more, and has time to do so between two drawings.
+            while waiting.recv_timeout(2 * INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                if own.starts_with(&lock().line) {
+                    own = format!("{what}, {}", duration(start.elapsed()));
+                    status(|width| own.chars().take(width).collect());
+                }
             }
         });
         let result = work();

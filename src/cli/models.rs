@@ -120,6 +120,10 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let entry = entry.with_context(|| format!("there is no model {model}"))?;
     let (preset, description) = (entry.describe)(entry, config.config.as_deref(), &config.sets)?;
     let description = description.with_context(|| {
+        if model == inception::ENTRY.name {
+            return "the layers of inception are in a frozen graph: name it with --graph"
+                .to_owned();
+        }
         format!("{model} is no graph of layers: its tables change in place as the text is read")
     })?;
     let layers = description.graph.layers(description.batch, description.steps);

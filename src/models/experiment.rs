@@ -39,12 +39,14 @@ pub trait Experiment {
         device.cpu(Self::ENTRY.name)
     }
 
-    /// Reads or makes the data. `run` is the one that goes on, or the one whose parameters a
-    /// new run begins with: what it has fixed of the data, such as a vocabulary, stays.
+    /// Reads or makes the data, on `cpu` where that takes a network. `run` is the one that goes
+    /// on, or the one whose parameters a new run begins with: what it has fixed of the data, such
+    /// as a vocabulary, stays.
     ///
     /// # Errors
     /// Missing or damaged data.
     fn data(
+        cpu: &Cpu,
         config: &RunConfig<Self::Settings>,
         data_dir: &Path,
         run: Option<&RunDir>,

@@ -23,6 +23,7 @@ mod ptb_train;
 mod ptb_use;
 mod ptb_wrong;
 mod reports;
+mod retrain;
 mod revision;
 mod runs;
 mod screen;

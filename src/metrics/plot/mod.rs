@@ -293,6 +293,7 @@ fn name_of(metric: &str) -> (String, Option<&'static str>) {
         "cross_entropy_raw" => ("Cross-entropy of a step", Some("nats")),
         "error" => ("Error", Some("%")),
         "precision" => ("Precision @ 1", Some("share")),
+        "accuracy" => ("Accuracy", Some("share")),
         "analogy" => ("Analogies answered", Some("share")),
         "similarity" => ("Word similarity", Some("Spearman's rho")),
         "kept_share" => ("Words kept by subsampling", Some("share")),

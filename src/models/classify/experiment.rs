@@ -26,7 +26,7 @@ impl<M: PictureModel> Experiment for M {
     type Task<'a> = ClassifierTask<'a, M>;
     type Trained = Trained;
 
-    fn data(config: &Config<M>, data_dir: &Path, _: Option<&RunDir>) -> Result<Data<M>> {
+    fn data(_: &Cpu, config: &Config<M>, data_dir: &Path, _: Option<&RunDir>) -> Result<Data<M>> {
         pictures::<M>(config, M::source(config, data_dir)?)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
-use super::RawImages;
+use super::{LabelledInputs, RawImages};
 use crate::data::augment::{Augment, Shape};
 use crate::data::{Labelled, Split};
 
@@ -108,18 +108,6 @@ pub struct Examples<I> {
 }
 
 impl<I: Input> Examples<I> {
-    /// Values of an image as the network takes it.
-    pub fn values(&self) -> usize {
-        self.input.shape().values()
-    }
-
-    /// Writes images (examples, values) and labels of a range of examples.
-    pub fn fill(&self, examples: Range<usize>, inputs: &mut [f32], labels: &mut [u32]) {
-        let found = &self.images.labels()[examples.clone()];
-        labels.iter_mut().zip(found).for_each(|(to, &label)| *to = u32::from(label));
-        self.input.write(&self.images, examples, inputs);
-    }
-
     /// An example as people look at it: the pixels of a square (side, side, 3), red, green and
     /// blue.
     pub fn thumbnail(&self, example: usize) -> Vec<u8> {
@@ -128,6 +116,22 @@ impl<I: Input> Examples<I> {
             1 => image.iter().flat_map(|&value| [value; 3]).collect(),
             _ => image.to_vec(),
         }
+    }
+}
+
+impl<I: Input> LabelledInputs for Examples<I> {
+    fn count(&self) -> usize {
+        self.images.len()
+    }
+
+    fn values(&self) -> usize {
+        self.input.shape().values()
+    }
+
+    fn fill(&self, examples: Range<usize>, inputs: &mut [f32], labels: &mut [u32]) {
+        let found = &self.images.labels()[examples.clone()];
+        labels.iter_mut().zip(found).for_each(|(to, &label)| *to = u32::from(label));
+        self.input.write(&self.images, examples, inputs);
     }
 }
 

@@ -26,7 +26,7 @@ pub use image_dataset::{Examples, Input};
 pub use raw_images::{RawImages, names};
 pub use recipe::{Descent, PictureSettings};
 pub use recipe::{MakeBatch, Recipe, Run};
-pub use score::{Score, evaluate};
+pub use score::{LabelledInputs, Score, evaluate};
 pub use task::ClassifierTask;
 pub use trainer::{Batch, EVAL_BATCH, Trainer};
 

@@ -1,8 +1,10 @@
 //! How well a classifier does on a set of examples.
 
+use std::ops::Range;
+
 use anyhow::{Result, ensure};
 
-use super::{Classifier, Examples, Input};
+use super::Classifier;
 use crate::console;
 use crate::metrics::picture::{ConfusionMatrix, Mistake, TopLosses};
 use crate::ops::precision::{argmax, in_top_k};
@@ -74,6 +76,16 @@ impl Score {
     }
 }
 
+/// Examples with labels, as a network takes them.
+pub trait LabelledInputs {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Values of an example.
+    fn values(&self) -> usize;
+    /// Writes the inputs (examples, values) and labels of a range of examples.
+    fn fill(&self, examples: Range<usize>, inputs: &mut [f32], labels: &mut [u32]);
+}
+
 /// Classifies every example, `batch` of them at a time; `classes` are the names. `None` when
 /// a shutdown is requested.
 ///
@@ -82,21 +94,24 @@ impl Score {
 pub fn evaluate(
     cpu: &Cpu,
     classifier: &mut Classifier,
-    examples: &Examples<impl Input>,
+    examples: &impl LabelledInputs,
     classes: &[String],
     batch: usize,
     shutdown: &ShutdownFlag,
 ) -> Result<Option<Score>> {
-    ensure!(!examples.images.is_empty(), "there is no example to classify");
+    let count = examples.count();
+    ensure!(count > 0, "there is no example to classify");
     let mut score = Score::new(classes);
     let mut images = Buffer::default();
     let mut labels = vec![0; batch];
-    for first in (0..examples.images.len()).step_by(batch) {
+    for first in (0..count).step_by(batch) {
         if shutdown.requested() {
             return Ok(None);
         }
-        console::progress("evaluating", first as u64, examples.images.len() as u64);
-        let range = first..examples.images.len().min(first + batch);
+        if first > 0 {
+            console::progress("evaluating", first as u64, count as u64);
+        }
+        let range = first..count.min(first + batch);
         let images = images.at_least(range.len() * examples.values());
         let labels = &mut labels[..range.len()];
         examples.fill(range, images, labels);
@@ -108,11 +123,10 @@ pub fn evaluate(
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
     use super::*;
     use crate::data::Labelled;
     use crate::data::augment::Shape;
+    use crate::models::classify::{Examples, Input};
     use crate::ops::Isa;
 
     const SHAPE: Shape = Shape { height: 1, width: 1, depth: 3 };

@@ -5,8 +5,8 @@ use candle_core::Tensor;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Batch, Classifier, Config, Data, PictureModel, PictureSettings, Recipe, Run, Score, Trainer,
-    summaries,
+    Batch, Classifier, Config, Data, LabelledInputs, PictureModel, PictureSettings, Recipe, Run,
+    Score, Trainer, summaries,
 };
 use crate::checkpoint::Checkpoint;
 use crate::data::Split;

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Classifier, Examples, Input, PictureModel, PictureSettings, Score, evaluate};
-use crate::nn::optimizer::{Optimizer, Settings};
+use super::{Classifier, LabelledInputs, PictureModel, PictureSettings, Score, evaluate};
+use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Buffer, Cpu};
 use crate::train::ShutdownFlag;
@@ -55,9 +55,23 @@ impl<'a> Trainer<'a> {
         let descent = settings.descent();
         let (weight_decay, average_decay) = (descent.weight_decay, settings.average_decay());
         let optimizing = Settings { weight_decay, average_decay, max_norm: None };
-        let parameters = classifier.network.parameters();
-        let optimizer = Optimizer::new(settings.optimizer(), optimizing, parameters)?;
-        let replicas = Replicas::new(cpu, &classifier.network, descent.towers)?;
+        Self::of(cpu, classifier, classes, (settings.optimizer(), optimizing), descent.towers)
+    }
+
+    /// A classifier that `optimizer` trains, in that many towers.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn of(
+        cpu: &'a Cpu,
+        classifier: Classifier,
+        classes: Vec<String>,
+        (config, settings): (&OptimizerConfig, Settings),
+        towers: usize,
+    ) -> Result<Self> {
+        let optimizer = Optimizer::new(config, settings, classifier.network.parameters())?;
+        let replicas = Replicas::new(cpu, &classifier.network, towers)?;
+        let weight_decay = settings.weight_decay;
         let averages = optimizer.averages();
         let averaged = (!averages.is_empty()).then(|| classifier.with_values(averages));
         Ok(Self { cpu, classifier, averaged, replicas, optimizer, weight_decay, classes })
@@ -70,7 +84,7 @@ impl<'a> Trainer<'a> {
     /// As [`evaluate`].
     pub fn score(
         &mut self,
-        examples: &Examples<impl Input>,
+        examples: &impl LabelledInputs,
         shutdown: &ShutdownFlag,
     ) -> Result<Option<Score>> {
         let classifier = self.averaged.as_mut().unwrap_or(&mut self.classifier);

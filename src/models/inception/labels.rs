@@ -7,14 +7,23 @@ use anyhow::{Result, bail};
 use super::options::{GraphOptions, local_path};
 use crate::data::graphdef::LabelMap;
 
-/// The names that a file gives the classes of a graph, or their numbers where there is none.
+/// The names that a run or a file gives the classes of a graph, or their numbers where there is none.
 #[derive(Debug)]
 pub struct Labels {
     graph: PathBuf,
     /// The file that the user names.
     named: Option<LabelMap>,
     /// The names for the scores that the graph has, once these are known.
-    fitted: Option<Option<LabelMap>>,
+    fitted: Option<Names>,
+}
+
+/// What classes are called.
+#[derive(Debug)]
+enum Names {
+    Numbers,
+    OfFile(LabelMap),
+    /// Those of a run.
+    Learnt(Vec<String>),
 }
 
 impl Labels {
@@ -28,6 +37,11 @@ impl Labels {
         Ok(Self { graph: options.path()?, named, fitted: None })
     }
 
+    /// The classes that a run has learnt.
+    pub fn learnt(classes: Vec<String>) -> Self {
+        Self { graph: PathBuf::new(), named: None, fitted: Some(Names::Learnt(classes)) }
+    }
+
     /// Finds the names for so many scores.
     ///
     /// # Errors
@@ -35,7 +49,7 @@ impl Labels {
     pub fn fit(&mut self, scores: usize) -> Result<()> {
         if self.fitted.is_none() {
             let map = match self.named.take() {
-                Some(named) => Some(named.fitted(scores)?),
+                Some(named) => Names::OfFile(named.fitted(scores)?),
                 None => self.beside(scores),
             };
             self.fitted = Some(map);
@@ -44,24 +58,31 @@ impl Labels {
     }
 
     /// The labels beside the graph. Without any that fit, classes are numbers.
-    fn beside(&self, scores: usize) -> Option<LabelMap> {
+    fn beside(&self, scores: usize) -> Names {
         let found = LabelMap::beside(&self.graph, scores);
         let why = match found {
-            Ok(Some(map)) => return Some(map),
+            Ok(Some(map)) => return Names::OfFile(map),
             Ok(None) => "no labels lie beside the graph".to_owned(),
             Err(error) => format!("{error:#}"),
         };
         tracing::warn!("{why}: classes are numbers; see --labels");
-        None
+        Names::Numbers
     }
 
     fn map(&self) -> Option<&LabelMap> {
-        self.fitted.as_ref()?.as_ref()
+        match &self.fitted {
+            Some(Names::OfFile(map)) => Some(map),
+            _ => None,
+        }
     }
 
     /// The name of a class: empty where the file has none, and its number where there is no file.
     pub fn name(&self, class: usize) -> String {
-        self.map().map_or_else(|| format!("class {class}"), |map| map.text(class).to_owned())
+        match &self.fitted {
+            Some(Names::OfFile(map)) => map.text(class).to_owned(),
+            Some(Names::Learnt(classes)) => classes.get(class).cloned().unwrap_or_default(),
+            _ => format!("class {class}"),
+        }
     }
 
     /// The class that a folder is called after: its number, its WordNet id, or its name as the file
@@ -71,6 +92,11 @@ impl Labels {
     /// A name that no class has, or several have.
     pub fn class_of(&self, folder: &str, scores: usize) -> Result<usize> {
         if let Some(class) = self.map().and_then(|map| map.class_of(folder)) {
+            return Ok(class);
+        }
+        if let Some(Names::Learnt(classes)) = &self.fitted
+            && let Some(class) = classes.iter().position(|class| class == folder)
+        {
             return Ok(class);
         }
         let plain = |name: &str| name.replace('_', " ").trim().to_lowercase();
@@ -83,10 +109,16 @@ impl Labels {
         match (&found[..], folder.parse::<usize>()) {
             ([one], _) => Ok(*one),
             ([], Ok(number)) if number < scores => Ok(number),
-            ([], _) => bail!(
-                "the folder {folder:?} is called after no class: call it after a WordNet id, a name of \
-                 the labels, or a number below {scores}"
-            ),
+            ([], _) => match &self.fitted {
+                Some(Names::Learnt(classes)) => bail!(
+                    "the folder {folder:?} is called after no class of the run, which are: {}",
+                    classes.join(", ")
+                ),
+                _ => bail!(
+                    "the folder {folder:?} is called after no class: call it after a WordNet id, a name \
+                     of the labels, or a number below {scores}"
+                ),
+            },
             (several, _) => {
                 bail!(
                     "the folder {folder:?} could be any of the classes {several:?}: call it after a number"

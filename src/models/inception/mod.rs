@@ -10,6 +10,8 @@
 //! Program → Runner          runner.rs     the stages at work, a network for each size
 //! EntryPoint                entry_point.rs  where pictures enter, and how they are made ready
 //! PictureGraph              pictures.rs   a row of numbers for each picture
+//!   retrain/                the user's own classes: a last layer on those rows
+//! Scorer                    scorer.rs     how probable each class is
 //! ```
 
 mod constants;
@@ -22,58 +24,51 @@ mod layer;
 mod options;
 mod pictures;
 mod program;
+mod retrain;
 mod runner;
+mod scorer;
 mod scores;
 pub mod show;
 mod verbs;
 
 pub use options::local_path;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use retrain::{Inception, InceptionConfig};
 
-use super::{Entry, Length, to_toml};
-use crate::config::{Invalid, Preset, keys};
+use super::verbs::{plot, train, verify};
+use super::{Better, Entry, Length, to_toml};
+use crate::config::{Preset, keys};
+
+const EXAMPLES: &str = "Examples:
+  tfm data make inception-demo && tfm train inception --config inception-demo
+                                                   seconds, needs no download
+  tfm train inception --set data.images=DIR        your own classes: a folder of pictures for each
+  tfm train inception --set data.images=DIR --set data.graph=mobilenet.pb
+  tfm train inception --resume                     goes on after Ctrl-C or a crash";
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "inception",
     about: "Frozen TensorFlow classifiers, above all the Inception-v3 of 2015",
     default_preset: "inception",
-    presets: &[preset!("inception")],
+    presets: &[preset!("inception"), preset!("inception-demo")],
     verbs: &[
+        train::verb::<Inception>("Learns your own classes on top of a frozen graph"),
         verbs::bench::VERB,
         verbs::embed::VERB,
         verbs::eval::VERB,
+        verbs::export::VERB,
         verbs::predict::VERB,
         verbs::query::VERB,
+        verify::verb::<Inception>(),
+        plot::verb::<Inception>(),
     ],
-    examples: "",
-    metrics: &[],
-    scores: &[],
-    resumable_keys: &[],
-    data_paths: &[],
+    examples: EXAMPLES,
+    metrics: &[("accuracy", Better::Higher), ("cross_entropy", Better::Lower)],
+    scores: &["valid_accuracy", "test_accuracy"],
+    resumable_keys: &["train.max_steps"],
+    data_paths: &["data.images", "data.graph"],
     describe: |entry, name, sets| Ok((entry.load::<InceptionConfig>(name, sets)?.name, None)),
     to_toml: to_toml::<InceptionConfig>,
     keys: keys::<InceptionConfig>,
-    length: Length { epochs: None, steps: None },
+    length: Length { epochs: None, steps: Some("train.max_steps") },
 };
-
-/// The network is in the file of a graph, so that there is nothing to set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct InceptionConfig {
-    /// The model's name.
-    pub model: String,
-}
-
-impl Default for InceptionConfig {
-    fn default() -> Self {
-        Self { model: ENTRY.name.to_string() }
-    }
-}
-
-impl crate::config::Config for InceptionConfig {
-    fn validate(&self) -> Result<(), Invalid> {
-        Ok(())
-    }
-}

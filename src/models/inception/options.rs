@@ -61,8 +61,9 @@ pub struct GraphOptions {
     #[arg(long)]
     pub exif: bool,
 
+    /// The folder of the data sets, which has the default graph.
     #[command(flatten)]
-    data: DataOptions,
+    pub data: DataOptions,
 }
 
 impl GraphOptions {
@@ -83,6 +84,12 @@ impl GraphOptions {
         }
     }
 
+    /// Those of a graph alone, or of the default one in the folder of the data sets.
+    pub fn at(graph: Option<PathBuf>, data_dir: &Path) -> Self {
+        let data = DataOptions { data_dir: data_dir.to_owned() };
+        Self { graph, data, ..Self::of(Path::new("")) }
+    }
+
     /// The file of the graph.
     ///
     /// # Errors
@@ -91,14 +98,28 @@ impl GraphOptions {
         if let Some(path) = &self.graph {
             return local_path(path);
         }
-        let default = self.data.data_dir.join(GRAPH_OF_2015);
-        ensure!(
-            default.exists(),
-            "there is no {}: fetch it with \"tfm data fetch inception\", or name a graph with --graph",
-            default.display()
-        );
-        Ok(default)
+        default_graph(&self.data.data_dir)
     }
+
+    /// The folder of the data sets.
+    pub fn data_dir(&self) -> &Path {
+        &self.data.data_dir
+    }
+}
+
+/// The graph that `tfm data fetch inception` fetches.
+///
+/// # Errors
+/// It is not there.
+pub fn default_graph(data_dir: &Path) -> Result<PathBuf> {
+    let default = data_dir.join(GRAPH_OF_2015);
+    ensure!(
+        default.exists(),
+        "there is no {}: fetch it with \"tfm data fetch inception\", or name a graph with --graph \
+         (in a config: data.graph)",
+        default.display()
+    );
+    Ok(default)
 }
 
 /// A file of this machine, or of the Hugging Face hub, which is downloaded where it is not here yet.

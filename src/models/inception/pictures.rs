@@ -75,6 +75,11 @@ impl PictureGraph {
         Ok(Self { reader: PictureReader { program, fed, entry }, runner })
     }
 
+    /// Where pictures enter, and how they are made ready.
+    pub fn entry(&self) -> &EntryPoint {
+        &self.reader.entry
+    }
+
     /// The graph.
     pub fn graph(&self) -> &FrozenGraph {
         &self.reader.program.graph

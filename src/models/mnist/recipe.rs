@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mnist;
 use crate::data::Split;
-use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
+use crate::models::classify::{Batch, LabelledInputs, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::nn::Mode;
 use crate::ops::ensure_finite;
 use crate::train::{Progress, ShutdownFlag};

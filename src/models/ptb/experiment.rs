@@ -38,7 +38,7 @@ impl Experiment for Ptb {
     type Task<'a> = PtbTask<'a>;
     type Trained = Trained;
 
-    fn data(config: &PtbConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Corpus> {
+    fn data(_: &Cpu, config: &PtbConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Corpus> {
         Corpus::load(config, data_dir, run.map(vocabulary_of).transpose()?)
     }
 

@@ -117,7 +117,12 @@ impl Experiment for Translate {
     type Task<'a> = TranslateTask<'a>;
     type Trained = Trained;
 
-    fn data(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Dataset> {
+    fn data(
+        _: &Cpu,
+        config: &TranslateConfig,
+        data_dir: &Path,
+        run: Option<&RunDir>,
+    ) -> Result<Dataset> {
         Dataset::load(config, data_dir, run)
     }
 

@@ -90,7 +90,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let loaded = load::<E>(args.config.config.as_deref(), &args.config.sets)?;
     let (config, cpu) = (&loaded.config, E::cpu(&args.device, &loaded)?);
-    let data = match E::data(config, &args.data.data_dir, None) {
+    let data = match E::data(&cpu, config, &args.data.data_dir, None) {
         Err(error) if is_missing(&error) => random_data::<E>(config, &error)?,
         data => data?,
     };

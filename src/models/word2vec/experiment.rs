@@ -49,7 +49,12 @@ impl Experiment for Word2Vec {
         device.processor()
     }
 
-    fn data(config: &Word2VecConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<TextDataset> {
+    fn data(
+        _: &Cpu,
+        config: &Word2VecConfig,
+        data_dir: &Path,
+        run: Option<&RunDir>,
+    ) -> Result<TextDataset> {
         TextDataset::load(config, data_dir, run.map(vocabulary_of).transpose()?)
     }
 

@@ -69,7 +69,7 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(M::ENTRY.name)?;
     let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let mut session = Session::<M>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let mut data = M::data(&session.config, &args.data.data_dir, Some(&session.run))?;
+    let mut data = M::data(&cpu, &session.config, &args.data.data_dir, Some(&session.run))?;
     let fingerprint = M::fingerprint(&data);
     data.take_classes(&session.trained.classes)?;
     warn_of_other_data(&fingerprint, &session.run.manifest().data);

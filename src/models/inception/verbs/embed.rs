@@ -10,6 +10,7 @@ use serde_json::json;
 use super::super::ENTRY;
 use super::super::options::GraphOptions;
 use super::super::pictures::{PictureGraph, named};
+use super::super::retrain::features_of;
 use crate::atomic;
 use crate::console;
 use crate::data::graphdef::{FrozenGraph, TensorName};
@@ -79,7 +80,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
     let output = match &args.graph.output {
         Some(output) => output.clone(),
-        None => features(&FrozenGraph::open(&args.graph.path()?)?)?,
+        None => features_of(&FrozenGraph::open(&args.graph.path()?)?)
+            .context("--output names the tensor to write")?,
     };
     let mut graph = PictureGraph::open(&args.graph, Some(&output))?;
     let pictures = named(&args.images)?;
@@ -114,37 +116,6 @@ fn run(matches: &ArgMatches) -> Result<()> {
         [] => Ok(()),
         all => bail!("{} pictures were left out:\n  {}", all.len(), all.join("\n  ")),
     }
-}
-
-/// What the last product of a graph reads: its features.
-///
-/// # Errors
-/// A graph without a product or a convolution before its output.
-pub fn features(graph: &FrozenGraph) -> Result<TensorName> {
-    let mut at = graph.likely_output().context("the graph has no output")?;
-    let mut last = None;
-    // A damaged graph may be a ring: the steps are counted.
-    for _ in 0..graph.nodes().len() {
-        let node = graph.node(at);
-        let Some(input) = node.inputs.first() else { break };
-        if ["MatMul", "Conv2D"].contains(&&*node.op) {
-            last = Some(*input);
-            break;
-        }
-        at = input.node;
-    }
-    let mut features = last.with_context(|| {
-        format!("{} has no last layer: name a tensor with --output", graph.place())
-    })?;
-    // Other shapes of the same values have names that nobody knows.
-    while ["Reshape", "Squeeze", "Identity"].contains(&&*graph.node(features.node).op) {
-        match graph.node(features.node).inputs.first() {
-            Some(input) => features = *input,
-            None => break,
-        }
-    }
-    let node = graph.node(features.node).name.clone();
-    Ok(TensorName { node, output: features.output })
 }
 
 /// The file of the names beside one of rows.

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::super::ENTRY;
 use super::super::labels::Labels;
 use super::super::options::GraphOptions;
-use super::super::pictures::{PictureGraph, named};
+use super::super::pictures::named;
+use super::super::scorer::{LearntOptions, Scorer};
 use super::super::scores::{Scored, top};
 use crate::console;
 use crate::models::Verb;
@@ -29,6 +30,8 @@ struct PredictArgs {
     /// Pictures, folders of them, patterns in quotes, or - for a list on standard input
     #[arg(required = true, value_name = "PICTURE", value_hint = ValueHint::AnyPath)]
     pictures: Vec<PathBuf>,
+    #[command(flatten)]
+    learnt: LearntOptions,
     #[command(flatten)]
     graph: GraphOptions,
     /// How many classes to name for each picture
@@ -57,6 +60,7 @@ and left out, and the exit code is 1.
 Examples:
   tfm predict inception photo.jpg
   tfm predict inception --graph mobilenet.pb --labels labels.txt --top 3 photos/
+  tfm predict inception --run runs/first photo.jpg
   find . -name '*.jpg' | tfm predict inception --json -";
 
 fn args(command: Command) -> Command {
@@ -67,7 +71,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let args = PredictArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
-    let mut graph = PictureGraph::open(&args.graph, None)?;
+    let mut scorer = match args.learnt.session()? {
+        Some(session) => Scorer::of_run(session, &args.graph)?,
+        None => Scorer::of_graph(&args.graph)?,
+    };
     let mut pictures = named(&args.pictures)?;
     let mut printer = Printer::new(&args, pictures.len())?;
     if let Some(path) = &args.resume {
@@ -76,11 +83,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
     let shutdown = ShutdownFlag::on_signals(["stopping after this batch", "stopped at once"])?;
     let (mut done, total) = (0, pictures.len() as u64);
-    graph.each(&cpu, &pictures, args.batch.min(pictures.len()), |(path, scores)| {
+    let batch = args.batch.min(pictures.len());
+    scorer.each(&cpu, &pictures, batch, |labels, (path, scores)| {
         done += 1;
         console::progress("pictures", done, total);
         match scores {
-            Ok(scores) => printer.print(path, &scores),
+            Ok(scores) => printer.print(path, &scores, labels),
             Err(error) => {
                 printer.unreadable.push(format!("{}: {error:#}", path.display()));
                 Ok(true)
@@ -117,7 +125,6 @@ fn done_before(path: &Path) -> Result<HashSet<String>> {
 /// Prints pictures as they are done.
 struct Printer<'a> {
     args: &'a PredictArgs,
-    labels: Labels,
     /// Whether each picture is named above its classes.
     names: bool,
     to: Option<File>,
@@ -131,35 +138,33 @@ impl<'a> Printer<'a> {
             file.with_context(|| format!("cannot write {}", path.display()))
         };
         let to = args.resume.as_ref().map(open).transpose()?;
-        let labels = Labels::open(&args.graph)?;
-        Ok(Self { args, labels, names: pictures > 1, to, unreadable: Vec::new() })
+        Ok(Self { args, names: pictures > 1, to, unreadable: Vec::new() })
     }
 
     /// Prints one picture; whether someone still reads.
-    fn print(&mut self, path: &Path, scores: &[f32]) -> Result<bool> {
-        self.labels.fit(scores.len())?;
+    fn print(&mut self, path: &Path, scores: &[f32], labels: &Labels) -> Result<bool> {
         let best = top(scores, self.args.top);
         if let Some(to) = &mut self.to {
-            let line = format!("{}\n", in_json(path, &best, &self.labels));
+            let line = format!("{}\n", in_json(path, &best, labels));
             to.write_all(line.as_bytes()).context("cannot write the predictions")?;
             return Ok(true);
         }
         let text = match self.args.output.json {
-            true => in_json(path, &best, &self.labels).to_string(),
-            false => self.in_words(path, &best),
+            true => in_json(path, &best, labels).to_string(),
+            false => self.in_words(path, &best, labels),
         };
         Ok(stdout::print(text)? == Reader::Listening)
     }
 
-    fn in_words(&self, path: &Path, best: &[Scored]) -> String {
+    fn in_words(&self, path: &Path, best: &[Scored], labels: &Labels) -> String {
         let mut lines = Vec::new();
         if self.names {
             lines.push(format!("{}:", path.display()));
         }
-        lines
-            .extend(best.iter().map(|(index, score)| {
-                format!("{} (score = {score:.5})", self.labels.name(*index))
-            }));
+        lines.extend(
+            best.iter()
+                .map(|(index, score)| format!("{} (score = {score:.5})", labels.name(*index))),
+        );
         lines.join("\n")
     }
 }

@@ -39,7 +39,7 @@ fn steps_per_epoch<E: Experiment>(
     run: Option<&RunDir>,
 ) -> Result<u64> {
     let cpu = E::cpu(&args.device, loaded)?;
-    let data = E::data(&loaded.config, &args.data.data_dir, run)?;
+    let data = E::data(&cpu, &loaded.config, &args.data.data_dir, run)?;
     Ok(E::task(&cpu, &loaded.config, &data, None)?.steps_per_epoch())
 }
 
@@ -74,7 +74,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let mut loaded = load::<E>(name, &args.sets(E::ENTRY, per_epoch)?)?;
     drop_expect_of_another_experiment::<E>(&mut loaded, name)?;
     let cpu = E::cpu(&args.device, &loaded)?;
-    let read = || E::data(&loaded.config, &args.data.data_dir, from.as_ref());
+    let read = || E::data(&cpu, &loaded.config, &args.data.data_dir, from.as_ref());
     let data = console::busy("reading the data", read)?;
     expect_data::<E>(args, &data)?;
     let init =
@@ -128,7 +128,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         path.display(),
         manifest.init_from
     );
-    let read = || E::data(config, &args.data.data_dir, Some(&run));
+    let read = || E::data(&cpu, config, &args.data.data_dir, Some(&run));
     let data = console::busy("reading the data", read)?;
     let found = E::fingerprint(&data);
     ensure!(

@@ -1,0 +1,120 @@
+//! A last layer on a frozen graph as the verbs that all models share see it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value};
+
+use super::config::{InceptionConfig, InceptionSettings};
+use super::dataset::FeatureDataset;
+use super::features::FeatureSource;
+use super::task::{RetrainTask, last_layer};
+use crate::checkpoint::Checkpoint;
+use crate::models::classify;
+use crate::models::describe::Description;
+use crate::models::experiment::Experiment;
+use crate::ops::Cpu;
+use crate::run::RunDir;
+use crate::train::TrainState;
+
+/// The model in training.
+pub struct Inception;
+
+/// What a run has learnt.
+pub struct Trained {
+    /// The last layer, and the names of its classes.
+    pub layer: classify::Trained,
+    /// What its features are of.
+    pub source: FeatureSource,
+}
+
+impl Experiment for Inception {
+    type Settings = InceptionSettings;
+    type Data = FeatureDataset;
+    type Task<'a> = RetrainTask<'a>;
+    type Trained = Trained;
+
+    fn data(
+        cpu: &Cpu,
+        config: &InceptionConfig,
+        data_dir: &Path,
+        _: Option<&RunDir>,
+    ) -> Result<FeatureDataset> {
+        let data = FeatureDataset::open(cpu, config, data_dir)?;
+        data.warn(&config.data);
+        Ok(data)
+    }
+
+    fn fingerprint(data: &FeatureDataset) -> String {
+        data.fingerprint()
+    }
+
+    fn sizes(data: &FeatureDataset) -> Vec<(&'static str, usize)> {
+        let mut sizes = vec![
+            ("training pictures", data.train.labels.len()),
+            ("validation", data.valid.labels.len()),
+            ("test", data.test.labels.len()),
+            ("classes", data.classes.len()),
+            ("features of each", data.source.values),
+        ];
+        if !data.listing.unreadable.is_empty() {
+            sizes.push(("files left out", data.listing.unreadable.len()));
+        }
+        sizes
+    }
+
+    fn task<'a>(
+        cpu: &'a Cpu,
+        config: &'a InceptionConfig,
+        data: &'a FeatureDataset,
+        init: Option<&Checkpoint>,
+    ) -> Result<RetrainTask<'a>> {
+        let layer = last_layer(data.source.values, config.seed, data.classes.len())?;
+        if let Some(checkpoint) = init {
+            let (known, source) = (classify::classes_of(checkpoint)?, source_of(checkpoint)?);
+            ensure!(
+                known == data.classes && source == data.source,
+                "{} tells {} apart by {} of graph {}, not {} by {} of graph {}; begin a run without \
+                 --init-from",
+                checkpoint.path.display(),
+                known.join(", "),
+                source.tensor,
+                source.graph,
+                data.classes.join(", "),
+                data.source.tensor,
+                data.source.graph
+            );
+            layer.load(Self::ENTRY.name, "", checkpoint)?;
+        }
+        RetrainTask::new(cpu, config, data, layer)
+    }
+
+    fn trained(_: &RunDir, config: &InceptionConfig, checkpoint: &Checkpoint) -> Result<Trained> {
+        let source = source_of(checkpoint)?;
+        let new = |classes| last_layer(source.values, config.seed, classes);
+        let layer = classify::Trained::read(Self::ENTRY.name, "", checkpoint, new)?;
+        Ok(Trained { layer, source })
+    }
+
+    fn describe(
+        config: &InceptionConfig,
+        data: Option<&FeatureDataset>,
+    ) -> Result<Option<Description>> {
+        let Some(data) = data else { return Ok(None) };
+        let layer = last_layer(data.source.values, config.seed, data.classes.len())?;
+        Ok(Some(layer.describe(config.train.batch_size)))
+    }
+
+    fn headline(metrics: &Map<String, Value>) -> Option<String> {
+        let accuracy = metrics.get("test_accuracy")?.as_f64()?;
+        Some(format!("final test accuracy {:.1} %", 100.0 * accuracy))
+    }
+}
+
+/// What the features of a checkpoint are of.
+fn source_of(checkpoint: &Checkpoint) -> Result<FeatureSource> {
+    let (_, state) = TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
+    let features = state.get("features").context("the checkpoint does not name its features")?;
+    serde_json::from_value(features.clone())
+        .with_context(|| format!("the features in {}", checkpoint.path.display()))
+}

@@ -1,0 +1,135 @@
+//! How probable each class is for a picture: by a graph's own last layer, or by one that a run has
+//! learnt.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use super::labels::Labels;
+use super::options::GraphOptions;
+use super::pictures::{Computed, PictureGraph};
+use super::retrain::{Inception, InceptionConfig, graph_checksum};
+use crate::models::classify::Classifier;
+use crate::models::options::{CheckpointOption, complete};
+use crate::models::session::Session;
+use crate::ops::Cpu;
+
+/// `--run` and `--checkpoint`: a last layer in the place of the graph's own.
+#[derive(Args, Clone, Debug)]
+#[command(about = None, long_about = None)]
+pub struct LearntOptions {
+    /// A run of tfm train inception: its classes in the place of the graph's own
+    ///
+    /// The graph and how pictures are made ready for it are the run's; --graph says where the graph
+    /// lies now.
+    #[arg(
+        long,
+        value_name = "DIR",
+        add = complete::runs(),
+        conflicts_with_all = [
+            "labels", "input", "output", "size", "mean", "scale", "crop", "decode", "exif"
+        ]
+    )]
+    pub run: Option<PathBuf>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointOption,
+}
+
+impl LearntOptions {
+    /// The run, where one is named.
+    ///
+    /// # Errors
+    /// A run that cannot be read.
+    pub fn session(&self) -> Result<Option<Session<Inception>>> {
+        let open = |run: &PathBuf| Session::open(run, self.checkpoint.checkpoint);
+        self.run.as_ref().map(open).transpose()
+    }
+}
+
+/// Says how probable each class is.
+pub struct Scorer {
+    graph: PictureGraph,
+    learnt: Option<Classifier>,
+    /// The names of the classes.
+    pub labels: Labels,
+}
+
+impl Scorer {
+    /// What the graph of the options says.
+    ///
+    /// # Errors
+    /// As [`PictureGraph::open`] and [`Labels::open`].
+    pub fn of_graph(options: &GraphOptions) -> Result<Self> {
+        let graph = PictureGraph::open(options, None)?;
+        Ok(Self { graph, learnt: None, labels: Labels::open(options)? })
+    }
+
+    /// What a run has learnt to say. The `session` is left without its layer.
+    ///
+    /// # Errors
+    /// A graph that is not the run's, or cannot be opened.
+    pub fn of_run(session: Session<Inception>, options: &GraphOptions) -> Result<Self> {
+        let options = run_graph(&session.config, options)?;
+        let (path, trained) = (options.path()?, session.trained);
+        let found = graph_checksum(&path)?;
+        ensure!(
+            found == trained.source.graph,
+            "{} is not the graph of the run {}: its checksum is {found}, that of the run's \
+             {}; name the run's graph with --graph",
+            path.display(),
+            session.run.path().display(),
+            trained.source.graph
+        );
+        let tensor = trained.source.tensor.parse()?;
+        let graph = PictureGraph::open(&options, Some(&tensor))?;
+        let labels = Labels::learnt(trained.layer.classes);
+        Ok(Self { graph, learnt: Some(trained.layer.classifier), labels })
+    }
+
+    /// Scores the pictures in their order, as [`PictureGraph::each`] computes them: a row for each
+    /// picture has its probabilities or, of a graph's own last layer, whatever the graph gives.
+    ///
+    /// # Errors
+    /// As [`PictureGraph::each`].
+    pub fn each(
+        &mut self,
+        cpu: &Cpu,
+        pictures: &[PathBuf],
+        batch: usize,
+        mut done: impl FnMut(&mut Labels, Computed) -> Result<bool>,
+    ) -> Result<()> {
+        let Self { graph, learnt, labels } = self;
+        graph.each(cpu, pictures, batch, |(path, row): (&Path, _)| {
+            let row = row.and_then(|row| match learnt {
+                Some(layer) => Ok(layer.probabilities(cpu, &row)?.to_vec()),
+                None => Ok(row),
+            });
+            if let Ok(row) = &row {
+                labels.fit(row.len())?;
+            }
+            done(labels, (path, row))
+        })
+    }
+}
+
+/// The graph of a run's config, at the place where `options` say that it lies now.
+///
+/// # Errors
+/// It is not there.
+pub fn run_graph(config: &InceptionConfig, options: &GraphOptions) -> Result<GraphOptions> {
+    run_config(config, options)?.graph(options.data_dir())
+}
+
+/// The config of a run, with the graph at the place where `options` say that it lies now.
+///
+/// # Errors
+/// A name that is no Unicode, which no config can have.
+pub fn run_config(config: &InceptionConfig, options: &GraphOptions) -> Result<InceptionConfig> {
+    let mut config = config.clone();
+    if let Some(graph) = &options.graph {
+        let graph = graph.to_str().context("the name of --graph is no Unicode")?;
+        config.data.graph = graph.to_owned();
+    }
+    Ok(config)
+}
