@@ -1,7 +1,7 @@
 //! `tfm … inception`: frozen graphs, on the small one that the program makes itself.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -154,20 +154,34 @@ fn graphs_are_shown_and_timed_and_other_files_are_named() {
     dir.tfm("predict inception x.jpg").fails(1, &["tfm data fetch inception", "--graph"]);
 }
 
+/// MobileNet-v1, and the folder `imagenet` of `TFM_DATA_DIR` with it and photographs.
+pub struct MobileNet {
+    pub data: PathBuf,
+    pub graph: PathBuf,
+}
+
+impl MobileNet {
+    /// None where it is not there, and says that the test is skipped.
+    pub fn find() -> Option<Self> {
+        let Some(dir) = std::env::var_os("TFM_DATA_DIR") else {
+            eprintln!("SKIPPED: TFM_DATA_DIR is not set");
+            return None;
+        };
+        let data = Path::new(&dir).join("imagenet");
+        let graph = data.join("mobilenet_v1_1.0_224_imagenet1001.pb");
+        if !graph.exists() {
+            eprintln!("SKIPPED: there is no {}", graph.display());
+            return None;
+        }
+        Some(Self { data, graph })
+    }
+}
+
 /// Needs `imagenet` in `TFM_DATA_DIR`: MobileNet-v1 and photographs. TensorFlow 2.15's five most
 /// probable classes, of decode_jpeg, the legacy resize_bilinear to 224, x / 127.5 - 1 and softmax.
 #[test]
 fn photographs_have_tensorflow_s_probabilities() {
-    let Some(data) = std::env::var_os("TFM_DATA_DIR").map(|dir| Path::new(&dir).join("imagenet"))
-    else {
-        eprintln!("SKIPPED: TFM_DATA_DIR is not set");
-        return;
-    };
-    let graph = data.join("mobilenet_v1_1.0_224_imagenet1001.pb");
-    if !graph.exists() {
-        eprintln!("SKIPPED: there is no {}", graph.display());
-        return;
-    }
+    let Some(MobileNet { data, graph }) = MobileNet::find() else { return };
     let dir = Dir::new();
     let mut command = tfm();
     command.args(["predict", "inception", "--json", "-q", "--graph"]).arg(&graph);

@@ -1,11 +1,12 @@
 //! `tfm train inception` and what follows from a run: the user's own classes on a frozen graph.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::dir::{Dir, tfm};
+use crate::inception::MobileNet;
 use crate::pictures::{ends_the_same_when_killed, train};
 use crate::ptb::{Background, Run};
 
@@ -31,7 +32,7 @@ fn short(rest: &str) -> String {
 }
 
 /// The file of the features.
-fn features(dir: &Dir) -> Option<std::path::PathBuf> {
+fn features(dir: &Dir) -> Option<PathBuf> {
     let folder = fs::read_dir(dir.path().join("data/cache/inception")).ok()?;
     folder.map(|entry| entry.unwrap().path()).find(|path| path.extension().unwrap() == "features")
 }
@@ -217,16 +218,7 @@ fn the_worst_mistakes_are_drawn() {
 /// Needs `imagenet` in `TFM_DATA_DIR`: MobileNet-v1 and photographs.
 #[test]
 fn a_real_graph_learns_from_photographs() {
-    let Some(data) = std::env::var_os("TFM_DATA_DIR").map(|dir| Path::new(&dir).join("imagenet"))
-    else {
-        eprintln!("SKIPPED: TFM_DATA_DIR is not set");
-        return;
-    };
-    let graph = data.join("mobilenet_v1_1.0_224_imagenet1001.pb");
-    if !graph.exists() {
-        eprintln!("SKIPPED: there is no {}", graph.display());
-        return;
-    }
+    let Some(MobileNet { data, graph }) = MobileNet::find() else { return };
     let dir = Dir::new();
     for entry in fs::read_dir(data.join("photos")).unwrap() {
         let path = entry.unwrap().path();
