@@ -13,6 +13,7 @@ use super::entry_point::EntryPoint;
 use super::options::GraphOptions;
 use super::program::{Program, Tensors};
 use super::runner::Runner;
+use crate::console;
 use crate::data::graphdef::{FrozenGraph, NodeOutput, Tensor, TensorName, Values};
 use crate::data::photo;
 use crate::nn::NodeTime;
@@ -55,6 +56,45 @@ pub struct PictureReader {
 
 /// A picture and what was computed from it, or why it could not be.
 pub type Computed<'a> = (&'a Path, Result<Vec<f32>>);
+
+/// How far a verb is with its pictures, which it draws, and those that it leaves out.
+#[derive(Debug)]
+pub struct Tally {
+    done: u64,
+    total: u64,
+    unreadable: Vec<String>,
+}
+
+impl Tally {
+    /// None of the pictures is done.
+    pub fn of(pictures: &[PathBuf]) -> Self {
+        Self { done: 0, total: pictures.len() as u64, unreadable: Vec::new() }
+    }
+
+    /// Counts a picture: its row, or `None` where there is none, which is kept for the end.
+    pub fn row(&mut self, (path, row): Computed) -> Option<Vec<f32>> {
+        self.done += 1;
+        console::progress("pictures", self.done, self.total);
+        let unreadable = |error| self.unreadable.push(format!("{}: {error:#}", path.display()));
+        row.map_err(unreadable).ok()
+    }
+
+    /// Takes the progress away: the pictures that were left out, each with its error.
+    pub fn end(self) -> Vec<String> {
+        console::clear();
+        self.unreadable
+    }
+}
+
+/// Fails where pictures were left out, for the end of a verb.
+///
+/// # Errors
+/// How many, and each with its error.
+pub fn ensure_none_left_out(unreadable: &[String]) -> Result<()> {
+    let n = unreadable.len();
+    ensure!(n == 0, "{n} pictures were left out:\n  {}", unreadable.join("\n  "));
+    Ok(())
+}
 
 impl PictureGraph {
     /// Opens the graph that the options name, to compute `output`, by default what it is most likely

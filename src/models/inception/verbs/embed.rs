@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum, ValueHint};
 use serde_json::json;
 
 use super::super::ENTRY;
 use super::super::options::GraphOptions;
-use super::super::pictures::{PictureGraph, named};
+use super::super::pictures::{PictureGraph, Tally, ensure_none_left_out, named};
 use super::super::retrain::features_of;
 use crate::atomic;
-use crate::console;
 use crate::data::graphdef::{FrozenGraph, TensorName};
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
@@ -85,20 +84,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let mut graph = PictureGraph::open(&args.graph, Some(&output))?;
     let pictures = named(&args.images)?;
-    let (mut rows, mut names, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut done, total) = (0, pictures.len() as u64);
-    graph.each(&cpu, &pictures, args.batch, |(path, row)| {
-        done += 1;
-        console::progress("pictures", done, total);
-        match row {
-            Ok(row) => {
-                rows.push(row);
-                names.push(path.to_string_lossy().into_owned());
-            }
-            Err(error) => unreadable.push(format!("{}: {error:#}", path.display())),
+    let (mut rows, mut names, mut tally) = (Vec::new(), Vec::new(), Tally::of(&pictures));
+    graph.each(&cpu, &pictures, args.batch, |computed| {
+        let path = computed.0;
+        if let Some(row) = tally.row(computed) {
+            rows.push(row);
+            names.push(path.to_string_lossy().into_owned());
         }
         Ok(true)
     })?;
+    let unreadable = tally.end();
     let width = rows.first().map_or(0, Vec::len);
     ensure!(!rows.is_empty(), "no picture can be read:\n  {}", unreadable.join("\n  "));
     ensure!(rows.iter().all(|row| row.len() == width), "pictures have rows of different lengths");
@@ -112,10 +107,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     });
     let words = format!("{}: {} rows of {width} values ({output})", out.display(), rows.len());
     args.output.report(&json, words)?;
-    match unreadable.as_slice() {
-        [] => Ok(()),
-        all => bail!("{} pictures were left out:\n  {}", all.len(), all.join("\n  ")),
-    }
+    ensure_none_left_out(&unreadable)
 }
 
 /// The file of the names beside one of rows.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueHint};
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::super::ENTRY;
 use super::super::labels::Labels;
 use super::super::options::GraphOptions;
+use super::super::pictures::{Tally, ensure_none_left_out};
 use super::super::retrain::{FeatureDataset, Inception, class_folders};
 use super::super::scorer::{LearntOptions, Scorer, run_config};
 use super::drawing::{self, Plots};
 use super::results::Results;
-use crate::console;
 use crate::data::Split;
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions, split_parser};
@@ -128,10 +128,7 @@ fn report(
     let mut metrics = results.in_json(&labels, args.worst);
     metrics["drawn"] = drawn.iter().map(|path| path.to_string_lossy()).collect();
     args.output.report(&in_json(metrics), results.in_words(&labels, args.worst))?;
-    match unreadable.as_slice() {
-        [] => Ok(()),
-        all => bail!("{} pictures were left out:\n  {}", all.len(), all.join("\n  ")),
-    }
+    ensure_none_left_out(&unreadable)
 }
 
 /// The pictures of the user's folders.
@@ -140,21 +137,17 @@ fn of_folder(args: &EvalArgs, cpu: &Cpu, mut scorer: Scorer) -> Result<Evaluated
     let classes = folders.iter().flat_map(|(class, files)| files.iter().map(move |_| class));
     let mut classes: Vec<&String> = classes.rev().collect();
     let pictures: Vec<PathBuf> = folders.values().flatten().cloned().collect();
-    let (mut results, mut unreadable) = (Results::default(), Vec::new());
-    let (mut done, total) = (0, pictures.len() as u64);
-    scorer.each(cpu, &pictures, args.batch, |labels, (path, scores)| {
-        done += 1;
-        console::progress("pictures", done, total);
+    let (mut results, mut tally) = (Results::default(), Tally::of(&pictures));
+    scorer.each(cpu, &pictures, args.batch, |labels, computed| {
         // They come in the order of the pictures.
         let class = classes.pop().map(String::as_str).unwrap_or_default();
-        match scores {
-            Ok(scores) => results.add(path, labels.class_of(class, scores.len())?, &scores),
-            Err(error) => unreadable.push(format!("{}: {error:#}", path.display())),
+        let path = computed.0;
+        if let Some(scores) = tally.row(computed) {
+            results.add(path, labels.class_of(class, scores.len())?, &scores);
         }
         Ok(true)
     })?;
-    console::clear();
-    Ok(Evaluated { results, labels: scorer.labels, unreadable })
+    Ok(Evaluated { results, labels: scorer.labels, unreadable: tally.end() })
 }
 
 /// A part of the run's own pictures.

@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 use super::super::ENTRY;
 use super::super::labels::Labels;
 use super::super::options::GraphOptions;
-use super::super::pictures::named;
+use super::super::pictures::{Tally, named};
 use super::super::scorer::{LearntOptions, Scorer};
 use super::super::scores::{Scored, top};
-use crate::console;
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
 use crate::models::stdout::{self, Reader};
@@ -82,22 +81,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
         pictures.retain(|picture| !done.contains(&*picture.to_string_lossy()));
     }
     let shutdown = ShutdownFlag::on_signals(["stopping after this batch", "stopped at once"])?;
-    let (mut done, total) = (0, pictures.len() as u64);
-    let batch = args.batch.min(pictures.len());
-    scorer.each(&cpu, &pictures, batch, |labels, (path, scores)| {
-        done += 1;
-        console::progress("pictures", done, total);
-        match scores {
-            Ok(scores) => printer.print(path, &scores, labels),
-            Err(error) => {
-                printer.unreadable.push(format!("{}: {error:#}", path.display()));
-                Ok(true)
-            }
-        }
-        .map(|goes_on| goes_on && !shutdown.requested())
+    let (mut tally, batch) = (Tally::of(&pictures), args.batch.min(pictures.len()));
+    scorer.each(&cpu, &pictures, batch, |labels, computed| {
+        let path = computed.0;
+        let is_read = match tally.row(computed) {
+            Some(scores) => printer.print(path, &scores, labels)?,
+            None => true,
+        };
+        Ok(is_read && !shutdown.requested())
     })?;
-    console::clear();
-    match printer.unreadable.as_slice() {
+    match tally.end().as_slice() {
         [] => Ok(()),
         [one] => bail!("cannot classify {one}"),
         several => bail!("cannot classify\n  {}", several.join("\n  ")),
@@ -128,7 +121,6 @@ struct Printer<'a> {
     /// Whether each picture is named above its classes.
     names: bool,
     to: Option<File>,
-    unreadable: Vec<String>,
 }
 
 impl<'a> Printer<'a> {
@@ -138,7 +130,7 @@ impl<'a> Printer<'a> {
             file.with_context(|| format!("cannot write {}", path.display()))
         };
         let to = args.resume.as_ref().map(open).transpose()?;
-        Ok(Self { args, names: pictures > 1, to, unreadable: Vec::new() })
+        Ok(Self { args, names: pictures > 1, to })
     }
 
     /// Prints one picture; whether someone still reads.
