@@ -83,16 +83,16 @@ impl Cpu {
         }
     }
 
-    /// Calls `work` for each block of `0..len`, blocks of `block` items handed out to
-    /// whichever thread is free.
+    /// Calls `work` for each block of `0..len`, blocks of `block` items: every thread has those of
+    /// its share first, then whichever are left.
     pub fn for_blocks<F: Fn(Range<usize>) + Sync>(&self, len: usize, block: usize, work: F) {
         if len <= block || self.threads == 1 {
             (0..len).step_by(block.max(1)).for_each(|start| work(start..len.min(start + block)));
             return;
         }
-        let queue = Queue::new(len.div_ceil(block));
-        self.parallel(usize::MAX, |_| {
-            while let Some(i) = queue.next() {
+        let queue = Queue::of_shares(len.div_ceil(block), self.threads);
+        self.parallel(usize::MAX, |worker| {
+            while let Some(i) = queue.next(worker) {
                 work(i * block..len.min((i + 1) * block));
             }
         });
@@ -163,21 +163,46 @@ impl Worker<'_> {
     }
 }
 
-/// Hands out `0..len` one by one to any thread.
+/// Hands out `0..len` one by one: to each thread from its own share first, since it finds in its cache
+/// what it wrote in the operator before, and then from those of the others.
 #[derive(Debug)]
 pub(super) struct Queue {
-    next: AtomicUsize,
+    /// The next one of each share.
+    next: Vec<AtomicUsize>,
     len: usize,
 }
 
 impl Queue {
-    pub(super) fn new(len: usize) -> Self {
-        Self { next: AtomicUsize::new(0), len }
+    /// One share for all, which is handed out in order.
+    pub(super) fn in_order(len: usize) -> Self {
+        Self::of_shares(len, 1)
     }
 
-    pub(super) fn next(&self) -> Option<usize> {
-        let i = self.next.fetch_add(1, Ordering::Relaxed);
-        (i < self.len).then_some(i)
+    /// As many equal shares as there are threads.
+    pub(super) fn of_shares(len: usize, threads: usize) -> Self {
+        let start = |share| AtomicUsize::new(len * share / threads);
+        Self { next: (0..threads).map(start).collect(), len }
+    }
+
+    pub(super) fn next(&self, worker: &Worker) -> Option<usize> {
+        let shares = self.next.len();
+        (0..shares).map(|other| (worker.index + other) % shares).find_map(|share| {
+            let i = self.next[share].fetch_add(1, Ordering::Relaxed);
+            (i < self.len * (share + 1) / shares).then_some(i)
+        })
+    }
+}
+
+/// Hands out `0..len` in chunks, to any thread.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    next: AtomicUsize,
+    len: usize,
+}
+
+impl Chunks {
+    pub(super) fn new(len: usize) -> Self {
+        Self { next: AtomicUsize::new(0), len }
     }
 
     /// Guided self-scheduling for `threads` threads: chunks of at most `most` items, shrinking towards
@@ -220,7 +245,14 @@ mod tests {
             };
             cpu.for_blocks(103, 10, hit);
             cpu.parallel(usize::MAX, |worker| hit(worker.chunk(103)));
-            assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 2));
+            // A thread alone has the shares of all.
+            let queue = Queue::of_shares(103, 7);
+            cpu.parallel(0, |worker| {
+                while let Some(i) = queue.next(worker) {
+                    hit(i..i + 1)
+                }
+            });
+            assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 3));
         }
     }
 
@@ -229,7 +261,7 @@ mod tests {
         for (len, most, threads) in [(0, 3, 2), (1, 9, 4), (97, 1, 3), (1000, 40, 5), (64, 64, 1)] {
             let cpu = Cpu::new(Isa::Portable, threads).unwrap();
             let hits: Vec<AtomicUsize> = (0..len).map(|_| AtomicUsize::new(0)).collect();
-            let queue = Queue::new(len);
+            let queue = Chunks::new(len);
             cpu.parallel(usize::MAX, |_| {
                 while let Some(chunk) = queue.next_chunk(most, threads) {
                     assert!((1..=most).contains(&chunk.len()));

@@ -44,11 +44,11 @@ impl Updates {
         match self {
             Updates::Sequential => (0..len).for_each(|i| loss += train(0, i)),
             Updates::Hogwild => {
-                let queue = Queue::new(len);
+                let queue = Queue::in_order(len);
                 let total = Mutex::new(&mut loss);
                 cpu.parallel(usize::MAX, |worker| {
                     let mut own = Loss::default();
-                    while let Some(i) = queue.next() {
+                    while let Some(i) = queue.next(worker) {
                         own += train(worker.index(), i);
                     }
                     // A panic elsewhere leaves the sum whole.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::cpu::{Queue, with_thread_buffer};
+use super::super::cpu::{Chunks, with_thread_buffer};
 use super::super::{Cpu, DisjointSlice, Isa};
 use super::Accumulate;
 use super::kernel::{BlockProduct, COLUMNS};
@@ -45,7 +45,7 @@ impl Product<'_> {
     /// right side each thread has the same columns every time, whose panels stay in its cache.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
-        let queue = Queue::new(self.column_panels);
+        let queue = Chunks::new(self.column_panels);
         cpu.with_buffer(packed_len, |packed| {
             let packed = DisjointSlice::new(packed);
             cpu.parallel(self.operations(left), |worker| {
@@ -114,7 +114,7 @@ impl Product<'_> {
     pub fn by_tiles(self, left: Matrix, right: Matrix, start: Accumulate) {
         let (cpu, left_len) = (self.cpu, left.rows * left.columns);
         let right_len = right.rows * self.column_panels * COLUMNS;
-        let queue = Queue::new(self.panels.count * self.column_panels);
+        let queue = Chunks::new(self.panels.count * self.column_panels);
         cpu.with_buffer(left_len, |packed_left| {
             cpu.with_buffer(right_len, |packed_right| {
                 let (packed_left, packed_right) =

@@ -46,12 +46,13 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
     let values = dweight.len();
     let pieces = shape.batch.min(WORKSPACE_VALUES / values + 1).min(MAX_PIECES);
     let split = Split::new(shape, TileSize::of(cpu.isa()), pieces, cpu.threads());
-    let (offsets, queue) = (split.offsets(), Queue::new(pieces * split.slices));
+    let (offsets, queue) =
+        (split.offsets(), Queue::of_shares(pieces * split.slices, cpu.threads()));
     let dweight = DisjointSlice::new(dweight);
     cpu.with_buffer((pieces - 1) * values, |rest| {
         let rest = DisjointSlice::new(rest);
         cpu.parallel(shape.operations(), |worker| {
-            while let Some(i) = queue.next() {
+            while let Some(i) = queue.next(worker) {
                 let (piece, slice) = (i / split.slices, i % split.slices);
                 // The first piece's sum needs no place of its own.
                 let (result, at) =

@@ -113,7 +113,7 @@ impl Correlation {
         target: &mut [f32],
     ) {
         let blocks = Blocks::of_rows(self, cpu.threads());
-        let (queue, offsets) = (blocks.queue(), self.offsets());
+        let (queue, offsets) = (blocks.queue(cpu), self.offsets());
         let (target, len) = (DisjointSlice::new(target), self.packed_len());
         cpu.with_buffer(len, |packed| {
             let packed = DisjointSlice::new(packed);
@@ -123,7 +123,7 @@ impl Correlation {
                 // SAFETY: nobody writes the panels after the barrier.
                 let right = unsafe { packed.range(0..len) };
                 let to = Work { of: self, source, offsets: &offsets, right, epilogue, target };
-                to.run(cpu.isa(), blocks, &queue);
+                to.run(cpu.isa(), blocks, &queue, worker);
             });
         });
     }
@@ -139,11 +139,11 @@ impl Correlation {
     ) {
         assert_eq!(right.len(), self.packed_len(), "the filters have another size");
         let blocks = Blocks::of_rows_and_columns(self, cpu);
-        let (queue, offsets) = (blocks.queue(), self.offsets());
+        let (queue, offsets) = (blocks.queue(cpu), self.offsets());
         let target = DisjointSlice::new(target);
-        cpu.parallel(self.operations(), |_| {
+        cpu.parallel(self.operations(), |worker| {
             let to = Work { of: self, source, offsets: &offsets, right, epilogue, target };
-            to.run(cpu.isa(), blocks, &queue);
+            to.run(cpu.isa(), blocks, &queue, worker);
         });
     }
 
@@ -165,11 +165,12 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Takes blocks from the queue until there are no more.
-    fn run(self, isa: Isa, blocks: Blocks, queue: &Queue) {
-        while let Some(i) = queue.next() {
+    fn run(self, isa: Isa, blocks: Blocks, queue: &Queue, worker: &Worker) {
+        while let Some(i) = queue.next(worker) {
             let (image, i) = (i / blocks.count(), i % blocks.count());
-            let rows = blocks.rows(i / blocks.columns);
-            let panels = blocks.panels(i % blocks.columns);
+            // All rows of some channels first: a thread's share then has filters of its own.
+            let rows = blocks.rows(i % blocks.rows);
+            let panels = blocks.panels(i / blocks.rows);
             Block { work: self, image, rows, panels }.run(isa);
         }
     }
@@ -225,8 +226,8 @@ impl Blocks {
         self.rows * self.columns
     }
 
-    fn queue(&self) -> Queue {
-        Queue::new(self.images * self.count())
+    fn queue(&self, cpu: &Cpu) -> Queue {
+        Queue::of_shares(self.images * self.count(), cpu.threads())
     }
 
     fn rows(&self, block: usize) -> Range<usize> {

@@ -124,7 +124,7 @@ impl Convolution<'_> {
         y: &mut [f32],
     ) {
         let blocks = Blocks::new(self.tile_grid.tiles, self.filters.in_channels, cpu.threads());
-        let queue = Queue::new(blocks.count);
+        let queue = Queue::of_shares(blocks.count, cpu.threads());
         let y = DisjointSlice::new(y);
         let len = self.filters.len();
         let own_len = if let Filters::Plain(_) = filters { len } else { 0 };
@@ -142,7 +142,7 @@ impl Convolution<'_> {
                         unsafe { own.range(0..len) }
                     }
                 };
-                while let Some(block) = queue.next() {
+                while let Some(block) = queue.next(worker) {
                     self.block::<M>(cpu.isa(), blocks.tiles(block), filters, (x, zeros), y);
                 }
             });
