@@ -1,12 +1,14 @@
 //! What this machine can do at best: its multiply-add peak and its memory bandwidth.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::simd::{Kernel, LANES, Simd};
 use super::{Buffer, Cpu, rows_mut};
 
-/// Independent chains: enough to hide the latency of a multiply-add on any known core.
-const CHAINS: usize = 12;
+/// Independent chains: enough to hide the latency of a multiply-add on any known core. At a level
+/// whose registers hold fewer, as many as the rows of a tile.
+const MAX_CHAINS: usize = 12;
 /// How long one measurement lasts, in seconds.
 const SECONDS: f64 = 0.1;
 /// Measurements of which the best counts: other programs can only slow one down.
@@ -15,18 +17,21 @@ const TRIES: usize = 5;
 struct Chains(usize);
 
 impl Kernel for Chains {
-    type Output = f32;
+    /// How many operations that were.
+    type Output = usize;
 
     #[inline(always)]
-    fn run<S: Simd>(self) -> f32 {
-        let mut sums: [S; CHAINS] = std::array::from_fn(|i| S::splat(i as f32));
+    fn run<S: Simd>(self) -> usize {
+        let chains = MAX_CHAINS.min(S::TILE[0]);
+        let mut sums: [S; MAX_CHAINS] = std::array::from_fn(|i| S::splat(i as f32));
         let (factor, term) = (S::splat(0.999_999), S::splat(1e-6));
         for _ in 0..self.0 {
-            for sum in &mut sums {
+            for sum in sums.iter_mut().take(chains) {
                 *sum = sum.mul_add(factor, term);
             }
         }
-        sums.into_iter().fold(S::splat(0.0), |a, b| a.add(b)).sum()
+        std::hint::black_box(sums.into_iter().fold(S::splat(0.0), |a, b| a.add(b)).sum());
+        2 * self.0 * chains * LANES
     }
 }
 
@@ -34,11 +39,13 @@ impl Kernel for Chains {
 /// as two operations.
 pub fn flops(cpu: &Cpu) -> f64 {
     const ROUNDS: usize = 20_000;
-    let operations = (cpu.threads() * ROUNDS * CHAINS * LANES * 2) as f64;
-    best_rate(operations, || {
+    best_rate(|| {
+        let operations = AtomicUsize::new(0);
         cpu.parallel(usize::MAX, |_| {
-            std::hint::black_box(cpu.isa().run(Chains(std::hint::black_box(ROUNDS))));
+            let own = cpu.isa().run(Chains(std::hint::black_box(ROUNDS)));
+            operations.fetch_add(own, Ordering::Relaxed);
         });
+        operations.into_inner() as f64
     })
 }
 
@@ -63,25 +70,25 @@ pub fn bandwidth(cpu: &Cpu) -> f64 {
     // Each thread touches its part first, so that the pages exist and lie near it.
     let part = VALUES / cpu.threads();
     cpu.for_rows(VALUES, part, rows_mut(&mut values, 1), |_, values| values.fill(1.0));
-    best_rate(4.0 * VALUES as f64, || {
+    best_rate(|| {
         cpu.parallel(usize::MAX, |worker| {
             std::hint::black_box(cpu.isa().run(Sum(&values[worker.chunk(VALUES)])));
         });
+        4.0 * VALUES as f64
     })
 }
 
-/// The best rate of several measurements, in `amount` a second.
-fn best_rate(amount: f64, mut work: impl FnMut()) -> f64 {
+/// The best rate of several measurements of `work`, which returns how much it did.
+fn best_rate(mut work: impl FnMut() -> f64) -> f64 {
     work();
     let mut best: f64 = 0.0;
     for _ in 0..TRIES {
         let start = Instant::now();
-        let mut rounds = 0;
+        let mut amount = 0.0;
         while start.elapsed().as_secs_f64() < SECONDS {
-            work();
-            rounds += 1;
+            amount += work();
         }
-        best = best.max(amount * f64::from(rounds) / start.elapsed().as_secs_f64());
+        best = best.max(amount / start.elapsed().as_secs_f64());
     }
     best
 }

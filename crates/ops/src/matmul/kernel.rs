@@ -197,16 +197,17 @@ impl BlockProduct<'_> {
 /// Where a tile's sums begin: the first row and the distance of the rows, or zero.
 type From = Option<(*const f32, usize)>;
 
-/// Calls the loop for a number of rows, so that a tile never computes a row too many.
+/// Calls the loop for a number of rows, so that a tile never computes a row too many. Each is a function
+/// of its own: among other code the compiler leaves sums in memory, where there are just registers enough.
 macro_rules! for_rows {
-    (@ $rows:expr, $product:ident, $level:ident, $arguments:tt, $($n:literal)*) => {
+    (@ $rows:expr, $product:ident, $level:ident, $fields:tt, $($n:literal)*) => {
         match $rows {
-            $($n => $product::<$level, $n> $arguments,)*
+            $($n => $level::call($product::<$n> $fields),)*
             _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
         }
     };
-    ($rows:expr, $product:ident, $level:ident, $arguments:tt) => {
-        for_rows!(@ $rows, $product, $level, $arguments, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    ($rows:expr, $product:ident, $level:ident, $fields:tt) => {
+        for_rows!(@ $rows, $product, $level, $fields, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
     };
 }
 
@@ -224,14 +225,12 @@ unsafe fn two_products<S: Simd>(
     to: [*mut f32; 2],
     stride: usize,
 ) {
-    // SAFETY: the caller's.
-    unsafe {
-        if S::TILE[1] == 2 {
-            return for_rows!(rows, rows_products, S, (depth, left, rights, from, to, stride));
-        }
-        for i in 0..2 {
-            product::<S>(rows, depth, left, rights[i], from[i], to[i], stride);
-        }
+    if S::TILE[1] == 2 {
+        return for_rows!(rows, RowsProducts, S, { depth, left, rights, from, to, stride });
+    }
+    for i in 0..2 {
+        // SAFETY: the caller's.
+        unsafe { product::<S>(rows, depth, left, rights[i], from[i], to[i], stride) }
     }
 }
 
@@ -248,70 +247,81 @@ unsafe fn product<S: Simd>(
     to: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: the caller's.
-    unsafe { for_rows!(rows, rows_product, S, (depth, left, right, from, to, stride)) }
+    for_rows!(rows, RowsProduct, S, { depth, left, right, from, to, stride });
 }
 
-/// # Safety
-/// As [`product`], with `ROWS` rows.
-#[inline(always)]
-unsafe fn rows_product<S: Simd, const ROWS: usize>(
+/// The loop of [`product`], whose caller answers for the pointers.
+struct RowsProduct<const ROWS: usize> {
     depth: usize,
-    mut left: *const f32,
-    mut right: *const f32,
+    left: *const f32,
+    right: *const f32,
     from: From,
     to: *mut f32,
     stride: usize,
-) {
-    // SAFETY: the pointers stay inside what the caller answers for.
-    unsafe {
-        let mut sums = first_sums::<S, ROWS>(from);
-        for _ in 0..depth {
-            let row = S::load(right);
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = S::splat(*left.add(i)).mul_add(row, *sum);
+}
+
+impl<const ROWS: usize> Kernel for RowsProduct<ROWS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (mut left, mut right) = (self.left, self.right);
+        // SAFETY: the pointers stay inside what the caller answers for.
+        unsafe {
+            let mut sums = first_sums::<S, ROWS>(self.from);
+            for _ in 0..self.depth {
+                let row = S::load(right);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::splat(*left.add(i)).mul_add(row, *sum);
+                }
+                left = left.add(ROWS);
+                right = right.add(COLUMNS);
             }
-            left = left.add(ROWS);
-            right = right.add(COLUMNS);
-        }
-        for (i, sum) in sums.into_iter().enumerate() {
-            sum.store(to.add(i * stride));
+            for (i, sum) in sums.into_iter().enumerate() {
+                sum.store(self.to.add(i * self.stride));
+            }
         }
     }
 }
 
-/// # Safety
-/// As [`product`], with `ROWS` rows, for both.
-#[inline(always)]
-unsafe fn rows_products<S: Simd, const ROWS: usize>(
+/// The loop of [`two_products`], whose caller answers for the pointers.
+struct RowsProducts<const ROWS: usize> {
     depth: usize,
-    mut left: *const f32,
-    mut rights: [*const f32; 2],
+    left: *const f32,
+    rights: [*const f32; 2],
     from: [From; 2],
     to: [*mut f32; 2],
     stride: usize,
-) {
-    // SAFETY: the pointers stay inside what the caller answers for.
-    unsafe {
-        let [mut first, mut second] =
-            [first_sums::<S, ROWS>(from[0]), first_sums::<S, ROWS>(from[1])];
-        for _ in 0..depth {
-            let rows = [S::load(rights[0]), S::load(rights[1])];
-            for right in &mut rights {
-                // Two panels at a time are more than the processor foresees by itself.
-                S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
-                *right = right.add(COLUMNS);
+}
+
+impl<const ROWS: usize> Kernel for RowsProducts<ROWS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (mut left, mut rights) = (self.left, self.rights);
+        // SAFETY: the pointers stay inside what the caller answers for.
+        unsafe {
+            let (mut first, mut second) =
+                (first_sums::<S, ROWS>(self.from[0]), first_sums::<S, ROWS>(self.from[1]));
+            for _ in 0..self.depth {
+                let rows = [S::load(rights[0]), S::load(rights[1])];
+                for right in &mut rights {
+                    // Two panels at a time are more than the processor foresees by itself.
+                    S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
+                    *right = right.add(COLUMNS);
+                }
+                for i in 0..ROWS {
+                    let value = S::splat(*left.add(i));
+                    first[i] = value.mul_add(rows[0], first[i]);
+                    second[i] = value.mul_add(rows[1], second[i]);
+                }
+                left = left.add(ROWS);
             }
             for i in 0..ROWS {
-                let value = S::splat(*left.add(i));
-                first[i] = value.mul_add(rows[0], first[i]);
-                second[i] = value.mul_add(rows[1], second[i]);
+                first[i].store(self.to[0].add(i * self.stride));
+                second[i].store(self.to[1].add(i * self.stride));
             }
-            left = left.add(ROWS);
-        }
-        for i in 0..ROWS {
-            first[i].store(to[0].add(i * stride));
-            second[i].store(to[1].add(i * stride));
         }
     }
 }
