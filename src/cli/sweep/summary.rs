@@ -80,12 +80,25 @@ fn table(groups: &[Group<'_>]) -> Table {
             group.spread(name).map(|spread| spread_in_words(&spread)).unwrap_or_default()
         });
         let runs: Vec<_> = group.runs.iter().map(|run| run.name()).collect();
-        table.row(settings.chain(scores).chain([runs.join(" ")]).collect::<Vec<_>>());
+        table.row(settings.chain(scores).chain([in_ranges(&runs)]).collect::<Vec<_>>());
     }
     table
 }
 
-/// `8 of 9 points finished, 1 was stopped early`.
+/// The names of a sweep's runs, its numbers: `0001 0003 0005–0200`.
+fn in_ranges(names: &[String]) -> String {
+    let follows = |[a, b]: [&String; 2]| match [a, b].map(|name| name.parse::<u64>()) {
+        [Ok(a), Ok(b)] => b == a + 1,
+        _ => false,
+    };
+    let ranges = names.chunk_by(|a, b| follows([a, b])).flat_map(|range| match range {
+        [first, _, .., last] => vec![format!("{first}–{last}")],
+        few => few.to_vec(),
+    });
+    ranges.collect::<Vec<_>>().join(" ")
+}
+
+/// `8 finished, 1 stopped early`.
 fn count(runs: &[RunSummary], outcome: &Outcome) -> String {
     let of = |state: State| runs.iter().filter(|run| run.state == state).count();
     let parts = [
@@ -95,4 +108,20 @@ fn count(runs: &[RunSummary], outcome: &Outcome) -> String {
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn three_and_more_runs_in_a_row_are_a_range() {
+        let list = |names: &str| {
+            let names: Vec<String> = names.split(' ').map(str::to_owned).collect();
+            super::in_ranges(&names)
+        };
+        assert_eq!(list("0001"), "0001");
+        assert_eq!(list("0001 0002 0004"), "0001 0002 0004");
+        assert_eq!(list("0001 0003 0004 0005 0007"), "0001 0003–0005 0007");
+        assert_eq!(list("0009 0010 0011 0001"), "0009–0011 0001");
+        assert_eq!(list("best 0001"), "best 0001");
+    }
 }

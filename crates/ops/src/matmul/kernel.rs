@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::DisjointSlice;
 use super::super::simd::{Kernel, LANES, Simd};
 use super::Accumulate;
-use super::pack::Panels;
+use super::pack::{Matrix, Panels};
 
 /// The columns of a panel and of a tile: one vector.
 pub const COLUMNS: usize = LANES;
@@ -50,16 +50,25 @@ pub fn tile_products<S: Simd>(
     let depth = rights[0].len() / COLUMNS;
     assert!(left.len() >= depth * rows && rows <= MAX_ROWS, "panels of other sizes");
     assert!(rights[1].len() == rights[0].len(), "right sides of other sizes");
-    let (left, rights) = (left.as_ptr(), rights.map(<[f32]>::as_ptr));
+    let (left, rights) = (Packed(left.as_ptr()), rights.map(<[f32]>::as_ptr));
     let to = tiles.map(|tile| tile.0.as_mut_ptr());
     // SAFETY: the panels hold `depth` steps, and the tiles have room for `rows` rows.
-    unsafe { two_products::<S>(rows, depth, left, rights, [None; 2], to, COLUMNS) }
+    unsafe { two_products::<S, _>(rows, depth, left, rights, [None; 2], to, COLUMNS) }
+}
+
+/// The left side of some products at one depth.
+#[derive(Clone, Copy)]
+pub enum Left<'a> {
+    /// Its row panels, packed.
+    Packed(&'a [f32]),
+    /// A matrix that is stored row by row, from a column on.
+    InPlace(Matrix<'a>, usize),
 }
 
 /// The products of row panels with column panels, at one depth.
 pub struct BlockProduct<'a> {
     pub panels: Panels,
-    pub left: &'a [f32],
+    pub left: Left<'a>,
     pub right: &'a [f32],
     pub depth: usize,
     pub start: Accumulate<'a>,
@@ -76,37 +85,55 @@ impl Kernel for BlockProduct<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
+        match self.left {
+            Left::Packed(left) => self.tiles::<S, _>(|rows| {
+                Packed(left[rows.start * self.depth..rows.end * self.depth].as_ptr())
+            }),
+            Left::InPlace(left, column) => self.tiles::<S, _>(|rows| {
+                let columns = column..column + self.depth;
+                let _last_row_is_inside = left.row(rows.end - 1, columns.clone());
+                InPlace::new(left.row(rows.start, columns).as_ptr(), left.row_stride())
+            }),
+        }
+    }
+}
+
+impl BlockProduct<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, L: Panel>(&self, left: impl Fn(&Range<usize>) -> L) {
         let column_panels = self.columns.len().div_ceil(COLUMNS);
         let mut tiles = self.tiles.clone();
         while !tiles.is_empty() {
             let (panel, first) = (tiles.start / column_panels, tiles.start % column_panels);
             let last = column_panels.min(first + tiles.len());
             let rows = self.panels.range(panel);
-            let left = &self.left[rows.start * self.depth..rows.end * self.depth];
-            let mut i = first;
-            while i < last {
-                let start = self.columns.start + i * COLUMNS;
-                let right =
-                    |i: usize| &self.right[i * COLUMNS * self.depth..][..COLUMNS * self.depth];
-                let width = self.columns.end - start;
-                if i + 1 < last && width >= 2 * COLUMNS {
-                    self.whole_tiles::<S>(rows.clone(), left, [right(i), right(i + 1)], start);
-                    i += 2;
-                    continue;
-                }
-                if width >= COLUMNS {
-                    self.whole_tile::<S>(rows.clone(), left, right(i), start);
-                } else {
-                    self.cut_tile::<S>(rows.clone(), left, right(i), start..start + width);
-                }
-                i += 1;
-            }
+            self.row_of_tiles::<S, L>(left(&rows), rows, first..last);
             tiles.start += last - first;
         }
     }
-}
 
-impl BlockProduct<'_> {
+    /// The tiles of one row panel with some column panels.
+    #[inline(always)]
+    fn row_of_tiles<S: Simd, L: Panel>(&self, left: L, rows: Range<usize>, panels: Range<usize>) {
+        let right = |i: usize| &self.right[i * COLUMNS * self.depth..][..COLUMNS * self.depth];
+        let mut i = panels.start;
+        while i < panels.end {
+            let start = self.columns.start + i * COLUMNS;
+            let width = self.columns.end - start;
+            if i + 1 < panels.end && width >= 2 * COLUMNS {
+                self.whole_tiles::<S, L>(rows.clone(), left, [right(i), right(i + 1)], start);
+                i += 2;
+                continue;
+            }
+            if width >= COLUMNS {
+                self.whole_tile::<S, L>(rows.clone(), left, right(i), start);
+            } else {
+                self.cut_tile::<S, L>(rows.clone(), left, right(i), start..start + width);
+            }
+            i += 1;
+        }
+    }
+
     /// A row of a tile, or of all of them.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
@@ -136,39 +163,45 @@ impl BlockProduct<'_> {
     }
 
     #[inline(always)]
-    fn whole_tile<S: Simd>(&self, rows: Range<usize>, left: &[f32], right: &[f32], column: usize) {
+    fn whole_tile<S: Simd, L: Panel>(
+        &self,
+        rows: Range<usize>,
+        left: L,
+        right: &[f32],
+        column: usize,
+    ) {
         let (to, from) = self.place(&rows, column);
         // SAFETY: the first and the last row of the tile lie inside the result, only this thread has
         // the tile, the bias has these columns, and both panels hold `depth` steps.
         unsafe {
-            let (left, right) = (left.as_ptr(), right.as_ptr());
-            product::<S>(rows.len(), self.depth, left, right, from, to, self.result_columns);
+            let right = right.as_ptr();
+            product::<S, L>(rows.len(), self.depth, left, right, from, to, self.result_columns);
         }
     }
 
     /// Two tiles side by side.
     #[inline(always)]
-    fn whole_tiles<S: Simd>(
+    fn whole_tiles<S: Simd, L: Panel>(
         &self,
         rows: Range<usize>,
-        left: &[f32],
+        left: L,
         rights: [&[f32]; 2],
         column: usize,
     ) {
         let [(to, from), (next, from_next)] =
             [self.place(&rows, column), self.place(&rows, column + COLUMNS)];
-        let (left, rights) = (left.as_ptr(), [rights[0].as_ptr(), rights[1].as_ptr()]);
+        let rights = rights.map(<[f32]>::as_ptr);
         let (from, to, stride) = ([from, from_next], [to, next], self.result_columns);
         // SAFETY: as for one tile, twice.
-        unsafe { two_products::<S>(rows.len(), self.depth, left, rights, from, to, stride) }
+        unsafe { two_products::<S, L>(rows.len(), self.depth, left, rights, from, to, stride) }
     }
 
     /// A tile at the edge, computed on its own and copied.
     #[inline(always)]
-    fn cut_tile<S: Simd>(
+    fn cut_tile<S: Simd, L: Panel>(
         &self,
         rows: Range<usize>,
-        left: &[f32],
+        left: L,
         right: &[f32],
         columns: Range<usize>,
     ) {
@@ -184,9 +217,9 @@ impl BlockProduct<'_> {
         let to = tile.0.as_mut_ptr();
         // SAFETY: the tile has room for any panel, and both panels hold `depth` steps.
         unsafe {
-            let (left, right) = (left.as_ptr(), right.as_ptr());
+            let right = right.as_ptr();
             let from = Some((to.cast_const(), COLUMNS));
-            product::<S>(rows.len(), self.depth, left, right, from, to, COLUMNS);
+            product::<S, L>(rows.len(), self.depth, left, right, from, to, COLUMNS);
         }
         for (i, row) in rows.enumerate() {
             self.line(row, &columns).copy_from_slice(&tile.0[i * COLUMNS..][..columns.len()]);
@@ -197,12 +230,70 @@ impl BlockProduct<'_> {
 /// Where a tile's sums begin: the first row and the distance of the rows, or zero.
 type From = Option<(*const f32, usize)>;
 
+/// The values of a row panel, one column after another.
+trait Panel: Copy {
+    /// # Safety
+    /// The panel has a row `i`, and its columns are not at an end.
+    unsafe fn value(self, i: usize) -> f32;
+
+    /// The next column.
+    ///
+    /// # Safety
+    /// The columns are not at an end.
+    unsafe fn next<const ROWS: usize>(self) -> Self;
+}
+
+/// The values of a column stand together.
+#[derive(Clone, Copy)]
+struct Packed(*const f32);
+
+impl Panel for Packed {
+    #[inline(always)]
+    unsafe fn value(self, i: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { *self.0.add(i) }
+    }
+
+    #[inline(always)]
+    unsafe fn next<const ROWS: usize>(self) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { self.0.add(ROWS) })
+    }
+}
+
+/// The values of a row stand together.
+#[derive(Clone, Copy)]
+struct InPlace {
+    /// Where the rows begin: known beforehand, they cost the loop no sums.
+    rows: [*const f32; MAX_ROWS],
+    column: usize,
+}
+
+impl InPlace {
+    fn new(first: *const f32, stride: usize) -> Self {
+        Self { rows: std::array::from_fn(|i| first.wrapping_add(i * stride)), column: 0 }
+    }
+}
+
+impl Panel for InPlace {
+    #[inline(always)]
+    unsafe fn value(self, i: usize) -> f32 {
+        // SAFETY: the caller's.
+        unsafe { *self.rows[i].add(self.column) }
+    }
+
+    #[inline(always)]
+    unsafe fn next<const ROWS: usize>(self) -> Self {
+        Self { column: self.column + 1, ..self }
+    }
+}
+
 /// Calls the loop for a number of rows, so that a tile never computes a row too many. Each is a function
 /// of its own: among other code the compiler leaves sums in memory, where there are just registers enough.
 macro_rules! for_rows {
     (@ $rows:expr, $product:ident, $level:ident, $fields:tt, $($n:literal)*) => {
         match $rows {
-            $($n => $level::call($product::<$n> $fields),)*
+            $($n => $level::call($product::<_, $n> $fields),)*
             _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
         }
     };
@@ -216,10 +307,10 @@ macro_rules! for_rows {
 /// # Safety
 /// As [`product`], for both.
 #[inline(always)]
-unsafe fn two_products<S: Simd>(
+unsafe fn two_products<S: Simd, L: Panel>(
     rows: usize,
     depth: usize,
-    left: *const f32,
+    left: L,
     rights: [*const f32; 2],
     from: [From; 2],
     to: [*mut f32; 2],
@@ -230,18 +321,18 @@ unsafe fn two_products<S: Simd>(
     }
     for i in 0..2 {
         // SAFETY: the caller's.
-        unsafe { product::<S>(rows, depth, left, rights[i], from[i], to[i], stride) }
+        unsafe { product::<S, L>(rows, depth, left, rights[i], from[i], to[i], stride) }
     }
 }
 
 /// # Safety
-/// `left` holds `depth * rows` values, `right` `depth * 16`; `to` and `from` have `rows`
+/// `left` has `rows` rows and `depth` columns, `right` holds `depth * 16` values; `to` and `from` have `rows`
 /// rows of sixteen values, `stride` apart.
 #[inline(always)]
-unsafe fn product<S: Simd>(
+unsafe fn product<S: Simd, L: Panel>(
     rows: usize,
     depth: usize,
-    left: *const f32,
+    left: L,
     right: *const f32,
     from: From,
     to: *mut f32,
@@ -251,16 +342,16 @@ unsafe fn product<S: Simd>(
 }
 
 /// The loop of [`product`], whose caller answers for the pointers.
-struct RowsProduct<const ROWS: usize> {
+struct RowsProduct<L, const ROWS: usize> {
     depth: usize,
-    left: *const f32,
+    left: L,
     right: *const f32,
     from: From,
     to: *mut f32,
     stride: usize,
 }
 
-impl<const ROWS: usize> Kernel for RowsProduct<ROWS> {
+impl<L: Panel, const ROWS: usize> Kernel for RowsProduct<L, ROWS> {
     type Output = ();
 
     #[inline(always)]
@@ -272,9 +363,9 @@ impl<const ROWS: usize> Kernel for RowsProduct<ROWS> {
             for _ in 0..self.depth {
                 let row = S::load(right);
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::splat(*left.add(i)).mul_add(row, *sum);
+                    *sum = S::splat(left.value(i)).mul_add(row, *sum);
                 }
-                left = left.add(ROWS);
+                left = left.next::<ROWS>();
                 right = right.add(COLUMNS);
             }
             for (i, sum) in sums.into_iter().enumerate() {
@@ -285,16 +376,16 @@ impl<const ROWS: usize> Kernel for RowsProduct<ROWS> {
 }
 
 /// The loop of [`two_products`], whose caller answers for the pointers.
-struct RowsProducts<const ROWS: usize> {
+struct RowsProducts<L, const ROWS: usize> {
     depth: usize,
-    left: *const f32,
+    left: L,
     rights: [*const f32; 2],
     from: [From; 2],
     to: [*mut f32; 2],
     stride: usize,
 }
 
-impl<const ROWS: usize> Kernel for RowsProducts<ROWS> {
+impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
     type Output = ();
 
     #[inline(always)]
@@ -312,11 +403,11 @@ impl<const ROWS: usize> Kernel for RowsProducts<ROWS> {
                     *right = right.add(COLUMNS);
                 }
                 for i in 0..ROWS {
-                    let value = S::splat(*left.add(i));
+                    let value = S::splat(left.value(i));
                     first[i] = value.mul_add(rows[0], first[i]);
                     second[i] = value.mul_add(rows[1], second[i]);
                 }
-                left = left.add(ROWS);
+                left = left.next::<ROWS>();
             }
             for i in 0..ROWS {
                 first[i].store(self.to[0].add(i * self.stride));

@@ -170,13 +170,14 @@ mod tests {
         (0..len).map(|_| numbers.uniform_between(-1.0, 1.0)).collect()
     }
 
-    const SHAPES: [(usize, usize, usize); 10] = [
+    const SHAPES: [(usize, usize, usize); 11] = [
         (1, 1, 1),
         (1, 300, 17),
         (2, 3, 5),
         (20, 257, 64),
         (23, 5, 33),
         (25, 16, 16),
+        (30, 512, 40),
         (49, 600, 100),
         (130, 31, 47),
         (60, 300, 530),

@@ -8,6 +8,9 @@ use super::kernel::{COLUMNS, Tile};
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;
 
+/// Values that are so far apart share a quarter of the sets of a first-level cache at most.
+const SET_STRIDE: usize = 256;
+
 /// A matrix in memory, by rows or by columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
@@ -81,9 +84,20 @@ impl<'a> Matrix<'a> {
         self.column_stride == 1
     }
 
+    /// Whether a few rows can be read side by side as they stand: contiguous ones that do not all
+    /// begin in the same few sets of the first-level cache.
+    pub(super) fn has_rows_to_read_in_place(&self) -> bool {
+        self.has_contiguous_rows() && !self.row_stride.is_multiple_of(SET_STRIDE)
+    }
+
+    /// How far apart the rows stand.
+    pub(super) fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
     /// The values of a row between two columns, where rows are contiguous.
     #[inline(always)]
-    fn row(&self, row: usize, columns: Range<usize>) -> &'a [f32] {
+    pub(super) fn row(&self, row: usize, columns: Range<usize>) -> &'a [f32] {
         debug_assert_eq!(self.column_stride, 1);
         let start = row * self.row_stride;
         &self.data[start + columns.start..start + columns.end]

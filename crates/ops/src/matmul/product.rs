@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::cpu::{Chunks, with_thread_buffer};
 use super::super::{Cpu, DisjointSlice, Isa};
 use super::Accumulate;
-use super::kernel::{BlockProduct, COLUMNS};
+use super::kernel::{BlockProduct, COLUMNS, Left};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
 use super::right::Right;
 
@@ -52,18 +52,18 @@ impl Product<'_> {
                 self.pack_left(left, worker.chunk(self.panels.count), packed);
                 worker.wait();
                 // SAFETY: nobody writes the packed side after the barrier.
-                let packed = unsafe { packed.range(0..packed_len) };
+                let left_side = Left::Packed(unsafe { packed.range(0..packed_len) });
                 let panels_a_block = self.panels_a_block(left.rows, right);
                 if let Right::Packed(_) = right {
                     let own = worker.chunk(self.column_panels);
                     for first in own.clone().step_by(panels_a_block) {
                         let block = first..own.end.min(first + panels_a_block);
-                        self.column_block(packed, right, start, block);
+                        self.column_block(left_side, right, start, block);
                     }
                     return;
                 }
                 while let Some(block) = queue.next_chunk(panels_a_block, cpu.threads()) {
-                    self.column_block(packed, right, start, block);
+                    self.column_block(left_side, right, start, block);
                 }
             });
         });
@@ -80,13 +80,7 @@ impl Product<'_> {
 
     /// All rows of a block of column panels, depth by depth, so that the block stays in the
     /// cache.
-    fn column_block(
-        self,
-        packed_left: &[f32],
-        right: &Right,
-        start: Accumulate,
-        block: Range<usize>,
-    ) {
+    fn column_block(self, left: Left, right: &Right, start: Accumulate, block: Range<usize>) {
         let tiles = 0..self.panels.count * block.len();
         match right {
             Right::Plain(right) => {
@@ -95,7 +89,7 @@ impl Product<'_> {
                     for depth in depths(self.cpu.isa(), right.rows) {
                         self.pack_columns(*right, depth.clone(), &block, packed_right);
                         let (block, tiles) = (block.clone(), tiles.clone());
-                        self.tiles(depth, start, block, packed_left, packed_right, tiles);
+                        self.tiles(depth, start, block, left, packed_right, tiles);
                     }
                 });
             }
@@ -103,16 +97,17 @@ impl Product<'_> {
                 for depth in depths(self.cpu.isa(), right.rows()) {
                     let packed_right = right.panels(depth.clone(), block.clone());
                     let (block, tiles) = (block.clone(), tiles.clone());
-                    self.tiles(depth, start, block, packed_left, packed_right, tiles);
+                    self.tiles(depth, start, block, left, packed_right, tiles);
                 }
             }
         }
     }
 
-    /// Both sides are packed for all threads, which then take tiles: of few columns, no
-    /// thread could take many for itself.
+    /// The right side is packed for all threads, and the left one where it cannot be read as it is;
+    /// they then take tiles: of few columns, no thread could take many for itself.
     pub fn by_tiles(self, left: Matrix, right: Matrix, start: Accumulate) {
-        let (cpu, left_len) = (self.cpu, left.rows * left.columns);
+        let (cpu, in_place) = (self.cpu, left.has_rows_to_read_in_place());
+        let left_len = if in_place { 0 } else { left.rows * left.columns };
         let right_len = right.rows * self.column_panels * COLUMNS;
         let queue = Chunks::new(self.panels.count * self.column_panels);
         cpu.with_buffer(left_len, |packed_left| {
@@ -120,7 +115,9 @@ impl Product<'_> {
                 let (packed_left, packed_right) =
                     (DisjointSlice::new(packed_left), DisjointSlice::new(packed_right));
                 cpu.parallel(self.operations(left), |worker| {
-                    self.pack_left(left, worker.chunk(self.panels.count), packed_left);
+                    if !in_place {
+                        self.pack_left(left, worker.chunk(self.panels.count), packed_left);
+                    }
                     let share = worker.chunk(self.column_panels);
                     pack_right(cpu, right, share, packed_right, self.sums);
                     worker.wait();
@@ -128,11 +125,15 @@ impl Product<'_> {
                     let (packed_left, packed_right) = unsafe {
                         (packed_left.range(0..left_len), packed_right.range(0..right_len))
                     };
+                    let side = match in_place {
+                        true => Left::InPlace(left, 0),
+                        false => Left::Packed(packed_left),
+                    };
                     while let Some(tiles) = queue.next_chunk(usize::MAX, cpu.threads()) {
                         for depth in depths(self.cpu.isa(), right.rows) {
                             let block = 0..self.column_panels;
                             let right = &packed_right[depth.start * block.len() * COLUMNS..];
-                            self.tiles(depth, start, block, packed_left, right, tiles.clone());
+                            self.tiles(depth, start, block, side, right, tiles.clone());
                         }
                     }
                 });
@@ -146,13 +147,17 @@ impl Product<'_> {
         depth: Range<usize>,
         start: Accumulate,
         block: Range<usize>,
-        packed_left: &[f32],
+        left: Left,
         packed_right: &[f32],
         tiles: Range<usize>,
     ) {
+        let left = match left {
+            Left::Packed(packed) => Left::Packed(&packed[depth.start * self.panels.rows..]),
+            Left::InPlace(left, _) => Left::InPlace(left, depth.start),
+        };
         self.cpu.isa().run(BlockProduct {
             panels: self.panels,
-            left: &packed_left[depth.start * self.panels.rows..],
+            left,
             right: packed_right,
             depth: depth.len(),
             start: if depth.start == 0 { start } else { Accumulate::Add },
