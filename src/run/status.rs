@@ -63,9 +63,11 @@ pub struct Status {
 }
 
 impl Status {
-    /// The status of this process, in `state` after `step` of `total_steps` steps.
+    /// The status of this process, in `state` after `step` of `total_steps` steps, or of as many as
+    /// there are already where a config now asks for fewer.
     pub fn of_process(state: State, step: u64, total_steps: u64) -> Self {
         let (process, host) = (std::process::id(), process::host());
+        let total_steps = total_steps.max(step);
         Self { state, step, total_steps, process, host, reason: String::new() }
     }
 
