@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::groups::decides;
 use super::statistics::{Interval, MIN_SEEDS, Spread};
 use super::table::number;
 use super::{Group, Objective};
@@ -36,7 +37,7 @@ impl<'a> Comparison<'a> {
     /// Compares experiments with the first of them.
     pub fn of(groups: Vec<Group<'a>>) -> Self {
         let keys = groups.iter().flat_map(|group| group.first().config.keys());
-        let keys: BTreeSet<_> = keys.filter(|key| *key != "seed").collect();
+        let keys: BTreeSet<_> = keys.filter(|key| decides(key)).collect();
         let values = |key: &String| -> Vec<Value> {
             groups.iter().map(|g| g.first().config.get(key).cloned().unwrap_or_default()).collect()
         };
@@ -107,6 +108,9 @@ fn interval(a: &BTreeMap<u64, f64>, b: &BTreeMap<u64, f64>) -> Option<Interval> 
 
 fn verdict(score: &Score, objective: &Objective, index: usize) -> String {
     let who = format!("{} against A", letter(index));
+    if score.spreads[index].is_none() {
+        return format!("{who}: it has no {}", score.metric);
+    }
     let (Some(interval), Some(own), Some(first)) =
         (score.intervals[index], score.spreads[index], score.spreads[0])
     else {

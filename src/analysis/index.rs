@@ -57,7 +57,9 @@ pub fn read(paths: &[PathBuf]) -> Result<Found> {
             bail!("{} {why}; give a run, a sweep or a folder of them", path.display());
         }
         let is_run = folders == [path.as_path()];
-        folders.retain(|folder| known.insert(folder.clone()));
+        // The same run by another path is the same run.
+        let place = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        folders.retain(|folder| known.insert(place(folder)));
         if is_run {
             named.extend(folders);
         } else {

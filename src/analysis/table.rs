@@ -7,6 +7,13 @@ pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
+/// A text, such as a note, without what would break a table or take over a terminal: line breaks,
+/// tabs, escape sequences.
+pub fn on_one_line(text: &str) -> String {
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 impl Table {
     /// A table without rows.
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -15,9 +22,7 @@ impl Table {
 
     /// Adds a row: a text for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        // A line break or a tab in a note would break the table.
-        let clean = |cell: String| cell.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.rows.push(cells.into_iter().map(|cell| clean(cell.into())).collect());
+        self.rows.push(cells.into_iter().map(|cell| on_one_line(&cell.into())).collect());
     }
 
     /// Whether there is no row.
@@ -51,8 +56,8 @@ impl Table {
                     &if right { format!("{cell:>width$}  ") } else { format!("{cell:width$}  ") };
             }
             let mut line = line.trim_end().to_owned();
-            if let Some((end, _)) = line.char_indices().nth(width) {
-                line.truncate(end);
+            if line.chars().count() > width {
+                line = line.chars().take(width.saturating_sub(1)).chain(['…']).collect();
             }
             line + "\n"
         };
@@ -96,7 +101,7 @@ mod tests {
         assert!(!table.is_empty());
         let expect = "run    score  note\nläuft    1.5  a b\nb        -12  x, \"y\"\n";
         assert_eq!(table.to_text(80), expect);
-        assert_eq!(table.to_text(10), "run    sco\nläuft    1\nb        -\n");
+        assert_eq!(table.to_text(10), "run    sc…\nläuft    …\nb        …\n");
         let expect = "run,empty,score,note\nläuft,,1.5,a b\nb,,-12,\"x, \"\"y\"\"\"\n";
         assert_eq!(table.to_csv(), expect);
     }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::{Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::runs::Paths;
 use super::{Fixed, Registry};
@@ -14,6 +14,7 @@ use crate::atomic;
 use crate::models::options::OutputOptions;
 use crate::report;
 use crate::run::rfc3339;
+use crate::sweep::Failure;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -52,12 +53,9 @@ fn command() -> Command {
 fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     let args = Report::from_arg_matches(matches)?;
     args.output.init_logging();
-    let csv = args.out.with_extension("csv");
-    ensure!(
-        csv != args.out,
-        "{} would hold the page and the CSV; give -o another end",
-        csv.display()
-    );
+    let csv = csv_beside(&args.out);
+    let is_csv = args.out.extension().is_some_and(|end| end == "csv");
+    ensure!(!is_csv, "{} would be the page; give -o another end", args.out.display());
     for file in [&args.out, &csv] {
         let free = args.force || !file.exists();
         ensure!(free, "{} exists already; choose another -o or use --force", file.display());
@@ -65,12 +63,27 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     let found = args.paths.read()?;
     ensure!(!found.runs.is_empty(), "there is no run to report that can be read");
     let title = args.title.unwrap_or_else(|| title(&args.paths.paths));
-    let page =
-        report::page(&title, &rfc3339(SystemTime::now())[..16].replace('T', " "), &found.runs)?;
+    let failed: Vec<_> = args.paths.failures().iter().map(failure_in_json).collect();
+    let time = rfc3339(SystemTime::now())[..16].replace('T', " ");
+    let page = report::page(&title, &time, &found.runs, &failed)?;
     atomic::write(&csv, wide(&found.runs).to_csv().as_bytes())?;
     atomic::write(&args.out, page.as_bytes())?;
     let json = json!({ "files": [args.out, csv], "runs": found.runs.len(), "bytes": page.len() });
     args.output.report(&json, format!("{}\n{}", args.out.display(), csv.display()))
+}
+
+fn failure_in_json(failure: &Failure) -> Value {
+    let name = format!("{} ({})", failure.run.display(), failure.settings);
+    json!({ "name": name, "reason": failure.why, "log": failure.log })
+}
+
+/// `rates.html` has `rates.csv` beside it, and any other name `NAME.csv`: what follows a point need be
+/// no extension.
+fn csv_beside(page: &Path) -> PathBuf {
+    let is_html = page.extension().is_some_and(|end| end == "html" || end == "htm");
+    let mut csv = if is_html { page.with_extension("") } else { page.to_owned() }.into_os_string();
+    csv.push(".csv");
+    csv.into()
 }
 
 fn title(paths: &[PathBuf]) -> String {

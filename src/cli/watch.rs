@@ -15,8 +15,10 @@ use crate::analysis::{RunSummary, index};
 use crate::console::{COLUMNS, duration};
 use crate::models::options::{OutputOptions, complete};
 use crate::models::stdout::{Reader, print, write};
+use crate::models::verbs::counted;
 use crate::run::State;
-use crate::sweep::{Sweep, is_sweep};
+use crate::sweep::{Failure, Sweep, is_sweep};
+use crate::system::shell::quoted;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -75,7 +77,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
         }
         let waits = seen.open > 0 && last_alive.elapsed() < QUIET;
         if !is_alive && !waits {
-            return Ok(());
+            return seen.say_what_is_left(&args.dir);
         }
         sleep(Duration::from_secs(args.every.into()));
     }
@@ -84,13 +86,28 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
 /// What there is to see.
 struct Seen {
     runs: Vec<RunSummary>,
+    /// Points that failed before they were runs.
+    failures: Vec<Failure>,
     /// Points of a sweep that have not come to their end.
     open: usize,
 }
 
+impl Seen {
+    /// Says what failed before it was a run, and how a sweep that nobody is at work on goes on.
+    fn say_what_is_left(&self, dir: &Path) -> Result<()> {
+        self.failures.iter().for_each(|failure| tracing::warn!("{failure}"));
+        if self.open > 0 {
+            let (points, dir) = (counted(self.open as u64, "point"), quoted(dir));
+            tracing::info!("Nobody is at work; {points} to go. Go on with: tfm sweep resume {dir}");
+        }
+        Ok(())
+    }
+}
+
 fn look(dir: &Path) -> Result<Seen> {
     if !is_sweep(dir) {
-        return Ok(Seen { runs: index::read(&[dir.to_owned()])?.runs, open: 0 });
+        let runs = index::read(&[dir.to_owned()])?.runs;
+        return Ok(Seen { runs, failures: Vec::new(), open: 0 });
     }
     let sweep = Sweep::open(dir)?;
     let mut runs = Vec::new();
@@ -101,7 +118,7 @@ fn look(dir: &Path) -> Result<Seen> {
     let ended =
         |run: &&RunSummary| [State::Finished, State::Stopped, State::Failed].contains(&run.state);
     let open = sweep.points().len() - runs.iter().filter(ended).count();
-    Ok(Seen { runs, open })
+    Ok(Seen { runs, failures: sweep.failures(), open })
 }
 
 /// Where the table is drawn.

@@ -4,7 +4,7 @@
 //! drawn, and in which colours, is said by [`plot`], as for the pictures of `tfm plot`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
@@ -29,13 +29,15 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The page about `runs`, called `title`; `time` is when it was made. Runs whose records cannot be
-/// read are left out of the curves.
+/// read are left out of the curves. What failed before it was a run stands beside the runs that
+/// failed: objects with `name`, `reason` and `log`.
 ///
 /// # Errors
 /// Numbers that are not JSON.
-pub fn page(title: &str, time: &str, runs: &[RunSummary]) -> Result<String> {
-    let json =
-        serde_json::to_string(&contents(title, time, runs)).context("the report is not JSON")?;
+pub fn page(title: &str, time: &str, runs: &[RunSummary], failed: &[Value]) -> Result<String> {
+    let mut contents = contents(title, time, runs);
+    contents["failed"] = failed.into();
+    let json = serde_json::to_string(&contents).context("the report is not JSON")?;
     // Nothing in the numbers ends the script that holds them.
     let json =
         json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
@@ -55,45 +57,104 @@ pub fn page(title: &str, time: &str, runs: &[RunSummary]) -> Result<String> {
 }
 
 fn contents(title: &str, time: &str, runs: &[RunSummary]) -> Value {
-    let mut groups = groups(runs);
-    let objective = groups.first().and_then(|group| objective(group));
-    if let Some(objective) = &objective {
-        rank(&mut groups, objective);
-    }
+    let groups = groups(runs);
+    let objectives = objectives(&groups);
+    let groups = ranked(&groups, &objectives);
     let place: BTreeMap<&Path, usize> = groups
         .iter()
         .enumerate()
         .flat_map(|(index, group)| group.runs.iter().map(move |run| (run.path.as_path(), index)))
         .collect();
-    let listed: Vec<Value> =
-        runs.iter().map(|run| in_json(run, place[run.path.as_path()])).collect();
+    let listed: Vec<Value> = runs
+        .iter()
+        .zip(names(runs))
+        .map(|(run, name)| in_json(run, &name, place[run.path.as_path()]))
+        .collect();
+    let experiments: Vec<Value> =
+        groups.iter().map(|group| group_in_json(group, objectives.get(model(group)))).collect();
     json!({
         "title": title,
         "time": time,
         "tfm": LONG,
-        "objective": objective,
+        "objectives": objectives,
         "keys": keys(&groups),
         "metrics": metrics(runs),
-        "groups": groups.iter().map(|group| group_in_json(group, objective.as_ref())).collect::<Vec<_>>(),
+        "groups": experiments,
         "runs": listed,
         "charts": charts(runs),
         "palette": plot::palette(),
     })
 }
 
-/// The score that the runs of a group are ranked by.
-fn objective(group: &Group<'_>) -> Option<Objective> {
-    models::find(&group.first().manifest.model).and_then(Objective::of)
+/// The model that the runs of a group are of.
+fn model<'a>(group: &Group<'a>) -> &'a str {
+    &group.first().manifest.model
 }
 
-/// The keys of the config that differ between experiments.
+/// The score that the runs of each model are ranked by; a model without one is left out.
+fn objectives<'a>(groups: &[Group<'a>]) -> BTreeMap<&'a str, Objective> {
+    let models: BTreeSet<&'a str> = groups.iter().map(model).collect();
+    let objective = |model: &'a str| Some((model, models::find(model).and_then(Objective::of)?));
+    models.into_iter().filter_map(objective).collect()
+}
+
+/// The experiments with the best of each model first, then the second of each, and so on: scores of
+/// two models do not compare, and no model takes all colours.
+fn ranked<'a>(groups: &[Group<'a>], objectives: &BTreeMap<&str, Objective>) -> Vec<Group<'a>> {
+    let mut of_models: BTreeMap<&str, Vec<Group<'a>>> = BTreeMap::new();
+    for group in groups {
+        of_models.entry(model(group)).or_default().push(group.clone());
+    }
+    let mut places: Vec<(usize, Group<'a>)> = Vec::new();
+    for (model, mut own) in of_models {
+        if let Some(objective) = objectives.get(model) {
+            rank(&mut own, objective);
+        }
+        places.extend(own.into_iter().enumerate());
+    }
+    // The sort is stable: models keep their order.
+    places.sort_by_key(|(place, _)| *place);
+    places.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The keys of the config that differ between experiments of one model, or that all models have and
+/// that differ between them. Those of one model alone tell nothing.
 fn keys(groups: &[Group<'_>]) -> Vec<String> {
     let all: BTreeSet<&String> =
         groups.iter().flat_map(|group| group.first().config.keys()).collect();
+    let mut firsts: BTreeMap<&str, &Group<'_>> = BTreeMap::new();
+    for group in groups {
+        firsts.entry(model(group)).or_insert(group);
+    }
     let value = |group: &Group<'_>, key: &String| group.first().config.get(key).cloned();
-    let differs =
-        |key: &String| groups.iter().any(|group| value(group, key) != value(&groups[0], key));
+    let differs = |key: &String| {
+        let within = |group: &Group<'_>| value(group, key) != value(firsts[model(group)], key);
+        let other = |group: &Group<'_>| value(group, key) != value(&groups[0], key);
+        groups.iter().any(within)
+            || groups.iter().all(|group| value(group, key).is_some()) && groups.iter().any(other)
+    };
     all.into_iter().filter(|key| decides(key) && differs(key)).cloned().collect()
+}
+
+/// What the page calls each run: the end of its path, as short as tells it from the others.
+fn names(runs: &[RunSummary]) -> Vec<String> {
+    let end = |run: &RunSummary, depth: usize| -> PathBuf {
+        let parts: Vec<_> = run.path.components().rev().take(depth).collect();
+        parts.into_iter().rev().collect()
+    };
+    let mut names = vec![PathBuf::new(); runs.len()];
+    let mut open: Vec<usize> = (0..runs.len()).collect();
+    let mut depth = 1;
+    while !open.is_empty() {
+        let mut counts: BTreeMap<PathBuf, usize> = BTreeMap::new();
+        for &index in &open {
+            names[index] = end(&runs[index], depth);
+            *counts.entry(names[index].clone()).or_default() += 1;
+        }
+        open.retain(|&index| counts[&names[index]] > 1 && names[index] != runs[index].path);
+        depth += 1;
+    }
+    names.iter().map(|name| name.display().to_string()).collect()
 }
 
 /// The scores that runs have, those of validation and test before those of training.
@@ -109,17 +170,20 @@ fn group_in_json(group: &Group<'_>, objective: Option<&Objective>) -> Value {
     let spread =
         |name: &String| -> Option<(String, Spread)> { Some((name.clone(), group.spread(name)?)) };
     let spreads: BTreeMap<String, Spread> = names.into_iter().filter_map(spread).collect();
+    let score = objective.and_then(|objective| group.spread(&objective.name));
     json!({
         "name": group.name(),
-        "value": objective.and_then(|objective| group.spread(&objective.name)).map(|spread| spread.mean),
+        "model": model(group),
+        "value": score.map(|spread| spread.mean),
         "scores": spreads,
-        "n": group.runs.len(),
+        // Two runs of one seed are one replica, as in the scores.
+        "n": group.runs.iter().map(|run| run.manifest.seed).collect::<BTreeSet<_>>().len(),
     })
 }
 
-fn in_json(run: &RunSummary, group: usize) -> Value {
+fn in_json(run: &RunSummary, name: &str, group: usize) -> Value {
     let mut json = run.in_json();
-    json["name"] = run.name().into();
+    json["name"] = name.into();
     json["group"] = group.into();
     // The page shows what differs, also where a run has it from its preset.
     json["config"] = json!(run.config);

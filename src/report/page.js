@@ -4,6 +4,7 @@ const $ = id => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 /** Failures that stand above the table; the others are folded. */
 const SHOWN_FAILURES = 8;
+const MODELS = [...new Set(data.groups.map(group => group.model))];
 /** Experiments that have a colour. Where there are more, the others are grey, as the last colour is. */
 const COLOURED = data.palette.length - (data.groups.length > data.palette.length ? 1 : 0);
 
@@ -19,7 +20,7 @@ function number(value) {
   if (typeof value !== "number" || !isFinite(value)) return value == null ? "" : String(value);
   if (value === 0 || Number.isInteger(value) && Math.abs(value) < 1e7) return String(value);
   const size = Math.abs(value);
-  return size < 1e-3 || size >= 1e7 ? value.toExponential(3) : String(+value.toPrecision(5));
+  return size < 1e-3 || size >= 1e7 ? value.toExponential(3).replace(/\.?0+e/, "e") : String(+value.toPrecision(5));
 }
 
 function colour(group) {
@@ -45,12 +46,21 @@ function spread(score) {
   return `${mean.toFixed(digits)} ± ${sd.toFixed(digits)} (n ${n})`;
 }
 
-/** What tells an experiment from the others. */
-function label(group) {
-  const { config } = data.runs.find(run => run.group === group);
-  const differing = data.keys.filter(key => config[key] != null).map(key => `${key}=${config[key]}`);
-  return differing.join(" ") || data.groups[group].name;
+/** The settings that differ in some runs. */
+function differing(runs) {
+  return data.keys.filter(key => new Set(runs.map(run => String(run.config[key] ?? ""))).size > 1);
 }
+
+/** What tells each experiment from the others: where there are several models, its model too. */
+const LABELS = [];
+for (const model of MODELS) {
+  const runs = data.runs.filter(run => run.model === model), keys = differing(runs);
+  for (const { group, config } of runs) {
+    const settings = keys.filter(key => config[key] != null).map(key => `${key}=${config[key]}`);
+    LABELS[group] ??= [...(MODELS.length > 1 ? [model] : []), ...settings].join(" ") || data.groups[group].name;
+  }
+}
+const label = group => LABELS[group];
 
 const tip = $("tip");
 function say(event, text) {
@@ -60,13 +70,18 @@ function say(event, text) {
   tip.style.top = Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8) + "px";
 }
 function hush() { tip.style.display = "none"; }
+/** A part of a picture that says what it is. */
+function saying(made, text) {
+  return Object.assign(made, { onmousemove: event => say(event, text), onmouseleave: hush });
+}
 
 /** A scale from values to pixels, with its ticks. */
 function scale(values, low, high, log) {
   let [min, max] = [Infinity, -Infinity];
   for (const value of values) if (isFinite(value) && (!log || value > 0)) { min = Math.min(min, value); max = Math.max(max, value); }
   if (min > max) [min, max] = [0, 1];
-  if (min === max) [min, max] = log ? [min / 2, max * 2] : [min - 1, max + 1];
+  // A value that is always the same stands in the middle, but for 0: few scores go below it.
+  if (min === max) [min, max] = log ? [min / 2, max * 2] : min === 0 ? [0, 1] : [min - Math.abs(min) / 2, max + Math.abs(max) / 2];
   const to = log ? Math.log10 : value => value;
   const place = value => low + (to(value) - to(min)) / (to(max) - to(min)) * (high - low);
   const ticks = [];
@@ -88,6 +103,15 @@ function scale(values, low, high, log) {
   return { place, ticks, holds: value => isFinite(value) && (!log || value > 0) };
 }
 
+/** The width of a letter of a picture, about. */
+const LETTER = 6.2;
+const cut = (text, most) => String(text).length > most ? String(text).slice(0, most - 1) + "…" : String(text);
+/** Ticks that do not stand on one another: those too near to the one before are left out. */
+function apart(ticks, least) {
+  let last = -Infinity;
+  return [...ticks].sort((a, b) => a[0] - b[0]).filter(([at]) => at - last >= least && ((last = at), true));
+}
+
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [460, 280, 58, 34, 10, 12];
 function axes(x, y, label, names) {
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
@@ -96,10 +120,11 @@ function axes(x, y, label, names) {
     svg.append(element("line", { class: "mesh", x1: LEFT, x2: WIDTH - RIGHT, y1: at, y2: at }),
       element("text", { x: LEFT - 6, y: at + 4, "text-anchor": "end" }, number(tick)));
   }
-  for (const tick of x.ticks) {
-    const text = names ? names[tick] : number(tick);
-    if (text === undefined) continue;
-    svg.append(element("text", { x: x.place(tick), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, String(text).slice(0, 14)));
+  const room = names ? Math.max(3, Math.floor((WIDTH - LEFT - RIGHT) / x.ticks.length / LETTER) - 1) : 14;
+  const texts = x.ticks.map(tick => [x.place(tick), cut(names ? names[tick] : number(tick), room)]);
+  const longest = Math.max(0, ...texts.map(([, text]) => text.length));
+  for (const [at, text] of names ? texts : apart(texts, longest * LETTER + 4)) {
+    svg.append(element("text", { x: Math.min(at, WIDTH - text.length * LETTER / 2), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, text));
   }
   svg.append(element("path", { class: "axis", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }));
   return svg;
@@ -209,25 +234,32 @@ function columns() {
 
 let order = { column: null, down: false };
 const shownColumns = columns();
+const OPERATORS = {
+  "<": (a, b) => +a < +b, ">": (a, b) => +a > +b, "<=": (a, b) => +a <= +b, ">=": (a, b) => +a >= +b,
+  // A number is written in many ways, and `true` is no number.
+  "=": (a, b) => String(a) === b || a !== "" && +a === +b, "!=": (a, b) => !OPERATORS["="](a, b),
+};
+/** The runs that the filter keeps, and the keys in it that no run has: those hide nothing. */
 function filtered() {
-  const words = $("filter").value.trim().split(/\s+/).filter(Boolean);
+  // Spaces round an operator do not end a word.
+  const words = $("filter").value.replace(/\s*(<=|>=|!=|=|<|>)\s*/g, "$1").trim().split(/\s+/).filter(Boolean);
   const value = (run, name) => { const column = shownColumns.find(([own]) => own === name); return column ? column[1](run) : run.config[name]; };
-  const holds = (run, word) => {
+  const unknown = [];
+  const tests = words.map(word => {
     const parts = /^([^<>=!]+)(<=|>=|!=|=|<|>)(.+)$/.exec(word);
-    if (!parts) return shownColumns.some(([, of]) => String(of(run) ?? "").toLowerCase().includes(word.toLowerCase()));
-    const own = value(run, parts[1]), other = parts[3];
-    if (own == null) return false;
-    switch (parts[2]) {
-      case "<": return +own < +other; case ">": return +own > +other;
-      case "<=": return +own <= +other; case ">=": return +own >= +other;
-      case "=": return own == other; default: return own != other;
-    }
-  };
-  return data.runs.filter(run => words.every(word => holds(run, word)));
+    const has = value => String(value ?? "").toLowerCase().includes(word.toLowerCase());
+    // The whole path too: a name is but its end.
+    if (!parts) return run => has(run.run) || shownColumns.some(([, of]) => has(of(run)));
+    const [, name, operator, other] = parts;
+    if (data.runs.some(run => value(run, name) !== undefined)) return run => value(run, name) != null && OPERATORS[operator](value(run, name), other);
+    unknown.push(name);
+    return () => true;
+  });
+  return [data.runs.filter(run => tests.every(holds => holds(run))), unknown];
 }
 
 function table() {
-  const rows = filtered();
+  const [rows, unknown] = filtered();
   if (order.column !== null) {
     const of = shownColumns[order.column][1], sign = order.down ? -1 : 1;
     rows.sort((a, b) => {
@@ -251,13 +283,19 @@ function table() {
     return cell;
   })));
   $("table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
-  $("count").textContent = `${rows.length} of ${data.runs.length} runs`;
+  $("count").textContent = `${rows.length} of ${data.runs.length} runs` + unknown.map(name => `, no column ${name}`).join("");
+}
+
+/** What is drawn of a model: its score, the runs that have it, and the settings that differ in them. */
+function scored(model) {
+  const score = (data.objectives[model] || {}).name;
+  const runs = data.runs.filter(run => run.model === model && typeof run.metrics[score] === "number");
+  return { score, runs, keys: differing(runs), of: MODELS.length > 1 ? model + ": " : "" };
 }
 
 /** The score of each run against a setting. */
-function scatter(key) {
-  const score = data.objective.name;
-  const runs = data.runs.filter(run => typeof run.metrics[score] === "number" && run.config[key] != null);
+function scatter({ score, runs: all, of }, key) {
+  const runs = all.filter(run => run.config[key] != null);
   const values = runs.map(run => run.config[key]);
   const numeric = values.every(value => typeof value === "number");
   const names = [...new Set(values)].map(String);
@@ -272,41 +310,56 @@ function scatter(key) {
   for (const i of [...runs.keys()].sort((a, b) => runs[b].group - runs[a].group)) {
     const run = runs[i];
     const dot = element("circle", { cx: x.place(xs[i]), cy: y.place(run.metrics[score]), r: 4, fill: colour(run.group), opacity: .75 });
-    dot.addEventListener("mousemove", event => say(event, `${run.name}: ${key} ${number(run.config[key])}, ${score} ${number(run.metrics[score])}`));
-    dot.addEventListener("mouseleave", hush);
-    svg.append(dot);
+    svg.append(saying(dot, `${run.name}: ${key} ${number(run.config[key])}, ${score} ${number(run.metrics[score])}`));
   }
-  return element("figure", {}, element("figcaption", {}, `${score} by ${key}`), svg);
+  return element("figure", {}, element("figcaption", {}, `${of}${score} by ${key}`), svg);
 }
 
 /** A line for each run through all settings to its score. */
-function parallel() {
-  const score = data.objective.name, wide = 1200, high = 320;
-  const runs = data.runs.filter(run => typeof run.metrics[score] === "number");
-  const names = [...data.keys, score], of = (run, name) => name === score ? run.metrics[score] : run.config[name];
-  const svg = element("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": "parallel coordinates" });
+function parallel({ score, runs, keys, of: title }) {
+  const names = [...keys, score], of = (run, name) => name === score ? run.metrics[score] : run.config[name];
+  // The names of many axes have no room side by side: they are short, and lean.
+  const lean = names.length > 6, wide = 1200, top = lean ? 104 : 34, high = top + 286, left = 90, right = lean ? 150 : 90;
+  const gap = (wide - left - right) / Math.max(names.length - 1, 1), at = index => left + index * gap;
+  const room = Math.max(3, Math.min(14, Math.floor((gap - 12) / LETTER)));
+  const svg = element("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": title + "parallel coordinates" });
   const scales = names.map(name => {
     const values = runs.map(run => of(run, name)), numeric = values.every(value => typeof value === "number");
     const kinds = [...new Set(values)].map(String);
     const ns = numeric ? values : values.map(value => kinds.indexOf(String(value)));
     const [min, max] = [Math.min(...ns), Math.max(...ns)];
-    const own = scale(ns, high - 30, 34, numeric && min > 0 && max / min > 8);
+    const own = scale(ns, high - 30, top, numeric && min > 0 && max / min > 8);
     const few = numeric ? [...new Set(ns)] : kinds.map((_, i) => i);
     return { place: run => own.place(numeric ? of(run, name) : kinds.indexOf(String(of(run, name)))), ticks: few.length < 9 ? few.map(n => [own.place(n), numeric ? number(n) : kinds[n]]) : own.ticks.map(n => [own.place(n), number(n)]) };
   });
-  const at = index => 90 + index * (wide - 180) / Math.max(names.length - 1, 1);
   for (const run of [...runs].sort((a, b) => b.group - a.group)) {
     const path = scales.map((own, index) => (index ? "L" : "M") + at(index).toFixed(1) + " " + own.place(run).toFixed(1)).join("");
     const drawn = element("path", { d: path, fill: "none", stroke: colour(run.group), "stroke-width": run.group < COLOURED ? 1.6 : 1, opacity: run.group < COLOURED ? .8 : .3 });
-    drawn.addEventListener("mousemove", event => say(event, `${run.name}: ` + names.map(name => `${name} ${number(of(run, name))}`).join(", ")));
-    drawn.addEventListener("mouseleave", hush);
-    svg.append(drawn);
+    svg.append(saying(drawn, `${run.name}: ` + names.map(name => `${name} ${number(of(run, name))}`).join(", ")));
   }
+  const end = name => name.split(".").pop(), alone = name => names.filter(other => end(other) === end(name)).length === 1;
   names.forEach((name, index) => {
-    svg.append(element("line", { class: "axis", x1: at(index), x2: at(index), y1: 30, y2: high - 26 }), element("text", { x: at(index), y: 18, "text-anchor": "middle" }, name));
-    for (const [y, text] of scales[index].ticks) svg.append(element("text", { x: at(index) - 6, y: y + 4, "text-anchor": "end" }, String(text).slice(0, 14)));
+    const x = at(index), turned = lean ? { "text-anchor": "start", transform: `rotate(-30 ${x} ${top - 12})` } : { "text-anchor": "middle" };
+    svg.append(element("line", { class: "axis", x1: x, x2: x, y1: top - 4, y2: high - 26 }),
+      element("text", { x, y: top - 12, ...turned }, cut(lean && alone(name) ? end(name) : name, 26)));
+    for (const [y, text] of apart(scales[index].ticks, 11)) svg.append(element("text", { x: x - 6, y: y + 4, "text-anchor": "end" }, cut(text, room)));
   });
-  return element("figure", {}, element("figcaption", {}, "All settings"), svg);
+  return element("figure", {}, element("figcaption", {}, title + "all settings"), svg);
+}
+
+/** The best experiment of each model, over its seeds. */
+function best() {
+  for (const model of MODELS) {
+    // The groups of a model are in their order, the best first.
+    const index = data.groups.findIndex(group => group.model === model), group = data.groups[index], score = (data.objectives[model] || {}).name;
+    if (group.value == null) continue;
+    if (!$("best").children.length) $("best").append(element("h2", {}, "Best"));
+    const scores = Object.entries(group.scores).filter(([name]) => !name.startsWith("train_")).map(([name, score]) => `${name} ${spread(score)}`);
+    const which = label(index) === group.name ? group.name : `${label(index)} (${group.name})`;
+    $("best").append(element("div", { class: "best" },
+      element("p", { class: "big" }, `${MODELS.length > 1 ? model + ": " : ""}${score} ${spread(group.scores[score])}`),
+      element("p", {}, which), element("p", { class: "scores" }, scores.join(" · "))));
+  }
 }
 
 function start() {
@@ -314,13 +367,8 @@ function start() {
   const states = {};
   for (const run of data.runs) states[run.state] = (states[run.state] || 0) + 1;
   $("about").textContent = `${data.runs.length} runs of ${data.groups.length} experiments (${Object.entries(states).map(([state, n]) => n + " " + state).join(", ")}), ${data.time}, tfm ${data.tfm}`;
-  const best = data.groups[0];
-  if (data.objective && best && best.value != null) {
-    const scores = Object.entries(best.scores).filter(([name]) => !name.startsWith("train_")).map(([name, score]) => `${name} ${spread(score)}`);
-    $("best").append(element("h2", {}, "Best"), element("p", { class: "big" }, `${data.objective.name} ${spread(best.scores[data.objective.name])}`),
-      element("p", {}, label(0) === best.name ? best.name : `${label(0)} (${best.name})`), element("p", { class: "controls" }, scores.join(" · ")));
-  }
-  const failed = data.runs.filter(run => run.state === "failed");
+  best();
+  const failed = data.runs.filter(run => run.state === "failed").concat(data.failed);
   if (failed.length) {
     $("failed").append(element("h2", {}, failed.length === 1 ? "One run failed" : `${failed.length} runs failed`));
     const each = failed.map(run => element("details", {}, element("summary", {}, `${run.name}: ${run.reason}`), element("pre", {}, (run.log || []).join("\n"))));
@@ -334,12 +382,17 @@ function start() {
   for (const id of ["smooth", "logx", "logy", "bands", "train"]) $(id).addEventListener("input", curves);
   if (!data.charts.length) $("curves").remove();
   else $("legend").append(...data.groups.slice(0, COLOURED).map((_, index) => element("span", {}, element("span", { class: "key", style: "background:" + colour(index) }), label(index))));
-  const scored = data.objective && data.runs.some(run => typeof run.metrics[data.objective.name] === "number");
-  if (scored && data.keys.length) {
-    $("scatter").append(...data.keys.map(scatter));
-    if (data.keys.length > 1) $("parallel").append(parallel());
-  } else $("settings").remove();
+  for (const drawn of MODELS.map(scored)) {
+    $("scatter").append(...drawn.keys.map(key => scatter(drawn, key)));
+    if (drawn.keys.length > 1) $("parallel").append(parallel(drawn));
+  }
+  if (!$("scatter").children.length) $("settings").remove();
   $("again").textContent = data.runs.map(run => `# ${run.name}: ${run.command}\n${run.again}`).join("\n");
   document.body.dataset.ready = "yes";
 }
 start();
+
+// What is folded cannot be opened on paper.
+const opened = [];
+addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach(one => { one.open = true; opened.push(one); }));
+addEventListener("afterprint", () => opened.splice(0).forEach(one => { one.open = false; }));

@@ -27,7 +27,7 @@ fn a_page_holds_all_that_it_shows() {
     let (_root, mut runs) = runs(&["a", "b"]);
     runs[1].config.insert("train.learning_rate".into(), 0.5.into());
     runs[1].metrics.insert("valid_perplexity".into(), 100.0.into());
-    let page = page("two & more", "now", &runs).unwrap();
+    let page = page("two & more", "now", &runs, &[]).unwrap();
     assert!(page.contains("<title>two &amp; more</title>"));
     for word in ["http://", "https://", "src=", "@import", "fetch("] {
         // The names of XML are no addresses.
@@ -36,7 +36,8 @@ fn a_page_holds_all_that_it_shows() {
     }
     let json = held(&page);
     assert_eq!(json["keys"], json!(["train.learning_rate"]));
-    assert_eq!(json["objective"], json!({ "name": "valid_perplexity", "lower": true }));
+    let objective = json!({ "name": "valid_perplexity", "lower": true });
+    assert_eq!(json["objectives"], json!({ "ptb": objective }));
     // The better experiment is the first.
     assert_eq!(
         (&json["groups"][0]["value"], &json["groups"][1]["value"]),
@@ -58,7 +59,7 @@ fn nothing_that_a_user_writes_ends_the_script() {
     let (_root, mut runs) = runs(&["a"]);
     let note = "</script><b>{contents}{script}".to_owned();
     runs[0].annotations = Annotations { note: note.clone(), ..Annotations::default() };
-    let page = page("</title><i>{style}", "now", &runs).unwrap();
+    let page = page("</title><i>{style}", "now", &runs, &[]).unwrap();
     assert_eq!(held(&page)["runs"][0]["note"], note.as_str());
     assert!(!page.contains("</script><b>") && !page.contains("</title><i>"));
 }
@@ -87,4 +88,43 @@ fn a_run_that_failed_shows_its_last_lines() {
     fs::write(sweep.join("logs/0001.txt"), lines.join("\n")).unwrap();
     runs[0].state = State::Failed;
     assert_eq!(log(&runs[0]), lines[30..]);
+}
+
+#[test]
+fn runs_of_two_sweeps_have_names_of_their_own() {
+    let (_root, mut runs) = runs(&["s/points/0001", "t/points/0001", "t/points/0002"]);
+    runs.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(names(&runs), ["s/points/0001", "t/points/0001", "0002"]);
+    // A path named twice ends too, and so does one that is the end of another.
+    runs[0].path = "points/0001".into();
+    runs[2].path = "points/0001".into();
+    assert_eq!(names(&runs)[0], "points/0001");
+    assert_eq!(names(&runs)[2], "points/0001");
+}
+
+#[test]
+fn each_model_is_ranked_by_its_own_score() {
+    let (_root, mut runs) = runs(&["a", "b", "c"]);
+    runs[1].manifest.model = "mnist".into();
+    runs[1].config.insert("data.validation_size".into(), 500.into());
+    runs[1].metrics.insert("valid_error".into(), 2.5.into());
+    runs[2].config.insert("train.learning_rate".into(), 0.5.into());
+    runs[2].metrics.insert("valid_perplexity".into(), 100.0.into());
+    let json = contents("two models", "now", &runs);
+    assert_eq!(json["objectives"]["mnist"]["name"], "valid_error");
+    assert_eq!(json["objectives"]["ptb"]["name"], "valid_perplexity");
+    let of = |index: usize| (&json["groups"][index]["model"], &json["groups"][index]["value"]);
+    assert_eq!(of(0), (&json!("mnist"), &json!(2.5)));
+    assert_eq!(of(1), (&json!("ptb"), &json!(100.0)));
+    assert_eq!(of(2), (&json!("ptb"), &json!(121.0)));
+    // What one model alone has, and always the same, is no setting that was tried.
+    assert_eq!(json["keys"], json!(["train.learning_rate"]));
+}
+
+#[test]
+fn two_runs_of_one_seed_are_one_replica() {
+    let (_root, mut runs) = runs(&["a", "b", "c"]);
+    runs[2].manifest.seed = 2;
+    let json = contents("seeds", "now", &runs);
+    assert_eq!((json["groups"].as_array().unwrap().len(), &json["groups"][0]["n"]), (1, &json!(2)));
 }

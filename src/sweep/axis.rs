@@ -147,7 +147,7 @@ fn range(table: &Table) -> Result<Range> {
             if to - last > 1e-6 * step {
                 to = last;
             }
-            Some(steps + 1)
+            Some(steps.saturating_add(1))
         }
         (None, Some(count)) => {
             ensure!(
@@ -156,7 +156,7 @@ fn range(table: &Table) -> Result<Range> {
             );
             Some(count as u64)
         }
-        (None, None) if integer && !log => Some((to - from) as u64 + 1),
+        (None, None) if integer && !log => Some(((to - from) as u64).saturating_add(1)),
         (None, None) => None,
     };
     Ok(Range { from, to, integer, log, count })

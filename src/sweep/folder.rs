@@ -77,6 +77,7 @@ impl Begin {
         let model = model(&spec)?;
         let points = points(&spec).with_context(|| label.to_owned())?;
         check(&spec, model, &points).with_context(|| label.to_owned())?;
+        spec.objective(model).with_context(|| label.to_owned())?;
         Ok(Self { text, spec, points })
     }
 }
@@ -249,6 +250,25 @@ impl Sweep {
     /// The file with what the processes of a point have said.
     pub fn log(&self, number: u64) -> PathBuf {
         self.path.join("logs").join(format!("{number:04}.txt"))
+    }
+
+    /// Takes a point away from every process that trains this sweep, for as long as what is returned
+    /// lasts.
+    ///
+    /// # Errors
+    /// One of them is at work on the point, or decides by a rule that counts on it.
+    pub fn hold(path: &Path, number: u64) -> Result<impl Sized + use<>> {
+        let claims = path.join("claims");
+        let names = [format!("{number:04}"), "rule".to_owned()];
+        // A rule has a file only where there is one.
+        let names = names.iter().filter(|name| claims.join(name).is_file());
+        let held = names.map(|name| Claim::take(&claims.join(name))).collect::<Result<Vec<_>>>()?;
+        ensure!(
+            held.iter().all(Option::is_some),
+            "the sweep {} is at work; end it before one of its points is removed",
+            path.display()
+        );
+        Ok(held)
     }
 
     /// What is known of the run of a point; none where it has not begun.

@@ -8,6 +8,7 @@
 //!   points/0001/     the run of point 1
 //!   claims/0001      locked by whoever trains point 1
 //!   logs/0001.txt    what its processes have said
+//!   logs/0001.failed why it failed, where it has
 //!   decisions.jsonl  what a rule of early stopping has decided
 //! ```
 //!
@@ -18,7 +19,9 @@
 mod axis;
 mod claim;
 mod cost;
+mod failure;
 mod folder;
+mod plan;
 mod points;
 mod progress;
 mod rule;
@@ -28,8 +31,10 @@ mod spec;
 mod worker;
 
 pub use cost::Cost;
+pub use failure::Failure;
 pub use folder::{Begin, ROOT, Sweep, is_sweep};
+pub use plan::Plan;
 pub use points::{SweepPoint, check, find, points};
 pub use rule::{Rule, StopRule};
-pub use scheduler::{Outcome, Plan, run};
+pub use scheduler::{Outcome, run};
 pub use spec::{Random, Spec, SweepFile, check_name};

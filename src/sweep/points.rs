@@ -1,5 +1,7 @@
 //! The points of a sweep: each the settings of a run.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -96,7 +98,7 @@ fn grid(spec: &Spec) -> Result<Vec<Settings>> {
 fn drawn(spec: &Spec, random: Random) -> Result<Vec<Settings>> {
     refuse_many(random.points.into())?;
     let stream = Stream::new(random.seed, "sweep");
-    let mut all = Vec::new();
+    let (mut all, mut known) = (Vec::new(), BTreeSet::new());
     for draw in 0..random.points * MAX_DRAWS {
         if all.len() as u64 == random.points {
             break;
@@ -106,16 +108,17 @@ fn drawn(spec: &Spec, random: Random) -> Result<Vec<Settings>> {
         for axis in &spec.axes {
             settings.extend(axis.keys.iter().cloned().zip(axis.draw(&mut sequence)));
         }
-        if !is_skipped(spec, &settings) {
+        // The same point twice would be the same run twice.
+        if !is_skipped(spec, &settings) && known.insert(format!("{settings:?}")) {
             all.push(settings);
         }
     }
     ensure!(
         all.len() as u64 == random.points,
-        "skip leaves {} of {} points that were drawn; {} are wanted",
-        all.len(),
+        "{} points are wanted, and {} draws gave {}; draw fewer, vary more, or skip less",
+        random.points,
         random.points * MAX_DRAWS,
-        random.points
+        all.len()
     );
     Ok(all)
 }
@@ -197,8 +200,17 @@ mod tests {
         assert_eq!(five.len(), 5);
         // More points are the same ones and others.
         assert_eq!(five, eight[..5]);
+        // No point twice: of three seeds there are three.
+        let seeds = |points| format!("[vary]\nseed = [1, 2, 3]\n[random]\npoints = {points}\n");
+        let mut three = of(&seeds(3)).unwrap();
+        three.sort();
+        assert_eq!(three, ["seed=1", "seed=2", "seed=3"]);
+        assert!(format!("{:#}", of(&seeds(4)).unwrap_err()).contains("4000 draws gave 3"));
         let rare = format!("skip = [\"train.learning_rate > 0.0\"]\n{}", rest(2));
-        assert!(format!("{:#}", of(&rare).unwrap_err()).contains("skip leaves 0 of 2000 points"));
+        assert!(
+            format!("{:#}", of(&rare).unwrap_err())
+                .contains("2 points are wanted, and 2000 draws gave 0")
+        );
     }
 
     #[test]
@@ -211,6 +223,14 @@ mod tests {
             (
                 "[vary]\nseed = { from = 1, to = 4_000_000_000 }\ntrain.num_steps = { from = 1, to = 4_000_000_000 }\n",
                 "this sweep has 16000000000000000000 points",
+            ),
+            (
+                "[vary]\ntrain.learning_rate = { from = 0.0, to = 1.0, step = 1e-30 }\n",
+                "this sweep has 18446744073709551615 points",
+            ),
+            (
+                "skip = [\"seed = 1 AND train.learning_rate = 0.5\"]\n[vary]\nseed = [1, 2]\n",
+                "put \" and \" between conditions",
             ),
             (
                 "[vary]\ntrain.rate = [1.0]\n",

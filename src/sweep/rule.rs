@@ -189,6 +189,8 @@ impl Board {
     /// What becomes of a point that comes to the step at `rung` with this score.
     pub fn arrive(&self, point: u64, rung: usize, value: Option<f64>) -> Event {
         let decision = match self.rule.rule {
+            // It is not judged: among those that rest it would count for nothing.
+            Rule::Asha if value.is_none() => Decision::Continue,
             Rule::Asha => Decision::Wait,
             Rule::Median => self.by_median(rung, value),
         };
@@ -244,8 +246,9 @@ impl Board {
             return None;
         }
         (0..self.rungs.len()).rev().find_map(|rung| {
-            let best = self.rungs[rung].len() / self.rule.reduction;
-            let mut best = self.by_score(rung).into_iter().take(best).map(|(point, _)| point);
+            let scored = self.by_score(rung);
+            let best = scored.len() / self.rule.reduction;
+            let mut best = scored.into_iter().take(best).map(|(point, _)| point);
             let point = best.find(|point| self.is_open(*point, rung))?;
             Some(Event::Promoted { point, rung })
         })
@@ -330,6 +333,21 @@ mod tests {
         assert_eq!(board.last_resort(), Some(Event::Promoted { point: 1, rung: 0 }));
         board.apply(&Event::Stopped { point: 1 });
         assert_eq!(board.last_resort(), None);
+    }
+
+    #[test]
+    fn what_was_not_measured_yet_goes_on_and_counts_for_nothing() {
+        let mut board = board(Rule::Asha, &[10, 30]);
+        for point in 1..=3 {
+            board.apply(&board.arrive(point, 0, None));
+            assert!(board.is_ready(point) && board.next_step(point) == Some((1, 30)));
+        }
+        arrive(&mut board, 4, 0, 5.0);
+        arrive(&mut board, 5, 0, 4.0);
+        // Of two with a score, none is the best of three.
+        assert_eq!(board.promotable(), None);
+        arrive(&mut board, 6, 0, 6.0);
+        assert_eq!(board.promotable(), Some(Event::Promoted { point: 5, rung: 0 }));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Which point is trained next, until all have come to their end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::claim::Claim;
 use super::folder::Sweep;
+use super::plan::Plan;
 use super::progress;
 use super::rule::{Board, Decision, Event};
 use super::worker::{Ended, Worker, tail};
@@ -23,25 +23,6 @@ use crate::train::ShutdownFlag;
 const TICK: Duration = Duration::from_millis(10);
 /// How often a point that another process has is asked for.
 const RETRY: Duration = Duration::from_millis(300);
-
-/// How a sweep is trained.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Processes at a time.
-    pub jobs: usize,
-    /// Threads of each.
-    pub threads: usize,
-    /// How often a point that fails is tried again.
-    pub retries: u32,
-    /// Whether the first point that fails ends the sweep.
-    pub fail_fast: bool,
-    /// The folder of the data sets.
-    pub data_dir: PathBuf,
-    /// Where to run, as `--device` takes it.
-    pub device: String,
-    /// The point that is trained alone.
-    pub only: Option<u64>,
-}
 
 /// How a sweep ended.
 #[derive(Debug, Default)]
@@ -101,17 +82,9 @@ pub fn run(sweep: &Sweep, plan: &Plan, shutdown: &ShutdownFlag) -> Result<Outcom
 
 impl<'a> Scheduler<'a> {
     fn new(sweep: &'a Sweep, plan: &'a Plan) -> Result<Self> {
-        let model = sweep.model()?;
-        let rule = sweep.spec.stop.as_ref();
-        let metric = rule.and_then(|rule| rule.metric.as_deref());
-        let objective = match metric {
-            Some(name) => Some(Objective::named(model, name)?),
-            None => Objective::of(model),
-        };
+        let objective = sweep.spec.objective(sweep.model()?)?;
         let (mut board, mut alone) = (None, None);
-        if let Some(rule) = rule {
-            let objective = objective.clone();
-            let objective = objective.context("[stop] needs a score, and the model has none")?;
+        if let (Some(rule), Some(objective)) = (&sweep.spec.stop, objective.clone()) {
             alone = Some(sweep.decide_alone()?);
             let mut of_rule = Board::new(rule.clone(), objective);
             sweep.events()?.iter().for_each(|event| of_rule.apply(event));
@@ -189,6 +162,7 @@ impl<'a> Scheduler<'a> {
             if self.is_to_train(point)? {
                 let pause_at = self.board.as_ref().and_then(|board| board.next_step(point));
                 let pause_at = pause_at.map(|(_, step)| step);
+                self.sweep.forget_failure(point)?;
                 self.workers.push(Worker::start(self.sweep, self.plan, point, claim, pause_at)?);
                 return Ok(true);
             }
@@ -220,7 +194,8 @@ impl<'a> Scheduler<'a> {
             Ok(Some(run)) => run,
             Ok(None) => return Ok(true),
             Err(error) => {
-                self.fail(point, format!("{error:#}"));
+                let run = quoted(self.sweep.run_dir(point));
+                self.fail(point, format!("{error:#}; remove {run}, and it is trained anew"));
                 return Ok(false);
             }
         };
@@ -312,8 +287,8 @@ impl<'a> Scheduler<'a> {
             Ended::Interrupted => self.fail(point, "a signal has ended its process".to_owned()),
             // All others would fail as well, and a rule would take that for a result.
             Ended::Full(why) if !self.stopping => {
-                let (words, dir) = (self.in_words(point), quoted(self.sweep.path()));
-                bail!("point {words}: {why}; make room, and go on with: tfm sweep resume {dir}")
+                let (words, go_on) = (self.in_words(point), self.plan.go_on(self.sweep));
+                bail!("point {words}: {why}; make room, and go on with: {go_on}")
             }
             Ended::Full(why) | Ended::Failed(why) => self.fail(point, why),
             Ended::Well => {
@@ -358,6 +333,9 @@ impl<'a> Scheduler<'a> {
             return;
         }
         tracing::warn!("point {words} failed: {why}");
+        if let Err(error) = self.sweep.note_failure(point, &why) {
+            tracing::warn!("that point {point} failed cannot be kept: {error:#}");
+        }
         self.settled.insert(point, Settled::Failed(why));
         if self.plan.fail_fast {
             self.stop_all();

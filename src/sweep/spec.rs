@@ -34,7 +34,9 @@ use toml::{Table, Value};
 
 use super::axis::Axis;
 use super::rule::StopRule;
+use crate::analysis::Objective;
 use crate::analysis::filter::Condition;
+use crate::models::Entry;
 
 /// Letters of a sweep's name at most.
 const MAX_NAME: usize = 64;
@@ -149,6 +151,13 @@ impl Spec {
         for condition in skip.iter().flatten() {
             let known = keys.binary_search(&&condition.key).is_ok();
             ensure!(known, "skip: {} is no setting of this sweep", condition.key);
+            // No value of a setting holds such a sign: the two were to be two conditions.
+            let is_one = !condition.constant.contains(['=', '<', '>']);
+            ensure!(
+                is_one,
+                "skip: {} is no value; put \" and \" between conditions",
+                condition.constant
+            );
         }
         if let Some(random) = file.random {
             ensure!(random.points > 0, "random.points must be at least 1");
@@ -158,6 +167,24 @@ impl Spec {
         }
         let (model, config) = (file.model, file.config);
         Ok(Self { name, model, config, fixed, axes, skip, random: file.random, stop: file.stop })
+    }
+
+    /// The score that points are compared by: that of the rule, or the one that settings of the model are
+    /// chosen by.
+    ///
+    /// # Errors
+    /// The model has no such score, or has none where there is a rule.
+    pub fn objective(&self, model: &Entry) -> Result<Option<Objective>> {
+        let metric = self.stop.as_ref().and_then(|stop| stop.metric.as_deref());
+        let objective = match metric {
+            Some(name) => Some(Objective::named(model, name)?),
+            None => Objective::of(model),
+        };
+        ensure!(
+            self.stop.is_none() || objective.is_some(),
+            "[stop] needs a score, and the model has none"
+        );
+        Ok(objective)
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::claim::Claim;
 use super::folder::Sweep;
-use super::scheduler::Plan;
+use super::plan::Plan;
 use crate::analysis::last_lines;
 use crate::atomic;
 use crate::system::process;

@@ -216,6 +216,12 @@ fn runs_are_removed_on_request_alone() {
     assert_eq!(b.names("checkpoints"), ["best.safetensors", "step-00000038.safetensors"]);
     dir.one_thread("eval ptb --run runs/b --checkpoint best").ok();
     fs::create_dir(a.path("mine")).unwrap();
-    dir.tfm("runs rm runs/a --yes").ok();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("runs/a", dir.path().join("link")).unwrap();
+        dir.tfm("runs rm link --yes").fails(1, &["link is a link; name the run itself, runs/a"]);
+        assert!(a.path("run.json").exists());
+    }
+    dir.tfm("runs rm runs/a runs/../runs/a --yes").ok();
     assert!(!dir.path().join("runs/a").exists() && b.path("run.json").exists());
 }

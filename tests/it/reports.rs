@@ -41,7 +41,7 @@ fn a_report_is_one_file_and_its_numbers_another() {
     dir.tfm("report runs -o out.html --force --title mine").ok();
     assert_eq!(held(&dir, "out.html")["title"], "mine");
     dir.tfm("report nowhere").fails(1, &["nowhere does not exist"]);
-    dir.tfm("report runs -o a.csv").fails(1, &["would hold the page and the CSV"]);
+    dir.tfm("report runs -o a.csv").fails(1, &["a.csv would be the page; give -o another end"]);
     dir.tfm("report runs -o none/a.html").fails(1, &["cannot write none/a.csv"]);
 }
 

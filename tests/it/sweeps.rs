@@ -127,6 +127,47 @@ fn a_point_that_fails_stops_no_other() {
 }
 
 #[test]
+fn a_point_that_failed_before_it_was_a_run_is_not_forgotten() {
+    let dir = Dir::new();
+    // No text lies there: the point ends before it has a folder.
+    write(&dir, "", "data.source = [\"grammar\", \"files\"]\n", "");
+    let line = "--data-dir nothing";
+    let said = sweep(&dir, &format!("run rates.toml --dir s {line}"));
+    said.fails(1, &["1 of 2 points failed", "tfm sweep resume s --data-dir nothing"]);
+    let why = "s/points/0002 (data.source=\"files\") failed before it was a run: ";
+    for line in ["runs list s", "report s -o s.html", "watch s"] {
+        let said = dir.tfm(line);
+        assert!(said.stderr.contains(why), "{line}: {said:?}");
+    }
+    let page = fs::read_to_string(dir.path().join("s.html")).unwrap();
+    assert!(page.contains(r#""failed":[{"log":["#), "the page holds the failure");
+    assert!(dir.tfm("watch s").stderr.contains("1 point to go. Go on with: tfm sweep resume s"));
+    // Where no point is a run, it is said as well.
+    write(&dir, "", "data.source = [\"files\"]\n", "");
+    sweep(&dir, &format!("run rates.toml --dir none {line}")).fails(1, &["1 of 1 points failed"]);
+    let list = dir.tfm("runs list none --json");
+    assert!(list.stderr.contains("failed before it was a run"), "{list:?}");
+    assert_eq!(list.json(), json!([]));
+}
+
+#[test]
+fn options_of_a_new_sweep_are_refused_for_one_that_is_there() {
+    let dir = Dir::new();
+    write(&dir, "", "seed = [1, 2]\n", "");
+    sweep(&dir, "run rates.toml --dir s --index 1").ok();
+    for (option, part) in [
+        ("--dry-run", "--dry-run"),
+        ("--name x", "--name"),
+        ("train.learning_rate=7", "KEY=VALUES"),
+        ("--dir other", "--dir"),
+    ] {
+        let said = sweep(&dir, &format!("run s --index 2 {option}"));
+        said.fails(1, &[part, "belongs to a new sweep; s is there already"]);
+    }
+    assert!(!Run::of(&dir, "s/points/0002").path("").exists());
+}
+
+#[test]
 fn what_cannot_be_a_sweep_is_refused_before_anything_is_written() {
     let dir = Dir::new();
     let refuse = |head: &str, vary: &str, parts: &[&str]| {
@@ -224,7 +265,8 @@ fn a_signal_saves_all_and_the_sweep_goes_on_to_the_same_end() {
     kill("-INT", &[training.id()]);
     let said = training.end();
     assert_eq!(said.code, 130, "{said:?}");
-    assert!(said.stderr.ends_with("stopped; go on with: tfm sweep resume s\n"), "{said:?}");
+    let go_on = "stopped; go on with: tfm sweep resume s --jobs 2 --device cpu\n";
+    assert!(said.stderr.ends_with(go_on), "{said:?}");
     let states = states(&dir, "s");
     assert!(
         states.iter().all(|state| ["interrupted", "finished"].contains(&&**state)),

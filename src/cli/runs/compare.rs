@@ -1,14 +1,17 @@
 //! `tfm runs compare A B …`: what differs, and what is better.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 use clap::{ArgMatches, Args, Command};
 
 use super::{Paths, read, width};
 use crate::analysis::compare::{Comparison, letter, spread_in_words};
 use crate::analysis::table::{Table, number};
-use crate::analysis::{groups, shown};
+use crate::analysis::{Group, groups, shown};
 use crate::models::options::OutputOptions;
 use crate::models::verbs::counted;
+use crate::run::State;
 
 #[derive(Args, Debug)]
 struct Compare {
@@ -51,15 +54,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
 fn text(comparison: &Comparison<'_>, seeds: bool) -> String {
     let mut text = String::new();
     for (index, group) in comparison.groups.iter().enumerate() {
-        let n = group.runs.len();
-        let runs =
-            if n == 1 { group.runs[0].path.display().to_string() } else { format!("{n} seeds") };
-        text += &format!("{}: {} ({runs})\n", letter(index), group.name());
+        text += &format!("{}: {} ({})\n", letter(index), group.name(), runs(group));
     }
     let letters = (0..comparison.groups.len()).map(letter);
     let mut table = Table::new(["".to_owned()].into_iter().chain(letters));
     for (key, values) in &comparison.settings {
-        table.row([key.clone()].into_iter().chain(values.iter().map(shown)));
+        table.row([key.clone()].into_iter().chain(values.iter().map(|value| {
+            // The model of one has no such setting.
+            if value.is_null() { String::new() } else { shown(value) }
+        })));
     }
     for score in &comparison.scores {
         let first = score.spreads[0].map(|spread| spread.mean);
@@ -81,6 +84,23 @@ fn text(comparison: &Comparison<'_>, seeds: bool) -> String {
         }
     }
     text + &table.to_text(width()) + &comparison.verdicts().join("\n")
+}
+
+/// `runs/first`, `3 seeds`, and what has not finished: its scores are of another length of training.
+fn runs(group: &Group<'_>) -> String {
+    let seeds: BTreeSet<u64> = group.runs.iter().map(|run| run.manifest.seed).collect();
+    let finished = group.runs.iter().filter(|run| run.state == State::Finished).count();
+    let mut text = match &group.runs[..] {
+        [run] => run.path.display().to_string(),
+        _ => counted(seeds.len() as u64, "seed"),
+    };
+    match (finished, group.runs.len()) {
+        (finished, runs) if finished == runs => {}
+        (0, 1) => text += &format!(", {}", group.runs[0].state),
+        (0, _) => text += ", none has finished",
+        (finished, runs) => text += &format!(", {finished} of {runs} have finished"),
+    }
+    text
 }
 
 /// A row for each seed that any experiment has.

@@ -10,7 +10,7 @@ mod rerun;
 mod show;
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -23,6 +23,7 @@ use crate::analysis::index::{self, Found};
 use crate::console::COLUMNS;
 use crate::models::options::{OutputOptions, complete};
 use crate::run::ROOT;
+use crate::sweep::{Failure, Sweep, is_sweep};
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -36,18 +37,49 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// The runs, in the order of their paths. Those that are damaged are warned about.
-    pub fn read(&self) -> Result<Found> {
-        let given = match self.paths.is_empty() {
+    fn given(&self) -> Vec<PathBuf> {
+        match self.paths.is_empty() {
             true => vec![PathBuf::from(ROOT)],
             false => self.paths.clone(),
-        };
-        let found = index::read(&given)?;
+        }
+    }
+
+    /// What of the sweeps among them failed before it was a run.
+    pub fn failures(&self) -> Vec<Failure> {
+        self.given().iter().flat_map(|path| failures(path)).collect()
+    }
+
+    /// The runs, in the order of their paths. Those that are damaged are warned about.
+    pub fn read(&self) -> Result<Found> {
+        let given = self.given();
+        let failures: Vec<_> = given.iter().map(|path| failures(path)).collect();
+        for failure in failures.iter().flatten() {
+            tracing::warn!("{failure}");
+        }
+        // A sweep whose points failed before any was a run holds none.
+        let with_runs = given.into_iter().zip(&failures);
+        let with_runs = with_runs.filter(|(path, failures)| failures.is_empty() || holds_run(path));
+        let with_runs: Vec<_> = with_runs.map(|(path, _)| path).collect();
+        let found = index::read(&with_runs)?;
         for (path, why) in &found.damaged {
             tracing::warn!("{} cannot be read and is left out: {why}", path.display());
         }
         Ok(found)
     }
+}
+
+/// What of a sweep failed before it was a run; nothing where `path` is no sweep.
+fn failures(path: &Path) -> Vec<Failure> {
+    if !is_sweep(path) {
+        return Vec::new();
+    }
+    // What is wrong with the sweep is said where it is resumed.
+    Sweep::open(path).map(|sweep| sweep.failures()).unwrap_or_default()
+}
+
+fn holds_run(sweep: &Path) -> bool {
+    let runs = std::fs::read_dir(sweep.join("points")).into_iter().flatten().flatten();
+    runs.into_iter().any(|run| run.path().join("run.json").is_file())
 }
 
 /// One run.

@@ -1,5 +1,6 @@
 //! `tfm runs rm` and `tfm runs prune`: what takes room.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::checkpoint;
 use crate::models::options::{OutputOptions, complete};
 use crate::models::verbs::counted;
 use crate::run::{RunDir, State};
+use crate::sweep::{Sweep, is_sweep};
 
 #[derive(Args, Debug)]
 struct Remove {
@@ -66,8 +68,18 @@ pub(super) fn prune_command() -> Command {
 
 pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
     let args = read::<Remove>(matches, |args| &args.output)?;
+    for run in &args.runs {
+        if let Ok(target) = fs::read_link(run) {
+            bail!("{} is a link; name the run itself, {}", run.display(), target.display());
+        }
+    }
+    // The same run by another path would be in use, by this process.
+    let folder = |run: &PathBuf| run.canonicalize().unwrap_or_else(|_| run.clone());
+    let mut known = BTreeSet::new();
+    let folders: Vec<&PathBuf> = args.runs.iter().filter(|run| known.insert(folder(run))).collect();
+    let _claims = known.iter().map(|run| hold_point(run)).collect::<Result<Vec<_>>>()?;
     // The locks are held until the folders are gone, and all are had before the first goes.
-    let runs: Vec<_> = args.runs.iter().map(|run| RunDir::resume(run)).collect::<Result<_>>()?;
+    let runs: Vec<_> = folders.into_iter().map(|run| RunDir::resume(run)).collect::<Result<_>>()?;
     for run in &runs {
         if let Some(point) = &run.manifest().provenance.point {
             tracing::warn!(
@@ -88,6 +100,16 @@ pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
     }
     runs.iter().try_for_each(remove)?;
     args.output.report(&json!({ "removed": args.runs }), "")
+}
+
+/// Takes the point of a sweep whose run is at `run`, if it is one.
+fn hold_point(run: &Path) -> Result<Option<impl Sized + use<>>> {
+    let sweep = run.parent().and_then(Path::parent).filter(|folder| is_sweep(folder));
+    let number = run.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok());
+    match (sweep, number) {
+        (Some(sweep), Some(number)) => Sweep::hold(sweep, number).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Removes a run folder; its manifest last, so that a removal that is cut can be done again.

@@ -11,9 +11,10 @@ use super::{OneRun, read};
 use crate::analysis::{RunSummary, shown};
 use crate::checkpoint;
 use crate::metrics::Record;
-use crate::models::options::{DataOptions, OutputOptions, ThreadOption};
+use crate::models::options::{DataOptions, OutputOptions, ThreadOption, default_data_dir};
 use crate::models::{self, Interrupted};
-use crate::run::{self, Manifest, RunDir};
+use crate::run::{self, Manifest, RunDir, State};
+use crate::system::shell::quoted;
 use crate::train::shutdown;
 
 #[derive(Args, Debug)]
@@ -55,6 +56,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         first.path.display(),
         first.manifest.model
     );
+    ensure!(
+        first.state == State::Finished,
+        "{} is {}: what is repeated to its end cannot equal it; go on with: tfm train {} --resume {}",
+        first.path.display(),
+        first.state,
+        first.manifest.model,
+        quoted(&first.path)
+    );
     let folder = run::folder(args.run_dir.as_deref(), &first.manifest)?;
     let status = train(&args, &first, &folder)?;
     match status.code() {
@@ -73,7 +82,7 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<std::process
     let mut process = Process::new(std::env::current_exe().context("tfm cannot find itself")?);
     process.args(["train", &manifest.model, "--config"]).arg(first.path.join("config.toml"));
     process.args(["--preset-name", &manifest.preset, "--expect-data", &manifest.data]);
-    process.arg("--run-dir").arg(folder).arg("--data-dir").arg(&args.data.data_dir);
+    process.arg("--run-dir").arg(folder).arg("--data-dir").arg(data_dir(args, manifest));
     process.args(["--threads", &args.threads.count().to_string()]);
     process.args(["--device", device(manifest)]);
     if !manifest.init_from.is_empty() {
@@ -85,6 +94,20 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<std::process
     // Another level rounds differently.
     process.env("TFM_ISA", &manifest.isa).stdout(std::process::Stdio::null());
     process.status().context("tfm cannot start itself")
+}
+
+/// The folder of the data sets: that of the first run, where it was given one and this one is not.
+fn data_dir(args: &Rerun, manifest: &Manifest) -> PathBuf {
+    let command = &manifest.command;
+    let mut pairs = command.windows(2).filter(|pair| pair[0] == "--data-dir");
+    match pairs.next_back() {
+        Some([_, given])
+            if args.data.data_dir == default_data_dir() && Path::new(given).is_dir() =>
+        {
+            given.into()
+        }
+        _ => args.data.data_dir.clone(),
+    }
 }
 
 /// `cpu`, or `cuda:N` without the device's name.

@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command};
 use serde_json::json;
 
 use super::{OneRun, curve, read};
-use crate::analysis::table::number;
+use crate::analysis::table::{number, on_one_line};
 use crate::analysis::{Objective, RunSummary, shown};
 use crate::checkpoint::{self, Selector};
 use crate::console::duration;
@@ -61,7 +61,7 @@ fn text(run: &RunSummary, steps: &[u64], best: Option<u64>, records: &[Record]) 
     let lines = [
         ("why", run.reason.clone()),
         ("started", manifest.started.clone()),
-        ("note", run.annotations.note.clone()),
+        ("note", on_one_line(&run.annotations.note)),
         ("tags", run.annotations.tags.iter().cloned().collect::<Vec<_>>().join(", ")),
         (
             "sweep",

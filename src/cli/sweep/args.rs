@@ -42,6 +42,28 @@ pub(super) struct What {
 }
 
 impl What {
+    /// For a sweep that is there already.
+    ///
+    /// # Errors
+    /// An option that says what a new sweep is.
+    pub fn refuse_options_of_a_new_one(&self) -> Result<()> {
+        let given = self.of_a_new_one().into_iter().chain([("--dir", self.dir.is_some())]);
+        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+            anyhow::bail!("{option} belongs to a new sweep; {} is there already", self.what);
+        }
+        Ok(())
+    }
+
+    /// Which options are given that say what a sweep is, where no file does.
+    fn of_a_new_one(&self) -> [(&'static str, bool); 4] {
+        [
+            ("KEY=VALUES", !self.settings.is_empty()),
+            ("--config", self.config.is_some()),
+            ("--random", self.random.is_some()),
+            ("--name", self.name.is_some()),
+        ]
+    }
+
     /// Reads the file, or makes one of the command line; every point is checked.
     ///
     /// # Errors
@@ -61,13 +83,7 @@ impl What {
                 line::file(&self.what, &name, self.config.clone(), &self.settings, self.random)?;
             return Begin::new("the command line", &name, text);
         }
-        let from_line = [
-            ("KEY=VALUES", !self.settings.is_empty()),
-            ("--config", self.config.is_some()),
-            ("--random", self.random.is_some()),
-            ("--name", self.name.is_some()),
-        ];
-        if let Some((option, _)) = from_line.iter().find(|(_, given)| *given) {
+        if let Some((option, _)) = self.of_a_new_one().iter().find(|(_, given)| *given) {
             anyhow::bail!("{option} belongs to a sweep without a file; change {}", self.what);
         }
         let text =

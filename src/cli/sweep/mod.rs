@@ -56,6 +56,12 @@ fn begin(args: &Run) -> Result<()> {
             args.sweep.what,
             quoted(&args.sweep.what)
         );
+        args.sweep.refuse_options_of_a_new_one()?;
+        ensure!(
+            !args.dry_run,
+            "--dry-run belongs to a new sweep; {} is there already",
+            args.sweep.what
+        );
         return train(&Sweep::open(Path::new(&args.sweep.what))?, &args.train, args.index);
     }
     let begin = args.sweep.read()?;
@@ -93,10 +99,11 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
         );
     }
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
-    let outcome = sweep::run(sweep, &args.plan(sweep, only), &shutdown)?;
-    let path = quoted(sweep.path());
+    let plan = args.plan(sweep, only);
+    let outcome = sweep::run(sweep, &plan, &shutdown)?;
+    let (path, go_on) = (quoted(sweep.path()), plan.go_on(sweep));
     if outcome.interrupted {
-        bail!(Interrupted { message: format!("stopped; go on with: tfm sweep resume {path}") });
+        bail!(Interrupted { message: format!("stopped; go on with: {go_on}") });
     }
     let numbers = sweep.points().iter().map(|point| point.number);
     let numbers: Vec<u64> =
@@ -108,10 +115,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
             Ok(())
         }
         0 => Ok(()),
-        n => bail!(
-            "{n} of {} points failed; try them again with: tfm sweep resume {path}",
-            numbers.len()
-        ),
+        n => bail!("{n} of {} points failed; try them again with: {go_on}", numbers.len()),
     }
 }
 

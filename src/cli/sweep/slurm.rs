@@ -65,7 +65,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let args = Slurm::from_arg_matches(matches)?;
     args.output.init_logging();
     let sweep = match Path::new(&args.sweep.what) {
-        path if is_sweep(path) => Sweep::open(&path.canonicalize()?)?,
+        path if is_sweep(path) => {
+            args.sweep.refuse_options_of_a_new_one()?;
+            Sweep::open(&path.canonicalize()?)?
+        }
         _ => {
             let begin = args.sweep.read()?;
             let path = super::folder(&args.sweep.dir, &begin);

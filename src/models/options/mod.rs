@@ -67,7 +67,7 @@ pub struct DataOptions {
     pub data_dir: PathBuf,
 }
 
-fn default_data_dir() -> PathBuf {
+pub(crate) fn default_data_dir() -> PathBuf {
     let dir = std::env::var_os("TFM_DATA_DIR").filter(|dir| !dir.is_empty());
     dir.map_or_else(|| "data".into(), PathBuf::from)
 }

@@ -7,11 +7,12 @@ use super::super::DisjointSlice;
 use super::super::simd::{Kernel, LANES, Simd};
 use super::Accumulate;
 use super::pack::{Matrix, Panels};
+use super::panel::{InPlace, Packed, Panel};
 
 /// The columns of a panel and of a tile: one vector.
 pub const COLUMNS: usize = LANES;
 /// The most rows of a tile, at any level.
-const MAX_ROWS: usize = 14;
+pub const MAX_ROWS: usize = 14;
 
 /// How many lines of the right side ahead of the product the cache is filled.
 const LINES_AHEAD: usize = 12;
@@ -50,7 +51,7 @@ pub fn tile_products<S: Simd>(
     let depth = rights[0].len() / COLUMNS;
     assert!(left.len() >= depth * rows && rows <= MAX_ROWS, "panels of other sizes");
     assert!(rights[1].len() == rights[0].len(), "right sides of other sizes");
-    let (left, rights) = (Packed(left.as_ptr()), rights.map(<[f32]>::as_ptr));
+    let (left, rights) = (Packed::new(left), rights.map(<[f32]>::as_ptr));
     let to = tiles.map(|tile| tile.0.as_mut_ptr());
     // SAFETY: the panels hold `depth` steps, and the tiles have room for `rows` rows.
     unsafe { two_products::<S, _>(rows, depth, left, rights, [None; 2], to, COLUMNS) }
@@ -87,7 +88,7 @@ impl Kernel for BlockProduct<'_> {
     fn run<S: Simd>(self) {
         match self.left {
             Left::Packed(left) => self.tiles::<S, _>(|rows| {
-                Packed(left[rows.start * self.depth..rows.end * self.depth].as_ptr())
+                Packed::new(&left[rows.start * self.depth..rows.end * self.depth])
             }),
             Left::InPlace(left, column) => self.tiles::<S, _>(|rows| {
                 let columns = column..column + self.depth;
@@ -230,64 +231,6 @@ impl BlockProduct<'_> {
 /// Where a tile's sums begin: the first row and the distance of the rows, or zero.
 type From = Option<(*const f32, usize)>;
 
-/// The values of a row panel, one column after another.
-trait Panel: Copy {
-    /// # Safety
-    /// The panel has a row `i`, and its columns are not at an end.
-    unsafe fn value(self, i: usize) -> f32;
-
-    /// The next column.
-    ///
-    /// # Safety
-    /// The columns are not at an end.
-    unsafe fn next<const ROWS: usize>(self) -> Self;
-}
-
-/// The values of a column stand together.
-#[derive(Clone, Copy)]
-struct Packed(*const f32);
-
-impl Panel for Packed {
-    #[inline(always)]
-    unsafe fn value(self, i: usize) -> f32 {
-        // SAFETY: the caller's.
-        unsafe { *self.0.add(i) }
-    }
-
-    #[inline(always)]
-    unsafe fn next<const ROWS: usize>(self) -> Self {
-        // SAFETY: the caller's.
-        Self(unsafe { self.0.add(ROWS) })
-    }
-}
-
-/// The values of a row stand together.
-#[derive(Clone, Copy)]
-struct InPlace {
-    /// Where the rows begin: known beforehand, they cost the loop no sums.
-    rows: [*const f32; MAX_ROWS],
-    column: usize,
-}
-
-impl InPlace {
-    fn new(first: *const f32, stride: usize) -> Self {
-        Self { rows: std::array::from_fn(|i| first.wrapping_add(i * stride)), column: 0 }
-    }
-}
-
-impl Panel for InPlace {
-    #[inline(always)]
-    unsafe fn value(self, i: usize) -> f32 {
-        // SAFETY: the caller's.
-        unsafe { *self.rows[i].add(self.column) }
-    }
-
-    #[inline(always)]
-    unsafe fn next<const ROWS: usize>(self) -> Self {
-        Self { column: self.column + 1, ..self }
-    }
-}
-
 /// Calls the loop for a number of rows, so that a tile never computes a row too many. Each is a function
 /// of its own: among other code the compiler leaves sums in memory, where there are just registers enough.
 macro_rules! for_rows {
@@ -363,7 +306,7 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProduct<L, ROWS> {
             for _ in 0..self.depth {
                 let row = S::load(right);
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::splat(left.value(i)).mul_add(row, *sum);
+                    *sum = S::splat(*left.at(i)).mul_add(row, *sum);
                 }
                 left = left.next::<ROWS>();
                 right = right.add(COLUMNS);
@@ -403,7 +346,7 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
                     *right = right.add(COLUMNS);
                 }
                 for i in 0..ROWS {
-                    let value = S::splat(left.value(i));
+                    let value = S::splat(*left.at(i));
                     first[i] = value.mul_add(rows[0], first[i]);
                     second[i] = value.mul_add(rows[1], second[i]);
                 }

@@ -8,6 +8,7 @@
 
 mod kernel;
 mod pack;
+mod panel;
 mod product;
 mod right;
 

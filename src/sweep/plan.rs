@@ -1,0 +1,43 @@
+//! How a sweep is trained.
+
+use std::path::PathBuf;
+
+use super::folder::Sweep;
+use crate::models::options::default_data_dir;
+use crate::system::shell::quoted;
+
+/// How a sweep is trained.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Processes at a time.
+    pub jobs: usize,
+    /// Threads of each.
+    pub threads: usize,
+    /// How often a point that fails is tried again.
+    pub retries: u32,
+    /// Whether the first point that fails ends the sweep.
+    pub fail_fast: bool,
+    /// The folder of the data sets.
+    pub data_dir: PathBuf,
+    /// Where to run, as `--device` takes it.
+    pub device: String,
+    /// The point that is trained alone.
+    pub only: Option<u64>,
+}
+
+impl Plan {
+    /// The command that goes on with the sweep in the same way.
+    pub fn go_on(&self, sweep: &Sweep) -> String {
+        let mut command = format!("tfm sweep resume {}", quoted(sweep.path()));
+        if self.data_dir != default_data_dir() {
+            command += &format!(" --data-dir {}", quoted(&self.data_dir));
+        }
+        if self.jobs > 1 {
+            command += &format!(" --jobs {}", self.jobs);
+        }
+        if self.device != "auto" {
+            command += &format!(" --device {}", self.device);
+        }
+        command
+    }
+}
