@@ -35,7 +35,9 @@ pub struct Resources {
 pub fn script(sweep: &Sweep, tfm: &Path, data_dir: &Path, resources: &Resources) -> Result<String> {
     let last = sweep.points().len();
     let limit = resources.jobs.map(|jobs| format!("%{jobs}")).unwrap_or_default();
-    let logs = sweep.path().join("logs").join("slurm-%a.txt");
+    // Slurm fills in what follows a `%`, wherever it stands.
+    let folder = sweep.path().to_string_lossy().replace('%', "%%");
+    let logs = Path::new(&folder).join("logs").join("slurm-%a.txt");
     let options = [
         Some(format!("--job-name={}", sweep.name())),
         Some(format!("--array=1-{last}{limit}")),

@@ -23,7 +23,7 @@ use crate::analysis::index::{self, Found};
 use crate::console::COLUMNS;
 use crate::models::options::{OutputOptions, complete};
 use crate::run::ROOT;
-use crate::sweep::{Failure, Sweep, is_sweep};
+use crate::sweep::{self, Failure, Sweep, is_sweep};
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -31,17 +31,22 @@ pub(super) const FIXED: Fixed = Fixed { command, run };
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct Paths {
-    /// Runs, sweeps, or folders that hold some [default: runs]
+    /// Runs, sweeps, or folders that hold some [default: runs and sweeps]
     #[arg(value_name = "PATH", add = complete::runs())]
     pub paths: Vec<PathBuf>,
 }
 
 impl Paths {
     fn given(&self) -> Vec<PathBuf> {
-        match self.paths.is_empty() {
-            true => vec![PathBuf::from(ROOT)],
-            false => self.paths.clone(),
+        if !self.paths.is_empty() {
+            return self.paths.clone();
         }
+        let roots = [ROOT, sweep::ROOT].map(PathBuf::from);
+        let holds_any = |root: &PathBuf| {
+            std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
+        };
+        let there: Vec<_> = roots.into_iter().filter(holds_any).collect();
+        if there.is_empty() { vec![PathBuf::from(ROOT)] } else { there }
     }
 
     /// What of the sweeps among them failed before it was a run.
