@@ -1,5 +1,6 @@
 //! A network: a graph with parameters, their gradients, and the memory of its values.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -33,6 +34,20 @@ impl<'a> Feed<'a> {
     pub fn images(batch: usize, images: &'a [f32], labels: &'a [u32]) -> Self {
         Self { batch, inputs: vec![images], ids: vec![labels], states: &mut [] }
     }
+
+    /// The inputs of some of the examples, where each has a row of its own, without ids or states.
+    fn examples(&self, range: Range<usize>) -> Self {
+        let rows = |values: &&'a [f32]| {
+            let row = values.len() / self.batch;
+            &values[range.start * row..range.end * row]
+        };
+        Self {
+            batch: range.len(),
+            inputs: self.inputs.iter().map(rows).collect(),
+            ids: vec![&[]; self.ids.len()],
+            states: &mut [],
+        }
+    }
 }
 
 /// What a run is for.
@@ -63,6 +78,8 @@ pub struct Network {
     gradients: Vec<Gradient>,
     plans: Vec<Plan>,
     arena: Arena,
+    /// The output of the last run that was done in parts.
+    gathered: Vec<f32>,
     shard: Option<Shard>,
     fused: bool,
 }
@@ -112,8 +129,17 @@ impl Network {
 
     fn of(graph: Arc<Graph>, seed: u64, parameters: Vec<Parameter>) -> Self {
         let gradients = parameters.iter().map(|_| Gradient::default()).collect();
-        let (plans, arena) = (Vec::new(), Arena::default());
-        Self { graph, seed, parameters, gradients, plans, arena, shard: None, fused: true }
+        Self {
+            graph,
+            seed,
+            parameters,
+            gradients,
+            plans: Vec::new(),
+            arena: Arena::default(),
+            gathered: Vec::new(),
+            shard: None,
+            fused: true,
+        }
     }
 
     /// The same network with the same parameters, in the same memory, and gradients of its own.
@@ -220,7 +246,12 @@ impl Network {
         output: Output,
         mut feed: Feed,
     ) -> Result<&mut [f32]> {
-        let plan = self.execute(cpu, mode, &[output], &mut feed)?;
+        let plan = self.plan(mode, &[output], &feed)?;
+        if self.plans[plan].at_once() < feed.batch {
+            self.gathered = self.run_in_parts(cpu, &[output], &feed)?.remove(0);
+            return Ok(&mut self.gathered);
+        }
+        self.execute(cpu, mode, plan, &mut feed);
         Ok(self.plans[plan].output(0, &mut self.arena, &feed))
     }
 
@@ -235,25 +266,41 @@ impl Network {
         outputs: &[Output],
         mut feed: Feed,
     ) -> Result<Vec<Vec<f32>>> {
-        let plan = self.execute(cpu, mode, outputs, &mut feed)?;
+        let plan = self.plan(mode, outputs, &feed)?;
+        if self.plans[plan].at_once() < feed.batch {
+            return self.run_in_parts(cpu, outputs, &feed);
+        }
+        self.execute(cpu, mode, plan, &mut feed);
         let copy = |i| self.plans[plan].output(i, &mut self.arena, &feed).to_vec();
         Ok((0..outputs.len()).map(copy).collect())
     }
 
-    /// The number of the plan that was run.
-    fn execute(
+    /// Runs the network for inference on a few examples at a time, and gathers their outputs.
+    fn run_in_parts(
         &mut self,
         cpu: &Cpu,
-        mode: Mode,
         outputs: &[Output],
-        feed: &mut Feed,
-    ) -> Result<usize> {
-        let plan = self.plan(mode, outputs, feed)?;
+        feed: &Feed,
+    ) -> Result<Vec<Vec<f32>>> {
+        let whole = self.plan(Mode::Inference, outputs, feed)?;
+        let at_once = self.plans[whole].at_once();
+        let mut gathered = vec![Vec::new(); outputs.len()];
+        for first in (0..feed.batch).step_by(at_once) {
+            let mut part = feed.examples(first..feed.batch.min(first + at_once));
+            let plan = self.plan(Mode::Inference, outputs, &part)?;
+            self.execute(cpu, Mode::Inference, plan, &mut part);
+            for (i, gathered) in gathered.iter_mut().enumerate() {
+                gathered.extend_from_slice(self.plans[plan].output(i, &mut self.arena, &part));
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn execute(&mut self, cpu: &Cpu, mode: Mode, plan: usize, feed: &mut Feed) {
         let Self { plans, parameters, gradients, arena, .. } = self;
         let pass = pass(mode, self.seed, self.shard, feed.batch);
         let scale = scale(mode);
         plans[plan].run(&mut Execution { cpu, parameters, gradients, arena, feed, pass, scale });
-        Ok(plan)
     }
 
     /// The seconds of each step of a run, with its node and whether it is a backward pass.

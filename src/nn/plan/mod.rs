@@ -6,6 +6,7 @@
 mod backward;
 mod fuse;
 mod memory;
+mod parts;
 mod run;
 mod schedule;
 mod shapes;
