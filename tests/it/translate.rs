@@ -85,6 +85,11 @@ fn every_line_has_its_translation_in_order() {
 fn the_evaluation_gives_perplexity_by_bucket_bleu_and_the_worst() {
     let dir = Dir::new();
     trained(&dir);
+    let log = fs::read_to_string(dir.path().join("run/log.txt")).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("eval: bucket ")).collect();
+    assert_eq!(lines.len(), 3, "{log}");
+    assert!(lines[0].ends_with("(of 16 pairs)") && lines[2].contains("bucket 2 perplexity "));
+    assert!(Run::of(&dir, "run").last("dev", "batch_perplexity") > 1.0);
     let json = dir.tfm("eval translate --run run --json").json();
     let metrics = &json["metrics"];
     assert!(metrics["perplexity"].as_f64().unwrap() > 1.0, "{json}");

@@ -118,11 +118,30 @@ impl Buckets {
     pub fn copy(&self, pairs: &PreparedPairs, step: u64, size: usize, batch: &mut BucketBatch) {
         let mut numbers = self.stream.at(step);
         let bucket = self.draw(&mut numbers);
+        batch.fill(pairs, bucket, self.sizes[bucket], &self.choose(bucket, size, &mut numbers));
+    }
+
+    /// Fills `batch` with `size` pairs of a bucket, drawn with replacement by number `at` of the
+    /// stream.
+    ///
+    /// # Panics
+    /// When there is no such bucket, or nothing in it.
+    pub fn draw_from(
+        &self,
+        bucket: usize,
+        pairs: &PreparedPairs,
+        at: u64,
+        size: usize,
+        batch: &mut BucketBatch,
+    ) {
+        let chosen = self.choose(bucket, size, &mut self.stream.at(at));
+        batch.fill(pairs, bucket, self.sizes[bucket], &chosen);
+    }
+
+    fn choose(&self, bucket: usize, size: usize, numbers: &mut Sequence) -> Vec<u32> {
         let members = &self.members[bucket];
         // There are fewer than 2³² pairs.
-        let chosen: Vec<u32> =
-            (0..size).map(|_| members[numbers.below(members.len() as u32) as usize]).collect();
-        batch.fill(pairs, bucket, self.sizes[bucket], &chosen);
+        (0..size).map(|_| members[numbers.below(members.len() as u32) as usize]).collect()
     }
 
     /// The first bucket whose share, with those before it, exceeds a number of the unit interval.

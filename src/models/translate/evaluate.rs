@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 
-use super::batch::{BatchMemory, BatchedText};
+use super::batch::{Batch, BatchMemory, BatchedText, Batches};
 use super::beam::Search;
 use super::decode::Translator;
 use super::model::TranslationModel;
 use crate::console;
+use crate::data::parallel::BucketBatch;
 use crate::data::tokenizer::{Side, Tokenizer};
 use crate::metrics::bleu::{Bleu, Statistics};
 use crate::metrics::corpus::CorpusMetric;
@@ -73,6 +74,28 @@ pub fn perplexity(
         scores.push(score);
     }
     Ok(Some(scores))
+}
+
+/// The mean losses that the reference's evaluation prints, a bucket each: of one drawn batch, as
+/// training takes them, with the softmax of samples where it has one. They vary from batch to batch
+/// and are below those of [`perplexity`]. A bucket without pairs has none.
+///
+/// # Errors
+/// Sizes that do not fit.
+pub fn reference_losses(
+    cpu: &Cpu,
+    model: &mut TranslationModel,
+    text: &BatchedText,
+    step: u64,
+) -> Result<Vec<(usize, f64)>> {
+    let Batches::Buckets(buckets, size) = &text.batches else { return Ok(Vec::new()) };
+    let mut batch = BucketBatch::default();
+    let full = (0..buckets.sizes().len()).filter(|&bucket| !buckets.members(bucket).is_empty());
+    full.map(|bucket| {
+        buckets.draw_from(bucket, &text.pairs, step, *size, &mut batch);
+        Ok((bucket, model.training_loss(cpu, &Batch::from(&batch), step)?))
+    })
+    .collect()
 }
 
 /// The BLEU of the model's translations of `text` (source, reference), and the translations; `None`

@@ -62,7 +62,11 @@ pub const ENTRY: Entry = Entry {
         plot::verb::<Translate>(),
     ],
     examples: EXAMPLES,
-    metrics: &[("perplexity", Better::Lower), ("bleu", Better::Higher)],
+    metrics: &[
+        ("perplexity", Better::Lower),
+        ("batch_perplexity", Better::Lower),
+        ("bleu", Better::Higher),
+    ],
     scores: &["dev_perplexity", "dev_bleu"],
     resumable_keys: &["train.num_epochs", "train.max_steps", "train.patience"],
     data_paths: &["data.train", "data.dev", "data.test"],

@@ -91,6 +91,20 @@ impl TranslationModel {
         Ok(network.run(cpu, Mode::Inference, losses.exact, feed)?)
     }
 
+    /// The loss that training on a batch would take at that step, by [`Batch::training_weights`],
+    /// without training.
+    ///
+    /// # Errors
+    /// Sizes that do not fit.
+    pub fn training_loss(&mut self, cpu: &Cpu, batch: &Batch, step: u64) -> Result<f64> {
+        let context = vec![0.0; batch.size * self.architecture.context().unwrap_or(0)];
+        let Unrolled { network, losses, .. } = self.unrolled(batch.decoder.len() / batch.size)?;
+        let weights = batch.training_weights();
+        let feed = feed(batch, &context, &weights);
+        let losses = network.run(cpu, Mode::Training { step }, losses.trained, feed)?;
+        Ok(losses.iter().copied().map(f64::from).sum())
+    }
+
     /// Trains on a batch and returns its loss, by [`Batch::training_weights`].
     ///
     /// # Errors

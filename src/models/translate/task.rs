@@ -251,26 +251,33 @@ impl Task for TranslateTask<'_> {
         let Some(scores) = scores else { return Ok(None) };
         let dev_score = BucketScore::total(&scores);
         ensure_finite(dev_score.loss, "the development loss")?;
+        let step = (epoch + 1) * self.steps_per_epoch;
+        let drawn = evaluate::reference_losses(self.cpu, model, dev, step)?;
+        for (bucket, loss) in &drawn {
+            let batch = self.config.train.batch_size;
+            tracing::info!("eval: bucket {bucket} perplexity {:.2} (of {batch} pairs)", loss.exp());
+        }
         let mut translator =
             Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
         let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
         let found =
             evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
         let Some((bleu, _)) = found else { return Ok(None) };
-        self.best.add(bleu, (epoch + 1) * self.steps_per_epoch);
+        self.best.add(bleu, step);
         self.best.say(self.config.train.patience);
         let (trained, perplexity) = (self.mean_loss().exp(), dev_score.perplexity());
+        let mut metrics = vec![("perplexity", perplexity), ("bleu", bleu)];
+        if !drawn.is_empty() {
+            let mean = drawn.iter().map(|(_, loss)| loss).sum::<f64>() / drawn.len() as f64;
+            metrics.push(("batch_perplexity", mean.exp()));
+        }
         let measured = vec![
             Evaluation {
                 phase: "epoch",
                 metrics: vec![("perplexity", trained)],
                 line: format!("train perplexity {trained:.3}"),
             },
-            Evaluation {
-                phase: "dev",
-                metrics: vec![("perplexity", perplexity), ("bleu", bleu)],
-                line: headline(perplexity, bleu),
-            },
+            Evaluation { phase: "dev", metrics, line: headline(perplexity, bleu) },
         ];
         Ok(Some(EpochReport { measured, score: Some(-bleu) }))
     }

@@ -172,6 +172,9 @@ fn check(want: &Expected) {
             let sum = |losses: &[f32]| losses.iter().copied().map(f64::from).sum::<f64>();
             let got = network.run(&cpu, Mode::Inference, losses.exact, batch.feed()).unwrap();
             near(&format!("{name}: the loss of all words"), sum(got), *exact);
+            let mode = Mode::Training { step };
+            let got = network.run(&cpu, mode, losses.trained, batch.feed()).unwrap();
+            near(&format!("{name}: the loss that is trained"), sum(got), *trained);
             let mode = Mode::Gradients { step, scale: 1.0 };
             let got = network.run(&cpu, mode, losses.trained, batch.feed()).unwrap();
             near(&format!("{name}: the loss"), sum(got), *trained);

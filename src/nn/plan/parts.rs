@@ -64,7 +64,7 @@ mod tests {
         let mut random = RandomFeed::new(&network, BATCH, 1, 5);
         let plan = network.plan_for(Mode::Inference, &[logits], &random.feed()).unwrap();
         let at_once = plan.at_once();
-        assert!((2..BATCH).contains(&at_once) && BATCH % at_once != 0, "{at_once}");
+        assert!((2..BATCH).contains(&at_once) && !BATCH.is_multiple_of(at_once), "{at_once}");
         let images = random.feed().inputs[0].to_vec();
         for isa in Isa::available() {
             let cpu = Cpu::new(isa, 2).unwrap();
