@@ -1,4 +1,4 @@
-//! Data-parallel training: replicas of a network take equal parts of a batch at the same time, each
+//! Data-parallel training: replicas of a network take parts of a batch at the same time, each
 //! on threads of its own, and their gradients are added before the update, as the reference's
 //! multi-GPU training does with its towers.
 
@@ -19,6 +19,7 @@ pub struct Replicas(Vec<Replica>);
 struct Replica {
     cpu: Cpu,
     network: Network,
+    examples: usize,
     inputs: Vec<Buffer>,
     ids: Vec<Vec<u32>>,
     states: Vec<Vec<f32>>,
@@ -34,14 +35,15 @@ impl Replicas {
         let replica = |_| {
             let cpu = Cpu::new(cpu.isa(), threads)?;
             let (inputs, ids, states) = (Vec::new(), Vec::new(), Vec::new());
-            Ok(Replica { cpu, network: network.replica(), inputs, ids, states })
+            Ok(Replica { cpu, network: network.replica(), examples: 0, inputs, ids, states })
         };
         let several = if count > 1 { count } else { 0 };
         Ok(Self((0..several).map(replica).collect::<Result<_>>()?))
     }
 
     /// The sum of the losses `output` of a batch, and in `network` the gradients of `scale` times
-    /// that sum. The batch is a whole number of examples for each replica.
+    /// that sum. The replicas take parts that are equal, or differ by one example; where there are
+    /// fewer examples than replicas, some have nothing to do.
     ///
     /// # Errors
     /// As [`Network::run`], or when the threads of the replicas cannot be started.
@@ -57,35 +59,37 @@ impl Replicas {
             return Ok(sum(network.run(cpu, mode, output, feed)?));
         }
         let Feed { batch, inputs, ids, states } = feed;
-        let part = batch / self.0.len();
-        for (i, replica) in self.0.iter_mut().enumerate() {
-            replica.take(batch, i * part..(i + 1) * part, &inputs, &ids, states);
+        let count = self.0.len().min(batch);
+        let parts = (0..count).map(|i| i * batch / count..(i + 1) * batch / count);
+        let busy = &mut self.0[..count];
+        for (replica, part) in busy.iter_mut().zip(parts.clone()) {
+            replica.take(batch, part, &inputs, &ids, states);
         }
-        let losses =
-            threads::for_each(&mut self.0, |replica| replica.gradients(mode, output, part))?;
-        for (i, replica) in self.0.iter().enumerate() {
+        let losses = threads::for_each(&mut *busy, |replica| replica.gradients(mode, output))?;
+        for (replica, part) in busy.iter().zip(parts) {
             for (state, own) in states.iter_mut().zip(&replica.states) {
-                state[i * own.len()..(i + 1) * own.len()].copy_from_slice(own);
+                let width = own.len() / part.len();
+                state[part.start * width..part.end * width].copy_from_slice(own);
             }
         }
-        self.add_up(cpu, network);
+        add_up(busy, cpu, network);
         losses.into_iter().sum()
     }
+}
 
-    /// Adds the gradients in the replicas' order. Of statistics it takes the mean.
-    fn add_up(&self, cpu: &Cpu, network: &mut Network) {
-        let count = self.0.len() as f32;
-        let (parameters, gradients) = network.parameters_and_gradients();
-        for (i, (parameter, total)) in parameters.iter().zip(gradients).enumerate() {
-            for (n, replica) in self.0.iter().enumerate() {
-                match n {
-                    0 => total.copy_from(&replica.network.gradients()[i]),
-                    _ => total.add(cpu, &replica.network.gradients()[i]),
-                }
+/// Adds the gradients in the replicas' order. Of statistics it takes the mean.
+fn add_up(replicas: &[Replica], cpu: &Cpu, network: &mut Network) {
+    let count = replicas.len() as f32;
+    let (parameters, gradients) = network.parameters_and_gradients();
+    for (i, (parameter, total)) in parameters.iter().zip(gradients).enumerate() {
+        for (n, replica) in replicas.iter().enumerate() {
+            match n {
+                0 => total.copy_from(&replica.network.gradients()[i]),
+                _ => total.add(cpu, &replica.network.gradients()[i]),
             }
-            if parameter.statistic_momentum().is_some() {
-                total.dense(parameter.len()).iter_mut().for_each(|value| *value /= count);
-            }
+        }
+        if parameter.statistic_momentum().is_some() {
+            total.dense(parameter.len()).iter_mut().for_each(|value| *value /= count);
         }
     }
 }
@@ -100,6 +104,7 @@ impl Replica {
         ids: &[&[u32]],
         states: &[Vec<f32>],
     ) {
+        self.examples = examples.len();
         self.network.set_shard(Shard { first: examples.start, total: batch });
         self.inputs.resize_with(inputs.len(), Buffer::default);
         self.ids.resize_with(ids.len(), Vec::new);
@@ -129,9 +134,9 @@ impl Replica {
         }
     }
 
-    fn gradients(&mut self, mode: Mode, output: Output, batch: usize) -> Result<f64> {
+    fn gradients(&mut self, mode: Mode, output: Output) -> Result<f64> {
         let feed = Feed {
-            batch,
+            batch: self.examples,
             inputs: self.inputs.iter().map(|input| &input[..]).collect(),
             ids: self.ids.iter().map(|ids| &ids[..]).collect(),
             states: &mut self.states,

@@ -38,17 +38,31 @@ fn a_run_is_resumed_to_the_bit_whatever_the_threads() {
     Run::of(&dir, "run").ends_as(&whole);
 }
 
-#[test]
-fn towers_train_as_one_does() {
-    let dir = Dir::new();
+/// The losses of twelve steps of `train` in one tower and in others are the same.
+fn towers_train_as_one_does(dir: &Dir, train: &str, several: &[u32]) {
     let losses = |towers: u32| {
         let name = format!("towers-{towers}");
-        let sets = format!("--set train.towers={towers} --set train.max_steps=6");
-        dir.tfm(&format!("{SMALL} {sets} --run-dir {name}")).ok();
-        Run::of(&dir, &name).last("train", "loss")
+        let sets = format!("--set train.towers={towers} --set train.max_steps=12");
+        dir.tfm(&format!("{train} {sets} --run-dir {name}")).ok();
+        Run::of(dir, &name).last("train", "loss")
     };
-    let (one, two) = (losses(1), losses(2));
-    assert!((one - two).abs() < 1e-5 * one.abs(), "{one} and {two}");
+    let one = losses(1);
+    for &towers in several {
+        let loss = losses(towers);
+        assert!((one - loss).abs() < 1e-5 * one.abs(), "{one} and {loss} of {towers} towers");
+    }
+}
+
+#[test]
+fn towers_take_equal_parts_of_a_bucket() {
+    towers_train_as_one_does(&Dir::new(), SMALL, &[2]);
+}
+
+/// A batch of 30 tokens has from three pairs to ten.
+#[test]
+fn towers_take_parts_of_a_batch_of_tokens_that_it_does_not_divide_into() {
+    let train = BIDIRECTIONAL.replace("batch_tokens=150", "batch_tokens=30");
+    towers_train_as_one_does(&Dir::new(), &train, &[2, 3, 7]);
 }
 
 #[test]
@@ -406,7 +420,6 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set data.tokenizer=basic", "network.tie_embeddings"),
         ("--set network.cell=lstm", "network.cell"),
         ("--set data.buckets=[[1,1]]", "must have at least [2, 3] positions each"),
-        ("--set train.towers=2 --set train.batch_size=4", "train.towers"),
         ("--set train.label_smoothing=1", "must be at least 0 and below 1"),
         ("--set network.num_layers=2", "network.num_layers"),
         ("--set data.buckets=[[9,9]]", "network.kind = \"bidirectional\": leave it out"),

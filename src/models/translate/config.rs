@@ -103,7 +103,7 @@ pub struct Train {
     pub batch_size: usize,
     /// Tokens of the target in a batch, with `data.batching = "tokens"`.
     pub batch_tokens: usize,
-    /// Equal parts of a batch, each on a group of threads of its own.
+    /// Parts of a batch that differ by one pair at most, each on a group of threads of its own.
     pub towers: usize,
     /// Epochs in all: as many steps as the pairs have batches, though pairs are drawn with
     /// replacement.
@@ -247,8 +247,9 @@ impl TranslateSettings {
                 "needs one vocabulary: data.tokenizer = \"bpe\"",
             );
         }
-        if self.is_bidirectional() && self.train.towers > 1 {
-            return rule("train.towers", "must be 1 with the bidirectional network");
+        if !self.is_bidirectional() {
+            let Train { towers, batch_size, .. } = self.train;
+            divides("train.towers", towers, "train.batch_size", batch_size)?;
         }
         match self.keys_without_effect().into_iter().find(|(_, is_set, _)| *is_set) {
             Some((key, _, why)) => rule(key, &format!("has no effect with {why}: leave it out")),
@@ -335,7 +336,6 @@ impl Train {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("train.batch_size", self.batch_size, 1, 65_536)?;
         in_range("train.towers", self.towers, 1, 1_024)?;
-        divides("train.towers", self.towers, "train.batch_size", self.batch_size)?;
         in_range("train.num_epochs", self.num_epochs, 1, 1_000_000)?;
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;
