@@ -75,11 +75,12 @@ impl Operator for Conv2d {
         let shape = self.sizes(&run.shapes.inputs[0]);
         let (cpu, rectifier) = (run.cpu, self.rectifier);
         if run.parameters.are_constant() {
+            let algorithm = Algorithm::of(&shape);
             let make = || {
                 let [weights, biases] = self.weights_and_biases(run.parameters, shape.out_channels);
-                PreparedFilters::new(cpu, shape, &weights, biases)
+                PreparedFilters::new(cpu, algorithm, shape, &weights, biases)
             };
-            let key = (run.parameters.indices, Algorithm::of(&shape));
+            let key = (run.parameters.indices, algorithm);
             run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
         } else if self.folded.is_some() || !self.biases {
             let [weights, biases] = self.weights_and_biases(run.parameters, shape.out_channels);

@@ -2,7 +2,7 @@
 
 use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, convolution};
 use crate::nn::graph::Filters;
-use crate::ops::conv::{self, bias_gradient, depthwise};
+use crate::ops::conv::{self, Algorithm, PreparedFilters, bias_gradient, depthwise};
 use crate::ops::relu::Rectifier;
 
 /// `x ∗ weights + biases`, every channel with filters of its own (Howard et al., "MobileNets", arXiv
@@ -59,12 +59,22 @@ impl Operator for DepthwiseConv2d {
 
     fn forward(&self, run: Forward) {
         let shape = self.sizes(&run.shapes.inputs[0]);
-        let (weights, biases) = match self.folded {
+        let weights_and_biases = || match self.folded {
             Some(epsilon) => run.parameters.folded(1, epsilon, shape.out_channels),
             None => (run.parameters.values(0).to_vec(), run.parameters.values(1).to_vec()),
         };
-        let rectifier = self.rectifier;
-        depthwise::forward(run.cpu, shape, run.x[0], &weights, &biases, rectifier, run.y);
+        let (cpu, rectifier) = (run.cpu, self.rectifier);
+        if run.parameters.are_constant() {
+            let make = || {
+                let (weights, biases) = weights_and_biases();
+                PreparedFilters::new(cpu, Algorithm::Depthwise, shape, &weights, biases)
+            };
+            let key = (run.parameters.indices, Algorithm::Depthwise);
+            run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
+        } else {
+            let (weights, biases) = weights_and_biases();
+            depthwise::forward(cpu, shape, run.x[0], &weights, &biases, rectifier, run.y);
+        }
     }
 
     fn backward(&self, mut run: Backward) {

@@ -120,8 +120,6 @@ struct Lines {
     before: usize,
     /// The windows that lie inside the image as a whole.
     whole: Range<usize>,
-    /// The number of windows.
-    columns: usize,
 }
 
 /// A row where every channel has one filter.
@@ -133,7 +131,7 @@ impl Kernel for OneFilter<'_> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self(mut row) = self;
-        let Shape { kernel, in_channels: channels, .. } = row.window.shape;
+        let kernel = row.window.shape.kernel;
         let axis = row.window.shape.columns();
         let is_whole = |column: &usize| axis.inside(*column).len() == kernel[1];
         let columns = axis.output();
@@ -145,34 +143,35 @@ impl Kernel for OneFilter<'_> {
             starts: window.rows().map(start).collect(),
             before: axis.before(),
             whole: first..last,
-            columns,
         };
-        for channel in (0..channels).step_by(LANES) {
-            match channels - channel {
-                LANES.. => row.channels::<S, true>(&lines, channel, LANES),
-                rest => row.channels::<S, false>(&lines, channel, rest),
-            }
+        // Neighbouring windows before other channels: a column of one channel is a line of cache each,
+        // all of them in the same few places of it.
+        let Range { start, end } = lines.whole;
+        (0..start).for_each(|column| row.windows::<S, 1>(&lines, column));
+        let mut column = start;
+        while column + COLUMNS <= end {
+            row.windows::<S, COLUMNS>(&lines, column);
+            column += COLUMNS;
         }
+        (column..columns).for_each(|column| row.windows::<S, 1>(&lines, column));
     }
 }
 
 impl Row<'_> {
-    /// All columns of the channels from `channel` on, `lanes` of them. `FULL` says that these are as
-    /// many as a vector has, so that no load asks.
+    /// All channels of `N` windows from `first` on, all of which are whole where there are several.
     #[inline(always)]
-    fn channels<S: Simd, const FULL: bool>(&mut self, lines: &Lines, channel: usize, lanes: usize) {
-        let Range { start, end } = lines.whole;
-        let lanes = if FULL { LANES } else { lanes };
-        (0..start).for_each(|column| self.sums::<S, 1>(lines, column, channel, lanes));
-        let mut column = start;
-        while column + COLUMNS <= end {
-            self.sums::<S, COLUMNS>(lines, column, channel, lanes);
-            column += COLUMNS;
+    fn windows<S: Simd, const N: usize>(&mut self, lines: &Lines, first: usize) {
+        let channels = self.window.shape.in_channels;
+        let full = channels - channels % LANES;
+        for channel in (0..full).step_by(LANES) {
+            self.sums::<S, N>(lines, first, channel, LANES);
         }
-        (column..lines.columns).for_each(|column| self.sums::<S, 1>(lines, column, channel, lanes));
+        if full < channels {
+            self.sums::<S, N>(lines, first, full, channels - full);
+        }
     }
 
-    /// The sums of `N` windows from `first` on, all of which are whole where there are several.
+    /// The sums of `N` windows from `first` on for `lanes` channels.
     #[inline(always)]
     fn sums<S: Simd, const N: usize>(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Filters, Shape, direct, winograd};
+use super::{Filters, Shape, depthwise, direct, winograd};
 use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul};
 use crate::relu::{Rectifier, rectify};
 use crate::{Buffer, Cpu};
@@ -21,10 +21,13 @@ pub enum Algorithm {
     Winograd,
     /// As one product of all pixels.
     Product,
+    /// By direct sums, each channel by itself.
+    Depthwise,
 }
 
 impl Algorithm {
-    /// The one that is likely to be the fastest with prepared filters.
+    /// The one of a convolution of all channels that is likely to be the fastest with prepared
+    /// filters.
     pub fn of(shape: &Shape) -> Self {
         let is_winograds =
             winograd::supports(shape) && winograd::is_profitable_when_prepared(shape);
@@ -49,17 +52,24 @@ enum Values {
     Direct(Buffer),
     Winograd(Buffer),
     Product(Arc<PackedMatrix>),
+    Depthwise(Vec<f32>),
 }
 
 impl PreparedFilters {
     /// Prepares `weight` (kernel height, kernel width, in channels, out channels) and `biases` (out
-    /// channels) for images of a shape; they serve for other sizes of batch too, as long as
-    /// [`Algorithm::of`] says the same.
+    /// channels) for an algorithm on images of a shape; they serve for other sizes of batch too. Those
+    /// of a [`depthwise`] convolution are (kernel height, kernel width, channels, multiplier).
     ///
     /// # Panics
     /// When the sizes do not fit each other.
-    pub fn new(cpu: &Cpu, shape: Shape, weight: &[f32], biases: Vec<f32>) -> Self {
-        let values = match Algorithm::of(&shape) {
+    pub fn new(
+        cpu: &Cpu,
+        algorithm: Algorithm,
+        shape: Shape,
+        weight: &[f32],
+        biases: Vec<f32>,
+    ) -> Self {
+        let values = match algorithm {
             Algorithm::Winograd => Values::Winograd(winograd::transformed(cpu, &shape, weight)),
             Algorithm::Direct => Values::Direct(direct::packed(cpu, shape, weight)),
             Algorithm::Product => {
@@ -67,6 +77,7 @@ impl PreparedFilters {
                 packed.pack(cpu, Matrix::new(weight, shape.in_channels, shape.out_channels));
                 Values::Product(Arc::new(packed))
             }
+            Algorithm::Depthwise => Values::Depthwise(weight.to_vec()),
         };
         Self { values, biases }
     }
@@ -77,6 +88,7 @@ impl PreparedFilters {
             Values::Direct(_) => Algorithm::Direct,
             Values::Winograd(_) => Algorithm::Winograd,
             Values::Product(_) => Algorithm::Product,
+            Values::Depthwise(_) => Algorithm::Depthwise,
         }
     }
 
@@ -94,6 +106,9 @@ impl PreparedFilters {
             Values::Direct(filters) => {
                 let filters = Filters::Prepared(filters);
                 direct::forward(cpu, shape, x, filters, biases, rectifier, y);
+            }
+            Values::Depthwise(filters) => {
+                depthwise::forward(cpu, shape, x, filters, biases, rectifier, y);
             }
             Values::Product(filters) => {
                 let (inputs, outputs) = (shape.in_channels, shape.out_channels);
@@ -153,7 +168,13 @@ mod tests {
             for isa in Isa::available() {
                 let run = |threads| {
                     let cpu = Cpu::new(isa, threads).unwrap();
-                    let filters = PreparedFilters::new(&cpu, shape, &weight, biases.clone());
+                    let filters = PreparedFilters::new(
+                        &cpu,
+                        Algorithm::of(&shape),
+                        shape,
+                        &weight,
+                        biases.clone(),
+                    );
                     let mut y = vec![f32::NAN; shape.outputs()];
                     filters.forward(&cpu, shape, &x, Rectifier::Relu6, &mut y);
                     y
