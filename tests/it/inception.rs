@@ -64,6 +64,53 @@ fn predictions_do_not_depend_on_batches_or_threads_and_go_on_where_they_ended() 
     resumed.sort();
     whole.sort();
     assert_eq!(resumed, whole);
+
+    // A line that was being written when a run stopped is written again.
+    let path = dir.path().join("out.jsonl");
+    let torn = fs::read(&path).unwrap();
+    fs::write(&path, &torn[..torn.len() - 20]).unwrap();
+    let said = dir.tfm(&format!("{predict} --resume out.jsonl demo/pictures"));
+    assert!(said.code == 0 && said.stderr.contains("out.jsonl:12 was cut off"), "{said:?}");
+    let mut again = lines(&fs::read_to_string(&path).unwrap());
+    again.sort_by_key(Value::to_string);
+    let mut expect: Vec<Value> = whole.iter().map(|line| lines(line).remove(0)).collect();
+    expect.sort_by_key(Value::to_string);
+    assert_eq!(again, expect);
+    dir.write("notes.txt", "not ours");
+    dir.tfm(&format!("{predict} --resume notes.txt demo/pictures"))
+        .fails(1, &["notes.txt:1 is no line of predictions: take it out"]);
+    assert_eq!(fs::read(dir.path().join("notes.txt")).unwrap(), b"not ours");
+}
+
+#[test]
+fn pixels_are_fed_to_any_tensor_between_the_decoder_and_the_network() {
+    let dir = demo(1);
+    let predict = format!("predict inception {GRAPH} --json -q demo/pictures/checkerboard/000.jpg");
+    let class = |rest: &str| {
+        let json = dir.tfm(&format!("{predict} {rest}")).json();
+        json["predictions"][0]["label"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(class(""), "checkerboard");
+    for input in ["Cast", "ExpandDims", "ResizeBilinear", "Sub", "Mul"] {
+        assert_eq!(class(&format!("--input {input}")), "checkerboard", "{input}");
+    }
+    for option in ["--size 17", "--mean 0", "--scale 1", "--crop 0.5"] {
+        dir.tfm(&format!("{predict} {option}"))
+            .fails(1, &["has no effect", option.split(' ').next().unwrap()]);
+    }
+    dir.tfm(&format!("{predict} --output ArgMax")).fails(1, &["ArgMax"]);
+    dir.tfm(&format!("{predict} --output Mul")).fails(1, &["not a score for each class"]);
+}
+
+#[test]
+fn the_sheet_takes_no_other_file_s_place() {
+    let dir = demo(1);
+    dir.write("own.png", "a picture");
+    let eval = format!("eval inception {GRAPH} --images demo/pictures -q");
+    dir.tfm(&format!("{eval} --sheet own.png")).fails(1, &["own.png is there already"]);
+    dir.tfm(&format!("{eval} --sheet none/a.png")).fails(1, &["none/a.png", "make the folder"]);
+    assert_eq!(fs::read(dir.path().join("own.png")).unwrap(), b"a picture");
+    dir.tfm(&format!("{eval} --sheet own.png --force")).ok();
 }
 
 #[test]
@@ -98,7 +145,7 @@ fn features_are_written_in_three_formats() {
         "query inception {GRAPH} --features other.safetensors demo/pictures/checkerboard/001.jpg"
     ))
     .fails(1, &["other.safetensors is no file of tfm embed"]);
-    dir.tfm(&format!("{embed} --format npy --out a.npy")).ok();
+    dir.tfm(&format!("{embed} --out a.npy")).ok();
     let npy = fs::read(dir.path().join("a.npy")).unwrap();
     assert!(npy.ends_with(features.data()), "the values differ");
     dir.tfm(&format!("{embed} --format tsv --out a.tsv")).ok();

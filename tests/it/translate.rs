@@ -218,6 +218,14 @@ fn pairs_are_scored_as_eval_scores_them() {
     assert_eq!((&json[0]["words"], &json[4]["perplexity"]), (&3.into(), &().into()));
     dir.write("b.txt", "one.\n");
     dir.tfm(&format!("score translate --run run {files}")).fails(1, &["a.txt", "partner"]);
+
+    dir.write("empty.txt", "\n\n\n");
+    let said = dir.tfm("score translate --run run --source empty.txt --target empty.txt");
+    assert_eq!((said.code, &said.stdout[..]), (0, "-\t-\n-\t-\n-\t-\n"), "{said:?}");
+    dir.write("long.txt", "the old sailor sees a key.\n".repeat(3));
+    dir.write("short.txt", "one.\ntwo.\n");
+    let said = dir.tfm("score translate --run run --source long.txt --target short.txt");
+    assert_eq!((said.code, said.stdout.lines().count()), (1, 2), "{said:?}");
 }
 
 #[test]
@@ -376,6 +384,10 @@ fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
         let said = given(&dir, &lines, &format!("decode translate --run run {beam}"));
         assert_eq!((said.code, said.stderr.as_str(), said.stdout.lines().count()), (0, "", 3));
         assert_eq!(said.stdout.lines().nth(1), Some(""), "a line of spaces is empty");
+        // Byte pairs know every word: nothing is replaced.
+        let replaced =
+            given(&dir, &lines, &format!("decode translate --run run {beam} --replace-unk"));
+        assert_eq!(replaced.stdout, said.stdout);
         let alone = given(&dir, "she sings.\n", &format!("decode translate --run run {beam}"));
         assert_eq!(alone.stdout.lines().next(), said.stdout.lines().next());
     }
@@ -412,6 +424,25 @@ fn a_run_that_has_ended_early_goes_on_with_more_patience() {
 }
 
 #[test]
+fn a_tokenizer_of_a_file_is_used_and_that_of_another_run_is_refused() {
+    let dir = Dir::new();
+    let train = BIDIRECTIONAL.replace("train.num_epochs=2", "train.max_steps=2");
+    dir.tfm(&format!("{train} --run-dir first")).ok();
+    let other = train.replace("data.source_vocab=400", "data.source_vocab=300");
+    let said = dir.tfm(&format!("{other} --run-dir other"));
+    assert!(said.stderr.contains("data.train and data.dev are not read"), "{said:?}");
+    let file = "--set data.tokenizer_file=first/tokenizer.json";
+    dir.tfm(&format!("{other} {file} --run-dir second")).ok();
+    let read = |run: &str| fs::read(dir.path().join(run).join("tokenizer.json")).unwrap();
+    assert!(read("first") == read("second") && read("first") != read("other"));
+    dir.tfm(&format!("{other} --set data.tokenizer_file=none.json"))
+        .fails(1, &["data.tokenizer_file", "none.json"]);
+    dir.write("second/tokenizer.json", read("other"));
+    let said = given(&dir, "she sings.\n", "decode translate --run second");
+    said.fails(1, &["second is not that of the run", "put the run's own file back"]);
+}
+
+#[test]
 fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
     let dir = Dir::new();
     for (sets, expect) in [
@@ -420,6 +451,8 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set data.tokenizer=basic", "network.tie_embeddings"),
         ("--set network.cell=lstm", "network.cell"),
         ("--set data.buckets=[[1,1]]", "must have at least [2, 3] positions each"),
+        ("--set data.buckets=[[9,9],[5,12]]", "must each be larger than the one before"),
+        ("--set data.train=[]", "data.train"),
         ("--set train.label_smoothing=1", "must be at least 0 and below 1"),
         ("--set network.num_layers=2", "network.num_layers"),
         ("--set data.buckets=[[9,9]]", "network.kind = \"bidirectional\": leave it out"),

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use super::{DataType, FrozenGraph, FrozenNode};
+use super::{DataType, FrozenGraph, FrozenNode, TensorName};
 
 /// Operations whose value is given from outside.
 const INPUTS: &[&str] = &["Placeholder", "PlaceholderV2", "PlaceholderWithDefault"];
@@ -12,6 +12,8 @@ const DECODERS: &[&str] =
     &["DecodeJpeg", "DecodePng", "DecodeGif", "DecodeBmp", "DecodeImage", "DecodeAndCropJpeg"];
 /// Operations whose value nobody waits for.
 const NO_OUTPUTS: &[&str] = &["Const", "NoOp", "Assert", "Print", "PrintV2", "CheckNumerics"];
+/// Operations that give the numbers of classes.
+const CHOICES: &[&str] = &["ArgMax", "TopK", "TopKV2"];
 /// Operations that only give a value another shape or name.
 const SAME_VALUE: &[&str] = &["Reshape", "Identity", "Squeeze", "StopGradient"];
 
@@ -46,13 +48,45 @@ impl FrozenGraph {
     /// alone; without a softmax the last of [`FrozenGraph::outputs`].
     pub fn likely_output(&self) -> Option<usize> {
         let softmax = self.nodes().iter().rposition(|node| node.op == "Softmax");
-        let Some(mut last) = softmax else { return self.outputs().pop() };
+        let Some(mut last) = softmax else { return self.last_scores() };
         let only_reader = self.only_readers();
         // A ring of such nodes is a damaged graph: the steps are counted.
         for _ in 0..self.nodes().len() {
             match only_reader[last] {
                 Some(reader) if SAME_VALUE.contains(&&*self.node(reader).op) => last = reader,
                 _ => break,
+            }
+        }
+        Some(last)
+    }
+
+    /// Whether the values of a tensor are probabilities by the operation that they come from.
+    pub fn gives_probabilities(&self, tensor: &TensorName) -> bool {
+        let Ok(mut at) = self.find(tensor) else { return false };
+        for _ in 0..self.nodes().len() {
+            let node = self.node(at.node);
+            match node.inputs.first() {
+                Some(&input) if SAME_VALUE.contains(&&*node.op) => at = input,
+                _ => break,
+            }
+        }
+        ["Softmax", "Sigmoid"].contains(&&*self.node(at.node).op)
+    }
+
+    /// The last of [`FrozenGraph::outputs`], or what it was chosen from where it is the number of a class.
+    fn last_scores(&self) -> Option<usize> {
+        let mut last = self.outputs().pop()?;
+        let mut at = last;
+        for _ in 0..self.nodes().len() {
+            let node = self.node(at);
+            let (is_choice, is_passed_on) =
+                (CHOICES.contains(&&*node.op), ["Identity", "Cast"].contains(&&*node.op));
+            match node.inputs.first() {
+                Some(input) if is_choice || is_passed_on => at = input.node,
+                _ => break,
+            }
+            if is_choice {
+                last = at;
             }
         }
         Some(last)

@@ -114,6 +114,20 @@ impl ParallelText {
     pub fn for_each(
         &self,
         progress: &mut dyn FnMut(Progress),
+        each: impl FnMut(Pair) -> Result<()>,
+    ) -> Result<Reading> {
+        let reading = self.for_each_of_any(progress, each)?;
+        ensure!(reading.pairs > 0, "{self} holds no pair of sentences");
+        Ok(reading)
+    }
+
+    /// The same for a text that may have no pair.
+    ///
+    /// # Errors
+    /// As [`ParallelText::for_each`].
+    pub fn for_each_of_any(
+        &self,
+        progress: &mut dyn FnMut(Progress),
         mut each: impl FnMut(Pair) -> Result<()>,
     ) -> Result<Reading> {
         let files: Vec<Lines> =
@@ -143,7 +157,6 @@ impl ParallelText {
                 progress(Progress { pairs: reading.pairs, share: pairs.share() });
             }
         }
-        ensure!(reading.pairs > 0, "{self} holds no pair of sentences");
         Ok(reading)
     }
 

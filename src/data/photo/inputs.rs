@@ -1,7 +1,8 @@
 //! The pictures that arguments name: files, folders, patterns, and a list on standard input.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use walkdir::{DirEntry, WalkDir};
@@ -58,9 +59,23 @@ pub fn picture_files(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<P
 
 /// Whether a shell would take it for a pattern, and no file has that name.
 fn is_pattern(argument: &Path) -> bool {
-    let is_special = |byte: &u8| b"*?[".contains(byte);
-    argument.as_os_str().as_encoded_bytes().iter().any(is_special)
-        && argument.symlink_metadata().is_err()
+    has_wildcards(argument.as_os_str()) && argument.symlink_metadata().is_err()
+}
+
+fn has_wildcards(text: &OsStr) -> bool {
+    text.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
+}
+
+/// The folder where all that a pattern matches lies, and how deep below it at most.
+fn base_and_depth(pattern: &Path) -> (PathBuf, usize) {
+    let parts: Vec<_> = pattern.components().map(Component::as_os_str).collect();
+    let fixed = parts.iter().take_while(|part| !has_wildcards(part)).count();
+    let base: PathBuf = match fixed {
+        0 => ".".into(),
+        _ => parts[..fixed].iter().collect(),
+    };
+    let is_deep = parts.iter().any(|part| part.as_encoded_bytes() == b"**");
+    (base, if is_deep { usize::MAX } else { parts.len() - fixed })
 }
 
 impl PictureFiles {
@@ -109,15 +124,35 @@ impl PictureFiles {
         let place = pattern.display();
         let text = pattern.to_str();
         let text = text.with_context(|| format!("the pattern {place} is no Unicode"))?;
-        let options =
-            glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
-        let matches = glob::glob_with(text, options).with_context(|| {
+        // Two separators in a row are one.
+        let text = Path::new(text).components().collect::<PathBuf>().display().to_string();
+        let matched = glob::Pattern::new(&text).with_context(|| {
             format!("the pattern {place} is wrong; *, ? and [a-z] stand for what a name may have")
         })?;
+        let options = glob::MatchOptions {
+            require_literal_leading_dot: true,
+            require_literal_separator: true,
+            ..Default::default()
+        };
+        let (base, depth) = base_and_depth(Path::new(&text));
+        let entries = WalkDir::new(&base).min_depth(1).max_depth(depth).follow_links(true);
         let mut is_none = true;
-        for path in matches {
-            self.add(path.with_context(|| format!("cannot list what {place} matches"))?)?;
-            is_none = false;
+        for entry in entries.sort_by_file_name() {
+            let path = match entry {
+                Ok(entry) => entry.into_path(),
+                // A folder that cannot be read, or a link to one that it is in, matches by its name alone.
+                Err(error) => match error.path() {
+                    Some(path) if path != base => path.to_owned(),
+                    _ => continue,
+                },
+            };
+            let path = path.strip_prefix("./").map_or(path.clone(), Path::to_owned);
+            if matched.matches_path_with(&path, options)
+                || matched.matches_path_with(&Path::new(".").join(&path), options)
+            {
+                self.add(path)?;
+                is_none = false;
+            }
         }
         ensure!(!is_none, "no file is named or matched by {place}; look at what its folder holds");
         Ok(())
@@ -250,6 +285,16 @@ mod tests {
             assert!(error.starts_with("line 2 of the standard input is no path; give"), "{error}");
         }
         assert!(error(&dir, &["-"], "").starts_with("there are no pictures in -: "));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_unicode_matches_no_pattern() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = folder(&["a/1.jpg", "a//b/2.jpg"]);
+        fs::write(dir.path().join(OsStr::from_bytes(b"a/\xff.jpg")), b"x").unwrap();
+        assert_eq!(named(&dir, &["a//*.jpg"], "").unwrap().0, ["a/1.jpg"]);
+        assert_eq!(named(&dir, &["a/**/*.jpg"], "").unwrap().0, ["a/1.jpg", "a/b/2.jpg"]);
     }
 
     #[cfg(unix)]

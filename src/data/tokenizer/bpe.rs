@@ -21,8 +21,6 @@ use crate::data::input;
 
 /// The name of the file in a folder.
 pub(super) const FILE: &str = "tokenizer.json";
-/// The ids that a trained vocabulary has at least: the special tokens, and every byte.
-const LEAST: usize = SPECIAL.len() + 256;
 /// Sentences that wait to be counted.
 const WAITING: usize = 4096;
 
@@ -56,6 +54,9 @@ impl fmt::Debug for Bpe {
 }
 
 impl Bpe {
+    /// The fewest ids of a byte-level vocabulary: the special tokens and all bytes.
+    pub const MIN_SIZE: usize = SPECIAL.len() + 256;
+
     /// Trains a vocabulary of `size` ids on the sentences of both sides that `read` hands over, by
     /// `threads` threads, on which the result does not depend. A text with few words may give fewer
     /// ids.
@@ -71,7 +72,7 @@ impl Bpe {
         read: impl FnOnce(&mut dyn FnMut(Side, &str)) -> Result<()>,
     ) -> Result<Self> {
         ensure!(
-            size >= LEAST,
+            size >= Self::MIN_SIZE,
             "a byte-level vocabulary of {size} ids is too small: there are 256 bytes and {} \
              special tokens",
             SPECIAL.len()

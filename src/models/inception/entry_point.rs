@@ -4,7 +4,9 @@ use anyhow::{Context, Result, bail, ensure};
 use image::RgbImage;
 
 use super::options::GraphOptions;
-use crate::data::graphdef::{FrozenGraph, FrozenNode, NodeOutput, Tensor, TensorName, Values};
+use crate::data::graphdef::{
+    DataType, FrozenGraph, FrozenNode, NodeOutput, Tensor, TensorName, Values,
+};
 use crate::data::jpeg::Dct;
 use crate::data::photo::ReadOptions;
 use crate::ops::resize::{Alignment, Resize, resize_bilinear};
@@ -34,6 +36,8 @@ pub enum EntryPoint {
 /// `(pixel − mean) · scale` of a picture that was resized.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
+    /// The order and type of the values, and whether images come one by one.
+    pub layout: Layout,
     /// Rows and columns.
     pub size: [usize; 2],
     /// The share of height and width that is kept, around the middle.
@@ -44,6 +48,17 @@ pub struct Preprocessing {
     pub scale: f32,
     /// How pictures are read.
     pub reading: ReadOptions,
+}
+
+/// How the values of an image lie in the tensor that is fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Each colour's plane by itself (batch, 3, height, width).
+    planar: bool,
+    /// One image without the axis of a batch (height, width, 3).
+    single: bool,
+    /// Whole numbers, or floats.
+    values: DataType,
 }
 
 /// The preprocessing that kinds of graphs are known to use: a part of a node's name, the side of an
@@ -74,11 +89,14 @@ impl EntryPoint {
         };
         let node = graph.node(at.node);
         let name = TensorName { node: node.name.clone(), output: at.output };
-        if DECODERS.contains(&&*node.op) {
-            return Ok(Self::Pixels { at: name, reading: reading(node, options)? });
-        }
-        if let Some(decoder) = decoder_of(graph, at) {
+        let decoder = if DECODERS.contains(&&*node.op) {
+            Some(at.node)
+        } else {
             // The file's bytes are named: what is fed is what the graph would decode from them.
+            decoder_of(graph, at)
+        };
+        if let Some(decoder) = decoder {
+            ensure_without_effect(graph, options)?;
             let node = graph.node(decoder);
             let at = TensorName { node: node.name.clone(), output: 0 };
             return Ok(Self::Pixels { at, reading: reading(node, options)? });
@@ -155,6 +173,25 @@ fn decoder_of(graph: &FrozenGraph, file: NodeOutput) -> Option<usize> {
     graph.nodes().iter().position(reads)
 }
 
+/// Refuses what says how images are made ready where the graph does it itself.
+fn ensure_without_effect(graph: &FrozenGraph, options: &GraphOptions) -> Result<()> {
+    let GraphOptions { size, mean, scale, crop, .. } = options;
+    let given = [
+        ("size", size.is_some()),
+        ("mean", mean.is_some()),
+        ("scale", scale.is_some()),
+        ("crop", *crop != 1.0),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => bail!(
+            "--{name} (in a config: preprocessing.{name}) has no effect: {} decodes and resizes \
+             pictures itself; leave it out, or name the tensor behind that with --input",
+            graph.place()
+        ),
+        None => Ok(()),
+    }
+}
+
 /// How an operation of the graph decodes pictures.
 fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
     let of_graph = match node.text("dct_method", "")? {
@@ -165,6 +202,19 @@ fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
     ensure!(
         ratio == 1,
         "{}: ratio = {ratio} is not 1, and pictures are decoded in their own size",
+        node.title()
+    );
+    let channels = node.int("channels", 0)?;
+    // JPEG files have three without a word; what else there is becomes three.
+    ensure!(
+        matches!(channels, 0 | 3),
+        "{}: channels = {channels}, and pictures are decoded to three",
+        node.title()
+    );
+    let values = node.data_type("dtype", DataType::Uint8)?;
+    ensure!(
+        values == DataType::Uint8,
+        "{}: dtype = {values}, and pictures are decoded to uint8",
         node.title()
     );
     Ok(ReadOptions {
@@ -179,24 +229,29 @@ impl Preprocessing {
     fn of(graph: &FrozenGraph, node: &FrozenNode, options: &GraphOptions) -> Result<Self> {
         let names = || graph.nodes().iter().map(|node| &node.name);
         let kind = KINDS.iter().find(|kind| names().any(|name| name.contains(kind.0)));
-        let shape = node.shape("shape")?.unwrap_or_default();
-        let of_shape = match shape[..] {
-            [_, Some(height), Some(width), _] => Some([height, width]),
-            _ => None,
+        let is_placeholder = node.op.starts_with("Placeholder");
+        let (layout, of_shape) = match is_placeholder {
+            true => Layout::of_placeholder(graph, node)?,
+            false => (Layout::between(graph, node), None),
         };
-        let resized = || resized_to(graph).filter(|_| !node.op.starts_with("Placeholder"));
+        let resized = || resized_to(graph).filter(|_| !is_placeholder);
         let size = options.size.or(of_shape).or_else(resized).or(kind.map(|kind| [kind.1; 2]));
         let size = size.with_context(|| {
             format!("{} does not say how large its images are: give --size", graph.place())
         })?;
-        let is_of_2015 = !node.op.starts_with("Placeholder") && kind.is_none();
-        let (mean, scale) = match kind {
-            Some(kind) => (kind.2, kind.3),
-            // What the graph of 2015 does before `Mul`.
-            None if is_of_2015 => ([128.0; 3], 1.0 / 128.0),
-            None => ([127.5; 3], 1.0 / 127.5),
+        let is_float = layout.values == DataType::Float;
+        let (mean, scale) = match (kind, &*node.op) {
+            // Pixels as they are: what is done with them, the graph does.
+            _ if !is_float => ([0.0; 3], 1.0),
+            (Some(kind), _) => (kind.2, kind.3),
+            (None, _) if is_placeholder => ([127.5; 3], 1.0 / 127.5),
+            // What the graph of 2015 does before `Mul`, and what it has done before that.
+            (None, "Mul") => ([128.0; 3], 1.0 / 128.0),
+            (None, "Sub") => ([128.0; 3], 1.0),
+            (None, _) => ([0.0; 3], 1.0),
         };
-        if kind.is_none() && !is_of_2015 && options.mean.is_none() && options.scale.is_none() {
+        let is_guessed = kind.is_none() && is_placeholder && is_float;
+        if is_guessed && options.mean.is_none() && options.scale.is_none() {
             tracing::warn!(
                 "{} is of no kind that is known: images are (pixel - 127.5) / 127.5; \
                  --mean and --scale say otherwise",
@@ -204,6 +259,7 @@ impl Preprocessing {
             );
         }
         Ok(Self {
+            layout,
             size,
             crop: options.crop,
             mean: options.mean.unwrap_or(mean),
@@ -229,7 +285,90 @@ impl Preprocessing {
                 *value = (*value - mean) * self.scale;
             }
         }
-        Tensor::new(vec![1, self.size[0], self.size[1], 3], Values::Float(values))
+        self.layout.tensor(self.size, values)
+    }
+}
+
+impl Layout {
+    /// That of a placeholder, and the size of its images where it says one.
+    ///
+    /// # Errors
+    /// A placeholder that takes no pictures.
+    fn of_placeholder(
+        graph: &FrozenGraph,
+        node: &FrozenNode,
+    ) -> Result<(Self, Option<[usize; 2]>)> {
+        let values = node.data_type("dtype", DataType::Float)?;
+        let of = |planar, single| Self { planar, single, values };
+        let takes = |what: String| {
+            format!(
+                "{}: {} takes {what}, and pictures have three channels: name another tensor with \
+                 --input",
+                graph.place(),
+                node.title()
+            )
+        };
+        ensure!(
+            matches!(values, DataType::Float | DataType::Uint8 | DataType::Int32),
+            takes(format!("{values} values"))
+        );
+        let Some(shape) = node.shape("shape")? else { return Ok((of(false, false), None)) };
+        let both = |height: Option<usize>, width: Option<usize>| Some([height?, width?]);
+        let is_three = |size: Option<usize>| size.is_none_or(|size| size == 3);
+        match shape[..] {
+            // Of unknown rank.
+            [] => Ok((of(false, false), None)),
+            [_, Some(3), height, width] if width != Some(3) => {
+                Ok((of(true, false), both(height, width)))
+            }
+            [_, height, width, channels] if is_three(channels) => {
+                Ok((of(false, false), both(height, width)))
+            }
+            [height, width, channels] if is_three(channels) => {
+                Ok((of(false, true), both(height, width)))
+            }
+            _ => {
+                let axes: Vec<_> = shape
+                    .iter()
+                    .map(|size| size.map_or_else(|| "?".to_owned(), |size| size.to_string()))
+                    .collect();
+                bail!(takes(format!("tensors of ({})", axes.join(", "))))
+            }
+        }
+    }
+
+    /// That of a tensor between others: `ExpandDims` makes a batch of what it reads.
+    fn between(graph: &FrozenGraph, node: &FrozenNode) -> Self {
+        let reads = |reader: &&FrozenNode| {
+            let first = reader.inputs.first();
+            first.is_some_and(|input| std::ptr::eq(graph.node(input.node), node))
+        };
+        let single = graph.nodes().iter().filter(reads).any(|reader| reader.op == "ExpandDims");
+        Self { planar: false, single, values: DataType::Float }
+    }
+
+    /// The values (height, width, 3) of an image as a tensor.
+    fn tensor(self, [height, width]: [usize; 2], values: Vec<f32>) -> Result<Tensor> {
+        let (shape, values) = match self.planar {
+            true => {
+                let plane = |colour| values.iter().skip(colour).step_by(3).copied();
+                (vec![1, 3, height, width], (0..3).flat_map(plane).collect())
+            }
+            false if self.single => (vec![height, width, 3], values),
+            false => (vec![1, height, width, 3], values),
+        };
+        let whole = |least: f32, largest: f32| {
+            values.iter().map(move |value| value.round().clamp(least, largest))
+        };
+        let values = match self.values {
+            DataType::Uint8 => Values::Uint8(whole(0.0, 255.0).map(|value| value as u8).collect()),
+            DataType::Int32 => {
+                let (least, largest) = (i32::MIN as f32, i32::MAX as f32);
+                Values::Int32(whole(least, largest).map(|value| value as i32).collect())
+            }
+            _ => Values::Float(values),
+        };
+        Tensor::new(shape, values)
     }
 }
 

@@ -187,10 +187,12 @@ impl<'g> Importer<'_, 'g> {
         let init = Init::uniform(0.0);
         Ok(match layer {
             Layer::Conv2d { filters, weights } => {
+                self.ensure_reads(*weights, 2, x)?;
                 self.lend(format!("{name}/weights"), *weights)?;
                 x.conv2d_without_biases(name, *filters, init)
             }
             Layer::DepthwiseConv2d { filters, weights } => {
+                self.ensure_reads(*weights, 2, x)?;
                 self.lend(format!("{name}/weights"), *weights)?;
                 let channels = x.shape().last().copied().unwrap_or(0);
                 self.weights
@@ -199,6 +201,7 @@ impl<'g> Importer<'_, 'g> {
             }
             Layer::MatMul { weights, outputs } => {
                 ensure!(x.shape().len() == 2, "multiplies no rows");
+                self.ensure_reads(*weights, 0, x)?;
                 self.lend(name.to_owned(), *weights)?;
                 x.project(name, *outputs, init)
             }
@@ -237,6 +240,17 @@ impl<'g> Importer<'_, 'g> {
                 bail!("is no layer of one value")
             }
         })
+    }
+
+    /// Holds axis `axis` of weights to be the channels of what a layer reads.
+    fn ensure_reads(&self, weights: NodeOutput, axis: usize, x: Value<'g>) -> Result<()> {
+        let (shape, channels) = (self.constants.shape(weights)?, x.shape().last().copied());
+        ensure!(
+            shape.get(axis).copied() == channels,
+            "has weights of {shape:?}, which do not fit the {} channels that it reads",
+            channels.unwrap_or(0)
+        );
+        Ok(())
     }
 
     /// Lends a parameter the values of a constant.

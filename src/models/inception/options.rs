@@ -10,6 +10,7 @@ use crate::data::fetch::{HubFile, local_file};
 use crate::data::graphdef::TensorName;
 use crate::data::jpeg::Dct;
 use crate::models::options::DataOptions;
+use crate::system::shell::quoted;
 
 /// The graph that the reference fetches, below the folder of the data sets.
 const GRAPH_OF_2015: &str = "inception/classify_image_graph_def.pb";
@@ -99,6 +100,24 @@ impl GraphOptions {
             return local_path(path);
         }
         default_graph(&self.data.data_dir)
+    }
+
+    /// What says how pictures are made ready, as options of a command, each behind a blank.
+    pub fn preprocessing(&self) -> String {
+        let numbers = |of: &[f32; 3]| of.map(|number| number.to_string()).join(",");
+        let given = [
+            self.input.as_ref().map(|input| format!("--input {}", quoted(input.to_string()))),
+            self.size.map(|[height, width]| format!("--size {height}x{width}")),
+            self.mean.map(|mean| format!("--mean {}", numbers(&mean))),
+            self.scale.map(|scale| format!("--scale {scale}")),
+            (self.crop != 1.0).then(|| format!("--crop {}", self.crop)),
+            self.decode.map(|dct| {
+                let name = if dct == Dct::Fast { "fast" } else { "accurate" };
+                format!("--decode {name}")
+            }),
+            self.exif.then(|| "--exif".to_owned()),
+        ];
+        given.into_iter().flatten().map(|option| format!(" {option}")).collect()
     }
 
     /// The folder of the data sets.

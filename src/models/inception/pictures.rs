@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use image::{Rgb, RgbImage};
@@ -28,6 +29,9 @@ const AHEAD: usize = 2;
 pub struct PictureGraph {
     reader: PictureReader,
     runner: Runner,
+    output: TensorName,
+    /// Whether a picture must give one row of scores, and not any tensor.
+    gives_scores: bool,
 }
 
 /// The pictures that arguments name. How many files of folders are no pictures is said.
@@ -63,12 +67,21 @@ pub struct Tally {
     done: u64,
     total: u64,
     unreadable: Vec<String>,
+    start: Instant,
 }
+
+/// How long pictures take before their rate is said.
+const LONG: f64 = 2.0;
 
 impl Tally {
     /// None of the pictures is done.
     pub fn of(pictures: &[PathBuf]) -> Self {
-        Self { done: 0, total: pictures.len() as u64, unreadable: Vec::new() }
+        Self {
+            done: 0,
+            total: pictures.len() as u64,
+            unreadable: Vec::new(),
+            start: Instant::now(),
+        }
     }
 
     /// Counts a picture: its row, or `None` where there is none, which is kept for the end.
@@ -79,9 +92,19 @@ impl Tally {
         row.map_err(unreadable).ok()
     }
 
-    /// Takes the progress away: the pictures that were left out, each with its error.
+    /// The pictures so far.
+    pub fn done(&self) -> usize {
+        self.done as usize
+    }
+
+    /// Takes the progress away and says how fast it went: the pictures that were left out, each with its error.
     pub fn end(self) -> Vec<String> {
         console::clear();
+        let (done, seconds) = (self.done, self.start.elapsed().as_secs_f64());
+        if seconds > LONG {
+            let rate = done as f64 / seconds;
+            tracing::info!("{done} pictures in {seconds:.1} s, {rate:.1} pictures/s");
+        }
         self.unreadable
     }
 }
@@ -110,9 +133,21 @@ impl PictureGraph {
             None => likely_output(&graph)?,
         };
         let fed = graph.find(entry.at())?;
-        let program = Arc::new(Program::new(graph, &[output], &[entry.at().clone()])?);
+        let wanted = std::slice::from_ref(&output);
+        let program = Arc::new(Program::new(graph, wanted, &[entry.at().clone()])?);
         let runner = Runner::new(Arc::clone(&program));
-        Ok(Self { reader: PictureReader { program, fed, entry }, runner })
+        let reader = PictureReader { program, fed, entry };
+        Ok(Self { reader, runner, output, gives_scores: false })
+    }
+
+    /// The same for an output that is a score for each class. What it gives else is an error.
+    pub fn for_scores(self) -> Self {
+        Self { gives_scores: true, ..self }
+    }
+
+    /// What is computed.
+    pub fn output(&self) -> &TensorName {
+        &self.output
     }
 
     /// Where pictures enter, and how they are made ready.
@@ -138,7 +173,12 @@ impl PictureGraph {
         batch: usize,
         mut done: impl FnMut(Computed) -> Result<bool>,
     ) -> Result<()> {
-        let (reader, runner) = (&self.reader, &mut self.runner);
+        let Self { reader, runner, output, gives_scores } = self;
+        let reader = &*reader;
+        let check = |row: &Row| match gives_scores {
+            true => row.ensure_scores(output),
+            false => Ok(()),
+        };
         thread::scope(|scope| {
             let (sender, prepared) = sync_channel(AHEAD);
             let read = move || reader.send_all(pictures, batch, &sender);
@@ -146,7 +186,8 @@ impl PictureGraph {
                 .spawn_scoped(scope, read)
                 .context("cannot start the thread that reads pictures")?;
             for (paths, batch) in pictures.chunks(batch.max(1)).zip(prepared) {
-                let rows = compute(runner, cpu, batch);
+                let rows = compute(runner, cpu, batch).into_iter();
+                let rows = rows.map(|row| row.and_then(|row| check(&row).map(|()| row.values)));
                 for computed in paths.iter().map(PathBuf::as_path).zip(rows) {
                     if !done(computed)? {
                         return Ok(());
@@ -234,8 +275,32 @@ impl PictureReader {
     }
 }
 
+/// What a graph gives for a picture.
+struct Row {
+    /// The shape of the whole output.
+    shape: Vec<usize>,
+    is_float: bool,
+    values: Vec<f32>,
+}
+
+impl Row {
+    /// Fails where it is no row of scores.
+    fn ensure_scores(&self, output: &TensorName) -> Result<()> {
+        let Self { shape, values, is_float } = self;
+        let wide = shape.iter().skip(1).filter(|&&size| size > 1).count();
+        let is_row = shape.len() < 2 || shape[1..].iter().product::<usize>() == values.len();
+        ensure!(
+            *is_float && is_row && wide <= 1 && values.len() > 1,
+            "{output} gives {} of shape {shape:?}, and not a score for each class: name the scores \
+             with --output",
+            if *is_float { "floats" } else { "whole numbers" }
+        );
+        Ok(())
+    }
+}
+
 /// The row of each picture of a batch.
-fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<Result<Vec<f32>>> {
+fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<Result<Row>> {
     let whole: Vec<&Tensors> = batch.iter().flatten().collect();
     let together = match whole.len() {
         0 | 1 => None,
@@ -260,19 +325,25 @@ fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<R
 }
 
 /// The rows that the graph gives for `count` pictures.
-fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<Vec<Vec<f32>>> {
+fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<Vec<Row>> {
     let outputs = runner.finish(cpu, known)?;
     let output = outputs.first().context("nothing is wanted")?;
     let values = match &output.values {
         Values::Float(values) => values.clone(),
         Values::Int64(values) => values.iter().map(|&value| value as f32).collect(),
         Values::Int32(values) => values.iter().map(|&value| value as f32).collect(),
-        other => bail!("the output is {}, not float", other.data_type()),
+        other => bail!(
+            "the output is {}, and rows are of floats or whole numbers: name another with --output",
+            other.data_type()
+        ),
     };
+    let is_float = matches!(output.values, Values::Float(_));
     let is_batch = count == 1 || output.shape.first() == Some(&count);
     ensure!(is_batch, "{count} pictures give a tensor of shape {:?}", output.shape);
     runner.program().ensure_finite(&values)?;
-    Ok(values.chunks((values.len() / count).max(1)).map(<[f32]>::to_vec).collect())
+    let row =
+        |values: &[f32]| Row { shape: output.shape.clone(), is_float, values: values.to_vec() };
+    Ok(values.chunks((values.len() / count).max(1)).map(row).collect())
 }
 
 /// The tensors of several pictures as one batch; none where they differ in shape.

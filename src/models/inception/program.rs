@@ -94,9 +94,9 @@ impl Program {
         let node = self.graph.node(index);
         if node.op.starts_with("Placeholder") {
             bail!(
-                "{} is not fed: give its value with --input {}=FILE.npy",
-                node.title(),
-                node.name
+                "{} is not fed, and pictures are fed to one tensor alone: name an --output that does \
+                 not need it, or an --input behind it",
+                node.title()
             );
         }
         let wanted: Vec<_> =

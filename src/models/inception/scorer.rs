@@ -10,6 +10,7 @@ use super::labels::Labels;
 use super::options::GraphOptions;
 use super::pictures::{Computed, PictureGraph};
 use super::retrain::{Inception, InceptionConfig, graph_checksum};
+use super::scores::probabilities;
 use crate::models::classify::Classifier;
 use crate::models::options::{CheckpointOption, complete};
 use crate::models::session::Session;
@@ -61,7 +62,7 @@ impl Scorer {
     /// # Errors
     /// As [`PictureGraph::open`] and [`Labels::open`].
     pub fn of_graph(options: &GraphOptions) -> Result<Self> {
-        let graph = PictureGraph::open(options, None)?;
+        let graph = PictureGraph::open(options, None)?.for_scores();
         Ok(Self { graph, learnt: None, labels: Labels::open(options)? })
     }
 
@@ -87,8 +88,8 @@ impl Scorer {
         Ok(Self { graph, learnt: Some(trained.layer.classifier), labels })
     }
 
-    /// Scores the pictures in their order, as [`PictureGraph::each`] computes them: a row for each
-    /// picture has its probabilities or, of a graph's own last layer, whatever the graph gives.
+    /// The probabilities of the classes for the pictures in their order, as [`PictureGraph::each`]
+    /// computes them.
     ///
     /// # Errors
     /// As [`PictureGraph::each`].
@@ -100,10 +101,12 @@ impl Scorer {
         mut done: impl FnMut(&mut Labels, Computed) -> Result<bool>,
     ) -> Result<()> {
         let Self { graph, learnt, labels } = self;
+        let are_probabilities = graph.graph().gives_probabilities(graph.output());
         graph.each(cpu, pictures, batch, |(path, row): (&Path, _)| {
             let row = row.and_then(|row| match learnt {
                 Some(layer) => Ok(layer.probabilities(cpu, &row)?.to_vec()),
-                None => Ok(row),
+                None if are_probabilities => Ok(row),
+                None => Ok(probabilities(&row)),
             });
             if let Ok(row) = &row {
                 labels.fit(row.len())?;

@@ -19,9 +19,9 @@ pub fn probabilities(output: &[f32]) -> Vec<f32> {
     powers.into_iter().map(|power| power / sum).collect()
 }
 
-/// The `count` most probable classes of an output, the first one first.
-pub fn top(output: &[f32], count: usize) -> Vec<Scored> {
-    let mut all: Vec<Scored> = probabilities(output).into_iter().enumerate().collect();
+/// The `count` most probable classes, the first one first.
+pub fn top(probabilities: &[f32], count: usize) -> Vec<Scored> {
+    let mut all: Vec<Scored> = probabilities.iter().copied().enumerate().collect();
     all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     all.truncate(count);
     all

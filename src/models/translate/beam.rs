@@ -1,6 +1,8 @@
 //! The search for the translations of one sentence: greedy, or by beam search (Sutskever et al.,
 //! arXiv 1409.3215).
 
+use std::rc::Rc;
+
 use crate::data::tokenizer::{EOS, GO};
 
 /// How translations are searched for.
@@ -38,10 +40,12 @@ pub struct Hypothesis {
     pub attention: Vec<Vec<f32>>,
 }
 
-/// A translation that is not at its end.
+/// A translation that is not at its end. The weights of a word are shared by all that go on behind it.
 #[derive(Clone, Debug, Default)]
 struct Open {
-    hypothesis: Hypothesis,
+    words: Vec<u32>,
+    log_probability: f64,
+    attention: Vec<Rc<Vec<f32>>>,
     /// Whether its words are those of greedy search.
     is_greedy: bool,
 }
@@ -95,7 +99,7 @@ impl Beam {
 
     /// The last word of each open hypothesis.
     pub fn last_words(&self) -> impl Iterator<Item = u32> + '_ {
-        self.open.iter().map(|open| open.hypothesis.words.last().copied().unwrap_or(GO))
+        self.open.iter().map(|open| open.words.last().copied().unwrap_or(GO))
     }
 
     /// Takes the likeliest continuations of the open hypotheses, from their logits and attention. The
@@ -115,9 +119,8 @@ impl Beam {
         let mut greedy = None;
         for (row, (open, logits)) in self.open.iter().zip(logits).enumerate() {
             let log_sum = log_sum_exp(logits);
-            let total = |word: u32| {
-                open.hypothesis.log_probability + f64::from(logits[word as usize]) - log_sum
-            };
+            let total =
+                |word: u32| open.log_probability + f64::from(logits[word as usize]) - log_sum;
             let words = if is_last { vec![EOS] } else { likeliest(logits, search.beam) };
             if open.is_greedy {
                 greedy = words.first().map(|&word| (row, word));
@@ -137,15 +140,15 @@ impl Beam {
         for candidate in candidates {
             let is_greedy = is_greedy(&candidate);
             let (log_probability, row, word) = candidate;
-            let mut hypothesis = before[row].hypothesis.clone();
-            hypothesis.log_probability = log_probability;
-            hypothesis.attention.push(attention[row].clone());
+            let Open { mut words, attention: mut weights, .. } = before[row].clone();
+            weights.push(Rc::new(attention[row].clone()));
             if word == EOS {
-                hypothesis.score = search.normalised(log_probability, hypothesis.attention.len());
-                self.done.push(hypothesis);
+                let score = search.normalised(log_probability, weights.len());
+                let attention = weights.iter().map(|of| of.to_vec()).collect();
+                self.done.push(Hypothesis { words, log_probability, score, attention });
             } else {
-                hypothesis.words.push(word);
-                self.open.push(Open { hypothesis, is_greedy });
+                words.push(word);
+                self.open.push(Open { words, log_probability, attention: weights, is_greedy });
                 parents.push(row);
             }
         }

@@ -8,7 +8,7 @@ use super::bidirectional::Bidirectional;
 use super::unidirectional::{Cell, Unidirectional};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs, Longest};
-use crate::data::tokenizer::Kind;
+use crate::data::tokenizer::{Bpe, Kind};
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings, check_optimizer};
 use crate::nn::graph::Initial;
@@ -76,6 +76,9 @@ pub struct Data {
     pub invalid: InvalidPairs,
     /// "basic", the reference's words, or "bpe", byte-pair encoding.
     pub tokenizer: Kind,
+    /// A `tokenizer.json` that is used instead of one that is made from the training text, with
+    /// `data.tokenizer = "bpe"`.
+    pub tokenizer_file: String,
     /// The most frequent words of the source that are kept, four special ones among them; with "bpe"
     /// the size of the one vocabulary.
     pub source_vocab: usize,
@@ -159,6 +162,7 @@ impl Default for Data {
             test: Vec::new(),
             invalid: InvalidPairs::Error,
             tokenizer: Kind::Basic,
+            tokenizer_file: String::new(),
             source_vocab: 40_000,
             target_vocab: 40_000,
             batching: "buckets".to_string(),
@@ -251,10 +255,10 @@ impl TranslateSettings {
             let Train { towers, batch_size, .. } = self.train;
             divides("train.towers", towers, "train.batch_size", batch_size)?;
         }
-        match self.keys_without_effect().into_iter().find(|(_, is_set, _)| *is_set) {
-            Some((key, _, why)) => rule(key, &format!("has no effect with {why}: leave it out")),
-            None => Ok(()),
-        }
+        let mut keys = self.keys_without_effect().into_iter();
+        keys.find(|(_, is_set, _)| *is_set).map_or(Ok(()), |(key, _, why)| {
+            rule(key, &format!("has no effect with {why}: leave it out"))
+        })
     }
 
     /// The keys that nobody reads: each with whether it has another value than the default, and what
@@ -285,6 +289,10 @@ impl TranslateSettings {
             .map(|(key, is_set)| (key, is_set, "network.kind = \"reference\""))
         }
         .to_vec();
+        if data.tokenizer == Kind::Basic {
+            let is_set = !data.tokenizer_file.is_empty();
+            keys.push(("data.tokenizer_file", is_set, "data.tokenizer = \"basic\""));
+        }
         if data.tokenizer == Kind::Bpe {
             let is_set = data.target_vocab != default.data.target_vocab;
             keys.push(("data.target_vocab", is_set, "data.tokenizer = \"bpe\""));
@@ -315,13 +323,24 @@ impl Network {
 impl Data {
     fn validate(&self) -> Result<(), Invalid> {
         one_of("data.source", &self.source, &["files", "synthetic", "self-test"])?;
-        in_range("data.source_vocab", self.source_vocab, 5, 10_000_000)?;
+        let least = if self.tokenizer == Kind::Bpe { Bpe::MIN_SIZE } else { 5 };
+        in_range("data.source_vocab", self.source_vocab, least, 10_000_000)?;
         in_range("data.target_vocab", self.target_vocab, 5, 10_000_000)?;
         one_of("data.batching", &self.batching, &["buckets", "tokens"])?;
         in_range("data.max_length", self.max_length, 1, 10_000)?;
         in_range("data.buckets", self.buckets.len(), 1, 64)?;
+        let rule = |key: &str, rule: &str| Err(Invalid::new(key, rule));
         if !self.sizes().iter().all(|size| size.fits(1, 1)) {
-            return Err(Invalid::new("data.buckets", "must have at least [2, 3] positions each"));
+            return rule("data.buckets", "must have at least [2, 3] positions each");
+        }
+        if !self.buckets.is_sorted_by(|[a, b], [c, d]| a <= c && b <= d && (a, b) != (c, d)) {
+            return rule("data.buckets", "must each be larger than the one before");
+        }
+        let texts = [("data.train", 1, &self.train), ("data.dev", 1, &self.dev)];
+        for (key, least, files) in texts.into_iter().chain([("data.test", 0, &self.test)]) {
+            if !(least..=2).contains(&files.len()) {
+                return rule(key, "must name two files, source and target, or one with tabs");
+            }
         }
         in_range("data.synthetic_pairs", self.synthetic_pairs, 100, 100_000_000)
     }

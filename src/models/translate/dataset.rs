@@ -40,12 +40,30 @@ pub struct Dataset {
 pub type Pairs = (BatchedText, Vec<[String; 2]>);
 
 impl Dataset {
-    /// Reads or makes the texts. The tokenizer is that of `run`, or made from the training text.
+    /// Reads or makes the texts. The tokenizer is that of `run`, that of a file which the config names,
+    /// or made from the training text.
     ///
     /// # Errors
     /// A text that is missing or damaged, or too long in all its pairs.
     pub fn load(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Self> {
-        let known = run.map(|run| Tokenizer::load(run.path())).transpose()?;
+        let file = &config.data.tokenizer_file;
+        let known = match run {
+            Some(run) => Some(Tokenizer::load(run.path())?),
+            None if file.is_empty() => None,
+            None => {
+                let read = Bpe::read(Path::new(file)).context("data.tokenizer_file")?;
+                Some(Tokenizer::Bpe(read))
+            }
+        };
+        let (data, default) = (&config.data, Data::default());
+        let names_texts = (&data.train, &data.dev) != (&default.train, &default.dev);
+        if run.is_none() && data.source != "files" && names_texts {
+            let source = &data.source;
+            tracing::warn!(
+                "data.train and data.dev are not read: data.source = \"{source}\" makes texts of its \
+                 own; \"files\" reads them"
+            );
+        }
         if config.data.source == "self-test" {
             return Self::self_test(config);
         }
@@ -85,20 +103,24 @@ impl Dataset {
         let train = text(config, data_dir, "data.train", &config.data.train)?;
         let dev = text(config, data_dir, "data.dev", &config.data.dev)?;
         let (dev_text, _) = dev.read()?;
-        let tokenizer = match known {
-            Some(known) => known,
-            None => train_tokenizer(&config.data, |add| {
-                let mut progress = |of: Progress| report("counting words", of);
-                let overlap = Overlap::new(&dev_text);
-                train.for_each(&mut progress, |pair| {
-                    add(Side::Source, pair.source);
-                    add(Side::Target, pair.target);
-                    overlap.add(pair.source, pair.target);
-                    Ok(())
-                })?;
-                overlap.warning().iter().for_each(|warning| tracing::warn!("{warning}"));
+        let read = |what: &str, add: &mut dyn FnMut(Side, &str)| {
+            let mut progress = |of: Progress| report(what, of);
+            let overlap = Overlap::new(&dev_text);
+            train.for_each(&mut progress, |pair| {
+                add(Side::Source, pair.source);
+                add(Side::Target, pair.target);
+                overlap.add(pair.source, pair.target);
                 Ok(())
-            })?,
+            })?;
+            overlap.warning().iter().for_each(|warning| tracing::warn!("{warning}"));
+            Ok(())
+        };
+        let tokenizer = match known {
+            Some(known) => {
+                read("comparing", &mut |_, _| ())?;
+                known
+            }
+            None => train_tokenizer(&config.data, |add| read("counting words", add))?,
         };
         let prepare = |text: &ParallelText| {
             let folder = data_dir.join("prepared");

@@ -109,20 +109,25 @@ impl Translator {
             console::progress("translating", done, sentences.len() as u64);
             done += group.len() as u64;
             let batch: Vec<&[u32]> = group.iter().map(|&i| &sentences[i][..]).collect();
-            for (i, hypotheses) in group.into_iter().zip(self.translate(cpu, &batch, search)?) {
+            let Some(translated) = self.translate(cpu, &batch, search, shutdown)? else {
+                return Ok(None);
+            };
+            for (i, hypotheses) in group.into_iter().zip(translated) {
                 found[i] = hypotheses;
             }
         }
         Ok(Some(found))
     }
 
-    /// The translations of sentences of one bucket, or of any lengths where padding is masked.
+    /// The translations of sentences of one bucket, or of any lengths where padding is masked; `None`
+    /// where a shutdown is requested.
     fn translate(
         &mut self,
         cpu: &Cpu,
         sentences: &[&[u32]],
         search: Search,
-    ) -> Result<Vec<Vec<Hypothesis>>> {
+        shutdown: &ShutdownFlag,
+    ) -> Result<Option<Vec<Vec<Hypothesis>>>> {
         ensure!(search.beam > 0, "a beam needs a hypothesis");
         let bucket = self.bucket(sentences.iter().map(|words| words.len()).max().unwrap_or(0));
         // A sentence has its own, whatever stands beside it.
@@ -137,6 +142,9 @@ impl Translator {
             let words: Vec<u32> = beams.iter().flat_map(Beam::last_words).collect();
             if words.is_empty() {
                 break;
+            }
+            if shutdown.requested() {
+                return Ok(None);
             }
             let (logits, attention) = self.step(cpu, &mut decoding, &words)?;
             let classes = logits.len() / words.len();
@@ -163,7 +171,7 @@ impl Translator {
         let finish = |(beam, sentence): (Beam, &&[u32])| {
             beam.finish(sentence.len().min(bucket.source - 1), is_reversed)
         };
-        Ok(beams.into_iter().zip(sentences).map(finish).collect())
+        Ok(Some(beams.into_iter().zip(sentences).map(finish).collect()))
     }
 
     /// Runs the encoder on sentences of a bucket of so many positions, as the reference feeds them:
@@ -296,9 +304,10 @@ mod tests {
         let search = Search { beam: 3, ..Search::GREEDY };
         let together = all(search, 1);
         let (cpu, mut translator) = translator(1);
+        let never = ShutdownFlag::default();
         for (sentence, together) in sentences().iter().zip(&together) {
             let bucket = translator.bucket(sentence.len());
-            let alone = translator.translate(&cpu, &[sentence], search).unwrap();
+            let alone = translator.translate(&cpu, &[sentence], search, &never).unwrap().unwrap();
             assert_eq!(alone[0][0].words, together[0].words);
             let words = sentence.len().min(bucket.source - 1);
             assert!(alone[0][0].attention.iter().all(|weights| weights.len() == words));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
 use super::ENTRY;
@@ -160,6 +160,13 @@ impl Experiment for Translate {
 
     fn trained(run: &RunDir, config: &TranslateConfig, checkpoint: &Checkpoint) -> Result<Trained> {
         let tokenizer = Tokenizer::load(run.path())?;
+        let (here, data) = (tokenizer.fingerprint(), &run.manifest().data);
+        ensure!(
+            data.starts_with(&here),
+            "the vocabulary in {} is not that of the run: it is {here}, and run.json has {data}; put \
+             the run's own file back",
+            run.path().display()
+        );
         let architecture = architecture(config, Side::ALL.map(|side| tokenizer.size(side)));
         // Before there is memory for sizes that are not the checkpoint's.
         weights::expect(ENTRY.name, &architecture.unrolled(1)?.0, checkpoint)?;

@@ -69,7 +69,7 @@ pub const ENTRY: Entry = Entry {
     ],
     scores: &["dev_perplexity", "dev_bleu"],
     resumable_keys: &["train.num_epochs", "train.max_steps", "train.patience"],
-    data_paths: &["data.train", "data.dev", "data.test"],
+    data_paths: &["data.train", "data.dev", "data.test", "data.tokenizer_file"],
     describe: describe::<Translate>,
     to_toml: to_toml::<TranslateConfig>,
     keys: keys::<TranslateConfig>,

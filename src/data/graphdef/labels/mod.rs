@@ -61,6 +61,31 @@ pub struct LabelMap {
 }
 
 impl LabelMap {
+    /// The text of a file that [`LabelMap::open`] reads as these labels: one a line, behind their
+    /// numbers where they would else be taken for something else.
+    ///
+    /// # Errors
+    /// A label that no such file can have.
+    pub fn written(labels: &[String]) -> Result<String> {
+        let lines = |label: &dyn Fn((usize, &String)) -> String| -> String {
+            labels.iter().enumerate().map(|one| label(one) + "\n").collect()
+        };
+        let plain = lines(&|(_, label)| label.clone());
+        let numbered = lines(&|(class, label)| format!("{class}:{label}"));
+        let is_read = |text: &&String| {
+            let entries = parse::parse(text).map(|(_, entries)| entries).unwrap_or_default();
+            let texts: Vec<&String> = entries.iter().map(|entry| &entry.text).collect();
+            texts == labels.iter().collect::<Vec<_>>()
+        };
+        let found = [&plain, &numbered].into_iter().find(is_read);
+        found.cloned().with_context(|| {
+            format!(
+                "a file of labels cannot have these names, which have blanks at an end or characters \
+                 that are not printed: {labels:?}; rename the folders of the pictures"
+            )
+        })
+    }
+
     /// The labels of a file, for as many scores as it has.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::ENTRY;
 use super::super::options::GraphOptions;
 use super::super::pictures::{PictureGraph, Tally, ensure_none_left_out, named};
-use super::super::retrain::features_of;
+use super::super::retrain::{features_of, graph_checksum};
 use crate::atomic;
 use crate::data::graphdef::{FrozenGraph, TensorName};
 use crate::models::Verb;
@@ -31,6 +31,22 @@ enum Format {
     Npy,
 }
 
+impl Format {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::Tsv => "tsv",
+            Self::Npy => "npy",
+        }
+    }
+
+    /// The one whose ending a file has.
+    fn of(file: &Path) -> Option<Self> {
+        let ending = file.extension()?;
+        Self::value_variants().iter().copied().find(|format| ending == format.ending())
+    }
+}
+
 #[derive(Args, Debug)]
 struct EmbedArgs {
     /// Pictures, folders of them, patterns in quotes, or - for a list on standard input
@@ -39,9 +55,9 @@ struct EmbedArgs {
     /// The file to write [default: features.FORMAT]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
-    /// What to write
-    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
-    format: Format,
+    /// What to write [default: what FILE ends in, else safetensors]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Replaces the file if it is there
     #[arg(long)]
     force: bool,
@@ -67,13 +83,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let args = EmbedArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
-    let ending = match args.format {
-        Format::Safetensors => "safetensors",
-        Format::Tsv => "tsv",
-        Format::Npy => "npy",
-    };
-    let out = args.out.clone().unwrap_or_else(|| format!("features.{ending}").into());
-    let all = [Some(out.clone()), names_file(&out, args.format)];
+    let format = args.format.or_else(|| Format::of(args.out.as_deref()?));
+    let format = format.unwrap_or(Format::Safetensors);
+    let default = || format!("features.{}", format.ending()).into();
+    let out = args.out.clone().unwrap_or_else(default);
+    let all = [Some(out.clone()), names_file(&out, format)];
     for file in all.iter().flatten().filter(|_| !args.force) {
         ensure!(!file.exists(), "{} is there already: give --force to replace it", file.display());
     }
@@ -97,7 +111,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let width = rows.first().map_or(0, Vec::len);
     ensure!(!rows.is_empty(), "no picture can be read:\n  {}", unreadable.join("\n  "));
     ensure!(rows.iter().all(|row| row.len() == width), "pictures have rows of different lengths");
-    write(&out, args.format, &output, &rows, &names)?;
+    let source = Source { tensor: &output, graph: graph_checksum(&args.graph.path()?)? };
+    write(&out, format, &source, &rows, &names)?;
     let json = json!({
         "model": ENTRY.name,
         "file": out.to_string_lossy(),
@@ -120,21 +135,36 @@ fn names_file(out: &Path, format: Format) -> Option<PathBuf> {
     Some(out.with_extension(ending))
 }
 
+/// What rows are of.
+struct Source<'a> {
+    tensor: &'a TensorName,
+    /// The checksum of the graph.
+    graph: String,
+}
+
 fn write(
     out: &Path,
     format: Format,
-    tensor: &TensorName,
+    source: &Source,
     rows: &[Vec<f32>],
     names: &[String],
 ) -> Result<()> {
     let bytes = match format {
-        Format::Safetensors => in_safetensors(tensor, rows, names)?,
+        Format::Safetensors => in_safetensors(source, rows, names)?,
         Format::Tsv => in_tsv(rows),
         Format::Npy => in_npy(rows),
     };
     atomic::write(out, &bytes)?;
     match names_file(out, format) {
-        Some(file) => atomic::write(&file, format!("{}\n", names.join("\n")).as_bytes()),
+        Some(file) => {
+            // A name is a line, whatever stands in it.
+            let line = |name: &String| {
+                let name = name.replace('\\', r"\\").replace('\n', r"\n").replace('\t', r"\t");
+                name.replace('\r', r"\r") + "\n"
+            };
+            let lines: String = names.iter().map(line).collect();
+            atomic::write(&file, lines.as_bytes())
+        }
         None => Ok(()),
     }
 }
@@ -143,14 +173,15 @@ fn little_endian(rows: &[Vec<f32>]) -> Vec<u8> {
     rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn in_safetensors(tensor: &TensorName, rows: &[Vec<f32>], names: &[String]) -> Result<Vec<u8>> {
+fn in_safetensors(source: &Source, rows: &[Vec<f32>], names: &[String]) -> Result<Vec<u8>> {
     let bytes = little_endian(rows);
     let shape = vec![rows.len(), rows[0].len()];
     let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &bytes)?;
     let names = serde_json::to_string(names)?;
     let metadata = std::collections::HashMap::from([
         ("files".to_owned(), names),
-        ("tensor".to_owned(), tensor.to_string()),
+        ("tensor".to_owned(), source.tensor.to_string()),
+        ("graph".to_owned(), source.graph.clone()),
     ]);
     Ok(safetensors::serialize([("features", view)], Some(metadata))?)
 }

@@ -1,6 +1,6 @@
 //! `tfm eval inception`: how often a graph, or what a run has learnt on top of it, is right.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::builder::RangedU64ValueParser;
@@ -57,6 +57,9 @@ struct EvalArgs {
     /// Draws the worst mistakes, up to 36 [default with --run: RUN/plots/mistakes-SPLIT-STEP.png]
     #[arg(long, value_name = "FILE.png", value_hint = ValueHint::FilePath)]
     sheet: Option<PathBuf>,
+    /// Replaces the file of --sheet if it is there
+    #[arg(long, requires = "sheet")]
+    force: bool,
     #[command(flatten)]
     device: DeviceOptions,
     #[command(flatten)]
@@ -87,6 +90,9 @@ struct Evaluated {
 fn run(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
+    if let Some(sheet) = &args.sheet {
+        ensure_can_be_drawn(sheet, args.force)?;
+    }
     let cpu = args.device.cpu(ENTRY.name)?;
     let Some(session) = args.learnt.session()? else {
         let evaluated = of_folder(&args, &cpu, Scorer::of_graph(&args.graph)?)?;
@@ -102,6 +108,19 @@ fn run(matches: &ArgMatches) -> Result<()> {
         None => of_split(&args, &cpu, session)?,
     };
     report(&args, evaluated, Some(plots), |metrics| merged(head, json!({ "metrics": metrics })))
+}
+
+/// Says before anything is computed that a sheet cannot be drawn.
+fn ensure_can_be_drawn(sheet: &Path, force: bool) -> Result<()> {
+    let place = sheet.display();
+    ensure!(force || !sheet.exists(), "{place} is there already: give --force to replace it");
+    ensure!(!sheet.is_dir(), "--sheet {place} is a folder: give the name of a file in it");
+    let folder = sheet.parent().filter(|folder| !folder.as_os_str().is_empty());
+    ensure!(
+        folder.is_none_or(Path::is_dir),
+        "--sheet {place} is in a folder that is not there: make the folder, or name another file"
+    );
+    Ok(())
 }
 
 /// The fields of one object, and behind them those of another.
@@ -143,6 +162,12 @@ fn of_folder(args: &EvalArgs, cpu: &Cpu, mut scorer: Scorer) -> Result<Evaluated
         let class = classes.pop().map(String::as_str).unwrap_or_default();
         let path = computed.0;
         if let Some(scores) = tally.row(computed) {
+            if results.pictures.is_empty() {
+                // A folder that is called after no class is told before the others are computed.
+                folders
+                    .keys()
+                    .try_for_each(|class| labels.class_of(class, scores.len()).map(drop))?;
+            }
             results.add(path, labels.class_of(class, scores.len())?, &scores);
         }
         Ok(true)

@@ -11,6 +11,7 @@ use super::super::options::GraphOptions;
 use super::super::retrain::{Inception, LastLayer, OUTPUT, graph_checksum, with_last_layer};
 use super::super::scorer::run_graph;
 use crate::atomic;
+use crate::data::graphdef::LabelMap;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DataOptions, OutputOptions, RunOption};
 use crate::models::session::{Session, summary};
@@ -47,7 +48,8 @@ struct ExportArgs {
 }
 
 const LONG: &str = "The graph is the one that the run was trained on up to its features, and behind \
-them the new layer. Its output is final_result, as TensorFlow's retrain.py calls it; its input stays.
+them the new layer. Its output is final_result, as TensorFlow's retrain.py calls it; its input stays. What [preprocessing] of \
+the run's config says is not in the graph: the last line printed gives it as options.
 
 Example:
   tfm export inception --run RUN --graph flowers.pb
@@ -70,7 +72,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
         );
     }
     let options = GraphOptions::at(args.source.clone(), &args.data.data_dir);
-    let source = run_graph(&session.config, &options)?.path()?;
+    let of_run = run_graph(&session.config, &options)?;
+    let source = of_run.path()?;
     let (found, trained) = (graph_checksum(&source)?, &session.trained);
     ensure!(
         found == trained.source.graph,
@@ -89,7 +92,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let features = trained.source.tensor.parse()?;
     let layer = LastLayer { features: &features, weights: &weights, biases: &biases };
     let bytes = with_last_layer(&source, &layer)?.to_bytes()?;
-    let names: String = trained.layer.classes.iter().map(|name| format!("{name}\n")).collect();
+    let names = LabelMap::written(&trained.layer.classes)?;
     atomic::write(&args.graph, &bytes)?;
     atomic::write(&labels, names.as_bytes())?;
     let json = summary(
@@ -110,7 +113,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
         labels.display()
     );
     args.output.report(&json, words)?;
-    tracing::info!("Next: tfm predict {} --graph {} PICTURE", ENTRY.name, quoted(&args.graph));
+    // The graph begins where the run's did: what the run does to pictures before is not in it.
+    let options = of_run.preprocessing();
+    let graph = quoted(&args.graph);
+    tracing::info!("Next: tfm predict {} --graph {graph}{options} PICTURE", ENTRY.name);
     Ok(())
 }
 

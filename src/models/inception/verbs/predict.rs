@@ -16,9 +16,9 @@ use super::super::options::GraphOptions;
 use super::super::pictures::{Tally, named};
 use super::super::scorer::{LearntOptions, Scorer};
 use super::super::scores::{Scored, top};
-use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
 use crate::models::stdout::{self, Reader};
+use crate::models::{Interrupted, Verb};
 use crate::train::ShutdownFlag;
 
 /// `tfm predict inception`
@@ -75,11 +75,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
         None => Scorer::of_graph(&args.graph)?,
     };
     let mut pictures = named(&args.pictures)?;
-    let mut printer = Printer::new(&args, pictures.len())?;
+    let names = pictures.len() > 1;
     if let Some(path) = &args.resume {
         let done = done_before(path)?;
         pictures.retain(|picture| !done.contains(&*picture.to_string_lossy()));
     }
+    let mut printer = Printer::new(&args, names)?;
     let shutdown = ShutdownFlag::on_signals(["stopping after this batch", "stopped at once"])?;
     let (mut tally, batch) = (Tally::of(&pictures), args.batch.min(pictures.len()));
     scorer.each(&cpu, &pictures, batch, |labels, computed| {
@@ -90,29 +91,62 @@ fn run(matches: &ArgMatches) -> Result<()> {
         };
         Ok(is_read && !shutdown.requested())
     })?;
+    let (done, total) = (tally.done(), pictures.len());
     match tally.end().as_slice() {
+        [] if shutdown.requested() && done < total => {
+            bail!(Interrupted { message: format!("stopped after {done} of {total} pictures") })
+        }
         [] => Ok(()),
         [one] => bail!("cannot classify {one}"),
         several => bail!("cannot classify\n  {}", several.join("\n  ")),
     }
 }
 
-/// The pictures that a file of results has; none where there is no file yet.
+/// What a line of results begins with.
+const START: &[u8] = b"{\"file\":";
+
+/// The pictures that a file of results has; none where there is no file yet. A last line without an
+/// end was being written when the run stopped: it is taken away, and its picture done again.
 fn done_before(path: &Path) -> Result<HashSet<String>> {
     if !path.exists() {
         return Ok(HashSet::new());
     }
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut done = HashSet::new();
-    for (number, line) in (1..).zip(BufReader::new(file).lines()) {
-        let line = line.with_context(|| format!("cannot read {}", path.display()))?;
-        let value: Value = serde_json::from_str(&line).unwrap_or_default();
+    let (mut file, mut line) = (BufReader::new(file), Vec::new());
+    let (mut done, mut whole) = (HashSet::new(), 0);
+    for number in 1.. {
+        line.clear();
+        let len = file.read_until(b'\n', &mut line);
+        let len = len.with_context(|| format!("cannot read {}", path.display()))?;
+        if len == 0 {
+            break;
+        }
+        // Nothing of another file is taken away.
+        let is_begun = line.starts_with(START) || START.starts_with(&line);
+        if line.last() != Some(&b'\n') && is_begun {
+            cut(path, whole, number)?;
+            break;
+        }
+        whole += len as u64;
+        let value: Value = serde_json::from_slice(&line).unwrap_or_default();
         match value["file"].as_str() {
             Some(file) => done.insert(file.to_owned()),
-            None => bail!("{}:{number} is no line of predictions", path.display()),
+            None => bail!(
+                "{}:{number} is no line of predictions: take it out, or name another file with \
+                 --resume",
+                path.display()
+            ),
         };
     }
     Ok(done)
+}
+
+/// Takes the last line of a file of results away.
+fn cut(path: &Path, len: u64, number: usize) -> Result<()> {
+    let place = path.display();
+    tracing::warn!("{place}:{number} was cut off and is taken away: its picture is done again");
+    let file = OpenOptions::new().write(true).open(path);
+    file.and_then(|file| file.set_len(len)).with_context(|| format!("cannot shorten {place}"))
 }
 
 /// Prints pictures as they are done.
@@ -124,13 +158,13 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(args: &'a PredictArgs, pictures: usize) -> Result<Self> {
+    fn new(args: &'a PredictArgs, names: bool) -> Result<Self> {
         let open = |path: &PathBuf| {
             let file = OpenOptions::new().create(true).append(true).open(path);
             file.with_context(|| format!("cannot write {}", path.display()))
         };
         let to = args.resume.as_ref().map(open).transpose()?;
-        Ok(Self { args, names: pictures > 1, to })
+        Ok(Self { args, names, to })
     }
 
     /// Prints one picture; whether someone still reads.

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::super::ENTRY;
 use super::super::options::GraphOptions;
 use super::super::pictures::PictureGraph;
+use super::super::retrain::graph_checksum;
 use crate::data::graphdef::TensorName;
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
@@ -55,6 +56,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
     let known = Features::read(&args.features)?;
+    let path = args.graph.path()?;
+    let graph = graph_checksum(&path)?;
+    // Files of older versions do not say it.
+    ensure!(
+        known.graph.as_ref().is_none_or(|of| *of == graph),
+        "{} has the features of another graph than {}: name theirs with --graph, or write them anew with \
+         tfm embed",
+        args.features.display(),
+        path.display()
+    );
     let mut graph = PictureGraph::open(&args.graph, Some(&known.tensor))?;
     let mut wanted = None;
     graph.each(&cpu, std::slice::from_ref(&args.picture), 1, |(_, row)| {
@@ -74,6 +85,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
 /// The features of pictures, as `tfm embed` writes them.
 struct Features {
     tensor: TensorName,
+    /// The checksum of their graph.
+    graph: Option<String>,
     files: Vec<String>,
     width: usize,
     values: Vec<f32>,
@@ -97,7 +110,7 @@ impl Features {
         let values = features.data().chunks_exact(4);
         let values =
             values.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-        Ok(Self { tensor, files, width, values: values.collect() })
+        Ok(Self { tensor, graph: entry("graph"), files, width, values: values.collect() })
     }
 
     /// The pictures whose features are nearest to a row, the nearest first.

@@ -88,7 +88,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
             console::progress("scoring", (1000.0 * share) as u64, 1000);
         }
     };
-    let read = text.for_each(&mut progress, |pair| {
+    let read = text.for_each_of_any(&mut progress, |pair| {
         reader = scorer.add(pair)?;
         ensure!(reader == Reader::Listening, "nobody reads on");
         Ok(())
@@ -96,7 +96,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     if reader == Reader::Gone {
         return Ok(());
     }
-    let reading = read?;
+    let reading = match read {
+        Ok(reading) => reading,
+        // What stands before what is wrong is printed.
+        Err(error) => return scorer.flush().and(Err(error)),
+    };
     let lines = reading.pairs + reading.empty + reading.not_utf8;
     if scorer.finish(lines)? == Reader::Listening {
         scorer.total.say();

@@ -151,10 +151,12 @@ impl Decoder<'_> {
 
     fn printed(&self, line: &str, found: &Hypothesis) -> Printed {
         let alignment = found.alignment();
-        let translation = match self.args.replace_unk {
+        let translation = match self.args.replace_unk && found.words.contains(&UNK) {
             false => self.tokenizer.decode(Side::Target, &found.words),
             true => self.replaced(line, &found.words, &alignment),
         };
+        // Tokens of bytes may be the end of a line, and a translation is one.
+        let translation = translation.replace(['\n', '\r'], " ");
         let Hypothesis { score, log_probability, .. } = *found;
         Printed { translation, score, log_probability, alignment }
     }
