@@ -29,6 +29,8 @@ mod runner;
 mod scorer;
 mod scores;
 pub mod show;
+#[cfg(test)]
+mod small_graphs;
 mod verbs;
 
 pub use options::local_path;

@@ -1,0 +1,197 @@
+//! What small graphs take and give: every test writes one and asks for its row of a picture.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+use super::entry_point::EntryPoint;
+use super::options::GraphOptions;
+use super::pictures::PictureGraph;
+use crate::data::graphdef::proto::{AttrValue, GraphDef, NodeDef};
+use crate::data::graphdef::{DataType, FrozenGraph, LabelMap, Tensor, TensorName, Values};
+use crate::ops::{Cpu, Isa};
+
+/// The sides of pictures and images.
+const SIDE: usize = 4;
+/// Red, green and blue of the picture.
+const COLOUR: [u8; 3] = [200, 100, 50];
+
+struct Graph(TempDir);
+
+impl Graph {
+    fn new(nodes: Vec<NodeDef>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = GraphDef::new(nodes, 1000).to_bytes().unwrap();
+        fs::write(dir.path().join("graph.pb"), bytes).unwrap();
+        let side = SIDE as u32;
+        let picture = RgbImage::from_pixel(side, side, Rgb(COLOUR));
+        picture.save(dir.path().join("picture.png")).unwrap();
+        Self(dir)
+    }
+
+    fn options(&self) -> GraphOptions {
+        GraphOptions::of(&self.0.path().join("graph.pb"))
+    }
+
+    /// The row of the picture, of scores where they are wanted.
+    fn row(&self, options: &GraphOptions, scores: bool) -> Result<Vec<f32>> {
+        let mut graph = PictureGraph::open(options, None)?;
+        if scores {
+            graph = graph.for_scores();
+        }
+        let (cpu, pictures) = (Cpu::new(Isa::Portable, 1)?, [self.0.path().join("picture.png")]);
+        let mut found = None;
+        graph.each(&cpu, &pictures, 1, |(_, row)| {
+            found = Some(row);
+            Ok(true)
+        })?;
+        found.unwrap()
+    }
+
+    #[track_caller]
+    fn refuses(&self, scores: bool, expect: &str) {
+        let error = format!("{:#}", self.row(&self.options(), scores).unwrap_err());
+        assert!(error.contains(expect), "{error}");
+    }
+}
+
+fn placeholder(data_type: DataType, shape: &[Option<usize>]) -> NodeDef {
+    NodeDef::placeholder("input", data_type, shape)
+}
+
+fn images(data_type: DataType, channels: usize) -> NodeDef {
+    placeholder(data_type, &[None, Some(SIDE), Some(SIDE), Some(channels)])
+}
+
+fn constant(name: &str, shape: &[usize], values: Vec<f32>) -> NodeDef {
+    NodeDef::constant(name, &Tensor::new(shape.to_vec(), Values::Float(values)).unwrap())
+}
+
+fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
+    let float = AttrValue::data_type(DataType::Float);
+    inputs.iter().fold(NodeDef::new(name, op), |node, input| node.input(*input)).attr("T", float)
+}
+
+/// The mean over two axes of a tensor.
+fn mean(of: &str, axes: [i32; 2]) -> Vec<NodeDef> {
+    let axes = Tensor::new(vec![2], Values::Int32(axes.to_vec())).unwrap();
+    vec![NodeDef::constant("axes", &axes), node("mean", "Mean", &[of, "axes"])]
+}
+
+fn cast(from: DataType) -> NodeDef {
+    NodeDef::new("cast", "Cast")
+        .input("input")
+        .attr("SrcT", AttrValue::data_type(from))
+        .attr("DstT", AttrValue::data_type(DataType::Float))
+}
+
+/// Integers are fed the pixels as they are.
+#[test]
+fn a_placeholder_of_integers_takes_pixels() {
+    for data_type in [DataType::Uint8, DataType::Int32] {
+        let graph = Graph::new(
+            [vec![images(data_type, 3), cast(data_type)], mean("cast", [1, 2])].concat(),
+        );
+        let row = graph.row(&graph.options(), true).unwrap();
+        assert_eq!(row, COLOUR.map(f32::from), "{data_type}");
+    }
+}
+
+#[test]
+fn planes_of_colours_are_fed_as_planes() {
+    let planes = placeholder(DataType::Float, &[None, Some(3), Some(SIDE), Some(SIDE)]);
+    let graph = Graph::new([vec![planes], mean("input", [2, 3])].concat());
+    let options = GraphOptions { mean: Some([0.0; 3]), scale: Some(1.0), ..graph.options() };
+    assert_eq!(graph.row(&options, true).unwrap(), COLOUR.map(f32::from));
+    let entry =
+        EntryPoint::find(&FrozenGraph::open(&options.path().unwrap()).unwrap(), &options).unwrap();
+    assert!(entry.in_words().contains("images of 4 × 4"), "{}", entry.in_words());
+}
+
+#[test]
+fn what_takes_no_pictures_is_told() {
+    for (shape, expect) in [
+        (vec![None, Some(28), Some(28), Some(1)], "takes tensors of (?, 28, 28, 1), and pictures"),
+        (vec![None, Some(784)], "takes tensors of (?, 784)"),
+        (vec![None, Some(4), Some(32), Some(32)], "takes tensors of (?, 4, 32, 32)"),
+    ] {
+        let input = placeholder(DataType::Float, &shape);
+        Graph::new(vec![input, node("out", "Relu", &["input"])]).refuses(false, expect);
+    }
+    let input = placeholder(DataType::String, &[]);
+    Graph::new(vec![input, node("out", "Relu", &["input"])]).refuses(false, "takes string values");
+}
+
+/// A graph that gives the number of a class is asked for the scores that it was chosen from.
+#[test]
+fn scores_are_what_a_class_is_chosen_from() {
+    let axis = NodeDef::constant("axis", &Tensor::new(vec![], Values::Int32(vec![1])).unwrap());
+    let choice = node("choice", "ArgMax", &["mean", "axis"]);
+    let last = NodeDef::new("output", "Identity")
+        .input("choice")
+        .attr("T", AttrValue::data_type(DataType::Int64));
+    let chosen = [mean("input", [1, 2]), vec![axis, choice, last]].concat();
+    let graph = Graph::new([vec![images(DataType::Float, 3)], chosen].concat());
+    assert_eq!(graph.row(&graph.options(), true).unwrap().len(), 3);
+    let named: TensorName = "output".parse().unwrap();
+    let options = GraphOptions { output: Some(named), ..graph.options() };
+    let error = format!("{:#}", graph.row(&options, true).unwrap_err());
+    assert!(
+        error.contains("output:0 gives whole numbers of shape [1], and not a score"),
+        "{error}"
+    );
+    assert_eq!(graph.row(&options, false).unwrap(), [0.0]);
+}
+
+#[test]
+fn several_rows_of_a_picture_are_no_scores() {
+    let graph = Graph::new(vec![images(DataType::Float, 3), node("out", "Relu", &["input"])]);
+    graph.refuses(true, "gives floats of shape [1, 4, 4, 3], and not a score for each class");
+    assert_eq!(graph.row(&graph.options(), false).unwrap().len(), SIDE * SIDE * 3);
+}
+
+#[test]
+fn weights_that_do_not_fit_are_told() {
+    let filters = constant("filters", &[1, 1, 5, 2], vec![0.0; 10]);
+    let layer = node("conv", "Conv2D", &["input", "filters"])
+        .attr("strides", AttrValue::ints(&[1, 1, 1, 1]))
+        .attr("padding", AttrValue::text("SAME"));
+    let graph = Graph::new(vec![images(DataType::Float, 3), filters, layer]);
+    graph.refuses(false, "conv");
+    let matrix = constant("matrix", &[5, 2], vec![0.0; 10]);
+    let product = node("product", "MatMul", &["mean", "matrix"]);
+    let nodes = [vec![images(DataType::Float, 3)], mean("input", [1, 2]), vec![matrix, product]];
+    Graph::new(nodes.concat()).refuses(false, "product");
+}
+
+#[test]
+fn options_that_a_graph_has_no_use_for_are_refused() {
+    let file = NodeDef::placeholder("input", DataType::String, &[]);
+    let decoder = |key: &str, value: AttrValue| {
+        let decoded = NodeDef::new("decoded", "DecodeJpeg").input("input").attr(key, value);
+        Graph::new(vec![file.clone(), decoded, node("out", "Relu", &["decoded"])])
+    };
+    let graph = decoder("channels", AttrValue::int(3));
+    let options = GraphOptions { crop: 0.5, ..graph.options() };
+    let error = format!("{:#}", graph.row(&options, false).unwrap_err());
+    assert!(error.contains("--crop (in a config: preprocessing.crop) has no effect"), "{error}");
+    decoder("channels", AttrValue::int(1)).refuses(false, "channels = 1, and pictures are decoded");
+    decoder("dtype", AttrValue::data_type(DataType::Float)).refuses(false, "dtype = float");
+}
+
+#[test]
+fn a_file_of_labels_reads_back_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| Path::new(dir.path()).join(name);
+    for names in [["tulip", "rose"], ["0:cls", "10:cls"], ["n01440764", "n01443537"]] {
+        let names = names.map(str::to_owned);
+        fs::write(path("labels.txt"), LabelMap::written(&names).unwrap()).unwrap();
+        let read = LabelMap::open(&path("labels.txt")).unwrap();
+        assert_eq!([0, 1].map(|class| read.text(class).to_owned()), names);
+    }
+    let error = LabelMap::written(&["a\nb".to_owned()]).unwrap_err().to_string();
+    assert!(error.contains("rename the folders of the pictures"), "{error}");
+}
