@@ -155,6 +155,14 @@ fn a_development_text_that_is_trained_on_is_warned_about() {
     let said = dir.tfm(&line);
     let warning = "1 of 200 development pairs (0.5 %) are in the training text too";
     assert!(said.code == 0 && said.stderr.contains(warning), "{said:?}");
+    let from =
+        dir.tfm(&format!("{line} --init-from run").replace("--run-dir run", "--run-dir next"));
+    assert!(from.code == 0 && from.stderr.contains(warning), "{from:?}");
+    let differs = "the development text differs from the run's";
+    assert!(!dir.tfm("eval translate --run run").stderr.contains(differs));
+    let of = fs::read_to_string(dir.path().join("both.tgt")).unwrap();
+    dir.write("both.tgt", of.replacen(' ', "  other ", 3));
+    assert!(dir.tfm("eval translate --run run").stderr.contains(differs));
     dir.tfm("eval translate --run run --split test")
         .fails(1, &["data.test = [] names no text", "--source and --target"]);
 

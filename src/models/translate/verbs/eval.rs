@@ -74,6 +74,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let mut session = Session::<Translate>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let tokenizer = session.trained.tokenizer.clone();
     let (name, (text, sentences)) = text(&args, &session)?;
+    let (here, of_run) = (text.pairs.fingerprint(), &session.run.manifest().data);
+    if args.source.is_none() && args.split == Split::Valid && !of_run.ends_with(&here) {
+        tracing::warn!(
+            "the development text differs from the run's: {here} here, and run.json has {of_run}"
+        );
+    }
     let (dropped, all) = (text.dropped(), text.pairs.len());
     if dropped > 0 {
         tracing::warn!("{dropped} of {all} pairs fit no bucket: the perplexity is without them");
