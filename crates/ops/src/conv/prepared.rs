@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::{Filters, Shape, depthwise, direct, winograd};
-use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul};
+use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul, matmul_by_rows};
 use crate::relu::{Rectifier, rectify};
 use crate::{Buffer, Cpu};
 
 /// The values that a product gives at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 160 * 1024;
+/// Filters that stay in the second-level cache beside what they are applied to.
+const SMALL_FILTERS: usize = 64 * 1024;
 /// The fewest pixels of a product: filters come from memory for each.
 const MIN_PIXELS: usize = 512;
 
@@ -112,6 +114,11 @@ impl PreparedFilters {
             }
             Values::Product(filters) => {
                 let (inputs, outputs) = (shape.in_channels, shape.out_channels);
+                let all = Matrix::new(x, x.len() / inputs.max(1), inputs);
+                if filters.len() <= SMALL_FILTERS && all.rows() >= MIN_PIXELS {
+                    matmul_by_rows(cpu, all, filters, biases, rectifier, y);
+                    return;
+                }
                 // So many pixels that what they give is in the cache still when it is cut off.
                 let pixels = (BLOCK_VALUES / outputs.max(1)).max(MIN_PIXELS);
                 for (x, y) in x.chunks(pixels * inputs).zip(y.chunks_mut(pixels * outputs)) {
@@ -157,6 +164,8 @@ mod tests {
             shape([1, 5, 6], [3, 17], [3, 2]),
             shape([2, 3, 3], [900, 170], [1, 1]),
             shape([1, 27, 41], [5, 400], [1, 1]),
+            shape([1, 24, 23], [256, 100], [1, 1]),
+            shape([1, 24, 23], [300, 300], [1, 1]),
             shape([1, 4, 5], [64, 300], [1, 7]),
             shape([3, 13, 12], [48, 50], [3, 3]),
         ] {

@@ -19,10 +19,13 @@ pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
 use product::{Product, max_depth};
 pub use right::{PackedMatrix, Right};
 
-use super::{Cpu, DisjointSlice};
+use super::relu::{Rectifier, rectify_block};
+use super::{Cpu, DisjointSlice, rows_mut};
 
 /// The values of one side that are packed at a time: a share of the last-level cache.
 const SLICE_VALUES: usize = 512 * 1024;
+/// Row panels that a thread takes at a time where rows are split.
+const BLOCK_PANELS: usize = 4;
 /// The most column panels for which tiles, not columns, are split among the threads.
 const FEW_PANELS: usize = 32;
 
@@ -51,6 +54,39 @@ pub fn matmul<'a>(
     result: &mut [f32],
 ) {
     multiply(cpu, left, &right.into(), start, result, None);
+}
+
+/// As [`matmul`] with a bias, cut off by `rectifier`, for many rows and a right side that stays in the
+/// cache: each thread takes blocks of rows and computes all their columns, so that it finds in its cache
+/// what it wrote in the operator before.
+///
+/// # Panics
+/// As [`matmul`].
+pub fn matmul_by_rows(
+    cpu: &Cpu,
+    left: Matrix,
+    right: &PackedMatrix,
+    bias: &[f32],
+    rectifier: Rectifier,
+    result: &mut [f32],
+) {
+    let (m, n) = (left.rows, right.columns());
+    assert_eq!(right.rows(), left.columns, "inner sizes differ");
+    assert_eq!(result.len(), m * n, "the result has another size");
+    assert_eq!(bias.len(), n, "the bias has another size");
+    let max_rows = cpu.isa().max_rows();
+    cpu.for_rows(m, BLOCK_PANELS * max_rows, rows_mut(result, n), |rows, result| {
+        let product = Product {
+            cpu,
+            panels: Panels::new(rows.len(), max_rows),
+            column_panels: n.div_ceil(COLUMNS),
+            result: DisjointSlice::new(result),
+            result_columns: n,
+            sums: None,
+        };
+        product.alone(left.row_range(rows), right, Accumulate::Bias(bias));
+        rectify_block(cpu.isa(), rectifier, result);
+    });
 }
 
 /// As [`matmul`], with `sums[j] = Σ right[p][j]` over all rows `p`, the first row first: with

@@ -59,6 +59,11 @@ impl<'a> Matrix<'a> {
         self.data[row * self.row_stride + column * self.column_stride]
     }
 
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns

@@ -7,7 +7,7 @@ use super::super::{Cpu, DisjointSlice, Isa};
 use super::Accumulate;
 use super::kernel::{BlockProduct, COLUMNS, Left};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
-use super::right::Right;
+use super::right::{PackedMatrix, Right};
 
 /// The most that a block is deep: a panel of rows by this depth fits the first-level cache. Machines
 /// with AVX-512 have larger ones.
@@ -138,6 +138,23 @@ impl Product<'_> {
                     }
                 });
             });
+        });
+    }
+
+    /// All tiles on this thread, whose rows are packed where they cannot be read as they are.
+    pub fn alone(self, left: Matrix, right: &PackedMatrix, start: Accumulate) {
+        let in_place = left.has_rows_to_read_in_place();
+        let len = if in_place { 0 } else { left.rows * left.columns };
+        with_thread_buffer(len, |packed| {
+            if !in_place {
+                self.pack_left(left, 0..self.panels.count, DisjointSlice::new(packed));
+            }
+            let side = if in_place { Left::InPlace(left, 0) } else { Left::Packed(packed) };
+            let (block, tiles) = (0..self.column_panels, 0..self.panels.count * self.column_panels);
+            for depth in depths(self.cpu.isa(), right.rows()) {
+                let right = right.panels(depth.clone(), block.clone());
+                self.tiles(depth, start, block.clone(), side, right, tiles.clone());
+            }
         });
     }
 

@@ -57,6 +57,20 @@ impl PackedMatrix {
         self.rows
     }
 
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Its values.
+    pub fn len(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Some column panels at one depth.
     pub(super) fn panels(&self, depth: Range<usize>, panels: Range<usize>) -> &[f32] {
         let start = place_of_panel(self.columns, &depth, panels.start);
