@@ -248,7 +248,9 @@ impl Network {
     ) -> Result<&mut [f32]> {
         let plan = self.plan(mode, &[output], &feed)?;
         if self.plans[plan].at_once() < feed.batch {
-            self.gathered = self.run_in_parts(cpu, &[output], &feed)?.remove(0);
+            let mut gathered = std::mem::take(&mut self.gathered);
+            self.run_in_parts(cpu, &[output], &feed, std::slice::from_mut(&mut gathered))?;
+            self.gathered = gathered;
             return Ok(&mut self.gathered);
         }
         self.execute(cpu, mode, plan, &mut feed);
@@ -268,23 +270,26 @@ impl Network {
     ) -> Result<Vec<Vec<f32>>> {
         let plan = self.plan(mode, outputs, &feed)?;
         if self.plans[plan].at_once() < feed.batch {
-            return self.run_in_parts(cpu, outputs, &feed);
+            let mut gathered = vec![Vec::new(); outputs.len()];
+            self.run_in_parts(cpu, outputs, &feed, &mut gathered)?;
+            return Ok(gathered);
         }
         self.execute(cpu, mode, plan, &mut feed);
         let copy = |i| self.plans[plan].output(i, &mut self.arena, &feed).to_vec();
         Ok((0..outputs.len()).map(copy).collect())
     }
 
-    /// Runs the network for inference on a few examples at a time, and gathers their outputs.
+    /// Runs the network for inference on a few examples at a time, and gathers each output.
     fn run_in_parts(
         &mut self,
         cpu: &Cpu,
         outputs: &[Output],
         feed: &Feed,
-    ) -> Result<Vec<Vec<f32>>> {
+        gathered: &mut [Vec<f32>],
+    ) -> Result<()> {
         let whole = self.plan(Mode::Inference, outputs, feed)?;
         let at_once = self.plans[whole].at_once();
-        let mut gathered = vec![Vec::new(); outputs.len()];
+        gathered.iter_mut().for_each(Vec::clear);
         for first in (0..feed.batch).step_by(at_once) {
             let mut part = feed.examples(first..feed.batch.min(first + at_once));
             let plan = self.plan(Mode::Inference, outputs, &part)?;
@@ -293,7 +298,7 @@ impl Network {
                 gathered.extend_from_slice(self.plans[plan].output(i, &mut self.arena, &part));
             }
         }
-        Ok(gathered)
+        Ok(())
     }
 
     fn execute(&mut self, cpu: &Cpu, mode: Mode, plan: usize, feed: &mut Feed) {

@@ -124,8 +124,9 @@ impl PictureFiles {
         let place = pattern.display();
         let text = pattern.to_str();
         let text = text.with_context(|| format!("the pattern {place} is no Unicode"))?;
-        // Two separators in a row are one.
-        let text = Path::new(text).components().collect::<PathBuf>().display().to_string();
+        // Two separators in a row are one, and `./` in front is nothing: so are they in what is found.
+        let parts = Path::new(text).components().filter(|&part| part != Component::CurDir);
+        let text = parts.collect::<PathBuf>().display().to_string();
         let matched = glob::Pattern::new(&text).with_context(|| {
             format!("the pattern {place} is wrong; *, ? and [a-z] stand for what a name may have")
         })?;
@@ -147,9 +148,7 @@ impl PictureFiles {
                 },
             };
             let path = path.strip_prefix("./").map_or(path.clone(), Path::to_owned);
-            if matched.matches_path_with(&path, options)
-                || matched.matches_path_with(&Path::new(".").join(&path), options)
-            {
+            if matched.matches_path_with(&path, options) {
                 self.add(path)?;
                 is_none = false;
             }

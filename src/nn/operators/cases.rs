@@ -24,7 +24,7 @@ pub(super) trait Cases {
     fn cases() -> Vec<Case>;
 }
 
-fn case(op: Op, inputs: &[&[usize]]) -> Case {
+pub(super) fn case(op: Op, inputs: &[&[usize]]) -> Case {
     let inputs: Vec<Vec<usize>> = inputs.iter().map(|shape| shape.to_vec()).collect();
     let batch = inputs.first().map_or(1, |shape| shape[0]);
     Case { op, batch, inputs, ids: Vec::new(), training: true, statistics: None }
@@ -34,7 +34,7 @@ fn ids(count: usize, below: u32) -> Vec<u32> {
     (0..count as u32).map(|i| i * i * 7 % below).collect()
 }
 
-const LRN: Lrn = Lrn { radius: 2, bias: 1.0, alpha: 0.3, beta: 0.75 };
+pub(super) const LRN: Lrn = Lrn { radius: 2, bias: 1.0, alpha: 0.3, beta: 0.75 };
 
 impl Cases for Activate {
     fn cases() -> Vec<Case> {

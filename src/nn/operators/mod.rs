@@ -9,6 +9,7 @@ mod attention;
 mod batch_norm;
 mod concat;
 mod conv2d;
+mod conv_pool;
 mod convolution;
 mod depthwise;
 mod dropout;
@@ -40,6 +41,7 @@ pub use activate::Activate;
 pub use attention::{AdditiveAttention, Context};
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;
+pub use conv_pool::ConvPool;
 pub use conv2d::Conv2d;
 pub use depthwise::DepthwiseConv2d;
 pub use dropout::Dropout;
@@ -102,6 +104,7 @@ operators!(
     Concat,
     Context,
     Conv2d,
+    ConvPool,
     CrossEntropy,
     DepthwiseConv2d,
     Dropout,

@@ -283,6 +283,7 @@ fn operations_are_counted() {
             assert!(moves || count.forward > 0, "{name} takes no operation");
             let has_weights = [
                 "Conv2d",
+                "ConvPool",
                 "DepthwiseConv2d",
                 "Gru",
                 "Linear",

@@ -6,7 +6,7 @@
 
 use super::{Key, Planned, Source};
 use crate::nn::graph::Output;
-use crate::nn::operators::{BatchNorm, LrnNode, LrnPool, Op, PoolLrn, Relu};
+use crate::nn::operators::{BatchNorm, ConvPool, LrnNode, LrnPool, Op, PoolLrn, Relu};
 use crate::ops::relu::Rectifier;
 
 /// Rewrites `nodes`; where the outputs of `key` are now. Nodes that do nothing are skipped even
@@ -32,8 +32,16 @@ pub(super) fn rewrite(nodes: &mut [Planned], key: &Key, fused: bool) -> Vec<Sour
     rewriting.pairs(relu_into_pooling);
     rewriting.pairs(pooling_and_normalisation);
     rewriting.pairs(relu_before_normalisation);
+    if !key.training {
+        rewriting.pairs(convolution_and_pooling);
+    }
     rewriting.outputs
 }
+
+/// What a convolution gives before a pooling for inference at a time, where it is more: 8 MiB.
+const VALUES_AT_ONCE: usize = 2 << 20;
+/// Images come in multiples of so many, which every number of threads divides well.
+const WHOLE: usize = 16;
 
 struct Rewriting<'a> {
     nodes: &'a mut [Planned],
@@ -215,5 +223,23 @@ fn relu_before_normalisation(first: &mut Planned, second: &mut Planned) {
     {
         convolution.relu_is_undone = true;
         both.pool.relu = true;
+    }
+}
+
+/// For inference, a convolution that gives much goes a few images at a time with its pooling, so
+/// that what it gives need not be kept.
+fn convolution_and_pooling(first: &mut Planned, second: &mut Planned) {
+    let (&Op::Conv2d(conv), Op::MaxPool(_) | Op::PoolLrn(_) | Op::LrnPool(_)) =
+        (&first.node.op, &second.node.op)
+    else {
+        return;
+    };
+    let parts = first.shapes.outputs().div_ceil(VALUES_AT_ONCE).max(1);
+    let images = first.shapes.output[0].div_ceil(parts).next_multiple_of(WHOLE);
+    if parts > 1 && images < first.shapes.output[0] {
+        let name = format!("{} + {}", first.node.name, second.node.name);
+        let pool = Box::new(second.node.op.clone());
+        merge(first, second, Op::ConvPool(ConvPool { conv, pool, images }));
+        second.node.name = name;
     }
 }

@@ -149,6 +149,41 @@ fn pooling_and_normalisation_are_one_pass() {
 }
 
 #[test]
+fn a_large_convolution_goes_with_its_pooling_in_inference() {
+    let pooled = |normalised: bool| {
+        Graph::build(|g| {
+            let x = g.input("images", &[64, 64, 2]);
+            let x = x.conv2d("conv", Filters::new(32, 3), init()).relu().max_pool(3, 2, Same);
+            if normalised { x.lrn(LRN).output() } else { x.output() }
+        })
+        .unwrap()
+    };
+    for (normalised, kind) in
+        [(false, "conv2d + relu + max_pool"), (true, "conv2d + relu + max_pool + lrn")]
+    {
+        let (graph, output) = pooled(normalised);
+        let network = || Network::new(graph.clone(), 4).unwrap();
+        let kinds = |batch, mode| {
+            let mut random = RandomFeed::new(&network(), batch, 1, 5);
+            let mut network = network();
+            let plan = network.plan_for(mode, &[output], &random.feed()).unwrap();
+            plan.forward_nodes().into_iter().map(|(_, kind)| kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(37, Mode::Inference), [kind]);
+        assert_eq!(kinds(16, Mode::Inference).len(), 2, "what is small is kept");
+        assert_eq!(kinds(37, Mode::Training { step: 0 }).len(), 2);
+        let mut random = RandomFeed::new(&network(), 37, 1, 5);
+        for isa in Isa::available() {
+            let cpu = Cpu::new(isa, 2).unwrap();
+            let mut run = |mut network: Network| {
+                network.run(&cpu, Mode::Inference, output, random.feed()).unwrap().to_vec()
+            };
+            assert_eq!(run(network()), run(network().unfused()), "{isa:?}");
+        }
+    }
+}
+
+#[test]
 fn batch_normalisation_goes_into_filters_in_inference() {
     let graphs = network(|_, x| {
         let x = x.conv2d_without_biases("conv", Filters::new(4, 3), init()).batch_norm("norm");
