@@ -33,6 +33,10 @@ fn read(paths: &[PathBuf]) -> Vec<[String; 2]> {
     ParallelText::new(paths, Invalid::Error).unwrap().read().unwrap().0
 }
 
+fn dropping(paths: &[PathBuf]) -> ParallelText {
+    ParallelText::new(paths, Invalid::Drop).unwrap()
+}
+
 #[track_caller]
 fn refuses(files: &(TempDir, Vec<PathBuf>), part: &str) {
     let text = ParallelText::new(&files.1, Invalid::Error).unwrap();
@@ -67,7 +71,7 @@ fn a_file_with_tabs_has_both_sides_and_perhaps_more_columns() {
     let more = files(&[("a.tsv", b"one\tun\tCC-BY\ntwo\tdeux\tCC-BY\r\n")]);
     assert_eq!(read(&more.1), [["one", "un"], ["two", "deux"]]);
     let odd = files(&[("a.tsv", b"one\tun\ntwo\tde\tux\n")]);
-    refuses(&odd, "a.tsv:2: there are 3 columns, and 2 in the first line");
+    refuses(&odd, "a.tsv:2: there are 3 columns, and 2 in the first line; give data.invalid");
     refuses(&files(&[("a.tsv", b"one un\n")]), "a.tsv:1: there is no tab between");
     refuses(&files(&[("a.tsv", b"one\tun\ntwo\t \n")]), "a.tsv:2: the target is empty");
     refuses(&files(&[("a.tsv", b"")]), "a.tsv holds no pair of sentences");
@@ -81,9 +85,9 @@ fn files_of_different_lengths_are_told_with_both_counts() {
     ] {
         let files = two(source.as_bytes(), target.as_bytes());
         refuses(&files, part);
-        let dropping = ParallelText::new(&files.1, Invalid::Drop).unwrap();
-        let error = dropping.read().unwrap_err().to_string();
-        assert!(error.contains(part) && error.contains(" lines, "), "{error}");
+        let (pairs, reading) = dropping(&files.1).read().unwrap();
+        assert_eq!(pairs[0], ["a", "a"]);
+        assert_eq!((reading.pairs, reading.unpaired), (pairs.len() as u64, 2));
     }
     refuses(&two(b"a\nb\nc\nd\n", b"a\nb\n"), "a.en has 4 lines, ");
 }
@@ -95,16 +99,22 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
     refuses(&empty, "a.en:2 (the partner of a.fr:2): the line is empty; give data.invalid");
     refuses(&two(b"one\n", b" \n"), "a.fr:1 (the partner of a.en:1): the line is empty");
     refuses(&two(b"one\na\xffb\n", b"un\nx\n"), "a.en:2: the text is not UTF-8, byte 5");
-    let dropping = ParallelText::new(&empty.1, Invalid::Drop).unwrap();
-    let (pairs, reading) = dropping.read().unwrap();
+    let (pairs, reading) = dropping(&empty.1).read().unwrap();
     assert_eq!(pairs, [["one", "un"], ["three", "trois"]]);
-    assert_eq!(reading, Reading { pairs: 2, empty: 2, not_utf8: 1 });
+    assert_eq!(reading, Reading { pairs: 2, empty: 2, not_utf8: 1, unpaired: 0 });
     let words = reading.dropped().unwrap();
-    assert_eq!(words, "3 of 5 pairs are left out: 2 with an empty side, 1 that are not UTF-8");
+    assert_eq!(
+        words,
+        "3 of 5 pairs are left out: 2 with an empty side, 1 that are not UTF-8, 0 lines that do not pair up"
+    );
     assert_eq!(Reading::default().dropped(), None);
     let nothing = two(b"\n", b"\n");
-    let error = ParallelText::new(&nothing.1, Invalid::Drop).unwrap().read().unwrap_err();
+    let error = dropping(&nothing.1).read().unwrap_err();
     assert!(error.to_string().ends_with("a.fr holds no pair of sentences"), "{error}");
+    let odd = files(&[("a.tsv", b"title\none\tun\ntwo\tde\tux\nthree\ttrois\n")]);
+    let (pairs, reading) = dropping(&odd.1).read().unwrap();
+    assert_eq!(pairs, [["one", "un"], ["three", "trois"]]);
+    assert_eq!(reading, Reading { pairs: 2, unpaired: 2, ..Reading::default() });
 }
 
 #[test]

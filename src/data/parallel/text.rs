@@ -1,5 +1,6 @@
 //! Pairs of lines out of files.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,11 @@ use crate::system::mapped;
 /// Pairs between two reports of how far reading has come.
 const REPORT: u64 = 1000;
 
-/// What becomes of a pair that cannot be used: a side that is empty or is not UTF-8.
+/// The way out of pairs that cannot be used.
+const DROP: &str = "give data.invalid = \"drop\" to leave such pairs out";
+
+/// What becomes of a pair that cannot be used: a side that is empty or is not UTF-8, or a line
+/// without a partner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Invalid {
@@ -44,6 +49,10 @@ pub struct Reading {
     pub empty: u64,
     /// Pairs that were left out since a side is not UTF-8.
     pub not_utf8: u64,
+    /// Lines that were left out since they do not pair up: of another number of columns than the
+    /// first, or behind the end of the other file.
+    #[serde(default)]
+    pub unpaired: u64,
 }
 
 /// How far reading has come.
@@ -65,13 +74,13 @@ pub struct ParallelText {
 impl Reading {
     /// What was left out, in words; nothing where nothing was.
     pub fn dropped(&self) -> Option<String> {
-        let Self { pairs, empty, not_utf8 } = *self;
-        let dropped = empty + not_utf8;
+        let Self { pairs, empty, not_utf8, unpaired } = *self;
+        let dropped = empty + not_utf8 + unpaired;
         (dropped > 0).then(|| {
             let all = pairs + dropped;
             format!(
                 "{dropped} of {all} pairs are left out: {empty} with an empty side, {not_utf8} \
-                 that are not UTF-8"
+                 that are not UTF-8, {unpaired} lines that do not pair up"
             )
         })
     }
@@ -107,10 +116,10 @@ impl ParallelText {
     /// pair.
     ///
     /// # Errors
-    /// A file that cannot be read or can be read only once; one that is longer than the other; a
-    /// line of a file with tabs that has another number of columns than the first; a line of more
-    /// than 1 MiB; with [`Invalid::Error`] also an empty side and one that is not UTF-8. File and
-    /// line are named. Those of `each`.
+    /// A file that cannot be read or can be read only once; a line of more than 1 MiB; with
+    /// [`Invalid::Error`] also a file that is longer than the other, a line of a file with tabs that
+    /// has another number of columns than the first, an empty side and one that is not UTF-8. File
+    /// and line are named. Those of `each`.
     pub fn for_each(
         &self,
         progress: &mut dyn FnMut(Progress),
@@ -138,8 +147,14 @@ impl ParallelText {
         };
         let mut reading = Reading::default();
         while pairs.advance()? {
-            let both = pairs.pair();
-            match both {
+            if let Err(error) = pairs.check_columns() {
+                if self.invalid == Invalid::Error {
+                    return Err(error);
+                }
+                reading.unpaired += 1;
+                continue;
+            }
+            match pairs.pair() {
                 Ok(pair) if is_empty(pair) => {
                     if self.invalid == Invalid::Error {
                         bail!("{}", pairs.empty(pair));
@@ -156,6 +171,12 @@ impl ParallelText {
             if pairs.line().is_multiple_of(REPORT) {
                 progress(Progress { pairs: reading.pairs, share: pairs.share() });
             }
+        }
+        if let Some((error, lines)) = pairs.rest()? {
+            if self.invalid == Invalid::Error {
+                return Err(error);
+            }
+            reading.unpaired += lines;
         }
         Ok(reading)
     }
@@ -201,28 +222,65 @@ impl fmt::Display for ParallelText {
 enum Pairs {
     /// Source and target.
     Two(Lines, Lines),
-    /// The file with tabs, and its number of columns.
+    /// The file with tabs, and the columns of the first line that has a tab.
     Columns(Vec<Lines>, Option<usize>),
 }
 
 impl Pairs {
-    /// Goes on to the next pair; false at the end of both files.
+    /// Goes on to the next pair; false where a file has ended.
     fn advance(&mut self) -> Result<bool> {
         match self {
-            Self::Two(source, target) => match (source.advance()?, target.advance()?) {
-                (true, false) => Err(longer(source, target)?),
-                (false, true) => Err(longer(target, source)?),
-                (both, _) => Ok(both),
-            },
+            Self::Two(source, target) => {
+                let both = [source.advance()?, target.advance()?];
+                Ok(both == [true; 2])
+            }
             Self::Columns(files, columns) => {
                 let Some(file) = files.first_mut() else { return Ok(false) };
                 let is_there = file.advance()?;
-                if is_there {
-                    check_columns(file, columns)?;
+                if is_there && columns.is_none() {
+                    *columns = Some(file.columns()).filter(|&columns| columns >= 2);
                 }
                 Ok(is_there)
             }
         }
+    }
+
+    /// Holds a line with tabs to the columns that the others have.
+    fn check_columns(&self) -> Result<()> {
+        let Self::Columns(files, columns) = self else { return Ok(()) };
+        let Some(file) = files.first() else { return Ok(()) };
+        let (place, found) = (file.place(), file.columns());
+        ensure!(
+            found >= 2,
+            "{place}: there is no tab between source and target; two files are given as two names"
+        );
+        let expected = columns.unwrap_or(found);
+        ensure!(
+            found == expected,
+            "{place}: there are {found} columns, and {expected} in the first line; {DROP}"
+        );
+        Ok(())
+    }
+
+    /// Reads the file that is longer than the other to its end: the error that names both counts,
+    /// and its lines without a partner.
+    fn rest(&mut self) -> Result<Option<(Error, u64)>> {
+        let Self::Two(source, target) = self else { return Ok(None) };
+        let [long, short] = match source.count.cmp(&target.count) {
+            Ordering::Equal => return Ok(None),
+            Ordering::Greater => [source, target],
+            Ordering::Less => [target, source],
+        };
+        let first = long.place();
+        while long.advance()? {}
+        let error = anyhow!(
+            "{first} has no partner: {} has {} lines, {} has {}",
+            long.path().display(),
+            long.count,
+            short.path().display(),
+            short.count
+        );
+        Ok(Some((error, long.count - short.count)))
     }
 
     /// The two sides of the line.
@@ -266,9 +324,7 @@ impl Pairs {
                 (if is_source { "source" } else { "target" }, place)
             }
         };
-        format!(
-            "{place}: the {side} is empty; give data.invalid = \"drop\" to leave such pairs out"
-        )
+        format!("{place}: the {side} is empty; {DROP}")
     }
 }
 
@@ -280,33 +336,4 @@ fn of(other: &Lines) -> String {
 
 fn is_empty(pair: Pair) -> bool {
     pair.source.trim().is_empty() || pair.target.trim().is_empty()
-}
-
-/// The error of a file that goes on behind the end of the other: both counts.
-fn longer(long: &mut Lines, short: &Lines) -> Result<Error> {
-    let first = long.place();
-    while long.advance()? {}
-    Ok(anyhow!(
-        "{first} has no partner: {} has {} lines, {} has {}",
-        long.path().display(),
-        long.count,
-        short.path().display(),
-        short.count
-    ))
-}
-
-fn check_columns(file: &Lines, columns: &mut Option<usize>) -> Result<()> {
-    let found = file.columns();
-    let expected = *columns.get_or_insert(found);
-    ensure!(
-        found >= 2,
-        "{}: there is no tab between source and target; two files are given as two names",
-        file.place()
-    );
-    ensure!(
-        found == expected,
-        "{}: there are {found} columns, and {expected} in the first line",
-        file.place()
-    );
-    Ok(())
 }

@@ -155,7 +155,7 @@ fn where_nothing_can_be_written_ids_stay_in_memory() {
 fn pairs_without_a_sentence_are_left_out_or_named() {
     let dropping = case("a\n\u{b}\u{1}b\n\nb\n", "x\ny\ny\nz\n", Invalid::Drop);
     let pairs = dropping.open().unwrap();
-    assert_eq!(pairs.reading(), Reading { pairs: 3, empty: 1, not_utf8: 0 });
+    assert_eq!(pairs.reading(), Reading { pairs: 3, empty: 1, ..Reading::default() });
     let wrong = case("a\n\nb\n", "x\ny\nz\n", Invalid::Error);
     let error = format!("{:#}", wrong.open().unwrap_err());
     assert!(error.contains("a.en:2 (the partner of a.fr:2): the line is empty"), "{error}");

@@ -105,6 +105,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     if scorer.finish(lines)? == Reader::Listening {
         scorer.total.say();
     }
+    let unpaired = reading.unpaired;
+    ensure!(
+        unpaired == 0,
+        "the files differ in length: {unpaired} lines have no partner in {text}"
+    );
     Ok(())
 }
 
