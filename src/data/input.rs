@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::bufread::GzDecoder;
 
 use crate::system::memory;
@@ -98,10 +98,20 @@ impl Input {
 /// The text of standard input, which is read as it comes.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn stdin() -> Result<impl BufRead> {
-    let mut reader = io::stdin().lock();
+/// When it cannot be read, or is of a format that is not read.
+pub fn stdin() -> Result<Box<dyn BufRead>> {
+    as_it_comes(Box::new(io::stdin().lock()))
+}
+
+/// Recognises gzip and the byte order mark by what comes first, and waits for nothing more.
+fn as_it_comes(mut reader: Box<dyn BufRead>) -> Result<Box<dyn BufRead>> {
     let head = reader.fill_buf().context("cannot read the standard input")?;
+    if head.starts_with(GZIP) {
+        return as_it_comes(Box::new(BufReader::with_capacity(BUFFER, Gunzip::new(reader))));
+    }
+    if let Some(what) = not_read(head) {
+        bail!("the standard input is {what}");
+    }
     let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
     reader.consume(mark);
     Ok(reader)
@@ -273,5 +283,19 @@ mod tests {
         assert!(format!("{cut:#}").contains("cannot be read to its end"), "{cut:#}");
         let other = open(&[gzip("one"), b"two and more".to_vec()].concat()).1;
         assert!(format!("{:#}", other.unwrap_err()).contains("gzip header"));
+    }
+
+    #[test]
+    fn what_comes_through_a_pipe_is_recognised_too() {
+        let read = |bytes: Vec<u8>| {
+            let mut text = String::new();
+            as_it_comes(Box::new(Cursor::new(bytes)))?.read_to_string(&mut text)?;
+            anyhow::Ok(text)
+        };
+        assert_eq!(read(b"one\n".to_vec()).unwrap(), "one\n");
+        assert_eq!(read(gzip("\u{feff}one\ntwo")).unwrap(), "one\ntwo");
+        assert_eq!(read(Vec::new()).unwrap(), "");
+        let zip = read(b"PK\x03\x04...".to_vec()).unwrap_err().to_string();
+        assert_eq!(zip, "the standard input is a zip file: unpack it");
     }
 }
