@@ -67,7 +67,7 @@ fn nothing_that_a_user_writes_ends_the_script() {
 #[test]
 fn long_curves_keep_their_shape_and_their_end() {
     let points = (0..1001).map(|x| (f64::from(x), 1.0 / 3.0)).collect();
-    let curve = Curve { run: "7".to_owned(), phase: "train".to_owned(), points };
+    let curve = Curve { run: "7".to_owned(), phase: "train".to_owned(), points, band: Vec::new() };
     let json = curve_in_json(&curve, 100);
     let x = json["x"].as_array().unwrap();
     assert!((80..=100).contains(&x.len()), "{}", x.len());

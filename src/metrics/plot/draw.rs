@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 use plotters::element::{
-    Circle, DashedPathElement, EmptyElement, PathElement, Rectangle, TriangleMarker,
+    Circle, DashedPathElement, EmptyElement, PathElement, Polygon, Rectangle, TriangleMarker,
 };
 use plotters::prelude::{ChartBuilder, DrawingBackend, RGBColor, WHITE};
 use plotters::style::Color;
@@ -37,7 +37,10 @@ where
         X::Epoch | X::Time => Axis::around(x, false, 9),
     };
     let x = x.with_context(no_point)?;
-    let y = Axis::around(drawable().map(|point| point.1), chart.log_y, 9).with_context(no_point)?;
+    let bands = chart.curves.iter().flat_map(|curve| &curve.band);
+    let ends = bands.flat_map(|&(low, high)| [low, high]).filter(|&y| chart.holds((0.0, y)));
+    let y = drawable().map(|point| point.1).chain(ends);
+    let y = Axis::around(y, chart.log_y, 9).with_context(no_point)?;
 
     area.fill(&WHITE)?;
     let (width, height) = (area.dim_in_pixel().0 as i32, area.dim_in_pixel().1 as i32);
@@ -68,6 +71,9 @@ where
         .draw()?;
     let plotting = mesh.plotting_area();
     let place = |point: &(f64, f64)| chart.holds(*point).then(|| plotting.map_coordinate(point));
+    for curve in &chart.curves {
+        draw_band(area, chart, curve, place)?;
+    }
     for line in [Line::Light, Line::Dotted, Line::Dashed, Line::Solid, Line::None] {
         for curve in chart.curves.iter().filter(|curve| chart.line_of(&curve.phase) == line) {
             draw_curve(area, chart, curve, place)?;
@@ -76,6 +82,42 @@ where
     legend.draw(area, (width - legend.width(), TITLE + MARGIN))?;
     area.present()?;
     Ok(())
+}
+
+/// Fills what lies between the lowest and the highest values of the runs behind a mean.
+fn draw_band<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    chart: &Chart,
+    curve: &Curve,
+    place: impl Fn(&(f64, f64)) -> Option<Pixel>,
+) -> Result<()>
+where
+    DB::ErrorType: 'static,
+{
+    let ends = |(&(x, _), &(low, high)): (&(f64, f64), &(f64, f64))| {
+        Some([place(&(x, low))?, place(&(x, high))?])
+    };
+    let ends: Vec<Option<[Pixel; 2]>> = curve.points.iter().zip(&curve.band).map(ends).collect();
+    let light = colour(run_number(chart, curve)).mix(0.25);
+    for piece in ends.split(Option::is_none) {
+        let piece: Vec<[Pixel; 2]> = piece.iter().copied().flatten().collect();
+        if let [only] = piece[..] {
+            area.draw(&PathElement::new(only, light.stroke_width(6 * SCALE as u32)))?;
+            continue;
+        }
+        let lows = thin(&piece.iter().map(|ends| ends[0]).collect::<Vec<_>>());
+        let highs = thin(&piece.iter().map(|ends| ends[1]).collect::<Vec<_>>());
+        let around: Vec<Pixel> = lows.into_iter().chain(highs.into_iter().rev()).collect();
+        if around.len() > 2 {
+            area.draw(&Polygon::new(around, light))?;
+        }
+    }
+    Ok(())
+}
+
+/// The number of a curve's run, which its colour and marker follow.
+fn run_number(chart: &Chart, curve: &Curve) -> usize {
+    chart.runs().iter().position(|run| *run == curve.run).unwrap_or(0)
 }
 
 fn draw_curve<DB: DrawingBackend>(
@@ -87,7 +129,7 @@ fn draw_curve<DB: DrawingBackend>(
 where
     DB::ErrorType: 'static,
 {
-    let run = chart.runs().iter().position(|run| *run == curve.run).unwrap_or(0);
+    let run = run_number(chart, curve);
     let (line, colour, shape) = (chart.line_of(&curve.phase), colour(run), Marker::of_run(run));
     let pixels: Vec<Option<Pixel>> = curve.points.iter().map(place).collect();
     let few = !matches!(line, Line::Light | Line::Dotted) && pixels.len() <= MAX_MARKERS;

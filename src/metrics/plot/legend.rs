@@ -153,6 +153,7 @@ mod tests {
                 run: format!("run {run}"),
                 phase: phase.to_owned(),
                 points: vec![(0.0, 1.0)],
+                band: Vec::new(),
             })
         });
         let chart = Chart {

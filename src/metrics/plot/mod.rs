@@ -6,6 +6,7 @@ mod axis;
 pub(super) mod canvas;
 mod draw;
 pub(super) mod legend;
+mod mean;
 pub(super) mod style;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,8 @@ pub struct View {
     pub x: X,
     /// The share of the past in the moving average that is drawn of the phase `train`; 0: none.
     pub smooth: f64,
+    /// Whether several runs are drawn as their mean and the band that they lie in.
+    pub mean: bool,
 }
 
 /// What one run measured in one phase.
@@ -64,6 +67,8 @@ pub struct Curve {
     pub phase: String,
     /// Pairs of x and y. One that is not finite leaves a gap.
     pub points: Vec<(f64, f64)>,
+    /// The lowest and the highest value at each point of a mean; empty for a single run.
+    pub band: Vec<(f64, f64)>,
 }
 
 /// Curves that share two axes.
@@ -137,6 +142,7 @@ pub fn charts(runs: &[(String, Vec<Record>)], view: View) -> Vec<Chart> {
                 run: run.clone(),
                 phase: phase.to_owned(),
                 points,
+                band: Vec::new(),
             });
             curves.entry(metric).or_default().extend(of_run);
         }
@@ -144,6 +150,8 @@ pub fn charts(runs: &[(String, Vec<Record>)], view: View) -> Vec<Chart> {
     curves
         .into_iter()
         .map(|(metric, curves)| {
+            let n = unique(curves.iter().map(|curve| curve.run.as_str())).len();
+            let curves = if view.mean && n > 1 { mean::mean(&curves, n) } else { curves };
             (metric, curves.into_iter().filter(is_drawable).collect::<Vec<_>>())
         })
         .filter(|(_, curves)| varies(curves))

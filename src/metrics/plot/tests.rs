@@ -11,7 +11,7 @@ fn record(step: u64, phase: &str, metric: &str, value: f64) -> Record {
 }
 
 fn chart_of(points: Vec<(f64, f64)>) -> Chart {
-    let curve = Curve { run: "a".to_owned(), phase: "valid".to_owned(), points };
+    let curve = Curve { run: "a".to_owned(), phase: "valid".to_owned(), points, band: Vec::new() };
     chart("loss", X::Step, vec![curve])
 }
 
@@ -163,7 +163,8 @@ fn the_view_decides_about_places_and_smoothing() {
         record.timing(ELAPSED, 30.0 * step as f64)
     };
     let runs = [run("a", vec![train(2, 4.0), train(4, 2.0), train(8, 2.0)])];
-    let points = |x, smooth| charts(&runs, View { x, smooth })[0].curves[0].points.clone();
+    let points =
+        |x, smooth| charts(&runs, View { x, smooth, mean: false })[0].curves[0].points.clone();
     assert_eq!(points(X::Step, 0.0), [(2.0, 4.0), (4.0, 2.0), (8.0, 2.0)]);
     assert_eq!(points(X::Epoch, 0.0), [(0.5, 4.0), (1.0, 2.0), (2.0, 2.0)]);
     assert_eq!(points(X::Time, 0.0), [(1.0, 4.0), (2.0, 2.0), (4.0, 2.0)]);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
@@ -41,6 +41,12 @@ pub struct Plot {
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0)]
     pub smooth: f64,
 
+    /// Draws several runs, which differ by their seeds, as their mean and the band that they lie in
+    ///
+    /// The band reaches from the lowest to the highest value; the mean goes as far as all runs do.
+    #[arg(long)]
+    pub mean: bool,
+
     /// What is said.
     #[command(flatten)]
     pub output: OutputOptions,
@@ -77,7 +83,8 @@ pub fn args(command: Command) -> Command {
     let model = command.get_name().to_owned();
     Plot::augment_args(command).after_long_help(format!(
         "Examples:\n  tfm plot {model} --run runs/first\n  \
-         tfm plot {model} --run runs/first --run runs/second --out comparison"
+         tfm plot {model} --run runs/first --run runs/second --out comparison\n  \
+         tfm plot {model} --run runs/seed1 --run runs/seed2 --run runs/seed3 --mean"
     ))
 }
 
@@ -91,6 +98,10 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     plot.output.init_logging();
     keep_first(&mut plot.runs);
     let (out, runs) = (plot.folder(), &plot.runs);
+    ensure!(
+        !plot.mean || runs.len() > 1,
+        "--mean is that of several runs; repeat the option --run"
+    );
     let records: Vec<_> = runs.iter().map(|path| records(model, path)).collect::<Result<_>>()?;
     let named: Vec<_> = names(runs).into_iter().zip(records).collect();
     let x = match plot.x.as_str() {
@@ -98,7 +109,9 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
         "time" => X::Time,
         _ => X::Step,
     };
-    let charts = plot::charts(&named, View { x, smooth: plot.smooth });
+    let message = "runs share steps and epochs, not times; leave out --x time or --mean";
+    ensure!(!plot.mean || x != X::Time, message);
+    let charts = plot::charts(&named, View { x, smooth: plot.smooth, mean: plot.mean });
     plot.check_replaced(&plot::files(&out, &charts))?;
     let files = plot::write(&out, &charts)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
@@ -177,6 +190,20 @@ mod tests {
         }
         let svg = std::fs::read_to_string(first.join("plots/perplexity.svg")).unwrap();
         assert!(!svg.is_empty() && !second.join("plots").exists());
+        plot(&["--run", paths[0], "--run", paths[1], "--mean", "-q"]).unwrap();
+        let svg = std::fs::read_to_string(first.join("plots/perplexity.svg")).unwrap();
+        assert!(svg.contains("mean of 2 runs"), "{svg}");
+    }
+
+    #[test]
+    fn a_mean_is_that_of_several_runs_at_the_same_steps() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = ["a", "b"].map(|name| fake::run_of(root.path(), name, "toy", ""));
+        let paths = runs.each_ref().map(|path| path.to_str().unwrap());
+        let alone = plot(&["--run", paths[0], "--mean"]).unwrap_err().to_string();
+        assert!(alone.contains("that of several runs"), "{alone}");
+        let times = plot(&["--run", paths[0], "--run", paths[1], "--mean", "--x", "time"]);
+        assert!(times.unwrap_err().to_string().contains("leave out --x time or --mean"));
     }
 
     #[test]
