@@ -39,6 +39,15 @@ pub struct Found {
     pub damaged: Vec<(PathBuf, String)>,
 }
 
+impl Found {
+    /// Names the runs that cannot be read.
+    pub fn warn_of_damaged(&self) {
+        for (path, why) in &self.damaged {
+            tracing::warn!("{} cannot be read and is left out: {why}", path.display());
+        }
+    }
+}
+
 /// The runs at `paths` and in the folders below them, each once.
 ///
 /// # Errors
@@ -81,7 +90,9 @@ pub fn read_one(path: &Path) -> Result<RunSummary> {
 
 /// Appends the run folders at and below `path`; a run holds no others.
 fn find(path: &Path, depth: usize, into: &mut Vec<PathBuf>) {
-    if path.join("run.json").is_file() {
+    // What has lost its manifest is damaged, and is named.
+    let is_damaged = || path.join("checkpoints").is_dir() && path.join("config.toml").is_file();
+    if path.join("run.json").is_file() || is_damaged() {
         into.push(path.to_owned());
         return;
     }
@@ -224,7 +235,7 @@ mod tests {
         // Runs that are named stand in the order in which they are, each once.
         let found = read(&[c.clone(), b.clone(), a.clone(), c.clone()]).unwrap();
         let named: Vec<_> = paths(&found);
-        assert_eq!(named, [c, a]);
+        assert_eq!(named, [c.clone(), a]);
         assert_eq!(found.damaged.len(), 1);
         // Nothing is said of its neighbours.
         fs::remove_file(b.join("config.toml")).unwrap();
@@ -232,6 +243,11 @@ mod tests {
         let why = &found.damaged[0].1;
         assert!(why.starts_with("cannot read ") && !why.contains("near"), "{why}");
         assert!(!root.path().join(CACHE).exists());
+        // A run that has lost its manifest is damaged, too.
+        fs::create_dir_all(c.join("checkpoints")).unwrap();
+        fs::remove_file(c.join("run.json")).unwrap();
+        assert_eq!(read(&[root.path().to_owned()]).unwrap().damaged.len(), 2);
+        assert_eq!(read(&[c, root.path().join("a")]).unwrap().runs.len(), 1);
         for (path, why) in [("empty", "holds no run"), ("none", "does not exist")] {
             let error = read(&[root.path().join(path)]).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -1,11 +1,13 @@
 //! What to say to a verb, a model or another command that does not exist.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
 use super::{Registry, tree, verbs};
+use crate::run::RunDir;
 
 /// The parser's error; for an unknown command, one that lists the known ones.
 pub(super) fn improve(error: Error, registry: Registry, args: &[OsString]) -> Error {
@@ -68,6 +70,14 @@ fn unknown_model(registry: Registry, verb: &str, command: &Command, wrong: &str)
     let names = names(command);
     let hint = hint(wrong, &names);
     // The other verbs take a run folder in the model's place.
+    let path = Path::new(wrong);
+    let is_path = path.components().count() > 1 || path.exists();
+    if is_path
+        && !["bench", "import"].contains(&verb)
+        && let Err(error) = RunDir::read(path)
+    {
+        return format!("{error:#}");
+    }
     let what = match verb {
         "bench" | "import" => "is no model",
         _ => "is neither a model nor a run folder",

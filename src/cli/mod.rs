@@ -19,7 +19,7 @@ mod watch;
 use std::ffi::OsString;
 
 use anyhow::Result;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::models::{ALL, Entry};
 use crate::system::process;
@@ -73,7 +73,7 @@ fn run_with(registry: Registry, args: Vec<OsString>) -> Result<()> {
     if completions::answer(registry, &args)? {
         return Ok(());
     }
-    let args = by_run::with_model(registry, args);
+    let args = by_run::with_model(registry, without_help_of_help(args));
     let matches = tree(registry)
         .try_get_matches_from(&args)
         .map_err(|error| answer::improve(error, registry, &args))?;
@@ -85,8 +85,27 @@ fn run_with(registry: Registry, args: Vec<OsString>) -> Result<()> {
     }
 }
 
+/// `tfm help --help` asks for nothing else than `tfm help`.
+fn without_help_of_help(mut args: Vec<OsString>) -> Vec<OsString> {
+    if matches!(&args[1..], [help, option] if help == "help" && (option == "--help" || option == "-h"))
+    {
+        args.pop();
+    }
+    args
+}
+
+/// A number below zero is the value of an option, about which more can be said than that there is no
+/// option of that name.
+fn with_negative_numbers(command: Command) -> Command {
+    let numbers = |arg: Arg| {
+        let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+        arg.allow_negative_numbers(takes_value)
+    };
+    command.mut_args(numbers).mut_subcommands(with_negative_numbers)
+}
+
 fn tree(registry: Registry) -> Command {
-    Command::new("tfm")
+    let tree = Command::new("tfm")
         .about("Trains, evaluates, benchmarks and uses the classic deep-learning models")
         .version(version::LONG)
         .subcommand_required(true)
@@ -97,7 +116,8 @@ fn tree(registry: Registry) -> Command {
             "`tfm models` lists the models with their verbs and presets; \
              `tfm <verb> <model> --help`\nexplains a verb. A run knows its model: \
              `tfm eval RUN`, `tfm plot RUN RUN`.",
-        )
+        );
+    with_negative_numbers(tree)
 }
 
 #[cfg(test)]

@@ -142,8 +142,8 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
         "layers": layers,
     });
     let text = format!(
-        "{}{preset}: {parameters} parameters ({:.1} MB), {:.1} MFLOP a step; values take {:.1} MB in \
-         training, {:.1} MB in a forward pass",
+        "{}{preset}: {parameters} parameters ({:.1} MB), {:.1} MFLOP a step; values, each kept \
+         as long as it is read, take {:.1} MB in training, {:.1} MB in a forward pass",
         table(&layers),
         megabytes(parameter_memory),
         operations as f64 / 1e6,

@@ -84,6 +84,30 @@ fn a_verb_that_a_model_lacks_is_answered_with_those_it_has() {
 }
 
 #[test]
+fn help_has_help() {
+    assert_eq!(help("help --help"), help("help"));
+    assert_eq!(help("help -h"), help("help"));
+}
+
+#[test]
+fn a_number_below_zero_is_a_value() {
+    let error = tfm("plot toy --run a --smooth -0.5").unwrap_err().to_string();
+    assert!(error.contains("invalid value '-0.5' for '--smooth <SHARE>'"), "{error}");
+}
+
+#[test]
+fn a_path_that_is_no_run_is_told_why() {
+    refuses("verify nowhere/run", "nowhere/run is not a run folder: it does not exist");
+    let root = tempfile::tempdir().unwrap();
+    let run = fake::run_of(root.path(), "a", "toy", "").display().to_string();
+    std::fs::write(format!("{run}/run.json"), "{").unwrap();
+    let expect = format!(
+        "{run}/run.json is not the manifest of a run: EOF while parsing an object at line 1 column 1"
+    );
+    refuses(&format!("verify {run}"), &expect);
+}
+
+#[test]
 fn unknown_names_are_answered_with_the_nearest_and_all() {
     refuses(
         "train tyo",

@@ -15,6 +15,8 @@ const ORDER: &[(&str, &str)] = &[
     ("score", "Scores text with a trained model"),
     ("verify", "Compares a run's scores with those that its config promises"),
     ("plot", "Draws the curves of runs"),
+    ("export", "Writes what a run has learnt in another program's format"),
+    ("query", "Finds what is nearest: words to a word, pictures to a picture"),
 ];
 
 /// A command for each verb that some model has, with the models below it.

@@ -59,6 +59,7 @@ fn command() -> Command {
 fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     let args = Watch::from_arg_matches(matches)?;
     args.output.init_logging();
+    warn_of_damaged(&args.dir)?;
     if args.once || args.output.json {
         let runs = look(&args.dir)?.runs;
         let json: Vec<_> = runs.iter().map(RunSummary::in_json).collect();
@@ -81,6 +82,14 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
         }
         sleep(Duration::from_secs(args.every.into()));
     }
+}
+
+/// Names the runs that cannot be read.
+fn warn_of_damaged(dir: &Path) -> Result<()> {
+    if !is_sweep(dir) {
+        index::read(&[dir.to_owned()])?.warn_of_damaged();
+    }
+    Ok(())
 }
 
 /// What there is to see.

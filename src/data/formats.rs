@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
@@ -45,11 +45,11 @@ impl Formats {
         );
         // What the decoder allocates beside the picture.
         decoder.set_limits(limits).map_err(no_picture)?;
-        ensure!(
-            format != ImageFormat::Jpeg || is_whole_jpeg(bytes),
-            "is no whole {} picture: its end is missing",
-            self.names
-        );
+        if format == ImageFormat::Jpeg
+            && let Some(why) = jpeg_damage(bytes)
+        {
+            bail!("is no whole {} picture: {why}", self.names);
+        }
         let orientation = orientation(&mut decoder);
         Ok((DynamicImage::from_decoder(decoder).map_err(no_picture)?, orientation))
     }
@@ -71,21 +71,34 @@ fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }
 
-/// Whether a JPEG file goes on to the marker of its end. The decoder makes what is missing before
-/// it grey, without a word.
-fn is_whole_jpeg(mut rest: &[u8]) -> bool {
+/// What the decoder does not notice in a JPEG file: it makes what is missing before the marker of the
+/// end grey, and relies on the first component having as many samples as any other.
+fn jpeg_damage(mut rest: &[u8]) -> Option<&'static str> {
     while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
         rest = &rest[at + 1..];
         rest = match *rest {
-            [0xd9, ..] => return true,
+            [0xd9, ..] => return None,
+            [0xc0..=0xc2, ref frame @ ..] if !has_usual_sampling(frame) => {
+                return Some("a colour has more samples than its brightness");
+            }
             // A byte of data, a fill byte, the start of the image, a restart: they have no length.
             [0x00 | 0x01 | 0xd0..=0xd8 | 0xff, ..] => rest,
             [_, high, low, ..] => {
                 let length = usize::from(u16::from_be_bytes([high, low]));
                 rest.get(1 + length..).unwrap_or_default()
             }
-            _ => return false,
+            _ => break,
         };
     }
-    false
+    Some("its end is missing")
+}
+
+/// Whether no component of a frame has larger sampling factors than the first (T.81, B.2.2).
+fn has_usual_sampling(frame: &[u8]) -> bool {
+    let Some((&[_, _, _, _, _, _, _, n], components)) = frame.split_first_chunk() else {
+        return false;
+    };
+    let factors = components.chunks_exact(3).take(n.into()).map(|of| [of[1] >> 4, of[1] & 15]);
+    let first = factors.clone().next().unwrap_or_default();
+    factors.into_iter().all(|[across, down]| across <= first[0] && down <= first[1])
 }

@@ -36,6 +36,8 @@ const NOT_READ: &[(usize, &[u8], &str)] = &[
     (0, b"\x93NUMPY", "a numpy array: it has no words; save words and vectors as text"),
     (0, b"\xba\x16\x4f\x2f", "a model of fastText: give its .vec file"),
     (0, b"\x89HDF\r\n", "an HDF5 file: save its content as text"),
+    (0, b"\xff\xd8\xff", "a JPEG picture, and no text"),
+    (0, b"\x89PNG", "a PNG picture, and no text"),
     (0, b"%PDF-", "a PDF: convert it to text"),
 ];
 

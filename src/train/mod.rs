@@ -165,7 +165,7 @@ impl<'a, T: Task> Training<'a, T> {
             // The last save may have been killed before it had done so.
             self.prune();
             tracing::info!(
-                "The run is already at its end, step {}: --set its length to more to go on",
+                "The run is already at its end, step {}: to go on, give --epochs or --steps more",
                 self.state.step
             );
         }

@@ -52,6 +52,10 @@ fn a_language_model_reads_a_text_however_it_is_kept() {
     {
         let line = format!("{PTB} --set data.train=/dev/stdin --run-dir pipe.run");
         piped(&dir, "text.gz", &line).ok();
+        // Lengths in steps are known from the same reading.
+        let steps = PTB.replace("--set train.max_steps=2", "--steps 2");
+        let line = format!("{steps} --set data.train=/dev/stdin --run-dir steps.run");
+        piped(&dir, "text.gz", &line).ok();
         let eval = "eval ptb --threads 1 --run pipe.run --text";
         let of_file = dir.tfm(&format!("{eval} text.txt")).ok();
         let of_pipe = piped(&dir, "mark.txt", &format!("{eval} /dev/stdin")).ok();

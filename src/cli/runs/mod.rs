@@ -66,9 +66,7 @@ impl Paths {
         let with_runs = with_runs.filter(|(path, failures)| failures.is_empty() || holds_run(path));
         let with_runs: Vec<_> = with_runs.map(|(path, _)| path).collect();
         let found = index::read(&with_runs)?;
-        for (path, why) in &found.damaged {
-            tracing::warn!("{} cannot be read and is left out: {why}", path.display());
-        }
+        found.warn_of_damaged();
         Ok(found)
     }
 }

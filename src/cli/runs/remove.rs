@@ -72,6 +72,12 @@ pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
         if let Ok(target) = fs::read_link(run) {
             bail!("{} is a link; name the run itself, {}", run.display(), target.display());
         }
+        if is_sweep(run) {
+            let run = run.display();
+            bail!(
+                "{run} is a sweep; its points are runs ({run}/points/0001), and its folder is yours to remove"
+            );
+        }
     }
     // The same run by another path would be in use, by this process.
     let folder = |run: &PathBuf| run.canonicalize().unwrap_or_else(|_| run.clone());

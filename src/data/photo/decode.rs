@@ -118,6 +118,13 @@ mod tests {
         }
         let error = format!("{:#}", decode(&folder.path().join("none.png")).unwrap_err());
         assert!(error.starts_with("cannot be opened"), "{error}");
+        // The decoder of the crate would panic.
+        let mut other = jpeg(1);
+        let frame = other.windows(2).position(|of| of == [0xff, 0xc0]).unwrap();
+        other[frame + 11] = 0x11;
+        other[frame + 14] = 0x22;
+        let error = error_of(&folder, &other);
+        assert!(error.ends_with("a colour has more samples than its brightness"), "{error}");
         let error = decode(folder.path()).unwrap_err().to_string();
         assert!(error.starts_with("is no file but a folder, a pipe"), "{error}");
     }

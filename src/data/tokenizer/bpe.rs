@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::Value;
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::sequence::Sequence;
 use tokenizers::decoders::strip::Strip;
@@ -23,6 +24,9 @@ use crate::data::input;
 pub(super) const FILE: &str = "tokenizer.json";
 /// Sentences that wait to be counted.
 const WAITING: usize = 4096;
+
+/// Ids are below this: each has a place in a table.
+const MAX_ID: u32 = 1 << 24;
 
 /// The names that the special tokens have in the files of others, by their ids here.
 const NAMES: [&[&str]; 4] = [
@@ -110,12 +114,17 @@ impl Bpe {
     }
 
     fn of_json(json: String) -> Result<Self> {
+        check(&json)?;
         let mut inner = Tokenizer::from_bytes(&json).map_err(own)?;
         // A text that has the name of a special token in it has no such token.
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).map_err(own)?;
         inner.with_padding(None);
-        let (here, there) = ids(&inner.get_vocab(true));
+        let vocabulary = inner.get_vocab(true);
+        if let Some((token, id)) = vocabulary.iter().find(|(_, id)| **id >= MAX_ID) {
+            bail!("the id {id} of {token:?} is too large: ids go up to {MAX_ID}");
+        }
+        let (here, there) = ids(&vocabulary);
         let bpe = Self { inner: Box::new(inner), json, here, there };
         bpe.try_encode("\u{10fffd} a")?;
         Ok(bpe)
@@ -148,6 +157,29 @@ impl Bpe {
     pub(super) fn json(&self) -> &str {
         &self.json
     }
+}
+
+/// Refuses what the library takes and then panics at.
+fn check(json: &str) -> Result<()> {
+    let file: Value = serde_json::from_str(json)?;
+    let prefix = file["model"]["continuing_subword_prefix"].as_str().unwrap_or_default();
+    for merge in file["model"]["merges"].as_array().into_iter().flatten() {
+        let text = merge.as_str().and_then(|both| Some(both.split_once(' ')?.1));
+        let second = text.or(merge[1].as_str()).unwrap_or_default();
+        ensure!(
+            second.starts_with(prefix),
+            "the merge {merge} lacks continuing_subword_prefix = {prefix:?}"
+        );
+    }
+    ensure!(!strips_ends(&file["decoder"]), "its decoder Strip has a stop above 0");
+    Ok(())
+}
+
+/// Whether a decoder, or one of a sequence, takes letters away at the end of tokens, which may have
+/// fewer.
+fn strips_ends(decoder: &Value) -> bool {
+    let strips = decoder["type"] == "Strip" && decoder["stop"].as_u64() != Some(0);
+    strips || decoder["decoders"].as_array().into_iter().flatten().any(strips_ends)
 }
 
 /// The library's error, which is a box of its own.

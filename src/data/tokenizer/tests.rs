@@ -180,6 +180,37 @@ fn the_file_of_another_maker_gets_the_special_ids() {
     assert!(error.contains("tokenizer.json is no tokenizer: WordLevel"), "{error}");
 }
 
+/// Settings at which the library would panic, or for which there is no memory.
+#[test]
+fn what_the_library_cannot_do_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    let whole = of_words("<unk>");
+    let with =
+        |decoder: &str| whole.replace(r#""decoder":null"#, &format!(r#""decoder":{decoder}"#));
+    let bpe = r#"{"version":"1.0","model":{"type":"BPE","continuing_subword_prefix":"@@@@",
+        "vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}"#;
+    for (json, part) in [
+        (with(r#"{"type":"Strip","content":" ","start":0,"stop":1}"#), "a stop above 0"),
+        (
+            with(
+                r#"{"type":"Sequence","decoders":[{"type":"Strip","content":" ","start":0,"stop":2}]}"#,
+            ),
+            "a stop above 0",
+        ),
+        (with(r#"{"type":"Strip","content":" ","#), "is no tokenizer"),
+        (bpe.to_owned(), "lacks continuing_subword_prefix"),
+        (whole.replace(r#""b":4"#, r#""b":4000000000"#), "is too large"),
+    ] {
+        std::fs::write(&path, &json).unwrap();
+        let error = format!("{:#}", Tokenizer::load(folder.path()).unwrap_err());
+        assert!(error.contains(part), "{json}: {error}");
+    }
+    let strip = with(r#"{"type":"Strip","content":" ","start":1,"stop":0}"#);
+    std::fs::write(&path, strip).unwrap();
+    Tokenizer::load(folder.path()).unwrap();
+}
+
 /// Real lines, and what the Python library makes of them: TFM_DATA_DIR has `enfr/tatoeba`.
 #[test]
 fn real_text_comes_back_as_it_was_written() {

@@ -65,7 +65,7 @@ impl Labels {
             Ok(None) => "no labels lie beside the graph".to_owned(),
             Err(error) => format!("{error:#}"),
         };
-        tracing::warn!("{why}: classes are numbers; see --labels");
+        tracing::warn!("classes are numbers, since {why}; give a file of labels by --labels");
         Names::Numbers
     }
 

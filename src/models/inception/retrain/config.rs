@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -237,7 +237,16 @@ impl InceptionSettings {
         let path = match &*self.data.graph {
             "" => default_graph(data_dir)?,
             name if HubFile::is_meant(name) => local_path(Path::new(name))?,
-            name => here_or_below(data_dir, name),
+            name => {
+                let path = here_or_below(data_dir, name);
+                ensure!(
+                    path.exists(),
+                    "data.graph = {name:?} is neither here nor in {}; name the folder that holds it by \
+                     --data-dir or TFM_DATA_DIR",
+                    data_dir.display()
+                );
+                path
+            }
         };
         let Preprocessing { input, size, mean, scale, crop, decode, exif } = &self.preprocessing;
         Ok(GraphOptions {

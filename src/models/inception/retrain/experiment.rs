@@ -17,6 +17,9 @@ use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::TrainState;
 
+/// The weights of the last layer in a checkpoint, a row a feature.
+const WEIGHTS: &str = "final_layer/weights";
+
 /// The model in training.
 pub struct Inception;
 
@@ -115,6 +118,11 @@ impl Experiment for Inception {
 fn source_of(checkpoint: &Checkpoint) -> Result<FeatureSource> {
     let (_, state) = TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
     let features = state.get("features").context("the checkpoint does not name its features")?;
-    serde_json::from_value(features.clone())
-        .with_context(|| format!("the features in {}", checkpoint.path.display()))
+    let place = || format!("the features in {}", checkpoint.path.display());
+    let source: FeatureSource = serde_json::from_value(features.clone()).with_context(place)?;
+    // Before memory for the layer is asked for.
+    let rows = checkpoint.tensor(WEIGHTS)?.shape().first().copied();
+    let values = source.values;
+    ensure!(rows == Some(values), "{}: {values} values do not fit to {WEIGHTS}", place());
+    Ok(source)
 }

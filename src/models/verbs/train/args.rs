@@ -23,7 +23,7 @@ pub(super) struct TrainArgs {
     /// Goes on with a run, by default the newest of this preset in runs
     ///
     /// The run goes on exactly as if it had never stopped. --set may then change only
-    /// lengths and checkpoint intervals.
+    /// lengths, checkpoint intervals, where the data lies, and [expect].
     #[arg(
         long,
         value_name = "RUN",

@@ -32,15 +32,26 @@ use outcome::Process;
 const SAVING: [&str; 2] =
     ["finishing this step and saving", "stopped at once; the last checkpoint stays"];
 
-/// The steps of an epoch of a config, which the data decides.
+/// Reads the data of a config: a text that comes from a pipe can be read once.
+fn read_data<E: Experiment>(
+    args: &TrainArgs,
+    cpu: &Cpu,
+    config: &RunConfig<E::Settings>,
+    run: Option<&RunDir>,
+) -> Result<E::Data> {
+    console::busy("reading the data", || E::data(cpu, config, &args.data.data_dir, run))
+}
+
+/// The steps of an epoch of a config, which the data decides, and the data.
 fn steps_per_epoch<E: Experiment>(
     args: &TrainArgs,
     loaded: &Loaded<RunConfig<E::Settings>>,
     run: Option<&RunDir>,
-) -> Result<u64> {
+) -> Result<(u64, E::Data)> {
     let cpu = E::cpu(&args.device, loaded)?;
-    let data = E::data(&cpu, &loaded.config, &args.data.data_dir, run)?;
-    Ok(E::task(&cpu, &loaded.config, &data, None)?.steps_per_epoch())
+    let data = read_data::<E>(args, &cpu, &loaded.config, run)?;
+    let steps = E::task(&cpu, &loaded.config, &data, None)?.steps_per_epoch();
+    Ok((steps, data))
 }
 
 /// The verb of a model.
@@ -49,7 +60,9 @@ pub const fn verb<E: Experiment>(about: &'static str) -> Verb {
 }
 
 fn args<E: Experiment>(command: Command) -> Command {
-    TrainArgs::augment_args(command).after_help(E::ENTRY.examples)
+    let command = TrainArgs::augment_args(command).after_help(E::ENTRY.examples);
+    // Whoever gives it nevertheless is told what to give.
+    command.mut_arg("steps", |steps| steps.hide(E::ENTRY.length.steps.is_none()))
 }
 
 /// Trains.
@@ -69,13 +82,17 @@ fn run<E: Experiment>(matches: &ArgMatches) -> Result<()> {
 fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let name = args.config.config.as_deref();
     let from = args.init_from.as_deref().map(|run| read_run(E::ENTRY, run, None)).transpose()?;
-    let per_epoch =
-        |sets: &[String]| steps_per_epoch::<E>(args, &load::<E>(name, sets)?, from.as_ref());
+    let mut known = None;
+    let per_epoch = |sets: &[String]| {
+        let (steps, data) = steps_per_epoch::<E>(args, &load::<E>(name, sets)?, from.as_ref())?;
+        known = Some(data);
+        Ok(steps)
+    };
     let mut loaded = load::<E>(name, &args.sets(E::ENTRY, per_epoch)?)?;
     drop_expect_of_another_experiment::<E>(&mut loaded, name)?;
     let cpu = E::cpu(&args.device, &loaded)?;
-    let read = || E::data(&cpu, &loaded.config, &args.data.data_dir, from.as_ref());
-    let data = console::busy("reading the data", read)?;
+    let read = || read_data::<E>(args, &cpu, &loaded.config, from.as_ref());
+    let data = known.map_or_else(read, Ok)?;
     expect_data::<E>(args, &data)?;
     let init =
         from.map(|run| checkpoint::open(&run.checkpoints_dir(), Selector::Last)).transpose()?;
@@ -114,7 +131,12 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let read = |sets: &[String]| {
         config::resume::<RunConfig<E::Settings>>(preset, &file, run.config_text(), sets)
     };
-    let per_epoch = |sets: &[String]| steps_per_epoch::<E>(args, &read(sets)?.loaded, Some(&run));
+    let mut known = None;
+    let per_epoch = |sets: &[String]| {
+        let (steps, data) = steps_per_epoch::<E>(args, &read(sets)?.loaded, Some(&run))?;
+        known = Some(data);
+        Ok(steps)
+    };
     let resumed = read(&args.sets(E::ENTRY, per_epoch)?)?;
     let config = &resumed.loaded.config;
     config::refuse_differences(&resumed.previous, config, &resumable_keys::<E>())
@@ -128,8 +150,8 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
         path.display(),
         manifest.init_from
     );
-    let read = || E::data(&cpu, config, &args.data.data_dir, Some(&run));
-    let data = console::busy("reading the data", read)?;
+    let read = || read_data::<E>(args, &cpu, config, Some(&run));
+    let data = known.map_or_else(read, Ok)?;
     let found = E::fingerprint(&data);
     ensure!(
         found == manifest.data,
