@@ -19,6 +19,11 @@ pub fn steps(dir: &Path) -> Result<Vec<u64>> {
     Ok(steps)
 }
 
+/// Whether there is a best checkpoint.
+pub fn has_best(dir: &Path) -> bool {
+    dir.join(BEST).is_file()
+}
+
 /// The file of `step`.
 pub fn step_path(dir: &Path, step: u64) -> PathBuf {
     dir.join(step_name(step))

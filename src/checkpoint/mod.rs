@@ -25,7 +25,7 @@ use anyhow::{Error, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use folder::{prune, step_path, steps};
+pub use folder::{has_best, prune, step_path, steps};
 pub use open::{Checkpoint, check_best, exists, newest_meta, open};
 pub use safetensors::tensor::TensorView;
 pub use safetensors::{Dtype, View};

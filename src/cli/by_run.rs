@@ -6,27 +6,49 @@ use std::path::Path;
 use super::{Registry, verbs};
 use crate::run::RunDir;
 
+/// A verb's runs in the place of its model, or as the values of an option.
+pub(super) struct Given {
+    /// The model of the first.
+    pub model: String,
+    /// The option that a run is the value of, without its dashes.
+    pub option: &'static str,
+    /// How many stand in the model's place.
+    pub runs: usize,
+}
+
 /// Inserts the name of the model where a verb is given a run instead: as the value of an option, or
 /// in the model's place, where it becomes that option.
 pub(super) fn with_model(registry: Registry, args: Vec<OsString>) -> Vec<OsString> {
-    let Some(verb) = args.get(1).and_then(|verb| verb.to_str()) else { return args };
-    let is_model = |arg: &OsString| registry.iter().any(|entry| arg == entry.name);
-    if !verbs::names(registry).contains(&verb) || args[2..].first().is_none_or(is_model) {
-        return args;
-    }
-    let option = if verb == "train" { "--resume" } else { "--run" };
-    let mut expanded = args[..2].to_vec();
-    let runs = args[2..].iter().take_while(|arg| model_of(arg).is_some()).count();
+    let Some(Given { model, option, runs }) = given(registry, &args) else { return args };
+    let option = OsString::from(format!("--{option}"));
     let (runs, rest) = args[2..].split_at(runs);
-    let run = match runs {
-        [run, ..] => Some(run),
-        [] => rest.windows(2).find(|pair| pair[0] == option).map(|pair| &pair[1]),
-    };
-    let Some(model) = run.and_then(|run| model_of(run)) else { return args };
+    let mut expanded = args[..2].to_vec();
     expanded.push(model.into());
-    expanded.extend(runs.iter().flat_map(|run| [option.into(), run.clone()]));
+    expanded.extend(runs.iter().flat_map(|run| [option.clone(), run.clone()]));
     expanded.extend_from_slice(rest);
     expanded
+}
+
+/// The run that a verb is given instead of its model, if it is.
+pub(super) fn given(registry: Registry, args: &[OsString]) -> Option<Given> {
+    let verb = args.get(1)?.to_str()?;
+    let is_model = |arg: &OsString| registry.iter().any(|entry| arg == entry.name);
+    if !verbs::names(registry).contains(&verb) || args[2..].first().is_none_or(is_model) {
+        return None;
+    }
+    let option = option(verb);
+    let runs = args[2..].iter().take_while(|arg| model_of(arg).is_some()).count();
+    let (in_place, rest) = args[2..].split_at(runs);
+    let is_option =
+        |arg: &OsString| arg.to_str().and_then(|arg| arg.strip_prefix("--")) == Some(option);
+    let of_option = || rest.windows(2).find(|pair| is_option(&pair[0])).map(|pair| &pair[1]);
+    let run = in_place.first().or_else(of_option)?;
+    Some(Given { model: model_of(run)?, option, runs })
+}
+
+/// The option of a verb that names a run, without its dashes.
+pub(super) fn option(verb: &str) -> &'static str {
+    if verb == "train" { "resume" } else { "run" }
 }
 
 /// The model of the run in a folder, if it is one.

@@ -2,6 +2,7 @@
 //! no model.
 
 mod answer;
+mod bash;
 mod bench_machine;
 mod bleu;
 mod by_run;

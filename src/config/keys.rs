@@ -24,6 +24,20 @@ pub struct Key {
     pub about: String,
 }
 
+impl Key {
+    /// The values that it can have, where they are few.
+    pub fn choices(&self) -> Vec<String> {
+        if self.kind == kind(&Value::Boolean(true)) {
+            return ["true", "false"].map(str::to_owned).to_vec();
+        }
+        let names = self.rule.as_deref().and_then(|rule| rule.strip_prefix(ONE_OF));
+        names.into_iter().flat_map(|names| names.split(", ")).map(str::to_owned).collect()
+    }
+}
+
+/// What the rule of a key with few values begins with.
+const ONE_OF: &str = "one of: ";
+
 /// Every key of a config, in alphabetic order.
 ///
 /// # Errors
@@ -77,7 +91,7 @@ fn choices(field: &Json) -> Option<String> {
     };
     let mut all = names(&field["enum"], |choice| choice);
     all.extend(names(&field["oneOf"], |choice| &choice["const"]));
-    (!all.is_empty()).then(|| format!("one of: {}", all.join(", ")))
+    (!all.is_empty()).then(|| format!("{ONE_OF}{}", all.join(", ")))
 }
 
 /// The range of a key: what the config's checks say of values out of every range.

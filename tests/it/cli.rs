@@ -1,6 +1,7 @@
 //! Help, mistakes and the commands that need no model.
 
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::dir::{Dir, tfm};
 
@@ -117,11 +118,8 @@ fn completions_are_scripts_of_their_shell() {
 
 /// What bash is offered for the last word of a line.
 fn offered(dir: &Dir, line: &str) -> Vec<String> {
-    let words: Vec<_> = line.split(' ').collect();
     let mut command = tfm();
-    command.args(["--"]).args(&words).env("TFM_COMPLETE", "bash").env("_CLAP_IFS", "\n");
-    command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
-    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+    command.args(["--", line]).env("TFM_COMPLETE", "bash").env("TFM_COMPLETE_BREAKS", " \t\n");
     dir.run(&mut command).ok().lines().map(str::to_owned).collect()
 }
 
@@ -150,6 +148,61 @@ fn values_are_completed() {
         );
     }
     assert!(offered(&dir, "tfm train ptb --config ci").is_empty());
+}
+
+/// What bash would put in the place of what it replaces, by its own script.
+#[cfg(unix)]
+fn replies(dir: &Dir, line: &str, words: &[&str]) -> Vec<String> {
+    let program = Path::new(env!("CARGO_BIN_EXE_tfm")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    let script = r#"source <(tfm completions bash)
+        COMP_LINE=$1 COMP_POINT=${#1} COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2))
+        registered=$(complete -p tfm)
+        registered=${registered##*-F }
+        "${registered%% *}" tfm "${@: -1}" "${@: -2:1}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    bash.args(["--norc", "-c", script, "bash", line]).args(words).env("PATH", path);
+    let said = dir.run(&mut bash);
+    assert_eq!(said.stderr, "", "{line}");
+    said.ok().lines().filter(|reply| !reply.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn bash_completes_a_line_by_the_script() {
+    let dir = Dir::new();
+    let manifest = "{}";
+    for run in ["lauf é 1", "runs/first"] {
+        dir.write(&format!("{run}/run.json"), manifest);
+    }
+    dir.write("runs/first/checkpoints/step-00000012.safetensors", "");
+    dir.write("sweeps/rates/sweep.json", manifest);
+    dir.write("rates.toml", "");
+    let check = |line: &str, words: &[&str], expect: &[&str]| {
+        assert_eq!(replies(&dir, line, words), expect, "{line}");
+    };
+    let set = ["tfm", "train", "ptb", "--set"];
+    let with = |more: &[&'static str]| [&set[..], more].concat();
+    let line = |more: &str| format!("tfm train ptb --set {more}");
+    check(&line("data.source="), &with(&["data.source", "="]), &["files", "grammar"]);
+    check(&line("data.source=g"), &with(&["data.source", "=", "g"]), &["grammar"]);
+    check(
+        &line("checkpoint.every_epoch="),
+        &with(&["checkpoint.every_epoch", "="]),
+        &["false", "true"],
+    );
+    check(&line("seed="), &with(&["seed", "="]), &[]);
+    check(&line("data.so"), &with(&["data.so"]), &["data.source="]);
+    check("tfm eval ptb --run lau", &["tfm", "eval", "ptb", "--run", "lau"], &[r"lauf\ é\ 1/"]);
+    check("tfm eval pt", &["tfm", "eval", "pt"], &["ptb"]);
+    check("tfm eval runs/", &["tfm", "eval", "runs/"], &["runs/first"]);
+    check("tfm train --resume ru", &["tfm", "train", "--resume", "ru"], &["runs/first", "runs/"]);
+    let steps = ["tfm", "eval", "ptb", "--run", "runs/first", "--checkpoint", ""];
+    check("tfm eval ptb --run runs/first --checkpoint ", &steps, &["last", "12"]);
+    check("tfm sweep run pt", &["tfm", "sweep", "run", "pt"], &["ptb"]);
+    check("tfm sweep run ra", &["tfm", "sweep", "run", "ra"], &["rates.toml"]);
+    check("tfm sweep resume sw", &["tfm", "sweep", "resume", "sw"], &["sweeps/rates", "sweeps/"]);
 }
 
 #[test]

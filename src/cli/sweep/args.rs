@@ -9,19 +9,19 @@ use clap::{Args, Command};
 use super::line;
 use crate::models;
 use crate::models::options::{DataOptions, DeviceChoice, OutputOptions, complete};
-use crate::sweep::{Begin, Plan, Sweep};
+use crate::sweep::{Begin, Plan, ROOT, Sweep, is_sweep};
 
 /// What a sweep is, in a file or on the command line.
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct What {
     /// The sweep's file, or a model whose settings follow; with --index also a sweep's folder
-    #[arg(value_name = "FILE|MODEL")]
+    #[arg(value_name = "FILE|MODEL", add = complete::files_or_models())]
     pub what: String,
 
     /// KEY=VALUES of the model's config: 0.5,1.0 is a list, 1..3 are integers, 0.1..0.5/5 are five
     /// numbers, log:0.001..1/4 are four of equal ratios
-    #[arg(value_name = "KEY=VALUES")]
+    #[arg(value_name = "KEY=VALUES", add = complete::keys())]
     settings: Vec<String>,
 
     /// The config of a model's sweep: a file, or the name of a preset
@@ -161,7 +161,7 @@ pub(super) struct Run {
 #[derive(Args, Debug)]
 pub(super) struct Resume {
     /// The sweep's folder
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", add = complete::folders(ROOT, is_sweep))]
     pub dir: PathBuf,
 
     #[command(flatten)]
