@@ -15,7 +15,7 @@ use crate::sweep::{Begin, Plan, ROOT, Sweep, is_sweep};
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct What {
-    /// The sweep's file, or a model whose settings follow; with --index also a sweep's folder
+    /// The sweep's file, or a model whose settings follow; for `sweep run --index` also a sweep's folder
     #[arg(value_name = "FILE|MODEL", add = complete::files_or_models())]
     pub what: String,
 

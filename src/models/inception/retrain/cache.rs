@@ -57,16 +57,18 @@ impl FeatureCache {
             let mut options = OpenOptions::new();
             Ok(options.read(true).write(true).create(true).truncate(false).open(&cache.path)?)
         });
-        match opened {
+        let path = cache.path.display().to_string();
+        let kept = match opened {
             Ok(file) => {
                 cache.wait_for(&file);
-                let read = cache.read(file, description, wanted);
-                read.with_context(|| format!("cannot read {}", cache.path.display()))?;
+                let read = cache.read(&file, description, wanted);
+                let (head, end) = read.with_context(|| format!("cannot read {path}"))?;
+                begin(&file, &head, end).map(|()| cache.file = Some(file)).map_err(Into::into)
             }
-            Err(error) => tracing::warn!(
-                "features are not kept: cannot write {}: {error:#}",
-                cache.path.display()
-            ),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::warn!("features are not kept: cannot write {path}: {error:#}");
         }
         Ok(cache)
     }
@@ -103,12 +105,17 @@ impl FeatureCache {
         self.rows.extend(rows);
     }
 
-    /// Reads the records that are whole, and cuts off the rest.
-    fn read(&mut self, file: File, description: &str, wanted: &HashSet<ContentHash>) -> Result<()> {
+    /// Reads the records that are whole: what the file begins with, and where they end.
+    fn read(
+        &mut self,
+        file: &File,
+        description: &str,
+        wanted: &HashSet<ContentHash>,
+    ) -> Result<(Vec<u8>, u64)> {
         let head = [&MAGIC[..], &(description.len() as u32).to_le_bytes(), description.as_bytes()];
         let head = head.concat();
         ensure!(description.len() <= MAX_DESCRIPTION, "the description is too long");
-        let mut reader = BufReader::new(&file);
+        let mut reader = BufReader::new(file);
         let mut found = vec![0; head.len()];
         let is_own = fill(&mut reader, &mut found)? && found == head;
         let mut end = if is_own { head.len() as u64 } else { 0 };
@@ -118,16 +125,15 @@ impl FeatureCache {
                 self.rows.insert(hash, row);
             }
         }
-        drop(reader);
-        let mut file = file;
-        file.set_len(end)?;
-        file.seek(SeekFrom::End(0))?;
-        if !is_own {
-            file.write_all(&head)?;
-        }
-        self.file = Some(file);
-        Ok(())
+        Ok((head, end))
     }
+}
+
+/// Cuts off what stands behind the records that are whole; without any, the file begins anew.
+fn begin(mut file: &File, head: &[u8], end: u64) -> io::Result<()> {
+    file.set_len(end)?;
+    file.seek(SeekFrom::End(0))?;
+    if end == 0 { file.write_all(head) } else { Ok(()) }
 }
 
 fn record(hash: &ContentHash, row: &[f32]) -> Vec<u8> {
