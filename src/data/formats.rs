@@ -36,8 +36,9 @@ impl Formats {
         let mut decoder = reader.into_decoder().map_err(no_picture)?;
         let (mut limits, (width, height)) = (Limits::default(), decoder.dimensions());
         limits.max_alloc = Some(MAX_BYTES);
-        let too_large =
-            limits.check_dimensions(width, height).and(limits.reserve(decoder.total_bytes()));
+        // A grey picture becomes one of three colours.
+        let needed = decoder.total_bytes().max(3 * u64::from(width) * u64::from(height));
+        let too_large = limits.check_dimensions(width, height).and(limits.reserve(needed));
         ensure!(
             too_large.is_ok(),
             "announces {width} × {height} pixels, which need more than {} MiB",

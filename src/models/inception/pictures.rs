@@ -20,6 +20,7 @@ use crate::data::photo;
 use crate::nn::NodeTime;
 use crate::ops::Cpu;
 use crate::rng::Stream;
+use crate::system::memory;
 
 /// Batches that are ready before the network takes them.
 const AHEAD: usize = 2;
@@ -245,6 +246,11 @@ impl PictureGraph {
 /// The side of random pictures.
 const SIDE: u32 = 299;
 
+/// Pictures of more are computed on where memory for them can be had.
+const MANY_PIXELS: u64 = 16 << 20;
+/// What a pixel takes, as measured, until the graph has made its picture smaller.
+const BYTES_A_PIXEL: u64 = 65;
+
 /// The output that a graph is most likely for.
 fn likely_output(graph: &FrozenGraph) -> Result<TensorName> {
     match graph.likely_output() {
@@ -260,6 +266,11 @@ impl PictureReader {
     /// A file that is no picture, and what the graph cannot compute of it.
     pub fn prepare(&self, path: &Path) -> Result<Tensors> {
         let picture = photo::read(path, self.entry.reading())?;
+        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+        if pixels > MANY_PIXELS {
+            let size = || format!("{} × {} pixels", picture.width(), picture.height());
+            memory::ensure_fits(pixels * BYTES_A_PIXEL, size)?;
+        }
         let tensor = self.entry.tensor(&picture)?;
         self.program.prepare(Tensors::from([(self.fed, Arc::new(tensor))]))
     }
