@@ -41,6 +41,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let args = read::<Compare>(matches, |args| &args.output)?;
     let found = args.paths.read()?;
     let groups = groups(&found.runs);
+    ensure!(!groups.is_empty(), "no run can be compared");
     ensure!(
         groups.len() > 1,
         "there is one experiment alone, {} with {}; name another to compare it with",

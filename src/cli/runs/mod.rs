@@ -57,6 +57,10 @@ impl Paths {
     /// The runs, in the order of their paths. Those that are damaged are warned about.
     pub fn read(&self) -> Result<Found> {
         let given = self.given();
+        if self.paths.is_empty() && given.iter().all(|root| !root.exists()) {
+            tracing::info!("There are no runs yet; `tfm train MODEL` begins one");
+            return Ok(Found::default());
+        }
         let failures: Vec<_> = given.iter().map(|path| failures(path)).collect();
         for failure in failures.iter().flatten() {
             tracing::warn!("{failure}");

@@ -24,6 +24,10 @@ pub(super) struct What {
     #[arg(value_name = "KEY=VALUES", add = complete::keys())]
     settings: Vec<String>,
 
+    /// The same, as elsewhere
+    #[arg(long = "set", value_name = "KEY=VALUES", hide = true)]
+    sets: Vec<String>,
+
     /// The config of a model's sweep: a file, or the name of a preset
     #[arg(long, value_name = "FILE|PRESET", add = complete::configs())]
     config: Option<String>,
@@ -54,10 +58,14 @@ impl What {
         Ok(())
     }
 
+    fn settings(&self) -> Vec<String> {
+        [&self.settings[..], &self.sets].concat()
+    }
+
     /// Which options are given that say what a sweep is, where no file does.
     fn of_a_new_one(&self) -> [(&'static str, bool); 4] {
         [
-            ("KEY=VALUES", !self.settings.is_empty()),
+            ("KEY=VALUES", !self.settings().is_empty()),
             ("--config", self.config.is_some()),
             ("--random", self.random.is_some()),
             ("--name", self.name.is_some()),
@@ -77,10 +85,11 @@ impl What {
                 self.what,
                 models::names().join(", ")
             );
-            ensure!(!self.settings.is_empty(), "nothing varies; give settings, such as seed=1..3");
+            let settings = self.settings();
+            ensure!(!settings.is_empty(), "nothing varies; give settings, such as seed=1..3");
             let name = self.name.clone().unwrap_or_else(|| self.what.clone());
-            let text =
-                line::file(&self.what, &name, self.config.clone(), &self.settings, self.random)?;
+            let config = self.config.clone();
+            let text = line::file(&self.what, &name, config, &settings, self.random)?;
             return Begin::new("the command line", &name, text);
         }
         if let Some((option, _)) = self.of_a_new_one().iter().find(|(_, given)| *given) {

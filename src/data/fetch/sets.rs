@@ -186,6 +186,17 @@ pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
     let lacking: Vec<&str> =
         set.files.iter().filter(|file| !holds(&folder, file)).map(|file| &file.name[..]).collect();
     let mut text = String::new();
+    if set.files.iter().any(|file| holds(data_dir, file)) {
+        let parent = data_dir.parent().unwrap_or(data_dir).join("");
+        let _ = writeln!(
+            text,
+            "{} has files of {}: the folder of the data sets is the one that {0} lies in, as in \
+             --data-dir {}",
+            data_dir.display(),
+            set.name,
+            parent.display()
+        );
+    }
     if !lacking.is_empty() {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{} lacks {}", folder.display(), lacking.join(", "));
