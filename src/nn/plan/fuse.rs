@@ -4,6 +4,7 @@
 //! unread, so that every value that can be asked for keeps its number. It never takes away a value
 //! that somebody else reads.
 
+use super::parts::at_once;
 use super::{Key, Planned, Source};
 use crate::nn::graph::Output;
 use crate::nn::operators::{BatchNorm, ConvPool, LrnNode, LrnPool, Op, PoolLrn, Relu};
@@ -40,8 +41,6 @@ pub(super) fn rewrite(nodes: &mut [Planned], key: &Key, fused: bool) -> Vec<Sour
 
 /// What a convolution gives before a pooling for inference at a time, where it is more: 8 MiB.
 const VALUES_AT_ONCE: usize = 2 << 20;
-/// Images come in multiples of so many, which every number of threads divides well.
-const WHOLE: usize = 16;
 
 struct Rewriting<'a> {
     nodes: &'a mut [Planned],
@@ -234,9 +233,9 @@ fn convolution_and_pooling(first: &mut Planned, second: &mut Planned) {
     else {
         return;
     };
-    let parts = first.shapes.outputs().div_ceil(VALUES_AT_ONCE).max(1);
-    let images = first.shapes.output[0].div_ceil(parts).next_multiple_of(WHOLE);
-    if parts > 1 && images < first.shapes.output[0] {
+    let batch = first.shapes.output[0];
+    let images = at_once(batch, first.shapes.outputs(), VALUES_AT_ONCE);
+    if images < batch {
         let name = format!("{} + {}", first.node.name, second.node.name);
         let pool = Box::new(second.node.op.clone());
         merge(first, second, Op::ConvPool(ConvPool { conv, pool, images }));

@@ -9,15 +9,23 @@ const VALUES_AT_ONCE: usize = 16 << 20;
 /// Examples come in multiples of so many, which every number of threads divides well.
 const WHOLE: usize = 16;
 
+/// How many examples of a batch, whose values are so many in all, are taken at a time for about
+/// `most` values: all of them where these are no more.
+pub(super) fn at_once(batch: usize, values: usize, most: usize) -> usize {
+    match values.div_ceil(most) {
+        0 | 1 => batch,
+        parts => batch.div_ceil(parts).next_multiple_of(WHOLE).min(batch),
+    }
+}
+
 impl Plan {
     /// Examples that a run takes at a time. Where the outputs of an example are those of its own
     /// inputs alone, a large batch is run part by part, in the memory of a part.
     pub(in crate::nn) fn at_once(&self) -> usize {
-        let parts = self.sizes[0].div_ceil(VALUES_AT_ONCE).max(1);
-        if parts > 1 && self.examples_are_independent() {
-            self.key.batch.div_ceil(parts).next_multiple_of(WHOLE).min(self.key.batch)
-        } else {
-            self.key.batch
+        let batch = self.key.batch;
+        match at_once(batch, self.sizes[0], VALUES_AT_ONCE) {
+            part if part < batch && self.examples_are_independent() => part,
+            _ => batch,
         }
     }
 
