@@ -14,8 +14,10 @@ pub const COLUMNS: usize = LANES;
 /// The most rows of a tile, at any level.
 pub const MAX_ROWS: usize = 14;
 
-/// How many lines of the right side ahead of the product the cache is filled.
+/// How many lines of the right side ahead of the product the cache is filled, of two panels at a time
+/// and of one. Panels stand one behind another: towards the end of one the next is asked for.
 const LINES_AHEAD: usize = 12;
+const LINES_AHEAD_OF_ONE: usize = 32;
 
 /// A tile of the result on its own, row by row.
 #[repr(align(64))]
@@ -305,6 +307,8 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProduct<L, ROWS> {
             let mut sums = first_sums::<S, ROWS>(self.from);
             for _ in 0..self.depth {
                 let row = S::load(right);
+                // A product of few rows waits for its right side, which comes from far away.
+                S::prefetch(right.wrapping_add(LINES_AHEAD_OF_ONE * COLUMNS));
                 for (i, sum) in sums.iter_mut().enumerate() {
                     *sum = S::splat(*left.at(i)).mul_add(row, *sum);
                 }
