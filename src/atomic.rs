@@ -105,12 +105,15 @@ pub fn is_at(_: &File, path: &Path) -> bool {
 /// Makes `folder` and those above it where they are absent; their names last through a power cut.
 ///
 /// # Errors
-/// Names the folder that could not be made.
+/// Names the folder that could not be made, or whose name may not last.
 pub fn create_folder(folder: &Path) -> Result<()> {
+    let place = folder.display();
     let absent: Vec<_> = folder.ancestors().take_while(|path| !named(path).exists()).collect();
-    fs::create_dir_all(folder)
-        .and_then(|()| absent.iter().filter_map(|path| path.parent()).try_for_each(sync_folder))
-        .with_context(|| format!("cannot make the folder {}", folder.display()))
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {place}"))?;
+    let mut parents = absent.iter().filter_map(|path| path.parent());
+    parents
+        .try_for_each(sync_folder)
+        .with_context(|| format!("the new folder {place} is there, but its name cannot be saved"))
 }
 
 /// Makes the names in `folder` last through a power cut.

@@ -19,6 +19,9 @@ pub fn fail(error: &Error) -> ExitCode {
     console::clear();
     let mut stderr = anstream::stderr().lock();
     let printed = match (error.downcast_ref::<clap::Error>(), error.downcast_ref::<Interrupted>()) {
+        (Some(usage), _) if usage.kind() == clap::error::ErrorKind::ValueValidation => {
+            write!(stderr, "{}", in_words(&usage.render().ansi().to_string()))
+        }
         (Some(usage), _) => usage.print().and_then(|()| io::stdout().flush()),
         (_, Some(interrupted)) => writeln!(stderr, "{interrupted}"),
         _ => writeln!(stderr, "{RED}error:{RED:#} {}", message(error)),
@@ -31,6 +34,23 @@ pub fn fail(error: &Error) -> ExitCode {
         }
         (code, _) => ExitCode::from(code),
     }
+}
+
+/// What Rust says of text that is no number, and the same for people.
+const NUMBERS: &[(&str, &str)] = &[
+    ("invalid digit found in string", "it must be a whole number, without a sign or a fraction"),
+    ("cannot parse integer from empty string", "it is empty, and must be a whole number"),
+    ("number too large to fit in target type", "it is too large"),
+    ("number too small to fit in target type", "it is too small"),
+    ("invalid float literal", "it must be a number"),
+    ("cannot parse float from empty string", "it is empty, and must be a number"),
+];
+
+/// An error of an argument's value in words for people.
+fn in_words(message: &str) -> String {
+    NUMBERS
+        .iter()
+        .fold(message.to_owned(), |message, (of_rust, words)| message.replace(of_rust, words))
 }
 
 /// Makes a panic on any thread the end of the program, with an error. Others would wait for what

@@ -96,11 +96,24 @@ fn blame<C: Config>(
         if let Err(error) = Value::Table(values.clone()).try_into::<C>() {
             let key = assignment.key.join(".");
             let value = shown(&assignment.value);
-            let message = one_line(error.message());
+            let message = in_words(&one_line(error.message()));
             return anyhow!("{key}{value}: {message} ({})", assignment.place);
         }
     }
     anyhow!("the defaults of this config cannot be read back: {}", one_line(error.message()))
+}
+
+/// A message of serde that ends with one of Rust's integer types, with what that type holds instead.
+fn in_words(message: &str) -> String {
+    let Some((rest, name)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let holds = match name {
+        "u8" => format!("a whole number from 0 to {}", u8::MAX),
+        "u16" => format!("a whole number from 0 to {}", u16::MAX),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" | "usize" => "a whole number, 0 or more".to_owned(),
+        _ => return message.to_owned(),
+    };
+    format!("{rest}expected {holds}")
 }
 
 fn check_model<C>(defaults: &Table, loaded: &Loaded<C>) -> Result<()> {

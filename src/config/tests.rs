@@ -153,7 +153,7 @@ fn a_wrong_type_names_key_value_expected_type_and_place() {
     refuses(
         "[train]\nmilestones = [-1]",
         &[],
-        "train.milestones = [-1]: invalid value: integer `-1`, expected usize (preset toy-small:2)",
+        "train.milestones = [-1]: invalid value: integer `-1`, expected a whole number, 0 or more (preset toy-small:2)",
     );
     refuses(
         "seed = 3\ndtype = \"f8\"",

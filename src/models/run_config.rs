@@ -203,7 +203,7 @@ mod tests {
         );
         refuses(
             "[train]\nrate = 2.0\nbatch = -1",
-            "train.batch = -1: invalid value: integer `-1`, expected usize (x.toml:3)",
+            "train.batch = -1: invalid value: integer `-1`, expected a whole number, 0 or more (x.toml:3)",
         );
         refuses(
             "[train]\norder = \"sorted\"",

@@ -10,6 +10,7 @@ use super::experiment::Experiment;
 use super::run_config::RunConfig;
 use crate::checkpoint::{self, Selector};
 use crate::config;
+use crate::models;
 use crate::run::RunDir;
 use crate::system::shell::quoted;
 
@@ -88,11 +89,18 @@ pub fn check_model(model: &Entry, run: &RunDir, verb: Option<&str>) -> Result<()
     let (path, name, other) = (run.path(), model.name, &run.manifest().model);
     let hint = match verb {
         Some(verb) => format!("use `tfm {verb} {other} --run {}`", quoted(path)),
-        None => format!("put {other} in the place of {name}"),
+        None => format!("put {other} in the place of {name}{}", verbs_of(other)),
     };
     let path = path.display();
     ensure!(other == name, "{path} is a run of {other}, not of {name}; {hint}");
     Ok(())
+}
+
+/// What a model can do, in brackets: not every model has every verb.
+fn verbs_of(model: &str) -> String {
+    let Some(entry) = models::find(model) else { return String::new() };
+    let verbs: Vec<_> = entry.verbs.iter().map(|verb| verb.name).collect();
+    format!(" ({model} has: {})", verbs.join(", "))
 }
 
 /// The words of a run: `read` reads the text of the file, and the manifest's data begin with
@@ -129,7 +137,10 @@ mod tests {
         let path = fake::run_of(root.path(), "a", "alexnet", "");
         let refuse = |verb| read_run(&fake::TOY, &path, verb).unwrap_err().to_string();
         let expect = format!("{} is a run of alexnet, not of toy; ", path.display());
-        assert_eq!(refuse(None), expect.clone() + "put alexnet in the place of toy");
+        assert_eq!(
+            refuse(None),
+            expect.clone() + "put alexnet in the place of toy (alexnet has: bench)"
+        );
         let hint = format!("use `tfm plot alexnet --run {}`", path.display());
         assert_eq!(refuse(Some("plot")), expect + &hint);
         read_run(&fake::ALEXNET, &path, None).unwrap();

@@ -56,8 +56,12 @@ impl AsRef<[u8]> for Mapped {
 /// All bytes of the file `path`.
 ///
 /// # Errors
-/// It cannot be read.
+/// It cannot be read, or is a pipe or a device, which would be waited for.
 pub fn open(path: &Path) -> io::Result<Mapped> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(io::Error::other("a pipe or a device: write its bytes to a file first"));
+    }
     let file = File::open(path)?;
     let len = file.metadata()?.len();
     range(file, 0..len)
@@ -107,5 +111,12 @@ mod tests {
         assert_eq!(&*range(File::open(&path).unwrap(), 3..6).unwrap(), b"345");
         std::fs::write(&path, b"").unwrap();
         assert_eq!(&*open(&path).unwrap(), b"");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_mapped() {
+        let error = open(Path::new("/dev/null")).unwrap_err();
+        assert!(error.to_string().starts_with("a pipe or a device"), "{error}");
     }
 }

@@ -80,10 +80,16 @@ impl LogFile {
 }
 
 impl Write for LogFile {
-    /// A log that cannot be written is no reason to end a run.
+    /// A log that cannot be written is no reason to end a run. It is said once, and the log ends there.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(file) = self.lock().as_mut() {
-            let _ = file.write_all(bytes);
+        let mut file = self.lock();
+        if let Some(Err(error)) = file.as_mut().map(|file| file.write_all(bytes)) {
+            *file = None;
+            // Not by `tracing`, which comes here from a message.
+            let _ = writeln!(
+                Stderr,
+                "warning: cannot write the run's log.txt, which ends here: {error}"
+            );
         }
         Ok(bytes.len())
     }
@@ -201,6 +207,15 @@ mod tests {
         let verbose = OutputOptions { verbose: true, ..options };
         let expect = format!("{tfm}a word\ndebug: a detail\n{other}");
         assert_eq!(said(verbose, Style::Terminal), expect);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_log_that_cannot_be_written_ends() {
+        let mut log = LogFile::default();
+        log.set(Some(File::options().write(true).open("/dev/full").unwrap()));
+        assert_eq!(log.write(b"a line\n").unwrap(), 7);
+        assert!(log.lock().is_none());
     }
 
     #[test]
