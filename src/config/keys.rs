@@ -25,6 +25,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// Whether its values are floats.
+    pub fn is_float(&self) -> bool {
+        self.kind == kind(&Value::Float(0.0))
+    }
+
     /// The values that it can have, where they are few.
     pub fn choices(&self) -> Vec<String> {
         if self.kind == kind(&Value::Boolean(true)) {

@@ -92,15 +92,17 @@ pub fn newest(root: &Path, model: &str, preset: &str) -> Result<PathBuf> {
     bail!("no run of {model} with preset {preset} in {}; {others}", root.display())
 }
 
-/// The runs inside of `path`, else those beside it, for a message.
+/// The runs inside of `path`, or those of the sweep that it is, else those beside it, for a message.
 pub(super) fn near(path: &Path) -> Vec<String> {
     let paths = |dir: &Path| -> Vec<PathBuf> {
         let runs = runs(dir).unwrap_or_default().into_iter().map(|(path, _)| path);
         runs.filter(|run| run != path).collect()
     };
-    let inside = paths(path);
-    if !inside.is_empty() {
-        return listed(inside);
+    for inside in [path.to_owned(), path.join("points")] {
+        let inside = paths(&inside);
+        if !inside.is_empty() {
+            return listed(inside);
+        }
     }
     let parent = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),

@@ -213,6 +213,9 @@ fn a_folder_that_is_no_run_says_what_is_missing_and_what_is_near() {
     fails(RunDir::read(&root.path().join("nope")), &near);
     fails(RunDir::read(root.path()), "it has no run.json");
     fails(RunDir::resume(root.path()), &near);
+    let point = root.path().join("sweep/points/0001");
+    drop(RunDir::create(&point, &manifest("ptb-small", 0), CONFIG_TEXT, &[], |_| Ok(())).unwrap());
+    fails(RunDir::read(&root.path().join("sweep")), &format!("runs near it: {}", point.display()));
     fs::remove_file(run.join("config.toml")).unwrap();
     fails(RunDir::read(&run), "it has no config.toml");
     fs::write(run.join("config.toml"), CONFIG_TEXT).unwrap();

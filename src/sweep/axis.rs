@@ -81,6 +81,13 @@ impl Axis {
         Ok(Self { keys, values: Values::List((0..rows).map(row).collect()) })
     }
 
+    /// Lets a range have any number between its ends, however these are written: its key is a float.
+    pub fn take_floats(&mut self) {
+        if let Values::Range(range) = &mut self.values {
+            range.integer = false;
+        }
+    }
+
     /// How many values a grid takes.
     ///
     /// # Errors
@@ -231,6 +238,22 @@ mod tests {
             ("{ from = 0.5, to = 2.0, count = 1 }", "0.5"),
         ] {
             assert_eq!(all(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn ends_that_are_written_as_integers_do_not_round_floats() {
+        for (text, expect) in [
+            ("{ from = 1, to = 3 }", "1.0 2.0 3.0"),
+            ("{ from = 0, to = 1, count = 3 }", "0.0 0.5 1.0"),
+            ("{ from = 1, to = 16, count = 3, scale = \"log\" }", "1.0 4.0 16.0"),
+            ("{ from = 1, to = 2, count = 3, scale = \"log\" }", "1.0 1.41421356237 2.0"),
+        ] {
+            let mut axis = axis(text).unwrap();
+            axis.take_floats();
+            let values = (0..axis.len().unwrap()).flat_map(|index| axis.at(index));
+            let values: Vec<_> = values.map(|value| value.to_string()).collect();
+            assert_eq!(values.join(" "), expect, "{text}");
         }
     }
 

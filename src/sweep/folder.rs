@@ -73,8 +73,9 @@ impl Begin {
     /// # Errors
     /// Whatever keeps any of its points from being trained, as far as can be known without data.
     pub fn new(label: &str, stem: &str, text: String) -> Result<Self> {
-        let spec = Spec::parse(label, stem, &text)?;
+        let mut spec = Spec::parse(label, stem, &text)?;
         let model = model(&spec)?;
+        spec.take_types_of(model)?;
         let points = points(&spec).with_context(|| label.to_owned())?;
         check(&spec, model, &points).with_context(|| label.to_owned())?;
         spec.objective(model).with_context(|| label.to_owned())?;

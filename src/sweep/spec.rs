@@ -169,6 +169,21 @@ impl Spec {
         Ok(Self { name, model, config, fixed, axes, skip, random: file.random, stop: file.stop })
     }
 
+    /// Lets ranges of keys that are floats in the model's config have any number between their ends.
+    ///
+    /// # Errors
+    /// A default of the config that TOML cannot hold.
+    pub fn take_types_of(&mut self, model: &Entry) -> Result<()> {
+        let keys = (model.keys)()?;
+        let is_float = |name: &String| keys.iter().any(|key| key.key == *name && key.is_float());
+        for axis in &mut self.axes {
+            if axis.keys.iter().all(is_float) {
+                axis.take_floats();
+            }
+        }
+        Ok(())
+    }
+
     /// The score that points are compared by: that of the rule, or the one that settings of the model are
     /// chosen by.
     ///

@@ -95,4 +95,43 @@ impl Values {
             Self::String(_) => DataType::String,
         }
     }
+
+    /// The numbers, to the precision of `f32`; none where they are no numbers.
+    pub fn to_floats(&self) -> Option<Vec<f32>> {
+        fn floats<T: Copy>(values: &[T], float: impl Fn(T) -> f32) -> Option<Vec<f32>> {
+            Some(values.iter().map(|&value| float(value)).collect())
+        }
+        match self {
+            Self::Float(values) => Some(values.clone()),
+            Self::Double(values) => floats(values, |value| value as f32),
+            Self::Int32(values) => floats(values, |value| value as f32),
+            Self::Int64(values) => floats(values, |value| value as f32),
+            Self::Int16(values) => floats(values, f32::from),
+            Self::Int8(values) => floats(values, f32::from),
+            Self::Uint8(values) => floats(values, f32::from),
+            Self::Bool(_) | Self::String(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_type_become_floats() {
+        let expect = Some(vec![1.0, 2.0]);
+        for values in [
+            Values::Float(vec![1.0, 2.0]),
+            Values::Double(vec![1.0, 2.0]),
+            Values::Int32(vec![1, 2]),
+            Values::Int64(vec![1, 2]),
+            Values::Int16(vec![1, 2]),
+            Values::Int8(vec![1, 2]),
+            Values::Uint8(vec![1, 2]),
+        ] {
+            assert_eq!(values.to_floats(), expect, "{:?}", values.data_type());
+        }
+        assert_eq!(Values::Bool(vec![true]).to_floats(), None);
+    }
 }

@@ -89,7 +89,12 @@ fn files_of_different_lengths_are_told_with_both_counts() {
         assert_eq!(pairs[0], ["a", "a"]);
         assert_eq!((reading.pairs, reading.unpaired), (pairs.len() as u64, 2));
     }
-    refuses(&two(b"a\nb\nc\nd\n", b"a\nb\n"), "a.en has 4 lines, ");
+    let longer = two(b"a\nb\nc\nd\n", b"a\nb\n");
+    refuses(&longer, "a.en has 4 lines, ");
+    refuses(&longer, "; give data.invalid");
+    let arguments = ParallelText::new(&longer.1, Invalid::Error).unwrap().of_arguments();
+    let error = arguments.read().unwrap_err().to_string();
+    assert!(error.ends_with("; mend the text, or give another"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,9 @@ use crate::system::mapped;
 /// Pairs between two reports of how far reading has come.
 const REPORT: u64 = 1000;
 
-/// The way out of pairs that cannot be used.
+/// The ways out of pairs that cannot be used: where a config names the text, and elsewhere.
 const DROP: &str = "give data.invalid = \"drop\" to leave such pairs out";
+const MEND: &str = "mend the text, or give another";
 
 /// What becomes of a pair that cannot be used: a side that is empty or is not UTF-8, or a line
 /// without a partner.
@@ -69,6 +70,7 @@ pub struct Progress {
 pub struct ParallelText {
     paths: Vec<PathBuf>,
     invalid: Invalid,
+    way_out: &'static str,
 }
 
 impl Reading {
@@ -99,7 +101,12 @@ impl ParallelText {
             "a parallel text is two files, source and target, or one with tabs; {} are given",
             paths.len()
         );
-        Ok(Self { paths: paths.to_vec(), invalid })
+        Ok(Self { paths: paths.to_vec(), invalid, way_out: DROP })
+    }
+
+    /// The same of files that are arguments: no config says what becomes of their pairs.
+    pub fn of_arguments(self) -> Self {
+        Self { way_out: MEND, ..self }
     }
 
     /// Its files.
@@ -145,11 +152,12 @@ impl ParallelText {
             Ok([source, target]) => Pairs::Two(source, target),
             Err(files) => Pairs::Columns(files, None),
         };
+        let refused = |error: Error| anyhow!("{error:#}; {}", self.way_out);
         let mut reading = Reading::default();
         while pairs.advance()? {
             if let Err(error) = pairs.check_columns() {
                 if self.invalid == Invalid::Error {
-                    return Err(error);
+                    return Err(refused(error));
                 }
                 reading.unpaired += 1;
                 continue;
@@ -157,7 +165,7 @@ impl ParallelText {
             match pairs.pair() {
                 Ok(pair) if is_empty(pair) => {
                     if self.invalid == Invalid::Error {
-                        bail!("{}", pairs.empty(pair));
+                        return Err(refused(pairs.empty(pair)));
                     }
                     reading.empty += 1;
                 }
@@ -165,7 +173,7 @@ impl ParallelText {
                     each(pair)?;
                     reading.pairs += 1;
                 }
-                Err(error) if self.invalid == Invalid::Error => return Err(error),
+                Err(error) if self.invalid == Invalid::Error => return Err(refused(error)),
                 Err(_) => reading.not_utf8 += 1,
             }
             if pairs.line().is_multiple_of(REPORT) {
@@ -174,7 +182,7 @@ impl ParallelText {
         }
         if let Some((error, lines)) = pairs.rest()? {
             if self.invalid == Invalid::Error {
-                return Err(error);
+                return Err(refused(error));
             }
             reading.unpaired += lines;
         }
@@ -257,7 +265,7 @@ impl Pairs {
         let expected = columns.unwrap_or(found);
         ensure!(
             found == expected,
-            "{place}: there are {found} columns, and {expected} in the first line; {DROP}"
+            "{place}: there are {found} columns, and {expected} in the first line"
         );
         Ok(())
     }
@@ -314,7 +322,7 @@ impl Pairs {
     }
 
     /// The error of an empty side.
-    fn empty(&self, pair: Pair) -> String {
+    fn empty(&self, pair: Pair) -> Error {
         let is_source = pair.source.trim().is_empty();
         let (side, place) = match self {
             Self::Two(source, target) if is_source => ("line", source.place() + &of(target)),
@@ -324,7 +332,7 @@ impl Pairs {
                 (if is_source { "source" } else { "target" }, place)
             }
         };
-        format!("{place}: the {side} is empty; {DROP}")
+        anyhow!("{place}: the {side} is empty")
     }
 }
 

@@ -339,16 +339,11 @@ fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<R
 fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<Vec<Row>> {
     let outputs = runner.finish(cpu, known)?;
     let output = outputs.first().context("nothing is wanted")?;
-    let values = match &output.values {
-        Values::Float(values) => values.clone(),
-        Values::Int64(values) => values.iter().map(|&value| value as f32).collect(),
-        Values::Int32(values) => values.iter().map(|&value| value as f32).collect(),
-        other => bail!(
-            "the output is {}, and rows are of floats or whole numbers: name another with --output",
-            other.data_type()
-        ),
-    };
-    let is_float = matches!(output.values, Values::Float(_));
+    let values = output.values.to_floats().with_context(|| {
+        let kind = output.values.data_type();
+        format!("the output is {kind}, and rows are of numbers: name another with --output")
+    })?;
+    let is_float = matches!(output.values, Values::Float(_) | Values::Double(_));
     let is_batch = count == 1 || output.shape.first() == Some(&count);
     ensure!(is_batch, "{count} pictures give a tensor of shape {:?}", output.shape);
     runner.program().ensure_finite(&values)?;

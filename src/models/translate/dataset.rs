@@ -201,7 +201,8 @@ impl Dataset {
         files: &[PathBuf],
         tokenizer: &Tokenizer,
     ) -> Result<Pairs> {
-        let (sentences, _) = ParallelText::new(files, config.data.invalid)?.read()?;
+        let text = ParallelText::new(files, config.data.invalid)?.of_arguments();
+        let (sentences, _) = text.read()?;
         let pairs = encode(tokenizer, &sentences)?;
         Ok((BatchedText::new(pairs, config, "dev")?, sentences))
     }
