@@ -115,8 +115,11 @@ impl Sweep {
     /// The folder holds something else, another sweep, or, unless it is `shared`, this one.
     pub fn begin(path: &Path, begin: &Begin, shared: bool) -> Result<Self> {
         atomic::create_folder(path)?;
-        if !is_sweep(path) {
-            refuse_full(path, &begin.text)?;
+        // Where it is full since another process has begun the sweep meanwhile, that is for the lock.
+        if let Err(full) = refuse_full(path, &begin.text)
+            && !is_sweep(path)
+        {
+            return Err(full);
         }
         let lock = File::create(path.join(".lock"))
             .with_context(|| format!("cannot write into {}", path.display()))?;
