@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::disjoint::{Sequences, sequences_mut};
 use super::elementwise::Dot;
 use super::simd::{Kernel, LANES, Simd, exp, tanh};
 use super::{Cpu, rows_mut};
@@ -157,115 +158,108 @@ pub fn weights_gradient(
     gradients: Gradients,
 ) {
     check(shape, features, query, weights);
-    let Shape { batch, steps, positions, width } = shape;
-    let queries = shape.queries();
-    cpu.with_buffer(queries * width, |buffer| {
+    let Shape { batch, positions, width, .. } = shape;
+    let (len, wanted) = (shape.queries() * width, [&gradients.query, &gradients.features]);
+    let wanted = wanted.map(Option::is_some);
+    cpu.with_buffer(len, |buffer| {
         // Of every query its own sum for v, added up in the order of the queries.
-        let of_v = &mut buffer[..queries * width];
-        let scores = rows_mut(&mut *d_weights, positions);
-        cpu.for_rows(queries, 1, (scores, rows_mut(&mut *of_v, width)), |block, (scores, of_v)| {
-            let (q, b) = (block.start, block.start % batch);
-            let at = q * positions..(q + 1) * positions;
-            let (weights, query) = (&weights[at], &query[shape.query(q)]);
-            cpu.isa().run(OfV { shape, b, features, query, weights, scores, of_v });
+        let of_v = &mut buffer[..len];
+        let rows = [
+            sequences_mut(d_weights, batch, positions),
+            sequences_mut(&mut *of_v, batch, width),
+            sequences_mut(gradients.query.unwrap_or_default(), batch, width),
+            sequences_mut(gradients.features.unwrap_or_default(), batch, width),
+        ];
+        cpu.for_rows(batch, 1, rows, |block, rows| {
+            let b = block.start;
+            cpu.isa().run(OfSequence { shape, b, features, query, v, weights, wanted, rows });
         });
         gradients.v.copy_from_slice(&of_v[..width]);
         for of_query in of_v[width..].chunks_exact(width) {
             gradients.v.iter_mut().zip(of_query).for_each(|(sum, d)| *sum += d);
         }
     });
-    let scores = &*d_weights;
-    if let Some(d_query) = gradients.query {
-        cpu.for_rows(queries, 1, rows_mut(d_query, width), |block, d_query| {
-            let q = block.start;
-            let (b, query) = (q % batch, &query[shape.query(q)]);
-            d_query.fill(0.0);
-            for position in 0..positions {
-                let (features, score) =
-                    (&features[shape.row(position, b)], scores[q * positions + position]);
-                if score != 0.0 {
-                    cpu.isa().run(OfSum::<true> { features, query, v, score, to: d_query });
-                }
-            }
-        });
-    }
-    if let Some(d_features) = gradients.features {
-        cpu.for_rows(positions * batch, 8, rows_mut(d_features, width), |block, d_features| {
-            for (row, to) in block.zip(d_features.chunks_exact_mut(width)) {
-                let (b, position) = (row % batch, row / batch);
-                let features = &features[shape.row(position, b)];
-                for q in (0..steps).map(|step| step * batch + b) {
-                    let (query, score) = (&query[shape.query(q)], scores[q * positions + position]);
-                    match q < batch {
-                        true => cpu.isa().run(OfSum::<false> { features, query, v, score, to }),
-                        false => cpu.isa().run(OfSum::<true> { features, query, v, score, to }),
-                    }
-                }
-            }
-        });
-    }
 }
 
-/// The gradient of the scores, in the place of that of the weights, and of v.
-struct OfV<'a> {
+/// The gradients of one sequence.
+struct OfSequence<'a> {
     shape: Shape,
     b: usize,
     features: &'a [f32],
     query: &'a [f32],
+    v: &'a [f32],
     weights: &'a [f32],
-    scores: &'a mut [f32],
-    of_v: &'a mut [f32],
+    /// Whether those of query and features are wanted.
+    wanted: [bool; 2],
+    /// The gradients: of the weights, in whose place comes that of the scores, of v, of queries and
+    /// features.
+    rows: [Sequences<'a>; 4],
 }
 
-impl Kernel for OfV<'_> {
+impl Kernel for OfSequence<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let mut sums = S::splat(0.0);
-        for (a, d) in self.weights.chunks(LANES).zip(self.scores.chunks(LANES)) {
-            sums = S::load_slice(a, 0.0).mul_add(S::load_slice(d, 0.0), sums);
-        }
-        let mean = S::splat(sums.sum());
-        for (a, d) in self.weights.chunks(LANES).zip(self.scores.chunks_mut(LANES)) {
-            S::load_slice(a, 0.0).mul(S::load_slice(d, 0.0).sub(mean)).store_slice(d);
-        }
-        self.of_v.fill(0.0);
-        for (position, &score) in self.scores.iter().enumerate() {
-            let features = &self.features[self.shape.row(position, self.b)];
-            let terms = features.chunks(LANES).zip(self.query.chunks(LANES));
-            for ((feature, query), sum) in terms.zip(self.of_v.chunks_mut(LANES)) {
-                let open = tanh(S::load_slice(feature, 0.0).add(S::load_slice(query, 0.0)));
-                open.mul_add(S::splat(score), S::load_slice(sum, 0.0)).store_slice(sum);
+    fn run<S: Simd>(mut self) {
+        let Shape { batch, steps, positions, .. } = self.shape;
+        for step in 0..steps {
+            let q = step * batch + self.b;
+            let scores = self.rows[0].row(step, self.b);
+            of_scores::<S>(&self.weights[q * positions..][..positions], scores);
+            self.rows[1].row(step, self.b).fill(0.0);
+            if self.wanted[0] {
+                self.rows[2].row(step, self.b).fill(0.0);
+            }
+            for position in 0..positions {
+                self.of_position::<S>(step, position);
             }
         }
     }
 }
 
-/// The gradient of a sum of feature and query from that of its score: score · v · (1 - tanh²),
-/// written to `to` or, where `ADDS`, added to it.
-struct OfSum<'a, const ADDS: bool> {
-    features: &'a [f32],
-    query: &'a [f32],
-    v: &'a [f32],
-    score: f32,
-    to: &'a mut [f32],
+/// The gradient of the scores before the softmax, in the place of that of the weights.
+#[inline(always)]
+fn of_scores<S: Simd>(weights: &[f32], d: &mut [f32]) {
+    let mut sums = S::splat(0.0);
+    for (a, d) in weights.chunks(LANES).zip(d.chunks(LANES)) {
+        sums = S::load_slice(a, 0.0).mul_add(S::load_slice(d, 0.0), sums);
+    }
+    let mean = S::splat(sums.sum());
+    for (a, d) in weights.chunks(LANES).zip(d.chunks_mut(LANES)) {
+        S::load_slice(a, 0.0).mul(S::load_slice(d, 0.0).sub(mean)).store_slice(d);
+    }
 }
 
-impl<const ADDS: bool> Kernel for OfSum<'_, ADDS> {
-    type Output = ();
-
+impl OfSequence<'_> {
+    /// Adds what the score of a position for the query of a step gives: score · tanh to v, and
+    /// score · v · (1 - tanh²) to query and features.
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let (one, score) = (S::splat(1.0), S::splat(self.score));
-        let terms = self.features.chunks(LANES).zip(self.query.chunks(LANES));
-        for (((feature, query), v), to) in
-            terms.zip(self.v.chunks(LANES)).zip(self.to.chunks_mut(LANES))
-        {
-            let open = tanh(S::load_slice(feature, 0.0).add(S::load_slice(query, 0.0)));
-            let d = one.sub(open.mul(open)).mul(S::load_slice(v, 0.0).mul(score));
-            let d = if ADDS { d.add(S::load_slice(to, 0.0)) } else { d };
-            d.store_slice(to);
+    fn of_position<S: Simd>(&mut self, step: usize, position: usize) {
+        let (shape, b) = (self.shape, self.b);
+        let [scores, of_v, of_query, of_features] = &mut self.rows;
+        let score = S::splat(scores.row(step, b)[position]);
+        let features = &self.features[shape.row(position, b)];
+        let query = &self.query[shape.query(step * shape.batch + b)];
+        let of_v = of_v.row(step, b);
+        let [of_query, of_features] = [
+            if self.wanted[0] { of_query.row(step, b) } else { &mut [] },
+            if self.wanted[1] { of_features.row(position, b) } else { &mut [] },
+        ];
+        for start in (0..shape.width).step_by(LANES) {
+            let at = start..shape.width.min(start + LANES);
+            let sum = S::load_slice(&features[at.clone()], 0.0);
+            let open = tanh(sum.add(S::load_slice(&query[at.clone()], 0.0)));
+            let to = &mut of_v[at.clone()];
+            open.mul_add(score, S::load_slice(to, 0.0)).store_slice(to);
+            let slope = S::splat(1.0).sub(open.mul(open));
+            let d = slope.mul(S::load_slice(&self.v[at.clone()], 0.0).mul(score));
+            if let Some(to) = of_query.get_mut(at.clone()) {
+                d.add(S::load_slice(to, 0.0)).store_slice(to);
+            }
+            if let Some(to) = of_features.get_mut(at) {
+                let d = if step == 0 { d } else { d.add(S::load_slice(to, 0.0)) };
+                d.store_slice(to);
+            }
         }
     }
 }

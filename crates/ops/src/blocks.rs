@@ -5,7 +5,7 @@
 use super::{Cpu, rows_mut};
 
 /// Values a thread takes at a time, roughly.
-const BLOCK: usize = 32 * 1024;
+const BLOCK: usize = 8 * 1024;
 
 /// Where the part lies in each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,6 @@
 //! sorted by falling frequency (TensorFlow's `log_uniform_candidate_sampler`; Jean et al., arXiv
 //! 1412.2007).
 
-use std::collections::HashSet;
-
 use crate::rng::Sequence;
 
 /// The log-uniform distribution over `classes` ids, Zipf's law: P(k) = ln((k + 2) / (k + 1)) /
@@ -37,14 +35,14 @@ impl LogUniform {
     pub fn draw(self, numbers: &mut Sequence, count: usize) -> Candidates {
         assert!(count <= self.classes, "{count} distinct classes of {}", self.classes);
         let range = (self.classes as f64 + 1.0).ln();
-        let mut seen = HashSet::with_capacity(count);
+        let mut seen = vec![false; self.classes];
         let mut drawn = Candidates { classes: Vec::with_capacity(count), draws: 0 };
         while drawn.classes.len() < count {
             drawn.draws += 1;
             let class = (numbers.uniform() * range).exp() as u64 - 1;
             // Rounding may give the upper end itself.
             let class = (class % self.classes as u64) as u32;
-            if seen.insert(class) {
+            if !std::mem::replace(&mut seen[class as usize], true) {
                 drawn.classes.push(class);
             }
         }
@@ -63,6 +61,8 @@ impl LogUniform {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::rng::Stream;
 

@@ -101,6 +101,51 @@ impl<'a, T> Rows for RowsMut<'a, T> {
     }
 }
 
+/// A mutable slice as sequences side by side: row `position · batch + b`, of `width` values, is of
+/// sequence `b`.
+pub fn sequences_mut(slice: &mut [f32], batch: usize, width: usize) -> SequencesMut<'_> {
+    SequencesMut { slice: DisjointSlice::new(slice), batch, width }
+}
+
+/// What [`sequences_mut`] makes.
+#[derive(Clone, Copy)]
+pub struct SequencesMut<'a> {
+    slice: DisjointSlice<'a>,
+    batch: usize,
+    width: usize,
+}
+
+/// Some of the sequences.
+pub struct Sequences<'a> {
+    all: SequencesMut<'a>,
+    own: Range<usize>,
+}
+
+impl Sequences<'_> {
+    /// The row of a position of one of them.
+    ///
+    /// # Panics
+    /// When there is none, or the sequence is not one of these.
+    #[inline(always)]
+    pub fn row(&mut self, position: usize, sequence: usize) -> &mut [f32] {
+        let SequencesMut { slice, batch, width } = self.all;
+        assert!(self.own.contains(&sequence), "a sequence of another block");
+        let at = (position * batch + sequence) * width;
+        // SAFETY: nobody else has the rows of these sequences, and `self` lends one at a time.
+        unsafe { slice.range_mut(at..at + width) }
+    }
+}
+
+impl<'a> Rows for SequencesMut<'a> {
+    type Block = Sequences<'a>;
+
+    #[inline]
+    unsafe fn block(&self, rows: &Range<usize>) -> Sequences<'a> {
+        assert!(rows.end <= self.batch, "more sequences than there are");
+        Sequences { all: *self, own: rows.clone() }
+    }
+}
+
 impl<R: Rows, const N: usize> Rows for [R; N] {
     type Block = [R::Block; N];
 
@@ -149,6 +194,32 @@ mod tests {
             assert!(a.iter().enumerate().all(|(i, &a)| a == i + 1));
             assert_eq!(b, [1; 103]);
         }
+    }
+
+    #[test]
+    fn every_row_of_every_sequence_is_handed_out_once() {
+        let cpu = Cpu::new(Isa::Portable, 3).unwrap();
+        let mut rows = [0.0; 4 * 5 * 2];
+        cpu.for_rows(5, 1, sequences_mut(&mut rows, 5, 2), |block, mut sequences| {
+            for (position, b) in (0..4).zip(std::iter::repeat(block.start)) {
+                sequences
+                    .row(position, b)
+                    .iter_mut()
+                    .for_each(|x| *x += (10 * position + b) as f32);
+            }
+        });
+        for (i, row) in rows.chunks(2).enumerate() {
+            assert_eq!(row, [(10 * (i / 5) + i % 5) as f32; 2]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a sequence of another block")]
+    fn the_rows_of_another_sequence_are_refused() {
+        let cpu = Cpu::in_order();
+        cpu.for_rows(2, 1, sequences_mut(&mut [0.0; 4], 2, 1), |block, mut sequences| {
+            sequences.row(0, 1 - block.start);
+        });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, rows_mut};
 
 /// Values a thread takes at a time.
-const BLOCK: usize = 16 * 1024;
+const BLOCK: usize = 8 * 1024;
 
 /// A function of one value.
 pub(super) trait Unary: Copy + Sync {

@@ -3,7 +3,7 @@
 use super::{Cpu, rows_mut};
 
 /// Rows a thread takes at a time.
-const BLOCK: usize = 64;
+const BLOCK: usize = 16;
 
 /// `rows[i] = table[ids[i]]`: a table (ids, `width`) gives rows (tokens, `width`).
 ///

@@ -2,7 +2,7 @@
 //! it themselves.
 
 use super::simd::{Kernel, LANES, Simd};
-use super::{Cpu, Isa, rows_mut};
+use super::{Cpu, rows_mut};
 
 /// Which rectified linear unit cuts values off: a layer's sums in its last store, or by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl From<bool> for Rectifier {
 }
 
 /// Values a thread takes at a time.
-const BLOCK: usize = 32 * 1024;
+const BLOCK: usize = 8 * 1024;
 
 struct Mask<'a> {
     rectifier: Rectifier,
@@ -113,15 +113,8 @@ pub fn rectify(cpu: &Cpu, rectifier: Rectifier, values: &mut [f32]) {
     if rectifier != Rectifier::None {
         let len = values.len();
         cpu.for_rows(len, BLOCK, rows_mut(values, 1), |_, values| {
-            rectify_block(cpu.isa(), rectifier, values);
+            cpu.isa().run(Rectify(rectifier, values));
         });
-    }
-}
-
-/// Cuts `values` off on this thread.
-pub(super) fn rectify_block(isa: Isa, rectifier: Rectifier, values: &mut [f32]) {
-    if rectifier != Rectifier::None {
-        isa.run(Rectify(rectifier, values));
     }
 }
 
@@ -142,6 +135,7 @@ pub fn rectify_gradient(cpu: &Cpu, rectifier: Rectifier, y: &[f32], gradient: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Isa;
 
     #[test]
     fn forward_keeps_what_is_between_the_bounds_and_what_is_not_a_number() {

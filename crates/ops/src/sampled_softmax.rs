@@ -15,6 +15,10 @@ use super::matmul::{Accumulate, Matrix, matmul};
 use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, rows_mut};
 
+/// Rows, and columns, that a thread takes at a time.
+const ROWS: usize = 8;
+const COLUMNS: usize = 128;
+
 /// The sizes of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -30,7 +34,7 @@ pub struct Shape {
 
 impl Shape {
     /// Candidates of a time step.
-    fn candidates(&self) -> usize {
+    pub fn candidates(&self) -> usize {
         self.batch + self.samples
     }
 
@@ -41,7 +45,7 @@ impl Shape {
 }
 
 /// A class that a time step looks at. The classes of its rows come first, then its samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Candidate {
     /// The class.
     pub class: u32,
@@ -77,18 +81,18 @@ pub fn logits(
             matmul(cpu, Matrix::new(h, batch, width), right, Accumulate::Overwrite, products);
             let logits = &mut logits[step * batch * shape.logits()..][..batch * shape.logits()];
             let products = &*products;
-            cpu.for_rows(batch, 1, rows_mut(logits, shape.logits()), |block, logits| {
-                let (b, own) = (block.start, own[block.start]);
-                let correction = |of: Candidate| biases[of.class as usize] - of.log_expected;
-                let row = &weights[own.class as usize * width..][..width];
-                let h = &h[b * width..(b + 1) * width];
-                logits[0] = cpu.isa().run(Dot(h, row)) + correction(own);
-                let products = &products[b * samples..(b + 1) * samples];
-                for ((logit, product), &sample) in logits[1..].iter_mut().zip(products).zip(drawn) {
-                    *logit = match sample.class == own.class {
-                        true => f32::MIN,
-                        false => product + correction(sample),
-                    };
+            let correction = |of: &Candidate| biases[of.class as usize] - of.log_expected;
+            let corrections: Vec<f32> = drawn.iter().map(correction).collect();
+            cpu.for_rows(batch, ROWS, rows_mut(logits, shape.logits()), |block, logits| {
+                for (b, logits) in block.zip(logits.chunks_exact_mut(shape.logits())) {
+                    let class = own[b].class;
+                    let row = &weights[class as usize * width..][..width];
+                    let product = cpu.isa().run(Dot(&h[b * width..(b + 1) * width], row));
+                    logits[0] = product + correction(&own[b]);
+                    let products = &products[b * samples..(b + 1) * samples];
+                    let others = logits[1..].iter_mut().zip(products.iter().zip(&corrections));
+                    others.for_each(|(logit, (product, correction))| *logit = product + correction);
+                    without(class, &classes, f32::MIN, &mut logits[1..]);
                 }
             });
         }
@@ -120,20 +124,23 @@ pub fn gradients(
             let h = &h[step * batch * width..(step + 1) * batch * width];
             let d_logits = &d_logits[step * batch * shape.logits()..][..batch * shape.logits()];
             let own_d = |b: usize| d_logits[b * shape.logits()];
-            for (b, row) in d_logits.chunks(shape.logits()).enumerate() {
-                for ((to, d), class) in
-                    of_samples[b * samples..(b + 1) * samples].iter_mut().zip(&row[1..]).zip(drawn)
-                {
-                    *to = if *class == own[b] { 0.0 } else { *d };
+            cpu.for_rows(batch, ROWS, rows_mut(&mut *of_samples, samples), |block, to| {
+                let rows = d_logits[block.start * shape.logits()..].chunks(shape.logits());
+                for ((to, row), own) in to.chunks_exact_mut(samples).zip(rows).zip(&own[block]) {
+                    to.copy_from_slice(&row[1..]);
+                    without(*own, drawn, 0.0, to);
                 }
-            }
+            });
             let d_biases = &mut d_biases[at..at + shape.candidates()];
             let (of_own, of_drawn) = d_biases.split_at_mut(batch);
             of_own.iter_mut().enumerate().for_each(|(b, d)| *d = own_d(b));
-            of_drawn.fill(0.0);
-            for row in of_samples.chunks(samples) {
-                of_drawn.iter_mut().zip(row).for_each(|(sum, d)| *sum += d);
-            }
+            let of_samples = &*of_samples;
+            cpu.for_rows(samples, COLUMNS, rows_mut(of_drawn, 1), |block, sums| {
+                sums.fill(0.0);
+                for row in of_samples.chunks(samples) {
+                    sums.iter_mut().zip(&row[block.clone()]).for_each(|(sum, d)| *sum += d);
+                }
+            });
             let d_weights = &mut d_weights[at * width..(at + shape.candidates()) * width];
             let (of_own, of_drawn) = d_weights.split_at_mut(batch * width);
             cpu.for_rows(batch, 8, rows_mut(of_own, width), |block, of_own| {
@@ -158,6 +165,13 @@ pub fn gradients(
             }
         }
     });
+}
+
+/// Puts `value` in the place of each sample that is a row's own class.
+fn without(own: u32, samples: &[u32], value: f32, values: &mut [f32]) {
+    for (to, _) in values.iter_mut().zip(samples).filter(|(_, class)| **class == own) {
+        *to = value;
+    }
 }
 
 struct Scaled<'a> {

@@ -183,6 +183,7 @@ impl Cases for DepthwiseConv2d {
         vec![
             of(Filters::new(1, 3), [2, 5, 9, 3]),
             of(Filters::new(2, 3).stride(2), [2, 5, 4, 3]),
+            of(Filters::new(1, 3), [1, 4, 9, 17]),
             of(Filters::new(1, 2).valid(), [1, 4, 3, 17]),
             inference,
         ]

@@ -1,8 +1,8 @@
 //! A fully connected layer.
 
 use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, Shapes, written};
-use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, matmul};
-use crate::ops::relu::{Rectifier, rectify, rectify_gradient};
+use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, matmul, matmul_rectified};
+use crate::ops::relu::{Rectifier, rectify_gradient};
 
 /// `x · weights + biases` on rows, and what a rewrite has put behind it.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,15 +82,12 @@ impl Operator for Linear {
                 packed.pack(run.cpu, self.weights(inputs, &run.parameters.values(0)));
                 packed
             });
-            matmul(run.cpu, x, weights, start, run.y);
+            matmul_rectified(run.cpu, x, weights, start, self.relu.into(), run.y);
         } else {
             let weights = run.parameters.values(0);
             let weights = self.weights(inputs, &weights);
             let weights = run.parameters.right(run.cpu, run.packed, weights);
-            matmul(run.cpu, x, weights, start, run.y);
-        }
-        if self.relu {
-            rectify(run.cpu, Rectifier::Relu, run.y);
+            matmul_rectified(run.cpu, x, weights, start, self.relu.into(), run.y);
         }
         if let Some(dropout) = &self.dropout {
             dropout.apply(run.cpu, run.pass, run.shapes, run.y);

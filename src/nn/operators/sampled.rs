@@ -5,6 +5,7 @@ use super::{
 };
 use crate::ops::candidates::LogUniform;
 use crate::ops::sampled_softmax::{self, Candidate, Shape};
+use crate::ops::{Cpu, rows_mut};
 use crate::rng::Stream;
 
 /// The logits of each row's own class and of `samples` others (Jean et al., arXiv 1412.2007;
@@ -31,19 +32,21 @@ impl SampledLogits {
 
     /// The candidates of every step: the classes of its rows, then its samples, each with the
     /// logarithm of how often it is expected.
-    fn candidates(&self, shape: Shape, labels: &[u32], pass: Pass) -> Vec<Candidate> {
+    fn candidates(&self, cpu: &Cpu, shape: Shape, labels: &[u32], pass: Pass) -> Vec<Candidate> {
         let (of, stream) =
             (LogUniform { classes: self.classes }, Stream::new(pass.seed, &self.stream));
-        let mut candidates = Vec::with_capacity(shape.steps * (shape.batch + shape.samples));
-        for (step, labels) in labels.chunks(shape.batch).enumerate() {
+        let width = shape.candidates();
+        let mut candidates = vec![Candidate::default(); shape.steps * width];
+        cpu.for_rows(shape.steps, 1, rows_mut(&mut candidates, width), |step, candidates| {
             // A step of training has far fewer time steps than this.
-            let at = pass.step << 16 | step as u64;
+            let at = pass.step << 16 | step.start as u64;
             let drawn = of.draw(&mut stream.at(at), self.samples);
-            for &class in labels.iter().chain(&drawn.classes) {
+            let labels = &labels[step.start * shape.batch..step.end * shape.batch];
+            for (to, &class) in candidates.iter_mut().zip(labels.iter().chain(&drawn.classes)) {
                 let log_expected = of.expected(class, self.samples, drawn.draws).ln() as f32;
-                candidates.push(Candidate { class, log_expected });
+                *to = Candidate { class, log_expected };
             }
-        }
+        });
         candidates
     }
 }
@@ -72,17 +75,27 @@ impl Operator for SampledLogits {
         Reads { inputs: true, output: false }
     }
 
+    /// The candidates' classes.
+    fn saved_bytes(&self, shapes: &Shapes) -> usize {
+        let shape = self.sizes(shapes);
+        size_of::<u32>() * shape.steps * shape.candidates()
+    }
+
     fn forward(&self, run: Forward) {
         let shape = self.sizes(run.shapes);
-        let candidates = self.candidates(shape, run.ids, run.pass);
+        let candidates = self.candidates(run.cpu, shape, run.ids, run.pass);
+        let saved = run.bytes.chunks_exact_mut(size_of::<u32>());
+        for (to, candidate) in saved.zip(&candidates) {
+            to.copy_from_slice(&candidate.class.to_ne_bytes());
+        }
         let (weights, biases) = (run.parameters.values(0), run.parameters.values(1));
         sampled_softmax::logits(run.cpu, shape, (&weights, &biases), run.x[0], &candidates, run.y);
     }
 
     fn backward(&self, mut run: Backward) {
         let shape = self.sizes(run.shapes);
-        let candidates = self.candidates(shape, run.ids, run.pass);
-        let classes: Vec<u32> = candidates.iter().map(|candidate| candidate.class).collect();
+        let saved = run.bytes.as_chunks().0.iter();
+        let classes: Vec<u32> = saved.map(|bytes| u32::from_ne_bytes(*bytes)).collect();
         let [d_weights, d_biases] = run.gradients.first_rows(&classes, [shape.width, 1]);
         let weights = run.parameters.values(0);
         let gradients = (d_weights, d_biases, run.dx[0].take());
@@ -95,7 +108,7 @@ impl Operator for SampledLogits {
 
     fn reference(&self, run: Reference) -> Vec<f64> {
         let shape = self.sizes(run.shapes);
-        let candidates = self.candidates(shape, run.ids, run.pass);
+        let candidates = self.candidates(&Cpu::in_order(), shape, run.ids, run.pass);
         let parameters = (&run.parameters[0][..], &run.parameters[1][..]);
         sampled_softmax::logits_reference(shape, parameters, run.x[0], &candidates)
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Filters, Shape, depthwise, direct, winograd};
-use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul, matmul_by_rows};
-use crate::relu::{Rectifier, rectify};
+use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul_by_rows, matmul_rectified};
+use crate::relu::Rectifier;
 use crate::{Buffer, Cpu};
 
 /// The values that a product gives at a time: a share of the second-level cache.
@@ -13,6 +13,12 @@ const BLOCK_VALUES: usize = 160 * 1024;
 const SMALL_FILTERS: usize = 64 * 1024;
 /// The fewest pixels of a product: filters come from memory for each.
 const MIN_PIXELS: usize = 512;
+/// Pixels that a thread takes at a time with small filters.
+const BLOCK_PIXELS: usize = 56;
+/// Filters that a thread can read once from the last-level cache while it computes.
+const MEDIUM_FILTERS: usize = 288 * 1024;
+/// The fewest pixels for which it does.
+const MIN_PIXELS_OF_MEDIUM: usize = 128;
 
 /// How a forward pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,21 +121,29 @@ impl PreparedFilters {
             Values::Product(filters) => {
                 let (inputs, outputs) = (shape.in_channels, shape.out_channels);
                 let all = Matrix::new(x, x.len() / inputs.max(1), inputs);
-                if filters.len() <= SMALL_FILTERS && all.rows() >= MIN_PIXELS {
-                    matmul_by_rows(cpu, all, filters, biases, rectifier, y);
-                    return;
+                if let Some(block) = pixels_of_a_thread(cpu, all.rows(), filters.len()) {
+                    return matmul_by_rows(cpu, (all, block), filters, biases, rectifier, y);
                 }
-                // So many pixels that what they give is in the cache still when it is cut off.
+                let filters = Right::Packed(Arc::clone(filters));
+                // So many pixels at a time that what they give stays in the cache.
                 let pixels = (BLOCK_VALUES / outputs.max(1)).max(MIN_PIXELS);
                 for (x, y) in x.chunks(pixels * inputs).zip(y.chunks_mut(pixels * outputs)) {
                     let x = Matrix::new(x, x.len() / inputs, inputs);
-                    let filters = Right::Packed(Arc::clone(filters));
-                    matmul(cpu, x, filters, Accumulate::Bias(biases), y);
-                    rectify(cpu, rectifier, y);
+                    let bias = Accumulate::Bias(biases);
+                    matmul_rectified(cpu, x, filters.clone(), bias, rectifier, y);
                 }
             }
         }
     }
+}
+
+/// How many pixels a thread takes at a time for a product with all filters, where it does.
+fn pixels_of_a_thread(cpu: &Cpu, pixels: usize, filters: usize) -> Option<usize> {
+    if filters <= SMALL_FILTERS && pixels >= MIN_PIXELS {
+        return Some(BLOCK_PIXELS);
+    }
+    (filters <= MEDIUM_FILTERS && pixels >= MIN_PIXELS_OF_MEDIUM)
+        .then(|| pixels.div_ceil(cpu.threads()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Accumulate, Matrix, PackColumns, Panels, Tile, matmul, matmul_and_sums, pack_tile,
+    Accumulate, Ahead, Matrix, PackColumns, Panels, Tile, matmul, matmul_and_sums, pack_tile,
     tile_products,
 };
 use super::super::simd::{Kernel, LANES, Simd, tanh};
@@ -156,15 +156,20 @@ impl Kernel for Step<'_> {
             // SAFETY: nobody writes the packed weights any more.
             let weights =
                 units.map(|unit| unsafe { layer.weights.range(layer.weight_panel(unit)) });
+            let next = if first + 2 < self.units.end { first + 2 } else { self.units.start };
+            // SAFETY: as above.
+            let next = unsafe { layer.weights.range(layer.weight_panel(next)) };
             for panel in 0..layer.rows.count {
                 let rows = layer.rows.range(panel);
+                let share = [2 * panel, 2 * layer.rows.count];
+                let ahead = Ahead::share(next.as_ptr(), 2 * next.len(), share, shape.gates());
                 let [of_first, of_second] = &mut products;
                 if !is_last {
                     let at = self.packed(self.step + 1, &rows);
                     let len = rows.len() * shape.gates();
                     // SAFETY: nobody writes the gradient of the step after this one.
                     let d_gates = unsafe { layer.packed_gates.range(at..at + len) };
-                    tile_products::<S>(rows.len(), d_gates, weights, [of_first, of_second]);
+                    tile_products::<S>(rows.len(), d_gates, weights, ahead, [of_first, of_second]);
                 }
                 self.cell_backward::<S>(units[0], rows.clone(), &products[0]);
                 if units[1] != units[0] {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::super::matmul::{
-    Accumulate, Matrix, PackColumns, PackRows, Panels, Tile, matmul, pack_tile, tile_products,
+    Accumulate, Ahead, Matrix, PackColumns, PackRows, Panels, Tile, matmul, pack_tile,
+    tile_products,
 };
 use super::super::simd::{Kernel, LANES, Simd, sigmoid, tanh};
 use super::super::{Cpu, DisjointSlice, Worker};
@@ -123,6 +124,9 @@ impl Kernel for Step<'_> {
         let old = self.step % 2 * state;
         let mut products = [const { Tile::zeros() }; GATES];
         for unit in self.units.clone() {
+            let next = if unit + 1 < self.units.end { unit + 1 } else { self.units.start };
+            // SAFETY: nobody writes the packed weights any more.
+            let next = unsafe { layer.weights.range(layer.weight_panel(next, 0)) }.as_ptr();
             for panel in 0..layer.rows.count {
                 let rows = layer.rows.range(panel);
                 // SAFETY: nobody writes the packed weights or the old state in this step.
@@ -132,11 +136,15 @@ impl Kernel for Step<'_> {
                 // SAFETY: as above.
                 let weights =
                     |gate: usize| unsafe { layer.weights.range(layer.weight_panel(unit, gate)) };
+                let ahead = |gate: usize| {
+                    let share = [panel * GATES + gate, layer.rows.count * GATES];
+                    Ahead::share(next, GATES * LANES * hidden, share, hidden)
+                };
                 let [input, candidate, forget, output] = &mut products;
                 let two = [weights(0), weights(1)];
-                tile_products::<S>(rows.len(), from, two, [input, candidate]);
+                tile_products::<S>(rows.len(), from, two, ahead(0), [input, candidate]);
                 let two = [weights(2), weights(3)];
-                tile_products::<S>(rows.len(), from, two, [forget, output]);
+                tile_products::<S>(rows.len(), from, two, ahead(2), [forget, output]);
                 self.activate::<S>(unit, rows, &products);
             }
         }

@@ -4,10 +4,11 @@
 use std::ops::Range;
 
 use super::super::DisjointSlice;
+use super::super::relu::Rectifier;
 use super::super::simd::{Kernel, LANES, Simd};
 use super::Accumulate;
-use super::pack::{Matrix, Panels};
-use super::panel::{InPlace, Packed, Panel};
+use super::pack::{Panels, Tile};
+use super::panel::{Ahead, InPlace, Left, Packed, Panel};
 
 /// The columns of a panel and of a tile: one vector.
 pub const COLUMNS: usize = LANES;
@@ -19,27 +20,8 @@ pub const MAX_ROWS: usize = 14;
 const LINES_AHEAD: usize = 12;
 const LINES_AHEAD_OF_ONE: usize = 32;
 
-/// A tile of the result on its own, row by row.
-#[repr(align(64))]
-pub struct Tile([f32; MAX_ROWS * COLUMNS]);
-
-impl Tile {
-    pub const fn zeros() -> Self {
-        Self([0.0; MAX_ROWS * COLUMNS])
-    }
-
-    #[inline(always)]
-    pub fn row<S: Simd>(&self, row: usize) -> S {
-        S::load_slice(&self.0[row * COLUMNS..][..COLUMNS], 0.0)
-    }
-
-    #[inline(always)]
-    pub fn set_row<S: Simd>(&mut self, row: usize, values: S) {
-        values.store_slice(&mut self.0[row * COLUMNS..][..COLUMNS]);
-    }
-}
-
-/// `tiles[i] (rows, 16) = left · rights[i]` over packed panels of the same depth.
+/// `tiles[i] (rows, 16) = left · rights[i]` over packed panels of the same depth, while the cache is
+/// asked for what comes `ahead`.
 ///
 /// # Panics
 /// When a panel is shorter than the depth, or a tile has more rows than a level allows.
@@ -48,24 +30,21 @@ pub fn tile_products<S: Simd>(
     rows: usize,
     left: &[f32],
     rights: [&[f32]; 2],
+    ahead: Ahead,
     tiles: [&mut Tile; 2],
 ) {
     let depth = rights[0].len() / COLUMNS;
     assert!(left.len() >= depth * rows && rows <= MAX_ROWS, "panels of other sizes");
     assert!(rights[1].len() == rights[0].len(), "right sides of other sizes");
     let (left, rights) = (Packed::new(left), rights.map(<[f32]>::as_ptr));
-    let to = tiles.map(|tile| tile.0.as_mut_ptr());
+    let places = tiles.map(|tile| Place {
+        from: None,
+        to: tile.0.as_mut_ptr(),
+        stride: COLUMNS,
+        rectifier: Rectifier::None,
+    });
     // SAFETY: the panels hold `depth` steps, and the tiles have room for `rows` rows.
-    unsafe { two_products::<S, _>(rows, depth, left, rights, [None; 2], to, COLUMNS) }
-}
-
-/// The left side of some products at one depth.
-#[derive(Clone, Copy)]
-pub enum Left<'a> {
-    /// Its row panels, packed.
-    Packed(&'a [f32]),
-    /// A matrix that is stored row by row, from a column on.
-    InPlace(Matrix<'a>, usize),
+    unsafe { two_products::<S, _>(rows, depth, left, rights, ahead, places) }
 }
 
 /// The products of row panels with column panels, at one depth.
@@ -75,6 +54,8 @@ pub struct BlockProduct<'a> {
     pub right: &'a [f32],
     pub depth: usize,
     pub start: Accumulate<'a>,
+    /// What cuts off the sums, which are whole then.
+    pub rectifier: Rectifier,
     /// The columns of the result that `right` holds.
     pub columns: Range<usize>,
     /// Which tiles, counted along the columns of one row panel after another.
@@ -110,31 +91,47 @@ impl BlockProduct<'_> {
             let (panel, first) = (tiles.start / column_panels, tiles.start % column_panels);
             let last = column_panels.min(first + tiles.len());
             let rows = self.panels.range(panel);
-            self.row_of_tiles::<S, L>(left(&rows), rows, first..last);
+            self.row_of_tiles::<S, L>(left(&rows), panel, first..last);
             tiles.start += last - first;
         }
     }
 
     /// The tiles of one row panel with some column panels.
     #[inline(always)]
-    fn row_of_tiles<S: Simd, L: Panel>(&self, left: L, rows: Range<usize>, panels: Range<usize>) {
+    fn row_of_tiles<S: Simd, L: Panel>(&self, left: L, panel: usize, panels: Range<usize>) {
+        let rows = self.panels.range(panel);
         let right = |i: usize| &self.right[i * COLUMNS * self.depth..][..COLUMNS * self.depth];
         let mut i = panels.start;
         while i < panels.end {
             let start = self.columns.start + i * COLUMNS;
+            let ahead = self.ahead(panel, i);
             let width = self.columns.end - start;
             if i + 1 < panels.end && width >= 2 * COLUMNS {
-                self.whole_tiles::<S, L>(rows.clone(), left, [right(i), right(i + 1)], start);
+                let rights = [right(i), right(i + 1)];
+                self.whole_tiles::<S, L>(rows.clone(), left, rights, ahead, start);
                 i += 2;
                 continue;
             }
             if width >= COLUMNS {
-                self.whole_tile::<S, L>(rows.clone(), left, right(i), start);
+                self.whole_tile::<S, L>(rows.clone(), left, right(i), ahead, start);
             } else {
-                self.cut_tile::<S, L>(rows.clone(), left, right(i), start..start + width);
+                self.cut_tile::<S, L>(rows.clone(), left, right(i), ahead, start..start + width);
             }
             i += 1;
         }
+    }
+
+    /// What a tile asks for: its share of the block of the right side that stands behind this one,
+    /// where blocks are narrow.
+    #[inline(always)]
+    fn ahead(&self, panel: usize, column_panel: usize) -> Ahead {
+        let block = self.columns.len().div_ceil(COLUMNS);
+        if block > 2 {
+            return Ahead::nothing(self.right);
+        }
+        let (tile, len) = (panel * block + column_panel, block * COLUMNS * self.depth);
+        let next = self.right.as_ptr().wrapping_add(len);
+        Ahead::share(next, len, [tile, self.panels.count * block], self.depth)
     }
 
     /// A row of a tile, or of all of them.
@@ -146,23 +143,23 @@ impl BlockProduct<'_> {
         unsafe { self.result.range_mut(at + columns.start..at + columns.end) }
     }
 
-    /// Where a tile of whole columns begins, and what it is added to.
+    /// The place of a tile of whole columns.
     #[inline(always)]
-    fn place(&self, rows: &Range<usize>, column: usize) -> (*mut f32, From) {
-        let columns = column..column + COLUMNS;
+    fn place(&self, rows: &Range<usize>, column: usize) -> Place {
+        let (columns, stride) = (column..column + COLUMNS, self.result_columns);
         let row = |row: usize| {
-            let at = row * self.result_columns;
+            let at = row * stride;
             self.result.pointer(at + columns.start..at + columns.end)
         };
         let _last_row_is_inside = row(rows.end - 1);
         let to = row(rows.start);
         let from = match self.start {
             Accumulate::Overwrite => None,
-            Accumulate::Add => Some((to.cast_const(), self.result_columns)),
+            Accumulate::Add => Some((to.cast_const(), stride)),
             // The same row for every row.
             Accumulate::Bias(bias) => Some((bias[columns].as_ptr(), 0)),
         };
-        (to, from)
+        Place { from, to, stride, rectifier: self.rectifier }
     }
 
     #[inline(always)]
@@ -171,15 +168,13 @@ impl BlockProduct<'_> {
         rows: Range<usize>,
         left: L,
         right: &[f32],
+        ahead: Ahead,
         column: usize,
     ) {
-        let (to, from) = self.place(&rows, column);
+        let place = self.place(&rows, column);
         // SAFETY: the first and the last row of the tile lie inside the result, only this thread has
         // the tile, the bias has these columns, and both panels hold `depth` steps.
-        unsafe {
-            let right = right.as_ptr();
-            product::<S, L>(rows.len(), self.depth, left, right, from, to, self.result_columns);
-        }
+        unsafe { product::<S, L>(rows.len(), self.depth, left, right.as_ptr(), ahead, place) }
     }
 
     /// Two tiles side by side.
@@ -189,14 +184,13 @@ impl BlockProduct<'_> {
         rows: Range<usize>,
         left: L,
         rights: [&[f32]; 2],
+        ahead: Ahead,
         column: usize,
     ) {
-        let [(to, from), (next, from_next)] =
-            [self.place(&rows, column), self.place(&rows, column + COLUMNS)];
+        let places = [self.place(&rows, column), self.place(&rows, column + COLUMNS)];
         let rights = rights.map(<[f32]>::as_ptr);
-        let (from, to, stride) = ([from, from_next], [to, next], self.result_columns);
         // SAFETY: as for one tile, twice.
-        unsafe { two_products::<S, L>(rows.len(), self.depth, left, rights, from, to, stride) }
+        unsafe { two_products::<S, L>(rows.len(), self.depth, left, rights, ahead, places) }
     }
 
     /// A tile at the edge, computed on its own and copied.
@@ -206,6 +200,7 @@ impl BlockProduct<'_> {
         rows: Range<usize>,
         left: L,
         right: &[f32],
+        ahead: Ahead,
         columns: Range<usize>,
     ) {
         let mut tile = Tile::zeros();
@@ -218,20 +213,39 @@ impl BlockProduct<'_> {
             }
         }
         let to = tile.0.as_mut_ptr();
+        let from = Some((to.cast_const(), COLUMNS));
+        let place = Place { from, to, stride: COLUMNS, rectifier: self.rectifier };
         // SAFETY: the tile has room for any panel, and both panels hold `depth` steps.
-        unsafe {
-            let right = right.as_ptr();
-            let from = Some((to.cast_const(), COLUMNS));
-            product::<S, L>(rows.len(), self.depth, left, right, from, to, COLUMNS);
-        }
+        unsafe { product::<S, L>(rows.len(), self.depth, left, right.as_ptr(), ahead, place) }
         for (i, row) in rows.enumerate() {
             self.line(row, &columns).copy_from_slice(&tile.0[i * COLUMNS..][..columns.len()]);
         }
     }
 }
 
-/// Where a tile's sums begin: the first row and the distance of the rows, or zero.
+/// Where the sums of a tile begin: the first row and the distance of the rows, or zero.
 type From = Option<(*const f32, usize)>;
+
+/// Where the sums of a tile begin, and where they go, rows of sixteen values `stride` apart.
+#[derive(Clone, Copy)]
+struct Place {
+    from: From,
+    to: *mut f32,
+    stride: usize,
+    rectifier: Rectifier,
+}
+
+impl Place {
+    /// # Safety
+    /// `to` has `ROWS` rows, which nobody else reads or writes.
+    #[inline(always)]
+    unsafe fn store<S: Simd, const ROWS: usize>(self, sums: [S; ROWS]) {
+        for (i, sum) in sums.into_iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe { self.rectifier.of(sum).store(self.to.add(i * self.stride)) };
+        }
+    }
+}
 
 /// Calls the loop for a number of rows, so that a tile never computes a row too many. Each is a function
 /// of its own: among other code the compiler leaves sums in memory, where there are just registers enough.
@@ -257,33 +271,32 @@ unsafe fn two_products<S: Simd, L: Panel>(
     depth: usize,
     left: L,
     rights: [*const f32; 2],
-    from: [From; 2],
-    to: [*mut f32; 2],
-    stride: usize,
+    mut ahead: Ahead,
+    places: [Place; 2],
 ) {
     if S::TILE[1] == 2 {
-        return for_rows!(rows, RowsProducts, S, { depth, left, rights, from, to, stride });
+        return for_rows!(rows, RowsProducts, S, { depth, left, rights, ahead, places });
     }
     for i in 0..2 {
         // SAFETY: the caller's.
-        unsafe { product::<S, L>(rows, depth, left, rights[i], from[i], to[i], stride) }
+        unsafe { product::<S, L>(rows, depth, left, rights[i], ahead, places[i]) }
+        ahead.at = ahead.at.wrapping_add(depth * ahead.step);
     }
 }
 
 /// # Safety
-/// `left` has `rows` rows and `depth` columns, `right` holds `depth * 16` values; `to` and `from` have `rows`
-/// rows of sixteen values, `stride` apart.
+/// `left` has `rows` rows and `depth` columns, `right` holds `depth * 16` values; both ends of the
+/// place have `rows` rows.
 #[inline(always)]
 unsafe fn product<S: Simd, L: Panel>(
     rows: usize,
     depth: usize,
     left: L,
     right: *const f32,
-    from: From,
-    to: *mut f32,
-    stride: usize,
+    ahead: Ahead,
+    place: Place,
 ) {
-    for_rows!(rows, RowsProduct, S, { depth, left, right, from, to, stride });
+    for_rows!(rows, RowsProduct, S, { depth, left, right, ahead, place });
 }
 
 /// The loop of [`product`], whose caller answers for the pointers.
@@ -291,9 +304,8 @@ struct RowsProduct<L, const ROWS: usize> {
     depth: usize,
     left: L,
     right: *const f32,
-    from: From,
-    to: *mut f32,
-    stride: usize,
+    ahead: Ahead,
+    place: Place,
 }
 
 impl<L: Panel, const ROWS: usize> Kernel for RowsProduct<L, ROWS> {
@@ -301,23 +313,23 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProduct<L, ROWS> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let (mut left, mut right) = (self.left, self.right);
+        let (mut left, mut right, mut ahead) = (self.left, self.right, self.ahead.at);
         // SAFETY: the pointers stay inside what the caller answers for.
         unsafe {
-            let mut sums = first_sums::<S, ROWS>(self.from);
+            let mut sums = first_sums::<S, ROWS>(self.place.from);
             for _ in 0..self.depth {
                 let row = S::load(right);
                 // A product of few rows waits for its right side, which comes from far away.
                 S::prefetch(right.wrapping_add(LINES_AHEAD_OF_ONE * COLUMNS));
+                S::prefetch(ahead);
+                ahead = ahead.wrapping_add(self.ahead.step);
                 for (i, sum) in sums.iter_mut().enumerate() {
                     *sum = S::splat(*left.at(i)).mul_add(row, *sum);
                 }
                 left = left.next::<ROWS>();
                 right = right.add(COLUMNS);
             }
-            for (i, sum) in sums.into_iter().enumerate() {
-                sum.store(self.to.add(i * self.stride));
-            }
+            self.place.store(sums);
         }
     }
 }
@@ -327,9 +339,8 @@ struct RowsProducts<L, const ROWS: usize> {
     depth: usize,
     left: L,
     rights: [*const f32; 2],
-    from: [From; 2],
-    to: [*mut f32; 2],
-    stride: usize,
+    ahead: Ahead,
+    places: [Place; 2],
 }
 
 impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
@@ -337,11 +348,13 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let (mut left, mut rights) = (self.left, self.rights);
+        let (mut left, mut rights, mut ahead) = (self.left, self.rights, self.ahead.at);
         // SAFETY: the pointers stay inside what the caller answers for.
         unsafe {
-            let (mut first, mut second) =
-                (first_sums::<S, ROWS>(self.from[0]), first_sums::<S, ROWS>(self.from[1]));
+            let (mut first, mut second) = (
+                first_sums::<S, ROWS>(self.places[0].from),
+                first_sums::<S, ROWS>(self.places[1].from),
+            );
             for _ in 0..self.depth {
                 let rows = [S::load(rights[0]), S::load(rights[1])];
                 for right in &mut rights {
@@ -349,6 +362,8 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
                     S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
                     *right = right.add(COLUMNS);
                 }
+                S::prefetch(ahead);
+                ahead = ahead.wrapping_add(2 * self.ahead.step);
                 for i in 0..ROWS {
                     let value = S::splat(*left.at(i));
                     first[i] = value.mul_add(rows[0], first[i]);
@@ -356,10 +371,8 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
                 }
                 left = left.next::<ROWS>();
             }
-            for i in 0..ROWS {
-                first[i].store(self.to[0].add(i * self.stride));
-                second[i].store(self.to[1].add(i * self.stride));
-            }
+            self.places[0].store(first);
+            self.places[1].store(second);
         }
     }
 }

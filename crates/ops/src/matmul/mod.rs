@@ -6,26 +6,26 @@
 //! the result is one chain of multiply-adds in the order of `k`, so it has the same bits
 //! however the work is split.
 
+use std::sync::Arc;
+
 mod kernel;
 mod pack;
 mod panel;
 mod product;
 mod right;
 
-use kernel::COLUMNS;
-pub(super) use kernel::{Tile, tile_products};
+pub(super) use kernel::tile_products;
 pub use pack::Matrix;
-pub(super) use pack::{PackColumns, PackRows, Panels, pack_tile};
+pub(super) use pack::{PackColumns, PackRows, Panels, Tile, pack_tile};
+pub(super) use panel::Ahead;
 use product::{Product, max_depth};
 pub use right::{PackedMatrix, Right};
 
-use super::relu::{Rectifier, rectify_block};
+use super::relu::Rectifier;
 use super::{Cpu, DisjointSlice, rows_mut};
 
 /// The values of one side that are packed at a time: a share of the last-level cache.
 const SLICE_VALUES: usize = 512 * 1024;
-/// Row panels that a thread takes at a time where rows are split.
-const BLOCK_PANELS: usize = 4;
 /// The most column panels for which tiles, not columns, are split among the threads.
 const FEW_PANELS: usize = 32;
 
@@ -53,39 +53,45 @@ pub fn matmul<'a>(
     start: Accumulate,
     result: &mut [f32],
 ) {
-    multiply(cpu, left, &right.into(), start, result, None);
+    multiply(cpu, left, &right.into(), start, Rectifier::None, result, None);
 }
 
-/// As [`matmul`] with a bias, cut off by `rectifier`, for many rows and a right side that stays in the
-/// cache: each thread takes blocks of rows and computes all their columns, so that it finds in its cache
-/// what it wrote in the operator before.
+/// As [`matmul`], cut off by `rectifier`.
+///
+/// # Panics
+/// As [`matmul`].
+pub fn matmul_rectified<'a>(
+    cpu: &Cpu,
+    left: Matrix,
+    right: impl Into<Right<'a>>,
+    start: Accumulate,
+    rectifier: Rectifier,
+    result: &mut [f32],
+) {
+    multiply(cpu, left, &right.into(), start, rectifier, result, None);
+}
+
+/// As [`matmul_rectified`] with a bias, where each thread takes `block` rows at a time and computes all their
+/// columns, so that it finds in its cache what it wrote in the operator before. The right side should
+/// stay there too.
 ///
 /// # Panics
 /// As [`matmul`].
 pub fn matmul_by_rows(
     cpu: &Cpu,
-    left: Matrix,
-    right: &PackedMatrix,
+    (left, block): (Matrix, usize),
+    right: &Arc<PackedMatrix>,
     bias: &[f32],
     rectifier: Rectifier,
     result: &mut [f32],
 ) {
-    let (m, n) = (left.rows, right.columns());
-    assert_eq!(right.rows(), left.columns, "inner sizes differ");
-    assert_eq!(result.len(), m * n, "the result has another size");
-    assert_eq!(bias.len(), n, "the bias has another size");
-    let max_rows = cpu.isa().max_rows();
-    cpu.for_rows(m, BLOCK_PANELS * max_rows, rows_mut(result, n), |rows, result| {
-        let product = Product {
-            cpu,
-            panels: Panels::new(rows.len(), max_rows),
-            column_panels: n.div_ceil(COLUMNS),
-            result: DisjointSlice::new(result),
-            result_columns: n,
-            sums: None,
-        };
-        product.alone(left.row_range(rows), right, Accumulate::Bias(bias));
-        rectify_block(cpu.isa(), rectifier, result);
+    let (right, start) = (Right::Packed(Arc::clone(right)), Accumulate::Bias(bias));
+    check(left, &right, start, result);
+    let n = right.size().1;
+    cpu.for_rows(left.rows, block, rows_mut(result, n), |rows, result| {
+        let left = left.row_range(rows);
+        let product = Product::new(cpu, left, n, rectifier, result);
+        product.columns_alone(left, &right, start, 0..product.column_panels);
     });
 }
 
@@ -105,7 +111,8 @@ pub fn matmul_and_sums(
     assert_eq!(sums.len(), right.columns, "one sum for each column");
     assert!(right.has_contiguous_rows(), "sums need contiguous rows");
     sums.fill(0.0);
-    multiply(cpu, left, &right.into(), start, result, Some(DisjointSlice::new(sums)));
+    let sums = Some(DisjointSlice::new(sums));
+    multiply(cpu, left, &right.into(), start, Rectifier::None, result, sums);
 }
 
 /// The gradient of a layer's `weights` (inputs, outputs) and `biases` (outputs), which are overwritten,
@@ -134,32 +141,30 @@ pub fn gradient_of_weights(
     }
 }
 
+fn check(left: Matrix, right: &Right, start: Accumulate, result: &[f32]) {
+    let (rows, n) = right.size();
+    assert_eq!(rows, left.columns, "inner sizes differ");
+    assert_eq!(result.len(), left.rows * n, "the result has another size");
+    if let Accumulate::Bias(bias) = start {
+        assert_eq!(bias.len(), n, "the bias has another size");
+    }
+}
+
 fn multiply(
     cpu: &Cpu,
     left: Matrix,
     right: &Right,
     start: Accumulate,
+    rectifier: Rectifier,
     result: &mut [f32],
     sums: Option<DisjointSlice>,
 ) {
-    let (m, k) = (left.rows, left.columns);
-    let (rows, n) = right.size();
-    assert_eq!(rows, k, "inner sizes differ");
-    assert_eq!(result.len(), m * n, "the result has another size");
-    if let Accumulate::Bias(bias) = start {
-        assert_eq!(bias.len(), n, "the bias has another size");
-    }
+    check(left, right, start, result);
+    let (m, k, n) = (left.rows, left.columns, right.size().1);
     if m == 0 || n == 0 {
         return;
     }
-    let product = Product {
-        cpu,
-        panels: Panels::new(m, cpu.isa().max_rows()),
-        column_panels: n.div_ceil(COLUMNS),
-        result: DisjointSlice::new(result),
-        result_columns: n,
-        sums,
-    };
+    let product = Product { sums, ..Product::new(cpu, left, n, rectifier, result) };
     let Right::Plain(right) = right else { return product.by_columns(left, right, start) };
     let few_columns = product.column_panels <= FEW_PANELS && product.panels.count > 1;
     // A deep product goes in slices whose packed left side stays in the cache. The chains of
@@ -169,6 +174,8 @@ fn multiply(
     let mut start = start;
     for depth in (0..k.max(1)).step_by(slice) {
         let depth = depth..k.min(depth + slice);
+        let rectifier = if depth.end == k { rectifier } else { Rectifier::None };
+        let product = Product { rectifier, ..product };
         let (left, right) = (left.column_range(depth.clone()), right.row_range(depth));
         if few_columns {
             product.by_tiles(left, right, start);
@@ -196,8 +203,6 @@ pub fn matmul_reference(left: Matrix, right: Matrix) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::Isa;
     use crate::rng::Stream;

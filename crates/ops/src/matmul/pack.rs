@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::super::simd::{Kernel, LANES, Simd};
-use super::kernel::{COLUMNS, Tile};
+use super::kernel::{COLUMNS, MAX_ROWS};
 
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;
 
 /// Values that are so far apart share a quarter of the sets of a first-level cache at most.
-const SET_STRIDE: usize = 256;
+const SET_STRIDE: usize = 1024;
 
 /// A matrix in memory, by rows or by columns.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +124,26 @@ impl Panels {
     #[inline(always)]
     pub fn range(&self, panel: usize) -> Range<usize> {
         self.rows * panel / self.count..self.rows * (panel + 1) / self.count
+    }
+}
+
+/// A tile of the result on its own, row by row.
+#[repr(align(64))]
+pub struct Tile(pub(super) [f32; MAX_ROWS * COLUMNS]);
+
+impl Tile {
+    pub const fn zeros() -> Self {
+        Self([0.0; MAX_ROWS * COLUMNS])
+    }
+
+    #[inline(always)]
+    pub fn row<S: Simd>(&self, row: usize) -> S {
+        S::load_slice(&self.0[row * COLUMNS..][..COLUMNS], 0.0)
+    }
+
+    #[inline(always)]
+    pub fn set_row<S: Simd>(&mut self, row: usize, values: S) {
+        values.store_slice(&mut self.0[row * COLUMNS..][..COLUMNS]);
     }
 }
 

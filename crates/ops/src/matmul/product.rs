@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use super::super::cpu::{Chunks, with_thread_buffer};
+use super::super::relu::Rectifier;
 use super::super::{Cpu, DisjointSlice, Isa};
 use super::Accumulate;
-use super::kernel::{BlockProduct, COLUMNS, Left};
+use super::kernel::{BlockProduct, COLUMNS};
 use super::pack::{Matrix, PackColumns, PackRows, Panels};
-use super::right::{PackedMatrix, Right};
+use super::panel::Left;
+use super::right::Right;
 
 /// The most that a block is deep: a panel of rows by this depth fits the first-level cache. Machines
 /// with AVX-512 have larger ones.
@@ -38,13 +40,42 @@ pub struct Product<'a> {
     pub result_columns: usize,
     /// The sums of the right side's columns.
     pub sums: Option<DisjointSlice<'a>>,
+    /// What cuts off the result.
+    pub rectifier: Rectifier,
 }
 
-impl Product<'_> {
+impl<'a> Product<'a> {
+    /// That of a left side with a right side of `columns`.
+    pub fn new(
+        cpu: &'a Cpu,
+        left: Matrix,
+        columns: usize,
+        rectifier: Rectifier,
+        result: &'a mut [f32],
+    ) -> Self {
+        Self {
+            cpu,
+            panels: Panels::new(left.rows, cpu.isa().max_rows()),
+            column_panels: columns.div_ceil(COLUMNS),
+            result: DisjointSlice::new(result),
+            result_columns: columns,
+            sums: None,
+            rectifier,
+        }
+    }
+
     /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed
-    /// right side each thread has the same columns every time, whose panels stay in its cache.
+    /// right side each thread has the same columns every time, whose panels stay in its cache; and of
+    /// a few rows it makes a left side of its own, sooner than it would get one from the others.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
+        let is_packed = matches!(right, Right::Packed(_));
+        if is_packed && left.rows <= FEW_ROWS {
+            cpu.parallel(self.operations(left), |worker| {
+                self.columns_alone(left, right, start, worker.chunk(self.column_panels));
+            });
+            return;
+        }
         let queue = Chunks::new(self.column_panels);
         cpu.with_buffer(packed_len, |packed| {
             let packed = DisjointSlice::new(packed);
@@ -53,20 +84,48 @@ impl Product<'_> {
                 worker.wait();
                 // SAFETY: nobody writes the packed side after the barrier.
                 let left_side = Left::Packed(unsafe { packed.range(0..packed_len) });
-                let panels_a_block = self.panels_a_block(left.rows, right);
-                if let Right::Packed(_) = right {
+                if is_packed {
                     let own = worker.chunk(self.column_panels);
-                    for first in own.clone().step_by(panels_a_block) {
-                        let block = first..own.end.min(first + panels_a_block);
-                        self.column_block(left_side, right, start, block);
-                    }
-                    return;
+                    return self.column_blocks(left_side, left.rows, right, start, own);
                 }
-                while let Some(block) = queue.next_chunk(panels_a_block, cpu.threads()) {
+                let most = self.panels_a_block(left.rows, right);
+                while let Some(block) = queue.next_chunk(most, cpu.threads()) {
                     self.column_block(left_side, right, start, block);
                 }
             });
         });
+    }
+
+    /// Some of the column panels on this thread, which packs rows that it cannot read as they are.
+    pub fn columns_alone(
+        self,
+        left: Matrix,
+        right: &Right,
+        start: Accumulate,
+        panels: Range<usize>,
+    ) {
+        if left.has_rows_to_read_in_place() {
+            return self.column_blocks(Left::InPlace(left, 0), left.rows, right, start, panels);
+        }
+        with_thread_buffer(left.rows * left.columns, |packed| {
+            self.pack_left(left, 0..self.panels.count, DisjointSlice::new(packed));
+            self.column_blocks(Left::Packed(packed), left.rows, right, start, panels);
+        });
+    }
+
+    /// All rows of some column panels.
+    fn column_blocks(
+        self,
+        left: Left,
+        rows: usize,
+        right: &Right,
+        start: Accumulate,
+        panels: Range<usize>,
+    ) {
+        let most = self.panels_a_block(rows, right);
+        for first in panels.clone().step_by(most) {
+            self.column_block(left, right, start, first..panels.end.min(first + most));
+        }
     }
 
     /// Column panels that stay in the cache while all rows go by; few where the rows stay there.
@@ -89,7 +148,8 @@ impl Product<'_> {
                     for depth in depths(self.cpu.isa(), right.rows) {
                         self.pack_columns(*right, depth.clone(), &block, packed_right);
                         let (block, tiles) = (block.clone(), tiles.clone());
-                        self.tiles(depth, start, block, left, packed_right, tiles);
+                        let is_last = depth.end == right.rows;
+                        self.tiles((depth, is_last), start, block, left, packed_right, tiles);
                     }
                 });
             }
@@ -97,7 +157,8 @@ impl Product<'_> {
                 for depth in depths(self.cpu.isa(), right.rows()) {
                     let packed_right = right.panels(depth.clone(), block.clone());
                     let (block, tiles) = (block.clone(), tiles.clone());
-                    self.tiles(depth, start, block, left, packed_right, tiles);
+                    let is_last = depth.end == right.rows();
+                    self.tiles((depth, is_last), start, block, left, packed_right, tiles);
                 }
             }
         }
@@ -132,8 +193,9 @@ impl Product<'_> {
                     while let Some(tiles) = queue.next_chunk(usize::MAX, cpu.threads()) {
                         for depth in depths(self.cpu.isa(), right.rows) {
                             let block = 0..self.column_panels;
-                            let right = &packed_right[depth.start * block.len() * COLUMNS..];
-                            self.tiles(depth, start, block, side, right, tiles.clone());
+                            let packed = &packed_right[depth.start * block.len() * COLUMNS..];
+                            let is_last = depth.end == right.rows;
+                            self.tiles((depth, is_last), start, block, side, packed, tiles.clone());
                         }
                     }
                 });
@@ -141,27 +203,10 @@ impl Product<'_> {
         });
     }
 
-    /// All tiles on this thread, whose rows are packed where they cannot be read as they are.
-    pub fn alone(self, left: Matrix, right: &PackedMatrix, start: Accumulate) {
-        let in_place = left.has_rows_to_read_in_place();
-        let len = if in_place { 0 } else { left.rows * left.columns };
-        with_thread_buffer(len, |packed| {
-            if !in_place {
-                self.pack_left(left, 0..self.panels.count, DisjointSlice::new(packed));
-            }
-            let side = if in_place { Left::InPlace(left, 0) } else { Left::Packed(packed) };
-            let (block, tiles) = (0..self.column_panels, 0..self.panels.count * self.column_panels);
-            for depth in depths(self.cpu.isa(), right.rows()) {
-                let right = right.panels(depth.clone(), block.clone());
-                self.tiles(depth, start, block.clone(), side, right, tiles.clone());
-            }
-        });
-    }
-
-    /// Some of the tiles of a block of column panels, at one depth.
+    /// Some of the tiles of a block of column panels, at one depth, which may be the last.
     fn tiles(
         self,
-        depth: Range<usize>,
+        (depth, is_last): (Range<usize>, bool),
         start: Accumulate,
         block: Range<usize>,
         left: Left,
@@ -178,6 +223,7 @@ impl Product<'_> {
             right: packed_right,
             depth: depth.len(),
             start: if depth.start == 0 { start } else { Accumulate::Add },
+            rectifier: if is_last { self.rectifier } else { Rectifier::None },
             columns: self.columns(&block),
             tiles,
             result: self.result,

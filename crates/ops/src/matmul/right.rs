@@ -8,6 +8,9 @@ use super::kernel::COLUMNS;
 use super::pack::Matrix;
 use super::product::{pack_right, place_of_panel};
 
+/// Operations that take as long as moving a value.
+const OPERATIONS_OF_A_COPY: usize = 16;
+
 /// The right side of a product.
 #[derive(Clone, Debug)]
 pub enum Right<'a> {
@@ -48,17 +51,14 @@ impl PackedMatrix {
         (self.rows, self.columns) = (matrix.rows, matrix.columns);
         let panels = matrix.columns.div_ceil(COLUMNS);
         let packed = DisjointSlice::new(self.values.at_least(matrix.rows * panels * COLUMNS));
-        cpu.parallel(matrix.rows * matrix.columns, |worker| {
+        // A value that is moved takes as long as some operations, and who packs a panel will read it.
+        cpu.parallel(OPERATIONS_OF_A_COPY * matrix.rows * matrix.columns, |worker| {
             pack_right(cpu, matrix, worker.chunk(panels), packed, None);
         });
     }
 
     pub(super) fn rows(&self) -> usize {
         self.rows
-    }
-
-    pub(super) fn columns(&self) -> usize {
-        self.columns
     }
 
     /// Its values.
