@@ -104,13 +104,16 @@ impl PictureFiles {
         Ok(())
     }
 
-    /// Adds a link of a folder that leads nowhere, where it has the name of a picture.
+    /// Adds what of a folder cannot be followed: a link that leads nowhere, where it has the name of a
+    /// picture, or a folder that cannot be listed.
     fn add_missing(&mut self, folder: &Path, error: walkdir::Error) -> Result<()> {
         match error.path() {
             Some(link) if link.is_symlink() && is_picture(link) => {
                 self.files.push(link.to_path_buf());
             }
             Some(link) if link.is_symlink() => self.passed_over += 1,
+            // A folder in it that cannot be listed hides no others: whoever reads the pictures says why.
+            Some(inner) if error.depth() > 0 => self.files.push(inner.to_path_buf()),
             _ => {
                 return Err(error)
                     .with_context(|| format!("cannot list the pictures in {}", folder.display()));
