@@ -29,6 +29,10 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage> {
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let cannot = "cannot be opened";
     let found = fs::metadata(path).context(cannot)?;
+    if found.is_dir() {
+        // One in a folder of pictures, which was not listed with it.
+        fs::read_dir(path).context("cannot be listed")?;
+    }
     ensure!(found.is_file(), "is no file but a folder, a pipe, a socket or a device");
     let most = MAX_BYTES >> 20;
     ensure!(found.len() <= MAX_BYTES, "has {} bytes, more than {most} MiB", found.len());

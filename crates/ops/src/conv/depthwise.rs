@@ -8,8 +8,6 @@ use super::super::simd::{Kernel, LANES, Simd};
 use super::super::{Cpu, rows_mut};
 use super::Shape;
 
-/// Rows of windows that a thread takes at a time.
-const ROWS: usize = 1;
 /// Neighbouring windows that are computed at once, so that a weight is read once for all.
 const COLUMNS: usize = 4;
 
@@ -53,15 +51,12 @@ pub fn forward(
     assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
     assert_eq!(y.len(), shape.outputs(), "the output has another size");
     let (rows, width) = (shape.rows().output(), shape.columns().output() * shape.out_channels);
-    let multiplier = multiplier(&shape);
-    cpu.for_rows(shape.batch * rows, ROWS, rows_mut(y, width), |block, y| {
-        for (row, y) in block.zip(y.chunks_exact_mut(width.max(1))) {
-            let window = Window { shape, image: row / rows, row: row % rows };
-            let row = Row { window, x, weight, bias, rectifier, y };
-            match multiplier {
-                1 => cpu.isa().run(OneFilter(row)),
-                _ => cpu.isa().run(SeveralFilters(row)),
-            }
+    cpu.for_rows(shape.batch * rows, 1, rows_mut(y, width), |row, y| {
+        let window = Window { shape, image: row.start / rows, row: row.start % rows };
+        let row = Row { window, x, weight, bias, rectifier, y };
+        match multiplier(&shape) {
+            1 => cpu.isa().run(OneFilter(row)),
+            _ => cpu.isa().run(SeveralFilters(row)),
         }
     });
 }
@@ -176,8 +171,8 @@ impl Row<'_> {
         }
     }
 
-    /// The sums of `N` whole windows of three columns from `first` on for [`LANES`] channels: sizes that
-    /// are known beforehand take a third of the time.
+    /// The sums of `N` whole windows of three columns from `first` on for [`LANES`] channels: with sizes
+    /// that are known beforehand they stay in registers.
     #[inline(always)]
     fn of_three<S: Simd, const N: usize, const STRIDE: usize>(
         &mut self,
@@ -246,7 +241,7 @@ impl Row<'_> {
     }
 }
 
-/// A whole vector. No closure does this: one could be compiled apart, without the level's instructions.
+/// A whole vector, by no closure, which could be compiled apart, without the level's instructions.
 #[inline(always)]
 fn vector<S: Simd>(values: &[f32], at: usize) -> S {
     S::load_slice(&values[at..][..LANES], 0.0)

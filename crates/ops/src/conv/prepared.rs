@@ -17,8 +17,9 @@ const MIN_PIXELS: usize = 512;
 const BLOCK_PIXELS: usize = 56;
 /// Filters that a thread can read once from the last-level cache while it computes.
 const MEDIUM_FILTERS: usize = 288 * 1024;
-/// The fewest pixels for which it does.
+/// The fewest pixels for which it does, and the most that it takes at a time.
 const MIN_PIXELS_OF_MEDIUM: usize = 128;
+const MAX_PIXELS_OF_MEDIUM: usize = 256;
 
 /// How a forward pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +143,9 @@ fn pixels_of_a_thread(cpu: &Cpu, pixels: usize, filters: usize) -> Option<usize>
     if filters <= SMALL_FILTERS && pixels >= MIN_PIXELS {
         return Some(BLOCK_PIXELS);
     }
-    (filters <= MEDIUM_FILTERS && pixels >= MIN_PIXELS_OF_MEDIUM)
-        .then(|| pixels.div_ceil(cpu.threads()))
+    let most = cpu.threads() * MAX_PIXELS_OF_MEDIUM;
+    let blocks = cpu.threads() * pixels.div_ceil(most);
+    (filters <= MEDIUM_FILTERS && pixels >= MIN_PIXELS_OF_MEDIUM).then(|| pixels.div_ceil(blocks))
 }
 
 #[cfg(test)]

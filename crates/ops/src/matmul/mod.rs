@@ -71,9 +71,9 @@ pub fn matmul_rectified<'a>(
     multiply(cpu, left, &right.into(), start, rectifier, result, None);
 }
 
-/// As [`matmul_rectified`] with a bias, where each thread takes `block` rows at a time and computes all their
-/// columns, so that it finds in its cache what it wrote in the operator before. The right side should
-/// stay there too.
+/// As [`matmul_rectified`] with a bias, where each thread takes `block` rows at a time and computes all
+/// their columns, so that it finds in its cache what it wrote in the operator before. The right side
+/// should stay there too.
 ///
 /// # Panics
 /// As [`matmul`].
