@@ -8,7 +8,8 @@ use super::kernel::{COLUMNS, MAX_ROWS};
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;
 
-/// Values that are so far apart share a quarter of the sets of a first-level cache at most.
+/// Values that are so far apart share one set of a first-level cache, which has fewer ways than a tile
+/// has rows; at half the distance they share two.
 const SET_STRIDE: usize = 1024;
 
 /// A matrix in memory, by rows or by columns.
@@ -90,7 +91,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Whether a few rows can be read side by side as they stand: contiguous ones that do not all
-    /// begin in the same few sets of the first-level cache.
+    /// begin in the same set of the first-level cache.
     pub(super) fn has_rows_to_read_in_place(&self) -> bool {
         self.has_contiguous_rows() && !self.row_stride.is_multiple_of(SET_STRIDE)
     }
