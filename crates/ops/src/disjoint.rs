@@ -104,14 +104,29 @@ impl<'a, T> Rows for RowsMut<'a, T> {
 /// A mutable slice as sequences side by side: row `position · batch + b`, of `width` values, is of
 /// sequence `b`.
 pub fn sequences_mut(slice: &mut [f32], batch: usize, width: usize) -> SequencesMut<'_> {
-    SequencesMut { slice: DisjointSlice::new(slice), batch, width }
+    let length = slice.len() / (batch * width).max(1);
+    SequencesMut { slice: DisjointSlice::new(slice), count: batch, beside: batch, length, width }
 }
 
-/// What [`sequences_mut`] makes.
+/// A mutable slice of images as their columns: pixel (image, row, column), of `width` values, is at
+/// place `row` of sequence `image · columns + column`. With one column they are rows.
+pub fn columns_mut(
+    slice: &mut [f32],
+    [rows, columns]: [usize; 2],
+    width: usize,
+) -> SequencesMut<'_> {
+    let count = slice.len() / (rows * width).max(1);
+    SequencesMut { slice: DisjointSlice::new(slice), count, beside: columns, length: rows, width }
+}
+
+/// What [`sequences_mut`] and [`columns_mut`] make.
 #[derive(Clone, Copy)]
 pub struct SequencesMut<'a> {
     slice: DisjointSlice<'a>,
-    batch: usize,
+    count: usize,
+    /// Sequences side by side.
+    beside: usize,
+    length: usize,
     width: usize,
 }
 
@@ -128,11 +143,12 @@ impl Sequences<'_> {
     /// When there is none, or the sequence is not one of these.
     #[inline(always)]
     pub fn row(&mut self, position: usize, sequence: usize) -> &mut [f32] {
-        let SequencesMut { slice, batch, width } = self.all;
+        let SequencesMut { slice, beside, length, width, .. } = self.all;
         assert!(self.own.contains(&sequence), "a sequence of another block");
-        let at = (position * batch + sequence) * width;
+        assert!(position < length, "sequences of {length} have no place {position}");
+        let place = (sequence / beside * length + position) * beside + sequence % beside;
         // SAFETY: nobody else has the rows of these sequences, and `self` lends one at a time.
-        unsafe { slice.range_mut(at..at + width) }
+        unsafe { slice.range_mut(place * width..(place + 1) * width) }
     }
 }
 
@@ -141,7 +157,7 @@ impl<'a> Rows for SequencesMut<'a> {
 
     #[inline]
     unsafe fn block(&self, rows: &Range<usize>) -> Sequences<'a> {
-        assert!(rows.end <= self.batch, "more sequences than there are");
+        assert!(rows.end <= self.count, "more sequences than there are");
         Sequences { all: *self, own: rows.clone() }
     }
 }
@@ -211,6 +227,30 @@ mod tests {
         for (i, row) in rows.chunks(2).enumerate() {
             assert_eq!(row, [(10 * (i / 5) + i % 5) as f32; 2]);
         }
+    }
+
+    #[test]
+    fn every_pixel_of_every_column_is_handed_out_once() {
+        let cpu = Cpu::new(Isa::Portable, 3).unwrap();
+        let mut pixels = [0.0; 2 * 3 * 5 * 2];
+        cpu.for_rows(10, 2, columns_mut(&mut pixels, [3, 5], 2), |block, mut columns| {
+            for (column, row) in block.flat_map(|column| (0..3).map(move |row| (column, row))) {
+                let place = (column / 5 * 3 + row) * 5 + column % 5;
+                columns.row(row, column).iter_mut().for_each(|x| *x += place as f32);
+            }
+        });
+        for (place, pixel) in pixels.chunks(2).enumerate() {
+            assert_eq!(pixel, [place as f32; 2]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "sequences of 3 have no place 3")]
+    fn a_place_in_the_next_image_is_refused() {
+        let cpu = Cpu::in_order();
+        cpu.for_rows(4, 4, columns_mut(&mut [0.0; 12], [3, 2], 1), |_, mut columns| {
+            columns.row(3, 0);
+        });
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::winograd::{Epilogue, lines};
 use super::{Filters, Shape, depthwise, direct, winograd};
 use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul_by_rows, matmul_rectified};
 use crate::relu::Rectifier;
@@ -28,6 +29,8 @@ pub enum Algorithm {
     Direct,
     /// By Winograd's transform.
     Winograd,
+    /// By Winograd's transform along one axis.
+    WinogradLines,
     /// As one product of all pixels.
     Product,
     /// By direct sums, each channel by itself.
@@ -40,9 +43,11 @@ impl Algorithm {
     pub fn of(shape: &Shape) -> Self {
         let is_winograds =
             winograd::supports(shape) && winograd::is_profitable_when_prepared(shape);
-        match (is_winograds, shape.kernel, shape.stride) {
-            (true, ..) => Self::Winograd,
-            (false, [1, 1], [1, 1]) => Self::Product,
+        let has_lines = lines::supports(shape) && lines::is_profitable(shape);
+        match (shape.kernel, shape.stride) {
+            _ if is_winograds => Self::Winograd,
+            _ if has_lines => Self::WinogradLines,
+            ([1, 1], [1, 1]) => Self::Product,
             _ => Self::Direct,
         }
     }
@@ -60,6 +65,7 @@ pub struct PreparedFilters {
 enum Values {
     Direct(Buffer),
     Winograd(Buffer),
+    WinogradLines(Vec<Right<'static>>),
     Product(Arc<PackedMatrix>),
     Depthwise(Vec<f32>),
 }
@@ -80,6 +86,9 @@ impl PreparedFilters {
     ) -> Self {
         let values = match algorithm {
             Algorithm::Winograd => Values::Winograd(winograd::transformed(cpu, &shape, weight)),
+            Algorithm::WinogradLines => {
+                Values::WinogradLines(lines::transformed(cpu, &shape, weight))
+            }
             Algorithm::Direct => Values::Direct(direct::packed(cpu, shape, weight)),
             Algorithm::Product => {
                 let mut packed = PackedMatrix::default();
@@ -96,6 +105,7 @@ impl PreparedFilters {
         match self.values {
             Values::Direct(_) => Algorithm::Direct,
             Values::Winograd(_) => Algorithm::Winograd,
+            Values::WinogradLines(_) => Algorithm::WinogradLines,
             Values::Product(_) => Algorithm::Product,
             Values::Depthwise(_) => Algorithm::Depthwise,
         }
@@ -111,6 +121,10 @@ impl PreparedFilters {
             Values::Winograd(filters) => {
                 let filters = Filters::Prepared(filters);
                 winograd::forward(cpu, &shape, x, filters, biases, rectifier, y);
+            }
+            Values::WinogradLines(filters) => {
+                let finish = Epilogue { bias: Some(biases), rectifier };
+                lines::forward(cpu, &shape, x, filters, finish, y);
             }
             Values::Direct(filters) => {
                 let filters = Filters::Prepared(filters);

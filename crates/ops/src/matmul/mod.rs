@@ -87,12 +87,31 @@ pub fn matmul_by_rows(
 ) {
     let (right, start) = (Right::Packed(Arc::clone(right)), Accumulate::Bias(bias));
     check(left, &right, start, result);
-    let n = right.size().1;
-    cpu.for_rows(left.rows, block, rows_mut(result, n), |rows, result| {
-        let left = left.row_range(rows);
-        let product = Product::new(cpu, left, n, rectifier, result);
-        product.columns_alone(left, &right, start, 0..product.column_panels);
+    cpu.for_rows(left.rows, block, rows_mut(result, right.size().1), |rows, result| {
+        multiply_alone(cpu, left.row_range(rows), &right, start, rectifier, result);
     });
+}
+
+/// `result (m, n) = left (m, k) · right (k, n)` on the calling thread alone: one of many products that
+/// are shared among the threads.
+///
+/// # Panics
+/// As [`matmul`].
+pub(super) fn matmul_alone(cpu: &Cpu, left: Matrix, right: &Right, result: &mut [f32]) {
+    check(left, right, Accumulate::Overwrite, result);
+    multiply_alone(cpu, left, right, Accumulate::Overwrite, Rectifier::None, result);
+}
+
+fn multiply_alone(
+    cpu: &Cpu,
+    left: Matrix,
+    right: &Right,
+    start: Accumulate,
+    rectifier: Rectifier,
+    result: &mut [f32],
+) {
+    let product = Product::new(cpu, left, right.size().1, rectifier, result);
+    product.columns_alone(left, right, start, 0..product.column_panels);
 }
 
 /// As [`matmul`], with `sums[j] = Σ right[p][j]` over all rows `p`, the first row first: with

@@ -1,5 +1,5 @@
-//! Winograd's convolution: 3 × 3 and 5 × 5 filters, stride 1, with a fraction of the
-//! multiplications (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
+//! Winograd's convolution: 3 × 3 and 5 × 5 filters, and [lines] of 3, 5 or 7 taps, stride 1, with a
+//! fraction of the multiplications (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
 //! arXiv 1509.09308).
 //!
 //! A tile of outputs is Y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, so that over all channels and tiles
@@ -27,6 +27,7 @@
 mod backward;
 mod filters;
 mod forward;
+pub mod lines;
 mod points;
 mod product;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use forward::{backward_input, forward};
 use super::super::simd::LANES;
 use super::{Filters, Shape};
 use tiles::AREA;
+pub use tiles::Epilogue;
 
 /// What the transform of sixteen channels of a tile costs, in multiply-adds of a vector, as
 /// measured.

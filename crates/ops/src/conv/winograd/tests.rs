@@ -279,3 +279,114 @@ fn equals_tensorflow() {
         }
     }
 }
+
+/// One row of `taps`, or one column.
+fn lines_of(images: [usize; 3], channels: [usize; 2], kernel: [usize; 2]) -> Shape {
+    Shape { kernel, ..shape(images, channels, 1, Padding::Same) }
+}
+
+fn along_lines(
+    cpu: &Cpu,
+    shape: &Shape,
+    [x, weight, bias]: [&[f64]; 3],
+    rectifier: Rectifier,
+) -> Vec<f32> {
+    let [x, weight, bias] = [x, weight, bias].map(single);
+    let filters = lines::transformed(cpu, shape, &weight);
+    let mut y = vec![f32::NAN; shape.outputs()];
+    let finish = Epilogue { bias: Some(&bias), rectifier };
+    lines::forward(cpu, shape, &x, &filters, finish, &mut y);
+    y
+}
+
+/// Lines of a pixel and of many, odd numbers of channels, images lower than a filter.
+#[test]
+fn along_lines_every_level_equals_the_direct_sums_with_any_threads() {
+    let images = [[1, 1, 1], [2, 5, 8], [1, 17, 17], [3, 9, 7]];
+    let channels = [[1, 1], [3, 17], [192, 160], [20, 33]];
+    for (images, channels) in images.into_iter().zip(channels) {
+        for kernel in [[1, 7], [7, 1], [1, 5], [5, 1], [1, 3], [3, 1]] {
+            let same = lines_of(images, channels, kernel);
+            let valid = Shape { padding: Padding::Valid, ..same };
+            for shape in [same, valid].into_iter().filter(lines::supports) {
+                let case = Case::new(shape);
+                let want = conv_reference(shape, &case.x, &case.weight, &case.bias);
+                for isa in Isa::available() {
+                    let run = |threads| {
+                        let cpu = Cpu::new(isa, threads).unwrap();
+                        along_lines(
+                            &cpu,
+                            &shape,
+                            [&case.x, &case.weight, &case.bias],
+                            Rectifier::None,
+                        )
+                    };
+                    let one = run(1);
+                    let error = error(&one, &want);
+                    println!("{images:?} {channels:?} {kernel:?} {isa:?}: {error:.1e}");
+                    assert!(error < 2e-5, "{isa:?} {shape:?}: {error}");
+                    assert!([2, 3, 5].into_iter().all(|n| run(n) == one), "{isa:?} {shape:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn along_lines_an_image_has_the_same_bits_anywhere_in_a_batch() {
+    for kernel in [[1, 7], [7, 1]] {
+        let one = lines_of([1, 9, 11], [20, 33], kernel);
+        let Case { x, weight, bias, .. } = Case::new(one);
+        for isa in Isa::available() {
+            let cpu = Cpu::new(isa, 2).unwrap();
+            let run = |batch| {
+                let shape = Shape { batch, ..one };
+                along_lines(&cpu, &shape, [&x.repeat(batch), &weight, &bias], Rectifier::None)
+            };
+            assert_eq!(run(3), run(1).repeat(3), "{isa:?} {kernel:?}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_stride_one_fit_and_pay_with_enough_tiles() {
+    let good = lines_of([1, 17, 17], [192, 192], [1, 7]);
+    assert!(lines::supports(&good) && lines::is_profitable(&good));
+    for kernel in [[1, 1], [1, 2], [3, 3], [9, 1], [7, 3]] {
+        assert!(!lines::supports(&Shape { kernel, ..good }), "{kernel:?}");
+    }
+    assert!(!lines::supports(&Shape { stride: [1, 2], ..good }));
+    // The filters of a small image serve for few tiles, and one channel saves nothing.
+    assert!(!lines::is_profitable(&lines_of([1, 8, 8], [384, 384], [1, 3])));
+    assert!(!lines::is_profitable(&Shape { in_channels: 1, ..good }));
+}
+
+/// The last numbers of the outputs of an independent engine:
+/// ```python
+/// import numpy as np, tensorflow as tf
+/// def wave(shape, a): return (np.sin(np.arange(np.prod(shape)) * a) * 0.5).reshape(shape).astype("f")
+/// for k, p in [((1, 7), "SAME"), ((7, 1), "VALID"), ((1, 5), "VALID"), ((3, 1), "SAME")]:
+///     x, w = tf.constant(wave((2, 9, 8, 2), 0.9)), tf.constant(wave((*k, 2, 3), 0.7))
+///     print(tf.nn.relu6(tf.nn.conv2d(x, w, 1, p)).numpy().ravel()[-6:].tolist())
+/// ```
+#[test]
+fn along_lines_equals_tensorflow() {
+    let wave =
+        |len: usize, a: f64| -> Vec<f64> { (0..len).map(|i| (i as f64 * a).sin() * 0.5).collect() };
+    for (kernel, padding, want) in [
+        ([1, 7], Padding::Same, [0.0, 0.0, 0.0, 0.2161592, 0.1545047, 0.0201842]),
+        ([7, 1], Padding::Valid, [0.0, 0.0, 0.0, 0.2578355, 0.2495016, 0.1238232]),
+        ([1, 5], Padding::Valid, [0.0616535, 0.0347508, 0.0, 0.0, 0.0, 0.0]),
+        ([3, 1], Padding::Same, [0.1510762, 0.1627371, 0.0978603, 0.0, 0.0, 0.0507008]),
+    ] {
+        let shape = Shape { padding, ..lines_of([2, 9, 8], [2, 3], kernel) };
+        let (x, weight) = (wave(shape.inputs(), 0.9), wave(shape.weights(), 0.7));
+        for isa in Isa::available() {
+            let cpu = Cpu::new(isa, 2).unwrap();
+            let y = along_lines(&cpu, &shape, [&x, &weight, &[0.0; 3]], Rectifier::Relu6);
+            for (got, want) in y[y.len() - 6..].iter().zip(want) {
+                assert!((got - want).abs() < 1e-6, "{isa:?} {kernel:?}: {got} and {want}");
+            }
+        }
+    }
+}
