@@ -17,7 +17,7 @@ use crate::system::mapped::{self, Mapped};
 ///
 /// Names are unique and every input exists. What only a part of the graph has wrong, a loop or a
 /// variable, is found by [`FrozenGraph::order`] where this part is needed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FrozenGraph {
     /// What it is called in messages.
     place: String,
@@ -90,6 +90,14 @@ impl FrozenGraph {
     /// When it is another graph's.
     pub fn node(&self, index: usize) -> &FrozenNode {
         &self.nodes[index]
+    }
+
+    /// The same graph with nodes that `change` has changed: it is called for each with its index. Inputs
+    /// must be nodes of the graph.
+    pub fn with_nodes(&self, mut change: impl FnMut(usize, &mut FrozenNode)) -> Self {
+        let mut graph = self.clone();
+        graph.nodes.iter_mut().enumerate().for_each(|(index, node)| change(index, node));
+        graph
     }
 
     /// Gives the memory of weights that were copied back to the system; they are read from the file

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::proto::{AttrEntry, AttrKind, ListValue, TensorShapeProto};
-use super::{Constant, DataType, wire};
+use super::proto::{AttrEntry, AttrKind, ListValue, NodeDef, TensorShapeProto};
+use super::{Constant, DataType, Tensor, wire};
 
 /// An operation of a [`super::FrozenGraph`], whose inputs are known by their index.
 ///
@@ -38,6 +38,19 @@ impl FrozenNode {
     /// Its name and operation, for messages: `conv/Conv2D (Conv2D)`.
     pub fn title(&self) -> String {
         format!("{} ({})", self.name, self.op)
+    }
+
+    /// Makes a `Const` of it.
+    pub fn become_constant(&mut self, tensor: &Tensor) {
+        let constant = NodeDef::constant("", tensor);
+        (self.op, self.attributes) = (constant.op, constant.attr);
+        self.inputs.clear();
+    }
+
+    /// Makes an `Identity` of it, which hands on what it reads.
+    pub fn hand_on(&mut self, input: NodeOutput) {
+        self.op = "Identity".to_owned();
+        self.inputs = vec![input];
     }
 
     /// The names of its attributes, in the order of the file.

@@ -8,6 +8,46 @@ const LOOKAHEAD_BITS: u32 = 10;
 /// The longest code in bits.
 const MAX_BITS: usize = 16;
 
+/// How many symbols have each length, and the symbols.
+type Printed = (&'static [u8; MAX_BITS], &'static [u8]);
+
+/// Table K.3 of T.81: DC coefficients of brightness.
+const LUMINANCE_DC: Printed =
+    (&[0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+/// Table K.4: of colours.
+const CHROMINANCE_DC: Printed =
+    (&[0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+/// Table K.5: AC coefficients of brightness.
+const LUMINANCE_AC: Printed = (
+    &[0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125],
+    &[
+        1, 2, 3, 0, 4, 17, 5, 18, 33, 49, 65, 6, 19, 81, 97, 7, 34, 113, 20, 50, 129, 145, 161, 8,
+        35, 66, 177, 193, 21, 82, 209, 240, 36, 51, 98, 114, 130, 9, 10, 22, 23, 24, 25, 26, 37,
+        38, 39, 40, 41, 42, 52, 53, 54, 55, 56, 57, 58, 67, 68, 69, 70, 71, 72, 73, 74, 83, 84, 85,
+        86, 87, 88, 89, 90, 99, 100, 101, 102, 103, 104, 105, 106, 115, 116, 117, 118, 119, 120,
+        121, 122, 131, 132, 133, 134, 135, 136, 137, 138, 146, 147, 148, 149, 150, 151, 152, 153,
+        154, 162, 163, 164, 165, 166, 167, 168, 169, 170, 178, 179, 180, 181, 182, 183, 184, 185,
+        186, 194, 195, 196, 197, 198, 199, 200, 201, 202, 210, 211, 212, 213, 214, 215, 216, 217,
+        218, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 241, 242, 243, 244, 245, 246, 247,
+        248, 249, 250,
+    ],
+);
+/// Table K.6: of colours.
+const CHROMINANCE_AC: Printed = (
+    &[0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 119],
+    &[
+        0, 1, 2, 3, 17, 4, 5, 33, 49, 6, 18, 65, 81, 7, 97, 113, 19, 34, 50, 129, 8, 20, 66, 145,
+        161, 177, 193, 9, 35, 51, 82, 240, 21, 98, 114, 209, 10, 22, 36, 52, 225, 37, 241, 23, 24,
+        25, 26, 38, 39, 40, 41, 42, 53, 54, 55, 56, 57, 58, 67, 68, 69, 70, 71, 72, 73, 74, 83, 84,
+        85, 86, 87, 88, 89, 90, 99, 100, 101, 102, 103, 104, 105, 106, 115, 116, 117, 118, 119,
+        120, 121, 122, 130, 131, 132, 133, 134, 135, 136, 137, 138, 146, 147, 148, 149, 150, 151,
+        152, 153, 154, 162, 163, 164, 165, 166, 167, 168, 169, 170, 178, 179, 180, 181, 182, 183,
+        184, 185, 186, 194, 195, 196, 197, 198, 199, 200, 201, 202, 210, 211, 212, 213, 214, 215,
+        216, 217, 218, 226, 227, 228, 229, 230, 231, 232, 233, 234, 242, 243, 244, 245, 246, 247,
+        248, 249, 250,
+    ],
+);
+
 /// A code as the file gives it: how many symbols have each length, and the symbols.
 #[derive(Clone)]
 pub(super) struct Code {
@@ -27,6 +67,20 @@ impl Code {
         let (symbols, rest) = rest.split_at_checked(n).ok_or(cut)?;
         *bytes = rest;
         Ok(Self { counts, symbols: symbols.to_vec() })
+    }
+
+    /// The code of DC coefficients that T.81 prints under this number.
+    pub(super) fn printed_dc(number: usize) -> Option<Self> {
+        [LUMINANCE_DC, CHROMINANCE_DC].get(number).copied().map(Self::printed)
+    }
+
+    /// The same of AC coefficients.
+    pub(super) fn printed_ac(number: usize) -> Option<Self> {
+        [LUMINANCE_AC, CHROMINANCE_AC].get(number).copied().map(Self::printed)
+    }
+
+    fn printed((counts, symbols): Printed) -> Self {
+        Self { counts: *counts, symbols: symbols.to_vec() }
     }
 
     /// The tables to decode it by.

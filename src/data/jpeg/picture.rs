@@ -7,8 +7,8 @@ use super::colour::Conversion;
 use super::frame::{Coefficients, Component, Frame, SIDE};
 use super::idct::{flat, inverse_dct, multipliers};
 use super::progressive::{AcBand, DcFirst, DcRefinement, Stored};
-use super::scan::{BlockPlace, Scan, ScanComponent, decode_blocks};
-use super::sequential::{Sequential, SequentialTables};
+use super::scan::{BlockPlace, Scan, decode_blocks};
+use super::sequential::Sequential;
 use super::stream::Tables;
 use super::upsample::{Plane, Upsampler};
 use super::{Bitmap, Damage};
@@ -136,9 +136,7 @@ fn sequential_scan(
     bits: &mut Bits,
     samples: &mut Samples,
 ) -> Result<(), Damage> {
-    let of =
-        |of: &ScanComponent| Ok(SequentialTables { dc: tables.dc(of.dc)?, ac: tables.ac(of.ac)? });
-    let both = scan.components.iter().map(of).collect::<Result<_, _>>()?;
+    let both = scan.components.iter().map(|of| tables.sequential(of)).collect::<Result<_, _>>()?;
     let index = |place: BlockPlace| scan.components[place.component].index;
     match samples {
         Samples::Planes(planes) => {

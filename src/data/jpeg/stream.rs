@@ -7,8 +7,11 @@ use super::colour::{ColourSpace, Conversion};
 use super::frame::{Frame, SIDE};
 use super::huffman::{Code, Table};
 use super::picture::Picture;
-use super::scan::Scan;
+use super::scan::{Scan, ScanComponent};
+use super::sequential::SequentialTables;
 use super::{Damage, ZIGZAG};
+
+const MISSING: Damage = Damage("a Huffman table is missing");
 
 /// What the segments so far have said.
 pub(super) struct Stream<'a> {
@@ -168,16 +171,26 @@ impl Tables {
         self.quantisation[number].as_ref().ok_or(Damage("a quantisation table is missing"))
     }
 
+    /// The tables of a scan of whole blocks. Frames of Motion JPEG leave out those that T.81 prints.
+    ///
+    /// # Errors
+    /// The file gives none of that number, and T.81 does not either; or they are wrong.
+    pub(super) fn sequential(&self, of: &ScanComponent) -> Result<SequentialTables, Damage> {
+        let or_printed =
+            |own: &[Option<Code>], number: usize, printed: fn(usize) -> Option<Code>| {
+                own[number].clone().or_else(|| printed(number))
+            };
+        let dc = or_printed(&self.dc, of.dc, Code::printed_dc);
+        let ac = or_printed(&self.ac, of.ac, Code::printed_ac);
+        Ok(SequentialTables { dc: dc_table(dc.as_ref())?, ac: ac_table(ac.as_ref())? })
+    }
+
     /// The table of DC coefficients.
     ///
     /// # Errors
     /// The file has not given it, or it is wrong.
     pub(super) fn dc(&self, number: usize) -> Result<Table, Damage> {
-        let code = self.dc[number].as_ref().ok_or(Damage("a Huffman table is missing"))?;
-        if !code.is_of_sizes() {
-            return Err(Damage("a Huffman table has sizes above 15"));
-        }
-        code.table()
+        dc_table(self.dc[number].as_ref())
     }
 
     /// The table of AC coefficients.
@@ -185,6 +198,18 @@ impl Tables {
     /// # Errors
     /// The file has not given it, or it is wrong.
     pub(super) fn ac(&self, number: usize) -> Result<Table, Damage> {
-        self.ac[number].as_ref().ok_or(Damage("a Huffman table is missing"))?.table()
+        ac_table(self.ac[number].as_ref())
     }
+}
+
+fn dc_table(code: Option<&Code>) -> Result<Table, Damage> {
+    let code = code.ok_or(MISSING)?;
+    if !code.is_of_sizes() {
+        return Err(Damage("a Huffman table has sizes above 15"));
+    }
+    code.table()
+}
+
+fn ac_table(code: Option<&Code>) -> Result<Table, Damage> {
+    code.ok_or(MISSING)?.table()
 }

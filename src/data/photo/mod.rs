@@ -4,6 +4,7 @@
 mod decode;
 mod digit;
 mod folder;
+mod gif;
 mod inputs;
 mod rgb;
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::evaluate::{evaluate, knows};
 use crate::data::graphdef::{Constant, DataType, FrozenGraph, NodeOutput, Tensor, Values};
@@ -52,7 +52,7 @@ impl Constants {
                     .map(|&input| constants.tensor(input))
                     .collect::<Result<_>>()?;
                 let inputs: Vec<&Tensor> = inputs.iter().map(|tensor| &**tensor).collect();
-                let outputs = evaluate(node, &inputs).with_context(|| node.title())?;
+                let outputs = evaluate(node, &inputs)?;
                 for (output, tensor) in outputs.into_iter().enumerate() {
                     constants.folded.insert(NodeOutput { node: index, output }, Arc::new(tensor));
                 }

@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! FrozenGraph → Program     program.rs    what has to be computed, in stages
+//!   feeds.rs                values that the user gives
+//!   branches.rs             branches that are chosen before
 //!   constants.rs            constants, and what depends on them alone
 //!   layer.rs                which nodes are layers of nn
 //!   importer.rs             a stage of layers as a graph of nn
@@ -14,10 +16,12 @@
 //! Scorer                    scorer.rs     how probable each class is
 //! ```
 
+mod branches;
 mod constants;
 pub mod demo;
 mod entry_point;
 pub mod evaluate;
+mod feeds;
 mod importer;
 mod labels;
 mod layer;

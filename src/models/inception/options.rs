@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use super::feeds::Given;
 use crate::data::fetch::{HubFile, local_file};
 use crate::data::graphdef::TensorName;
 use crate::data::jpeg::Dct;
@@ -37,6 +38,12 @@ pub struct GraphOptions {
     /// The tensor that is computed [default: the last softmax]
     #[arg(long, value_name = "TENSOR")]
     pub output: Option<TensorName>,
+
+    /// Gives another tensor a value: a number, true or false, or several with commas
+    ///
+    /// Graphs that were frozen with a placeholder for training need it: --feed phase_train=false.
+    #[arg(long, value_name = "TENSOR=VALUE")]
+    pub feed: Vec<Given>,
 
     /// The size of the images that the graph takes
     #[arg(long, value_name = "N|HEIGHTxWIDTH", value_parser = size)]
@@ -75,6 +82,7 @@ impl GraphOptions {
             labels: None,
             input: None,
             output: None,
+            feed: Vec::new(),
             size: None,
             mean: None,
             scale: None,
@@ -117,7 +125,9 @@ impl GraphOptions {
             }),
             self.exif.then(|| "--exif".to_owned()),
         ];
-        given.into_iter().flatten().map(|option| format!(" {option}")).collect()
+        let feeds = self.feed.iter().map(|given| format!("--feed {}", quoted(given.to_string())));
+        let all = given.into_iter().flatten().chain(feeds);
+        all.map(|option| format!(" {option}")).collect()
     }
 
     /// The folder of the data sets.

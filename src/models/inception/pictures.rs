@@ -14,6 +14,7 @@ use super::entry_point::EntryPoint;
 use super::options::GraphOptions;
 use super::program::{Program, Tensors};
 use super::runner::Runner;
+use super::{branches, feeds};
 use crate::console;
 use crate::data::graphdef::{FrozenGraph, NodeOutput, Tensor, TensorName, Values};
 use crate::data::photo;
@@ -127,7 +128,7 @@ impl PictureGraph {
     /// # Errors
     /// A file that is no frozen graph, tensors that it lacks, operations that are not known.
     pub fn open(options: &GraphOptions, output: Option<&TensorName>) -> Result<Self> {
-        let graph = Arc::new(FrozenGraph::open(&options.path()?)?);
+        let graph = feeds::with_given(FrozenGraph::open(&options.path()?)?, &options.feed)?;
         let entry = EntryPoint::find(&graph, options)?;
         let output = match output.or(options.output.as_ref()) {
             Some(output) => output.clone(),
@@ -135,7 +136,9 @@ impl PictureGraph {
         };
         let fed = graph.find(entry.at())?;
         let wanted = std::slice::from_ref(&output);
-        let program = Arc::new(Program::new(graph, wanted, &[entry.at().clone()])?);
+        let at = [entry.at().clone()];
+        let graph = branches::chosen(Arc::new(graph), wanted, &at)?;
+        let program = Arc::new(Program::new(graph, wanted, &at)?);
         let runner = Runner::new(Arc::clone(&program));
         let reader = PictureReader { program, fed, entry };
         Ok(Self { reader, runner, output, gives_scores: false })

@@ -94,9 +94,10 @@ impl Program {
         let node = self.graph.node(index);
         if node.op.starts_with("Placeholder") {
             bail!(
-                "{} is not fed, and pictures are fed to one tensor alone: name an --output that does \
-                 not need it, or an --input behind it",
-                node.title()
+                "{} has no value, as pictures are fed to one tensor alone: give it one with --feed \
+                 {}=VALUE, or name an --output that does not need it",
+                node.title(),
+                node.name
             );
         }
         let wanted: Vec<_> =
@@ -146,7 +147,7 @@ impl Program {
             };
             let inputs: Vec<_> = node.inputs.iter().map(find).collect::<Result<_>>()?;
             let inputs: Vec<&Tensor> = inputs.iter().map(|tensor| &**tensor).collect();
-            let outputs = evaluate(node, &inputs).with_context(|| node.title())?;
+            let outputs = evaluate(node, &inputs)?;
             for (output, tensor) in outputs.into_iter().enumerate() {
                 own.insert(NodeOutput { node: *index, output }, Arc::new(tensor));
             }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::branches;
 use super::entry_point::EntryPoint;
 use super::evaluate::knows;
 use super::options::GraphOptions;
@@ -30,7 +31,8 @@ pub fn show(path: &Path) -> Result<(String, Value)> {
     let likely = graph.likely_output().map(|node| graph.node(node).name.clone());
     let needed = likely.as_ref().map(|name| needed(&graph, name)).transpose()?.unwrap_or_default();
     let is_unknown = |node: &&FrozenNode| {
-        !knows(&node.op) && !VALUES.contains(&&*node.op) && !is_decoder(&node.op)
+        let is_other = VALUES.iter().chain(branches::OPERATIONS).any(|op| *op == node.op);
+        !knows(&node.op) && !is_other && !is_decoder(&node.op)
     };
     let unknown: Vec<&FrozenNode> = graph.nodes().iter().filter(is_unknown).collect();
     let counts = graph.op_counts();

@@ -195,3 +195,112 @@ fn a_file_of_labels_reads_back_as_they_are() {
     let error = LabelMap::written(&["a\nb".to_owned()]).unwrap_err().to_string();
     assert!(error.contains("rename the folders of the pictures"), "{error}");
 }
+
+fn flag(value: bool) -> Tensor {
+    Tensor::new(Vec::new(), Values::Bool(vec![value])).unwrap()
+}
+
+/// What `tf.cond` makes of `x · 2 if training else x + 1`, in it once more. The constant of a branch
+/// stands behind it by a control input alone.
+fn branches(training: NodeDef) -> Vec<NodeDef> {
+    let boolean = |name: &str, op: &str, inputs: &[&str]| {
+        let node = inputs.iter().fold(NodeDef::new(name, op), |node, input| node.input(*input));
+        node.attr("T", AttrValue::data_type(DataType::Bool))
+    };
+    vec![
+        images(DataType::Float, 3),
+        training,
+        boolean("switch", "Switch", &["training", "training"]),
+        boolean("switch_t", "Identity", &["switch:1"]),
+        boolean("switch_f", "Identity", &["switch"]),
+        boolean("choice", "Identity", &["training"]),
+        node("x", "Switch", &["mean", "choice"]),
+        constant("two", &[], vec![2.0]).input("^switch_t"),
+        node("twice", "Mul", &["x:1", "two"]),
+        // The branch of the inner condition, whose choice is handed in by the outer one.
+        boolean("inner_choice", "Switch", &["choice", "choice"]),
+        boolean("not", "LogicalNot", &["inner_choice"]),
+        node("inner_x", "Switch", &["x", "not"]),
+        constant("one", &[], vec![1.0]).input("^switch_f"),
+        node("more", "Add", &["inner_x:1", "one"]),
+        node("less", "Sub", &["inner_x", "one"]),
+        node("inner", "Merge", &["less", "more"]),
+        node("merge", "Merge", &["inner", "twice"]),
+        node("scores", "Identity", &["merge"]),
+    ]
+}
+
+#[test]
+fn of_branches_the_one_is_taken_that_a_constant_chooses() {
+    let default = |value: bool| {
+        NodeDef::new("training", "PlaceholderWithDefault")
+            .input("default")
+            .attr("dtype", AttrValue::data_type(DataType::Bool))
+            .attr("default", AttrValue::flag(value))
+    };
+    for (training, want) in
+        [(false, COLOUR.map(|c| f32::from(c) + 1.0)), (true, COLOUR.map(|c| f32::from(c) * 2.0))]
+    {
+        let nodes = branches(default(training));
+        let constant = vec![NodeDef::constant("default", &flag(training))];
+        let graph = Graph::new([constant, mean("input", [1, 2]), nodes].concat());
+        let options = GraphOptions { mean: Some([0.0; 3]), scale: Some(1.0), ..graph.options() };
+        assert_eq!(graph.row(&options, true).unwrap(), want, "{training}");
+    }
+}
+
+#[test]
+fn a_value_that_is_given_chooses_a_branch() {
+    let training = NodeDef::placeholder("training", DataType::Bool, &[]);
+    let graph = Graph::new([mean("input", [1, 2]), branches(training)].concat());
+    let given = |feed: &[&str]| GraphOptions {
+        mean: Some([0.0; 3]),
+        scale: Some(1.0),
+        feed: feed.iter().map(|feed| feed.parse().unwrap()).collect(),
+        ..graph.options()
+    };
+    let row = graph.row(&given(&["training=true"]), true).unwrap();
+    assert_eq!(row, COLOUR.map(|c| f32::from(c) * 2.0));
+    for (feed, expect) in [
+        (&[][..], "by a value that is not constant; --feed training=false (or true) gives it one"),
+        (&["trainin=true"], "has no node trainin; is it training?"),
+        (&["training=2"], "training (Placeholder): is true or false, not 2"),
+        (&["training=0,1"], "training (Placeholder) is of shape [], and 2 values are given"),
+        (&["mean:1=0"], "a value is given to the first output of mean (Mean) alone"),
+    ] {
+        let error = format!("{:#}", graph.row(&given(feed), true).unwrap_err());
+        assert!(error.contains(expect), "{error}");
+    }
+    for (text, expect) in [("training", "write TENSOR=VALUE"), ("a=b", "neither a number nor true")]
+    {
+        let error = text.parse::<super::feeds::Given>().unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+}
+
+/// Dropout with a placeholder: floor(keep + random) is 1 for any number where everything is kept.
+#[test]
+fn a_dropout_that_keeps_everything_changes_nothing() {
+    let keep = NodeDef::placeholder("keep", DataType::Float, &[]);
+    let random = NodeDef::new("random", "RandomUniform")
+        .input("shape")
+        .attr("dtype", AttrValue::data_type(DataType::Float));
+    let graph = Graph::new(
+        [
+            vec![images(DataType::Float, 3), keep, random],
+            mean("input", [1, 2]),
+            vec![
+                NodeDef::new("shape", "Shape").input("mean"),
+                node("added", "Add", &["random", "keep"]),
+                node("mask", "Floor", &["added"]),
+                node("scaled", "RealDiv", &["mean", "keep"]),
+                node("scores", "Mul", &["scaled", "mask"]),
+            ],
+        ]
+        .concat(),
+    );
+    let feed = vec!["keep=1".parse().unwrap()];
+    let options = GraphOptions { mean: Some([0.0; 3]), scale: Some(1.0), feed, ..graph.options() };
+    assert_eq!(graph.row(&options, true).unwrap(), COLOUR.map(f32::from));
+    graph.refuses(true, "--feed keep=VALUE");
+}

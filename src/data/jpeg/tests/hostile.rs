@@ -32,6 +32,21 @@ const CODES: u8 = 0xc4;
 const SCAN: u8 = 0xda;
 const QUANTISATION: u8 = 0xdb;
 
+/// As frames of Motion JPEG are: libjpeg-turbo, and so TensorFlow, takes the tables that T.81 prints.
+#[test]
+fn whole_blocks_have_the_printed_tables_where_a_file_has_none() {
+    for name in ["444-33x17.jpg", "420-33x17.jpg", "grey.jpg"] {
+        let (whole, mut bytes) = (file(name), file(name));
+        while let Some(at) = bytes.windows(2).position(|pair| pair == [0xff, CODES]) {
+            let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+            bytes.drain(at..at + 2 + length);
+        }
+        assert!(bytes.len() < whole.len());
+        let decoded = |bytes: &[u8]| decode(bytes, Options::default()).unwrap();
+        assert!(decoded(&bytes) == decoded(&whole), "{name}");
+    }
+}
+
 #[test]
 fn what_is_damaged_says_where() {
     let whole = file("444-33x17.jpg");
@@ -44,7 +59,8 @@ fn what_is_damaged_says_where() {
         (b"\xff\xd8\xff\xd9".to_vec(), "it has no scan (byte 4)"),
         (b"\xff\xd8\xff\xd8".to_vec(), "it has a marker that means nothing there (byte 4)"),
         (without("444-33x17.jpg", FRAME), "a scan comes before its frame"),
-        (without("444-33x17.jpg", CODES), "a Huffman table is missing"),
+        (without("progressive.jpg", CODES), "a Huffman table is missing"),
+        (with("444-33x17.jpg", SCAN, 6, &[0x20]), "a Huffman table is missing"),
         (without("444-33x17.jpg", QUANTISATION), "a quantisation table is missing"),
         (with("grey.jpg", QUANTISATION, 4, &[4]), "a quantisation table has a number above 3"),
         (with("grey.jpg", QUANTISATION, 4, &[0x10]), "a quantisation table is cut off"),

@@ -7,6 +7,7 @@ use super::numbers::{Numbers, len, two_types};
 use super::padding::zero;
 use super::rearrange::filled;
 use crate::data::graphdef::{DataType, Tensor};
+use crate::ops::rng::Stream;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("Fill", 2, |call| filled(&call.inputs[1].values, call.sizes(0)?)),
@@ -15,7 +16,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
     }),
     Operation::one("OnesLike", 1, ones_like),
     Operation::one("Range", 3, range),
+    Operation::one("RandomUniform", 1, random_uniform),
 ];
+
+/// Numbers from 0 to 1, which TensorFlow draws anew each time and here follow from the node's seeds
+/// and name: a dropout that keeps everything has the same result with any.
+fn random_uniform(call: &Call<'_>) -> Result<Tensor> {
+    let shape = call.sizes(0)?;
+    let [seed, second] = ["seed", "seed2"].map(|key| call.node.int(key, 0));
+    let stream = Stream::new((seed? as u64).rotate_left(32) ^ second? as u64, &call.node.name);
+    let mut numbers = stream.at(0);
+    let data_type = call.node.data_type("dtype", None)?;
+    let numbers = (0..len(&shape, data_type)?).map(|_| numbers.uniform()).collect();
+    Tensor::new(shape, Numbers::Floats(numbers).into_values(data_type)?)
+}
 
 fn ones_like(call: &Call<'_>) -> Result<Tensor> {
     let input = call.inputs[0];

@@ -166,8 +166,8 @@ fn nodes_give_what_tensorflow_gives() {
 #[test]
 fn every_operation_is_held_to_tensorflow() {
     let cases = cases();
-    // Those without outputs, and one that TensorFlow asks a shape for.
-    let others = ["NoOp", "PlaceholderWithDefault"];
+    // Those without outputs, one that TensorFlow asks a shape for, and one that it draws.
+    let others = ["NoOp", "PlaceholderWithDefault", "RandomUniform"];
     for operation in super::KINDS.iter().copied().flatten() {
         let is_held = cases.iter().any(|case| case.op == operation.name);
         assert!(is_held || others.contains(&operation.name), "{}", operation.name);
@@ -177,6 +177,15 @@ fn every_operation_is_held_to_tensorflow() {
     let of = |op: &str, inputs: &[&Tensor]| evaluate(&node(NodeDef::new("n", op)), inputs).unwrap();
     assert!(of("NoOp", &[]).is_empty());
     assert_eq!(of("PlaceholderWithDefault", &[&floats(&[2])]), [floats(&[2])]);
+    let shape = Tensor::new(vec![1], Values::Int32(vec![1000])).unwrap();
+    let random =
+        NodeDef::new("n", "RandomUniform").attr("dtype", AttrValue::data_type(DataType::Float));
+    let draw = |random: NodeDef| evaluate(&node(random), &[&shape]).unwrap();
+    let drawn = draw(random.clone());
+    let Values::Float(numbers) = &drawn[0].values else { panic!("{drawn:?}") };
+    assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)) && numbers[0] != numbers[1]);
+    assert_eq!(draw(random.clone()), drawn);
+    assert_ne!(draw(random.attr("seed", AttrValue::int(1))), drawn);
 }
 
 fn int32s(values: &[i32]) -> Tensor {

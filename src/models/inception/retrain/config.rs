@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::feeds::Given;
 use super::super::options::{GraphOptions, default_graph, local_path};
 use crate::config::{Invalid, at_least, in_range};
 use crate::data::fetch::HubFile;
@@ -58,6 +59,8 @@ pub struct Data {
 pub struct Preprocessing {
     /// The tensor that pictures are fed to; empty: what decodes them, else the placeholder.
     pub input: String,
+    /// Values of other tensors, such as "phase_train=false".
+    pub feed: Vec<String>,
     /// Height and width of the images that the graph takes; empty: what the graph says.
     pub size: Vec<usize>,
     /// Subtracted from red, green and blue, which are from 0 to 255; empty: what the kind of graph
@@ -122,6 +125,7 @@ impl Default for Preprocessing {
     fn default() -> Self {
         Self {
             input: String::new(),
+            feed: Vec::new(),
             size: Vec::new(),
             mean: Vec::new(),
             scale: 0.0,
@@ -186,6 +190,14 @@ impl Data {
 impl Preprocessing {
     fn validate(&self) -> Result<(), Invalid> {
         check_tensor("preprocessing.input", &self.input)?;
+        for given in &self.feed {
+            if let Err(error) = given.parse::<Given>() {
+                return Err(Invalid::new(
+                    "preprocessing.feed",
+                    format!("must be TENSOR=VALUE: {error}"),
+                ));
+            }
+        }
         let is_size = |side: &usize| (1..=8192).contains(side);
         if !matches!(self.size.len(), 0 | 2) || !self.size.iter().all(is_size) {
             let rule = "must be empty, or a height and a width from 1 to 8192";
@@ -248,9 +260,11 @@ impl InceptionSettings {
                 path
             }
         };
-        let Preprocessing { input, size, mean, scale, crop, decode, exif } = &self.preprocessing;
+        let Preprocessing { input, feed, size, mean, scale, crop, decode, exif } =
+            &self.preprocessing;
         Ok(GraphOptions {
             input: tensor(input)?,
+            feed: feed.iter().map(|given| given.parse()).collect::<Result<_>>()?,
             size: size.as_slice().try_into().ok(),
             mean: match mean[..] {
                 [one] => Some([one; 3]),
