@@ -73,6 +73,7 @@ fn draw(frame: &Frame, palette: &[u8], picture: &mut RgbImage) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Stream;
 
     const RED: [u8; 3] = [200, 0, 0];
     const GREEN: [u8; 3] = [0, 200, 0];
@@ -150,5 +151,33 @@ mod tests {
         let at = large.windows(5).position(|of| of == [0x2c, 0, 0, 0, 0]).unwrap();
         large[at + 5..at + 9].fill(255);
         assert_eq!(error(&large), "announces 65535 × 65535 pixels, which need more than 512 MiB");
+    }
+
+    /// `TFM_FUZZ=100000` tries more of them.
+    #[test]
+    fn damaged_files_are_pictures_or_errors() {
+        let n = std::env::var("TFM_FUZZ").map_or(2_000, |n| n.parse().unwrap());
+        let transparent = frame([0, 0], [3, 2], &[0, 1, 2, 1, 1, 0], Some(1));
+        let whole = file([5, 4], &[frame([1, 1], [2, 2], &[1; 4], None), transparent]);
+        let mut read = 0;
+        for step in 0..n {
+            let random = &mut Stream::new(1, "mutations").at(step);
+            let mut bytes = whole.clone();
+            for _ in 0..1 + random.below(3) {
+                let at = random.below(bytes.len() as u32) as usize;
+                bytes[at] = random.below(256) as u8;
+            }
+            bytes.truncate(bytes.len() - random.below(4) as usize);
+            match first_frame(&bytes) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    let error = error.to_string();
+                    let says = ["is no whole GIF picture", "announces "];
+                    assert!(says.iter().any(|says| error.starts_with(says)), "{error}");
+                }
+            }
+        }
+        println!("{n} mutations, {read} are pictures");
+        assert!((1..n).contains(&read));
     }
 }

@@ -91,12 +91,11 @@ impl Runner {
             Entry::Vacant(place) => place.insert(make(&program, stage, shapes)),
         };
         let Made::Network(imported) = made else { return program.evaluate(stage, known) };
-        let values = |tensor: &Arc<Tensor>| match &tensor.values {
-            Values::Float(values) => Ok(values.clone()),
+        let inputs = inputs.iter().map(|tensor| match &tensor.values {
+            Values::Float(values) => Ok(&values[..]),
             other => bail!("a network reads {}, not float", other.data_type()),
-        };
-        let fed: Vec<Vec<f32>> = inputs.iter().map(values).collect::<Result<_>>()?;
-        let inputs = fed.iter().map(|values| &values[..]).collect();
+        });
+        let inputs = inputs.collect::<Result<_>>()?;
         let feed = Feed { batch, inputs, ids: Vec::new(), states: &mut [] };
         let results = imported.network.run_for(cpu, Mode::Inference, &imported.outputs, feed)?;
         for ((place, output), values) in stage.gives.iter().zip(&imported.outputs).zip(results) {

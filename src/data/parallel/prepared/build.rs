@@ -25,15 +25,14 @@ pub(super) fn in_file(
 ) -> Result<()> {
     // The index follows the ids, which are known pair by pair as it is: it waits in a file.
     let index = path.with_extension("index.tmp");
-    let written = atomic::write_with(path, |file| {
+    atomic::write_with(path, |file| {
         let mut options = File::options();
         let spool = options.read(true).write(true).create(true).truncate(true).open(&index);
         let spool = spool.with_context(|| format!("cannot write {}", index.display()))?;
+        // Nobody else opens it, and without its name nothing stays behind where this is killed.
+        let _ = fs::remove_file(&index);
         write(what, file, BufWriter::new(spool), &mut header, u64::MAX, progress)
-    });
-    // What stays behind does no harm: the next attempt begins it anew.
-    let _ = fs::remove_file(&index);
-    written
+    })
 }
 
 /// The bytes of the file, in memory.
