@@ -16,8 +16,9 @@ use crate::data::graphdef::{FrozenGraph, FrozenNode, NodeOutput, TensorName, Val
 /// Operations of the flow of control that go.
 pub const OPERATIONS: &[&str] = &["Switch", "Merge", "RefSwitch", "RefMerge"];
 
-/// Branches in branches, and passes over nodes that stand before those that they read.
-const MOST_ROUNDS: usize = 64;
+/// Branches in branches, and passes over nodes that stand before those that they read: more than any
+/// graph of TensorFlow has, and few enough for one that is made to take long.
+const MOST_ROUNDS: usize = 8;
 
 /// The graph with the branches that `wanted` needs, when `fed` is given from outside, chosen.
 ///
@@ -32,7 +33,7 @@ pub fn chosen(
         let order = graph.order(wanted, fed)?;
         let mut needed = order.iter().map(|&index| graph.node(index));
         let Some(first) = needed.find(|node| OPERATIONS.contains(&&*node.op)) else { break };
-        let choices = choices(&graph, fed);
+        let choices = choices(&graph, &order, fed)?;
         if choices.is_empty() {
             let unknown = placeholders(&graph, first, fed).unwrap_or_default();
             bail!(
@@ -50,17 +51,33 @@ pub fn chosen(
 }
 
 /// The switches whose choice is constant, by their nodes, with the output that is taken.
-fn choices(graph: &Arc<FrozenGraph>, fed: &[TensorName]) -> HashMap<usize, usize> {
+fn choices(
+    graph: &Arc<FrozenGraph>,
+    needed: &[usize],
+    fed: &[TensorName],
+) -> Result<HashMap<usize, usize>> {
     let is_switch = |node: &FrozenNode| node.op.ends_with("Switch") && node.inputs.len() == 2;
     let switches = graph.nodes().iter().enumerate().filter(|(_, node)| is_switch(node));
     let switches: Vec<(usize, NodeOutput)> =
         switches.map(|(index, node)| (index, node.inputs[1])).collect();
-    let mut known: HashMap<NodeOutput, Option<bool>> = HashMap::new();
-    let choice = |(index, choice): (usize, NodeOutput)| {
-        let value = *known.entry(choice).or_insert_with(|| value(graph, choice, fed));
-        value.map(|value| (index, usize::from(value)))
+    let name = |choice: &NodeOutput| TensorName {
+        node: graph.node(choice.node).name.clone(),
+        output: choice.output,
     };
-    switches.into_iter().filter_map(choice).collect()
+    let names: Vec<_> = switches.iter().map(|(_, choice)| name(choice)).collect();
+    let given: Vec<_> = fed.iter().map(|name| graph.find(name)).collect::<Result<_>>()?;
+    // Constants of a branch depend on switches that nothing else needs. What is wrong with those is no
+    // error where they are not needed.
+    let all = graph.order(&names, fed).and_then(|order| Constants::new(graph, &order, &given));
+    let constants = all.or_else(|_| Constants::new(graph, needed, &given))?;
+    let choice = |(index, choice): (usize, NodeOutput)| {
+        let value = constants.has(choice).then(|| constants.tensor(choice).ok()).flatten()?;
+        match &value.values {
+            Values::Bool(values) if values.len() == 1 => Some((index, usize::from(values[0]))),
+            _ => None,
+        }
+    };
+    Ok(switches.into_iter().filter_map(choice).collect())
 }
 
 /// The placeholders that a choice depends on.
@@ -70,18 +87,6 @@ fn placeholders(graph: &FrozenGraph, of: &FrozenNode, fed: &[TensorName]) -> Res
     let nodes = graph.order(&names, fed)?.into_iter().map(|index| graph.node(index));
     let nodes = nodes.filter(|node| node.op.starts_with("Placeholder"));
     Ok(nodes.map(|node| node.name.clone()).collect())
-}
-
-/// A constant that is true or false.
-fn value(graph: &Arc<FrozenGraph>, of: NodeOutput, fed: &[TensorName]) -> Option<bool> {
-    let name = TensorName { node: graph.node(of.node).name.clone(), output: of.output };
-    let order = graph.order(&[name], fed).ok()?;
-    let fed: Option<Vec<_>> = fed.iter().map(|name| graph.find(name).ok()).collect();
-    let constants = Constants::new(graph, &order, &fed?).ok()?;
-    match &constants.has(of).then(|| constants.tensor(of).ok())??.values {
-        Values::Bool(values) if values.len() == 1 => Some(values[0]),
-        _ => None,
-    }
 }
 
 /// What never gets a value, as it belongs to a branch that is not taken.
