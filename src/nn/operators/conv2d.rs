@@ -4,6 +4,7 @@ use super::{
     Backward, Forward, Operations, Operator, Parameters, Reads, Reference, Shapes, convolution,
 };
 use crate::nn::graph::Filters;
+use crate::ops::Cpu;
 use crate::ops::conv::{self, Algorithm, PreparedFilters};
 use crate::ops::relu::{Rectifier, rectify_gradient};
 
@@ -45,6 +46,18 @@ impl Conv2d {
             None => [parameters.values(0).to_vec(), vec![0.0; outputs]],
         }
     }
+
+    /// The filters for many passes of an algorithm.
+    pub(super) fn prepared(
+        &self,
+        cpu: &Cpu,
+        algorithm: Algorithm,
+        parameters: Parameters,
+        shape: conv::Shape,
+    ) -> PreparedFilters {
+        let [weights, biases] = self.weights_and_biases(parameters, shape.out_channels);
+        PreparedFilters::new(cpu, algorithm, shape, &weights, biases)
+    }
 }
 
 impl Operator for Conv2d {
@@ -76,10 +89,7 @@ impl Operator for Conv2d {
         let (cpu, rectifier) = (run.cpu, self.rectifier);
         if run.parameters.are_constant() {
             let algorithm = Algorithm::of(&shape);
-            let make = || {
-                let [weights, biases] = self.weights_and_biases(run.parameters, shape.out_channels);
-                PreparedFilters::new(cpu, algorithm, shape, &weights, biases)
-            };
+            let make = || self.prepared(cpu, algorithm, run.parameters, shape);
             let key = (run.parameters.indices, algorithm);
             run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
         } else if self.folded.is_some() || !self.biases {

@@ -1,7 +1,10 @@
 //! A depthwise convolution of images.
 
-use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, convolution};
+use super::{
+    Backward, Forward, Operations, Operator, Parameters, Reads, Reference, Shapes, convolution,
+};
 use crate::nn::graph::Filters;
+use crate::ops::Cpu;
 use crate::ops::conv::{self, Algorithm, PreparedFilters, bias_gradient, depthwise};
 use crate::ops::relu::Rectifier;
 
@@ -29,8 +32,27 @@ impl DepthwiseConv2d {
         self.rectifier != Rectifier::None || self.folded.is_some()
     }
 
-    fn sizes(&self, images: &[usize]) -> conv::Shape {
+    pub(super) fn sizes(&self, images: &[usize]) -> conv::Shape {
         convolution::sizes(self.filters, images, images[3] * self.filters.count)
+    }
+
+    /// Filters and biases, with a normalisation's factor and shift in them.
+    fn weights_and_biases(&self, parameters: Parameters, outputs: usize) -> (Vec<f32>, Vec<f32>) {
+        match self.folded {
+            Some(epsilon) => parameters.folded(1, epsilon, outputs),
+            None => (parameters.values(0).to_vec(), parameters.values(1).to_vec()),
+        }
+    }
+
+    /// The filters for many passes.
+    pub(super) fn prepared(
+        &self,
+        cpu: &Cpu,
+        parameters: Parameters,
+        shape: conv::Shape,
+    ) -> PreparedFilters {
+        let (weights, biases) = self.weights_and_biases(parameters, shape.out_channels);
+        PreparedFilters::new(cpu, Algorithm::Depthwise, shape, &weights, biases)
     }
 }
 
@@ -59,20 +81,13 @@ impl Operator for DepthwiseConv2d {
 
     fn forward(&self, run: Forward) {
         let shape = self.sizes(&run.shapes.inputs[0]);
-        let weights_and_biases = || match self.folded {
-            Some(epsilon) => run.parameters.folded(1, epsilon, shape.out_channels),
-            None => (run.parameters.values(0).to_vec(), run.parameters.values(1).to_vec()),
-        };
         let (cpu, rectifier) = (run.cpu, self.rectifier);
         if run.parameters.are_constant() {
-            let make = || {
-                let (weights, biases) = weights_and_biases();
-                PreparedFilters::new(cpu, Algorithm::Depthwise, shape, &weights, biases)
-            };
+            let make = || self.prepared(cpu, run.parameters, shape);
             let key = (run.parameters.indices, Algorithm::Depthwise);
             run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
         } else {
-            let (weights, biases) = weights_and_biases();
+            let (weights, biases) = self.weights_and_biases(run.parameters, shape.out_channels);
             depthwise::forward(cpu, shape, run.x[0], &weights, &biases, rectifier, run.y);
         }
     }
@@ -95,7 +110,7 @@ impl Operator for DepthwiseConv2d {
     fn reference(&self, run: Reference) -> Vec<f64> {
         let shape = self.sizes(&run.shapes.inputs[0]);
         let (own, statistics) = run.parameters.split_at(2);
-        let y = depthwise::depthwise_reference(shape, run.x[0], &own[0], &own[1]);
+        let y = conv::depthwise_reference(shape, run.x[0], &own[0], &own[1]);
         convolution::finished(y, self.folded, statistics, self.rectifier)
     }
 }

@@ -27,6 +27,7 @@ mod pool_lrn;
 mod relu;
 mod reshape;
 mod sampled;
+mod separable;
 mod slice;
 mod softmax;
 mod steps;
@@ -61,6 +62,7 @@ pub use pool_lrn::{LrnPool, PoolLrn};
 pub use relu::Relu;
 pub use reshape::Reshape;
 pub use sampled::SampledLogits;
+pub use separable::SeparableConv2d;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use steps::{LastStep, Reverse, Stack};
@@ -124,6 +126,7 @@ operators!(
     Reshape,
     Reverse,
     SampledLogits,
+    SeparableConv2d,
     Slice,
     Softmax,
     Stack,

@@ -290,6 +290,7 @@ fn operations_are_counted() {
                 "Lstm",
                 "LstmStates",
                 "SampledLogits",
+                "SeparableConv2d",
             ]
             .contains(&name);
             assert_eq!(count.parameter_gradient > 0, has_weights, "{name}");

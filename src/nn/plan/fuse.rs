@@ -7,7 +7,9 @@
 use super::parts::at_once;
 use super::{Key, Planned, Source};
 use crate::nn::graph::Output;
-use crate::nn::operators::{BatchNorm, ConvPool, LrnNode, LrnPool, Op, PoolLrn, Relu};
+use crate::nn::operators::{
+    BatchNorm, ConvPool, LrnNode, LrnPool, Op, PoolLrn, Relu, SeparableConv2d,
+};
 use crate::ops::relu::Rectifier;
 
 /// Rewrites `nodes`; where the outputs of `key` are now. Nodes that do nothing are skipped even
@@ -35,6 +37,7 @@ pub(super) fn rewrite(nodes: &mut [Planned], key: &Key, fused: bool) -> Vec<Sour
     rewriting.pairs(relu_before_normalisation);
     if !key.training {
         rewriting.pairs(convolution_and_pooling);
+        rewriting.pairs(depthwise_and_pixels);
     }
     rewriting.outputs
 }
@@ -239,6 +242,19 @@ fn convolution_and_pooling(first: &mut Planned, second: &mut Planned) {
         let name = format!("{} + {}", first.node.name, second.node.name);
         let pool = Box::new(second.node.op.clone());
         merge(first, second, Op::ConvPool(ConvPool { conv, pool, images }));
+        second.node.name = name;
+    }
+}
+
+/// For inference, a depthwise convolution and the one of single pixels behind it go some rows at a time.
+fn depthwise_and_pixels(first: &mut Planned, second: &mut Planned) {
+    let (&Op::DepthwiseConv2d(depthwise), &Op::Conv2d(pixels)) = (&first.node.op, &second.node.op)
+    else {
+        return;
+    };
+    if let Some(both) = SeparableConv2d::of(depthwise, pixels, &first.shapes.inputs[0]) {
+        let name = format!("{} + {}", first.node.name, second.node.name);
+        merge(first, second, Op::SeparableConv2d(both));
         second.node.name = name;
     }
 }

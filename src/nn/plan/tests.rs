@@ -18,8 +18,16 @@ fn init() -> Init {
 
 /// A network of that forward pass on images (6, 6, 2), with a linear layer to five classes.
 fn network(forward: impl for<'g> Fn(&'g Builder, Value<'g>) -> Value<'g>) -> Graphs {
+    network_on(6, forward)
+}
+
+/// The same on images of another side.
+fn network_on(
+    side: usize,
+    forward: impl for<'g> Fn(&'g Builder, Value<'g>) -> Value<'g>,
+) -> Graphs {
     let (graph, [logits, loss]) = Graph::build(|g| {
-        let (images, labels) = (g.input("images", &[6, 6, 2]), g.ids("labels"));
+        let (images, labels) = (g.input("images", &[side, side, 2]), g.ids("labels"));
         let logits = forward(g, images).linear("logits", 5, init());
         [logits.output(), logits.cross_entropy(labels).output()]
     })
@@ -210,6 +218,21 @@ fn every_rectifier_goes_into_filters_in_inference() {
     );
 }
 
+#[test]
+fn a_depthwise_convolution_and_the_one_of_pixels_behind_it_are_one_in_inference() {
+    let graphs = network_on(13, |_, x| {
+        let x = x.conv2d("conv", Filters::new(18, 3), init());
+        let x = x.depthwise_conv2d("depthwise", Filters::new(1, 3), init()).relu6();
+        x.conv2d("pixels", Filters::new(20, 1), init()).relu()
+    });
+    let separable = "depthwise_conv2d + relu6 + conv2d + relu";
+    check(
+        &graphs,
+        &["conv2d", "depthwise_conv2d", "relu6", "conv2d + relu"],
+        &["conv2d", separable],
+    );
+}
+
 #[derive(Debug)]
 struct Fixed(Vec<f32>);
 
@@ -221,7 +244,12 @@ impl Constant for Fixed {
 
 #[test]
 fn a_network_of_constants_computes_what_one_that_can_be_trained_does() {
-    let graphs = network(|_, x| {
+    // On larger images, what stands behind each other runs as one.
+    [6, 13].into_iter().for_each(check_constants);
+}
+
+fn check_constants(side: usize) {
+    let graphs = network_on(side, |_, x| {
         let x = x.conv2d_without_biases("conv", Filters::new(20, 3), init()).batch_norm("norm");
         let x = x.relu6().depthwise_conv2d("depthwise", Filters::new(1, 3), init()).relu();
         x.conv2d("pixels", Filters::new(17, 1), init()).relu()

@@ -9,12 +9,13 @@ pub mod depthwise;
 pub mod direct;
 mod prepared;
 mod reference;
+pub mod separable;
 mod shape;
 pub mod winograd;
 
 pub use bias::bias_gradient;
 pub use prepared::{Algorithm, PreparedFilters};
-pub use reference::conv_reference;
+pub use reference::{conv_reference, depthwise_reference};
 #[cfg(test)]
 pub use reference::{conv_reference_bias, conv_reference_input, conv_reference_weight};
 pub use shape::Shape;

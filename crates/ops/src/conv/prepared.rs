@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::separable::{self, Layer};
 use super::winograd::{Epilogue, lines};
 use super::{Filters, Shape, depthwise, direct, winograd};
 use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul_by_rows, matmul_rectified};
@@ -17,9 +18,9 @@ const MIN_PIXELS: usize = 512;
 /// Pixels that a thread takes at a time with small filters.
 const BLOCK_PIXELS: usize = 56;
 /// Filters that a thread can read once from the last-level cache while it computes.
-const MEDIUM_FILTERS: usize = 288 * 1024;
+pub(super) const MEDIUM_FILTERS: usize = 288 * 1024;
 /// The fewest pixels for which it does, and the most that it takes at a time.
-const MIN_PIXELS_OF_MEDIUM: usize = 128;
+pub(super) const MIN_PIXELS_OF_MEDIUM: usize = 128;
 const MAX_PIXELS_OF_MEDIUM: usize = 256;
 
 /// How a forward pass goes.
@@ -35,6 +36,8 @@ pub enum Algorithm {
     Product,
     /// By direct sums, each channel by itself.
     Depthwise,
+    /// A depthwise convolution, and a product of its pixels while they are in the cache.
+    Separable,
 }
 
 impl Algorithm {
@@ -68,6 +71,15 @@ enum Values {
     WinogradLines(Vec<Right<'static>>),
     Product(Arc<PackedMatrix>),
     Depthwise(Vec<f32>),
+    Separable(Depthwise, Arc<PackedMatrix>),
+}
+
+/// The first half of a separable convolution.
+#[derive(Debug)]
+struct Depthwise {
+    filters: Vec<f32>,
+    biases: Vec<f32>,
+    rectifier: Rectifier,
 }
 
 impl PreparedFilters {
@@ -76,7 +88,7 @@ impl PreparedFilters {
     /// of a [`depthwise`] convolution are (kernel height, kernel width, channels, multiplier).
     ///
     /// # Panics
-    /// When the sizes do not fit each other.
+    /// When the sizes do not fit each other, and for [`Algorithm::Separable`].
     pub fn new(
         cpu: &Cpu,
         algorithm: Algorithm,
@@ -96,8 +108,24 @@ impl PreparedFilters {
                 Values::Product(Arc::new(packed))
             }
             Algorithm::Depthwise => Values::Depthwise(weight.to_vec()),
+            Algorithm::Separable => panic!("these are made of the filters of two convolutions"),
         };
         Self { values, biases }
+    }
+
+    /// Those of a depthwise convolution, which `rectifier` cuts off, and of the convolution of single
+    /// pixels behind it, together. The shape of a pass is that of the first.
+    ///
+    /// # Panics
+    /// When they are prepared for other algorithms.
+    pub fn separable(depthwise: Self, rectifier: Rectifier, pixels: Self) -> Self {
+        match (depthwise.values, pixels.values) {
+            (Values::Depthwise(filters), Values::Product(of_pixels)) => {
+                let first = Depthwise { filters, biases: depthwise.biases, rectifier };
+                Self { values: Values::Separable(first, of_pixels), biases: pixels.biases }
+            }
+            _ => panic!("the filters of other convolutions"),
+        }
     }
 
     /// The algorithm that they are prepared for.
@@ -108,6 +136,7 @@ impl PreparedFilters {
             Values::WinogradLines(_) => Algorithm::WinogradLines,
             Values::Product(_) => Algorithm::Product,
             Values::Depthwise(_) => Algorithm::Depthwise,
+            Values::Separable(..) => Algorithm::Separable,
         }
     }
 
@@ -132,6 +161,14 @@ impl PreparedFilters {
             }
             Values::Depthwise(filters) => {
                 depthwise::forward(cpu, shape, x, filters, biases, rectifier, y);
+            }
+            Values::Separable(
+                Depthwise { filters: weights, biases: of_first, rectifier: first },
+                filters,
+            ) => {
+                let first = Layer { filters: &weights[..], biases: of_first, rectifier: *first };
+                let second = Layer { filters, biases, rectifier };
+                separable::forward(cpu, shape, x, first, second, y);
             }
             Values::Product(filters) => {
                 let (inputs, outputs) = (shape.in_channels, shape.out_channels);

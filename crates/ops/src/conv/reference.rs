@@ -1,6 +1,6 @@
 //! The plain loops in `f64`, against which the fast paths are held.
 
-use super::Shape;
+use super::{Shape, depthwise};
 
 /// One product of the convolution: places in input, filters and output.
 struct Term {
@@ -39,6 +39,20 @@ fn for_each_term(shape: Shape, mut visit: impl FnMut(Term)) {
 pub fn conv_reference(shape: Shape, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
     let mut y: Vec<f64> = (0..shape.outputs()).map(|i| bias[i % shape.out_channels]).collect();
     for_each_term(shape, |at| y[at.y] += x[at.x] * weight[at.weight]);
+    y
+}
+
+/// The forward pass of a [`depthwise`] convolution, without rectifier.
+pub fn depthwise_reference(shape: Shape, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+    let multiplier = depthwise::multiplier(&shape);
+    let mut y: Vec<f64> = bias.iter().copied().cycle().take(shape.outputs()).collect();
+    for image in 0..shape.batch {
+        depthwise::each_tap(&shape, image, |at_y, at_x, tap| {
+            for (o, y) in y[at_y..][..shape.out_channels].iter_mut().enumerate() {
+                *y += x[at_x + o / multiplier] * weight[tap + o];
+            }
+        });
+    }
     y
 }
 

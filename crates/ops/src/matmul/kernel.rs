@@ -15,10 +15,11 @@ pub const COLUMNS: usize = LANES;
 /// The most rows of a tile, at any level.
 pub const MAX_ROWS: usize = 14;
 
-/// How many lines of the right side ahead of the product the cache is filled, of two panels at a time
-/// and of one. Panels stand one behind another: towards the end of one the next is asked for.
+/// Lines of the right side that are asked for ahead of the product, of two panels at once and of one.
 const LINES_AHEAD: usize = 12;
 const LINES_AHEAD_OF_ONE: usize = 32;
+/// The most rows that wait for a narrow block of the right side.
+const ROWS_THAT_WAIT: usize = 100;
 
 /// `tiles[i] (rows, 16) = left · rights[i]` over packed panels of the same depth, while the cache is
 /// asked for what comes `ahead`.
@@ -122,11 +123,11 @@ impl BlockProduct<'_> {
     }
 
     /// What a tile asks for: its share of the block of the right side that stands behind this one,
-    /// where blocks are narrow.
+    /// where blocks are narrow and of few rows. With more, the block takes longer than what it asks for.
     #[inline(always)]
     fn ahead(&self, panel: usize, column_panel: usize) -> Ahead {
         let block = self.columns.len().div_ceil(COLUMNS);
-        if block > 2 {
+        if block > 2 || self.panels.rows > ROWS_THAT_WAIT {
             return Ahead::nothing(self.right);
         }
         let (tile, len) = (panel * block + column_panel, block * COLUMNS * self.depth);
@@ -321,10 +322,12 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProduct<L, ROWS> {
                 let row = S::load(right);
                 // A product of few rows waits for its right side, which comes from far away.
                 S::prefetch(right.wrapping_add(LINES_AHEAD_OF_ONE * COLUMNS));
-                S::prefetch(ahead);
-                ahead = ahead.wrapping_add(self.ahead.step);
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::splat(*left.at(i)).mul_add(row, *sum);
+                if self.ahead.step > 0 {
+                    S::prefetch(ahead);
+                    ahead = ahead.wrapping_add(self.ahead.step);
+                }
+                for (sum, value) in sums.iter_mut().zip(left.column()) {
+                    *sum = S::splat(*value).mul_add(row, *sum);
                 }
                 left = left.next::<ROWS>();
                 right = right.add(COLUMNS);
@@ -362,10 +365,13 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
                     S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
                     *right = right.add(COLUMNS);
                 }
-                S::prefetch(ahead);
-                ahead = ahead.wrapping_add(2 * self.ahead.step);
+                if self.ahead.step > 0 {
+                    S::prefetch(ahead);
+                    ahead = ahead.wrapping_add(2 * self.ahead.step);
+                }
+                let column = left.column();
                 for i in 0..ROWS {
-                    let value = S::splat(*left.at(i));
+                    let value = S::splat(*column[i]);
                     first[i] = value.mul_add(rows[0], first[i]);
                     second[i] = value.mul_add(rows[1], second[i]);
                 }

@@ -102,7 +102,9 @@ pub(super) fn matmul_alone(cpu: &Cpu, left: Matrix, right: &Right, result: &mut 
     multiply_alone(cpu, left, right, Accumulate::Overwrite, Rectifier::None, result);
 }
 
-fn multiply_alone(
+/// As [`matmul_rectified`] on the calling thread alone: a part of a product that is shared among the
+/// threads.
+pub(super) fn multiply_alone(
     cpu: &Cpu,
     left: Matrix,
     right: &Right,

@@ -22,6 +22,18 @@ const FOURTH_ROOT_BITS: u32 = 0x4F58_1800;
 /// The lanes of a vector, at every level.
 pub const LANES: usize = 16;
 
+/// The same address, of which the compiler does not know where it comes from.
+#[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read there")]
+pub fn opaque(at: *const f32) -> *const f32 {
+    let mut at = at;
+    // SAFETY: no instruction stands here, only its register is named.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) at, options(pure, nomem, nostack, preserves_flags));
+    }
+    at
+}
+
 /// Code that is compiled for each instruction level.
 pub trait Kernel {
     /// What the code returns.
@@ -171,6 +183,23 @@ pub trait Simd: Copy {
     fn load_slice(from: &[f32], rest: f32) -> Self {
         // SAFETY: the slice holds so many values.
         unsafe { Self::load_first(from.as_ptr(), from.len(), rest) }
+    }
+
+    /// `N` vectors, the first at `at` and each other `stride` values behind the one before.
+    ///
+    /// # Panics
+    /// When one of them is not inside `from`.
+    #[inline(always)]
+    fn load_strided<const N: usize>(from: &[f32], at: usize, stride: usize) -> [Self; N] {
+        let last = stride.checked_mul(N - 1).and_then(|all| all.checked_add(at));
+        let end = last.and_then(|last| last.checked_add(LANES));
+        assert!(end.is_some_and(|end| end <= from.len()), "vectors beyond the end");
+        let mut vectors = [Self::splat(0.0); N];
+        for (i, vector) in vectors.iter_mut().enumerate() {
+            // SAFETY: the last lies inside, and the others before it.
+            *vector = unsafe { Self::load(from.as_ptr().add(at + i * stride)) };
+        }
+        vectors
     }
 
     /// Writes the first lanes to `to`, at most sixteen.
