@@ -94,16 +94,15 @@ impl Recurrence<'_> {
 
     fn pack_initial_state(&self, cpu: &Cpu, panels: Range<usize>) {
         let (shape, hidden) = (self.shape, self.shape.hidden);
-        for panel in panels {
-            let rows = self.rows.range(panel);
-            // SAFETY: nobody writes the initial state; every worker packs its own panels.
-            let (from, to) = unsafe {
-                let to = self.states.range_mut(rows.start * hidden..rows.end * hidden);
-                (self.hidden.range(0..shape.state()), to)
-            };
-            let from = Matrix::new(from, shape.batch, hidden);
-            cpu.isa().run(PackRows { from, rows, depth: 0..hidden, to });
-        }
+        let rows = self.rows.start(panels.start)..self.rows.start(panels.end);
+        // SAFETY: nobody writes the initial state; every worker packs its own panels.
+        let (from, to) = unsafe {
+            let to = self.states.range_mut(rows.start * hidden..rows.end * hidden);
+            (self.hidden.range(0..shape.state()), to)
+        };
+        let from = Matrix::new(from, shape.batch, hidden);
+        let (of_rows, share, depth) = (self.rows, panels, 0..hidden);
+        cpu.isa().run(PackRows { from, panels: of_rows, share, depth, to });
     }
 }
 

@@ -7,6 +7,8 @@ use super::kernel::{COLUMNS, MAX_ROWS};
 
 /// How many rows ahead of the copy the cache is filled.
 const ROWS_AHEAD: usize = 8;
+/// The same, in values, where it goes along sixteen rows at once.
+const VALUES_AHEAD: usize = 4 * LANES;
 
 /// Values that are so far apart share one set of a first-level cache, which has fewer ways than a tile
 /// has rows; at half the distance they share two.
@@ -122,9 +124,15 @@ impl Panels {
         Self { rows, count: rows.div_ceil(max_rows).max(1) }
     }
 
+    /// The first row of a panel.
+    #[inline(always)]
+    pub fn start(&self, panel: usize) -> usize {
+        self.rows * panel / self.count
+    }
+
     #[inline(always)]
     pub fn range(&self, panel: usize) -> Range<usize> {
-        self.rows * panel / self.count..self.rows * (panel + 1) / self.count
+        self.start(panel)..self.start(panel + 1)
     }
 }
 
@@ -148,11 +156,12 @@ impl Tile {
     }
 }
 
-/// Copies a panel of rows so that the values of one column stand together:
-/// `to[p * rows + i]`.
+/// Copies some panels of rows so that the values of one column stand together: in each panel
+/// `to[p * rows + i]`, the panels one behind another.
 pub struct PackRows<'a> {
     pub from: Matrix<'a>,
-    pub rows: Range<usize>,
+    pub panels: Panels,
+    pub share: Range<usize>,
     pub depth: Range<usize>,
     pub to: &'a mut [f32],
 }
@@ -162,17 +171,32 @@ impl Kernel for PackRows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { from, rows, depth, to } = self;
-        let height = rows.len();
+        let Self { from, panels, share, depth, to } = self;
+        let (first, last) = (panels.start(share.start), panels.start(share.end));
         if from.column_stride == 1 {
-            for first in (0..height).step_by(LANES) {
-                let rows = rows.start + first..rows.end.min(rows.start + first + LANES);
-                transpose_rows::<S>(from, rows, depth.clone(), &mut to[first..], height);
+            for panel in share {
+                let rows = panels.range(panel);
+                let to = &mut to[(rows.start - first) * depth.len()..];
+                for start in (0..rows.len()).step_by(LANES) {
+                    let part = rows.start + start..rows.end.min(rows.start + start + LANES);
+                    transpose_rows::<S>(from, part, depth.clone(), &mut to[start..], rows.len());
+                }
             }
-        } else {
-            let columns = from.transposed();
-            for (to, p) in to.chunks_exact_mut(height).zip(depth) {
-                copy::<S>(columns.row(p, rows.clone()), to);
+            return;
+        }
+        // Along a column, as along the rows in the packing of columns.
+        let columns = from.transposed();
+        for (line, p) in depth.clone().enumerate() {
+            let column = columns.row(p, first..last);
+            for rows in share.clone().map(|panel| panels.range(panel)) {
+                let from = &column[rows.start - first..];
+                S::prefetch(from.as_ptr().wrapping_add(ROWS_AHEAD * columns.row_stride));
+                let place = (rows.start - first) * depth.len();
+                let to = &mut to[place + line * rows.len()..place + depth.len() * rows.len()];
+                // A whole vector where what it writes too much is of lines that are written next.
+                let is_whole = from.len().min(to.len()) >= LANES;
+                let len = if is_whole { LANES } else { rows.len() };
+                copy::<S>(&from[..len], &mut to[..len]);
             }
         }
     }
@@ -259,7 +283,9 @@ fn transpose_rows<S: Simd>(
         let block = start..depth.end.min(start + LANES);
         let mut lines = [S::splat(0.0); LANES];
         for (line, row) in lines.iter_mut().zip(rows.clone()) {
-            *line = S::load_slice(from.row(row, block.clone()), 0.0);
+            let row = from.row(row, block.clone());
+            S::prefetch(row.as_ptr().wrapping_add(VALUES_AHEAD));
+            *line = S::load_slice(row, 0.0);
         }
         let columns = S::transpose(lines);
         let first = (start - depth.start) * stride;

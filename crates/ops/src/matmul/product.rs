@@ -234,13 +234,12 @@ impl<'a> Product<'a> {
     /// Packs some row panels, at each depth.
     fn pack_left(self, left: Matrix, share: Range<usize>, packed: DisjointSlice) {
         for depth in depths(self.cpu.isa(), left.columns) {
-            for panel in share.clone() {
-                let rows = self.panels.range(panel);
-                let at = depth.start * left.rows + rows.start * depth.len();
-                // SAFETY: each panel at each depth has its own part.
-                let to = unsafe { packed.range_mut(at..at + rows.len() * depth.len()) };
-                self.cpu.isa().run(PackRows { from: left, rows, depth: depth.clone(), to });
-            }
+            let rows = self.panels.start(share.start)..self.panels.start(share.end);
+            let at = depth.start * left.rows + rows.start * depth.len();
+            // SAFETY: each panel at each depth has its own part.
+            let to = unsafe { packed.range_mut(at..at + rows.len() * depth.len()) };
+            let (panels, share) = (self.panels, share.clone());
+            self.cpu.isa().run(PackRows { from: left, panels, share, depth, to });
         }
     }
 
