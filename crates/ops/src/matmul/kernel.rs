@@ -8,7 +8,7 @@ use super::super::relu::Rectifier;
 use super::super::simd::{Kernel, LANES, Simd};
 use super::Accumulate;
 use super::pack::{Panels, Tile};
-use super::panel::{Ahead, InPlace, Left, Packed, Panel};
+use super::panel::{Ahead, InPlace, Left, Packed, Panel, for_rows};
 
 /// The columns of a panel and of a tile: one vector.
 pub const COLUMNS: usize = LANES;
@@ -86,26 +86,45 @@ impl Kernel for BlockProduct<'_> {
 impl BlockProduct<'_> {
     #[inline(always)]
     fn tiles<S: Simd, L: Panel>(&self, left: impl Fn(&Range<usize>) -> L) {
-        let column_panels = self.columns.len().div_ceil(COLUMNS);
-        let mut tiles = self.tiles.clone();
-        while !tiles.is_empty() {
-            let (panel, first) = (tiles.start / column_panels, tiles.start % column_panels);
-            let last = column_panels.min(first + tiles.len());
-            let rows = self.panels.range(panel);
-            self.row_of_tiles::<S, L>(left(&rows), panel, first..last);
-            tiles.start += last - first;
+        // Few divisions: of a small depth, a tile is soon done.
+        let block = self.columns.len().div_ceil(COLUMNS);
+        let ahead = self.ahead(block);
+        let (mut panel, mut first) = (self.tiles.start / block, self.tiles.start % block);
+        let (mut start, mut rest) = (self.panels.start(panel), self.tiles.len());
+        while rest > 0 {
+            let (end, last) = (self.panels.start(panel + 1), block.min(first + rest));
+            let ahead = ahead.after(panel * block * self.depth);
+            self.row_of_tiles::<S, L>(start..end, left(&(start..end)), ahead, first..last);
+            rest -= last - first;
+            (panel, first, start) = (panel + 1, 0, end);
         }
+    }
+
+    /// What the tiles ask for, one after the other: the block of the right side that stands behind this
+    /// one, where blocks are narrow and of few rows. With more, a block takes longer than that.
+    fn ahead(&self, block: usize) -> Ahead {
+        if block > 2 || self.panels.rows > ROWS_THAT_WAIT {
+            return Ahead::nothing(self.right);
+        }
+        let len = block * COLUMNS * self.depth;
+        let next = self.right.as_ptr().wrapping_add(len);
+        Ahead::share(next, len, [0, self.panels.count * block], self.depth)
     }
 
     /// The tiles of one row panel with some column panels.
     #[inline(always)]
-    fn row_of_tiles<S: Simd, L: Panel>(&self, left: L, panel: usize, panels: Range<usize>) {
-        let rows = self.panels.range(panel);
+    fn row_of_tiles<S: Simd, L: Panel>(
+        &self,
+        rows: Range<usize>,
+        left: L,
+        ahead: Ahead,
+        panels: Range<usize>,
+    ) {
         let right = |i: usize| &self.right[i * COLUMNS * self.depth..][..COLUMNS * self.depth];
         let mut i = panels.start;
         while i < panels.end {
             let start = self.columns.start + i * COLUMNS;
-            let ahead = self.ahead(panel, i);
+            let ahead = ahead.after(i * self.depth);
             let width = self.columns.end - start;
             if i + 1 < panels.end && width >= 2 * COLUMNS {
                 let rights = [right(i), right(i + 1)];
@@ -120,19 +139,6 @@ impl BlockProduct<'_> {
             }
             i += 1;
         }
-    }
-
-    /// What a tile asks for: its share of the block of the right side that stands behind this one,
-    /// where blocks are narrow and of few rows. With more, the block takes longer than what it asks for.
-    #[inline(always)]
-    fn ahead(&self, panel: usize, column_panel: usize) -> Ahead {
-        let block = self.columns.len().div_ceil(COLUMNS);
-        if block > 2 || self.panels.rows > ROWS_THAT_WAIT {
-            return Ahead::nothing(self.right);
-        }
-        let (tile, len) = (panel * block + column_panel, block * COLUMNS * self.depth);
-        let next = self.right.as_ptr().wrapping_add(len);
-        Ahead::share(next, len, [tile, self.panels.count * block], self.depth)
     }
 
     /// A row of a tile, or of all of them.
@@ -246,20 +252,6 @@ impl Place {
             unsafe { self.rectifier.of(sum).store(self.to.add(i * self.stride)) };
         }
     }
-}
-
-/// Calls the loop for a number of rows, so that a tile never computes a row too many. Each is a function
-/// of its own: among other code the compiler leaves sums in memory, where there are just registers enough.
-macro_rules! for_rows {
-    (@ $rows:expr, $product:ident, $level:ident, $fields:tt, $($n:literal)*) => {
-        match $rows {
-            $($n => $level::call($product::<_, $n> $fields),)*
-            _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
-        }
-    };
-    ($rows:expr, $product:ident, $level:ident, $fields:tt) => {
-        for_rows!(@ $rows, $product, $level, $fields, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
-    };
 }
 
 /// Two products of the same rows, at once where the level has registers for both.

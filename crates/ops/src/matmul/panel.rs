@@ -114,10 +114,30 @@ impl Ahead {
     /// One of so many equal shares of the `len` values from `next` on, which come after these panels.
     #[inline(always)]
     pub fn share(next: *const f32, len: usize, [share, of]: [usize; 2], depth: usize) -> Self {
-        let at = next.wrapping_add(len * share / of);
-        Self { at, step: len.div_ceil(of * depth.max(1)) }
+        Self { at: next, step: len.div_ceil(of * depth.max(1)) }.after(share * depth)
+    }
+
+    /// What is left after so many steps.
+    #[inline(always)]
+    pub fn after(self, steps: usize) -> Self {
+        Self { at: self.at.wrapping_add(steps * self.step), ..self }
     }
 }
+
+/// Calls the loop for a number of rows, so that a tile never computes a row too many. Each is a function
+/// of its own: among other code the compiler leaves sums in memory, where there are just registers enough.
+macro_rules! for_rows {
+    (@ $rows:expr, $product:ident, $level:ident, $fields:tt, $($n:literal)*) => {
+        match $rows {
+            $($n => $level::call($product::<_, $n> $fields),)*
+            _ => unreachable!("a panel has at most {MAX_ROWS} rows"),
+        }
+    };
+    ($rows:expr, $product:ident, $level:ident, $fields:tt) => {
+        for_rows!(@ $rows, $product, $level, $fields, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    };
+}
+pub(super) use for_rows;
 
 #[cfg(test)]
 mod tests {
