@@ -56,6 +56,12 @@ fn scores(json: &str) -> Vec<(String, String, f64)> {
 }
 
 #[test]
+fn the_demo_without_its_pictures_says_how_they_are_made() {
+    let error = ["\"tfm data make inception-demo --pictures 40\" makes it"];
+    Dir::new().tfm(&short("--run-dir r")).fails(1, &error);
+}
+
+#[test]
 fn classes_are_learnt_judged_and_exported() {
     let dir = demo(12);
     let said = dir.one_thread("train inception --config inception-demo --run-dir run --json");

@@ -63,10 +63,13 @@ impl FeatureDataset {
         let images = config.images(data_dir);
         ensure!(
             images.is_dir(),
-            "data.images = {:?} is no folder, neither here nor in {}; it must hold a folder of \
-             pictures for each class",
+            "data.images = {:?} is no folder, neither here nor in {}; {}",
             config.data.images,
-            data_dir.display()
+            data_dir.display(),
+            match config.data.images.starts_with("inception-demo/") {
+                true => "\"tfm data make inception-demo --pictures 40\" makes it",
+                false => "it must hold a folder of pictures for each class",
+            }
         );
         let extractor = Extractor::open(&config.graph(data_dir)?, config.features()?)?;
         let features = extractor.extract(cpu, Listing::read(&images)?, data_dir)?;
