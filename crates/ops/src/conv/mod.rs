@@ -37,6 +37,17 @@ pub enum Filters<'a> {
     Prepared(&'a [f32]),
 }
 
+/// Filters and biases of a convolution, and what cuts off what it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a, F> {
+    /// The filters, in the order of their pass.
+    pub filters: F,
+    /// A value for each output channel.
+    pub biases: &'a [f32],
+    /// What cuts off the sums.
+    pub rectifier: Rectifier,
+}
+
 /// `y = x ∗ weight + bias`, cut off by `rectifier`. `x` (batch, height, width, in channels),
 /// `weight` (kernel height, kernel width, in channels, out channels), `bias` (out channels), `y`
 /// (batch, rows, columns, out channels).

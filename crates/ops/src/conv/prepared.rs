@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::separable::{self, Layer};
 use super::winograd::{Epilogue, lines};
-use super::{Filters, Shape, depthwise, direct, winograd};
+use super::{Filters, Layer, Shape, depthwise, direct, separable, winograd};
 use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul_by_rows, matmul_rectified};
 use crate::relu::Rectifier;
 use crate::{Buffer, Cpu};

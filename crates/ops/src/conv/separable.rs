@@ -5,24 +5,12 @@
 use std::sync::Arc;
 
 use super::prepared::{MEDIUM_FILTERS, MIN_PIXELS_OF_MEDIUM};
-use super::{Shape, depthwise};
+use super::{Layer, Shape, depthwise};
 use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, multiply_alone};
-use crate::relu::Rectifier;
 use crate::{Cpu, rows_mut};
 
 /// Pixels that a thread takes at a time.
 const BLOCK_PIXELS: usize = 200;
-
-/// Filters and biases of a convolution, and what cuts off what it gives.
-#[derive(Clone, Copy, Debug)]
-pub struct Layer<'a, F> {
-    /// The filters, in the order of their pass.
-    pub filters: F,
-    /// A value for each output channel.
-    pub biases: &'a [f32],
-    /// What cuts off the sums.
-    pub rectifier: Rectifier,
-}
 
 /// Whether a depthwise convolution of that shape, with one filter a channel, and filters of single
 /// pixels that give `channels` are likely to be faster together.
@@ -75,6 +63,7 @@ mod tests {
     use super::super::{Algorithm, PreparedFilters};
     use super::*;
     use crate::Isa;
+    use crate::relu::Rectifier;
     use crate::rng::Stream;
     use crate::window::Padding;
 

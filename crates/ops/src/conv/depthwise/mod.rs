@@ -3,8 +3,7 @@
 
 mod rows;
 
-use super::Shape;
-use super::separable::Layer;
+use super::{Layer, Shape};
 use crate::relu::Rectifier;
 use crate::{Cpu, rows_mut};
 use rows::{Row, Window, taps};
