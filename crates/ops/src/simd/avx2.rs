@@ -185,10 +185,10 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn exp2_of_whole(self) -> Self {
-        self.each(|a| unsafe {
-            let biased = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
+    fn times_power_of_two(self, power: Self) -> Self {
+        self.zip(power, |a, power| unsafe {
+            let power = _mm256_slli_epi32::<23>(_mm256_cvtps_epi32(power));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), power))
         })
     }
 

@@ -124,10 +124,10 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn exp2_of_whole(self) -> Self {
+    fn times_power_of_two(self, power: Self) -> Self {
         unsafe {
-            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
-            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
+            let power = _mm512_slli_epi32::<23>(_mm512_cvtps_epi32(power.0));
+            Self(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), power)))
         }
     }
 

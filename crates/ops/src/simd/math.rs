@@ -12,8 +12,9 @@ pub fn exp<S: Simd>(x: S) -> S {
     // NaN must stay NaN: `max` and `min` return their second operand then.
     let x = S::splat(-87.3).max(x);
     let x = S::splat(88.7).min(x);
-    let power = x.mul(S::splat(std::f32::consts::LOG2_E)).round();
-    // The largest power is 128, whose half is taken twice to stay in range.
+    // From this far on floats are whole: a sum rounds sooner than the instruction that does it.
+    let far = S::splat(1.5 * (1 << 23) as f32);
+    let power = x.mul(S::splat(std::f32::consts::LOG2_E)).add(far).sub(far);
     let r = power.mul_add(S::splat(-LN_2_HIGH), x);
     let r = power.mul_add(S::splat(-LN_2_LOW), r);
     let mut p = S::splat(1.987_569_1e-4);
@@ -21,8 +22,8 @@ pub fn exp<S: Simd>(x: S) -> S {
         p = p.mul_add(r, S::splat(coefficient));
     }
     let p = p.mul_add(r.mul(r), r).add(S::splat(1.0));
-    let half = power.mul(S::splat(0.5)).round();
-    p.mul(half.exp2_of_whole()).mul(power.sub(half).exp2_of_whole())
+    // e^r is less than one where the power is 128, and more where it is -126.
+    p.times_power_of_two(power)
 }
 
 /// x to the power of `exponent`, for positive normal x and |exponent| ≤ 1; NaN stays NaN.
@@ -49,8 +50,8 @@ pub fn power<S: Simd>(x: S, exponent: f32) -> S {
     let small = rest.mul_add(S::splat(std::f32::consts::LN_2), logarithm.mul(by));
     // Taken in two halves, each of which is in range.
     let half = doublings.mul(S::splat(0.5)).round();
-    let scale = half.exp2_of_whole();
-    let result = exp(small).mul(scale).mul(doublings.sub(half).exp2_of_whole());
+    let scales = [half, doublings.sub(half)].map(|power| one.times_power_of_two(power));
+    let result = exp(small).mul(scales[0]).mul(scales[1]);
     // The bits of NaN have been read as a number: here it comes back.
     x.select_above(S::splat(f32::MAX), x.sub(x), result)
 }

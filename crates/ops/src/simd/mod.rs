@@ -85,8 +85,9 @@ pub trait Simd: Copy {
     fn min(self, other: Self) -> Self;
     /// The nearest whole number, ties to even.
     fn round(self) -> Self;
-    /// Two to the power of a whole number from -126 to 127.
-    fn exp2_of_whole(self) -> Self;
+    /// `self · 2^power`, of a whole number `power`, where both `self` and the result are normal: `power`
+    /// is added to the exponent. NaN stays NaN where `power` is NaN too.
+    fn times_power_of_two(self, power: Self) -> Self;
     /// `yes` where `|self| < limit`, else `no`.
     fn select_abs_below(self, limit: f32, yes: Self, no: Self) -> Self;
     /// `yes` where `self > limit` or `self` is NaN, else `no`.

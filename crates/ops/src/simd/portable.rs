@@ -95,8 +95,9 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn exp2_of_whole(self) -> Self {
-        Self(self.0.map(|a| f32::from_bits(((a as i32 + 127) << 23) as u32)))
+    fn times_power_of_two(self, power: Self) -> Self {
+        let bits = |i: usize| self.0[i].to_bits().wrapping_add((power.0[i] as i32 as u32) << 23);
+        Self(std::array::from_fn(|i| f32::from_bits(bits(i))))
     }
 
     #[inline(always)]
