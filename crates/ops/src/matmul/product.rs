@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::cpu::{Chunks, with_thread_buffer};
+use super::super::cpu::{Chunks, Queue, with_thread_buffer};
 use super::super::relu::Rectifier;
 use super::super::{Cpu, DisjointSlice, Isa};
 use super::Accumulate;
@@ -66,13 +66,21 @@ impl<'a> Product<'a> {
 
     /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed
     /// right side each thread has the same columns every time, whose panels stay in its cache; and of
-    /// a few rows it makes a left side of its own, sooner than it would get one from the others.
+    /// a few rows it makes a left side of its own, sooner than it would get one from the others, and
+    /// then helps those that are late.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
         let is_packed = matches!(right, Right::Packed(_));
         if is_packed && left.rows <= FEW_ROWS {
+            let most = self.panels_a_block(left.rows, right);
+            let queue = Queue::of_shares(self.column_panels.div_ceil(most), cpu.threads());
             cpu.parallel(self.operations(left), |worker| {
-                self.columns_alone(left, right, start, worker.chunk(self.column_panels));
+                self.with_left(left, |left| {
+                    while let Some(i) = queue.next(worker) {
+                        let block = i * most..self.column_panels.min((i + 1) * most);
+                        self.column_block(left, right, start, block);
+                    }
+                });
             });
             return;
         }
@@ -96,7 +104,7 @@ impl<'a> Product<'a> {
         });
     }
 
-    /// Some of the column panels on this thread, which packs rows that it cannot read as they are.
+    /// Some of the column panels on this thread.
     pub fn columns_alone(
         self,
         left: Matrix,
@@ -104,12 +112,18 @@ impl<'a> Product<'a> {
         start: Accumulate,
         panels: Range<usize>,
     ) {
+        let rows = left.rows;
+        self.with_left(left, |left| self.column_blocks(left, rows, right, start, panels));
+    }
+
+    /// Lends the left side to this thread, which packs rows that it cannot read as they are.
+    fn with_left(self, left: Matrix, work: impl FnOnce(Left)) {
         if left.has_rows_to_read_in_place() {
-            return self.column_blocks(Left::InPlace(left, 0), left.rows, right, start, panels);
+            return work(Left::InPlace(left, 0));
         }
         with_thread_buffer(left.rows * left.columns, |packed| {
             self.pack_left(left, 0..self.panels.count, DisjointSlice::new(packed));
-            self.column_blocks(Left::Packed(packed), left.rows, right, start, panels);
+            work(Left::Packed(packed));
         });
     }
 
