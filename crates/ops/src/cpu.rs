@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Device, DeviceLocation};
 
-use super::disjoint::Rows;
 use super::thread_pool::{Barrier, ThreadPool};
 use super::{Buffer, Isa};
 
@@ -70,13 +69,18 @@ impl Cpu {
         self.threads
     }
 
+    /// Whether so many operations are worth more than one thread.
+    pub(super) fn shares(&self, operations: usize) -> bool {
+        self.threads > 1 && operations >= MIN_OPERATIONS
+    }
+
     /// Runs `work` once on every thread at the same time, or on this one alone where there
     /// are only a few `operations` to do between two barriers.
     pub fn parallel<F: Fn(&Worker) + Sync>(&self, operations: usize, work: F) {
         let barrier = Barrier::default();
         let worker = |index, count| Worker { index, count, barrier: &barrier };
         match &self.pool {
-            Some(pool) if operations >= MIN_OPERATIONS => {
+            Some(pool) if self.shares(operations) => {
                 pool.run(&|index| work(&worker(index, self.threads)));
             }
             _ => work(&worker(0, 1)),
@@ -95,22 +99,6 @@ impl Cpu {
             while let Some(i) = queue.next(worker) {
                 work(i * block..len.min((i + 1) * block));
             }
-        });
-    }
-
-    /// Calls `work` for each block of the rows `0..len`, with that block of `rows`, on whichever
-    /// thread is free.
-    ///
-    /// # Panics
-    /// When `rows` has fewer than `len` rows.
-    pub fn for_rows<R: Rows + Sync, F>(&self, len: usize, block: usize, rows: R, work: F)
-    where
-        F: Fn(Range<usize>, R::Block) + Sync,
-    {
-        self.for_blocks(len, block, |range| {
-            // SAFETY: every row is in one block, and `rows` is used up by this call.
-            let part = unsafe { rows.block(&range) };
-            work(range, part);
         });
     }
 

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::Cpu;
+
 /// A mutable slice that workers write in disjoint parts, between barriers.
 ///
 /// [`Cpu::for_rows`](super::Cpu::for_rows) is the safe way where every thread takes whole rows.
@@ -162,6 +164,48 @@ impl<'a> Rows for SequencesMut<'a> {
     }
 }
 
+/// A matrix of rows of `width` values as its columns: a block of them is the same part of every row.
+pub fn column_ranges_mut(matrix: &mut [f32], width: usize) -> ColumnRangesMut<'_> {
+    ColumnRangesMut { slice: DisjointSlice::new(matrix), width }
+}
+
+/// What [`column_ranges_mut`] makes.
+#[derive(Clone, Copy)]
+pub struct ColumnRangesMut<'a> {
+    slice: DisjointSlice<'a>,
+    width: usize,
+}
+
+/// Some of the columns.
+pub struct ColumnRange<'a> {
+    all: ColumnRangesMut<'a>,
+    own: Range<usize>,
+}
+
+impl ColumnRange<'_> {
+    /// These columns of a row.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[inline(always)]
+    pub fn row(&mut self, row: usize) -> &mut [f32] {
+        let start = row * self.all.width;
+        // SAFETY: nobody else has these columns, and `self` lends one row at a time.
+        unsafe { self.all.slice.range_mut(start + self.own.start..start + self.own.end) }
+    }
+}
+
+impl<'a> Rows for ColumnRangesMut<'a> {
+    type Block = ColumnRange<'a>;
+
+    /// Columns beyond the last are left out.
+    #[inline]
+    unsafe fn block(&self, columns: &Range<usize>) -> ColumnRange<'a> {
+        let own = columns.start.min(self.width)..columns.end.min(self.width);
+        ColumnRange { all: *self, own }
+    }
+}
+
 impl<R: Rows, const N: usize> Rows for [R; N] {
     type Block = [R::Block; N];
 
@@ -192,10 +236,28 @@ impl<A: Rows, B: Rows, C: Rows> Rows for (A, B, C) {
     }
 }
 
+impl Cpu {
+    /// Calls `work` for each block of the rows `0..len`, with that block of `rows`, on whichever
+    /// thread is free.
+    ///
+    /// # Panics
+    /// When `rows` has fewer than `len` rows.
+    pub fn for_rows<R: Rows + Sync, F>(&self, len: usize, block: usize, rows: R, work: F)
+    where
+        F: Fn(Range<usize>, R::Block) + Sync,
+    {
+        self.for_blocks(len, block, |range| {
+            // SAFETY: every row is in one block, and `rows` is used up by this call.
+            let part = unsafe { rows.block(&range) };
+            work(range, part);
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cpu, Isa};
+    use crate::Isa;
 
     #[test]
     fn every_row_of_every_slice_is_handed_out_once() {
@@ -241,6 +303,26 @@ mod tests {
         });
         for (place, pixel) in pixels.chunks(2).enumerate() {
             assert_eq!(pixel, [place as f32; 2]);
+        }
+    }
+
+    #[test]
+    fn every_column_of_a_matrix_is_handed_out_once_and_those_beyond_are_none() {
+        let cpu = Cpu::new(Isa::Portable, 3).unwrap();
+        let (mut wide, mut narrow) = ([0.0; 4 * 7], [0.0; 4 * 3]);
+        let both = (column_ranges_mut(&mut wide, 7), column_ranges_mut(&mut narrow, 3));
+        cpu.for_rows(7, 2, both, |columns, (mut wide, mut narrow)| {
+            for row in 0..4 {
+                let name = |place| (10 * row + columns.start + place) as f32;
+                wide.row(row).iter_mut().enumerate().for_each(|(i, x)| *x += name(i));
+                narrow.row(row).iter_mut().enumerate().for_each(|(i, x)| *x += name(i));
+            }
+        });
+        for (i, row) in wide.chunks(7).enumerate() {
+            assert!(row.iter().enumerate().all(|(j, &x)| x == (10 * i + j) as f32));
+        }
+        for (i, row) in narrow.chunks(3).enumerate() {
+            assert!(row.iter().enumerate().all(|(j, &x)| x == (10 * i + j) as f32));
         }
     }
 

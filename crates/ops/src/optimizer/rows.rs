@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::{Rule, check_states, step_vector};
+use crate::Cpu;
+use crate::disjoint::{ColumnRange, column_ranges_mut};
 use crate::simd::{Kernel, LANES, Simd};
-use crate::{Cpu, DisjointSlice};
 
 /// A token as its id and, below, its place: sorted, words stand together in token order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,25 +20,20 @@ struct RowPass<'a, R, const N: usize> {
     rule: R,
     width: usize,
     columns: Range<usize>,
-    table: DisjointSlice<'a>,
-    states: [DisjointSlice<'a>; N],
+    table: ColumnRange<'a>,
+    states: [ColumnRange<'a>; N],
     tokens: &'a [Token],
     rows: &'a [f32],
 }
 
 impl<R: Rule<N>, const N: usize> RowPass<'_, R, N> {
-    /// The thread's part of a row.
-    #[inline(always)]
-    fn part(&self, row: u32) -> Range<usize> {
-        let start = row as usize * self.width;
-        start + self.columns.start..start + self.columns.end
-    }
-
-    /// The thread's part of the row of a token, from column `at` on. No closure does this: one
+    /// These columns of the row of a token, from column `at` on. No closure does this: one
     /// could be compiled apart, without the level's instructions.
     #[inline(always)]
     fn vector<S: Simd>(&self, token: Token, at: usize) -> S {
-        S::load_slice(&self.rows[self.part(token.place)][at..], 0.0)
+        let start = token.place as usize * self.width;
+        let part = start + self.columns.start + at..start + self.columns.end;
+        S::load_slice(&self.rows[part], 0.0)
     }
 
     /// The sum of the rows of `tokens`, in their order, from column `at` on.
@@ -55,18 +51,15 @@ impl<R: Rule<N>, const N: usize> Kernel for RowPass<'_, R, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    fn run<S: Simd>(mut self) {
         let one_by_one = self.rule.adds_up();
         for word in self.tokens.chunk_by(|a, b| !one_by_one && a.id == b.id) {
-            let part = self.part(word[0].id);
-            // SAFETY: every thread has its own columns.
-            let weights = unsafe { self.table.range_mut(part.clone()) };
-            // SAFETY: as for the weights.
-            let mut states = self.states.map(|state| unsafe { state.range_mut(part.clone()) });
-            for (i, weights) in weights.chunks_mut(LANES).enumerate() {
-                let vector = i * LANES..i * LANES + weights.len();
-                let states = states.each_mut().map(|state| &mut state[vector.clone()]);
-                step_vector(self.rule, weights, states, self.sum::<S>(word, vector.start));
+            let row = word[0].id as usize;
+            for at in (0..self.columns.len()).step_by(LANES) {
+                let vector = at..self.columns.len().min(at + LANES);
+                let sum = self.sum::<S>(word, at);
+                let states = self.states.each_mut().map(|of| &mut of.row(row)[vector.clone()]);
+                step_vector(self.rule, &mut self.table.row(row)[vector.clone()], states, sum);
             }
         }
     }
@@ -96,12 +89,14 @@ pub fn step_rows<const N: usize>(
     let inside = |&id: &u32| (id as usize + 1) * width <= table.len();
     assert!(ids.iter().all(inside), "an id is outside the table");
     check_states(table, &states);
-    let (table, states) = (DisjointSlice::new(table), states.map(DisjointSlice::new));
+    let columns =
+        (column_ranges_mut(table, width), states.map(|state| column_ranges_mut(state, width)));
     with_tokens(ids, !rule.adds_up(), |tokens| {
-        cpu.parallel((2 + 4 * N) * rows.len(), |worker| {
-            // A thread takes columns, not tokens: rows of a word are then added in one fixed
-            // order, and frequent words are shared out evenly.
-            let columns = worker.chunk(width);
+        // A thread takes columns, not tokens: rows of a word are then added in one fixed order, and
+        // frequent words are shared out evenly.
+        let is_shared = cpu.shares((2 + 4 * N) * rows.len());
+        let block = if is_shared { width.div_ceil(cpu.threads()) } else { width };
+        cpu.for_rows(width, block, columns, |columns, (table, states)| {
             cpu.isa().run(RowPass { rule, width, columns, table, states, tokens, rows });
         });
     });

@@ -13,7 +13,7 @@ use crate::cpu::{Queue, with_thread_buffer};
 use crate::matmul::{Matrix, PackColumns, Panels};
 use crate::relu::Rectifier;
 use crate::simd::{Kernel, LANES, Simd};
-use crate::{Cpu, DisjointSlice};
+use crate::{Cpu, DisjointSlice, rows_mut};
 
 /// The most pieces of a batch.
 const MAX_PIECES: usize = 8;
@@ -48,23 +48,21 @@ pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: 
     let split = Split::new(shape, TileSize::of(cpu.isa()), pieces, cpu.threads());
     let (offsets, queue) =
         (split.offsets(), Queue::of_shares(pieces * split.slices, cpu.threads()));
-    let dweight = DisjointSlice::new(dweight);
     cpu.with_buffer((pieces - 1) * values, |rest| {
-        let rest = DisjointSlice::new(rest);
+        let (first, others) = (DisjointSlice::new(&mut *dweight), DisjointSlice::new(rest));
         cpu.parallel(shape.operations(), |worker| {
             while let Some(i) = queue.next(worker) {
                 let (piece, slice) = (i / split.slices, i % split.slices);
                 // The first piece's sum needs no place of its own.
                 let (result, at) =
-                    if piece == 0 { (dweight, 0) } else { (rest, (piece - 1) * values) };
+                    if piece == 0 { (first, 0) } else { (others, (piece - 1) * values) };
                 let sum = Sum { split: &split, offsets: &offsets, x, dy, result, at };
                 sum.run(cpu, split.piece(piece), split.tiles(slice));
             }
-            worker.wait();
-            for i in worker.chunk(values.div_ceil(SUM_VALUES)) {
-                let range = i * SUM_VALUES..values.min((i + 1) * SUM_VALUES);
-                cpu.isa().run(AddPieces { pieces: pieces - 1, values, range, rest, dweight });
-            }
+        });
+        let rest = &rest[..(pieces - 1) * values];
+        cpu.for_rows(values, SUM_VALUES, rows_mut(dweight, 1), |range, sums| {
+            cpu.isa().run(AddPieces { values, first: range.start, rest, sums });
         });
     });
 }
@@ -281,13 +279,14 @@ impl Kernel for BlockTiles<'_> {
     }
 }
 
-/// Adds the sums of the other pieces to the first, in their order.
+/// Adds the sums of the other pieces to some of the first, in their order.
 struct AddPieces<'a> {
-    pieces: usize,
+    /// Values of a piece.
     values: usize,
-    range: Range<usize>,
-    rest: DisjointSlice<'a>,
-    dweight: DisjointSlice<'a>,
+    /// Which of them are first.
+    first: usize,
+    rest: &'a [f32],
+    sums: &'a mut [f32],
 }
 
 impl Kernel for AddPieces<'_> {
@@ -295,14 +294,9 @@ impl Kernel for AddPieces<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { range, values, .. } = self;
-        // SAFETY: the range is this thread's since the barrier.
-        let sums = unsafe { self.dweight.range_mut(range.clone()) };
-        for piece in 0..self.pieces {
-            let first = piece * values;
-            // SAFETY: as for the sums.
-            let from = unsafe { self.rest.range(first + range.start..first + range.end) };
-            for (sum, from) in sums.chunks_mut(LANES).zip(from.chunks(LANES)) {
+        for piece in self.rest.chunks_exact(self.values) {
+            let from = &piece[self.first..self.first + self.sums.len()];
+            for (sum, from) in self.sums.chunks_mut(LANES).zip(from.chunks(LANES)) {
                 S::load_slice(sum, 0.0).add(S::load_slice(from, 0.0)).store_slice(sum);
             }
         }

@@ -13,7 +13,7 @@ use crate::cpu::{Queue, with_thread_buffer};
 use crate::matmul::Panels;
 use crate::relu::Rectifier;
 use crate::simd::{Kernel, Simd};
-use crate::{Buffer, Cpu, DisjointSlice, Isa, Worker};
+use crate::{Buffer, Cpu, DisjointSlice, Isa, Worker, rows_mut};
 
 /// The values of the lines that a thread holds at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 96 * 1024;
@@ -85,21 +85,16 @@ impl Correlation {
         self.panels() * self.depth() * COLUMNS
     }
 
-    /// Writes this thread's share of the packed filters. `pack` writes one panel (depth, 16).
-    fn pack(&self, worker: &Worker, pack: impl Fn(usize, &mut [f32]), packed: DisjointSlice) {
-        let panel_values = self.depth() * COLUMNS;
-        for panel in worker.chunk(self.panels()) {
-            let at = panel * panel_values;
-            // SAFETY: each panel has its own part.
-            pack(panel, unsafe { packed.range_mut(at..at + panel_values) });
-        }
+    /// Packs the filters. `pack` writes one panel (depth, 16).
+    fn pack(&self, cpu: &Cpu, pack: impl Fn(usize, &mut [f32]) + Sync, packed: &mut [f32]) {
+        let panels = rows_mut(packed, self.depth() * COLUMNS);
+        cpu.for_rows(self.panels(), 1, panels, |panel, to| pack(panel.start, to));
     }
 
     /// The packed filters of many runs.
     pub fn packed(&self, cpu: &Cpu, pack: impl Fn(usize, &mut [f32]) + Sync) -> Buffer {
         let mut buffer = Buffer::zeros(self.packed_len());
-        let packed = DisjointSlice::new(&mut buffer);
-        cpu.parallel(self.packed_len(), |worker| self.pack(worker, &pack, packed));
+        self.pack(cpu, pack, &mut buffer);
         buffer
     }
 
@@ -112,19 +107,16 @@ impl Correlation {
         epilogue: Epilogue,
         target: &mut [f32],
     ) {
-        let blocks = Blocks::of_rows(self, cpu.threads());
-        let (queue, offsets) = (blocks.queue(cpu), self.offsets());
-        let (target, len) = (DisjointSlice::new(target), self.packed_len());
-        cpu.with_buffer(len, |packed| {
-            let packed = DisjointSlice::new(packed);
-            cpu.parallel(self.operations(), |worker| {
-                self.pack(worker, &pack, packed);
-                worker.wait();
-                // SAFETY: nobody writes the panels after the barrier.
-                let right = unsafe { packed.range(0..len) };
-                let to = Work { of: self, source, offsets: &offsets, right, epilogue, target };
-                to.run(cpu.isa(), blocks, &queue, worker);
-            });
+        cpu.with_buffer(self.packed_len(), |packed| {
+            self.pack(cpu, pack, packed);
+            self.run_blocks(
+                cpu,
+                source,
+                packed,
+                Blocks::of_rows(self, cpu.threads()),
+                epilogue,
+                target,
+            );
         });
     }
 
@@ -139,6 +131,18 @@ impl Correlation {
     ) {
         assert_eq!(right.len(), self.packed_len(), "the filters have another size");
         let blocks = Blocks::of_rows_and_columns(self, cpu);
+        self.run_blocks(cpu, source, right, blocks, epilogue, target);
+    }
+
+    fn run_blocks(
+        &self,
+        cpu: &Cpu,
+        source: &[f32],
+        right: &[f32],
+        blocks: Blocks,
+        epilogue: Epilogue,
+        target: &mut [f32],
+    ) {
         let (queue, offsets) = (blocks.queue(cpu), self.offsets());
         let target = DisjointSlice::new(target);
         cpu.parallel(self.operations(), |worker| {

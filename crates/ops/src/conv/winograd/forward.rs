@@ -13,7 +13,7 @@ use super::{Filters, check, supports, tile};
 use crate::cpu::{Queue, with_thread_buffer};
 use crate::relu::Rectifier;
 use crate::simd::LANES;
-use crate::{Buffer, Cpu, DisjointSlice, Isa, Worker, window};
+use crate::{Buffer, Cpu, DisjointSlice, Isa, window};
 
 /// The values of transformed data and products that a block of tiles may take, for each
 /// thread: a share of the last-level cache.
@@ -67,11 +67,10 @@ pub fn transformed(cpu: &Cpu, shape: &Shape, weight: &[f32]) -> Buffer {
     assert_eq!(weight.len(), shape.weights(), "the filters have another size");
     let convolution = convolution(shape, Epilogue { bias: None, rectifier: Rectifier::None });
     let mut buffer = Buffer::zeros(convolution.filters.len());
-    let to = DisjointSlice::new(&mut buffer);
-    cpu.parallel(AREA * weight.len(), |worker| match shape.kernel[0] {
-        3 => convolution.transform_filters::<3>(cpu.isa(), weight, worker, to),
-        _ => convolution.transform_filters::<5>(cpu.isa(), weight, worker, to),
-    });
+    match shape.kernel[0] {
+        3 => convolution.transform_filters::<3>(cpu, weight, &mut buffer),
+        _ => convolution.transform_filters::<5>(cpu, weight, &mut buffer),
+    }
     buffer
 }
 
@@ -131,17 +130,15 @@ impl Convolution<'_> {
         cpu.with_buffer(own_len + self.filters.in_channels, |buffer| {
             let (own, zeros) = buffer.split_at_mut(own_len);
             zeros.fill(0.0);
-            let (zeros, own) = (&*zeros, DisjointSlice::new(own));
+            let zeros = &*zeros;
+            let filters = match filters {
+                Filters::Prepared(filters) => &filters[..len],
+                Filters::Plain(weight) => {
+                    self.transform_filters::<K>(cpu, weight, own);
+                    &*own
+                }
+            };
             cpu.parallel(self.operations, |worker| {
-                let filters = match filters {
-                    Filters::Prepared(filters) => &filters[..len],
-                    Filters::Plain(weight) => {
-                        self.transform_filters::<K>(cpu.isa(), weight, worker, own);
-                        worker.wait();
-                        // SAFETY: nobody writes the filters after the barrier.
-                        unsafe { own.range(0..len) }
-                    }
-                };
                 while let Some(block) = queue.next(worker) {
                     self.block::<M>(cpu.isa(), blocks.tiles(block), filters, (x, zeros), y);
                 }
@@ -157,20 +154,18 @@ impl Convolution<'_> {
         }
     }
 
-    /// Transforms this thread's share of the filters.
-    fn transform_filters<const K: usize>(
-        &self,
-        isa: Isa,
-        weight: &[f32],
-        worker: &Worker,
-        to: DisjointSlice,
-    ) {
-        let layout = self.filters;
-        let items = worker.chunk(self.filter_items::<K>());
-        match self.turned {
-            false => isa.run(TransformFilters::<K> { weight, layout, channels: items, to }),
-            true => isa.run(TransformRotatedFilters::<K> { weight, layout, squares: items, to }),
-        }
+    /// Transforms the filters.
+    fn transform_filters<const K: usize>(&self, cpu: &Cpu, weight: &[f32], to: &mut [f32]) {
+        let (layout, isa, to) = (self.filters, cpu.isa(), DisjointSlice::new(to));
+        cpu.parallel(AREA * weight.len(), |worker| {
+            let items = worker.chunk(self.filter_items::<K>());
+            match self.turned {
+                false => isa.run(TransformFilters::<K> { weight, layout, channels: items, to }),
+                true => {
+                    isa.run(TransformRotatedFilters::<K> { weight, layout, squares: items, to });
+                }
+            }
+        });
     }
 
     /// A block of tiles from the input to the output.
