@@ -191,6 +191,7 @@ fn multiply(
     // A deep product goes in slices whose packed left side stays in the cache. The chains of
     // multiply-adds are the same.
     let slice = (SLICE_VALUES / if few_columns { m.max(n) } else { m })
+        .max(1)
         .next_multiple_of(max_depth(cpu.isa()));
     let mut start = start;
     for depth in (0..k.max(1)).step_by(slice) {
@@ -288,6 +289,18 @@ mod tests {
                 assert!(error <= 2e-6 * (largest + 1.0), "{:?} {start:?} {i}: {error}", cpu.isa());
             }
         }
+    }
+
+    #[test]
+    fn more_rows_than_a_slice_has_values_are_no_fault() {
+        let (m, k, n) = (SLICE_VALUES + 3, 2, 3);
+        let (a, b) = (random(m * k, "a"), random(k * n, "b"));
+        let cpu = Cpu::new(Isa::available().pop().unwrap(), 2).unwrap();
+        let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
+        let mut result = vec![0.0; m * n];
+        matmul(&cpu, a, b, Accumulate::Overwrite, &mut result);
+        let want = a.at(m - 1, 0) * b.at(0, 2) + a.at(m - 1, 1) * b.at(1, 2);
+        assert!((result[m * n - 1] - want).abs() < 1e-6);
     }
 
     #[test]
