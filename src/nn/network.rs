@@ -341,7 +341,7 @@ impl Network {
         if self.plans.len() == MAX_PLANS {
             self.plans.remove(0);
         }
-        self.plans.push(Plan::new(&self.graph, key, self.fused)?);
+        self.plans.push(Plan::fitting(&self.graph, key, self.fused, self.arena.bytes())?);
         Ok(self.plans.len() - 1)
     }
 

@@ -458,7 +458,7 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set network.kind=reference", "data.batching"),
         ("--set data.tokenizer=basic", "network.tie_embeddings"),
         ("--set network.cell=lstm", "network.cell"),
-        ("--set data.buckets=[[1,1]]", "must have at least [2, 3] positions each"),
+        ("--set data.buckets=[[1,1]]", "must have from [2, 3] to [500, 500] positions each"),
         ("--set data.buckets=[[9,9],[5,12]]", "must each be larger than the one before"),
         ("--set data.train=[]", "data.train"),
         ("--set train.label_smoothing=1", "must be at least 0 and below 1"),

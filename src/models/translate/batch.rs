@@ -217,6 +217,14 @@ impl BatchedText {
         }
     }
 
+    /// Pairs of a training step; in the mean, where batches have about as many tokens.
+    pub fn pairs_per_batch(&self) -> usize {
+        match &self.batches {
+            Batches::Buckets(_, size) => *size,
+            Batches::Tokens(tokens) => self.len().div_ceil(tokens.per_epoch()),
+        }
+    }
+
     /// The batch of a training step.
     pub fn batch<'a>(&self, step: u64, memory: &'a mut BatchMemory) -> Batch<'a> {
         match &self.batches {

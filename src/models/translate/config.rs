@@ -330,8 +330,9 @@ impl Data {
         in_range("data.max_length", self.max_length, 1, 10_000)?;
         in_range("data.buckets", self.buckets.len(), 1, 64)?;
         let rule = |key: &str, rule: &str| Err(Invalid::new(key, rule));
-        if !self.sizes().iter().all(|size| size.fits(1, 1)) {
-            return rule("data.buckets", "must have at least [2, 3] positions each");
+        // Every position is a part of the graph.
+        if !self.buckets.iter().all(|[a, b]| (2..=500).contains(a) && (3..=500).contains(b)) {
+            return rule("data.buckets", "must have from [2, 3] to [500, 500] positions each");
         }
         if !self.buckets.is_sorted_by(|[a, b], [c, d]| a <= c && b <= d && (a, b) != (c, d)) {
             return rule("data.buckets", "must each be larger than the one before");

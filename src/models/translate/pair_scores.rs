@@ -1,6 +1,6 @@
 //! The log-probability of each translation of a text, pair by pair.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::batch::{BatchMemory, side_by_side};
@@ -49,7 +49,10 @@ pub fn score(
             let ids: Vec<[Vec<u32>; 2]> = members.iter().map(|&i| pairs[i].clone()).collect();
             let (ids, chosen) = (PreparedPairs::of_ids(&ids)?, 0..members.len() as u32);
             let batch = memory.fill(&ids, size, &chosen.collect::<Vec<_>>());
-            let losses = model.losses(cpu, &batch)?;
+            let losses = model.losses(cpu, &batch).with_context(|| {
+                let [source, target] = pairs[members[0]].each_ref().map(Vec::len);
+                format!("pair {}, of {source} and {target} tokens", members[0] + 1)
+            })?;
             for (column, &i) in members.iter().enumerate() {
                 let own = losses.iter().skip(column).step_by(members.len());
                 let loss: f64 = own.copied().map(f64::from).sum();

@@ -180,7 +180,7 @@ impl Task for TranslateTask<'_> {
     }
 
     fn items_per_step(&self) -> (&'static str, u64) {
-        ("pairs", (self.data.train.len() as u64).div_ceil(self.steps_per_epoch))
+        ("pairs", self.data.train.pairs_per_batch() as u64)
     }
 
     fn begin_epoch(&mut self, epoch: u64) -> String {

@@ -22,6 +22,7 @@ use super::graph::{Graph, Node, Output, Source};
 use super::network::Mode;
 use super::operators::{MAX_INPUTS, Shapes};
 use super::shared::Use;
+use crate::system::memory::ensure_fits;
 
 pub(super) use run::{Arena, Execution, StepTime};
 
@@ -123,6 +124,26 @@ impl Plan {
         let mut nodes = shapes::infer(graph, &key)?;
         let outputs = fuse::rewrite(&mut nodes, &key, fused);
         schedule::schedule(nodes, outputs, key)
+    }
+
+    /// The same, of a run that memory can hold beside the `held` bytes of an arena that it replaces.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and a run that memory cannot hold.
+    pub(super) fn fitting(graph: &Graph, key: Key, fused: bool, held: u64) -> Result<Self> {
+        /// Bytes that are not worth asking the system.
+        const FEW: u64 = 1 << 30;
+        let batch = key.batch;
+        let plan = Self::new(graph, key, fused)?;
+        let [values, bytes] = plan.sizes.map(|size| size as u64);
+        let more = (size_of::<f32>() as u64 * values + bytes).saturating_sub(held);
+        if more > FEW {
+            let rows = plan.nodes.iter().filter_map(|node| node.shapes.output.first()).max();
+            ensure_fits(more, || {
+                format!("the network's values for a batch of {batch}, {} rows", rows.unwrap_or(&0))
+            })?;
+        }
+        Ok(plan)
     }
 
     /// Plans a run of `graph` for one output, on `batch` examples of `steps` rows each, to be looked

@@ -33,6 +33,11 @@ pub struct Arena {
 }
 
 impl Arena {
+    /// The bytes that it holds.
+    pub(in crate::nn) fn bytes(&self) -> u64 {
+        (size_of_val(&*self.values) + self.bytes.len()) as u64
+    }
+
     fn begin(&mut self, plan: &Plan) {
         self.fit(plan.sizes);
         self.packed.begin_run();

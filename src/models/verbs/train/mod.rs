@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::report;
 use crate::atomic;
-use crate::checkpoint::{self, Selector};
+use crate::checkpoint::{self, Checkpoint, Selector};
 use crate::config::{self, Loaded};
 use crate::console;
 use crate::models::Verb;
@@ -50,6 +50,7 @@ fn steps_per_epoch<E: Experiment>(
 ) -> Result<(u64, E::Data)> {
     let cpu = E::cpu(&args.device, loaded)?;
     let data = read_data::<E>(args, &cpu, &loaded.config, run)?;
+    describe::ensure_fits::<E>(&loaded.config, &data)?;
     let steps = E::task(&cpu, &loaded.config, &data, None)?.steps_per_epoch();
     Ok((steps, data))
 }
@@ -98,6 +99,9 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
         from.map(|run| checkpoint::open(&run.checkpoints_dir(), Selector::Last)).transpose()?;
     describe::ensure_fits::<E>(&loaded.config, &data)?;
     let mut task = E::task(&cpu, &loaded.config, &data, init.as_ref())?;
+    if let Some(init) = &init {
+        warn_of_unused(&task, init)?;
+    }
     let manifest = manifest::<E>(args, &loaded, &cpu, &data);
     let path = run::folder(args.run_dir.as_deref(), &manifest)?;
     let (config, files) = (config::to_toml(&loaded.config)?, E::files(&data));
@@ -110,6 +114,26 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &shutdown)?;
     let ended = process.run(training.pause_at(args.pause_at))?;
     outcome::conclude::<E>(ended, task, &run, &cpu, &data, args)
+}
+
+/// Says which parameters of another run's checkpoint have no place in the network.
+fn warn_of_unused(task: &impl Task, init: &Checkpoint) -> Result<()> {
+    let own = task.tensors()?;
+    let is_used = |name: &str| own.iter().any(|(own, _)| own == name);
+    // Averages, the optimizer's values and recurrent states begin anew.
+    let is_state = |name: &str| {
+        let parts = name.split_once('/');
+        parts.is_some_and(|(kind, of)| kind == "state" || init.names().any(|other| other == of))
+    };
+    let unused: Vec<_> = init.names().filter(|name| !is_used(name) && !is_state(name)).collect();
+    if !unused.is_empty() {
+        tracing::warn!(
+            "{} has {}, for which this network has no place: left out",
+            init.path.display(),
+            unused.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// A run that goes on.
