@@ -91,16 +91,31 @@ fn guess(head: &[u8]) -> Format {
     }
     let mut lines = head.splitn(2, |&byte| byte == b'\n');
     let (first, rest) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    if Header::parse(first).is_err() {
+    let Ok(header) = Header::parse(first) else {
         let mut fields = first.split(|&byte| byte == b'\t');
         let is_number = |field| std::str::from_utf8(field).is_ok_and(|f| f.parse::<f32>().is_ok());
         return if fields.all(is_number) { Format::Tsv } else { Format::Text };
+    };
+    let mut lines = rest.splitn(2, |&byte| byte == b'\n');
+    if let (Some(row), Some(_)) = (lines.next(), lines.next())
+        && is_row(row, header.width)
+    {
+        return Format::Text;
     }
     let is_letter = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
     // The last letter may be cut off by the end of the head.
     let is_utf8 =
         std::str::from_utf8(rest).map_or_else(|error| error.error_len().is_none(), |_| true);
     if is_utf8 && rest.iter().all(is_letter) { Format::Text } else { Format::Bin }
+}
+
+/// Whether a line ends with so many numbers, whatever the word before them is.
+fn is_row(line: &[u8], width: usize) -> bool {
+    let fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let fields: Vec<&[u8]> = fields.collect();
+    let is_number =
+        |field: &&[u8]| std::str::from_utf8(field).is_ok_and(|f| f.parse::<f32>().is_ok());
+    fields.len() > width && fields[fields.len() - width..].iter().all(is_number)
 }
 
 /// Reads up to and including the next `end`, or to the end of the file; at most `most` bytes.

@@ -92,6 +92,29 @@ fn reads_what_gensim_and_google_write_and_finds_out_which() {
 }
 
 #[test]
+fn a_row_of_text_is_text_whatever_its_word_is_made_of() {
+    for word in [&b"caf\xe9"[..], b"\x7f", b"\x1b[0m", b"a\0b"] {
+        let file = [b"3 2\n", word, b" 1 0\nb 0 1\nc 1 1\n"].concat();
+        let imported = import(&file, ImportOptions::default()).unwrap();
+        let words: Vec<&str> = imported.vectors.vocabulary().words().collect();
+        assert_eq!(words[words.len() - 2..], ["b", "c"], "{word:?}");
+    }
+}
+
+#[test]
+fn two_whole_numbers_are_a_first_line_and_no_word() {
+    for first in ["0 2", "-3 2", "2 0", "99999999999999999999 2"] {
+        for rest in ["", "\na 1 0\nb 0 1\n"] {
+            let error = import(format!("{first}{rest}").as_bytes(), ImportOptions::default());
+            let error = format!("{:#}", error.unwrap_err());
+            assert!(error.starts_with("v:1: "), "{first}: {error}");
+        }
+    }
+    // A word of one value is one where the value is no whole number.
+    assert_eq!(import(b"7 0.5\na 0.25\n", ImportOptions::default()).unwrap().words, 2);
+}
+
+#[test]
 fn writes_what_gensim_and_google_read() {
     assert_eq!(written(&golden(), Format::Bin, ""), GOOGLE_BIN);
     let text = String::from_utf8(written(&golden(), Format::Text, "")).unwrap();

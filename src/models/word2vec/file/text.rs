@@ -81,6 +81,18 @@ fn width_without_header(line: &[u8]) -> Option<usize> {
     let line = std::str::from_utf8(line).ok()?;
     let values = || line.split_ascii_whitespace().skip(1);
     let is_number = |field: &str| field.parse::<f32>().is_ok();
+    // Two whole numbers are a first line, right or wrong, and no word with a single value.
+    let is_whole = |field: &str| {
+        let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let mut fields = line.split_ascii_whitespace();
+    if let (Some(first), Some(second), None) = (fields.next(), fields.next(), fields.next())
+        && is_whole(first)
+        && is_whole(second)
+    {
+        return None;
+    }
     (values().next().is_some() && values().all(is_number)).then(|| values().count())
 }
 
