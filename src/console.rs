@@ -4,6 +4,7 @@
 //! window has broken it into pieces.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -124,6 +125,11 @@ pub fn fit(head: &str, share: f64, parts: &[String], width: usize) -> String {
     }
     let filled = (share * (bar - 2) as f64) as usize;
     format!("{head} [{:1$}]{tail}", "=".repeat(filled), bar - 2)
+}
+
+/// Paths as text, for JSON too: what is not UTF-8 in them has the replacement character.
+pub fn paths(paths: &[impl AsRef<Path>]) -> Vec<String> {
+    paths.iter().map(|path| path.as_ref().to_string_lossy().into_owned()).collect()
 }
 
 /// A time as people say it: 45s, 12m 30s, 3h 05m.

@@ -71,7 +71,7 @@ impl<'a> Comparison<'a> {
         let group = |group: &Group<'_>| {
             json!({
                 "name": group.name(),
-                "runs": group.runs.iter().map(|run| &run.path).collect::<Vec<_>>(),
+                "runs": group.runs.iter().map(|run| run.path.to_string_lossy()).collect::<Vec<_>>(),
                 "seeds": group.runs.iter().map(|run| run.manifest.seed).collect::<Vec<_>>(),
             })
         };

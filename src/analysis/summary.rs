@@ -141,7 +141,7 @@ impl RunSummary {
     /// The run as other programs read it.
     pub fn in_json(&self) -> Value {
         serde_json::json!({
-            "run": self.path,
+            "run": self.path.to_string_lossy(),
             "model": self.manifest.model,
             "preset": self.manifest.preset,
             "state": self.state,

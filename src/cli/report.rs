@@ -11,6 +11,7 @@ use super::runs::Paths;
 use super::{Fixed, Registry};
 use crate::analysis::wide;
 use crate::atomic;
+use crate::console;
 use crate::models::options::OutputOptions;
 use crate::report;
 use crate::run::rfc3339;
@@ -68,7 +69,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     let page = report::page(&title, &time, &found.runs, &failed)?;
     atomic::write(&csv, wide(&found.runs).to_csv().as_bytes())?;
     atomic::write(&args.out, page.as_bytes())?;
-    let json = json!({ "files": [args.out, csv], "runs": found.runs.len(), "bytes": page.len() });
+    let json = json!({ "files": console::paths(&[&args.out, &csv]), "runs": found.runs.len(), "bytes": page.len() });
     args.output.report(&json, format!("{}\n{}", args.out.display(), csv.display()))
 }
 

@@ -75,7 +75,7 @@ pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
 /// [`CLASS_NAMES`]. `folder` is as in [`load`].
 ///
 /// # Errors
-/// The file cannot be read, or has not ten names.
+/// The file cannot be read, or has not ten names, each its own.
 pub fn class_names(folder: &Path) -> Result<Vec<String>> {
     let path = files_folder(folder).join("batches.meta.txt");
     let text = match path.exists() {
@@ -91,6 +91,14 @@ pub fn class_names(folder: &Path) -> Result<Vec<String>> {
         path.display(),
         names.len()
     );
+    if let Some(i) = (1..CLASSES).find(|&i| names[..i].contains(&names[i])) {
+        bail!(
+            "{}: two classes are called {:?}, and the names tell them apart; without this file the \
+             known ones are taken",
+            path.display(),
+            names[i]
+        );
+    }
     Ok(names)
 }
 
@@ -225,5 +233,8 @@ mod tests {
         fs::write(&path, "a\nb\n").unwrap();
         let error = class_names(folder.path()).unwrap_err().to_string();
         assert!(error.contains("2 names of classes, there must be 10"), "{error}");
+        fs::write(&path, "a\nb\nc\nd\ne\nf\ng\nh\ni\nb\n").unwrap();
+        let error = class_names(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("two classes are called \"b\""), "{error}");
     }
 }

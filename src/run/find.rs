@@ -94,9 +94,11 @@ pub fn newest(root: &Path, model: &str, preset: &str) -> Result<PathBuf> {
 
 /// The runs inside of `path`, or those of the sweep that it is, else those beside it, for a message.
 pub(super) fn near(path: &Path) -> Vec<String> {
+    let place = |path: &Path| path.canonicalize().ok();
+    let own = place(path);
     let paths = |dir: &Path| -> Vec<PathBuf> {
         let runs = runs(dir).unwrap_or_default().into_iter().map(|(path, _)| path);
-        runs.filter(|run| run != path).collect()
+        runs.filter(|run| own.is_none() || place(run) != own).collect()
     };
     for inside in [path.to_owned(), path.join("points")] {
         let inside = paths(&inside);

@@ -291,6 +291,7 @@ impl<'a, T: Task> Training<'a, T> {
         };
         self.say_epoch(&end.measured, seconds);
         for measured in &end.measured {
+            self.warn_of_divergence(measured);
             let mut record = self.record(measured.phase, &measured.metrics);
             if measured.phase == "epoch" {
                 record = record.timing("seconds", seconds).timing(&unit, rate);
@@ -318,6 +319,17 @@ impl<'a, T: Task> Training<'a, T> {
         tracing::info!("Epoch {epoch}/{epochs}: {}, {seconds:.1} s", parts.join(", "));
     }
 
+    /// A score that is no number is no error of a loss that is one, but nothing to be proud of.
+    fn warn_of_divergence(&self, measured: &Evaluation) {
+        for (name, value) in measured.metrics.iter().filter(|(_, value)| !value.is_finite()) {
+            let (step, phase) = (self.state.step, measured.phase);
+            tracing::warn!(
+                "step {step}: {phase} {name} is {value}: the run has diverged; a lower learning rate \
+                 or a smaller first range of the parameters keeps it from that"
+            );
+        }
+    }
+
     fn finish(&mut self) -> Result<()> {
         let measured = self.task.finish(self.shutdown);
         let Some(measured) = measured.map_err(|error| self.with_step_context(error))? else {
@@ -325,6 +337,7 @@ impl<'a, T: Task> Training<'a, T> {
         };
         for measured in &measured {
             tracing::debug!("{}", measured.line);
+            self.warn_of_divergence(measured);
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
         }
         self.state.finished = true;

@@ -44,6 +44,58 @@ fn a_run_does_not_write_into_another_that_stands_in_its_place() {
     dir.one_thread(&format!("train ptb --resume moved -q --set train.max_steps={longer}")).ok();
 }
 
+/// Most systems name files by bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_whose_name_is_no_text_is_a_run_as_any_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = Dir::new();
+    let name = std::ffi::OsStr::from_bytes(b"bad\xff");
+    let with = |line: &str| {
+        let mut command = tfm();
+        command.args(line.split_whitespace()).arg(name).current_dir(dir.path());
+        command.output().unwrap()
+    };
+    let ok = |line: &str| {
+        let said = with(line);
+        let errors = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.status.success() && !errors.contains("at fault"), "{line}: {errors}");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    for json in ["", "--json"] {
+        ok(&short(&format!("{json} --run-dir")));
+        for line in ["runs show", "runs list", "watch --once", "plot ptb --run"] {
+            let json = if line.starts_with("runs") { json } else { "" };
+            let said = ok(&format!("{line} {json}"));
+            assert!(json.is_empty() || said.contains("bad\u{fffd}"), "{line}: {said}");
+        }
+        let listed = dir.tfm(&format!("runs list . {json}"));
+        assert!(listed.stdout.contains("bad\u{fffd}"), "{listed:?}");
+        ok(&format!("runs note {json}"));
+        ok(&format!("data make grammar --force --words 100 {json} --out"));
+        ok(&format!("data list {json} --data-dir"));
+        fs::remove_dir_all(dir.path().join(name).join("plots")).unwrap();
+        ok(&format!("runs rm --yes {json}"));
+        fs::remove_dir_all(dir.path().join(name)).unwrap_or_default();
+    }
+}
+
+#[test]
+fn epochs_are_trained_whatever_steps_an_earlier_call_has_asked_for() {
+    let dir = Dir::new();
+    let line = "train ptb --config ptb-demo --threads 1 -q --set data.grammar_words=1000 \
+                --set network.hidden_size=8 --set train.batch_size=4 --set train.num_steps=8";
+    dir.tfm(&format!("{line} --steps 5 --run-dir run")).ok();
+    let config = || Run::of(&dir, "run").text("config.toml");
+    assert!(config().contains("max_steps = 5"));
+    dir.tfm("train ptb --resume run --epochs 2 -q").ok();
+    assert!(config().contains("max_steps = 0") && config().contains("max_max_epoch = 2"));
+    let shown = dir.tfm("runs show run --json").stdout;
+    assert!(shown.contains(r#""state":"finished""#), "{shown}");
+    let names = Run::of(&dir, "run").names("checkpoints");
+    assert!(names.iter().any(|name| name.contains("0000006")), "{names:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn signals_that_are_ignored_stay_ignored() {
@@ -218,4 +270,26 @@ fn help_that_cannot_be_written_is_an_error() {
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with("error: cannot write to stdout"), "{stderr}");
     }
+}
+
+#[test]
+fn what_is_left_out_and_what_has_diverged_is_said() {
+    let dir = Dir::new();
+    let line = "train ptb --config ptb-demo --threads 1 -q --set data.grammar_words=1000 \
+                --set network.hidden_size=8 --set train.batch_size=4 --set train.num_steps=8 \
+                --epochs 1";
+    dir.tfm(&format!("{line} --run-dir two")).ok();
+    let other = format!("{line} --init-from two --set network.num_layers=1 --run-dir one");
+    let said = dir.tfm(&other);
+    assert!(said.stderr.contains("has lstm_1/bias, lstm_1/kernel, for which"), "{said:?}");
+    let same = dir.tfm(&format!("{line} --init-from two --run-dir same"));
+    assert!(!same.stderr.contains("for which"), "{same:?}");
+    let steep = "--set train.learning_rate=1e10 --set train.max_grad_norm=1e30";
+    let said = dir.tfm(&format!("{line} {steep} --run-dir steep"));
+    assert!(said.stderr.contains("test perplexity is inf: the run has diverged"), "{said:?}");
+    assert!(said.stdout.starts_with("test perplexity inf"), "{said:?}");
+    // A folder that has lost its config is not among those that are near it.
+    fs::remove_file(dir.path().join("two/config.toml")).unwrap();
+    let said = dir.tfm("eval two");
+    said.fails(2, &["has no config.toml; runs near it: ./one, ./same, ./steep"]);
 }

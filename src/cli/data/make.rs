@@ -46,8 +46,9 @@ impl Generator {
 #[derive(Args, Debug)]
 struct Grammar {
     /// Words of the training text, each line's end counted as one
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    words: usize,
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    words: u32,
 
     #[command(flatten)]
     generator: Generator,
@@ -119,18 +120,20 @@ fn make_grammar(Grammar { words, generator }: &Grammar) -> Result<()> {
     output.init_logging();
     let folder = generator.folder(GRAMMAR);
     let (mut lines, mut files) = (Vec::new(), Vec::new());
-    for file in grammar::write_splits(&folder, *words, *seed, *force)? {
+    for file in grammar::write_splits(&folder, *words as usize, *seed, *force)? {
         let (path, tokens, perplexity) =
             (&file.path, file.measure.tokens, file.measure.perplexity());
         lines.push(format!("{}: {tokens} words, perplexity {perplexity:.2}", path.display()));
         files.push(json!({
             "split": file.split.name(),
-            "path": path,
+            "path": path.to_string_lossy(),
             "tokens": tokens,
             "perplexity": perplexity,
         }));
     }
-    let json = json!({ "folder": folder, "words": words, "seed": seed, "files": files });
+    let json = json!({
+        "folder": folder.to_string_lossy(), "words": words, "seed": seed, "files": files,
+    });
     output.report(&json, lines.join("\n"))
 }
 
@@ -144,12 +147,12 @@ fn make_translation(Translation { pairs, generator }: &Translation) -> Result<()
         lines.push(format!("{} and {}: {pairs} pairs", source.display(), target.display()));
         files.push(json!({
             "split": file.split.name(),
-            "source": source,
-            "target": target,
+            "source": source.to_string_lossy(),
+            "target": target.to_string_lossy(),
             "pairs": pairs,
         }));
     }
-    let json = json!({ "folder": folder, "seed": seed, "files": files });
+    let json = json!({ "folder": folder.to_string_lossy(), "seed": seed, "files": files });
     output.report(&json, lines.join("\n"))
 }
 

@@ -112,11 +112,11 @@ fn list(args: &List) -> Result<()> {
             "about": about,
             "terms": terms,
             "presence": presence,
-            "path": path,
+            "path": path.to_string_lossy(),
             "bytes": status.bytes,
         }));
     }
-    let json = json!({ "data_dir": args.data.data_dir, "sets": listed });
+    let json = json!({ "data_dir": args.data.data_dir.to_string_lossy(), "sets": listed });
     args.output.report(&json, lines.join("\n"))
 }
 
@@ -135,9 +135,9 @@ fn fetch(args: Fetch) -> Result<()> {
         let there = report.already_there.iter().map(|path| format!("there    {}", path.display()));
         let json = json!({
             "set": set.name,
-            "folder": report.folder,
-            "placed": report.placed,
-            "already_there": report.already_there,
+            "folder": report.folder.to_string_lossy(),
+            "placed": console::paths(&report.placed),
+            "already_there": console::paths(&report.already_there),
             "source": report.source,
         });
         output.report(&json, placed.chain(there).collect::<Vec<_>>().join("\n"))?;
@@ -194,7 +194,7 @@ fn checked(set: &DataSet, check: &FileCheck) -> (String, Value) {
     let line = format!("{state:<8} {}{more}", path.display());
     let json = json!({
         "set": set.name,
-        "path": path,
+        "path": path.to_string_lossy(),
         "state": state,
         "found": found,
         // Where it is known.

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, Command};
 use serde_json::json;
 
 use super::{OneRun, read};
+use crate::console;
 use crate::models::options::{OutputOptions, complete};
 use crate::run::{Annotations, RunDir, check_tag};
 
@@ -61,7 +62,10 @@ pub(super) fn note(matches: &ArgMatches) -> Result<()> {
         annotations.note = text;
         annotations.write(run.path())?;
     }
-    args.output.report(&json!({ "run": run.path(), "note": annotations.note }), &annotations.note)
+    args.output.report(
+        &json!({ "run": run.path().to_string_lossy(), "note": annotations.note }),
+        &annotations.note,
+    )
 }
 
 pub(super) fn tag(matches: &ArgMatches) -> Result<()> {
@@ -78,5 +82,8 @@ pub(super) fn tag(matches: &ArgMatches) -> Result<()> {
         ensure!(changed || !args.remove, "{} has no tag {}", run.path().display(), args.tag);
         annotations.write(run.path())?;
     }
-    args.output.report(&json!({ "tag": args.tag, "runs": args.runs, "removed": args.remove }), "")
+    args.output.report(
+        &json!({ "tag": args.tag, "runs": console::paths(&args.runs), "removed": args.remove }),
+        "",
+    )
 }

@@ -49,7 +49,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         true => "the two were made from the same".to_owned(),
         false => lines.join("\n"),
     };
-    args.output.report(&json!({ "a": args.a, "b": args.b, "differences": differences }), text)
+    args.output.report(&json!({ "a": args.a.to_string_lossy(), "b": args.b.to_string_lossy(), "differences": differences }), text)
 }
 
 /// The config of a run, and its manifest, as one flat table.

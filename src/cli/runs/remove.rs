@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Paths, confirm, read};
 use crate::analysis::RunSummary;
 use crate::checkpoint;
+use crate::console;
 use crate::models::options::{OutputOptions, complete};
 use crate::models::verbs::counted;
 use crate::run::{RunDir, State};
@@ -105,7 +106,7 @@ pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
         confirm(&format!("Remove {what}, {:.1} MB?", megabytes(bytes)))?;
     }
     runs.iter().try_for_each(remove)?;
-    args.output.report(&json!({ "removed": args.runs }), "")
+    args.output.report(&json!({ "removed": console::paths(&args.runs) }), "")
 }
 
 /// Takes the point of a sweep whose run is at `run`, if it is one.
@@ -173,7 +174,7 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
         megabytes(bytes)
     );
     let json = json!({
-        "files": files().collect::<Vec<_>>(),
+        "files": console::paths(&files().collect::<Vec<_>>()),
         "bytes": bytes,
         "removed": !args.dry_run,
     });

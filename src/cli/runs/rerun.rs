@@ -5,7 +5,7 @@ use std::process::Command as Process;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{OneRun, read};
 use crate::analysis::{RunSummary, shown};
@@ -55,6 +55,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         "{} is a run of {}, which this tfm cannot train",
         first.path.display(),
         first.manifest.model
+    );
+    ensure!(
+        first.total_steps != Some(0),
+        "{} was not trained but imported: import the file again",
+        first.path.display()
     );
     ensure!(
         first.state == State::Finished,
@@ -127,8 +132,8 @@ fn compare(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<()> {
         serde_json::to_value(records(first)?)? == serde_json::to_value(records(&again)?)?;
     let same_parameters = last(first)? == last(&again)?;
     let json = json!({
-        "run": first.path,
-        "again": second.path(),
+        "run": first.path.to_string_lossy(),
+        "again": second.path().to_string_lossy(),
         "same_records": same_records,
         "same_parameters": same_parameters,
         "metrics": again.metrics,
@@ -147,7 +152,16 @@ fn compare(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<()> {
         (true, _) => "the last checkpoint differs",
         _ => "the records and the last checkpoint differ",
     };
-    bail!("{path} does not equal {of}: {what}; `tfm runs compare` and `tfm runs diff` show how")
+    let why = match first.settings.get("train.deterministic") {
+        Some(Value::Bool(false)) => {
+            "; its threads change the same vectors without locks, so that no two such runs are equal \
+             (train.deterministic = true)"
+        }
+        _ => "",
+    };
+    bail!(
+        "{path} does not equal {of}: {what}{why}; `tfm runs compare` and `tfm runs diff` show how"
+    )
 }
 
 /// The bytes of the last checkpoint: it holds no times.

@@ -41,7 +41,7 @@ pub(super) fn report(
         .collect();
     let json = json!({
         "sweep": sweep.name(),
-        "dir": sweep.path(),
+        "dir": sweep.path().to_string_lossy(),
         "runs": runs.iter().map(RunSummary::in_json).collect::<Vec<_>>(),
         "failed": failed,
     });

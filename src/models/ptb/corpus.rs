@@ -49,6 +49,8 @@ impl Corpus {
                     counter.know(word);
                 }
                 texts.for_each(Split::Train, |word| counter.add(word))?;
+                // A text of one line without an end has none, and sentences are asked for later.
+                counter.know(END_OF_SENTENCE);
                 let Data { max_vocab, oov, .. } = config.data;
                 let (kept, unknown) = (&[END_OF_SENTENCE], oov.unknown());
                 let rules =

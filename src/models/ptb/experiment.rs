@@ -85,7 +85,8 @@ impl Experiment for Ptb {
     }
 
     fn headline(metrics: &Map<String, Value>) -> Option<String> {
-        let perplexity = metrics.get("test_perplexity")?.as_f64()?;
+        // JSON has no infinity.
+        let perplexity = metrics.get("test_perplexity")?.as_f64().unwrap_or(f64::INFINITY);
         Some(task::headline(perplexity, metrics.get("test_floor").and_then(Value::as_f64)))
     }
 

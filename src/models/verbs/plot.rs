@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use crate::console;
 use crate::metrics::plot::{self, View, X};
 use crate::metrics::{self, Record};
 use crate::models::experiment::Experiment;
@@ -115,7 +116,7 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     plot.check_replaced(&plot::files(&out, &charts))?;
     let files = plot::write(&out, &charts)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    let json = json!({ "model": model.name, "runs": runs, "files": files });
+    let json = json!({ "model": model.name, "runs": console::paths(runs), "files": text });
     plot.output.report(&json, text.join("\n"))
 }
 

@@ -100,7 +100,7 @@ fn best(run: &RunDir, records: &[Record]) -> Value {
     json!({
         "step": step,
         "epoch": best.meta.epoch,
-        "checkpoint": best.path,
+        "checkpoint": best.path.to_string_lossy(),
         "metrics": last_metrics(&then),
     })
 }

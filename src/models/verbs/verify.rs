@@ -59,7 +59,7 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let json = json!({
         "model": model.name,
         "preset": run.manifest().preset,
-        "run_dir": run.path(),
+        "run_dir": run.path().to_string_lossy(),
         // Null where no score is expected.
         "reached": (!scores.is_empty()).then_some(failed == 0),
         "scores": scores,

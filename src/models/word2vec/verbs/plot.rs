@@ -59,6 +59,6 @@ fn run(matches: &ArgMatches) -> Result<()> {
         );
     }
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    let json = json!({ "files": files, "undrawable": undrawable });
+    let json = json!({ "files": text, "undrawable": undrawable });
     plot.output.report(&summary(&session.run, session.step, json), text.join("\n"))
 }
