@@ -15,28 +15,26 @@ struct Token {
     place: u32,
 }
 
-/// The columns of one thread.
-struct RowPass<'a, R, const N: usize> {
-    rule: R,
+/// The gradients of tokens, in the columns of one thread.
+#[derive(Clone, Copy)]
+struct TokenRows<'a> {
     width: usize,
-    columns: Range<usize>,
-    table: ColumnRange<'a>,
-    states: [ColumnRange<'a>; N],
+    start: usize,
+    end: usize,
     tokens: &'a [Token],
     rows: &'a [f32],
 }
 
-impl<R: Rule<N>, const N: usize> RowPass<'_, R, N> {
-    /// These columns of the row of a token, from column `at` on. No closure does this: one
-    /// could be compiled apart, without the level's instructions.
+impl TokenRows<'_> {
+    /// The gradient of a token, from column `at` on. No closure does this: one could be compiled
+    /// apart, without the level's instructions.
     #[inline(always)]
     fn vector<S: Simd>(&self, token: Token, at: usize) -> S {
-        let start = token.place as usize * self.width;
-        let part = start + self.columns.start + at..start + self.columns.end;
-        S::load_slice(&self.rows[part], 0.0)
+        let row = token.place as usize * self.width;
+        S::load_slice(&self.rows[row + self.start + at..row + self.end], 0.0)
     }
 
-    /// The sum of the rows of `tokens`, in their order, from column `at` on.
+    /// The sum of the gradients of `tokens`, in their order, from column `at` on.
     #[inline(always)]
     fn sum<S: Simd>(&self, tokens: &[Token], at: usize) -> S {
         let mut sum = self.vector::<S>(tokens[0], at);
@@ -47,19 +45,28 @@ impl<R: Rule<N>, const N: usize> RowPass<'_, R, N> {
     }
 }
 
+/// The columns of one thread.
+struct RowPass<'a, R, const N: usize> {
+    rule: R,
+    gradients: TokenRows<'a>,
+    table: ColumnRange<'a>,
+    states: [ColumnRange<'a>; N],
+}
+
 impl<R: Rule<N>, const N: usize> Kernel for RowPass<'_, R, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self) {
-        let one_by_one = self.rule.adds_up();
-        for word in self.tokens.chunk_by(|a, b| !one_by_one && a.id == b.id) {
+        let (one_by_one, gradients) = (self.rule.adds_up(), self.gradients);
+        for word in gradients.tokens.chunk_by(|a, b| !one_by_one && a.id == b.id) {
             let row = word[0].id as usize;
-            for at in (0..self.columns.len()).step_by(LANES) {
-                let vector = at..self.columns.len().min(at + LANES);
-                let sum = self.sum::<S>(word, at);
-                let states = self.states.each_mut().map(|of| &mut of.row(row)[vector.clone()]);
-                step_vector(self.rule, &mut self.table.row(row)[vector.clone()], states, sum);
+            let weights = self.table.row(row);
+            let mut states = self.states.each_mut().map(|state| state.row(row));
+            for (i, weights) in weights.chunks_mut(LANES).enumerate() {
+                let vector = i * LANES..i * LANES + weights.len();
+                let states = states.each_mut().map(|state| &mut state[vector.clone()]);
+                step_vector(self.rule, weights, states, gradients.sum::<S>(word, vector.start));
             }
         }
     }
@@ -97,7 +104,9 @@ pub fn step_rows<const N: usize>(
         let is_shared = cpu.shares((2 + 4 * N) * rows.len());
         let block = if is_shared { width.div_ceil(cpu.threads()) } else { width };
         cpu.for_rows(width, block, columns, |columns, (table, states)| {
-            cpu.isa().run(RowPass { rule, width, columns, table, states, tokens, rows });
+            let Range { start, end } = columns;
+            let gradients = TokenRows { width, start, end, tokens, rows };
+            cpu.isa().run(RowPass { rule, gradients, table, states });
         });
     });
 }
