@@ -32,7 +32,8 @@ impl Texts {
         let references = args.references.iter().map(|path| Text::file(path));
         let references = references.collect::<Result<Vec<_>>>()?;
         let other = args.paired_bootstrap.as_deref().map(Text::file).transpose()?;
-        let hypotheses = args.hypotheses.as_deref().map_or_else(Text::stdin, Text::file)?;
+        let hypotheses = args.hypotheses.as_deref().filter(|path| *path != Path::new("-"));
+        let hypotheses = hypotheses.map_or_else(Text::stdin, Text::file)?;
         for own in [&hypotheses].into_iter().chain(&other) {
             let lines = own.lines().count();
             ensure!(lines > 0, "{own} has no lines: there is nothing to score");

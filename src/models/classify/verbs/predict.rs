@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ struct PredictArgs {
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// How many classes to name for each picture
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     top: usize,
     #[command(flatten)]
     device: DeviceOptions,

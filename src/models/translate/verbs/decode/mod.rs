@@ -99,12 +99,13 @@ fn run(matches: &ArgMatches) -> Result<()> {
         pictures: pictures.transpose()?,
         shutdown: &shutdown,
     };
-    match args.file.clone() {
+    let is_input = args.file.as_deref() == Some(Path::new("-"));
+    match args.file.clone().filter(|_| !is_input) {
         Some(path) => {
             let open = path.clone();
             decoder.translate_all(&chunks::read(&path, move || Ok(Input::open(&open)?.reader))?)?;
         }
-        None if prompt::is_possible() => at_prompt(&mut decoder)?,
+        None if prompt::is_possible() && !is_input => at_prompt(&mut decoder)?,
         None => decoder.translate_all(&chunks::read(Path::new("standard input"), input::stdin)?)?,
     }
     if let Some(pictures) = &decoder.pictures {
