@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::augment::Shape;
-use super::{Labelled, Split, input};
+use super::{Labelled, Split, fetch, input};
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 32;
@@ -109,30 +109,34 @@ fn files_folder(folder: &Path) -> PathBuf {
 
 fn append(path: &Path, images: &mut Labelled) -> Result<()> {
     let place = path.display();
+    let hint = || {
+        let command = fetch::command_for("cifar10", path);
+        format!("`{command} --force` brings the published file")
+    };
     let mut bytes = Vec::new();
     File::open(path)
         .with_context(|| format!("cannot open {place}"))?
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {place}"))?;
-    ensure!(!bytes.is_empty(), "{place} is empty; {HINT}");
+    ensure!(!bytes.is_empty(), "{place} is empty; {}", hint());
     for (record, bytes) in bytes.chunks(RECORD_BYTES).enumerate() {
         let (label, planes) = (bytes[0], &bytes[1..]);
         if bytes.len() < RECORD_BYTES {
             bail!(
-                "{place}: record {record} is truncated, {} of {RECORD_BYTES} bytes; {HINT}",
-                bytes.len()
+                "{place}: record {record} is truncated, {} of {RECORD_BYTES} bytes; {}",
+                bytes.len(),
+                hint()
             );
         }
         ensure!(
             usize::from(label) < CLASSES,
-            "{place}: record {record} has label {label}, it must be from 0 to 9; {HINT}"
+            "{place}: record {record} has label {label}, it must be from 0 to 9; {}",
+            hint()
         );
         images.push(label, &interleaved(planes));
     }
     Ok(())
 }
-
-const HINT: &str = "`tfm data fetch cifar10 --force` brings the published file";
 
 #[cfg(test)]
 mod tests {

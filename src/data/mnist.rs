@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::augment::Shape;
 use super::input::{Input, Kind};
-use super::{Labelled, Missing, Split, reworded};
+use super::{Labelled, Missing, Split, fetch, reworded};
 use crate::system::memory;
 
 /// Rows of an image, and its columns.
@@ -16,9 +16,6 @@ const SIDE: usize = 28;
 pub const SHAPE: Shape = Shape { height: SIDE, width: SIDE, depth: 1 };
 /// The digits.
 pub const CLASSES: usize = 10;
-
-const HINT: &str = "`tfm data fetch mnist` brings what is missing, with --force also in the \
-                       place of what is wrong";
 
 /// The files with the 60,000 training images and with their labels, without `.gz`.
 const TRAIN: [&str; 2] = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"];
@@ -33,7 +30,14 @@ const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 /// that differ; a label above 9. The set has no validation split. File and, for a label, record are
 /// named.
 pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
-    read_pair(folder, split).map_err(|error| reworded(&error, format!("{error:#}; {HINT}")))
+    read_pair(folder, split).map_err(|error| {
+        let command = fetch::command_for("mnist", folder);
+        let text = format!(
+            "{error:#}; `{command}` brings what is missing, with --force also in the place of what is \
+             wrong"
+        );
+        reworded(&error, text)
+    })
 }
 
 fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {
@@ -266,7 +270,7 @@ pub(super) mod tests {
 
     fn load_error(sizes: [u32; 3], labels: &[u8]) -> String {
         let error = load(folder(sizes, labels).path(), Split::Test).unwrap_err().to_string();
-        assert!(error.ends_with(HINT), "{error}");
+        assert!(error.ends_with("also in the place of what is wrong"), "{error}");
         error
     }
 

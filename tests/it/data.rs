@@ -270,5 +270,7 @@ fn a_grammar_is_made_once() {
     dir.tfm(&format!("{again} --force --out other")).ok();
     let read = |folder: &str| std::fs::read(dir.path().join(folder).join(files[1])).unwrap();
     assert_eq!(read("data/grammar"), read("other"));
-    dir.tfm("data make grammar --words 0").fails(1, &["must be at least 1"]);
+    for words in ["0", "99999999999999"] {
+        dir.tfm(&format!("data make grammar --words {words}")).fails(2, &["not in 1..=1000000000"]);
+    }
 }

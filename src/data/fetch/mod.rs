@@ -31,7 +31,7 @@ use source::{FetchJob, Origin, obtain};
 
 pub use hub::{HubFile, local_file};
 pub use sets::{DataFile, DataSet, Mirror, find, sets};
-pub use sets::{command, missing_help, or_help};
+pub use sets::{command, command_for, missing_help, or_help};
 pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
 
 /// How [`fetch`] departs from the table.

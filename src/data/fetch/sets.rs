@@ -252,10 +252,32 @@ pub fn command(set: &DataSet, data_dir: &Path) -> String {
     }
 }
 
+/// As [`command`], into the folder of the data sets in which `path` lies in that of the set `name`.
+pub fn command_for(name: &str, path: &Path) -> String {
+    let is_own = |folder: &&Path| folder.file_name().is_some_and(|own| own == name);
+    let data_dir = path.ancestors().find(is_own).and_then(Path::parent);
+    match (find(name), data_dir) {
+        (Ok(set), Some(data_dir)) if data_dir.as_os_str().is_empty() => {
+            command(set, Path::new("."))
+        }
+        (Ok(set), Some(data_dir)) => command(set, data_dir),
+        _ => format!("tfm data fetch {name}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::fetch::find;
+
+    #[test]
+    fn a_hint_names_the_folder_that_the_file_lies_in() {
+        let hint = |path: &str| command_for("mnist", Path::new(path));
+        assert_eq!(hint("data/mnist/train.gz"), "tfm data fetch mnist");
+        assert_eq!(hint("my sets/mnist"), "tfm data fetch mnist --data-dir 'my sets'");
+        assert_eq!(hint("mnist/train.gz"), "tfm data fetch mnist --data-dir .");
+        assert_eq!(hint("elsewhere/train.gz"), "tfm data fetch mnist");
+    }
 
     #[test]
     fn table_is_well_formed() {

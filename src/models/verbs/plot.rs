@@ -112,7 +112,14 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     };
     let message = "runs share steps and epochs, not times; leave out --x time or --mean";
     ensure!(!plot.mean || x != X::Time, message);
-    let charts = plot::charts(&named, View { x, smooth: plot.smooth, mean: plot.mean });
+    let charts = |mean| plot::charts(&named, View { x, smooth: plot.smooth, mean });
+    let is_mean_empty = plot.mean && charts(true).is_empty() && !charts(false).is_empty();
+    ensure!(
+        !is_mean_empty,
+        "no two steps of a metric are recorded in all of these runs, so that there is no mean to draw: \
+         leave out --mean, or the runs that are shorter or were recorded at other steps"
+    );
+    let charts = charts(plot.mean);
     plot.check_replaced(&plot::files(&out, &charts))?;
     let files = plot::write(&out, &charts)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
