@@ -65,11 +65,12 @@ impl<'a> Product<'a> {
     }
 
     /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed
-    /// right side each thread has the same columns every time, whose panels stay in its cache; and of
-    /// a few rows it makes a left side of its own, sooner than it would get one from the others, and
-    /// then helps those that are late.
+    /// right side each thread has the same columns every time, whose panels stay in its cache; of a few
+    /// rows it makes a left side of its own where it cannot read them as they are, sooner than it would
+    /// get one from the others, and then helps those that are late.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
-        let (cpu, packed_len) = (self.cpu, left.rows * left.columns);
+        let (cpu, in_place) = (self.cpu, left.has_rows_to_read_in_place());
+        let packed_len = if in_place { 0 } else { left.rows * left.columns };
         let is_packed = matches!(right, Right::Packed(_));
         if is_packed && left.rows <= FEW_ROWS {
             let most = self.panels_a_block(left.rows, right);
@@ -88,10 +89,14 @@ impl<'a> Product<'a> {
         cpu.with_buffer(packed_len, |packed| {
             let packed = DisjointSlice::new(packed);
             cpu.parallel(self.operations(left), |worker| {
-                self.pack_left(left, worker.chunk(self.panels.count), packed);
-                worker.wait();
-                // SAFETY: nobody writes the packed side after the barrier.
-                let left_side = Left::Packed(unsafe { packed.range(0..packed_len) });
+                let left_side = if in_place {
+                    Left::InPlace(left, 0)
+                } else {
+                    self.pack_left(left, worker.chunk(self.panels.count), packed);
+                    worker.wait();
+                    // SAFETY: nobody writes the packed side after the barrier.
+                    Left::Packed(unsafe { packed.range(0..packed_len) })
+                };
                 if is_packed {
                     let own = worker.chunk(self.column_panels);
                     return self.column_blocks(left_side, left.rows, right, start, own);
