@@ -5,8 +5,6 @@ use std::ffi::OsStr;
 /// `word` as a shell reads it back: commands that are printed are meant to be pasted.
 pub fn quoted(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref().to_string_lossy();
-    // What begins with a dash would be read as an option.
-    let word = if word.starts_with('-') { format!("./{word}").into() } else { word };
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.into_owned(),
@@ -20,7 +18,6 @@ mod tests {
 
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
-        assert_eq!(quoted("-dash"), "./-dash");
         for (word, expect) in [
             ("runs/ptb-small-1.2", "runs/ptb-small-1.2"),
             ("läufe/é", "läufe/é"),

@@ -1,5 +1,6 @@
 //! How a run ends, in its status and in words.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -91,7 +92,7 @@ pub(super) fn conclude<E: Experiment>(
         return Ok(());
     }
     if outcome == Outcome::Interrupted {
-        let (model, path) = (E::ENTRY.name, quoted(run.path()));
+        let (model, path) = (E::ENTRY.name, quoted(&*as_argument(run.path())));
         let message =
             format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
         bail!(Interrupted { message });
@@ -107,10 +108,31 @@ pub(super) fn conclude<E: Experiment>(
         None => format!("step {step}: {path}"),
     };
     args.output.report(&report::in_json(run, step, duration, &records), text)?;
-    // A bare word that is a model's name is read as that.
-    let is_model = models::find(&run.path().to_string_lossy()).is_some();
-    let path = if is_model { Path::new(".").join(run.path()) } else { run.path().to_owned() };
-    let path = quoted(path);
+    let path = quoted(&*as_argument(run.path()));
     tracing::info!("Next: tfm plot {path}; tfm eval {path}");
     Ok(())
+}
+
+/// A path as an argument: the bare name of a model would be read as that, and what begins with a dash
+/// as an option.
+fn as_argument(path: &Path) -> Cow<'_, Path> {
+    let name = path.to_string_lossy();
+    match name.starts_with('-') || models::find(&name).is_some() {
+        true => Path::new(".").join(path).into(),
+        false => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_called_as_a_model_or_an_option_is_named_as_a_path() {
+        for (path, expect) in
+            [("ptb", "./ptb"), ("-x", "./-x"), ("runs/ptb", "runs/ptb"), ("a", "a")]
+        {
+            assert_eq!(as_argument(Path::new(path)), Path::new(expect));
+        }
+    }
 }
