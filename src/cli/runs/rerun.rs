@@ -152,7 +152,7 @@ fn compare(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<()> {
         (true, _) => "the last checkpoint differs",
         _ => "the records and the last checkpoint differ",
     };
-    let why = match first.settings.get("train.deterministic") {
+    let why = match first.config.get("train.deterministic") {
         Some(Value::Bool(false)) => {
             "; its threads change the same vectors without locks, so that no two such runs are equal \
              (train.deterministic = true)"
