@@ -57,11 +57,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         first.manifest.model
     );
     ensure!(
-        first.total_steps != Some(0),
-        "{} was not trained but imported: import the file again",
-        first.path.display()
-    );
-    ensure!(
         first.state == State::Finished,
         "{} is {}: what is repeated to its end cannot equal it; go on with: tfm train {} --resume {}",
         first.path.display(),

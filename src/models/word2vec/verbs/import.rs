@@ -23,7 +23,7 @@ use crate::models::Verb;
 use crate::models::options::OutputOptions;
 use crate::models::session::{VOCABULARY, summary};
 use crate::ops::Isa;
-use crate::run::{self, Manifest, Provenance, RunDir, State, Status};
+use crate::run::{self, Manifest, Provenance, RunDir};
 use crate::train::TrainState;
 use crate::version::{GIT_REVISION, GIT_TREE, VERSION};
 
@@ -87,9 +87,6 @@ fn run(matches: &ArgMatches) -> Result<()> {
         atomic::create_folder(&dir)?;
         checkpoint::save(&dir, &meta, [(name, tensor)], keep, false).map(drop)
     })?;
-    if let Err(error) = run.write_status(&Status::of_process(State::Finished, 0, 0)) {
-        tracing::warn!("{error:#}");
-    }
     let metrics = json!({ "words": words, "width": width });
     let text = format!("{words} words of {width} numbers: {}", run.path().display());
     args.output.report(&summary(&run, 0, metrics), text)
