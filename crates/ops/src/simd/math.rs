@@ -50,8 +50,8 @@ pub fn power<S: Simd>(x: S, exponent: f32) -> S {
     let small = rest.mul_add(S::splat(std::f32::consts::LN_2), logarithm.mul(by));
     // Taken in two halves, each of which is in range.
     let half = doublings.mul(S::splat(0.5)).round();
-    let scales = [half, doublings.sub(half)].map(|power| one.times_power_of_two(power));
-    let result = exp(small).mul(scales[0]).mul(scales[1]);
+    let scale = one.times_power_of_two(half);
+    let result = exp(small).mul(scale).mul(one.times_power_of_two(doublings.sub(half)));
     // The bits of NaN have been read as a number: here it comes back.
     x.select_above(S::splat(f32::MAX), x.sub(x), result)
 }
