@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use folder::{has_best, prune, step_path, steps};
-pub use open::{Checkpoint, check_best, exists, newest_meta, open};
+pub use open::{Checkpoint, exists, newest_meta, open};
 pub use safetensors::tensor::TensorView;
 pub use safetensors::{Dtype, View};
 pub use save::{Retention, save};

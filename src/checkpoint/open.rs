@@ -114,15 +114,6 @@ pub fn exists(dir: &Path) -> Result<bool> {
     Ok(!steps(dir)?.is_empty() || dir.join(BEST).exists())
 }
 
-/// Checks that `best.safetensors` is whole, if it exists.
-///
-/// # Errors
-/// It is damaged, or was written by a newer tfm.
-pub fn check_best(dir: &Path) -> Result<()> {
-    let path = dir.join(BEST);
-    if path.exists() { Checkpoint::open(&path).map(drop) } else { Ok(()) }
-}
-
 fn opened(dir: &Path, path: &Path) -> Result<Checkpoint> {
     let others = existing(dir)?;
     read(path)?.map_err(|damage| anyhow!("{damage:#}; {others}"))

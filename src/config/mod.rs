@@ -34,7 +34,7 @@ pub use invalid::{Expect, Expectation, check_expect};
 pub use invalid::{Invalid, at_least, divides, in_range, one_of, positive};
 pub use keys::{Key, keys};
 pub use resolve::Loaded;
-pub use source::{Preset, model_of};
+pub use source::{Preset, model_of, text_of_file};
 
 /// A model's settings: one typed struct that nests those of the modules it uses.
 ///

@@ -1,11 +1,21 @@
 //! `--config X`: a file or a compiled-in preset.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::document::Document;
 use super::nearest::nearest;
+
+/// What was read of the files that are none on a disk, by name: a pipe gives its text once, and a
+/// command asks for it more than once.
+static READ_ONCE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+/// No config is longer than so many bytes.
+const MAX_LENGTH: u64 = 1 << 24;
 
 /// A config that is compiled into the program.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +63,15 @@ pub(super) fn find(name: &str, presets: &[Preset]) -> Result<ConfigText> {
     }
 }
 
+/// The text of the config `name` where that is a file and no preset.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn text_of_file(name: &str) -> Result<Option<String>> {
+    let read = || read_text(name).with_context(|| format!("cannot read {name}"));
+    is_path(name).then(read).transpose()
+}
+
 fn is_path(name: &str) -> bool {
     name.ends_with(".toml") || name.contains(std::path::is_separator) || name.contains('/')
 }
@@ -60,13 +79,28 @@ fn is_path(name: &str) -> bool {
 fn read(name: &str, presets: &[Preset]) -> Result<ConfigText> {
     let path = Path::new(name);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let text = std::fs::read_to_string(path).with_context(|| {
+    let text = read_text(name).with_context(|| {
         match presets.iter().any(|preset| preset.name == stem) {
             true => format!("cannot read {name}; the preset of that name is --config {stem}"),
             false => format!("cannot read {name}"),
         }
     })?;
     Ok(ConfigText { label: name.to_owned(), name: stem, text })
+}
+
+fn read_text(name: &str) -> Result<String> {
+    let mut known = READ_ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(text) = known.get(name) {
+        return Ok(text.clone());
+    }
+    let (file, mut text) = (File::open(name)?, String::new());
+    let is_plain = file.metadata()?.is_file();
+    file.take(MAX_LENGTH + 1).read_to_string(&mut text)?;
+    ensure!(text.len() as u64 <= MAX_LENGTH, "it is longer than {} MiB", MAX_LENGTH >> 20);
+    if !is_plain {
+        known.insert(name.to_owned(), text.clone());
+    }
+    Ok(text)
 }
 
 fn unknown(name: &str, presets: &[Preset]) -> String {

@@ -348,17 +348,20 @@ impl<'a, T: Task> Training<'a, T> {
     /// Saves all that the run needs to go on from here.
     fn save(&mut self, is_best: bool) -> Result<()> {
         self.run.expect_own()?;
-        // The lines that the checkpoint counts must be on the disk before it is.
-        self.recorder.sync()?;
-        let contents = contents(self.task, &self.state, self.recorder.lines());
-        let (meta, tensors) = contents.map_err(|error| self.with_step_context(error))?;
-        let keep = Retention { last: self.schedule.config().keep };
-        checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best)?;
+        self.write(is_best).map_err(|error| self.with_step_context(error))?;
         let best = if is_best { ", the best so far" } else { "" };
         tracing::debug!("Saved the checkpoint of step {}{best}", self.state.step);
         self.schedule.saved();
         self.last_saved = Some(self.state.step);
         Ok(())
+    }
+
+    fn write(&mut self, is_best: bool) -> Result<()> {
+        // The lines that the checkpoint counts must be on the disk before it is.
+        self.recorder.sync()?;
+        let (meta, tensors) = contents(self.task, &self.state, self.recorder.lines())?;
+        let keep = Retention { last: self.schedule.config().keep };
+        checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best).map(drop)
     }
 
     /// A file too many is no reason to stop a run.

@@ -35,7 +35,9 @@ pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
     task.restore(&checkpoint, &task_state).with_context(from)?;
     let lines = checkpoint.meta.metrics_lines;
     Recorder::expect_lines(run.path(), lines)?;
-    if let Err(error) = checkpoint::check_best(&dir) {
+    if state.best_score.is_some()
+        && let Err(error) = checkpoint::open(&dir, Selector::Best)
+    {
         tracing::warn!("{error:#}; the best of the epochs to come takes its place");
         state.best_score = None;
     }

@@ -184,6 +184,15 @@ fn what_a_resumed_run_may_not_change_is_refused_with_both_values() {
     assert_eq!((run.newest(), run.text("config.toml"), run.text("metrics.jsonl")), before);
     dir.write("valid.txt", text(40));
     dir.one_thread("train ptb --resume run --set train.max_steps=3 -q").ok();
+    // The file that a run began with may have been changed since.
+    dir.write(
+        "ptb-test.toml",
+        run.text("config.toml").replace("hidden_size = 2", "hidden_size = 3"),
+    );
+    let said = dir.one_thread("train ptb --resume run --config ./ptb-test.toml");
+    let part =
+        "its own config, which differs from ./ptb-test.toml in network.hidden_size (2, there 3)";
+    assert!(said.code == 0 && said.stderr.contains(part), "{said:?}");
 }
 
 #[test]

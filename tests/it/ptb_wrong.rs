@@ -168,7 +168,28 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_older_ones() {
     // A run that becomes longer is saved at once, without the records of its end.
     said.fails(1, &["cannot write the checkpoint", "step-00000019.safetensors", "File too large"]);
     assert_eq!((run.names("checkpoints"), run.newest()), (before, bytes));
+    let state = dir.tfm("runs show run --json").json();
+    assert_eq!(state["state"], "failed", "{state}");
     dir.one_thread("train ptb --resume run -q").ok();
+}
+
+/// A pipe gives its text once, and a command asks for it more than once.
+#[cfg(unix)]
+#[test]
+fn a_config_may_come_from_a_pipe() {
+    let dir = Dir::new();
+    let piped = |text: &str, line: &str| {
+        let file = dir.write("text", text);
+        let script = "cat \"$1\" | { shift; exec \"$@\"; }";
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(file).arg(env!("CARGO_BIN_EXE_tfm"));
+        dir.run(command.args(line.split(' ')))
+    };
+    let text = "model = \"ptb\"\nseed = 77\n";
+    assert!(piped(text, "config show /dev/stdin").ok().contains("\nseed = 77\n"));
+    let said = piped("model = \"ptb\"\nfoo = 1\n", "config check /dev/stdin");
+    assert!(said.code == 1 && said.stdout.contains("unknown key \"foo\""), "{said:?}");
+    dir.tfm("config show /dev/zero").fails(1, &["/dev/zero"]);
 }
 
 #[cfg(unix)]

@@ -227,8 +227,9 @@ fn a_checkpoint_that_cannot_be_written_ends_the_run_with_its_path() {
     let taken = lab.checkpoints_dir().join("step-00000004.safetensors");
     fs::create_dir_all(&taken).unwrap();
     let error = lab.start(&plan, None).error();
-    let expect = format!("cannot write the checkpoint {}", taken.display());
+    let expect = format!("step 4: cannot write the checkpoint {}", taken.display());
     assert!(error.starts_with(&expect), "{error}");
+    assert!(error.contains("the checkpoint of step 3 is kept: go on from it with"), "{error}");
     fs::remove_dir(&taken).unwrap();
     lab.ends_as(&plan, &end, "after a failed save");
 }

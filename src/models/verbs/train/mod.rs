@@ -13,7 +13,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use super::report;
 use crate::atomic;
 use crate::checkpoint::{self, Checkpoint, Selector};
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Difference, Loaded};
 use crate::console;
 use crate::models::Verb;
 use crate::models::describe;
@@ -111,8 +111,10 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     report::say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
     let process = Process::begin(&run, &task);
-    let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &shutdown)?;
-    let ended = process.run(training.pause_at(args.pause_at))?;
+    let ended = process.run(|| {
+        let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &shutdown)?;
+        Ok(training.pause_at(args.pause_at))
+    })?;
     outcome::conclude::<E>(ended, task, &run, &cpu, &data, args)
 }
 
@@ -142,13 +144,14 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let mut run = RunDir::resume(&path)?;
     let manifest = run.manifest().clone();
     check_model(E::ENTRY, &run, None)?;
-    if let Some(name) = args.config.config.as_deref() {
-        let given = load::<E>(Some(name), &[])?.name;
+    let given = args.config.config.as_deref().map(|name| load::<E>(Some(name), &[])).transpose()?;
+    if let Some(given) = &given {
         ensure!(
-            given == manifest.preset,
-            "cannot resume {}: it is a run of preset {}, not of {given}",
+            given.name == manifest.preset,
+            "cannot resume {}: it is a run of preset {}, not of {}",
             path.display(),
-            manifest.preset
+            manifest.preset,
+            given.name
         );
     }
     let (preset, file) = (&manifest.preset, run.config_path());
@@ -166,6 +169,9 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     config::refuse_differences(&resumed.previous, config, &resumable_keys::<E>())
         .with_context(|| format!("cannot resume {}", path.display()))?;
     open_log(log, &run)?;
+    if let Some(given) = given {
+        warn_of_another_config(&resumed.previous, &given)?;
+    }
     let cpu = E::cpu(&args.device, &resumed.loaded)?;
     warn_of_another_build(&manifest, &cpu);
     ensure!(
@@ -191,8 +197,11 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     report::say_start::<E>(&run, config, &data, &task, &cpu)?;
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
     let process = Process::begin(&run, &task);
-    let training = Training::resume(restored, &mut task, &run, &config.checkpoint, &shutdown)?;
-    let ended = process.run(training.pause_at(args.pause_at))?;
+    let ended = process.run(|| {
+        let keep = &config.checkpoint;
+        let training = Training::resume(restored, &mut task, &run, keep, &shutdown)?;
+        Ok(training.pause_at(args.pause_at))
+    })?;
     outcome::conclude::<E>(ended, task, &run, &cpu, &data, args)
 }
 
@@ -229,6 +238,24 @@ fn drop_expect_of_another_experiment<E: Experiment>(
     let differs = !config::differences(&plain, &loaded.config, &free)?.is_empty();
     if differs && plain.expect == loaded.config.expect {
         loaded.config.expect.clear();
+    }
+    Ok(())
+}
+
+/// A run keeps its own values: whoever has changed the file that it began with is told so.
+fn warn_of_another_config<C: Config>(config: &C, given: &Loaded<C>) -> Result<()> {
+    let differ = config::differences(config, &given.config, &["expect"])?;
+    let differ: Vec<_> = differ
+        .iter()
+        .map(|Difference { key, old, new }| format!("{key} ({old}, there {new})"))
+        .collect();
+    if !differ.is_empty() {
+        tracing::warn!(
+            "the run goes on with its own config, which differs from {} in {}; --set KEY=VALUE \
+             changes what may change",
+            given.source,
+            differ.join(", ")
+        );
     }
     Ok(())
 }

@@ -40,12 +40,15 @@ impl<'a> Process<'a> {
         process
     }
 
-    /// Trains, and says how it ended.
+    /// Trains, and says how it ended, also where it could not begin.
     ///
     /// # Errors
     /// Those of the training.
-    pub fn run<T: Task>(&self, training: Training<'_, T>) -> Result<Ended> {
-        let ended = training.run();
+    pub fn run<'t, T: Task + 't>(
+        &self,
+        training: impl FnOnce() -> Result<Training<'t, T>>,
+    ) -> Result<Ended> {
+        let ended = training().and_then(Training::run);
         let status = |state, step| Status::of_process(state, step, self.total_steps);
         match &ended {
             Ok((outcome, step)) => {
