@@ -118,13 +118,20 @@ impl Axis {
     }
 }
 
+/// Whole numbers up to here are the same as floating-point numbers.
+const MAX_WHOLE: u64 = 1 << f64::MANTISSA_DIGITS;
+
 fn range(table: &Table) -> Result<Range> {
     for key in table.keys() {
         let known = ["from", "to", "step", "count", "scale"];
         ensure!(known.contains(&key.as_str()), "it has no {key}; it has: {}", known.join(", "));
     }
     let number = |key: &str| match table.get(key) {
-        Some(Value::Integer(value)) => Ok(Some(*value as f64)),
+        Some(Value::Integer(value)) => {
+            let is_exact = value.unsigned_abs() <= MAX_WHOLE;
+            ensure!(is_exact, "{key} = {value} is above {MAX_WHOLE}; give a list of the values");
+            Ok(Some(*value as f64))
+        }
         Some(Value::Float(value)) if value.is_finite() => Ok(Some(*value)),
         Some(value) => bail!("{key} = {value} is no number"),
         None => Ok(None),
@@ -266,6 +273,7 @@ mod tests {
             ("{ from = 0, to = 1, scale = \"log\" }", "must be above 0 on a log scale"),
             ("{ from = 0.0, to = 1.0, step = 0.0 }", "step = 0 must be above 0"),
             ("{ from = 0.0, to = inf }", "to = inf is no number"),
+            ("{ from = 0, to = 9007199254740993, step = 1 }", "is above 9007199254740992; give"),
             ("{ from = 0.0, to = 1.0, count = 0 }", "must be a whole number from 1"),
             ("{ from = 0.0, to = 1.0, count = 2, step = 0.1 }", "give one of them"),
             ("{ from = 0.0, to = 1.0, size = 2 }", "it has no size; it has: from, to"),

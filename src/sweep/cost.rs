@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::folder::Begin;
+use super::Begin;
 use super::points::SweepPoint;
 use crate::models::{self, Entry};
 

@@ -1,96 +1,54 @@
 //! The folder of a sweep.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::begin::model;
 use super::claim::Claim;
-use super::points::{self, SweepPoint, check, points};
+use super::points::{self, SweepPoint};
 use super::rule::Event;
 use super::spec::Spec;
 use crate::analysis::{RunSummary, index};
-use crate::atomic;
-use crate::models::{self, Entry};
-use crate::run::{compact_time, rfc3339};
-use crate::system::shell::quoted;
-use crate::version::LONG;
+use crate::models::Entry;
 
 /// Where sweeps are put.
 pub const ROOT: &str = "sweeps";
 /// The format of the folder that this version writes.
-const FORMAT: u32 = 1;
-const MANIFEST: &str = "sweep.json";
-const SPEC: &str = "sweep.toml";
-const CONFIG: &str = "config";
+pub(super) const FORMAT: u32 = 1;
+pub(super) const MANIFEST: &str = "sweep.json";
+pub(super) const SPEC: &str = "sweep.toml";
+pub(super) const CONFIG: &str = "config";
 const DECISIONS: &str = "decisions.jsonl";
 
 /// What a sweep was begun from: written before its first run, and never changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Manifest {
-    format: u32,
-    name: String,
-    model: String,
+pub(super) struct Manifest {
+    pub format: u32,
+    pub name: String,
+    pub model: String,
     /// The text of `sweep.toml`.
-    text: String,
+    pub text: String,
     /// The preset, or the path of the config within the folder.
-    config: Option<String>,
+    pub config: Option<String>,
     /// The text of the config, where that was a file.
-    config_text: Option<String>,
-    points: Vec<SweepPoint>,
-    tfm: String,
-    started: String,
-    command: Vec<String>,
+    pub config_text: Option<String>,
+    pub points: Vec<SweepPoint>,
+    pub tfm: String,
+    pub started: String,
+    pub command: Vec<String>,
 }
 
 /// A sweep in its folder.
 #[derive(Debug)]
 pub struct Sweep {
-    path: PathBuf,
-    manifest: Manifest,
+    pub(super) path: PathBuf,
+    pub(super) manifest: Manifest,
     /// What the sweep is.
     pub spec: Spec,
-}
-
-/// A sweep that is to be begun.
-#[derive(Debug)]
-pub struct Begin {
-    /// The text of its file.
-    pub text: String,
-    /// What the text says.
-    pub spec: Spec,
-    /// Its points.
-    pub points: Vec<SweepPoint>,
-}
-
-impl Begin {
-    /// Understands the text of a sweep's file, and checks every point; `label` and `stem` as for
-    /// [`Spec::parse`].
-    ///
-    /// # Errors
-    /// Whatever keeps any of its points from being trained, as far as can be known without data.
-    pub fn new(label: &str, stem: &str, text: String) -> Result<Self> {
-        let mut spec = Spec::parse(label, stem, &text)?;
-        let model = model(&spec)?;
-        spec.take_types_of(model)?;
-        let points = points(&spec).with_context(|| label.to_owned())?;
-        check(&spec, model, &points).with_context(|| label.to_owned())?;
-        spec.objective(model).with_context(|| label.to_owned())?;
-        Ok(Self { text, spec, points })
-    }
-}
-
-/// The model of a sweep.
-fn model(spec: &Spec) -> Result<&'static Entry> {
-    let model = models::find(&spec.model);
-    let names = || models::names().join(", ");
-    let model = model
-        .with_context(|| format!("there is no model {:?}; there are: {}", spec.model, names()))?;
-    ensure!(model.verb("train").is_some(), "{} cannot be trained", model.name);
-    Ok(model)
 }
 
 /// Whether there is a sweep in the folder.
@@ -99,77 +57,6 @@ pub fn is_sweep(path: &Path) -> bool {
 }
 
 impl Sweep {
-    /// The folder of a new sweep where none is given: `sweeps/<name>-<time>`.
-    pub fn default_path(name: &str) -> PathBuf {
-        let base = format!("{name}-{}", compact_time(SystemTime::now()));
-        let copies = (2_u64..).map(|copy| format!("{base}-{copy}"));
-        let mut names =
-            [base.clone()].into_iter().chain(copies).map(|name| Path::new(ROOT).join(name));
-        names.find(|path| !path.exists()).unwrap_or_else(|| Path::new(ROOT).join(base))
-    }
-
-    /// Begins a sweep in the folder `path`, which is made. Where `shared`, another process may have
-    /// begun the same one there.
-    ///
-    /// # Errors
-    /// The folder holds something else, another sweep, or, unless it is `shared`, this one.
-    pub fn begin(path: &Path, begin: &Begin, shared: bool) -> Result<Self> {
-        atomic::create_folder(path)?;
-        // Where it is full since another process has begun the sweep meanwhile, that is for the lock.
-        if let Err(full) = refuse_full(path, &begin.text)
-            && !is_sweep(path)
-        {
-            return Err(full);
-        }
-        let lock = File::create(path.join(".lock"))
-            .with_context(|| format!("cannot write into {}", path.display()))?;
-        // Where there are no locks two processes may write the same text.
-        let _ = lock.lock();
-        if is_sweep(path) {
-            let sweep = Self::open(path)?;
-            let (folder, name) = (path.display(), &sweep.manifest.name);
-            ensure!(
-                sweep.manifest.text == begin.text,
-                "{folder} holds another sweep, {name}; choose another --dir"
-            );
-            ensure!(
-                shared,
-                "{folder} holds this sweep already; go on with: tfm sweep resume {}",
-                quoted(path)
-            );
-            return Ok(sweep);
-        }
-        refuse_full(path, &begin.text)?;
-        let Spec { name, model, config, .. } = &begin.spec;
-        let (config, config_text) = match config.as_deref().filter(|name| is_file(name)) {
-            None => (config.clone(), None),
-            Some(file) => {
-                let text =
-                    fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
-                let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-                atomic::create_folder(&path.join(CONFIG))?;
-                atomic::write(&path.join(CONFIG).join(&*name), text.as_bytes())?;
-                (Some(format!("{CONFIG}/{name}")), Some(text))
-            }
-        };
-        atomic::write(&path.join(SPEC), begin.text.as_bytes())?;
-        let manifest = Manifest {
-            format: FORMAT,
-            name: name.clone(),
-            model: model.clone(),
-            text: begin.text.clone(),
-            config,
-            config_text,
-            points: begin.points.clone(),
-            tfm: LONG.to_owned(),
-            started: rfc3339(SystemTime::now()),
-            command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-        };
-        let json = serde_json::to_vec_pretty(&manifest).context("the sweep is not JSON")?;
-        atomic::write(&path.join(MANIFEST), &json)?;
-        Ok(Self { path: path.to_owned(), manifest, spec: begin.spec.clone() })
-    }
-
     /// Opens the sweep at `path`.
     ///
     /// # Errors
@@ -286,7 +173,23 @@ impl Sweep {
 
     /// Takes a point; none where another process has it.
     pub(super) fn claim(&self, number: u64) -> Result<Option<Claim>> {
-        Claim::take(&self.path.join("claims").join(format!("{number:04}")))
+        Claim::take(&self.claim_path(number))
+    }
+
+    fn claim_path(&self, number: u64) -> PathBuf {
+        self.path.join("claims").join(format!("{number:04}"))
+    }
+
+    /// Those of `numbers` that another process has.
+    pub(super) fn held(&self, numbers: &[u64]) -> Result<Vec<u64>> {
+        let mut held = Vec::new();
+        for &number in numbers {
+            let path = self.claim_path(number);
+            if path.exists() && Claim::take(&path)?.is_none() {
+                held.push(number);
+            }
+        }
+        Ok(held)
     }
 
     /// What a rule has decided, in order. A last line that was cut by a kill is left out.
@@ -342,31 +245,6 @@ impl Sweep {
             )
         })
     }
-}
-
-/// Whether the value of `config` is a file and no preset.
-fn is_file(config: &str) -> bool {
-    config.ends_with(".toml") || config.contains('/') || config.contains(std::path::MAIN_SEPARATOR)
-}
-
-/// An error if the folder holds anything but what a beginning that was killed has left.
-fn refuse_full(path: &Path, text: &str) -> Result<()> {
-    let own =
-        [".lock".to_owned(), CONFIG.to_owned(), format!(".{SPEC}.tmp"), format!(".{MANIFEST}.tmp")];
-    let entries =
-        fs::read_dir(path).with_context(|| format!("cannot read the folder {}", path.display()))?;
-    for entry in entries {
-        let name = entry.with_context(|| format!("cannot read {}", path.display()))?.file_name();
-        let name = name.to_string_lossy();
-        let is_same =
-            || name == SPEC && fs::read_to_string(path.join(SPEC)).is_ok_and(|there| there == text);
-        ensure!(
-            own.iter().any(|own| *own == name) || is_same(),
-            "the folder {} holds {name} and is no sweep; choose another --dir",
-            path.display()
-        );
-    }
-    Ok(())
 }
 
 fn refuse_change(file: &Path, begun: &str) -> Result<()> {

@@ -17,6 +17,7 @@
 //! it, so that whatever is killed at any instant, [`Sweep::open`] finds what is true.
 
 mod axis;
+mod begin;
 mod claim;
 mod cost;
 mod failure;
@@ -30,9 +31,10 @@ pub mod slurm;
 mod spec;
 mod worker;
 
+pub use begin::Begin;
 pub use cost::Cost;
 pub use failure::Failure;
-pub use folder::{Begin, ROOT, Sweep, is_sweep};
+pub use folder::{ROOT, Sweep, is_sweep};
 pub use plan::Plan;
 pub use points::{SweepPoint, check, find, points};
 pub use rule::{Rule, StopRule};

@@ -51,6 +51,9 @@ struct Scheduler<'a> {
     numbers: Vec<u64>,
     settled: BTreeMap<u64, Settled>,
     attempts: BTreeMap<u64, u32>,
+    /// Points whose processes a sweep that was killed has left at work, where there is a rule: it
+    /// decides by the order of arrival, so none is started in their place.
+    orphans: Vec<u64>,
     /// Points that other processes have, and when to ask again.
     elsewhere: BTreeMap<u64, Instant>,
     workers: Vec<Worker>,
@@ -91,13 +94,16 @@ impl<'a> Scheduler<'a> {
             board = Some(of_rule);
         }
         let all = sweep.points().iter().map(|point| point.number);
+        let numbers: Vec<u64> =
+            all.filter(|number| plan.only.is_none_or(|only| only == *number)).collect();
         Ok(Self {
             sweep,
             plan,
+            orphans: if board.is_some() { sweep.held(&numbers)? } else { Vec::new() },
             board,
             _alone: alone,
             objective,
-            numbers: all.filter(|number| plan.only.is_none_or(|only| only == *number)).collect(),
+            numbers,
             settled: BTreeMap::new(),
             attempts: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
@@ -113,15 +119,21 @@ impl<'a> Scheduler<'a> {
             if shutdown.requested() {
                 self.stop_all();
             }
-            while !self.stopping && self.workers.len() < self.plan.jobs && self.start_next()? {}
+            self.orphans = self.sweep.held(&self.orphans)?;
+            while !self.stopping && self.at_work() < self.plan.jobs && self.start_next()? {}
             if self.workers.is_empty() && (self.stopping || self.is_at_end()?) {
                 return Ok(());
             }
             let done = self.settled.len();
-            let all = [done, self.workers.len(), self.numbers.len()];
+            let all = [done, self.at_work(), self.numbers.len()];
             progress::draw(self.sweep.name(), all, &self.times, self.plan.jobs);
             sleep(TICK);
         }
+    }
+
+    /// Points that are trained now.
+    fn at_work(&self) -> usize {
+        self.workers.len() + self.orphans.len()
     }
 
     /// Whether every point has come to its end. Points that rest are ended where none can come any

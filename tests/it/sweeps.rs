@@ -198,7 +198,15 @@ fn what_cannot_be_a_sweep_is_refused_before_anything_is_written() {
     dir.write("s/mine.txt", "mine");
     sweep(&dir, "run rates.toml --dir s")
         .fails(1, &["the folder s holds mine.txt and is no sweep"]);
-    assert_eq!(dir.files(), ["rates.toml", "s/mine.txt"]);
+    // What has the name of a file of ours is the user's nevertheless.
+    dir.write("rates.toml", "model = \"ptb\"\nconfig = \"./x.toml\"\n[vary]\nseed = [1]\n");
+    dir.write("x.toml", "model = \"ptb\"\n");
+    for (folder, name, part) in [("t", "config/x.toml", "config"), ("u", ".lock", ".lock")] {
+        let mine = dir.write(&format!("{folder}/{name}"), "mine");
+        sweep(&dir, &format!("run rates.toml --dir {folder}"))
+            .fails(1, &[&format!("the folder {folder} holds {part} and is no sweep")]);
+        assert_eq!(fs::read_to_string(mine).unwrap(), "mine");
+    }
 }
 
 #[test]
@@ -314,6 +322,27 @@ fn a_sweep_that_is_killed_at_any_instant_ends_as_one_that_was_not() {
     assert_eq!(said.code, 0, "{said:?}");
     ends_as(&dir, "s", "whole", 3);
     assert_eq!(states(&dir, "s"), ["finished"; 3]);
+}
+
+/// A sweep that is killed leaves the process of a point at work. A rule counts on the order of arrival.
+#[cfg(unix)]
+#[test]
+fn a_rule_decides_the_same_where_a_sweep_was_killed_and_its_worker_was_not() {
+    let dir = Dir::new();
+    let vary = "train.learning_rate = [0.03125, 1.0]\n";
+    let stop = "[stop]\nrule = \"median\"\nsteps = [76]\nmin_runs = 1\n";
+    let text = format!("model = \"ptb\"\n{SMALL}[vary]\n{vary}{stop}");
+    dir.write("rates.toml", text.replace("max_max_epoch = 1", "max_max_epoch = 8"));
+    sweep(&dir, "run rates.toml --dir whole").ok();
+    let mut training =
+        Background::tfm(&dir, "sweep run rates.toml --dir s --threads 1 --device cpu");
+    let first = Run::of(&dir, "s/points/0001");
+    assert!(training.until(|_| first.path("metrics.jsonl").exists()));
+    training.kill();
+    sweep(&dir, "resume s").ok();
+    let [own, whole] = ["s", "whole"].map(|name| Run::of(&dir, name).text("decisions.jsonl"));
+    assert_eq!(own, whole);
+    ends_as(&dir, "s", "whole", 2);
 }
 
 /// The processes that train points in the folder, by their own word.

@@ -65,6 +65,7 @@ fn begin(args: &Run) -> Result<()> {
         return train(&Sweep::open(Path::new(&args.sweep.what))?, &args.train, args.index);
     }
     let begin = args.sweep.read()?;
+    args.index.map_or(Ok(()), |number| sweep::find(&begin.points, number).map(drop))?;
     if args.dry_run {
         return preview(&begin, args);
     }
@@ -72,7 +73,6 @@ fn begin(args: &Run) -> Result<()> {
         args.index.is_none() || args.sweep.dir.is_some(),
         "--index trains one point of a sweep whose folder others share; name it by --dir"
     );
-    args.index.map_or(Ok(()), |number| sweep::find(&begin.points, number).map(drop))?;
     let path = folder(&args.sweep.dir, &begin);
     let sweep = Sweep::begin(&path, &begin, args.index.is_some())?;
     let points = counted(sweep.points().len() as u64, "point");

@@ -1,6 +1,8 @@
 //! Sweeps begun, opened and changed.
 
 use super::*;
+use crate::models;
+use crate::sweep::Begin;
 use crate::sweep::rule::Decision;
 
 const TEXT: &str = "model = \"ptb\"\nconfig = \"ptb-demo\"\n[vary]\nseed = [1, 2]\n";
