@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ const FILES: [&str; 5] = ["run.json", "config.toml", "status.json", "notes.json"
 pub struct Found {
     /// The runs, in the order of their paths.
     pub runs: Vec<RunSummary>,
-    /// Folders with a manifest that cannot be read as runs, and why.
+    /// Runs and folders that cannot be read, and why.
     pub damaged: Vec<(PathBuf, String)>,
 }
 
@@ -58,13 +59,17 @@ pub fn read(paths: &[PathBuf]) -> Result<Found> {
     // Runs that were named themselves, one after the other.
     let mut named = Vec::new();
     for path in paths {
-        let mut folders = Vec::new();
-        find(path, MAX_DEPTH, &mut folders);
+        let (mut folders, mut unread) = (Vec::new(), Vec::new());
+        find(path, MAX_DEPTH, &mut folders, &mut unread);
         folders.sort();
         if folders.is_empty() {
+            if let Some((path, why)) = unread.pop() {
+                bail!("{} cannot be read: {why}", path.display());
+            }
             let why = if path.exists() { "holds no run" } else { "does not exist" };
             bail!("{} {why}; give a run, a sweep or a folder of them", path.display());
         }
+        found.damaged.append(&mut unread);
         let is_run = folders == [path.as_path()];
         // The same run by another path is the same run.
         let place = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
@@ -88,20 +93,26 @@ pub fn read_one(path: &Path) -> Result<RunSummary> {
     RunSummary::of(&RunDir::read(path)?, &mut Presets::default())
 }
 
-/// Appends the run folders at and below `path`; a run holds no others.
-fn find(path: &Path, depth: usize, into: &mut Vec<PathBuf>) {
+/// Appends the run folders at and below `path`; a run holds no others. What cannot be read goes to
+/// `unread`.
+fn find(path: &Path, depth: usize, into: &mut Vec<PathBuf>, unread: &mut Vec<(PathBuf, String)>) {
     // What has lost its manifest is damaged, and is named.
     let is_damaged = || path.join("checkpoints").is_dir() && path.join("config.toml").is_file();
     if path.join("run.json").is_file() || is_damaged() {
         into.push(path.to_owned());
         return;
     }
-    // A folder that cannot be read holds no run for us.
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries.flatten(),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return,
+        Err(error) => return unread.push((path.to_owned(), error.to_string())),
+    };
     // What is found by a link would be found twice, or without an end.
     let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     if depth > 0 {
-        entries.filter(is_folder).for_each(|entry| find(&entry.path(), depth - 1, into));
+        for entry in entries.filter(is_folder) {
+            find(&entry.path(), depth - 1, into, unread);
+        }
     }
 }
 
@@ -270,7 +281,11 @@ mod tests {
         assert!(all().iter().all(|run| run.metric("test_perplexity") == Some(117.5)));
         // But for a run that has changed.
         let note = Annotations { note: "mine".to_owned(), ..Annotations::default() };
-        note.write(&first[7].path).unwrap();
+        let write = |there: &mut Annotations| {
+            there.clone_from(&note);
+            Ok(())
+        };
+        Annotations::change(&first[7].path, write).unwrap();
         let runs = all();
         assert_eq!(runs[7].annotations, note);
         assert_eq!(runs[7].metric("test_perplexity"), Some(116.2));

@@ -3,7 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::Command;
+
 use super::{Registry, verbs};
+use crate::models::Verb;
 use crate::run::RunDir;
 
 /// A verb's runs in the place of its model, or as the values of an option.
@@ -39,11 +42,24 @@ pub(super) fn given(registry: Registry, args: &[OsString]) -> Option<Given> {
     let option = option(verb);
     let runs = args[2..].iter().take_while(|arg| model_of(arg).is_some()).count();
     let (in_place, rest) = args[2..].split_at(runs);
-    let is_option =
-        |arg: &OsString| arg.to_str().and_then(|arg| arg.strip_prefix("--")) == Some(option);
-    let of_option = || rest.windows(2).find(|pair| is_option(&pair[0])).map(|pair| &pair[1]);
-    let run = in_place.first().or_else(of_option)?;
-    Some(Given { model: model_of(run)?, option, runs })
+    let run = in_place.first().cloned().or_else(|| value_of(option, rest))?;
+    let model = model_of(&run)?;
+    let of_model = registry.iter().find(|entry| entry.name == model)?.verb(verb);
+    let takes = |verb: &Verb| {
+        (verb.args)(Command::new("verb")).get_arguments().any(|arg| arg.get_long() == Some(option))
+    };
+    of_model.is_none_or(takes).then_some(Given { model, option, runs })
+}
+
+/// The value of `--option VALUE` or `--option=VALUE` among arguments.
+fn value_of(option: &str, args: &[OsString]) -> Option<OsString> {
+    let after =
+        |arg: &OsString| Some(arg.to_str()?.strip_prefix("--")?.strip_prefix(option)?.to_owned());
+    args.iter().enumerate().find_map(|(index, arg)| match after(arg)?.strip_prefix('=') {
+        Some(value) => Some(value.into()),
+        None if arg.len() == option.len() + 2 => args.get(index + 1).cloned(),
+        None => None,
+    })
 }
 
 /// The option of a verb that names a run, without its dashes.
@@ -74,11 +90,14 @@ mod tests {
         };
         check(&format!("tfm plot {a} {b} -q"), &format!("tfm plot toy --run {a} --run {b} -q"));
         check(&format!("tfm verify --run {a}"), &format!("tfm verify toy --run {a}"));
+        check(&format!("tfm verify --run={a}"), &format!("tfm verify toy --run={a}"));
         check(&format!("tfm train {a}"), &format!("tfm train toy --resume {a}"));
         for line in ["tfm plot toy --run x", "tfm plot nothing", "tfm plot", "tfm", "tfm data list"]
         {
             check(line, line);
         }
         check(&format!("tfm data {a}"), &format!("tfm data {a}"));
+        // A verb without a run is not given one.
+        check(&format!("tfm wind-up {a}"), &format!("tfm wind-up {a}"));
     }
 }

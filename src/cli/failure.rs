@@ -9,7 +9,7 @@ use anyhow::Error;
 use clap::builder::styling::{AnsiColor, Style};
 
 use crate::console;
-use crate::models::Interrupted;
+use crate::models::{AlreadySaid, Interrupted};
 use crate::train::shutdown;
 
 /// Prints `error` once on stderr (help and version, which clap hands over as errors, on
@@ -23,6 +23,7 @@ pub fn fail(error: &Error) -> ExitCode {
             write!(stderr, "{}", in_words(&usage.render().ansi().to_string()))
         }
         (Some(usage), _) => usage.print().and_then(|()| io::stdout().flush()),
+        _ if error.is::<AlreadySaid>() => Ok(()),
         (_, Some(interrupted)) => writeln!(stderr, "{interrupted}"),
         _ => writeln!(stderr, "{RED}error:{RED:#} {}", message(error)),
     };

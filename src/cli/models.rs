@@ -78,10 +78,15 @@ struct Show {
     #[command(flatten)]
     config: ConfigOptions,
     /// Of inception: the frozen graph to look at
-    #[arg(long, value_name = "FILE.pb", value_hint = clap::ValueHint::FilePath)]
+    #[arg(
+        long,
+        value_name = "FILE.pb",
+        value_hint = clap::ValueHint::FilePath,
+        conflicts_with_all = ["config", "sets"]
+    )]
     graph: Option<PathBuf>,
     /// Of a frozen graph: its nodes in the language of Graphviz
-    #[arg(long, requires = "graph")]
+    #[arg(long, requires = "graph", conflicts_with = "json")]
     dot: bool,
     #[command(flatten)]
     output: OutputOptions,

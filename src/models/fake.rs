@@ -95,6 +95,8 @@ struct Train {
     _data: DataOptions,
     #[command(flatten)]
     _device: DeviceOptions,
+    #[arg(long = "resume")]
+    _resume: Option<PathBuf>,
     #[command(flatten)]
     output: OutputOptions,
 }

@@ -170,6 +170,18 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().copied().find(|entry| entry.name == name)
 }
 
+/// The error of a verb whose own process has told it on stderr already: nothing is left to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadySaid;
+
+impl fmt::Display for AlreadySaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another process of this command has failed")
+    }
+}
+
+impl std::error::Error for AlreadySaid {}
+
 /// The error of a verb that a signal ended in good order, after everything due was saved. The
 /// program ends with code 130 and prints this without `error:`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `notes.json`: what the user says of a run.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -40,14 +40,20 @@ impl Annotations {
             .with_context(|| format!("{} does not hold the notes of a run", file.display()))
     }
 
-    /// Writes them to the run at `path`, which may be training meanwhile.
+    /// Changes those of the run at `path`, which may be training meanwhile. Of two processes that do so
+    /// one waits for the other, where the system can lock folders.
     ///
     /// # Errors
-    /// The file cannot be written; the old one is then still there.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let mut json = serde_json::to_vec_pretty(self).context("the notes are not JSON")?;
+    /// Those of `change`. The file cannot be read or written; the old one is then still there.
+    pub fn change(path: &Path, change: impl FnOnce(&mut Self) -> Result<()>) -> Result<Self> {
+        let folder = File::open(path).ok();
+        let _locked = folder.as_ref().map(File::lock);
+        let mut annotations = Self::read(path)?;
+        change(&mut annotations)?;
+        let mut json = serde_json::to_vec_pretty(&annotations).context("the notes are not JSON")?;
         json.push(b'\n');
-        atomic::write(&path.join(NAME), &json)
+        atomic::write(&path.join(NAME), &json)?;
+        Ok(annotations)
     }
 }
 
@@ -66,6 +72,8 @@ pub fn check_tag(tag: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -74,10 +82,32 @@ mod tests {
         assert_eq!(Annotations::read(root.path()).unwrap(), Annotations::default());
         let tags = BTreeSet::from(["good".to_owned()]);
         let notes = Annotations { note: "two\nlines".to_owned(), tags };
-        notes.write(root.path()).unwrap();
+        let write = |there: &mut Annotations| {
+            there.clone_from(&notes);
+            Ok(())
+        };
+        assert_eq!(Annotations::change(root.path(), write).unwrap(), notes);
         assert_eq!(Annotations::read(root.path()).unwrap(), notes);
         fs::write(root.path().join(NAME), "[").unwrap();
         assert!(Annotations::read(root.path()).is_err());
+    }
+
+    #[test]
+    fn no_tag_is_lost_where_many_are_given_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let tag = |number: u32| {
+            let insert = |there: &mut Annotations| {
+                there.tags.insert(format!("t{number}"));
+                Ok(())
+            };
+            Annotations::change(root.path(), insert).unwrap();
+        };
+        thread::scope(|scope| {
+            for number in 0..8 {
+                scope.spawn(move || tag(number));
+            }
+        });
+        assert_eq!(Annotations::read(root.path()).unwrap().tags.len(), 8);
     }
 
     #[test]

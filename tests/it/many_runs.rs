@@ -212,6 +212,14 @@ fn runs_are_removed_on_request_alone() {
     assert!(dir.tfm("runs prune --dry-run").ok().starts_with("4 checkpoints of 2 finished runs"));
     assert_eq!(b.names("checkpoints"), before);
     dir.tfm("runs prune").fails(1, &["Give --yes to do it"]);
+    // Where the last is damaged, the ones before it are what there is.
+    let last = b.path("checkpoints/step-00000038.safetensors");
+    let whole = fs::read(&last).unwrap();
+    fs::write(&last, &whole[..whole.len() - 1]).unwrap();
+    let said = dir.tfm("runs prune runs/b --yes");
+    assert!(said.code == 0 && said.stderr.contains("is damaged, so that nothing is"), "{said:?}");
+    assert_eq!(b.names("checkpoints"), before);
+    fs::write(&last, whole).unwrap();
     dir.tfm("runs prune --yes").ok();
     assert_eq!(b.names("checkpoints"), ["best.safetensors", "step-00000038.safetensors"]);
     dir.one_thread("eval ptb --run runs/b --checkpoint best").ok();

@@ -65,6 +65,8 @@ fn a_map_says_which_words_it_cannot_draw() {
     let row = |(i, word): (usize, &&str)| format!("{word} {} {} {}\n", i % 3, i % 4, i % 5 + 1);
     dir.write("v.txt", words.iter().enumerate().map(row).collect::<String>());
     dir.tfm("import word2vec v.txt --run-dir run").ok();
+    let run = dir.tfm("runs show run --json").json();
+    assert_eq!(run["state"], "finished", "{run}");
     let said = dir.tfm("plot word2vec --run run --words 10");
     assert!(
         said.stderr.contains("3 of 10 words have letters that run/plots/words.png cannot show")

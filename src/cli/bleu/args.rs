@@ -133,6 +133,14 @@ impl BleuArgs {
         if self.sentence && names.len() > 1 {
             return usage("--sentence prints one metric: give only one in --metrics");
         }
+        if !names.contains(&Name::Bleu) && (self.lowercase || self.effective_order) {
+            return usage(
+                "--lowercase and --effective-order are for BLEU; chrF has --chrf-lowercase",
+            );
+        }
+        if !names.contains(&Name::Chrf) && self.chrf_lowercase {
+            return usage("--chrf-lowercase is for chrF: --metrics bleu,chrf scores it too");
+        }
         let bleu = Bleu {
             tokenizer: self.tokenize,
             lowercase: self.lowercase,

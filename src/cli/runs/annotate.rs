@@ -57,11 +57,13 @@ pub(super) fn tag_command() -> Command {
 pub(super) fn note(matches: &ArgMatches) -> Result<()> {
     let args = read::<Note>(matches, |args| &args.output)?;
     let run = RunDir::read(&args.run.run)?;
-    let mut annotations = Annotations::read(run.path())?;
-    if let Some(text) = args.text {
-        annotations.note = text;
-        annotations.write(run.path())?;
-    }
+    let annotations = match args.text {
+        Some(text) => Annotations::change(run.path(), |there| {
+            there.note = text;
+            Ok(())
+        })?,
+        None => Annotations::read(run.path())?,
+    };
     args.output.report(
         &json!({ "run": run.path().to_string_lossy(), "note": annotations.note }),
         &annotations.note,
@@ -74,13 +76,14 @@ pub(super) fn tag(matches: &ArgMatches) -> Result<()> {
     // All of them are runs before the first is changed.
     let runs: Vec<_> = args.runs.iter().map(|run| RunDir::read(run)).collect::<Result<_>>()?;
     for run in &runs {
-        let mut annotations = Annotations::read(run.path())?;
-        let changed = match args.remove {
-            true => annotations.tags.remove(&args.tag),
-            false => annotations.tags.insert(args.tag.clone()),
-        };
-        ensure!(changed || !args.remove, "{} has no tag {}", run.path().display(), args.tag);
-        annotations.write(run.path())?;
+        Annotations::change(run.path(), |there| {
+            let changed = match args.remove {
+                true => there.tags.remove(&args.tag),
+                false => there.tags.insert(args.tag.clone()),
+            };
+            ensure!(changed || !args.remove, "{} has no tag {}", run.path().display(), args.tag);
+            Ok(())
+        })?;
     }
     args.output.report(
         &json!({ "tag": args.tag, "runs": console::paths(&args.runs), "removed": args.remove }),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Paths, confirm, read};
 use crate::analysis::RunSummary;
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::console;
 use crate::models::options::{OutputOptions, complete};
 use crate::models::verbs::counted;
@@ -176,7 +176,7 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
     let json = json!({
         "files": console::paths(&files().collect::<Vec<_>>()),
         "bytes": bytes,
-        "removed": !args.dry_run,
+        "removed": !args.dry_run && !old.is_empty(),
     });
     if args.dry_run || old.is_empty() {
         return args.output.report(&json, text);
@@ -195,13 +195,13 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
 }
 
 /// The steps of a finished run that have a checkpoint, but for the last. The best has a name of its
-/// own besides.
+/// own besides. Where the last is damaged, what is before it is what the run has: none then.
 fn old_steps(run: &RunSummary) -> Result<Vec<u64>> {
     let mut steps = checkpoint::steps(&run.path.join("checkpoints"))?;
-    let last = steps.pop();
-    // What cannot be read is no checkpoint to keep alone.
-    if last.is_some() && checkpoint::newest_meta(&run.path.join("checkpoints"))?.is_none() {
-        bail!("the last checkpoint of {} cannot be read", run.path.display());
+    let Some(last) = steps.pop().filter(|_| !steps.is_empty()) else { return Ok(Vec::new()) };
+    if let Err(error) = Checkpoint::open(&path(run, last)) {
+        tracing::warn!("the last checkpoint is damaged, so that nothing is removed: {error:#}");
+        steps.clear();
     }
     Ok(steps)
 }

@@ -1,7 +1,8 @@
 //! `tfm runs rerun RUN`: the same settings, seed and data once more.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command as Process;
+use std::process::{Command as Process, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command};
@@ -12,8 +13,9 @@ use crate::analysis::{RunSummary, shown};
 use crate::checkpoint;
 use crate::metrics::Record;
 use crate::models::options::{DataOptions, OutputOptions, ThreadOption, default_data_dir};
-use crate::models::{self, Interrupted};
+use crate::models::{self, AlreadySaid, Interrupted};
 use crate::run::{self, Manifest, RunDir, State};
+use crate::system::process;
 use crate::system::shell::quoted;
 use crate::train::shutdown;
 
@@ -66,48 +68,62 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     );
     let folder = run::folder(args.run_dir.as_deref(), &first.manifest)?;
     let status = train(&args, &first, &folder)?;
+    if status.code() != Some(0) {
+        // Where it had not begun, the folder is empty.
+        let _ = fs::remove_dir(&folder);
+    }
     match status.code() {
-        Some(0) => {}
+        Some(0) => compare(&args, &first, &folder),
         Some(code) if code == i32::from(shutdown::EXIT_CODE) => {
             bail!(Interrupted { message: format!("stopped: {}", folder.display()) })
         }
-        _ => bail!("{} was not repeated", first.path.display()),
+        Some(_) => bail!(AlreadySaid),
+        None => {
+            bail!("{} was not repeated: its process was killed ({status})", first.path.display())
+        }
     }
-    compare(&args, &first, &folder)
 }
 
 /// Trains in a process of its own, as the first run was.
-fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<std::process::ExitStatus> {
+fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> {
     let manifest = &first.manifest;
-    let mut process = Process::new(std::env::current_exe().context("tfm cannot find itself")?);
-    process.args(["train", &manifest.model, "--config"]).arg(first.path.join("config.toml"));
-    process.args(["--preset-name", &manifest.preset, "--expect-data", &manifest.data]);
-    process.arg("--run-dir").arg(folder).arg("--data-dir").arg(data_dir(args, manifest));
-    process.args(["--threads", &args.threads.count().to_string()]);
-    process.args(["--device", device(manifest)]);
+    let mut command = Process::new(std::env::current_exe().context("tfm cannot find itself")?);
+    command.args(["train", &manifest.model, "--config"]).arg(first.path.join("config.toml"));
+    command.args(["--preset-name", &manifest.preset, "--expect-data", &manifest.data]);
+    command.arg("--run-dir").arg(folder).arg("--data-dir").arg(data_dir(args, manifest));
+    command.args(["--threads", &args.threads.count().to_string()]);
+    command.args(["--device", device(manifest)]);
     if !manifest.init_from.is_empty() {
-        process.args(["--init-from", &manifest.init_from]);
+        command.args(["--init-from", &manifest.init_from]);
     }
     if args.output.quiet {
-        process.arg("--quiet");
+        command.arg("--quiet");
     }
     // Another level rounds differently.
-    process.env("TFM_ISA", &manifest.isa).stdout(std::process::Stdio::null());
-    process.status().context("tfm cannot start itself")
+    command.env("TFM_ISA", &manifest.isa).stdout(Stdio::null());
+    let mut child = command.spawn().context("tfm cannot start itself")?;
+    // The terminal signals both: what comes twice at once is one wish.
+    let id = child.id();
+    process::on_stop(move || process::ask_to_end(id))?;
+    child.wait().context("cannot wait for the run")
 }
 
 /// The folder of the data sets: that of the first run, where it was given one and this one is not.
 fn data_dir(args: &Rerun, manifest: &Manifest) -> PathBuf {
-    let command = &manifest.command;
-    let mut pairs = command.windows(2).filter(|pair| pair[0] == "--data-dir");
-    match pairs.next_back() {
-        Some([_, given])
-            if args.data.data_dir == default_data_dir() && Path::new(given).is_dir() =>
-        {
-            given.into()
-        }
-        _ => args.data.data_dir.clone(),
-    }
+    let given = data_dir_of(&manifest.command)
+        .or(manifest.provenance.variables.get("TFM_DATA_DIR").map(String::as_str))
+        .filter(|given| args.data.data_dir == default_data_dir() && Path::new(given).is_dir());
+    given.map_or_else(|| args.data.data_dir.clone(), PathBuf::from)
+}
+
+/// The last value of `--data-dir` in a command.
+fn data_dir_of(command: &[String]) -> Option<&str> {
+    let next = command.iter().skip(1).map(Some).chain([None]);
+    let values = command.iter().zip(next).filter_map(|(word, next)| match word.as_str() {
+        "--data-dir" => next.map(String::as_str),
+        word => word.strip_prefix("--data-dir="),
+    });
+    values.last()
 }
 
 /// `cpu`, or `cuda:N` without the device's name.
@@ -164,5 +180,23 @@ fn last(run: &RunSummary) -> Result<Option<Vec<u8>>> {
     let dir = run.path.join("checkpoints");
     let Some(step) = checkpoint::steps(&dir)?.pop() else { return Ok(None) };
     let path = checkpoint::step_path(&dir, step);
-    std::fs::read(&path).map(Some).with_context(|| format!("cannot read {}", path.display()))
+    fs::read(&path).map(Some).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_data_is_found_in_both_spellings() {
+        for (command, expect) in [
+            ("tfm train ptb", None),
+            ("tfm train ptb --data-dir a --seed 1", Some("a")),
+            ("tfm train ptb --data-dir a --data-dir=b", Some("b")),
+            ("tfm train ptb --data-dir", None),
+        ] {
+            let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
+            assert_eq!(data_dir_of(&words), expect, "{command}");
+        }
+    }
 }

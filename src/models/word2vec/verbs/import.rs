@@ -79,7 +79,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let rows = bytemuck::cast_slice(vectors.rows());
     let tensor = TensorView::new(Dtype::F32, vec![vocabulary.len(), width], rows)?;
     let mut meta = Meta::new(ENTRY.name, 0);
-    meta.state = TrainState::default().to_state(Map::new());
+    meta.state = TrainState { finished: true, ..TrainState::default() }.to_state(Map::new());
     let name = vectors_name(config.train.algorithm).to_string();
     let path = run::folder(args.run_dir.as_deref(), &manifest)?;
     let run = RunDir::create(&path, &manifest, &toml, &files, |run| {
