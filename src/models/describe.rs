@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use super::Entry;
 use super::experiment::Experiment;
 use super::run_config::RunConfig;
+use crate::nn::optimizer::Method;
 use crate::nn::plan::Plan;
 use crate::nn::{Graph, Mode, Network, NodeTime, Output, RandomFeed};
 use crate::ops::Cpu;
@@ -94,16 +95,19 @@ impl Description {
 }
 
 /// What decides how much memory a network takes, in configs that have it.
-const SIZES: [&str; 5] = [
+const SIZES: [&str; 8] = [
     "network.hidden_size",
     "network.num_layers",
+    "data.source_vocab",
+    "data.target_vocab",
     "train.batch_size",
     "train.batch_tokens",
     "train.num_steps",
+    "train.towers",
 ];
 
-/// Refuses a config whose training on `data` memory cannot hold: the parameters, their gradients,
-/// and the values of a step.
+/// Refuses a config whose training on `data` memory cannot hold: the parameters with all that goes
+/// beside them, and the values of a step.
 ///
 /// # Errors
 /// The sizes with their keys, and how much memory is needed.
@@ -111,13 +115,27 @@ pub fn ensure_fits<E: Experiment>(config: &RunConfig<E::Settings>, data: &E::Dat
     let Some(network) = E::describe(config, Some(data))? else { return Ok(()) };
     let values = network.graph.parameters.iter().map(|spec| spec.shape.iter().product::<usize>());
     let [step, _] = network.memory()?;
-    let bytes = 2 * size_of::<f32>() as u64 * values.sum::<usize>() as u64 + step as u64;
     let config = toml::Value::try_from(config)?;
-    let size = |key: &&str| {
-        let value = key.split('.').try_fold(&config, |table, part| table.get(part))?;
-        Some(format!("{key} = {value}"))
-    };
+    let parameters = size_of::<f32>() as u64 * values.sum::<usize>() as u64;
+    let bytes = copies(&config).saturating_mul(parameters).saturating_add(step as u64);
+    let size = |key: &&str| Some(format!("{key} = {}", value(&config, key)?));
     memory::ensure_fits(bytes, || SIZES.iter().filter_map(size).collect::<Vec<_>>().join(", "))
+}
+
+/// How many times the values of the parameters are held: they themselves, the gradients of each
+/// tower, what the optimizer keeps, and their average.
+fn copies(config: &toml::Value) -> u64 {
+    let towers = value(config, "train.towers").and_then(toml::Value::as_integer).unwrap_or(1);
+    let method = value(config, "optimizer.name").cloned().and_then(|name| name.try_into().ok());
+    let kept = method.map_or(0, |method: Method| method.state().len());
+    let decay = value(config, "train.average_decay").and_then(toml::Value::as_float);
+    let averaged = decay.is_some_and(|decay| decay > 0.0);
+    1 + towers.unsigned_abs() + kept as u64 + u64::from(averaged)
+}
+
+/// The value of a dotted key, where the config has it.
+fn value<'a>(config: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
+    key.split('.').try_fold(config, |table, part| table.get(part))
 }
 
 /// The network of the config that `name` and `sets` give, and the config's name; none for a model

@@ -107,7 +107,8 @@ impl<'a, T> Rows for RowsMut<'a, T> {
 /// sequence `b`.
 pub fn sequences_mut(slice: &mut [f32], batch: usize, width: usize) -> SequencesMut<'_> {
     let length = slice.len() / (batch * width).max(1);
-    SequencesMut { slice: DisjointSlice::new(slice), count: batch, beside: batch, length, width }
+    let slice = DisjointSlice::new(slice);
+    SequencesMut(Places { slice, count: batch, beside: batch, length, width })
 }
 
 /// A mutable slice of images as their columns: pixel (image, row, column), of `width` values, is at
@@ -118,12 +119,15 @@ pub fn columns_mut(
     width: usize,
 ) -> SequencesMut<'_> {
     let count = slice.len() / (rows * width).max(1);
-    SequencesMut { slice: DisjointSlice::new(slice), count, beside: columns, length: rows, width }
+    let slice = DisjointSlice::new(slice);
+    SequencesMut(Places { slice, count, beside: columns, length: rows, width })
 }
 
-/// What [`sequences_mut`] and [`columns_mut`] make.
+/// What [`sequences_mut`] and [`columns_mut`] make. Two of them never have the same slice.
+pub struct SequencesMut<'a>(Places<'a>);
+
 #[derive(Clone, Copy)]
-pub struct SequencesMut<'a> {
+struct Places<'a> {
     slice: DisjointSlice<'a>,
     count: usize,
     /// Sequences side by side.
@@ -134,7 +138,7 @@ pub struct SequencesMut<'a> {
 
 /// Some of the sequences.
 pub struct Sequences<'a> {
-    all: SequencesMut<'a>,
+    all: Places<'a>,
     own: Range<usize>,
 }
 
@@ -145,7 +149,7 @@ impl Sequences<'_> {
     /// When there is none, or the sequence is not one of these.
     #[inline(always)]
     pub fn row(&mut self, position: usize, sequence: usize) -> &mut [f32] {
-        let SequencesMut { slice, beside, length, width, .. } = self.all;
+        let Places { slice, beside, length, width, .. } = self.all;
         assert!(self.own.contains(&sequence), "a sequence of another block");
         assert!(position < length, "sequences of {length} have no place {position}");
         let place = (sequence / beside * length + position) * beside + sequence % beside;
@@ -159,8 +163,8 @@ impl<'a> Rows for SequencesMut<'a> {
 
     #[inline]
     unsafe fn block(&self, rows: &Range<usize>) -> Sequences<'a> {
-        assert!(rows.end <= self.count, "more sequences than there are");
-        Sequences { all: *self, own: rows.clone() }
+        assert!(rows.end <= self.0.count, "more sequences than there are");
+        Sequences { all: self.0, own: rows.clone() }
     }
 }
 
@@ -170,7 +174,6 @@ pub fn column_ranges_mut(matrix: &mut [f32], width: usize) -> ColumnRangesMut<'_
 }
 
 /// What [`column_ranges_mut`] makes.
-#[derive(Clone, Copy)]
 pub struct ColumnRangesMut<'a> {
     slice: DisjointSlice<'a>,
     width: usize,
@@ -178,7 +181,8 @@ pub struct ColumnRangesMut<'a> {
 
 /// Some of the columns.
 pub struct ColumnRange<'a> {
-    all: ColumnRangesMut<'a>,
+    slice: DisjointSlice<'a>,
+    width: usize,
     own: Range<usize>,
 }
 
@@ -189,9 +193,9 @@ impl ColumnRange<'_> {
     /// When there is no such row.
     #[inline(always)]
     pub fn row(&mut self, row: usize) -> &mut [f32] {
-        let start = row * self.all.width;
+        let start = row * self.width;
         // SAFETY: nobody else has these columns, and `self` lends one row at a time.
-        unsafe { self.all.slice.range_mut(start + self.own.start..start + self.own.end) }
+        unsafe { self.slice.range_mut(start + self.own.start..start + self.own.end) }
     }
 }
 
@@ -202,7 +206,7 @@ impl<'a> Rows for ColumnRangesMut<'a> {
     #[inline]
     unsafe fn block(&self, columns: &Range<usize>) -> ColumnRange<'a> {
         let own = columns.start.min(self.width)..columns.end.min(self.width);
-        ColumnRange { all: *self, own }
+        ColumnRange { slice: self.slice, width: self.width, own }
     }
 }
 

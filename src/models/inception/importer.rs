@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::constants::Constants;
 use super::layer::Layer;
 use crate::data::graphdef::{FrozenGraph, NodeOutput};
+use crate::nn::operators::count;
 use crate::nn::{self, Graph, Init, Network, Output, Value};
 
 /// A part of a frozen graph as a network.
@@ -273,13 +274,14 @@ fn row_shape(wanted: &[i64], from: &[usize]) -> Result<Vec<usize>> {
     let [batch, row @ ..] = wanted else { bail!("has no shape for examples") };
     ensure!(matches!(batch, -1 | 1), "has a fixed number of examples");
     let values: usize = from[1..].iter().product();
-    let known: usize = row.iter().filter(|&&size| size >= 0).map(|&size| size as usize).product();
+    let known: Vec<_> = row.iter().filter_map(|&size| usize::try_from(size).ok()).collect();
+    let known = count(&known);
     let sizes = row.iter().map(|&size| match size {
         -1 if known > 0 => values / known,
         size => usize::try_from(size).unwrap_or(0),
     });
     let sizes: Vec<_> = sizes.collect();
-    ensure!(sizes.iter().product::<usize>() == values, "joins or splits examples");
+    ensure!(count(&sizes) == values, "joins or splits examples");
     Ok(sizes)
 }
 

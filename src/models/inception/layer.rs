@@ -1,6 +1,6 @@
 //! Which nodes of a frozen graph are layers of `nn`, and with what attributes.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::constants::Constants;
 use crate::data::graphdef::{FrozenNode, NodeOutput};
@@ -300,7 +300,8 @@ impl Reader<'_> {
     fn lrn(&self) -> Result<Layer> {
         let radius = self.node.int("depth_radius", 5)?;
         Ok(Layer::Lrn(Lrn {
-            radius: usize::try_from(radius).unwrap_or(0),
+            radius: usize::try_from(radius)
+                .with_context(|| format!("depth_radius = {radius} is below 0"))?,
             bias: self.node.float("bias", 1.0)?,
             alpha: self.node.float("alpha", 1.0)?,
             beta: self.node.float("beta", 0.5)?,

@@ -25,6 +25,7 @@ mod feeds;
 mod importer;
 mod labels;
 mod layer;
+mod layout;
 mod options;
 mod pictures;
 mod program;

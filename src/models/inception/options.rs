@@ -159,13 +159,16 @@ pub fn local_path(path: &Path) -> Result<PathBuf> {
     }
 }
 
+/// The largest side of an image that pictures are resized to.
+pub(super) const MAX_SIDE: usize = 8192;
+
 fn size(text: &str) -> Result<[usize; 2]> {
     let sides = text.split_once('x').unwrap_or((text, text));
     match (sides.0.parse(), sides.1.parse()) {
-        (Ok(height), Ok(width)) if (1..=8192).contains(&height) && (1..=8192).contains(&width) => {
+        (Ok(height), Ok(width)) if [height, width].iter().all(|s| (1..=MAX_SIDE).contains(s)) => {
             Ok([height, width])
         }
-        _ => bail!("give a side from 1 to 8192, or HEIGHTxWIDTH"),
+        _ => bail!("give a side from 1 to {MAX_SIDE}, or HEIGHTxWIDTH"),
     }
 }
 

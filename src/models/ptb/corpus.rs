@@ -60,8 +60,9 @@ impl Corpus {
             }
         };
         let valid = texts.read(Split::Valid, &vocabulary, config.data.oov)?.tokens;
-        let test = texts.read(Split::Test, &vocabulary, config.data.oov)?.tokens;
-        Ok(Self { vocabulary, train, valid, test, perplexity_bound: texts.perplexity_bound() })
+        let EncodedText { tokens: test, perplexity_bound, .. } =
+            texts.read(Split::Test, &vocabulary, config.data.oov)?;
+        Ok(Self { vocabulary, train, valid, test, perplexity_bound })
     }
 
     /// Reads one text alone, in the ids of `vocabulary`.
@@ -74,12 +75,7 @@ impl Corpus {
         split: Split,
         vocabulary: &Vocabulary,
     ) -> Result<EncodedText> {
-        let texts = Texts::new(config, data_dir, &[split])?;
-        let bound = texts.perplexity_bound().filter(|_| split == Split::Test);
-        Ok(EncodedText {
-            perplexity_bound: bound,
-            ..texts.read(split, vocabulary, config.data.oov)?
-        })
+        Texts::new(config, data_dir, &[split])?.read(split, vocabulary, config.data.oov)
     }
 
     /// Reads a file in the ids of `vocabulary`.
@@ -181,10 +177,13 @@ impl Texts {
         }
     }
 
-    fn perplexity_bound(&self) -> Option<f64> {
+    /// That of a text with all its words: without some of them it is another one.
+    fn perplexity_bound(&self, split: Split, coverage: Coverage) -> Option<f64> {
         match self {
-            Self::Files(_) => None,
-            Self::Grammar { bound, .. } => Some(*bound),
+            Self::Grammar { bound, .. } if split == Split::Test && coverage.outside == 0 => {
+                Some(*bound)
+            }
+            _ => None,
         }
     }
 
@@ -222,7 +221,8 @@ impl Texts {
             );
             tracing::warn!("{name}: {coverage} and are {}", fate(oov));
         }
-        Ok(EncodedText { tokens, coverage, perplexity_bound: None })
+        let perplexity_bound = self.perplexity_bound(split, coverage);
+        Ok(EncodedText { tokens, coverage, perplexity_bound })
     }
 }
 

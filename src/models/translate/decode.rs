@@ -14,6 +14,9 @@ use crate::train::ShutdownFlag;
 
 /// Sentences that are translated side by side.
 const BATCH: usize = 32;
+/// Hypotheses that are kept side by side, unless one sentence has more: each has its states, its scores
+/// and what it attended to.
+const HYPOTHESES: usize = 512;
 
 /// Encoder and decoder of a model.
 pub struct Translator {
@@ -98,9 +101,10 @@ impl Translator {
             self.buckets.is_empty()
                 || self.bucket(sentences[*a].len()) == self.bucket(sentences[*b].len())
         };
+        let at_once = (HYPOTHESES / search.beam.max(1)).clamp(1, BATCH);
         let groups: Vec<Vec<usize>> = order
             .chunk_by(same)
-            .flat_map(|group| group.chunks(BATCH).map(<[usize]>::to_vec))
+            .flat_map(|group| group.chunks(at_once).map(<[usize]>::to_vec))
             .collect();
         for group in groups {
             if shutdown.requested() {

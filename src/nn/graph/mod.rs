@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 
 use anyhow::{Result, bail};
 
-use super::operators::{Op, Shapes, written};
+use super::operators::{Op, Shapes, output_shape, written};
 
 pub use init::{Decay, Init, Initial};
 pub use table::Layer;
@@ -313,7 +313,7 @@ impl Builder {
         let Unshaped { name, op, inputs: sources, ids, parameters, states } = node;
         let steps = |read: IdsRead| read.count(self.graph.borrow().ids[read.input].steps, 1);
         let shapes = Shapes { batch: 1, ids: ids.map_or(1, steps), inputs, output: Vec::new() };
-        let shape = op.get().shape(&shapes);
+        let shape = output_shape(op.get(), &shapes);
         let shape = shape.unwrap_or_else(|error| {
             self.fail(format!("{name}: {error}"));
             // What follows goes on with the shape of the input; its errors are not reported.

@@ -6,6 +6,9 @@ use super::{
 use crate::ops::lrn::reference::lrn_reference;
 use crate::ops::lrn::{Lrn, Until, lrn, lrn_gradient};
 
+/// The sums are over as many neighbours, one by one.
+const MAX_RADIUS: usize = 1 << 10;
+
 /// Local response normalisation over the last axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LrnNode(pub Lrn);
@@ -16,12 +19,14 @@ impl Operator for LrnNode {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
-        let Lrn { bias, alpha, beta, .. } = self.0;
-        let fits = bias > 0.0 && alpha >= 0.0 && (0.0..=1.0).contains(&beta);
+        let Lrn { radius, bias, alpha, beta } = self.0;
+        let fits = radius <= MAX_RADIUS && bias > 0.0 && alpha >= 0.0;
+        let fits = fits && (0.0..=1.0).contains(&beta);
         if !fits || shapes.channels() == 0 {
             let (parameters, input) = (self.0, written(&shapes.inputs[0]));
             return Err(format!(
-                "{parameters:?} do not fit an input {input}: bias > 0, α ≥ 0, β in 0 to 1"
+                "{parameters:?} do not fit an input {input}: radius ≤ {MAX_RADIUS}, bias > 0, α ≥ 0, \
+                 β in 0 to 1"
             ));
         }
         Ok(shapes.inputs[0].clone())

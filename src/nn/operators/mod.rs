@@ -226,6 +226,26 @@ impl Shapes {
     }
 }
 
+/// The most values of a tensor, 64 TiB: sums over the nodes of the largest graph stay below 2^64.
+const MAX_VALUES: usize = 1 << 44;
+
+/// How many values a tensor of a shape has, as good as endless where no number says it.
+pub fn count(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |values: usize, &size| values.saturating_mul(size))
+}
+
+/// The shape of an operator's output.
+///
+/// # Errors
+/// The operator's own, or more values than there can be.
+pub fn output_shape(operator: &dyn Operator, shapes: &Shapes) -> Result<Vec<usize>, String> {
+    let output = operator.shape(shapes)?;
+    match count(&output) {
+        ..=MAX_VALUES => Ok(output),
+        _ => Err(format!("{} has more values than memory could hold", written(&output))),
+    }
+}
+
 /// A shape as it is written: `(64, 28, 28, 1)`.
 pub fn written(shape: &[usize]) -> String {
     let axes: Vec<_> = shape.iter().map(usize::to_string).collect();

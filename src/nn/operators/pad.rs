@@ -32,8 +32,9 @@ impl Operator for Pad {
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         let images = &shapes.inputs[0];
         rank(images, &IMAGES)?;
-        let [rows, columns] = [self.rows, self.columns].map(|[before, after]| before + after);
-        Ok(vec![images[0], images[1] + rows, images[2] + columns, images[3]])
+        let padded = |size: usize, by: [usize; 2]| by.into_iter().fold(size, usize::saturating_add);
+        let [rows, columns] = [padded(images[1], self.rows), padded(images[2], self.columns)];
+        Ok(vec![images[0], rows, columns, images[3]])
     }
 
     fn forward(&self, run: Forward) {

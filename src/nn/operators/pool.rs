@@ -62,7 +62,7 @@ impl Operator for MaxPool {
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         let images = &shapes.inputs[0];
         rank(images, &IMAGES)?;
-        if self.size * self.size > usize::from(pool::NO_ARGMAX) {
+        if self.size.saturating_mul(self.size) > usize::from(pool::NO_ARGMAX) {
             let size = self.size;
             return Err(format!("a window of {size} × {size} has more than 255 values"));
         }

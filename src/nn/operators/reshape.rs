@@ -1,6 +1,6 @@
 //! The same values in another shape.
 
-use super::{Forward, GradientRule, Operator, Reference, Shapes, written};
+use super::{Forward, GradientRule, Operator, Reference, Shapes, count, written};
 
 /// Another shape for each row. A plan lets whoever reads it read its input instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Operator for Reshape {
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         let input = &shapes.inputs[0];
         let output = [&input[..1], &self.row].concat();
-        if output.iter().product::<usize>() != shapes.values() {
+        if count(&output) != shapes.values() {
             let (input, output) = (written(input), written(&output));
             return Err(format!("{input} does not hold as many values as {output}"));
         }

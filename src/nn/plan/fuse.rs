@@ -69,25 +69,35 @@ impl Rewriting<'_> {
 
     /// Offers every node to `rewrite` together with the node whose output it alone reads.
     fn pairs(&mut self, rewrite: fn(&mut Planned, &mut Planned)) {
+        let mut readers = self.readers();
         for second in 0..self.nodes.len() {
-            let Some(&Source::Node(first)) = self.nodes[second].node.inputs.first() else {
-                continue;
-            };
-            let is_read = live(self.nodes, &self.outputs)[second];
-            if !is_read || self.readers(Source::Node(first)) != 1 {
+            let inputs = &self.nodes[second].node.inputs;
+            let Some(&Source::Node(first)) = inputs.first() else { continue };
+            if readers[second] == 0 || readers[first] != 1 {
                 continue;
             }
+            let read = inputs.len();
             let (before, after) = self.nodes.split_at_mut(second);
             rewrite(&mut before[first], &mut after[0]);
+            let inputs = &self.nodes[second].node.inputs;
+            if inputs.len() != read || inputs.first() != Some(&Source::Node(first)) {
+                readers = self.readers();
+            }
         }
     }
 
-    /// How often a value is read, by nodes that are read themselves or by the caller.
-    fn readers(&self, source: Source) -> usize {
+    /// How often each node is read, by nodes that are read themselves or by the caller.
+    fn readers(&self) -> Vec<usize> {
         let live = live(self.nodes, &self.outputs);
         let nodes = self.nodes.iter().zip(live).filter(|(_, live)| *live);
         let reads = nodes.flat_map(|(planned, _)| &planned.node.inputs);
-        reads.chain(&self.outputs).filter(|&&read| read == source).count()
+        let mut readers = vec![0; self.nodes.len()];
+        for &read in reads.chain(&self.outputs) {
+            if let Source::Node(node) = read {
+                readers[node] += 1;
+            }
+        }
+        readers
     }
 }
 

@@ -66,6 +66,8 @@ pub(super) struct Scheduler {
     pub outputs: Vec<Source>,
     pub gradients: bool,
     pub live: Vec<bool>,
+    /// Which live nodes read each node's output, once for each time.
+    readers: Vec<Vec<usize>>,
     /// Whether a node or what it reads has parameters.
     pub needs_gradient: Vec<bool>,
     pub drafts: Vec<Draft>,
@@ -86,6 +88,7 @@ pub(super) fn schedule(nodes: Vec<Planned>, outputs: Vec<Source>, key: Key) -> R
     let nodes = with_shares(nodes, &live);
     let mut scheduler = Scheduler {
         gradients: key.gradients,
+        readers: readers(&nodes, &live),
         live,
         needs_gradient: needs_gradient(&nodes),
         outputs,
@@ -120,6 +123,18 @@ fn with_shares(mut nodes: Vec<Planned>, live: &[bool]) -> Vec<Planned> {
         planned.shares = planned.node.parameters.first().is_some_and(|i| users.get(i) > Some(&1));
     }
     nodes
+}
+
+fn readers(nodes: &[Planned], live: &[bool]) -> Vec<Vec<usize>> {
+    let mut readers = vec![Vec::new(); nodes.len()];
+    for (reader, planned) in nodes.iter().enumerate().filter(|(reader, _)| live[*reader]) {
+        for read in &planned.node.inputs {
+            if let Source::Node(node) = *read {
+                readers[node].push(reader);
+            }
+        }
+    }
+    readers
 }
 
 fn needs_gradient(nodes: &[Planned]) -> Vec<bool> {
@@ -272,12 +287,10 @@ impl Scheduler {
             let is_undone = self.gradients && self.needs_gradient[i];
             if is_undone { self.nodes[i].node.op.get().reads() } else { Reads::default() }
         };
-        let is_free = |i: usize| {
-            let times = self.nodes[i].node.inputs.iter().filter(|&&read| read == source).count();
-            let is_last = i < reader || (i == reader && times == 1);
-            times == 0 || (is_last && !reads(i).inputs)
-        };
-        let mut readers = (0..self.nodes.len()).filter(|&i| self.live[i]);
+        let times = self.readers[node].iter().filter(|&&i| i == reader).count();
+        let is_last = |i: usize| i < reader || (i == reader && times == 1);
+        let is_free = |i: usize| is_last(i) && !reads(i).inputs;
+        let mut readers = self.readers[node].iter().copied();
         !self.outputs.contains(&source) && !reads(node).output && readers.all(is_free)
     }
 

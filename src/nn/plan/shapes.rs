@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{Key, Planned};
 use crate::nn::graph::{Graph, Source};
-use crate::nn::operators::Shapes;
+use crate::nn::operators::{Shapes, output_shape};
 
 /// Every node with the shapes that it has in a run of `key`.
 pub(super) fn infer(graph: &Graph, key: &Key) -> Result<Vec<Planned>> {
@@ -22,7 +22,7 @@ pub(super) fn infer(graph: &Graph, key: &Key) -> Result<Vec<Planned>> {
         };
         // A run that wants no loss is fed no labels, and a node that nothing needs may not fit.
         let needs_ids = node.ids.is_some() && shapes.ids == 0;
-        match node.op.get().shape(&shapes) {
+        match output_shape(node.op.get(), &shapes) {
             Ok(output) => shapes.output = output,
             Err(_) if needs_ids => shapes.output = vec![0],
             Err(error) => bail!("{}: {error}", node.name),

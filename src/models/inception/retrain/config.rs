@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::feeds::Given;
-use super::super::options::{GraphOptions, default_graph, local_path};
+use super::super::options::{GraphOptions, MAX_SIDE, default_graph, local_path};
 use crate::config::{Invalid, at_least, in_range};
 use crate::data::fetch::HubFile;
 use crate::data::graphdef::TensorName;
@@ -198,9 +198,9 @@ impl Preprocessing {
                 ));
             }
         }
-        let is_size = |side: &usize| (1..=8192).contains(side);
+        let is_size = |side: &usize| (1..=MAX_SIDE).contains(side);
         if !matches!(self.size.len(), 0 | 2) || !self.size.iter().all(is_size) {
-            let rule = "must be empty, or a height and a width from 1 to 8192";
+            let rule = format!("must be empty, or a height and a width from 1 to {MAX_SIDE}");
             return Err(Invalid::new("preprocessing.size", rule));
         }
         if !matches!(self.mean.len(), 0 | 1 | 3) || !self.mean.iter().all(|mean| mean.is_finite()) {

@@ -19,8 +19,11 @@ use crate::ops::Cpu;
 use crate::system::memory;
 use crate::version::VERSION;
 
-/// Pictures that are computed at once, and kept at once.
-const BATCH: usize = 16;
+/// Pictures that are computed at once: what stands beside a picture in a batch would decide its last
+/// bits, and whoever adds pictures would change the others' features.
+const AT_ONCE: usize = 1;
+/// Pictures that are kept at once.
+const KEPT: usize = 16;
 /// The folder of the features, in that of the data sets.
 const FOLDER: &str = "cache/inception";
 
@@ -149,7 +152,9 @@ impl Extractor {
     fn description(&self, cpu: &Cpu) -> String {
         let FeatureSource { graph, tensor, .. } = &self.source;
         let (entry, isa) = (self.graph.entry(), cpu.isa().name());
-        format!("tfm {VERSION}, {isa}\ngraph {graph}\ntensor {tensor}\n{entry:?}\n")
+        format!(
+            "tfm {VERSION}, {isa}, {AT_ONCE} at once\ngraph {graph}\ntensor {tensor}\n{entry:?}\n"
+        )
     }
 
     /// Computes what the cache lacks. Returns why contents could not be computed.
@@ -173,10 +178,10 @@ impl Extractor {
             wanted - paths.len(),
             cache.path().display()
         );
-        let (mut failed, mut ready) = (HashMap::new(), Vec::with_capacity(BATCH));
+        let (mut failed, mut ready) = (HashMap::new(), Vec::with_capacity(KEPT));
         let mut progress = Progress::new(paths.len());
         let Self { graph, source } = self;
-        graph.each(cpu, &paths, BATCH, |(path, row)| {
+        graph.each(cpu, &paths, AT_ONCE, |(path, row)| {
             let hash = missing[path];
             match row {
                 Ok(row) => {
@@ -244,7 +249,7 @@ impl Progress {
         let left = Duration::from_secs_f64((self.total - self.done) as f64 / rate);
         let parts = [format!("{} left", console::duration(left)), format!("{rate:.1} pictures/s")];
         console::status(|width| console::fit("features", share, &parts, width));
-        self.done.is_multiple_of(BATCH) || self.done == self.total
+        self.done.is_multiple_of(KEPT) || self.done == self.total
     }
 
     fn end(&self) {
