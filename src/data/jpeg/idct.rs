@@ -1,7 +1,12 @@
-//! The fast inverse DCT of Arai, Agui and Nakajima as libjpeg-turbo's vectors compute it
-//! (`jidctfst`): in 16 bits that wrap, with constants of 8 bits. It rounds down, so that pictures
-//! come out a little darker than they are.
+//! The two inverse DCTs as libjpeg-turbo's vectors compute them.
+//!
+//! The fast one of Arai, Agui and Nakajima (`jidctfst`) is in 16 bits that wrap, with constants of 8
+//! bits. It rounds down, so that pictures come out a little darker than they are. The accurate one of
+//! Loeffler, Ligtenberg and Moschytz (`jidctint`) is in 32 bits, with constants of 13.
 
+use std::num::Wrapping;
+
+use super::Dct;
 use super::frame::{Coefficients, SIDE};
 
 /// Eight values side by side.
@@ -19,38 +24,113 @@ const SCALES: [f64; SIDE] = [
     0.275_899_379,
 ];
 
-/// What coefficients are multiplied by: the quantisation with the scales of the transform, and 2
-/// bits of fraction.
-pub(super) fn multipliers(quantisation: &[u16; SIDE * SIDE]) -> Coefficients {
-    std::array::from_fn(|at| {
-        let scale = SCALES[at / SIDE] * SCALES[at % SIDE] * f64::from(1 << 14);
-        let product = i64::from(quantisation[at]) * ((scale + 0.5) as i64);
-        ((product + (1 << 11)) >> 12) as i16
+/// From the coefficients of a component's blocks to its samples.
+#[derive(Clone, Copy)]
+pub(super) struct InverseDct {
+    dct: Dct,
+    /// What coefficients are multiplied by: the quantisation, for the fast transform with its scales and
+    /// 2 bits of fraction.
+    multipliers: Coefficients,
+}
+
+impl InverseDct {
+    pub(super) fn new(dct: Dct, quantisation: &[u16; SIDE * SIDE]) -> Self {
+        let scaled = |at: usize| {
+            let scale = SCALES[at / SIDE] * SCALES[at % SIDE] * f64::from(1 << 14);
+            let product = i64::from(quantisation[at]) * ((scale + 0.5) as i64);
+            ((product + (1 << 11)) >> 12) as i16
+        };
+        let multipliers = match dct {
+            Dct::Fast => std::array::from_fn(scaled),
+            Dct::Accurate => quantisation.map(|step| step as i16),
+        };
+        Self { dct, multipliers }
+    }
+
+    /// The samples of a block, row by row.
+    pub(super) fn samples(&self, block: &Coefficients) -> [[u8; SIDE]; SIDE] {
+        let mut x = [[0; SIDE]; SIDE];
+        let of = block.iter().zip(&self.multipliers);
+        for (to, (value, multiplier)) in x.as_flattened_mut().iter_mut().zip(of) {
+            *to = value.wrapping_mul(*multiplier);
+        }
+        match self.dct {
+            Dct::Fast => fast(x),
+            Dct::Accurate => accurate(x),
+        }
+    }
+
+    /// The samples of a block without AC coefficients.
+    pub(super) fn flat(&self, dc: i16) -> [[u8; SIDE]; SIDE] {
+        let value = dc.wrapping_mul(self.multipliers[0]);
+        match self.dct {
+            Dct::Fast => [[sample(value); SIDE]; SIDE],
+            Dct::Accurate => {
+                let mut x = [[0; SIDE]; SIDE];
+                x[0][0] = value;
+                accurate(x)
+            }
+        }
+    }
+}
+
+fn fast(mut x: [Lanes; SIDE]) -> [[u8; SIDE]; SIDE] {
+    columns(&mut x);
+    transpose(&mut x);
+    columns(&mut x);
+    transpose(&mut x);
+    x.map(|row| row.map(sample))
+}
+
+/// Bits of fraction of the accurate transform's constants, and of what its first pass gives.
+const CONSTANT_BITS: usize = 13;
+const FIRST_BITS: usize = 2;
+
+fn accurate(mut x: [Lanes; SIDE]) -> [[u8; SIDE]; SIDE] {
+    let from = x;
+    for lane in 0..SIDE {
+        let column = accurate_sums(|row| from[row][lane]);
+        for (row, sum) in column.into_iter().enumerate() {
+            let value = rounded(sum, CONSTANT_BITS - FIRST_BITS);
+            x[row][lane] = value.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        }
+    }
+    // A transform over rows and columns leaves three bits more.
+    let bits = CONSTANT_BITS + FIRST_BITS + 3;
+    let sample = |sum| (rounded(sum, bits).clamp(-128, 127) + 128) as u8;
+    x.map(|row| accurate_sums(|lane| row[lane]).map(sample))
+}
+
+fn rounded(value: Wrapping<i32>, bits: usize) -> i32 {
+    ((value + Wrapping(1 << (bits - 1))) >> bits).0
+}
+
+/// The transform of eight values by 12 products, with the constants' bits of fraction.
+#[inline(always)]
+fn accurate_sums(x: impl Fn(usize) -> i16) -> [Wrapping<i32>; SIDE] {
+    let x = |at| Wrapping(i32::from(x(at)));
+    let mul = |sum: Wrapping<i32>, constant| sum * Wrapping(constant);
+    // The even coefficients.
+    let turned = mul(x(2) + x(6), 4433);
+    let (low, high) = (turned + mul(x(2), 6270), turned - mul(x(6), 15_137));
+    let (sum, difference) = ((x(0) + x(4)) << CONSTANT_BITS, (x(0) - x(4)) << CONSTANT_BITS);
+    let even = [sum + low, difference + high, difference - high, sum - low];
+    // The odd ones.
+    let all = mul(x(7) + x(3) + x(5) + x(1), 9633);
+    let z1 = mul(x(7) + x(1), -7373);
+    let z2 = mul(x(5) + x(3), -20_995);
+    let z3 = mul(x(7) + x(3), -16_069) + all;
+    let z4 = mul(x(5) + x(1), -3196) + all;
+    let odd = [
+        mul(x(1), 12_299) + z1 + z4,
+        mul(x(3), 25_172) + z2 + z3,
+        mul(x(5), 16_819) + z2 + z4,
+        mul(x(7), 2446) + z1 + z3,
+    ];
+    std::array::from_fn(|at| match at {
+        0..4 => even[at] + odd[at],
+        _ => even[7 - at] - odd[7 - at],
     })
-}
-
-/// The samples of a block, row by row.
-pub(super) fn inverse_dct(block: &Coefficients, multipliers: &Coefficients) -> [[u8; SIDE]; SIDE] {
-    let mut scaled = [0; SIDE * SIDE];
-    for at in 0..SIDE * SIDE {
-        scaled[at] = block[at].wrapping_mul(multipliers[at]);
-    }
-    let mut x = [[0; SIDE]; SIDE];
-    x.as_flattened_mut().copy_from_slice(&scaled);
-    columns(&mut x);
-    transpose(&mut x);
-    columns(&mut x);
-    transpose(&mut x);
-    let mut samples = [[0; SIDE]; SIDE];
-    for (to, &value) in samples.as_flattened_mut().iter_mut().zip(x.as_flattened()) {
-        *to = sample(value);
-    }
-    samples
-}
-
-/// The samples of a block without AC coefficients.
-pub(super) fn flat(dc: i16, multiplier: i16) -> [[u8; SIDE]; SIDE] {
-    [[sample(dc.wrapping_mul(multiplier)); SIDE]; SIDE]
 }
 
 /// Takes away the bits of fraction, and the sign.

@@ -1,15 +1,14 @@
 //! JPEG pictures, to the bit as TensorFlow's `decode_jpeg` reads them.
 //!
-//! TensorFlow reads them by libjpeg-turbo with the fast inverse DCT, which no crate has: its pixels
-//! differ by up to 22 levels from those of the accurate one, and the probabilities of a network by
-//! up to 0.08. Baseline and progressive pictures are read, grey, in colour and in CMYK. Exif is not
+//! TensorFlow reads them by libjpeg-turbo, where a graph does not say otherwise with the fast inverse
+//! DCT, which no crate has: its pixels differ by up to 22 levels from those of the accurate one, and the
+//! probabilities of a network by up to 0.08. Baseline and progressive pictures are read, grey, in colour and in CMYK. Exif is not
 //! looked at, and what follows the end of the picture is not either.
 //!
 //! `stream` reads the segments of a file and `scan` says in which order blocks follow each other;
 //! `sequential` and `progressive` decode them. From coefficients to pixels it goes by `idct`,
 //! `upsample` and `colour`.
 
-mod accurate;
 mod bits;
 mod colour;
 mod frame;
@@ -46,7 +45,7 @@ pub enum Dct {
     /// The fast one in 16 bits, which TensorFlow takes where it is not told otherwise.
     #[default]
     Fast,
-    /// The accurate one: the pixels are those of the `image` crate.
+    /// The accurate one in 32 bits.
     Accurate,
 }
 
@@ -93,13 +92,9 @@ pub struct Bitmap {
 pub fn decode(bytes: &[u8], options: Options) -> Result<Bitmap> {
     let ratio = options.ratio;
     ensure!(ratio == 1, "ratio = {ratio} is not 1: pictures are decoded in their own size alone");
-    if options.dct == Dct::Accurate {
-        return accurate::decode(bytes, options);
-    }
     let mut stream = Stream::new(bytes);
-    let bitmap = stream
-        .read(options.channels)
-        .and_then(|picture| Ok(picture.into_bitmap(options.fancy_upscaling)?));
+    let bitmap =
+        stream.read(options).and_then(|picture| Ok(picture.into_bitmap(options.fancy_upscaling)?));
     bitmap.map_err(|error| match error.downcast::<Damage>() {
         Ok(Damage(what)) => anyhow!("is no whole JPEG picture: {what} (byte {})", stream.at()),
         Err(error) => error,

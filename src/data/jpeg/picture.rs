@@ -5,13 +5,13 @@ use anyhow::{Result, ensure};
 use super::bits::Bits;
 use super::colour::Conversion;
 use super::frame::{Coefficients, Component, Frame, SIDE};
-use super::idct::{flat, inverse_dct, multipliers};
+use super::idct::InverseDct;
 use super::progressive::{AcBand, DcFirst, DcRefinement, Stored};
 use super::scan::{BlockPlace, Scan, decode_blocks};
 use super::sequential::Sequential;
 use super::stream::Tables;
 use super::upsample::{Plane, Upsampler};
-use super::{Bitmap, Damage};
+use super::{Bitmap, Damage, Dct};
 
 /// Scans that a picture has at most: real ones have about ten, and each costs time.
 const MAX_SCANS: usize = 100;
@@ -22,6 +22,7 @@ const SMOOTHED: usize = 10;
 pub(super) struct Picture {
     pub(super) frame: Frame,
     conversion: Conversion,
+    dct: Dct,
     samples: Samples,
     /// What is known of each component.
     known: Vec<Known>,
@@ -38,8 +39,8 @@ enum Samples {
 
 /// What is known of a component.
 struct Known {
-    /// From its first scan on, what its coefficients are multiplied by.
-    multipliers: Option<Coefficients>,
+    /// From its first scan on, how its coefficients become samples.
+    inverse: Option<InverseDct>,
     /// For each coefficient in the order of zigzag, the bit at which its value ends so far.
     ends: [Option<u8>; SIDE * SIDE],
 }
@@ -49,16 +50,21 @@ impl Picture {
     ///
     /// # Errors
     /// It would need too much memory.
-    pub(super) fn new(frame: Frame, conversion: Conversion, is_only: bool) -> Result<Self> {
+    pub(super) fn new(
+        frame: Frame,
+        conversion: Conversion,
+        dct: Dct,
+        is_only: bool,
+    ) -> Result<Self> {
         frame.ensure_fits(!is_only, conversion.channels())?;
         let used = frame.components.iter().take(conversion.components());
         let samples = match is_only {
             true => Samples::Planes(used.map(Plane::new).collect()),
             false => Samples::Coefficients(frame.components.iter().map(Stored::new).collect()),
         };
-        let unknown = |_: &Component| Known { multipliers: None, ends: [None; SIDE * SIDE] };
+        let unknown = |_: &Component| Known { inverse: None, ends: [None; SIDE * SIDE] };
         let known = frame.components.iter().map(unknown).collect();
-        Ok(Self { frame, conversion, samples, known, n_scans: 0 })
+        Ok(Self { frame, conversion, dct, samples, known, n_scans: 0 })
     }
 
     /// Reads a scan.
@@ -71,11 +77,12 @@ impl Picture {
         for of in &scan.components {
             let (known, component) = (&mut self.known[of.index], &self.frame.components[of.index]);
             ensure!(
-                self.frame.progressive || known.multipliers.is_none(),
+                self.frame.progressive || known.inverse.is_none(),
                 Damage("two scans have the same component")
             );
-            if known.multipliers.is_none() {
-                known.multipliers = Some(multipliers(tables.quantisation(component.quantisation)?));
+            if known.inverse.is_none() {
+                let quantisation = tables.quantisation(component.quantisation)?;
+                known.inverse = Some(InverseDct::new(self.dct, quantisation));
             }
             known.ends[scan.first..=scan.last].fill(Some(scan.low));
         }
@@ -142,11 +149,11 @@ fn sequential_scan(
         Samples::Planes(planes) => {
             let put = |place: BlockPlace, block: &Coefficients, is_flat: bool| {
                 let index = index(place);
-                let multipliers = &known[index].multipliers;
-                if let (Some(plane), Some(multipliers)) = (planes.get_mut(index), multipliers) {
+                let inverse = &known[index].inverse;
+                if let (Some(plane), Some(inverse)) = (planes.get_mut(index), inverse) {
                     let samples = match is_flat {
-                        true => flat(block[0], multipliers[0]),
-                        false => inverse_dct(block, multipliers),
+                        true => inverse.flat(block[0]),
+                        false => inverse.samples(block),
                     };
                     plane.put(place.column, place.row, &samples);
                 }
@@ -184,10 +191,11 @@ fn progressive_scan(
 
 /// The samples of the coefficients of a component, which are given away.
 fn plane(of: &Component, known: &Known, stored: Stored) -> Plane {
-    let (mut plane, multipliers) = (Plane::new(of), known.multipliers.unwrap_or([0; SIDE * SIDE]));
+    let mut plane = Plane::new(of);
+    let Some(inverse) = known.inverse else { return plane };
     for (row, blocks) in stored.rows().enumerate() {
         for (column, block) in blocks.iter().enumerate() {
-            plane.put(column, row, &inverse_dct(block, &multipliers));
+            plane.put(column, row, &inverse.samples(block));
         }
     }
     plane

@@ -9,7 +9,7 @@ use super::huffman::{Code, Table};
 use super::picture::Picture;
 use super::scan::{Scan, ScanComponent};
 use super::sequential::SequentialTables;
-use super::{Damage, ZIGZAG};
+use super::{Damage, Options, ZIGZAG};
 
 const MISSING: Damage = Damage("a Huffman table is missing");
 
@@ -45,8 +45,8 @@ impl<'a> Stream<'a> {
         self.at
     }
 
-    /// Reads the picture of the file to its end, for so many channels.
-    pub(super) fn read(&mut self, channels: usize) -> Result<Picture> {
+    /// Reads the picture of the file to its end.
+    pub(super) fn read(&mut self, options: Options) -> Result<Picture> {
         ensure!(self.bytes.starts_with(&[0xff, 0xd8]), Damage("it does not begin like one"));
         self.at = 2;
         let (mut frame, mut picture) = (None, None);
@@ -71,7 +71,7 @@ impl<'a> Stream<'a> {
                 }
                 0xda => {
                     if let Some(frame) = frame.take() {
-                        picture = Some(self.begin(frame, segment, channels)?);
+                        picture = Some(self.begin(frame, segment, options)?);
                     }
                     let none = Damage("a scan comes before its frame");
                     self.scan(picture.as_mut().ok_or(none)?, segment)?;
@@ -110,13 +110,13 @@ impl<'a> Stream<'a> {
     }
 
     /// Prepares a picture for its first scan, whose header is `segment`.
-    fn begin(&self, frame: Frame, segment: &[u8], channels: usize) -> Result<Picture> {
+    fn begin(&self, frame: Frame, segment: &[u8], options: Options) -> Result<Picture> {
         let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
         let space = ColourSpace::of(&ids, self.jfif, self.adobe);
-        let conversion = Conversion::new(space, channels)?;
+        let conversion = Conversion::new(space, options.channels)?;
         let scan = Scan::read(&frame, segment)?;
         let is_only = !frame.progressive && scan.components.len() == frame.components.len();
-        Picture::new(frame, conversion, is_only)
+        Picture::new(frame, conversion, options.dct, is_only)
     }
 
     fn scan(&mut self, picture: &mut Picture, segment: &[u8]) -> Result<()> {

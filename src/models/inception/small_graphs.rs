@@ -167,6 +167,43 @@ fn weights_that_do_not_fit_are_told() {
     Graph::new(nodes.concat()).refuses(false, "product");
 }
 
+/// Sizes whose products and sums are no numbers of this machine, and images that memory cannot hold.
+#[test]
+fn sizes_without_an_end_are_told() {
+    let sizes = |name: &str, values: &[i64]| {
+        let values = Values::Int64(values.to_vec());
+        NodeDef::constant(name, &Tensor::new(vec![values.len()], values).unwrap())
+    };
+    // Three values are as many as 5 · 7378697629483820647 modulo 2^64.
+    let shape = sizes("shape", &[-1, 7_378_697_629_483_820_647, 5]);
+    let reshaped = [mean("input", [1, 2]), vec![shape, node("out", "Reshape", &["mean", "shape"])]];
+    let mut padded = Vec::new();
+    for by in [1 << 62, i64::MAX, (1 << 32) - 13] {
+        let by = Tensor::new(vec![4, 2], Values::Int64(vec![0, 0, by, by, by, by, 0, 0])).unwrap();
+        padded.push(vec![
+            NodeDef::constant("by", &by),
+            node("out", "Pad", &["input", "by"])
+                .attr("Tpaddings", AttrValue::data_type(DataType::Int64)),
+        ]);
+    }
+    for nodes in padded.into_iter().chain([reshaped.concat()]) {
+        Graph::new([vec![images(DataType::Float, 3)], nodes].concat()).refuses(false, "out");
+    }
+    let normalised = |radius| {
+        let lrn = node("out", "LRN", &["input"]).attr("depth_radius", AttrValue::int(radius));
+        Graph::new(vec![images(DataType::Float, 3), lrn])
+    };
+    normalised(-1).refuses(false, "depth_radius = -1");
+    let whole = normalised(3);
+    let all = whole.row(&whole.options(), false).unwrap();
+    let wide = normalised(1 << 62);
+    let row = wide.row(&wide.options(), false).unwrap();
+    assert!(all.iter().zip(&row).all(|(a, b)| (a - b).abs() < 1e-6), "{all:?} {row:?}");
+    let large = placeholder(DataType::Float, &[None, Some(20_000), Some(20_000), Some(3)]);
+    Graph::new(vec![large, node("out", "Relu", &["input"])])
+        .refuses(false, "takes images of 20000 × 20000, and sides are from 1 to 8192");
+}
+
 #[test]
 fn options_that_a_graph_has_no_use_for_are_refused() {
     let file = NodeDef::placeholder("input", DataType::String, &[]);

@@ -107,8 +107,6 @@ fn what_is_not_read_says_so() {
     assert_eq!(error, "ratio = 2 is not 1: pictures are decoded in their own size alone");
     let error = refused(Options { channels: 4, ..options });
     assert_eq!(error, "channels = 4 is none of 0 (as the picture has), 1 and 3");
-    let error = refused(Options { fancy_upscaling: false, dct: Dct::Accurate, ..options });
-    assert_eq!(error, "fancy_upscaling = false is known to the fast inverse DCT alone");
 }
 
 /// The accurate transform is another program's, which makes grey of what is missing.

@@ -77,15 +77,17 @@ for name, file in files.items():
         to.write(file)
 
 with open("pixels.tsv", "w") as to:
-    to.write("# file, channels, fancy_upscaling, then width, height, channels and MD5 of the pixels\n")
+    to.write("# file, dct_method, channels, fancy_upscaling, then width, height, channels and MD5 of the pixels\n")
     for name in sorted(name for name in os.listdir() if name.endswith(".jpg")):
         file = open(name, "rb").read()
-        for channels in 0, 1, 3:
-            for fancy in True, False:
-                try:
-                    pixels = tf.raw_ops.DecodeJpeg(contents=file, channels=channels, fancy_upscaling=fancy).numpy()
-                    height, width, depth = pixels.shape
-                    made = f"{width}\t{height}\t{depth}\t{hashlib.md5(pixels.tobytes()).hexdigest()}"
-                except tf.errors.InvalidArgumentError:
-                    made = "refused"
-                to.write(f"{name}\t{channels}\t{fancy}\t{made}\n".lower())
+        for dct in "FAST", "ACCURATE":
+            for channels in 0, 1, 3:
+                for fancy in True, False:
+                    try:
+                        pixels = tf.raw_ops.DecodeJpeg(contents=file, channels=channels, fancy_upscaling=fancy,
+                                                       dct_method="INTEGER_" + dct).numpy()
+                        height, width, depth = pixels.shape
+                        made = f"{width}\t{height}\t{depth}\t{hashlib.md5(pixels.tobytes()).hexdigest()}"
+                    except tf.errors.InvalidArgumentError:
+                        made = "refused"
+                    to.write(f"{name}\t{dct}\t{channels}\t{fancy}\t{made}\n".lower())
