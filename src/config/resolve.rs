@@ -66,7 +66,10 @@ fn assignments(source: &ConfigText, sets: &[String], schema: &Schema) -> Result<
     }
     let mut assignments = Vec::new();
     schema.assign(&[], document.table(), &|span| document.place(span), &mut assignments)?;
-    assignments.extend(schema::assignments(sets, schema)?);
+    let sets = schema::assignments(sets, schema)?;
+    // What is set goes above what the file says.
+    [&assignments, &sets].into_iter().try_for_each(|all| schema::ensure_once(all))?;
+    assignments.extend(sets);
     Ok(assignments)
 }
 

@@ -235,25 +235,22 @@ fn keys(table: &Table, prefix: &str) -> Vec<String> {
     all
 }
 
-/// Parses `sets` and checks them against `schema`; a key may be set once.
+/// Parses `sets` and checks them against `schema`.
 pub(super) fn assignments(sets: &[String], schema: &Schema) -> Result<Vec<Assignment>> {
-    let mut all: Vec<Assignment> = Vec::new();
-    for set in sets {
-        let mut given = Vec::new();
-        assign(set, schema, &mut given)?;
-        for new in given {
-            if let Some(old) = all.iter().find(|old| old.key == new.key) {
-                bail!(
-                    "{}: {} is already set by {}; set it once",
-                    new.place,
-                    new.key.join("."),
-                    old.place
-                );
-            }
-            all.push(new);
+    let mut all = Vec::new();
+    sets.iter().try_for_each(|set| assign(set, schema, &mut all))?;
+    Ok(all)
+}
+
+/// Checks that every key is set once, by whichever of its names.
+pub(super) fn ensure_once(all: &[Assignment]) -> Result<()> {
+    for (index, new) in all.iter().enumerate() {
+        if let Some(old) = all[..index].iter().find(|old| old.key == new.key) {
+            let (key, new, old) = (new.key.join("."), &new.place, &old.place);
+            bail!("{new}: {key} is already set by {old}; set it once");
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 fn assign(set: &str, schema: &Schema, into: &mut Vec<Assignment>) -> Result<()> {

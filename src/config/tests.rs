@@ -55,6 +55,7 @@ impl Default for Toy {
 
 impl Config for Toy {
     const FREE_TABLES: &'static [&'static str] = &["expect"];
+    const RENAMED: &'static [(&'static str, &'static str)] = &[("train.size", "train.batch_size")];
 
     fn validate(&self) -> Result<(), Invalid> {
         at_least("train.batch_size", self.train.batch_size, 1)?;
@@ -220,6 +221,12 @@ fn syntax_errors_and_duplicates_name_the_line() {
         SMALL,
         &["seed=1", "seed=2"],
         "--set seed=2: seed is already set by --set seed=1; set it once",
+    );
+    // By its old name and by today's.
+    refuses(
+        "[train]\nsize = 3\nbatch_size = 4\n",
+        &[],
+        "preset toy-small:3: train.batch_size is already set by preset toy-small:2; set it once",
     );
 }
 

@@ -113,11 +113,11 @@ const SIZES: [&str; 8] = [
 /// The sizes with their keys, and how much memory is needed.
 pub fn ensure_fits<E: Experiment>(config: &RunConfig<E::Settings>, data: &E::Data) -> Result<()> {
     let Some(network) = E::describe(config, Some(data))? else { return Ok(()) };
-    let values = network.graph.parameters.iter().map(|spec| spec.shape.iter().product::<usize>());
     let [step, _] = network.memory()?;
     let config = toml::Value::try_from(config)?;
-    let parameters = size_of::<f32>() as u64 * values.sum::<usize>() as u64;
-    let bytes = copies(&config).saturating_mul(parameters).saturating_add(step as u64);
+    let values = copies(&config).saturating_mul(network.parameters() as u64);
+    let values = values.saturating_add(network.graph.packed_values() as u64);
+    let bytes = values.saturating_mul(size_of::<f32>() as u64).saturating_add(step as u64);
     let size = |key: &&str| Some(format!("{key} = {}", value(&config, key)?));
     memory::ensure_fits(bytes, || SIZES.iter().filter_map(size).collect::<Vec<_>>().join(", "))
 }

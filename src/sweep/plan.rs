@@ -38,6 +38,12 @@ impl Plan {
         if self.device != "auto" {
             command += &format!(" --device {}", self.device);
         }
+        if self.retries > 0 {
+            command += &format!(" --retries {}", self.retries);
+        }
+        if self.fail_fast {
+            command += " --fail-fast";
+        }
         command
     }
 }

@@ -136,6 +136,28 @@ fn features_are_computed_once_and_a_killed_computation_goes_on() {
     Run::of(&dir, "run").ends_as(&Run::of(&dir, "whole"));
 }
 
+/// What stands beside a picture in a batch decides its last bits.
+#[test]
+fn features_do_not_depend_on_the_pictures_beside_them() {
+    let dir = demo(10);
+    dir.tfm(&short("--run-dir whole --data-dir data -q")).ok();
+    fs::remove_file(features(&dir).unwrap()).unwrap();
+    for class in fs::read_dir(dir.path().join(PICTURES)).unwrap().map(|class| class.unwrap()) {
+        let mut files: Vec<_> = fs::read_dir(class.path()).unwrap().map(|f| f.unwrap()).collect();
+        files.sort_by_key(fs::DirEntry::file_name);
+        for file in files.iter().step_by(3) {
+            let name =
+                format!("some/{}/{}", class.file_name().display(), file.file_name().display());
+            dir.write(&name, fs::read(file.path()).unwrap());
+        }
+    }
+    let some = short("--run-dir some-run --data-dir data -q --set data.images=some");
+    dir.tfm(&format!("{some} --set data.validation_percentage=0 --set data.testing_percentage=0"));
+    let said = dir.tfm(&short("--run-dir again --data-dir data"));
+    assert!(said.stderr.contains("Features: 16 of 40 pictures are in"), "{said:?}");
+    Run::of(&dir, "again").ends_as(&Run::of(&dir, "whole"));
+}
+
 #[test]
 fn two_processes_compute_features_one_after_the_other() {
     let dir = demo(20);

@@ -23,6 +23,17 @@ pub struct Layer {
 }
 
 impl Graph {
+    /// Values of the packed copies of weights that training keeps: for the forward and for the backward
+    /// pass.
+    pub fn packed_values(&self) -> usize {
+        let uses = |i: usize| self.nodes.iter().filter(|node| node.parameters.contains(&i)).count();
+        let keeps = |i: &usize| {
+            let mut users = self.nodes.iter().filter(|node| node.parameters.contains(i));
+            users.any(|node| node.op.get().keeps_packed(uses(*i) > 1))
+        };
+        2 * (0..self.parameters.len()).filter(keeps).map(|i| self.values(i)).sum::<usize>()
+    }
+
     /// Every node of the graph for a batch of `batch` examples of `steps` rows each, with the
     /// operations of a training step: forward, and the gradients of parameters and of every
     /// input that depends on some.

@@ -71,6 +71,10 @@ impl Operator for Linear {
         Reads { inputs: true, output: self.relu }
     }
 
+    fn keeps_packed(&self, shared: bool) -> bool {
+        shared
+    }
+
     fn forward(&self, run: Forward) {
         let (rows, inputs) = self.sides(&run.shapes.inputs[0]);
         let biases = self.biases.then(|| run.parameters.values(1));

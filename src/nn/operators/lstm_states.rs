@@ -54,6 +54,10 @@ impl Operator for LstmStates {
         Reads { inputs: true, output: true }
     }
 
+    fn keeps_packed(&self, _shared: bool) -> bool {
+        true
+    }
+
     fn forward(&self, run: Forward) {
         let shape = self.sizes(run.shapes);
         let start = &mut run.y[..2 * shape.state()];

@@ -166,6 +166,11 @@ pub trait Operator {
         0
     }
 
+    /// Whether training keeps packed copies of its weights, which may be `shared` with other nodes.
+    fn keeps_packed(&self, _shared: bool) -> bool {
+        false
+    }
+
     /// What the backward pass reads.
     fn reads(&self) -> Reads {
         Reads::default()

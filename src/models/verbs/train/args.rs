@@ -79,6 +79,16 @@ impl TrainArgs {
         model: &Entry,
         steps_per_epoch: impl FnOnce(&[String]) -> Result<u64>,
     ) -> Result<Vec<String>> {
+        let given = [
+            ("--seed", self.seed.is_some().then_some("seed")),
+            ("--epochs", self.epochs.and(model.length.epochs)),
+            ("--steps", self.steps.and(model.length.steps)),
+        ];
+        for (option, key) in given {
+            if let Some(set) = key.and_then(|key| self.set_of(key)) {
+                bail!("{option} and --set {set} say the same; give one of them");
+            }
+        }
         let seed = self.seed.map(|seed| format!("seed={seed}"));
         let mut sets: Vec<_> = self.config.sets.iter().cloned().chain(seed).collect();
         match (self.epochs.map(u64::from), self.steps.map(u64::from), model.length) {
@@ -101,5 +111,11 @@ impl TrainArgs {
             _ => {}
         }
         Ok(sets)
+    }
+
+    /// The `--set` of a key.
+    fn set_of(&self, key: &str) -> Option<&str> {
+        let is_of = |set: &&String| set.split('=').next().is_some_and(|of| of.trim() == key);
+        self.config.sets.iter().find(is_of).map(String::as_str)
     }
 }
