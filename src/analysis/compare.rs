@@ -116,7 +116,7 @@ fn verdict(score: &Score, objective: &Objective, index: usize) -> String {
     else {
         let seeds = |spread: Option<Spread>| spread.map_or(0, |spread| spread.n);
         return format!(
-            "{who}: n is too small to say more (n = {} and {}); {MIN_SEEDS} seeds each are the least",
+            "{who}: too few seeds for a comparison ({} and {}; at least {MIN_SEEDS} each are needed)",
             seeds(score.spreads[index]),
             seeds(score.spreads[0])
         );
@@ -195,7 +195,7 @@ mod tests {
         let few = verdicts([&[118.0, 118.1], &[121.0, 121.2]], 0);
         assert!(few.contains("n = 2 is too small: 3 seeds each are the least"), "{few}");
         let one = verdicts([&[118.0], &[121.0]], 0);
-        assert!(one.contains("n is too small to say more (n = 1 and 1)"), "{one}");
+        assert!(one.contains("too few seeds for a comparison (1 and 1;"), "{one}");
     }
 
     #[test]

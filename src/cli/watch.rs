@@ -1,6 +1,6 @@
 //! `tfm watch`: runs as they go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -35,11 +35,11 @@ struct Watch {
     #[arg(value_name = "DIR", default_value = "runs", add = complete::runs())]
     dir: PathBuf,
 
-    /// Seconds between two looks
+    /// Seconds between refreshes
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3600))]
     every: u16,
 
-    /// Looks once
+    /// Prints the current state and exits
     #[arg(long)]
     once: bool,
 
@@ -159,8 +159,12 @@ impl Screen {
                 .filter(|state| count(*state) > 0)
                 .map(|state| format!("{} {state}", count(state)))
                 .collect();
-        let open = if seen.open > 0 { format!(", {} to go", seen.open) } else { String::new() };
-        let head = format!("{}: {}{open}\n", dir.display(), states.join(", "));
+        let at_work = count(State::Running) + count(State::Interrupted);
+        let waiting = match seen.open.saturating_sub(at_work) {
+            0 => String::new(),
+            waiting => format!(", {waiting} waiting"),
+        };
+        let head = format!("{}: {}{waiting}\n", dir.display(), states.join(", "));
         // What goes on stands above what has ended.
         let mut runs = seen.runs.clone();
         runs.sort_by_key(|run| (run.state != State::Running, run.state == State::Finished));
@@ -199,6 +203,7 @@ impl Screen {
 }
 
 fn table(runs: &[RunSummary]) -> Table {
+    let varying = varying(runs);
     let mut table =
         Table::new(["run", "state", "step", "score", "best", "time", "left", "settings"]);
     for run in runs {
@@ -213,10 +218,19 @@ fn table(runs: &[RunSummary]) -> Table {
             best.unwrap_or_default(),
             duration(seconds(run.seconds)),
             left(run).map(duration).unwrap_or_default(),
-            super::runs::settings(run),
+            super::runs::settings(run.settings.iter().filter(|(key, _)| varying.contains(key))),
         ]);
     }
     table
+}
+
+/// The settings that tell the runs apart; of a run alone, or of equal ones, all.
+fn varying(runs: &[RunSummary]) -> BTreeSet<&String> {
+    let keys: BTreeSet<_> = runs.iter().flat_map(|run| run.settings.keys()).collect();
+    let value = |run: &RunSummary, key: &String| run.settings.get(key).cloned();
+    let varies = |key: &&String| runs.iter().any(|run| value(run, key) != value(&runs[0], key));
+    let varying: BTreeSet<_> = keys.iter().copied().filter(varies).collect();
+    if varying.is_empty() { keys } else { varying }
 }
 
 /// The time that a run still takes, at the speed that it had so far.

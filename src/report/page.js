@@ -115,8 +115,7 @@ function apart(ticks, least) {
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [460, 280, 58, 34, 10, 12];
 function axes(x, y, label, names) {
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
-  for (const tick of y.ticks) {
-    const at = y.place(tick);
+  for (const [at, tick] of apart(y.ticks.map(tick => [y.place(tick), tick]), 14)) {
     svg.append(element("line", { class: "mesh", x1: LEFT, x2: WIDTH - RIGHT, y1: at, y2: at }),
       element("text", { x: LEFT - 6, y: at + 4, "text-anchor": "end" }, number(tick)));
   }
@@ -140,12 +139,31 @@ function smoothed(ys, share) {
   });
 }
 
-/** Mean and deviation of curves at the places that several of them have. */
+/** The points of a curve from left to right; of two at one step the last. */
+function ordered(curve) {
+  const at = new Map(curve.x.map((x, i) => [x, curve.y[i]]));
+  return [...at].filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)).sort((a, b) => a[0] - b[0]);
+}
+
+/** The value of a curve at x, on a line between the points beside it, and for half a distance beyond its ends. */
+function valueAt(points, x) {
+  const after = points.findIndex(point => point[0] >= x), end = after < 0 ? points.length - 1 : after;
+  if (points[end][0] === x) return points[end][1];
+  if (after > 0) {
+    const [[x0, y0], [x1, y1]] = [points[after - 1], points[after]];
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0);
+  }
+  const beside = points[after < 0 ? end - 1 : 1];
+  const reach = beside ? Math.abs(beside[0] - points[end][0]) / 2 : Math.abs(points[end][0]) / 20;
+  return Math.abs(x - points[end][0]) <= reach ? points[end][1] : null;
+}
+
+/** The mean and the standard deviation of several curves at the points of the longest. */
 function band(curves) {
-  const at = new Map();
-  for (const curve of curves) curve.x.forEach((x, i) => { if (!at.has(x)) at.set(x, []); at.get(x).push(curve.y[i]); });
-  const most = Math.max(...[...at.values()].map(ys => ys.length));
-  return [...at].filter(([, ys]) => ys.length === most).sort((a, b) => a[0] - b[0]).map(([x, ys]) => {
+  const all = curves.map(ordered).filter(points => points.length);
+  const longest = all.reduce((a, b) => (b.length > a.length ? b : a), []);
+  return longest.map(([x]) => {
+    const ys = all.map(points => valueAt(points, x)).filter(y => y !== null);
     const mean = ys.reduce((a, b) => a + b, 0) / ys.length;
     const sd = ys.length > 1 ? Math.sqrt(ys.reduce((a, y) => a + (y - mean) ** 2, 0) / (ys.length - 1)) : 0;
     return { x, mean, sd, n: ys.length };

@@ -96,9 +96,12 @@ fn experiments_are_compared_over_their_seeds() {
         assert!(text.contains(part), "{text}");
     }
     let two = dir.tfm("runs compare runs/rate-1-seed-1 runs/rate-0.25-seed-1").ok();
-    assert!(two.contains("n is too small to say more (n = 1 and 1)"), "{two}");
+    assert!(two.contains("too few seeds for a comparison (1 and 1;"), "{two}");
     dir.tfm("runs compare runs/rate-1-seed-1")
-        .fails(1, &["there is one experiment alone", " with 1 run; name"]);
+        .fails(1, &["runs/rate-1-seed-1 is the only run; name another"]);
+    // Replicas alone are shown as their mean.
+    let one = dir.tfm("runs compare runs/rate-1-seed-1 runs/rate-1-seed-2").ok();
+    assert!(one.contains("A: ptb-demo") && one.contains("(n 2)") && !one.contains("B: "), "{one}");
 
     let diff = dir.tfm("runs diff runs/rate-1-seed-1 runs/rate-0.25-seed-1").ok();
     assert!(diff.contains("config train.learning_rate\n- 1.0\n+ 0.25\n"), "{diff}");

@@ -30,7 +30,7 @@ pub(super) struct BleuArgs {
     #[arg(long)]
     pub sentence: bool,
 
-    /// What makes tokens of the text, for BLEU
+    /// The tokenizer of BLEU
     #[arg(long, value_name = "NAME", default_value = "13a", value_parser = tokenizers())]
     tokenize: Tokenizer,
 
@@ -38,7 +38,7 @@ pub(super) struct BleuArgs {
     #[arg(long)]
     lowercase: bool,
 
-    /// What stands for a precision of zero in BLEU
+    /// The smoothing method of BLEU for n-gram precisions of zero
     #[arg(long, value_name = "METHOD", default_value = "exp")]
     smooth: Method,
 
@@ -66,8 +66,7 @@ pub(super) struct BleuArgs {
     /// Compares the hypotheses with those of another system, by paired bootstrap resampling
     ///
     /// Each score is followed by its mean over the samples and the 95 % interval around it. The
-    /// p-value says how probable such a difference would be if one process had made both; up to
-    /// 0.05 it is marked with *.
+    /// null hypothesis of the p-value is that both systems are equal; * marks p up to 0.05.
     #[arg(
         long,
         value_name = "OTHER",

@@ -43,10 +43,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let groups = groups(&found.runs);
     ensure!(!groups.is_empty(), "no run can be compared");
     ensure!(
-        groups.len() > 1,
-        "there is one experiment alone, {} with {}; name another to compare it with",
-        groups.first().map(|group| group.name()).unwrap_or_default(),
-        counted(found.runs.len() as u64, "run")
+        found.runs.len() > 1,
+        "{} is the only run; name another to compare it with",
+        found.runs[0].path.display()
     );
     let comparison = Comparison::of(groups);
     args.output.report(&comparison.in_json(), text(&comparison, args.seeds))

@@ -46,7 +46,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         differences.insert(key.clone(), json!(values));
     }
     let text = match lines.is_empty() {
-        true => "the two were made from the same".to_owned(),
+        true => "no differences".to_owned(),
         false => lines.join("\n"),
     };
     args.output.report(&json!({ "a": args.a.to_string_lossy(), "b": args.b.to_string_lossy(), "differences": differences }), text)

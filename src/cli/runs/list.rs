@@ -151,7 +151,7 @@ fn table(runs: &[RunSummary]) -> Table {
             best.unwrap_or_default(),
             duration(Duration::from_secs_f64(run.seconds.clamp(0.0, 1e12))),
             run.manifest.started.get(..19).unwrap_or_default().replace('T', " "),
-            settings(run),
+            settings(&run.settings),
             notes.join(" ").trim().to_owned(),
         ]);
     }
@@ -159,7 +159,9 @@ fn table(runs: &[RunSummary]) -> Table {
 }
 
 /// `train.learning_rate=0.5 seed=2`.
-pub(in crate::cli) fn settings(run: &RunSummary) -> String {
-    let parts = run.settings.iter().map(|(key, value)| format!("{key}={}", shown(value)));
+pub(in crate::cli) fn settings<'a>(
+    of: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) -> String {
+    let parts = of.into_iter().map(|(key, value)| format!("{key}={}", shown(value)));
     parts.collect::<Vec<_>>().join(" ")
 }

@@ -151,7 +151,7 @@ fn width() -> usize {
 /// Nobody is there to answer, or the answer is not yes.
 fn confirm(question: &str) -> Result<()> {
     if !io::stdin().is_terminal() {
-        bail!("{question} Give --yes to do it: nobody is there to be asked");
+        bail!("{question} Give --yes to do it: standard input is not a terminal");
     }
     let mut stderr = io::stderr();
     write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;

@@ -32,7 +32,7 @@ pub(super) struct What {
     #[arg(long, value_name = "FILE|PRESET", add = complete::configs())]
     config: Option<String>,
 
-    /// Draws so many points in place of every combination; ranges need no count then
+    /// Random search with this many points instead of a grid; ranges need no count then
     #[arg(long, value_name = "POINTS", value_parser = clap::value_parser!(u64).range(1..))]
     random: Option<u64>,
 
@@ -106,7 +106,7 @@ impl What {
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct Train {
-    /// Points that are trained at a time
+    /// Points that are trained in parallel
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 
@@ -114,7 +114,7 @@ pub(super) struct Train {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// Tries a point that failed so often again, from its last checkpoint
+    /// Retries a failed point up to N times, from its last checkpoint
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
 

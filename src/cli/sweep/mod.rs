@@ -121,7 +121,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
 
 /// Every point with its settings, and what is known of its cost.
 fn preview(begin: &Begin, args: &Run) -> Result<()> {
-    let mut table = Table::new(["point", "settings", "cost, on data of the usual size"]);
+    let mut table = Table::new(["point", "settings", "cost on data of the default size"]);
     let mut points = Vec::new();
     for point in &begin.points {
         let cost = Cost::of(begin, point)?;

@@ -6,11 +6,12 @@ use std::process::{Command as Process, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::json;
 
 use super::args::What;
 use crate::atomic;
 use crate::models::options::{DataOptions, OutputOptions};
-use crate::models::stdout::{print, write};
+use crate::models::stdout::write;
 use crate::sweep::slurm::{Resources, script};
 use crate::sweep::{Sweep, is_sweep};
 
@@ -92,9 +93,21 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let tfm = std::env::current_exe().context("tfm cannot find itself")?;
     let script = script(&sweep, &tfm, &data, &resources)?;
     atomic::create_folder(&sweep.path().join("logs"))?;
-    if !args.submit {
+    if !args.submit && !args.output.json {
         return write(&script).map(drop);
     }
+    let submitted = if args.submit { Some(submit(&script)?) } else { None };
+    let json = json!({
+        "sweep": sweep.path().to_string_lossy(),
+        "points": sweep.points().len(),
+        "script": script,
+        "submitted": submitted,
+    });
+    args.output.report(&json, submitted.unwrap_or_default())
+}
+
+/// Hands a script to sbatch; what that says.
+fn submit(script: &str) -> Result<String> {
     let mut sbatch = Process::new("sbatch")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -105,5 +118,5 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     }
     let said = sbatch.wait_with_output().context("cannot wait for sbatch")?;
     ensure!(said.status.success(), "sbatch has refused the job");
-    print(String::from_utf8_lossy(&said.stdout).trim_end()).map(drop)
+    Ok(String::from_utf8_lossy(&said.stdout).trim_end().to_owned())
 }

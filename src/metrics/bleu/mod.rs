@@ -35,7 +35,7 @@ pub struct Bleu {
     pub tokenizer: Tokenizer,
     /// Whether the case of letters is ignored.
     pub lowercase: bool,
-    /// What stands for a precision of zero.
+    /// The smoothing of n-gram precisions of zero.
     pub smoothing: Smoothing,
     /// Whether lengths of n-grams that the hypotheses are too short for are left out. Single
     /// sentences need it: without it those of fewer than four tokens have a score of 0.

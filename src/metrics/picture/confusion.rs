@@ -110,8 +110,8 @@ const PRECISION: i32 = 34;
 const PRECISION_NAME: i32 = 72;
 /// The line that explains the colours.
 const LEGEND: i32 = 30;
-const COLOURS: &str = "blue: right, the stronger the larger its share of the row; \
-                       orange: wrong, by the root of that share";
+const COLOURS: &str = "blue: correct, shaded by the fraction of the row; \
+                       orange: errors, shaded by its square root";
 /// Cells of few classes are large, and those of many still hold a count of five digits.
 const CELLS: (i32, i32) = (44, 72);
 const ALL_CELLS: i32 = 720;

@@ -281,8 +281,8 @@ fn chart(metric: &str, x: X, curves: Vec<Curve>) -> Chart {
     let (low, high) = values()
         .filter(|value| value.is_finite())
         .fold((f64::INFINITY, 0.0), |(low, high), value| (value.min(low), value.max(high)));
-    let log_y = low > 0.0 && high / low > 5.0;
     let (title, unit) = name_of(metric);
+    let log_y = low > 0.0 && high / low > 5.0 && unit != Some(SHARE);
     let scale = if log_y { Some("log scale") } else { None };
     let notes: Vec<_> = unit.into_iter().chain(scale).collect();
     let y_label = match &notes[..] {
@@ -292,6 +292,9 @@ fn chart(metric: &str, x: X, curves: Vec<Curve>) -> Chart {
     Chart { name: metric.to_owned(), title, x, y_label, log_y, curves }
 }
 
+/// The unit of what lies between 0 and 1.
+const SHARE: &str = "share";
+
 /// A metric's name for readers, and its unit.
 fn name_of(metric: &str) -> (String, Option<&'static str>) {
     let (name, unit) = match metric {
@@ -300,11 +303,12 @@ fn name_of(metric: &str) -> (String, Option<&'static str>) {
         "cross_entropy" => ("Cross-entropy", Some("nats")),
         "cross_entropy_raw" => ("Cross-entropy of a step", Some("nats")),
         "error" => ("Error", Some("%")),
-        "precision" => ("Precision @ 1", Some("share")),
-        "accuracy" => ("Accuracy", Some("share")),
-        "analogy" => ("Analogies answered", Some("share")),
+        "precision" => ("Precision @ 1", Some(SHARE)),
+        "accuracy" => ("Accuracy", Some(SHARE)),
+        "bleu" => ("BLEU", None),
+        "analogy" => ("Analogies answered", Some(SHARE)),
         "similarity" => ("Word similarity", Some("Spearman's rho")),
-        "kept_share" => ("Words kept by subsampling", Some("share")),
+        "kept_share" => ("Words kept by subsampling", Some(SHARE)),
         _ => {
             let words = metric.replace('_', " ");
             let mut letters = words.chars();

@@ -68,7 +68,7 @@ pub struct Train {
     pub max_steps: u64,
     /// Epochs from one decay to the next.
     pub epochs_per_decay: f64,
-    /// The share of the parameters' moving averages that stays in a step, after many steps.
+    /// The decay of the exponential moving average (EMA) of the parameters, after many steps.
     pub average_decay: f32,
     /// Threads that prepare batches beside the step.
     pub workers: usize,

@@ -14,10 +14,10 @@ use crate::ops::{Cpu, Isa};
 /// Where a model runs, as asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first GPU that this tfm can use, else the processor.
+    /// The first GPU that this tfm can use, else the CPU.
     #[default]
     Auto,
-    /// The processor.
+    /// The CPU.
     Cpu,
     /// The GPU of that number, counted from 0.
     Cuda(usize),
@@ -55,7 +55,7 @@ impl fmt::Display for DeviceChoice {
 pub struct DeviceOptions {
     /// Where to run: auto, cpu, cuda or cuda:N
     ///
-    /// auto is the first GPU that this tfm can use, else the processor; cuda:N is the GPU of
+    /// auto is the first GPU that this tfm can use, else the CPU; cuda:N is the GPU of
     /// number N, counted from 0, and cuda the first.
     #[arg(long, value_name = "auto|cpu|cuda:N", default_value_t, add = complete::devices())]
     pub device: DeviceChoice,
@@ -69,7 +69,7 @@ pub struct DeviceOptions {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(about = None, long_about = None)]
 pub struct ThreadOption {
-    /// Threads on the processor [default: all cores]
+    /// Threads on the CPU [default: all cores]
     ///
     /// The results do not depend on it, but for those of word2vec, whose threads change the same
     /// vectors without locks unless train.deterministic is set. TFM_ISA=portable|avx2|avx512

@@ -97,7 +97,7 @@ pub struct CheckpointOption {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(about = None, long_about = None)]
 pub struct OutputOptions {
-    /// Says nothing but warnings and errors, and the result
+    /// Prints only warnings, errors and the result
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 

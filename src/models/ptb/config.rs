@@ -69,7 +69,7 @@ pub struct Train {
     pub towers: usize,
     /// Time steps of a window.
     pub num_steps: usize,
-    /// The probability of keeping a value in dropout.
+    /// The probability that dropout keeps a value: 1 - the dropout rate.
     pub keep_prob: f32,
     /// The learning rate of the first `max_epoch` epochs.
     pub learning_rate: f64,
@@ -79,9 +79,9 @@ pub struct Train {
     pub max_epoch: u64,
     /// Epochs in all.
     pub max_max_epoch: u64,
-    /// Stops after so many steps, wherever the epoch stands; 0 does not.
+    /// The maximum number of steps; 0: no limit.
     pub max_steps: u64,
-    /// The greatest global norm of the gradients.
+    /// Gradients are clipped to this global norm.
     pub max_grad_norm: f64,
 }
 

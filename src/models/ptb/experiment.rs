@@ -13,6 +13,7 @@ use super::generate::Sampler;
 use super::model::{Architecture, LanguageModel};
 use super::task::{self, PtbTask};
 use crate::checkpoint::Checkpoint;
+use crate::data::grammar::Grammar;
 use crate::data::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::words::END_OF_SENTENCE;
 use crate::models::describe::Description;
@@ -77,8 +78,7 @@ impl Experiment for Ptb {
     }
 
     fn describe(config: &PtbConfig, corpus: Option<&Corpus>) -> Result<Option<Description>> {
-        let usual = if config.data.max_vocab == 0 { WORDS } else { config.data.max_vocab };
-        let words = corpus.map_or(usual, |corpus| corpus.vocabulary.len());
+        let words = corpus.map_or_else(|| usual_words(config), |corpus| corpus.vocabulary.len());
         let Train { batch_size: batch, num_steps: steps, .. } = config.train;
         let (graph, [output, loss]) = architecture(config, words).graph()?;
         Ok(Some(Description { graph, output, loss, batch, steps, seed: config.seed }))
@@ -111,9 +111,21 @@ impl Experiment for Ptb {
     }
 }
 
+/// The words of a vocabulary that is not made yet: all that a grammar has, else as many as PTB has.
+fn usual_words(config: &PtbConfig) -> usize {
+    match (&*config.data.source, config.data.max_vocab) {
+        ("grammar", most) => {
+            let all = Grammar::english().words().len() + 1;
+            if most == 0 { all } else { all.min(most) }
+        }
+        (_, 0) => WORDS,
+        (_, most) => most,
+    }
+}
+
 impl Benchmark for Ptb {
     fn random_data(config: &PtbConfig) -> Result<Corpus> {
-        let words = if config.data.max_vocab == 0 { WORDS } else { config.data.max_vocab };
+        let words = usual_words(config);
         let mut numbers = Stream::new(config.seed, "bench").at(0);
         let needed = config.train.batch_size * (config.train.num_steps * WINDOWS + 1);
         let train: Vec<u32> = (0..needed).map(|_| numbers.below(words as u32)).collect();

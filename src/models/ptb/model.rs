@@ -16,7 +16,7 @@ pub struct Architecture {
     pub num_layers: usize,
     /// Parameters start uniform in ± this.
     pub init_scale: f32,
-    /// The probability of keeping a value in dropout.
+    /// The probability that dropout keeps a value: 1 - the dropout rate.
     pub keep_prob: f32,
     /// The seed of the initial parameters and of dropout.
     pub seed: u64,

@@ -51,8 +51,8 @@ pub struct Network {
     pub tie_embeddings: bool,
     /// Layers of the encoder, and of the decoder, of the reference's network.
     pub num_layers: usize,
-    /// Words of the target that a time step of training looks at beside the right ones (sampled
-    /// softmax); 0, or as many as there are: all words.
+    /// Negative samples of a time step for sampled softmax; 0, or as many as there are words: the
+    /// full softmax.
     pub num_samples: usize,
     /// Where the parameters begin: "tf-1.0", Glorot's uniform distribution, or "tf-0.12", uniform
     /// unit scaling. The reference means whichever its TensorFlow had.
@@ -111,27 +111,27 @@ pub struct Train {
     /// Epochs in all: as many steps as the pairs have batches, though pairs are drawn with
     /// replacement.
     pub num_epochs: u64,
-    /// Stops after so many steps, wherever the epoch stands; 0 does not.
+    /// The maximum number of steps; 0: no limit.
     pub max_steps: u64,
     /// The first learning rate.
     pub learning_rate: f64,
-    /// What the learning rate is multiplied by where the mean loss of `decay_every` steps is above
-    /// those of the three such windows before.
+    /// The factor of the learning rate when the mean loss of `decay_every` steps is above those of
+    /// the three windows before.
     pub lr_decay: f64,
-    /// Steps between two looks at the mean loss.
+    /// Steps of a window of the mean loss.
     pub decay_every: u64,
-    /// Steps in which the learning rate rises on a line; it then falls by the inverse root of the
-    /// step (Vaswani et al., arXiv 1706.03762). 0: it falls by `lr_decay` as the reference's does.
+    /// Steps of linear warm-up, which the inverse square root of the step follows (Vaswani et al.,
+    /// arXiv 1706.03762). 0: no warm-up, and decay by `lr_decay` as the reference has it.
     pub warmup_steps: u64,
     /// The share of the target's probability that label smoothing gives to all tokens.
     pub label_smoothing: f32,
-    /// The share of the weights' moving averages that stays in a step; sentences are translated with
-    /// the averages. 0: there are none.
+    /// The decay of the exponential moving average (EMA) of the weights, which sentences are translated
+    /// with; 0: no average.
     pub average_decay: f32,
     /// Training ends after so many epochs without a better BLEU of the development text; 0: it does
     /// not.
     pub patience: u64,
-    /// The greatest global norm of the gradients.
+    /// Gradients are clipped to this global norm.
     pub max_grad_norm: f64,
 }
 

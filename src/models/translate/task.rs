@@ -153,6 +153,38 @@ impl<'a> TranslateTask<'a> {
     fn mean_loss(&self) -> f64 {
         self.losses.sum / self.losses.steps.max(1) as f64
     }
+
+    /// The scores of the development text after so many steps, and its BLEU; `None` where a shutdown is
+    /// requested.
+    fn measure(&mut self, step: u64, shutdown: &ShutdownFlag) -> Result<Option<(Evaluation, f64)>> {
+        let dev = &self.data.dev;
+        let mut averaged = self.averaged();
+        let model = averaged.as_mut().unwrap_or(&mut self.model);
+        let Some(scores) = evaluate::perplexity(self.cpu, model, dev, shutdown)? else {
+            return Ok(None);
+        };
+        let dev_score = BucketScore::total(&scores);
+        ensure_finite(dev_score.loss, "the development loss")?;
+        let drawn = evaluate::reference_losses(self.cpu, model, dev, step)?;
+        for (bucket, loss) in &drawn {
+            let batch = self.config.train.batch_size;
+            tracing::info!("eval: bucket {bucket} perplexity {:.2} (of {batch} pairs)", loss.exp());
+        }
+        let mut translator =
+            Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
+        let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
+        let found =
+            evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
+        let Some((bleu, _)) = found else { return Ok(None) };
+        let perplexity = dev_score.perplexity();
+        let mut metrics = vec![("perplexity", perplexity), ("bleu", bleu)];
+        if !drawn.is_empty() {
+            let mean = drawn.iter().map(|(_, loss)| loss).sum::<f64>() / drawn.len() as f64;
+            metrics.push(("batch_perplexity", mean.exp()));
+        }
+        let line = headline(perplexity, bleu);
+        Ok(Some((Evaluation { phase: "dev", metrics, line }, bleu)))
+    }
 }
 
 /// What a run is said to have reached.
@@ -244,46 +276,26 @@ impl Task for TranslateTask<'_> {
     }
 
     fn end_epoch(&mut self, epoch: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
-        let dev = &self.data.dev;
-        let mut averaged = self.averaged();
-        let model = averaged.as_mut().unwrap_or(&mut self.model);
-        let scores = evaluate::perplexity(self.cpu, model, dev, shutdown)?;
-        let Some(scores) = scores else { return Ok(None) };
-        let dev_score = BucketScore::total(&scores);
-        ensure_finite(dev_score.loss, "the development loss")?;
         let step = (epoch + 1) * self.steps_per_epoch;
-        let drawn = evaluate::reference_losses(self.cpu, model, dev, step)?;
-        for (bucket, loss) in &drawn {
-            let batch = self.config.train.batch_size;
-            tracing::info!("eval: bucket {bucket} perplexity {:.2} (of {batch} pairs)", loss.exp());
-        }
-        let mut translator =
-            Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
-        let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
-        let found =
-            evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
-        let Some((bleu, _)) = found else { return Ok(None) };
+        let Some((dev, bleu)) = self.measure(step, shutdown)? else { return Ok(None) };
         self.best.add(bleu, step);
         self.best.say(self.config.train.patience);
-        let (trained, perplexity) = (self.mean_loss().exp(), dev_score.perplexity());
-        let mut metrics = vec![("perplexity", perplexity), ("bleu", bleu)];
-        if !drawn.is_empty() {
-            let mean = drawn.iter().map(|(_, loss)| loss).sum::<f64>() / drawn.len() as f64;
-            metrics.push(("batch_perplexity", mean.exp()));
-        }
-        let measured = vec![
-            Evaluation {
-                phase: "epoch",
-                metrics: vec![("perplexity", trained)],
-                line: format!("train perplexity {trained:.3}"),
-            },
-            Evaluation { phase: "dev", metrics, line: headline(perplexity, bleu) },
-        ];
-        Ok(Some(EpochReport { measured, score: Some(-bleu) }))
+        let trained = self.mean_loss().exp();
+        let epoch = Evaluation {
+            phase: "epoch",
+            metrics: vec![("perplexity", trained)],
+            line: format!("train perplexity {trained:.3}"),
+        };
+        Ok(Some(EpochReport { measured: vec![epoch, dev], score: Some(-bleu) }))
     }
 
-    fn finish(&mut self, _: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
-        Ok(Some(Vec::new()))
+    /// Within an epoch the last step has no scores yet.
+    fn finish(&mut self, shutdown: &ShutdownFlag) -> Result<Option<Vec<Evaluation>>> {
+        let step = self.total_steps();
+        if step.is_multiple_of(self.steps_per_epoch) {
+            return Ok(Some(Vec::new()));
+        }
+        Ok(self.measure(step, shutdown)?.map(|(dev, _)| vec![dev]))
     }
 
     fn tensors(&self) -> Result<Vec<(String, Tensor)>> {

@@ -44,7 +44,7 @@ pub struct Unidirectional {
     pub hidden_size: usize,
     /// Layers of the encoder, and of the decoder.
     pub num_layers: usize,
-    /// Classes that a time step of training looks at beside the right ones; 0: all.
+    /// Negative samples of a time step for sampled softmax; 0: the full softmax.
     pub num_samples: usize,
     /// The first values of all parameters that have none of their own.
     pub initial: Initial,

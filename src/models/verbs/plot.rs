@@ -1,12 +1,13 @@
 //! `tfm plot <model>`: the curves of one or several runs as PNG and SVG.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
+use crate::config;
 use crate::console;
 use crate::metrics::plot::{self, View, X};
 use crate::metrics::{self, Record};
@@ -14,6 +15,7 @@ use crate::models::experiment::Experiment;
 use crate::models::options::{OutputOptions, complete};
 use crate::models::session::read_run;
 use crate::models::{Entry, Verb};
+use crate::run::RunDir;
 
 /// What the verb does, in a line.
 pub const ABOUT: &str = "Draws the curves of runs as PNG and SVG";
@@ -38,13 +40,13 @@ pub struct Plot {
     #[arg(long, value_parser = ["step", "epoch", "time"], default_value = "step")]
     pub x: String,
 
-    /// Smooths the curves of training by a moving average that keeps this share of the past
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0)]
+    /// Smooths training curves exponentially, with this weight of the past, as TensorBoard does
+    #[arg(long, value_name = "WEIGHT", value_parser = share, default_value_t = 0.0)]
     pub smooth: f64,
 
-    /// Draws several runs, which differ by their seeds, as their mean and the band that they lie in
+    /// Plots the mean of runs that differ only in their seed, with a band from the lowest to the highest
     ///
-    /// The band reaches from the lowest to the highest value; the mean goes as far as all runs do.
+    /// Between its points a run is interpolated; the mean goes as far as all runs do.
     #[arg(long)]
     pub mean: bool,
 
@@ -103,7 +105,12 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
         !plot.mean || runs.len() > 1,
         "--mean is that of several runs; repeat the option --run"
     );
-    let records: Vec<_> = runs.iter().map(|path| records(model, path)).collect::<Result<_>>()?;
+    let opened: Vec<_> =
+        runs.iter().map(|path| read_run(model, path, Some("plot"))).collect::<Result<_>>()?;
+    if plot.mean {
+        warn_of_other_settings(&opened)?;
+    }
+    let records: Vec<_> = opened.iter().map(records).collect::<Result<_>>()?;
     let named: Vec<_> = names(runs).into_iter().zip(records).collect();
     let x = match plot.x.as_str() {
         "epoch" => X::Epoch,
@@ -116,8 +123,8 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let is_mean_empty = plot.mean && charts(true).is_empty() && !charts(false).is_empty();
     ensure!(
         !is_mean_empty,
-        "no two steps of a metric are recorded in all of these runs, so that there is no mean to draw: \
-         leave out --mean, or the runs that are shorter or were recorded at other steps"
+        "these runs have no metric at steps that are near each other, so that there is no mean to draw: \
+         leave out --mean, or the runs that are shorter"
     );
     let charts = charts(plot.mean);
     plot.check_replaced(&plot::files(&out, &charts))?;
@@ -133,10 +140,32 @@ fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "give a number from 0 to less than 1".to_owned())
 }
 
-fn records(model: &Entry, path: &Path) -> Result<Vec<Record>> {
-    let run = read_run(model, path, Some("plot"))?;
+fn records(run: &RunDir) -> Result<Vec<Record>> {
     metrics::read(run.metrics_path())
-        .with_context(|| format!("the run {} has no metrics to draw", path.display()))
+        .with_context(|| format!("the run {} has no metrics to draw", run.path().display()))
+}
+
+/// Tables and keys that do not make another experiment.
+const ASIDE: [&str; 3] = ["seed", "checkpoint", "expect"];
+
+/// Says where a mean is over runs that differ by more than their seeds.
+fn warn_of_other_settings(runs: &[RunDir]) -> Result<()> {
+    let settings = |run: &RunDir| -> Result<_> {
+        let mut leaves = config::leaves(&run.config_text().parse()?);
+        leaves.retain(|key, _| !ASIDE.contains(&key.split('.').next().unwrap_or(key)));
+        Ok(leaves)
+    };
+    let all: Vec<_> = runs.iter().map(settings).collect::<Result<_>>()?;
+    let keys: BTreeSet<_> = all.iter().flat_map(|settings| settings.keys()).collect();
+    let differ = |key: &&&String| all.iter().any(|of| of.get(**key) != all[0].get(**key));
+    let differ: Vec<_> = keys.iter().filter(differ).map(|key| key.as_str()).collect();
+    if !differ.is_empty() {
+        tracing::warn!(
+            "the mean is over runs that differ in {}, and not by their seeds alone",
+            differ.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// A run that is named twice is drawn once.

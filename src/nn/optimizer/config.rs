@@ -37,13 +37,13 @@ impl Method {
 pub struct OptimizerConfig {
     /// "sgd", "momentum", "nesterov", "adam" or "adamw".
     pub name: Method,
-    /// The share of the momentum that stays in a step, for momentum and nesterov.
+    /// The momentum coefficient, for momentum and nesterov.
     pub momentum: f32,
-    /// The share of the mean gradient that stays in a step, for adam and adamw.
+    /// The decay rate of the first moment, the mean gradient, for adam and adamw.
     pub beta1: f32,
-    /// The share of the mean square that stays in a step, for adam and adamw.
+    /// The decay rate of the second moment, the mean square, for adam and adamw.
     pub beta2: f32,
-    /// What is added to the root of the mean square, for adam and adamw.
+    /// Added to the denominator, the root of the second moment, for adam and adamw.
     pub epsilon: f32,
 }
 

@@ -24,7 +24,7 @@ pub struct Settings {
     /// The largest global norm of the gradients of the loss; larger ones are clipped to it
     /// (Pascanu et al., arXiv 1211.5063).
     pub max_norm: Option<f64>,
-    /// The share of the weights' moving averages that stays in a step; none for no averages.
+    /// The decay of the exponential moving average of the parameters; none for no average.
     pub average_decay: Option<f32>,
 }
 

@@ -35,7 +35,7 @@ struct PredictArgs {
 
 /// The verb of a model.
 pub const fn verb<M: PictureModel>() -> Verb {
-    let about = "Says what pictures show";
+    let about = "Classifies images";
     Verb { name: "predict", about, args: PredictArgs::augment_args, run: run::<M> }
 }
 

@@ -22,7 +22,7 @@ use crate::models::{Interrupted, Verb};
 use crate::train::ShutdownFlag;
 
 /// `tfm predict inception`
-pub const VERB: Verb = Verb { name: "predict", about: "Says what pictures show", args, run };
+pub const VERB: Verb = Verb { name: "predict", about: "Classifies images", args, run };
 
 #[derive(Args, Debug)]
 struct PredictArgs {

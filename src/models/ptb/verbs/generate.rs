@@ -42,7 +42,7 @@ struct GenerateArgs {
     /// Samples from the K most likely words (0: from all)
     #[arg(long, value_name = "K", default_value_t = 0)]
     top_k: usize,
-    /// The seed of the drawing
+    /// The random seed of the sampling
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Lets the text have <unk> in it
