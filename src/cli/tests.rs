@@ -92,7 +92,7 @@ fn help_has_help() {
 #[test]
 fn a_number_below_zero_is_a_value() {
     let error = tfm("plot toy --run a --smooth -0.5").unwrap_err().to_string();
-    assert!(error.contains("invalid value '-0.5' for '--smooth <SHARE>'"), "{error}");
+    assert!(error.contains("invalid value '-0.5' for '--smooth <WEIGHT>'"), "{error}");
 }
 
 #[test]

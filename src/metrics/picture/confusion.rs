@@ -8,7 +8,7 @@ use plotters::prelude::{RGBColor, WHITE};
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, FontTransform};
 
-use super::{Area, MARGIN, at};
+use super::{Area, MARGIN, at, legible};
 use crate::atomic;
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
@@ -74,12 +74,25 @@ impl ConfusionMatrix {
         share(self.count(class, class), predicted)
     }
 
-    /// Draws the matrix into a PNG file, which appears as a whole. `title` is the line above it.
+    /// Draws the matrix into a PNG file, which appears as a whole. `title` is the line above it. Names of
+    /// classes that it cannot show are numbers there, which is said.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write_png(&self, path: &Path, title: &str) -> Result<()> {
-        atomic::write(path, &png(self, title)?)
+        let classes = legible(&self.classes)?;
+        let differ = classes.iter().zip(&self.classes).filter(|(shown, name)| shown != name);
+        let numbers = differ.count();
+        if numbers > 0 {
+            tracing::warn!(
+                "{numbers} of {} classes have letters that pictures cannot show: {} has their numbers, \
+                 counted from 0",
+                classes.len(),
+                path.display()
+            );
+        }
+        let counts = self.counts.clone();
+        atomic::write(path, &png(&Self { classes, counts }, title)?)
     }
 
     /// A row of the matrix.
@@ -271,6 +284,12 @@ fn draw_shares(area: &Area<'_>, layout: &Layout, confusion: &ConfusionMatrix) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_cannot_be_shown_is_a_number() {
+        let names = ["cat", "кошка", "猫", "été"].map(str::to_owned);
+        assert_eq!(legible(&names).unwrap(), ["cat", "class 1", "class 2", "été"]);
+    }
 
     #[test]
     fn counts_and_shares() {

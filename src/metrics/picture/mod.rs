@@ -6,11 +6,14 @@ mod confusion;
 mod map;
 mod sheet;
 
+use std::iter;
+
+use anyhow::Result;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 
 use super::plot::canvas::Bitmap;
-use super::plot::style::SCALE;
+use super::plot::style::{SCALE, undrawable};
 pub use attention::Attention;
 pub use confusion::ConfusionMatrix;
 pub use map::{MapPoint, write_map_png, write_map_svg};
@@ -25,4 +28,13 @@ const MARGIN: i32 = 24;
 /// A point of the drawing from one of the picture.
 fn at(x: i32, y: i32) -> (i32, i32) {
     (x * SCALE, y * SCALE)
+}
+
+/// The names of classes as a picture shows them: one with a letter that it lacks is a number.
+fn legible(classes: &[String]) -> Result<Vec<String>> {
+    let shown = |(index, name): (usize, &String)| -> Result<String> {
+        let is_legible = undrawable(iter::once(name.as_str()))? == 0;
+        Ok(if is_legible { name.clone() } else { format!("class {index}") })
+    };
+    classes.iter().enumerate().map(shown).collect()
 }

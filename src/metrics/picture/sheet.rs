@@ -9,7 +9,7 @@ use plotters::prelude::{RGBColor, WHITE};
 use plotters::style::Color;
 use plotters::style::text_anchor::HPos;
 
-use super::{Area, MARGIN, at};
+use super::{Area, MARGIN, at, legible};
 use crate::atomic;
 use crate::metrics::Raster;
 use crate::metrics::plot::canvas::picture;
@@ -40,7 +40,7 @@ pub fn write_sheet(
     classes: &[String],
     mistakes: &[(Mistake, Raster<'_>)],
 ) -> Result<()> {
-    atomic::write(path, &png(title, classes, mistakes)?)
+    atomic::write(path, &png(title, &legible(classes)?, mistakes)?)
 }
 
 fn png(title: &str, classes: &[String], mistakes: &[(Mistake, Raster<'_>)]) -> Result<Vec<u8>> {

@@ -298,11 +298,35 @@ fn resized_to(graph: &FrozenGraph) -> Option<[usize; 2]> {
     }
 }
 
-/// The middle of a picture, that share of its height and width.
+/// The middle of a picture, that share of its height and width, as `tf.image.central_crop` takes it.
 fn cropped(picture: &RgbImage, share: f32) -> RgbImage {
     let (width, height) = picture.dimensions();
-    let kept = |all: u32| ((all as f32 * share).round() as u32).clamp(1, all.max(1));
-    let (across, down) = (kept(width), kept(height));
-    let (left, top) = ((width - across) / 2, (height - down) / 2);
-    image::imageops::crop_imm(picture, left, top, across, down).to_image()
+    // The number that was written: 0.8 is not the nearest one of 32 bits.
+    let share: f64 = share.to_string().parse().unwrap_or(share.into());
+    let margin = |all: u32| ((f64::from(all) - f64::from(all) * share) / 2.0) as u32;
+    let (left, top) = (margin(width), margin(height));
+    image::imageops::crop_imm(picture, left, top, width - 2 * left, height - 2 * top).to_image()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ```python
+    /// for w, h, f in [(500, 375, .875), (500, 375, .5), (10, 10, .8), (7, 9, .3), (1, 2, .1)]:
+    ///     print(tf.image.central_crop(tf.zeros((h, w, 3)), f).shape[1::-1])
+    /// ```
+    #[test]
+    fn the_middle_is_that_of_tensorflow() {
+        for (size, share, expect) in [
+            ((500, 375), 0.875, (438, 329)),
+            ((500, 375), 0.5, (250, 189)),
+            ((10, 10), 0.8, (8, 8)),
+            ((7, 9), 0.3, (3, 3)),
+            ((1, 2), 0.1, (1, 2)),
+        ] {
+            let picture = RgbImage::new(size.0, size.1);
+            assert_eq!(cropped(&picture, share).dimensions(), expect, "{size:?}, {share}");
+        }
+    }
 }

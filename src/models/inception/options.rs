@@ -54,7 +54,7 @@ pub struct GraphOptions {
     pub mean: Option<[f32; 3]>,
 
     /// The factor of the pixels after that
-    #[arg(long, value_name = "FACTOR", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FACTOR", value_parser = factor, allow_hyphen_values = true)]
     pub scale: Option<f32>,
 
     /// The share of a picture's height and width that is used, around its middle
@@ -178,6 +178,13 @@ fn mean(text: &str) -> Result<[f32; 3]> {
         Ok([one]) => Ok([*one; 3]),
         Ok([red, green, blue]) => Ok([*red, *green, *blue]),
         _ => bail!("give one number, or three with commas"),
+    }
+}
+
+fn factor(text: &str) -> Result<f32> {
+    match text.parse::<f32>() {
+        Ok(factor) if factor.is_normal() => Ok(factor),
+        _ => bail!("give a number other than 0"),
     }
 }
 

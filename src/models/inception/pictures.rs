@@ -189,8 +189,17 @@ impl PictureGraph {
             thread::Builder::new()
                 .spawn_scoped(scope, read)
                 .context("cannot start the thread that reads pictures")?;
+            // Images are all of one size: where a random one fails, too, the graph is to blame.
+            let mut is_tried = !matches!(reader.entry, EntryPoint::Images { .. });
             for (paths, batch) in pictures.chunks(batch.max(1)).zip(prepared) {
-                let rows = compute(runner, cpu, batch).into_iter();
+                let rows = compute(runner, cpu, batch);
+                if rows.iter().any(Result::is_err) && !is_tried {
+                    compute(runner, cpu, vec![reader.random(0)]).into_iter().try_for_each(
+                        |row| row.map(drop).context("the graph can compute no picture"),
+                    )?;
+                    is_tried = true;
+                }
+                let rows = rows.into_iter();
                 let rows = rows.map(|row| row.and_then(|row| check(&row).map(|()| row.values)));
                 for computed in paths.iter().map(PathBuf::as_path).zip(rows) {
                     if !done(computed)? {
@@ -210,15 +219,8 @@ impl PictureGraph {
     /// # Errors
     /// What the graph cannot compute of them.
     pub fn random_batch(&self, batch: usize) -> Result<Tensors> {
-        let prepared = |image: usize| {
-            let mut numbers = Stream::new(1, "images").at(image as u64);
-            let picture = RgbImage::from_fn(SIDE, SIDE, |_, _| {
-                Rgb([0; 3].map(|_: u8| numbers.below(256) as u8))
-            });
-            let tensor = self.reader.entry.tensor(&picture)?;
-            self.reader.program.prepare(Tensors::from([(self.reader.fed, Arc::new(tensor))]))
-        };
-        let prepared: Vec<_> = (0..batch).map(prepared).collect::<Result<_>>()?;
+        let prepared: Vec<_> =
+            (0..batch).map(|image| self.reader.random(image)).collect::<Result<_>>()?;
         match &prepared[..] {
             [one] => Ok(one.clone()),
             several => {
@@ -274,7 +276,18 @@ impl PictureReader {
             let size = || format!("{} × {} pixels", picture.width(), picture.height());
             memory::ensure_fits(pixels * BYTES_A_PIXEL, size)?;
         }
-        let tensor = self.entry.tensor(&picture)?;
+        self.ready(&picture)
+    }
+
+    /// As [`prepare`](Self::prepare), of a random picture.
+    fn random(&self, number: usize) -> Result<Tensors> {
+        let mut numbers = Stream::new(1, "images").at(number as u64);
+        let mut colour = || Rgb([0; 3].map(|_: u8| numbers.below(256) as u8));
+        self.ready(&RgbImage::from_fn(SIDE, SIDE, |_, _| colour()))
+    }
+
+    fn ready(&self, picture: &RgbImage) -> Result<Tensors> {
+        let tensor = self.entry.tensor(picture)?;
         self.program.prepare(Tensors::from([(self.fed, Arc::new(tensor))]))
     }
 

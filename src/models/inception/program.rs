@@ -9,7 +9,9 @@ use anyhow::{Context, Result, bail};
 use super::constants::Constants;
 use super::evaluate::{evaluate, knows};
 use super::layer::Layer;
-use crate::data::graphdef::{FrozenGraph, FrozenNode, NodeOutput, Tensor, TensorName};
+use crate::data::graphdef::{
+    DataType, FrozenGraph, FrozenNode, NodeOutput, Tensor, TensorName, Values,
+};
 
 /// Tensors by their places in the graph.
 pub type Tensors = HashMap<NodeOutput, Arc<Tensor>>;
@@ -23,6 +25,9 @@ pub struct Program {
     pub fed: Vec<NodeOutput>,
     /// The tensors that are wanted.
     pub wanted: Vec<NodeOutput>,
+    /// Casts of bytes that only resizing reads, which takes bytes as well: they do nothing. A photograph as
+    /// floats is four times as large.
+    needless: HashSet<usize>,
     /// In their order. Those with an even number are single nodes, the others networks.
     pub stages: Vec<Stage>,
 }
@@ -51,7 +56,8 @@ impl Program {
         };
         let (wanted, fed) = (find(wanted)?, find(fed)?);
         let constants = Constants::new(&graph, &order, &fed)?;
-        let mut program = Self { graph, constants, fed, wanted, stages: Vec::new() };
+        let needless = needless_casts(&graph, &order, &wanted);
+        let mut program = Self { graph, constants, fed, wanted, needless, stages: Vec::new() };
         program.stages = program.staged(&order)?;
         program.link();
         Ok(program)
@@ -146,6 +152,10 @@ impl Program {
                 None => self.constants.tensor(*input),
             };
             let inputs: Vec<_> = node.inputs.iter().map(find).collect::<Result<_>>()?;
+            if self.needless.contains(index) && matches!(inputs[0].values, Values::Uint8(_)) {
+                own.insert(NodeOutput { node: *index, output: 0 }, Arc::clone(&inputs[0]));
+                continue;
+            }
             let inputs: Vec<&Tensor> = inputs.iter().map(|tensor| &**tensor).collect();
             let outputs = evaluate(node, &inputs)?;
             for (output, tensor) in outputs.into_iter().enumerate() {
@@ -199,4 +209,39 @@ impl Program {
         all.dedup();
         all
     }
+}
+
+/// Operations that give the values of their first input another shape alone.
+const SHAPES: &[&str] = &["ExpandDims", "Identity", "Reshape", "Squeeze"];
+
+/// The casts to floats that nobody reads but `ResizeBilinear`, of the values in any shape.
+fn needless_casts(graph: &FrozenGraph, order: &[usize], wanted: &[NodeOutput]) -> HashSet<usize> {
+    let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
+    for &reader in order {
+        for input in &graph.node(reader).inputs {
+            readers.entry(input.node).or_default().push(reader);
+        }
+    }
+    let mut resized = HashSet::new();
+    // Whoever reads a node comes behind it.
+    for &index in order.iter().rev() {
+        let op = &*graph.node(index).op;
+        let is_wanted = wanted.iter().any(|output| output.node == index);
+        if is_wanted || !(op == "Cast" || SHAPES.contains(&op)) {
+            continue;
+        }
+        let resizes = |reader: &usize| {
+            let node = graph.node(*reader);
+            let is_other = node.inputs[1..].iter().any(|input| input.node == index);
+            !is_other && (node.op == "ResizeBilinear" || resized.contains(reader))
+        };
+        if readers.get(&index).is_some_and(|readers| readers.iter().all(resizes)) {
+            resized.insert(index);
+        }
+    }
+    let to_float = |index: &usize| {
+        let node = graph.node(*index);
+        node.op == "Cast" && matches!(node.data_type("DstT", None), Ok(DataType::Float))
+    };
+    resized.into_iter().filter(to_float).collect()
 }

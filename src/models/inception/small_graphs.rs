@@ -146,6 +146,21 @@ fn scores_are_what_a_class_is_chosen_from() {
     assert_eq!(graph.row(&options, false).unwrap(), [0.0]);
 }
 
+/// What no picture can have is an error, and not one of each picture.
+#[test]
+fn a_graph_that_computes_nothing_is_to_blame_itself() {
+    let pool = node("out", "AvgPool", &["input"])
+        .attr("ksize", AttrValue::ints(&[1, 7, 7, 1]))
+        .attr("strides", AttrValue::ints(&[1, 1, 1, 1]))
+        .attr("padding", AttrValue::text("VALID"));
+    let graph = Graph::new(vec![images(DataType::Float, 3), pool]);
+    graph.refuses(false, "the graph can compute no picture: ");
+    let broken = constant("broken", &[1], vec![f32::NAN]);
+    let sum = node("out", "AddV2", &["input", "broken"]);
+    let graph = Graph::new(vec![images(DataType::Float, 3), broken, sum]);
+    graph.refuses(false, "the graph can compute no picture: ");
+}
+
 #[test]
 fn several_rows_of_a_picture_are_no_scores() {
     let graph = Graph::new(vec![images(DataType::Float, 3), node("out", "Relu", &["input"])]);

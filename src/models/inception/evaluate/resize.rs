@@ -59,14 +59,17 @@ fn nearest<T: Clone>(resize: Option<Resize>, values: &[T]) -> Vec<T> {
 fn bilinear(call: &Call<'_>) -> Result<Tensor> {
     let input = call.inputs[0];
     let (shape, resize) = sizes(call, DataType::Float)?;
-    let values = match Numbers::of(&input.values)?.into_values(DataType::Float)? {
-        Values::Float(values) if !matches!(input.values, Values::Bool(_)) => values,
-        _ => return Err(not_taken(&input.values)),
-    };
-    let mut resized = Vec::new();
-    if let Some(resize) = resize {
-        resized.resize(resize.outputs(), 0.0);
-        resize_bilinear(resize, &values, &mut resized);
+    let mut resized = vec![0.0; resize.map_or(0, |resize| resize.outputs())];
+    let Some(resize) = resize else { return Tensor::new(shape, Values::Float(resized)) };
+    match &input.values {
+        // Photographs are large: they are not copied.
+        Values::Uint8(values) => resize_bilinear(resize, values, &mut resized),
+        Values::Float(values) => resize_bilinear(resize, values, &mut resized),
+        Values::Bool(_) => return Err(not_taken(&input.values)),
+        values => match Numbers::of(values)?.into_values(DataType::Float)? {
+            Values::Float(values) => resize_bilinear(resize, &values, &mut resized),
+            _ => return Err(not_taken(&input.values)),
+        },
     }
     Tensor::new(shape, Values::Float(resized))
 }

@@ -111,7 +111,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let width = rows.first().map_or(0, Vec::len);
     ensure!(!rows.is_empty(), "no picture can be read:\n  {}", unreadable.join("\n  "));
     ensure!(rows.iter().all(|row| row.len() == width), "pictures have rows of different lengths");
-    let source = Source { tensor: &output, graph: graph_checksum(&args.graph.path()?)? };
+    let graph = graph_checksum(&args.graph.path()?)?;
+    let source = Source { tensor: &output, graph, preprocessing: args.graph.preprocessing() };
     write(&out, format, &source, &rows, &names)?;
     let json = json!({
         "model": ENTRY.name,
@@ -140,6 +141,8 @@ struct Source<'a> {
     tensor: &'a TensorName,
     /// The checksum of the graph.
     graph: String,
+    /// The options of how pictures are made ready.
+    preprocessing: String,
 }
 
 fn write(
@@ -182,6 +185,7 @@ fn in_safetensors(source: &Source, rows: &[Vec<f32>], names: &[String]) -> Resul
         ("files".to_owned(), names),
         ("tensor".to_owned(), source.tensor.to_string()),
         ("graph".to_owned(), source.graph.clone()),
+        ("preprocessing".to_owned(), source.preprocessing.clone()),
     ]);
     Ok(safetensors::serialize([("features", view)], Some(metadata))?)
 }

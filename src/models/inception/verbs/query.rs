@@ -66,6 +66,14 @@ fn run(matches: &ArgMatches) -> Result<()> {
         args.features.display(),
         path.display()
     );
+    let (preprocessing, options) = (args.graph.preprocessing(), known.preprocessing.as_deref());
+    ensure!(
+        options.is_none_or(|of| of == preprocessing),
+        "the pictures of {} were made ready with{}, and this one with{}: give the same options",
+        args.features.display(),
+        in_words(options.unwrap_or_default()),
+        in_words(&preprocessing)
+    );
     let mut graph = PictureGraph::open(&args.graph, Some(&known.tensor))?;
     let mut wanted = None;
     graph.each(&cpu, std::slice::from_ref(&args.picture), 1, |(_, row)| {
@@ -82,11 +90,18 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.report(&json, words.collect::<Vec<_>>().join("\n"))
 }
 
+/// Options, each behind a blank, or that there were none.
+fn in_words(options: &str) -> &str {
+    if options.is_empty() { " no options" } else { options }
+}
+
 /// The features of pictures, as `tfm embed` writes them.
 struct Features {
     tensor: TensorName,
     /// The checksum of their graph.
     graph: Option<String>,
+    /// The options of how pictures were made ready, as the command had them.
+    preprocessing: Option<String>,
     files: Vec<String>,
     width: usize,
     values: Vec<f32>,
@@ -110,7 +125,8 @@ impl Features {
         let values = features.data().chunks_exact(4);
         let values =
             values.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-        Ok(Self { tensor, graph: entry("graph"), files, width, values: values.collect() })
+        let (graph, preprocessing) = (entry("graph"), entry("preprocessing"));
+        Ok(Self { tensor, graph, preprocessing, files, width, values: values.collect() })
     }
 
     /// The pictures whose features are nearest to a row, the nearest first.
