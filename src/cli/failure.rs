@@ -43,6 +43,8 @@ const NUMBERS: &[(&str, &str)] = &[
     ("cannot parse integer from empty string", "it is empty, and must be a whole number"),
     ("number too large to fit in target type", "it is too large"),
     ("number too small to fit in target type", "it is too small"),
+    ("number would be zero for non-zero type", "it must be 1 or more"),
+    ("is not in 1..18446744073709551615", "is below 1"),
     ("invalid float literal", "it must be a number"),
     ("cannot parse float from empty string", "it is empty, and must be a number"),
 ];

@@ -242,7 +242,9 @@ fn refuse_full(path: &Path, own: &[&str]) -> Result<()> {
         let name = entry.with_context(|| format!("cannot read {}", path.display()))?.file_name();
         if !is_left(&name) {
             let hint = match path.join(MANIFEST).exists() {
-                true => "it is a run: go on with it by --resume, or choose another --run-dir",
+                true => {
+                    "it is a run: choose another --run-dir, or go on with it by tfm train --resume"
+                }
                 false => "choose another --run-dir",
             };
             bail!("the run folder {} exists and is not empty; {hint}", path.display());

@@ -65,7 +65,7 @@ fn a_folder_that_holds_something_is_left_alone() {
     // What a process killed before it wrote anything leaves is no obstacle.
     fs::write(path.join("lock"), "1\n").unwrap();
     drop(create().unwrap());
-    fails(create(), "go on with it by --resume");
+    fails(create(), "go on with it by tfm train --resume");
 }
 
 /// The states in which a kill can leave the folder before it is a run: each file is written under

@@ -45,12 +45,15 @@ pub fn picture_files(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<P
             found.add(argument.clone())?;
         }
     }
-    let places: Vec<_> = arguments.iter().map(|argument| argument.display().to_string()).collect();
+    let place = |argument: &PathBuf| match argument.as_os_str() == "-" {
+        true => "the list on standard input".to_owned(),
+        false => argument.display().to_string(),
+    };
     ensure!(
         !found.files.is_empty(),
-        "there are no pictures in {}: files that end in {} are looked for, and {} others were \
-         passed over; name the files themselves, or another folder",
-        places.join(" "),
+        "there are no pictures in {}: of what folders hold, files that end in {} count, and {} others \
+         were passed over",
+        arguments.iter().map(place).collect::<Vec<_>>().join(" "),
         ENDINGS.map(|ending| format!(".{ending}")).join(", "),
         found.passed_over
     );

@@ -150,7 +150,8 @@ fn guess(graph: &FrozenGraph) -> Result<NodeOutput> {
     match decoder.or_else(placeholder) {
         Some(node) => Ok(NodeOutput { node, output: 0 }),
         None => bail!(
-            "{} has no placeholder and decodes no picture: name the tensor to feed with --input",
+            "{} has no placeholder without a value and decodes no picture: name the tensor to feed with \
+             --input, or leave out its --feed",
             graph.place()
         ),
     }

@@ -114,10 +114,16 @@ impl Labels {
                     "the folder {folder:?} is called after no class of the run, which are: {}",
                     classes.join(", ")
                 ),
-                _ => bail!(
-                    "the folder {folder:?} is called after no class: call it after a WordNet id, a name \
-                     of the labels, or a number below {scores}"
-                ),
+                _ => {
+                    let has_ids = |map: &&LabelMap| (0..scores).any(|i| map.wnid(i).is_some());
+                    let ids =
+                        if self.map().filter(has_ids).is_some() { "a WordNet id, " } else { "" };
+                    bail!(
+                        "the folder {folder:?} is called after no class: call it after {ids}a name of \
+                         the labels{}, or a number below {scores}",
+                        if ids.is_empty() { ", which have no WordNet ids" } else { "" }
+                    )
+                }
             },
             (several, _) => {
                 bail!(

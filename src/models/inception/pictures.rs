@@ -18,6 +18,7 @@ use super::{branches, feeds};
 use crate::console;
 use crate::data::graphdef::{FrozenGraph, NodeOutput, Tensor, TensorName, Values};
 use crate::data::photo;
+use crate::models::verbs::counted;
 use crate::nn::NodeTime;
 use crate::ops::Cpu;
 use crate::rng::Stream;
@@ -43,10 +44,8 @@ pub struct PictureGraph {
 pub fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let found = photo::picture_files(arguments, &mut std::io::stdin().lock())?;
     if found.passed_over > 0 {
-        tracing::info!(
-            "{} files were passed over: they do not end as pictures do",
-            found.passed_over
-        );
+        let files = counted(found.passed_over as u64, "file");
+        tracing::info!("Passed over {files} that do not end as pictures do");
     }
     Ok(found.files)
 }

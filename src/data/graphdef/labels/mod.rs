@@ -159,10 +159,12 @@ impl LabelMap {
                 self.index();
             }
             (labels, scores) if labels == scores && !is_challenge => {}
+            // The classes of the challenge count from 1: nothing of the file stands for 0.
             (labels, scores) => bail!(
-                "{} has {labels} labels, and the graph gives {scores} scores{}",
+                "{} has {} labels, and the graph gives {scores} scores{}",
                 self.path.display(),
-                way_out(scores, is_challenge)
+                labels - usize::from(is_challenge),
+                way_out([labels, scores], is_challenge)
             ),
         }
         Ok(self)
@@ -262,7 +264,7 @@ impl LabelMap {
     }
 }
 
-fn way_out(scores: usize, is_challenge: bool) -> String {
+fn way_out([labels, scores]: [usize; 2], is_challenge: bool) -> String {
     match scores {
         _ if is_challenge => {
             format!(": this file is for the graph of 2015, which gives {SCORES_OF_2015}")
@@ -270,7 +272,7 @@ fn way_out(scores: usize, is_challenge: bool) -> String {
         SCORES_OF_2015 => {
             format!(": if it is the graph of 2015, {CHALLENGE_MAP} of its archive has its labels")
         }
-        WITH_BACKGROUND => {
+        WITH_BACKGROUND if labels == CHALLENGE => {
             ": the first is that of the background, which needs a line of its own".into()
         }
         _ => String::new(),

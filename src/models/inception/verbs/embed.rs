@@ -25,9 +25,9 @@ pub const VERB: Verb =
 enum Format {
     /// `features` (pictures, values), with the files' names in the header
     Safetensors,
-    /// Numbers with tabs between them, and FILE.names.tsv: what TensorFlow's projector reads
+    /// Numbers with tabs between them, and NAME.names.tsv beside NAME.tsv: what TensorFlow's projector reads
     Tsv,
-    /// numpy's array, and FILE.names.txt with a name a line
+    /// numpy's array, and NAME.names.txt beside NAME.npy with a name a line
     Npy,
 }
 
