@@ -160,7 +160,36 @@ fn linked(definitions: Vec<NodeDef>) -> Result<(Vec<FrozenNode>, HashMap<String,
         ensure!(is_new, "two nodes are called {}", definition.name);
     }
     let nodes = definitions.into_iter().map(|definition| linked_node(definition, &by_name));
-    Ok((nodes.collect::<Result<_>>()?, by_name))
+    let mut nodes = nodes.collect::<Result<Vec<_>>>()?;
+    pass_identities(&mut nodes);
+    Ok((nodes, by_name))
+}
+
+/// So many `IdentityN` behind each other are passed.
+const MOST_IN_A_ROW: usize = 64;
+
+/// Lets whoever reads an output of `IdentityN` read the input of that number instead: gradients that a
+/// frozen graph has not are all that it is for.
+fn pass_identities(nodes: &mut [FrozenNode]) {
+    let passed = |nodes: &[FrozenNode], mut from: NodeOutput| {
+        // A ring of them is a damaged graph: the steps are counted.
+        for _ in 0..MOST_IN_A_ROW {
+            let node = &nodes[from.node];
+            match node.inputs.get(from.output) {
+                Some(input) if node.op == "IdentityN" => from = *input,
+                _ => break,
+            }
+        }
+        from
+    };
+    for reader in 0..nodes.len() {
+        for input in 0..nodes[reader].inputs.len() {
+            let from = nodes[reader].inputs[input];
+            if nodes[from.node].op == "IdentityN" {
+                nodes[reader].inputs[input] = passed(nodes, from);
+            }
+        }
+    }
 }
 
 fn linked_node(definition: NodeDef, by_name: &HashMap<String, usize>) -> Result<FrozenNode> {

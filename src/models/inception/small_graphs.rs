@@ -146,6 +146,24 @@ fn scores_are_what_a_class_is_chosen_from() {
     assert_eq!(graph.row(&options, false).unwrap(), [0.0]);
 }
 
+/// As Keras writes `swish`: x · sigmoid(x) beside x, for a gradient of its own.
+#[test]
+fn identities_of_several_values_are_passed() {
+    let nodes = vec![
+        images(DataType::Float, 3),
+        node("sigmoid", "Sigmoid", &["input"]),
+        node("product", "Mul", &["input", "sigmoid"]),
+        NodeDef::new("both", "IdentityN").input("product").input("input"),
+        node("twice", "AddV2", &["both:0", "both:1"]),
+    ];
+    let graph = Graph::new([nodes, mean("twice", [1, 2])].concat());
+    let options = GraphOptions { mean: Some([0.0; 3]), scale: Some(0.01), ..graph.options() };
+    let x = COLOUR.map(|value| f32::from(value) * 0.01);
+    let expect = x.map(|x| x + x / (1.0 + (-x).exp()));
+    let row = graph.row(&options, true).unwrap();
+    assert!(row.iter().zip(expect).all(|(a, b)| (a - b).abs() < 1e-5), "{row:?} {expect:?}");
+}
+
 /// What no picture can have is an error, and not one of each picture.
 #[test]
 fn a_graph_that_computes_nothing_is_to_blame_itself() {

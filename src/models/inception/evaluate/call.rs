@@ -52,6 +52,15 @@ impl Operation {
         Self { name, inputs: inputs..=usize::MAX, run: Run::One(run) }
     }
 
+    /// An operation of at least `inputs` values that has any number of outputs.
+    pub(super) const fn several_of_many(
+        name: &'static str,
+        inputs: usize,
+        run: fn(&Call<'_>) -> Result<Vec<Tensor>>,
+    ) -> Self {
+        Self { name, inputs: inputs..=usize::MAX, run: Run::Several(run) }
+    }
+
     /// An operation of `inputs` values that has any number of outputs.
     pub(super) const fn several(
         name: &'static str,

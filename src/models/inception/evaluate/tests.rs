@@ -166,8 +166,8 @@ fn nodes_give_what_tensorflow_gives() {
 #[test]
 fn every_operation_is_held_to_tensorflow() {
     let cases = cases();
-    // Those without outputs, one that TensorFlow asks a shape for, and one that it draws.
-    let others = ["NoOp", "PlaceholderWithDefault", "RandomUniform"];
+    // Those of any number of outputs, one that TensorFlow asks a shape for, and one that it draws.
+    let others = ["IdentityN", "NoOp", "PlaceholderWithDefault", "RandomUniform"];
     for operation in super::KINDS.iter().copied().flatten() {
         let is_held = cases.iter().any(|case| case.op == operation.name);
         assert!(is_held || others.contains(&operation.name), "{}", operation.name);
@@ -176,6 +176,7 @@ fn every_operation_is_held_to_tensorflow() {
     assert!(!knows("Const") && !knows("relu"));
     let of = |op: &str, inputs: &[&Tensor]| evaluate(&node(NodeDef::new("n", op)), inputs).unwrap();
     assert!(of("NoOp", &[]).is_empty());
+    assert_eq!(of("IdentityN", &[&floats(&[2]), &floats(&[3])]), [floats(&[2]), floats(&[3])]);
     assert_eq!(of("PlaceholderWithDefault", &[&floats(&[2])]), [floats(&[2])]);
     let shape = Tensor::new(vec![1], Values::Int32(vec![1000])).unwrap();
     let random =
