@@ -7,6 +7,7 @@ use anyhow::{Error, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{RunSummary, shown};
+use crate::run::State;
 
 /// A comparison of a value of a run with a constant.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +65,13 @@ impl FromStr for Condition {
         let is_order = !matches!(relation, Relation::Equal | Relation::Unequal);
         ensure!(
             !is_order || constant.parse::<f64>().is_ok_and(f64::is_finite),
-            "\"{text}\" compares with what is no number; use = or !="
+            "\"{text}\" compares with what is no number; use = or !=, and give a second condition by itself"
+        );
+        let is_state = || State::NAMES.contains(&constant.trim_matches('"'));
+        ensure!(
+            key != "state" || is_state(),
+            "\"{text}\" names no state; they are: {}",
+            State::NAMES.join(", ")
         );
         Ok(Self { key: key.to_owned(), relation, constant: constant.to_owned() })
     }
@@ -138,6 +145,7 @@ mod tests {
             ("=1", "lacks a key or a value"),
             ("a=", "lacks a key or a value"),
             ("a<x", "compares with what is no number"),
+            ("state=done", "names no state; they are: running, finished"),
             ("a>nan", "compares with what is no number"),
         ] {
             let error = text.parse::<Condition>().unwrap_err().to_string();

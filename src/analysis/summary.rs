@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Objective;
+use super::table::number;
 use crate::checkpoint;
 use crate::config::leaves;
 use crate::metrics::{self, ELAPSED, Record};
@@ -104,6 +105,18 @@ impl RunSummary {
         let value = |objective: Objective| Some((objective.metric_of(self)?, objective.name));
         let (value, name) = objectives.into_iter().flatten().find_map(value)?;
         Some((name, value))
+    }
+
+    /// The headline as `test_perplexity 116.2`, also of a run that has diverged: its score is no number.
+    pub fn score_in_words(&self) -> Option<String> {
+        if let Some((name, value)) = self.headline() {
+            return Some(format!("{name} {}", number(value)));
+        }
+        let model = models::find(&self.manifest.model)?;
+        let objectives = [Objective::of_finished(model), Objective::of(model)];
+        let is_lost = |of: &Objective| self.metrics.get(&of.name).is_some_and(Value::is_null);
+        let lost = objectives.into_iter().flatten().find(is_lost)?;
+        Some(format!("{} not finite", lost.name))
     }
 
     /// The value of a key of the config, of a metric, or of `step`, `seconds` and the like.
@@ -247,6 +260,10 @@ mod tests {
         let run = RunSummary::of(&dir, &mut Presets::default()).unwrap();
         assert_eq!((run.state, run.step, run.total_steps), (State::Interrupted, 2, None));
         assert_eq!(run.headline(), Some(("test_perplexity".to_owned(), 116.2)));
+        assert_eq!(run.score_in_words().unwrap(), "test_perplexity 116.2");
+        let mut lost = run.clone();
+        lost.metrics.values_mut().for_each(|value| *value = Value::Null);
+        assert_eq!(lost.score_in_words().unwrap(), "test_perplexity not finite");
         assert_eq!(run.best.as_ref().map(|best| (best.step, best.value)), Some((2, 121.0)));
         assert_eq!(run.metric("train_perplexity"), None);
         assert_eq!(run.value("model"), Some("ptb".into()));

@@ -189,7 +189,7 @@ impl Screen {
                 continue;
             }
             let total = run.total_steps.map(|total| format!("/{total}")).unwrap_or_default();
-            let score = run.headline().map(|(name, value)| format!(", {name} {}", number(value)));
+            let score = run.score_in_words().map(|score| format!(", {score}"));
             reader = print(format!(
                 "{} {} {}{total}{}",
                 run.path.display(),
@@ -208,13 +208,12 @@ fn table(runs: &[RunSummary]) -> Table {
         Table::new(["run", "state", "step", "score", "best", "time", "left", "settings"]);
     for run in runs {
         let total = run.total_steps.map(|total| format!("/{total}")).unwrap_or_default();
-        let score = run.headline().map(|(name, value)| format!("{name} {}", number(value)));
         let best = run.best.as_ref().map(|best| number(best.value));
         table.row([
             run.name(),
             run.state.to_string(),
             format!("{}{total}", run.step),
-            score.unwrap_or_default(),
+            run.score_in_words().unwrap_or_default(),
             best.unwrap_or_default(),
             duration(seconds(run.seconds)),
             left(run).map(duration).unwrap_or_default(),

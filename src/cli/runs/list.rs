@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command};
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use crate::analysis::filter::Condition;
 use crate::analysis::table::{Table, number};
 use crate::analysis::{RunSummary, shown, wide};
 use crate::console::duration;
+use crate::models;
 use crate::models::options::OutputOptions;
 use crate::models::stdout::print;
 use crate::run::State;
@@ -22,7 +24,7 @@ struct List {
     paths: Paths,
 
     /// Only runs of this model
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = PossibleValuesParser::new(models::names()))]
     model: Option<String>,
 
     /// Only runs in this state
@@ -137,7 +139,6 @@ fn table(runs: &[RunSummary]) -> Table {
     let mut table = Table::new(columns);
     for run in runs {
         let total = run.total_steps.map(|total| format!("/{total}")).unwrap_or_default();
-        let score = run.headline().map(|(name, value)| format!("{name} {}", number(value)));
         let best = run.best.as_ref().map(|best| format!("{} {}", best.name, number(best.value)));
         let tags = run.annotations.tags.iter().map(|tag| format!("#{tag}"));
         let notes: Vec<_> = tags.chain([run.annotations.note.clone()]).collect();
@@ -147,7 +148,7 @@ fn table(runs: &[RunSummary]) -> Table {
             run.manifest.preset.clone(),
             run.state.to_string(),
             format!("{}{total}", run.step),
-            score.unwrap_or_default(),
+            run.score_in_words().unwrap_or_default(),
             best.unwrap_or_default(),
             duration(Duration::from_secs_f64(run.seconds.clamp(0.0, 1e12))),
             run.manifest.started.get(..19).unwrap_or_default().replace('T', " "),
