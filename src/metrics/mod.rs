@@ -30,3 +30,23 @@ pub const ELAPSED: &str = "elapsed";
 
 /// The name in a run folder of the file that holds one [`Record`] a line.
 pub const FILE_NAME: &str = "metrics.jsonl";
+
+/// A perplexity in words: one of a run that has diverged may have hundreds of digits.
+pub fn perplexity_in_words(perplexity: f64) -> String {
+    if perplexity < 1e7 { format!("{perplexity:.3}") } else { format!("{perplexity:.3e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perplexity_of_many_digits_is_a_power_of_ten() {
+        for (perplexity, expect) in
+            [(115.0913, "115.091"), (9_999_999.0, "9999999.000"), (1.2e30, "1.200e30")]
+        {
+            assert_eq!(perplexity_in_words(perplexity), expect);
+        }
+        assert_eq!(perplexity_in_words(f64::INFINITY), "inf");
+    }
+}

@@ -108,6 +108,7 @@ fn the_sheet_takes_no_other_file_s_place() {
     dir.write("own.png", "a picture");
     let eval = format!("eval inception {GRAPH} --images demo/pictures -q");
     dir.tfm(&format!("{eval} --sheet own.png")).fails(1, &["own.png is there already"]);
+    dir.tfm(&format!("{eval} --sheet a.jpg")).fails(1, &["a.jpg does not end in .png"]);
     dir.tfm(&format!("{eval} --sheet none/a.png")).fails(1, &["none/a.png", "make the folder"]);
     assert_eq!(fs::read(dir.path().join("own.png")).unwrap(), b"a picture");
     dir.tfm(&format!("{eval} --sheet own.png --force")).ok();

@@ -289,7 +289,10 @@ mod tests {
             let error = error(&dir, &["-"], list);
             assert!(error.starts_with("line 2 of the standard input is no path; give"), "{error}");
         }
-        assert!(error(&dir, &["-"], "").starts_with("there are no pictures in -: "));
+        assert!(
+            error(&dir, &["-"], "")
+                .starts_with("there are no pictures in the list on standard input: ")
+        );
     }
 
     #[cfg(unix)]

@@ -11,6 +11,7 @@ use super::evaluate::{every_word, in_batches};
 use super::model::{LanguageModel, State, Window};
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::Batches;
+use crate::metrics::perplexity_in_words;
 use crate::models::weights;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
@@ -105,8 +106,9 @@ impl Trainer {
 pub fn headline(perplexity: f64, bound: Option<f64>) -> String {
     let above = |bound| 100.0 * (perplexity / bound - 1.0);
     let bound = bound
+        .filter(|bound| above(*bound) < 1e7)
         .map(|bound| format!(" (the grammar's own: {bound:.3}, {:.1} % above it)", above(bound)));
-    format!("test perplexity {perplexity:.3}{}", bound.unwrap_or_default())
+    format!("test perplexity {}{}", perplexity_in_words(perplexity), bound.unwrap_or_default())
 }
 
 impl<'a> PtbTask<'a> {
@@ -197,7 +199,8 @@ impl Task for PtbTask<'_> {
 
     fn report(&mut self, Progress { fraction, rate, .. }: Progress) -> Result<String> {
         let perplexity = self.costs.perplexity();
-        Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} wps"))
+        let perplexity = perplexity_in_words(perplexity);
+        Ok(format!("{fraction:.3} perplexity: {perplexity} speed: {rate:.0} wps"))
     }
 
     fn end_epoch(&mut self, _: u64, shutdown: &ShutdownFlag) -> Result<Option<EpochReport>> {
@@ -215,7 +218,7 @@ impl Task for PtbTask<'_> {
         let measured = |phase, name: &str, perplexity: f64| Evaluation {
             phase,
             metrics: vec![("perplexity", perplexity)],
-            line: format!("{name} perplexity {perplexity:.3}"),
+            line: format!("{name} perplexity {}", perplexity_in_words(perplexity)),
         };
         let measured = vec![
             measured("epoch", "train", self.costs.perplexity()),

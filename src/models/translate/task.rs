@@ -18,7 +18,7 @@ use super::evaluate::{self, BucketScore};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
 use crate::data::tokenizer::Side;
-use crate::metrics::{Content, Summary};
+use crate::metrics::{Content, Summary, perplexity_in_words};
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::nn::optimizer::{Optimizer, Schedule, Settings};
@@ -189,7 +189,7 @@ impl<'a> TranslateTask<'a> {
 
 /// What a run is said to have reached.
 pub fn headline(perplexity: f64, bleu: f64) -> String {
-    format!("dev perplexity {perplexity:.3}, dev BLEU {bleu:.2}")
+    format!("dev perplexity {}, dev BLEU {bleu:.2}", perplexity_in_words(perplexity))
 }
 
 impl Task for TranslateTask<'_> {
@@ -248,8 +248,8 @@ impl Task for TranslateTask<'_> {
     }
 
     fn report(&mut self, Progress { fraction, rate, .. }: Progress) -> Result<String> {
-        let perplexity = self.mean_loss().exp();
-        Ok(format!("{fraction:.3} perplexity: {perplexity:.3} speed: {rate:.0} pairs/s"))
+        let perplexity = perplexity_in_words(self.mean_loss().exp());
+        Ok(format!("{fraction:.3} perplexity: {perplexity} speed: {rate:.0} pairs/s"))
     }
 
     /// The attention of the first development sentence that is not too long, at the end of an epoch.
@@ -284,7 +284,7 @@ impl Task for TranslateTask<'_> {
         let epoch = Evaluation {
             phase: "epoch",
             metrics: vec![("perplexity", trained)],
-            line: format!("train perplexity {trained:.3}"),
+            line: format!("train perplexity {}", perplexity_in_words(trained)),
         };
         Ok(Some(EpochReport { measured: vec![epoch, dev], score: Some(-bleu) }))
     }

@@ -115,6 +115,8 @@ fn ensure_can_be_drawn(sheet: &Path, force: bool) -> Result<()> {
     let place = sheet.display();
     ensure!(force || !sheet.exists(), "{place} is there already: give --force to replace it");
     ensure!(!sheet.is_dir(), "--sheet {place} is a folder: give the name of a file in it");
+    let is_png = sheet.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    ensure!(is_png, "--sheet {place} does not end in .png, and the sheet is a PNG file");
     let folder = sheet.parent().filter(|folder| !folder.as_os_str().is_empty());
     ensure!(
         folder.is_none_or(Path::is_dir),

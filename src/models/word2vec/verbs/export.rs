@@ -1,6 +1,7 @@
 //! `tfm export word2vec`
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -22,9 +23,9 @@ struct ExportArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The format
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    /// The format [default: that of the ending of --out: .bin, .safetensors, else text]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// The file, for tsv the folder [default: vectors.txt, .bin, .safetensors or projector in the
     /// run's folder]
     #[arg(long, value_name = "PATH")]
@@ -50,7 +51,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let args = ExportArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let name = match args.format {
+    let format = args.format.unwrap_or_else(|| of_ending(args.out.as_deref()));
+    let name = match format {
         Format::Text => "vectors.txt",
         Format::Bin => "vectors.bin",
         Format::Tsv => "projector",
@@ -58,8 +60,30 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let out = args.out.unwrap_or_else(|| session.run.path().join(name));
     let vectors = session.trained.without_untrained(session.config.data.unk)?;
-    let files = file::write(&vectors, args.format, &out, args.force)?;
+    let files = file::write(&vectors, format, &out, args.force)?;
     let text: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     let json = summary(&session.run, session.step, json!({ "files": text }));
     args.output.report(&json, text.join("\n"))
+}
+
+/// The format that a file's name asks for.
+fn of_ending(out: Option<&Path>) -> Format {
+    match out.and_then(Path::extension).and_then(OsStr::to_str) {
+        Some("bin") => Format::Bin,
+        Some("safetensors") => Format::Safetensors,
+        _ => Format::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_chooses_the_format() {
+        let of = |out: &str| of_ending(Some(Path::new(out)));
+        assert!(matches!(of("a/v.bin"), Format::Bin));
+        assert!(matches!(of("v.safetensors"), Format::Safetensors));
+        assert!(matches!(of("v.vec"), Format::Text) && matches!(of_ending(None), Format::Text));
+    }
 }
