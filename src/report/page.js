@@ -380,11 +380,13 @@ function best() {
   }
 }
 
+const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+
 function start() {
   $("title").textContent = data.title;
   const states = {};
   for (const run of data.runs) states[run.state] = (states[run.state] || 0) + 1;
-  $("about").textContent = `${data.runs.length} runs of ${data.groups.length} experiments (${Object.entries(states).map(([state, n]) => n + " " + state).join(", ")}), ${data.time}, tfm ${data.tfm}`;
+  $("about").textContent = `${counted(data.runs.length, "run")} of ${counted(data.groups.length, "experiment")} (${Object.entries(states).map(([state, n]) => n + " " + state).join(", ")}), ${data.time}, tfm ${data.tfm}`;
   best();
   const failed = data.runs.filter(run => run.state === "failed").concat(data.failed);
   if (failed.length) {

@@ -241,15 +241,27 @@ fn refuse_full(path: &Path, own: &[&str]) -> Result<()> {
     for entry in entries {
         let name = entry.with_context(|| format!("cannot read {}", path.display()))?.file_name();
         if !is_left(&name) {
-            let hint = match path.join(MANIFEST).exists() {
-                true => {
-                    "it is a run: choose another --run-dir, or go on with it by tfm train --resume"
-                }
-                false => "choose another --run-dir",
-            };
-            bail!("the run folder {} exists and is not empty; {hint}", path.display());
+            refuse_run(path)?;
+            bail!(
+                "the run folder {} exists and is not empty; choose another --run-dir",
+                path.display()
+            );
         }
     }
+    Ok(())
+}
+
+/// Checks that there is no run in the folder `path` of a new one, before anything is computed for it.
+///
+/// # Errors
+/// There is one.
+pub fn refuse_run(path: &Path) -> Result<()> {
+    ensure!(
+        !path.join(MANIFEST).exists(),
+        "the run folder {} exists and is not empty; it is a run: choose another --run-dir, or go on with \
+         it by tfm train --resume",
+        path.display()
+    );
     Ok(())
 }
 

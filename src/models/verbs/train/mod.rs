@@ -81,6 +81,7 @@ fn run<E: Experiment>(matches: &ArgMatches) -> Result<()> {
 
 /// A new run.
 fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
+    args.run_dir.as_deref().map_or(Ok(()), run::refuse_run)?;
     let name = args.config.config.as_deref();
     let from = args.init_from.as_deref().map(|run| read_run(E::ENTRY, run, None)).transpose()?;
     let mut known = None;
