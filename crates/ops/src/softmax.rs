@@ -28,6 +28,11 @@ struct Row<'a> {
     gradient_scale: Option<f32>,
 }
 
+/// A gradient of so much, beside the largest one's share, is none. Scaled it would be below the normal
+/// numbers, and products with such take a hundred times as long: runs whose logits grow without a bound,
+/// as with too large a learning rate, would all but stand.
+const VANISHING: f32 = 1e-30;
+
 impl Kernel for Row<'_> {
     /// The loss of the row: log Σ e^z - z[target], or the smoothed target's mean of z.
     type Output = f32;
@@ -54,9 +59,10 @@ impl Kernel for Row<'_> {
         }
         let sum = sums.sum();
         if let Some(scale) = self.gradient_scale {
-            let factor = S::splat(scale / sum);
+            let (factor, vanishing) = (S::splat(scale / sum), S::splat(VANISHING));
             for chunk in self.logits.chunks_mut(LANES) {
-                S::load_slice(chunk, 0.0).mul(factor).store_slice(chunk);
+                let e = S::splat(0.0).max(S::load_slice(chunk, 0.0).sub(vanishing));
+                e.mul(factor).store_slice(chunk);
             }
             if self.smoothing != 0.0 {
                 let part = S::splat(scale * self.smoothing / self.logits.len() as f32);
