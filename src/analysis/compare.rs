@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::groups::decides;
 use super::statistics::{Interval, MIN_SEEDS, Spread};
 use super::table::number;
 use super::{Group, Objective};
 use crate::models;
+use crate::models::run_config::decides;
 
 /// Experiments against the first of them.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::statistics::Spread;
 use super::{Objective, RunSummary, shown};
+use crate::models::run_config::decides;
 use crate::run::State;
 
 /// Replicas of one experiment.
@@ -30,12 +31,6 @@ pub fn groups(runs: &[RunSummary]) -> Vec<Group<'_>> {
         group.runs.sort_by(|a, b| (a.manifest.seed, &a.path).cmp(&(b.manifest.seed, &b.path)));
     }
     groups
-}
-
-/// Whether a key of a config tells one experiment from another: the seed does not, nor when a run is
-/// saved and what it promises.
-pub fn decides(key: &str) -> bool {
-    key != "seed" && !["checkpoint.", "expect."].iter().any(|table| key.starts_with(table))
 }
 
 /// Sorts experiments by the mean of a score, the best first, and those without it last.

@@ -14,7 +14,7 @@ mod summary;
 pub mod table;
 mod wide;
 
-pub use groups::{Group, decides, groups, rank};
+pub use groups::{Group, groups, rank};
 pub use objective::Objective;
 pub use summary::{Best, RunSummary, last_lines, shown};
 pub use wide::wide;

@@ -53,6 +53,12 @@ pub struct RunConfig<C> {
     pub expect: Expect,
 }
 
+/// Whether a key of a config tells one experiment from another: the seed does not, nor when a run is
+/// saved and what it promises.
+pub fn decides(key: &str) -> bool {
+    key != "seed" && !["checkpoint.", "expect."].iter().any(|table| key.starts_with(table))
+}
+
 impl<C: Settings> Default for RunConfig<C> {
     fn default() -> Self {
         Self {

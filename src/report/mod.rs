@@ -10,10 +10,11 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::analysis::statistics::Spread;
-use crate::analysis::{Group, Objective, RunSummary, decides, groups, last_lines, rank};
+use crate::analysis::{Group, Objective, RunSummary, groups, last_lines, rank};
 use crate::metrics::Record;
 use crate::metrics::plot::{self, Curve, View};
 use crate::models;
+use crate::models::run_config::decides;
 use crate::run::State;
 use crate::system::shell::quoted;
 use crate::version::LONG;

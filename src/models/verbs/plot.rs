@@ -13,6 +13,7 @@ use crate::metrics::plot::{self, View, X};
 use crate::metrics::{self, Record};
 use crate::models::experiment::Experiment;
 use crate::models::options::{OutputOptions, complete};
+use crate::models::run_config::decides;
 use crate::models::session::read_run;
 use crate::models::{Entry, Verb};
 use crate::run::RunDir;
@@ -145,14 +146,11 @@ fn records(run: &RunDir) -> Result<Vec<Record>> {
         .with_context(|| format!("the run {} has no metrics to draw", run.path().display()))
 }
 
-/// Tables and keys that do not make another experiment.
-const ASIDE: [&str; 3] = ["seed", "checkpoint", "expect"];
-
 /// Says where a mean is over runs that differ by more than their seeds.
 fn warn_of_other_settings(runs: &[RunDir]) -> Result<()> {
     let settings = |run: &RunDir| -> Result<_> {
         let mut leaves = config::leaves(&run.config_text().parse()?);
-        leaves.retain(|key, _| !ASIDE.contains(&key.split('.').next().unwrap_or(key)));
+        leaves.retain(|key, _| decides(key));
         Ok(leaves)
     };
     let all: Vec<_> = runs.iter().map(settings).collect::<Result<_>>()?;
