@@ -2,8 +2,8 @@
 //!
 //! TensorFlow reads them by libjpeg-turbo, where a graph does not say otherwise with the fast inverse
 //! DCT, which no crate has: its pixels differ by up to 22 levels from those of the accurate one, and the
-//! probabilities of a network by up to 0.08. Baseline and progressive pictures are read, grey, in colour and in CMYK. Exif is not
-//! looked at, and what follows the end of the picture is not either.
+//! probabilities of a network by up to 0.08. Baseline and progressive pictures are read, grey, in colour
+//! and in CMYK. Exif is not looked at, and what follows the end of the picture is not either.
 //!
 //! `stream` reads the segments of a file and `scan` says in which order blocks follow each other;
 //! `sequential` and `progressive` decode them. From coefficients to pixels it goes by `idct`,
