@@ -47,6 +47,9 @@ pub struct Meta {
     pub epoch: u64,
     /// Lines of `metrics.jsonl` written; those after them are of a lost future.
     pub metrics_lines: u64,
+    /// The checksum of what these lines say; a checkpoint of an older tfm has none.
+    #[serde(default)]
+    pub metrics_crc32c: Option<u32>,
     /// Whatever else the run needs: random streams, data cursor, meters. An `f64` comes back
     /// to the bit; JSON has no infinities and no NaN, which would come back as null.
     pub state: Map<String, Value>,
@@ -61,6 +64,7 @@ impl Meta {
             step,
             epoch: 0,
             metrics_lines: 0,
+            metrics_crc32c: None,
             state: Map::new(),
         }
     }

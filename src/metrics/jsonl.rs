@@ -6,7 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use crc32c::crc32c_append;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 /// Reads the records of a `metrics.jsonl`, in order.
 ///
@@ -32,12 +34,42 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<Record>> {
     Ok(records)
 }
 
+/// What a file holds: so many lines, and the checksum of all that they say but their times, which
+/// differ from run to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Whole lines.
+    pub lines: u64,
+    /// CRC-32C of what they say, one after the other.
+    pub crc32c: u32,
+}
+
+impl Recorded {
+    /// That of whole lines. A line that is no record counts as its bytes.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+        lines.fold(Self::default(), |before, line| match serde_json::from_slice(line) {
+            Ok(record) => before.and(&record),
+            Err(_) => before.and_bytes(line),
+        })
+    }
+
+    fn and(self, record: &Record) -> Self {
+        let Record { step, epoch, phase, metrics, .. } = record;
+        self.and_bytes(json!([step, epoch, phase, metrics]).to_string().as_bytes())
+    }
+
+    fn and_bytes(self, bytes: &[u8]) -> Self {
+        Self { lines: self.lines + 1, crc32c: crc32c_append(self.crc32c, bytes) }
+    }
+}
+
 /// The file while a run appends to it.
 pub(super) struct Appender {
     path: PathBuf,
     file: File,
     bytes: u64,
-    lines: u64,
+    recorded: Recorded,
 }
 
 impl Appender {
@@ -48,18 +80,17 @@ impl Appender {
             .create_new(true)
             .open(&path)
             .with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self { path, file, bytes: 0, lines: 0 })
+        Ok(Self { path, file, bytes: 0, recorded: Recorded::default() })
     }
 
-    /// Reopens a log known to hold `lines` complete lines (`bytes` bytes). With 0 lines the file
-    /// may be absent.
-    pub(super) fn open(path: PathBuf, bytes: u64, lines: u64) -> Result<Self> {
+    /// Reopens a log known to hold the whole lines `kept`. With none the file may be absent.
+    pub(super) fn open(path: PathBuf, kept: &[u8]) -> Result<Self> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .open(&path)
             .with_context(|| format!("cannot write to {}", path.display()))?;
-        Ok(Self { path, file, bytes, lines })
+        Ok(Self { path, file, bytes: kept.len() as u64, recorded: Recorded::of(kept) })
     }
 
     /// Hands one line to the operating system: from here on, killing the process cannot lose it.
@@ -72,12 +103,12 @@ impl Appender {
             return Err(error).with_context(|| format!("cannot write to {}", self.path.display()));
         }
         self.bytes += line.len() as u64;
-        self.lines += 1;
+        self.recorded = self.recorded.and(record);
         Ok(())
     }
 
-    pub(super) fn lines(&self) -> u64 {
-        self.lines
+    pub(super) fn recorded(&self) -> Recorded {
+        self.recorded
     }
 
     pub(super) fn sync(&self) -> Result<()> {
@@ -161,9 +192,23 @@ mod tests {
         for record in &records {
             file.append(record).unwrap();
         }
-        assert_eq!(file.lines(), 3);
+        assert_eq!(file.recorded(), Recorded::of(&fs::read(&path).unwrap()));
+        assert_eq!(file.recorded().lines, 3);
         assert_eq!(file.bytes, fs::metadata(&path).unwrap().len());
         assert_eq!(read(&path).unwrap(), records);
+    }
+
+    #[test]
+    fn the_checksum_is_of_all_but_times() {
+        let of = |line: &str| Recorded::of(format!("{LINE}\n{line}\n").as_bytes());
+        let nan = Record::new(2, 1, "train").metric("loss", f64::NAN);
+        let written = serde_json::to_string(&nan.clone().timing("seconds", 1.5)).unwrap();
+        assert_eq!(of(&written), Recorded::of(format!("{LINE}\n").as_bytes()).and(&nan));
+        assert_eq!(of(LINE).lines, 2);
+        for changed in [LINE.replace("2.5", "2.6"), LINE.replace("train", "trail"), "{".into()] {
+            assert_ne!(of(&changed), of(LINE), "{changed}");
+            assert_eq!(of(&changed).lines, 2);
+        }
     }
 
     #[test]
@@ -204,10 +249,10 @@ mod tests {
         fs::write(&path, "").unwrap();
         // A handle that may only read refuses every write, on each system.
         let file = File::open(&path).unwrap();
-        let mut appender = Appender { path, file, bytes: 0, lines: 0 };
+        let mut appender = Appender { path, file, bytes: 0, recorded: Recorded::default() };
         let error = appender.append(&Record::new(1, 1, "train")).unwrap_err().to_string();
         assert!(error.contains("cannot write to") && error.contains("metrics.jsonl"), "{error}");
-        assert_eq!(appender.lines(), 0);
+        assert_eq!(appender.recorded(), Recorded::default());
     }
 
     fn back(record: &Record) -> Record {

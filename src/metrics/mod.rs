@@ -19,8 +19,7 @@ mod raster;
 mod recorder;
 
 pub use events::{Content, Histogram, Picture, Summary};
-pub use jsonl::Record;
-pub use jsonl::read;
+pub use jsonl::{Record, Recorded, read};
 pub use plot::grouped;
 pub use raster::Raster;
 pub use recorder::Recorder;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::events::EventFile;
 use super::jsonl::Appender;
-use super::{ELAPSED, FILE_NAME, Record, Summary};
+use super::{ELAPSED, FILE_NAME, Record, Recorded, Summary};
 use crate::atomic;
 
 /// Appends [`Record`]s to the files of a run folder.
@@ -32,8 +32,8 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Goes on from a checkpoint that was written after `step` steps, when [`Recorder::lines`]
-    /// was `lines_kept`.
+    /// Goes on from a checkpoint that was written after `step` steps, when [`Recorder::recorded`]
+    /// had `lines_kept` lines.
     ///
     /// Later lines are moved to `metrics.orphan-N.jsonl`, and a new event file tells TensorBoard
     /// to drop its values of later steps. May be killed and called again at any instant.
@@ -43,8 +43,8 @@ impl Recorder {
     /// read or written.
     pub fn resume(run_dir: &Path, lines_kept: u64, step: u64) -> Result<Self> {
         let path = run_dir.join(FILE_NAME);
-        let bytes = keep_lines(&path, lines_kept)?;
-        let lines = Appender::open(path, bytes, lines_kept)?;
+        let kept = keep_lines(&path, lines_kept)?;
+        let lines = Appender::open(path, &kept)?;
         // Where no line is kept, a value of the step itself is not kept either.
         let restart_step = if lines_kept == 0 { 0 } else { step + 1 };
         let recorder = Self { lines, events: EventFile::create(run_dir, Some(restart_step))? };
@@ -53,13 +53,12 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Checks that `metrics.jsonl` has at least the lines that a checkpoint counts; changes
-    /// nothing.
+    /// The first lines of `metrics.jsonl`; changes nothing.
     ///
     /// # Errors
     /// It has fewer, or cannot be read.
-    pub fn expect_lines(run_dir: &Path, lines: u64) -> Result<()> {
-        split(&run_dir.join(FILE_NAME), lines).map(drop)
+    pub fn first(run_dir: &Path, lines: u64) -> Result<Recorded> {
+        split(&run_dir.join(FILE_NAME), lines).map(|(kept, _)| Recorded::of(&kept))
     }
 
     /// Appends a line, and its numbers as scalars named `phase/name`. Once this returns, killing
@@ -87,13 +86,13 @@ impl Recorder {
         }
     }
 
-    /// The lines that `metrics.jsonl` holds.
-    pub fn lines(&self) -> u64 {
-        self.lines.lines()
+    /// What `metrics.jsonl` holds.
+    pub fn recorded(&self) -> Recorded {
+        self.lines.recorded()
     }
 
     /// Waits until everything recorded is on the disk. A checkpoint that remembers
-    /// [`Recorder::lines`] is written after this.
+    /// [`Recorder::recorded`] is written after this.
     ///
     /// # Errors
     /// Names the file that could not be synced.
@@ -111,13 +110,13 @@ impl Recorder {
 ///
 /// # Errors
 /// When the file holds fewer whole lines than `lines_kept`, or a file cannot be read or written.
-fn keep_lines(path: &Path, lines_kept: u64) -> Result<u64> {
+fn keep_lines(path: &Path, lines_kept: u64) -> Result<Vec<u8>> {
     let (kept, orphans) = split(path, lines_kept)?;
     if !orphans.is_empty() {
         place_orphans(path, &orphans)?;
         atomic::write(path, &kept)?;
     }
-    Ok(kept.len() as u64)
+    Ok(kept)
 }
 
 /// The first `lines_kept` lines of `path`, and what follows.
@@ -191,9 +190,9 @@ mod tests {
         recorder.sync().unwrap();
         drop(recorder);
         let mut recorder = Recorder::resume(cut.path(), 2, 2).unwrap();
-        assert_eq!(recorder.lines(), 2);
+        assert_eq!(recorder.recorded().lines, 2);
         (3..=6).for_each(|step| recorder.record(&at(step)).unwrap());
-        assert_eq!(recorder.lines(), 6);
+        assert_eq!(recorder.recorded().lines, 6);
 
         let text = |folder: &Path| fs::read_to_string(folder.join(FILE_NAME)).unwrap();
         assert_eq!(text(cut.path()), text(whole.path()));
@@ -226,7 +225,7 @@ mod tests {
         }
         let path = folder.path().join("metrics.jsonl");
         let bytes = keep_lines(&path, lines_kept)?;
-        assert_eq!(bytes, fs::metadata(&path).map_or(0, |file| file.len()));
+        assert_eq!(bytes, fs::read(&path).unwrap_or_default());
         let mut found: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Provenance;
 
@@ -45,9 +46,21 @@ pub struct Manifest {
     pub provenance: Provenance,
 }
 
+/// The name of the checksum before the fields.
+const CHECKSUM: &str = "crc32c";
+
 impl Manifest {
     pub(super) fn to_json(&self) -> Result<Vec<u8>> {
-        let mut json = serde_json::to_vec_pretty(self).context("the manifest is not JSON")?;
+        /// The fields in their order, and before them their checksum.
+        #[derive(Serialize)]
+        struct Checked<'a> {
+            crc32c: String,
+            #[serde(flatten)]
+            manifest: &'a Manifest,
+        }
+        let crc32c = checksum(&serde_json::to_value(self)?);
+        let checked = Checked { crc32c, manifest: self };
+        let mut json = serde_json::to_vec_pretty(&checked).context("the manifest is not JSON")?;
         json.push(b'\n');
         Ok(json)
     }
@@ -55,7 +68,7 @@ impl Manifest {
     /// Reads the file `path`.
     ///
     /// # Errors
-    /// It cannot be read, is no manifest, or one of a newer tfm.
+    /// It cannot be read, is no manifest, has changed since it was written, or is one of a newer tfm.
     pub(super) fn read(path: &Path) -> Result<Self> {
         /// Read first: a newer format may have other fields.
         #[derive(Deserialize)]
@@ -71,6 +84,53 @@ impl Manifest {
             "{} has format {format}, this tfm reads up to {FORMAT}; use a newer tfm",
             path.display()
         );
-        serde_json::from_str(&text).with_context(damaged)
+        let mut fields: Value = serde_json::from_str(&text).with_context(damaged)?;
+        let written = fields.as_object_mut().and_then(|fields| fields.remove(CHECKSUM));
+        // A run of an older tfm has no checksum.
+        if written.is_some_and(|written| written != checksum(&fields)) {
+            bail!(
+                "{} has changed since it was written: its checksum is wrong. Take it from a copy, or \
+                 take the line \"{CHECKSUM}\" out if the change is meant",
+                path.display()
+            );
+        }
+        serde_json::from_value(fields).with_context(damaged)
+    }
+}
+
+/// The checksum of fields, in eight hexadecimal digits, whatever their order and the space between them.
+fn checksum(fields: &Value) -> String {
+    format!("{:08x}", crc32c::crc32c(fields.to_string().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::manifest;
+
+    fn read(json: &str) -> Result<Manifest, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        std::fs::write(&path, json).unwrap();
+        Manifest::read(&path).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_changed_manifest_is_told_unless_the_change_is_meant() {
+        let manifest = manifest("small", 0);
+        let json = String::from_utf8(manifest.to_json().unwrap()).unwrap();
+        assert_eq!(read(&json), Ok(manifest.clone()));
+        // Another layout has the same fields.
+        let fields: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read(&fields.to_string()), Ok(manifest.clone()));
+        for (from, to) in [("\"threads\": 2", "\"threads\": 3"), ("\"small\"", "\"smell\"")] {
+            let changed = json.replace(from, to);
+            assert_ne!(changed, json);
+            let error = read(&changed).unwrap_err();
+            assert!(error.contains("run.json has changed since it was written"), "{error}");
+            let is_kept = |line: &&str| !line.contains("\"crc32c\"");
+            let meant: String = changed.lines().filter(is_kept).collect();
+            assert_ne!(read(&meant).unwrap(), manifest);
+        }
     }
 }

@@ -18,7 +18,7 @@ use candle_core::Tensor;
 use crate::atomic;
 use crate::checkpoint::{self, Meta, Retention};
 use crate::console;
-use crate::metrics::{self, ELAPSED, Record, Recorder};
+use crate::metrics::{self, ELAPSED, Record, Recorded, Recorder};
 use crate::ops::NotFinite;
 use crate::run::RunDir;
 use crate::system::shell::quoted;
@@ -91,7 +91,7 @@ impl<'a, T: Task> Training<'a, T> {
             // checkpoint counts records, so it is written before they go.
             lines -= lines.min(std::mem::take(&mut state.end_lines));
             state.finished = false;
-            let contents = contents(task, &state, lines);
+            let contents = contents(task, &state, Recorder::first(run.path(), lines)?);
             let (meta, tensors) = contents.context("the run cannot become longer")?;
             let keep = Retention { last: config.keep };
             checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
@@ -359,7 +359,7 @@ impl<'a, T: Task> Training<'a, T> {
     fn write(&mut self, is_best: bool) -> Result<()> {
         // The lines that the checkpoint counts must be on the disk before it is.
         self.recorder.sync()?;
-        let (meta, tensors) = contents(self.task, &self.state, self.recorder.lines())?;
+        let (meta, tensors) = contents(self.task, &self.state, self.recorder.recorded())?;
         let keep = Retention { last: self.schedule.config().keep };
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best).map(drop)
     }
@@ -373,15 +373,16 @@ impl<'a, T: Task> Training<'a, T> {
     }
 }
 
-/// What a checkpoint holds of a task at a state that follows `lines` records.
+/// What a checkpoint holds of a task at a state that follows the `recorded` lines.
 fn contents<T: Task>(
     task: &T,
     state: &TrainState,
-    lines: u64,
+    recorded: Recorded,
 ) -> Result<(Meta, Vec<(String, Tensor)>)> {
     let mut meta = Meta::new(task.model(), state.step);
     meta.epoch = task.epoch_at(state.step.saturating_sub(1)) + 1;
-    meta.metrics_lines = lines;
+    meta.metrics_lines = recorded.lines;
+    meta.metrics_crc32c = Some(recorded.crc32c);
     meta.state = state.to_state(task.state());
     Ok((meta, task.tensors()?))
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{Task, TrainState};
 use crate::checkpoint::{self, Selector};
-use crate::metrics::Recorder;
+use crate::metrics::{FILE_NAME, Recorder};
 use crate::run::RunDir;
 
 /// Where a run goes on.
@@ -34,7 +34,15 @@ pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
         TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step).with_context(from)?;
     task.restore(&checkpoint, &task_state).with_context(from)?;
     let lines = checkpoint.meta.metrics_lines;
-    Recorder::expect_lines(run.path(), lines)?;
+    let found = Recorder::first(run.path(), lines)?.crc32c;
+    if checkpoint.meta.metrics_crc32c.is_some_and(|written| written != found) {
+        let file = run.path().join(FILE_NAME);
+        tracing::warn!(
+            "{}: the first {lines} lines have changed since they were written; charts show what is \
+             there now, and the training goes on from its checkpoint as it would have",
+            file.display()
+        );
+    }
     if state.best_score.is_some()
         && let Err(error) = checkpoint::open(&dir, Selector::Best)
     {

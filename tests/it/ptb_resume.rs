@@ -155,6 +155,25 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
 }
 
 #[test]
+fn records_that_have_changed_are_told_and_the_training_goes_on() {
+    let dir = Dir::new();
+    let whole = whole(&dir);
+    dir.tfm(&train(
+        "--set checkpoint.every_steps=7 --set train.keep_prob=0.8 --set train.max_steps=8 \
+                    --set train.max_max_epoch=3 -q --run-dir run",
+    ))
+    .ok();
+    let run = Run::of(&dir, "run");
+    let records = run.text("metrics.jsonl");
+    let changed = records.replacen("\"perplexity\":", "\"perplexity\":1", 1);
+    fs::write(run.path("metrics.jsonl"), changed).unwrap();
+    let said = dir.one_thread("train ptb --resume run -q --set train.max_steps=57");
+    assert!(said.stderr.contains("lines have changed since they were written"), "{said:?}");
+    let score = |run: &Run| run.last("test", "perplexity");
+    assert_eq!((said.code, score(&run)), (0, score(&whole)));
+}
+
+#[test]
 fn what_a_resumed_run_may_not_change_is_refused_with_both_values() {
     let dir = Dir::new();
     dir.write("train.txt", text(60));
