@@ -23,7 +23,7 @@ use crate::ops::NotFinite;
 use crate::run::RunDir;
 use crate::system::shell::quoted;
 
-pub use checkpoint_schedule::{CheckpointConfig, CheckpointSchedule};
+pub use checkpoint_schedule::{CheckpointConfig, CheckpointSchedule, is_reported};
 use display::{Display, Throughput, progress_line};
 pub use restore::{Restored, restore};
 pub use shutdown::ShutdownFlag;

@@ -64,7 +64,7 @@ pub struct Train {
     /// What all models of pictures have.
     #[serde(flatten)]
     pub descent: Descent,
-    /// Steps of the run.
+    /// Steps of the run. The reference's script has 1,000,000, its published score is that of 100,000.
     pub max_steps: u64,
     /// Epochs from one decay to the next.
     pub epochs_per_decay: f64,
@@ -80,7 +80,7 @@ pub struct Train {
 pub struct Eval {
     /// The test pictures are classified after every so many epochs; 0: at the end alone.
     pub every_epochs: u64,
-    /// Histograms and pictures for TensorBoard every so many steps; 0: none.
+    /// Histograms and pictures for TensorBoard every so many steps, in the reference every 100; 0: none.
     pub summary_steps: u64,
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::Classifier;
 use crate::console;
 use crate::metrics::picture::{ConfusionMatrix, Mistake, TopLosses};
-use crate::ops::precision::{argmax, in_top_k};
+use crate::ops::precision::argmax;
 use crate::ops::{Buffer, Cpu, ensure_finite, softmax};
 use crate::train::ShutdownFlag;
 
@@ -19,7 +19,8 @@ const MAX_MISTAKES: usize = 36;
 pub struct Score {
     /// How often each class was taken for each.
     pub confusion: ConfusionMatrix,
-    /// Examples whose label has the largest logit.
+    /// Examples whose label is the first of the largest logit. TensorFlow's `in_top_k` takes the others
+    /// of equal ones for right too, and a network without a signal for perfect.
     pub correct: u64,
     /// Σ of the cross-entropies, in nats.
     pub loss: f64,
@@ -57,7 +58,6 @@ impl Score {
 
     /// Takes in the logits (examples, classes) of examples from number `first` on.
     pub fn add(&mut self, cpu: &Cpu, first: usize, logits: &mut [f32], labels: &[u32]) {
-        self.correct += in_top_k(logits, labels, 1).filter(|&right| right).count() as u64;
         let classes = self.confusion.classes().len();
         let predicted: Vec<u32> = argmax(logits, classes).map(|class| class as u32).collect();
         let mut losses = vec![0.0; labels.len()];
@@ -68,6 +68,7 @@ impl Score {
         for (i, (&truth, &predicted)) in labels.iter().zip(&predicted).enumerate() {
             let (truth, predicted) = (truth as usize, predicted as usize);
             self.confusion.add(truth, predicted);
+            self.correct += u64::from(truth == predicted);
             if truth != predicted {
                 let (index, probability) = ((first + i) as u64, (-losses[i]).exp());
                 self.worst.add(Mistake { index, truth, predicted, probability });

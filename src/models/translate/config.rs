@@ -72,7 +72,7 @@ pub struct Data {
     pub dev: Vec<String>,
     /// The test text, for `tfm eval translate --split test`; none by default.
     pub test: Vec<String>,
-    /// What becomes of an empty side, invalid UTF-8, a line without partner: "error" or "drop".
+    /// Empty sides (the reference trains on them), invalid UTF-8, unpaired lines: "error" or "drop".
     pub invalid: InvalidPairs,
     /// "basic", the reference's words, or "bpe", byte-pair encoding.
     pub tokenizer: Kind,

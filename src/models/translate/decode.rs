@@ -57,23 +57,25 @@ impl Translator {
         })
     }
 
-    /// The bucket of a sentence of so many words; sentences longer than any bucket are cut to the
-    /// last. Without buckets there is room for the whole sentence and a translation twice as long.
+    /// The bucket of a sentence of so many words: the first that it fills or fits, where a pair to be
+    /// trained on has to be shorter (the reference's `decode` and `read_data`). Sentences longer than
+    /// any bucket are cut to the last. Without buckets there is room for the whole sentence and a
+    /// translation twice as long.
     pub fn bucket(&self, words: usize) -> Bucket {
-        let Some(last) = self.buckets.last() else { return Bucket::new(words + 1, 2 * words + 12) };
-        let fits = |bucket: &&Bucket| words < bucket.source;
+        let Some(last) = self.buckets.last() else { return Bucket::new(words, 2 * words + 11) };
+        let fits = |bucket: &&Bucket| words <= bucket.source;
         *self.buckets.iter().find(fits).unwrap_or(last)
     }
 
-    /// The most words of a sentence that are translated.
+    /// The most words of a sentence that are translated: the last ones, since the encoder reads from the
+    /// end.
     pub fn longest(&self) -> usize {
-        self.buckets.last().map_or(usize::MAX, |bucket| bucket.source - 1)
+        self.buckets.last().map_or(usize::MAX, |bucket| bucket.source)
     }
 
     /// What each word of a translation of `line` attended to, its end among them, to be drawn.
     pub fn attention(&self, tokenizer: &Tokenizer, line: &str, found: &Hypothesis) -> Attention {
-        let mut source = tokenizer.words(Side::Source, line);
-        source.truncate(self.longest());
+        let source = tokenizer.words(Side::Source, line);
         let word = |&word: &u32| tokenizer.piece(Side::Target, word);
         let end = tokenizer.piece(Side::Target, EOS);
         let target = found.words.iter().map(word).chain([end]).collect();
@@ -135,7 +137,7 @@ impl Translator {
         ensure!(search.beam > 0, "a beam needs a hypothesis");
         let bucket = self.bucket(sentences.iter().map(|words| words.len()).max().unwrap_or(0));
         // A sentence has its own, whatever stands beside it.
-        let most = |words: &&[u32]| self.bucket(words.len()).target - 1;
+        let most = |words: &&[u32]| self.bucket(words.len()).target;
         let most: Vec<usize> = sentences
             .iter()
             .map(|words| search.max_length.unwrap_or_else(|| most(words)))
@@ -172,9 +174,7 @@ impl Translator {
             decoding.select(&parents, words.len());
         }
         let is_reversed = !self.buckets.is_empty();
-        let finish = |(beam, sentence): (Beam, &&[u32])| {
-            beam.finish(sentence.len().min(bucket.source - 1), is_reversed)
-        };
+        let finish = |(beam, sentence): (Beam, &&[u32])| beam.finish(sentence.len(), is_reversed);
         Ok(Some(beams.into_iter().zip(sentences).map(finish).collect()))
     }
 
@@ -184,10 +184,10 @@ impl Translator {
     fn encode(&mut self, cpu: &Cpu, sentences: &[&[u32]], positions: usize) -> Result<Decoding> {
         let batch = sentences.len();
         let is_masked = self.buckets.is_empty();
-        let positions = if is_masked { positions - 1 } else { positions };
         let mut source = vec![PAD; positions * batch];
         for (b, sentence) in sentences.iter().enumerate() {
-            for (t, &word) in sentence.iter().take(self.longest().min(positions)).enumerate() {
+            let kept = &sentence[sentence.len().saturating_sub(positions)..];
+            for (t, &word) in kept.iter().enumerate() {
                 let position = if is_masked { t } else { positions - 1 - t };
                 source[position * batch + b] = word;
             }
@@ -313,10 +313,29 @@ mod tests {
             let bucket = translator.bucket(sentence.len());
             let alone = translator.translate(&cpu, &[sentence], search, &never).unwrap().unwrap();
             assert_eq!(alone[0][0].words, together[0].words);
-            let words = sentence.len().min(bucket.source - 1);
-            assert!(alone[0][0].attention.iter().all(|weights| weights.len() == words));
-            assert!(alone[0][0].words.len() < bucket.target);
+            let cut = sentence.len().saturating_sub(bucket.source);
+            for weights in &alone[0][0].attention {
+                assert_eq!(weights.len(), sentence.len());
+                assert!(weights[..cut].iter().all(|&weight| weight == 0.0));
+            }
+            assert!(alone[0][0].words.len() <= bucket.target);
         }
+    }
+
+    #[test]
+    fn a_sentence_that_fills_a_bucket_is_in_it_and_a_longer_one_has_its_last_words() {
+        let (cpu, mut translator) = translator(1);
+        let buckets = [3, 4, 5, 8, 9].map(|words| translator.bucket(words).source);
+        assert_eq!(buckets, [4, 4, 8, 8, 8]);
+        let never = ShutdownFlag::default();
+        let sentence: Vec<u32> = (0..11).map(|i| 4 + i * 3 % 11).collect();
+        let mut found = |words: &[u32]| {
+            let found = translator.translate(&cpu, &[words], Search::GREEDY, &never);
+            found.unwrap().unwrap().remove(0).remove(0)
+        };
+        let (whole, last) = (found(&sentence), found(&sentence[3..]));
+        assert_eq!((whole.words, whole.score), (last.words, last.score));
+        assert_eq!(whole.attention[0][3..], last.attention[0]);
     }
 
     #[test]

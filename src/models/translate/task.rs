@@ -23,7 +23,7 @@ use crate::models::weights;
 use crate::nn::Parameter;
 use crate::nn::optimizer::{Optimizer, Schedule, Settings};
 use crate::ops::{Cpu, ensure_finite};
-use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
+use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task, is_reported};
 
 /// The most words of a sentence whose attention TensorBoard shows.
 const MAX_SHOWN: usize = 60;
@@ -150,6 +150,11 @@ impl<'a> TranslateTask<'a> {
         (!averages.is_empty()).then(|| self.model.with_values(averages))
     }
 
+    /// Whether a window of the reference's learning rate ends with a step.
+    fn ends_window(&self, step: u64) -> bool {
+        !self.config.is_bidirectional() && (step + 1).is_multiple_of(self.config.train.decay_every)
+    }
+
     fn mean_loss(&self) -> f64 {
         self.losses.sum / self.losses.steps.max(1) as f64
     }
@@ -247,7 +252,24 @@ impl Task for TranslateTask<'_> {
         ]
     }
 
-    fn report(&mut self, Progress { fraction, rate, .. }: Progress) -> Result<String> {
+    /// As the reference too: the reference's network at the end of each window of its learning rate.
+    fn is_reported(&self, step: u64) -> bool {
+        let per_epoch = self.steps_per_epoch;
+        self.ends_window(step) || is_reported(step % per_epoch, per_epoch)
+    }
+
+    fn report(&mut self, Progress { step, fraction, rate }: Progress) -> Result<String> {
+        if self.ends_window(step)
+            && let Some(loss) = self.rate.before.back()
+        {
+            let step_time = self.items_per_step().1 as f64 / rate;
+            return Ok(format!(
+                "global step {} learning rate {:.4} step-time {step_time:.2} perplexity {}",
+                step + 1,
+                self.rate.rate,
+                perplexity_in_words(loss.exp())
+            ));
+        }
         let perplexity = perplexity_in_words(self.mean_loss().exp());
         Ok(format!("{fraction:.3} perplexity: {perplexity} speed: {rate:.0} pairs/s"))
     }

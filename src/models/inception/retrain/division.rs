@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::listing::{ContentHash, Listing, some};
 use crate::data::Split;
 
-/// Divides the pictures by a hash of their files' names, as TensorFlow's `retrain.py` does: a picture
-/// stays in its part when others are added or taken away, and however the folder is called.
+/// Divides the pictures by a hash of their files' names, as TensorFlow's `retrain.py` does, though not
+/// by the same hash: a picture stays in its part when others are added or taken away, and however the
+/// folder is called.
 ///
 /// The name is that of the file alone, up to `_nohash_`, so that pictures that belong together can be
 /// kept together. A content that lies in several files is in one part, that of the smallest hash. A

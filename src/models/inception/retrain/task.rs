@@ -154,10 +154,11 @@ impl Task for RetrainTask<'_> {
     }
 
     fn is_reported(&self, step: u64) -> bool {
-        step.is_multiple_of(self.config.train.eval_frequency)
+        step.is_multiple_of(self.config.train.eval_frequency) || step + 1 == self.total_steps()
     }
 
-    /// As the reference: the batch again after its step, and the validation pictures.
+    /// The batch again after its step, as the reference, and all validation pictures, of which the
+    /// reference draws a hundred.
     fn report(&mut self, Progress { step, .. }: Progress) -> Result<String> {
         let score = self.on.score_batch(&self.batch, Mode::Inference)?;
         (self.last.accuracy, self.last.cross_entropy) = (score.top1_accuracy(), score.mean_loss());

@@ -12,7 +12,8 @@ use super::vectors::UnitVectors;
 use crate::ops::Cpu;
 use crate::ops::top_k::Hit;
 
-/// The words that `nearby` names where no number is given, as the reference does.
+/// The words that `nearby` names where no number is given. The reference's 20 have the word itself
+/// among them.
 pub const DEFAULT_NEIGHBOURS: usize = 20;
 
 /// A word, and the cosine of the angle between its vector and what was asked about, which is

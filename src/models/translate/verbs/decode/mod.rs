@@ -45,7 +45,8 @@ struct DecodeArgs {
     /// translation
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     n_best: Option<usize>,
-    /// The most words of a translation
+    /// The most words of a translation: by default those of the bucket's decoder, or where there are no
+    /// buckets twice the sentence's and 11
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     max_length: Option<usize>,
     /// Puts the source's word with the highest attention in the place of an unknown one
@@ -72,6 +73,10 @@ A text is translated as it comes: whenever a line is there, it and all lines tha
 are translated side by side, 512 at most, and printed. So a pipe that is written to now and then, as \
 by `tail -f`, has its translations at once. At a terminal there is a prompt, with the lines of earlier \
 ones; the end of input (Ctrl-D) leaves it.
+
+The reference's networks take a sentence in the first bucket that has room for it, and of a sentence \
+longer than all buckets the last words, as the reference does. They never translate to _PAD or _GO, \
+which the reference prints where it finds them likeliest.
 
 A picture of attention has the source's words above and the translation's at the left, its end \
 (_EOS) the last. Models that have no mask attend to padding too, which is not shown.";
