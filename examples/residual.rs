@@ -104,6 +104,7 @@ impl Training {
 
     /// Writes a safetensors file with parameters, optimizer and step.
     pub fn save(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
         let (meta, keep) = (Meta::new("residual", self.step), Retention { last: 2 });
         checkpoint::save(folder, &meta, weights::of(&self.state())?, keep, false).map(drop)
     }
@@ -128,21 +129,25 @@ pub fn batch(split: Split, number: u64) -> (Vec<f32>, Vec<u32>) {
 }
 
 fn main() -> Result<()> {
+    run(&std::env::temp_dir().join("tfm-residual"), STEPS, EPOCH)
+}
+
+/// Trains for `steps` steps with a checkpoint every `epoch`, and holds another network that goes on from
+/// the last but one to the same bits.
+pub fn run(folder: &Path, steps: u64, epoch: u64) -> Result<()> {
     let cpu = Cpu::new(Isa::from_environment()?, std::thread::available_parallelism()?.get())?;
-    let folder = std::env::temp_dir().join("tfm-residual");
     let mut training = Training::new(1)?;
     for layer in training.network.graph().layers(BATCH, 1) {
         println!("{:22}{:22}{:?}", layer.name, layer.operator, layer.output);
     }
-    for epoch in 1..=STEPS / EPOCH {
-        let loss = training.train(&cpu, EPOCH)?;
-        training.save(&folder)?;
-        println!("epoch {epoch}: loss {loss:.3}, accuracy {:.4}", training.accuracy(&cpu, 50)?);
+    for number in 1..=steps / epoch {
+        let loss = training.train(&cpu, epoch)?;
+        training.save(folder)?;
+        println!("epoch {number}: loss {loss:.3}, accuracy {:.4}", training.accuracy(&cpu, 50)?);
     }
-    // Another network goes on from the checkpoint before the last.
     let mut resumed = Training::new(2)?;
-    resumed.load(&folder, Selector::Step(STEPS - EPOCH))?;
-    resumed.train(&cpu, EPOCH)?;
+    resumed.load(folder, Selector::Step(steps - epoch))?;
+    resumed.train(&cpu, epoch)?;
     let same = |(a, b): (&&Parameter, &&Parameter)| *a.values() == *b.values();
     ensure!(training.state().iter().zip(&resumed.state()).all(same), "the bits differ");
     println!("resumed from {}: the same bits", folder.display());

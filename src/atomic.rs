@@ -1,6 +1,6 @@
 //! Placing a whole file at once: a reader, or a run after a kill, sees the old content or the new.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Writes `bytes` to a temporary name beside `path`, on to the disk, and renames it to `path`.
-/// Two processes must not write the same file at the same time.
+/// Where another process writes the same file, this one waits for it, and then replaces it.
 ///
 /// # Errors
 /// Names the file that could not be written; the temporary one is removed.
@@ -26,7 +26,7 @@ pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
-    prepare_with(path, content)?;
+    let _own = prepare_with(path, content)?;
     place(path)
 }
 
@@ -35,20 +35,17 @@ pub fn write_with(
 /// # Errors
 /// Names the file that could not be written; the temporary one is removed.
 pub fn prepare(path: &Path, bytes: &[u8]) -> Result<()> {
-    prepare_with(path, |file| Ok(file.write_all(bytes)?))
+    prepare_with(path, |file| Ok(file.write_all(bytes)?)).map(drop)
 }
 
+/// The temporary file, which is this process's own as long as it is open.
 fn prepare_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
-) -> Result<()> {
-    let temporary = temporary(path);
-    let prepared = expect_plain(path).and_then(|()| write_synced(&temporary, content));
-    if prepared.is_err() {
-        // The first error says what is wrong; a temporary file that stays does no harm.
-        let _ = fs::remove_file(&temporary);
-    }
-    prepared.with_context(|| format!("cannot write {}", path.display()))
+) -> Result<File> {
+    expect_plain(path)
+        .and_then(|()| write_synced(&temporary(path), content))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Renames what [`prepare`] has written to `path`.
@@ -138,16 +135,45 @@ pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file, which is removed where that fails.
 fn write_synced(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
-) -> Result<()> {
-    // Not into whatever else has this name.
-    let _ = fs::remove_file(path);
-    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, File::create_new(path)?);
-    content(&mut writer)?;
-    let file = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(file.sync_all()?)
+) -> Result<File> {
+    let own = create_own(path)?;
+    let write = |file: File| -> Result<()> {
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+        content(&mut writer)?;
+        let file = writer.into_inner().map_err(|error| error.into_error())?;
+        Ok(file.sync_all()?)
+    };
+    let written = own.try_clone().map_err(Into::into).and_then(write);
+    if written.is_err() {
+        // The first error says what is wrong; a temporary file that stays does no harm.
+        let _ = fs::remove_file(path);
+    }
+    written.map(|()| own)
+}
+
+/// Creates a file that no other process has, as long as it is open. Waits for one that has it, and takes
+/// away what a killed one has left.
+fn create_own(path: &Path) -> io::Result<File> {
+    loop {
+        if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+            // Not into whatever else has this name.
+            fs::remove_file(path)?;
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        // Without locks nobody is waited for.
+        let _ = file.lock();
+        if !is_at(&file, path) {
+            continue;
+        }
+        if file.metadata()?.len() == 0 {
+            return Ok(file);
+        }
+        fs::remove_file(path)?;
+    }
 }
 
 /// A bare file name has the parent "", which is the current folder but cannot be opened as such.
@@ -166,6 +192,31 @@ mod tests {
         write(&path, b"old").unwrap();
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn writers_of_one_file_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        // What a killed one has left.
+        fs::write(temporary(&path), "half").unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..8u8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        let piece = [writer; 4096];
+                        let content = |file: &mut BufWriter<File>| {
+                            (0..4).try_for_each(|_| Ok(file.write_all(&piece)?))
+                        };
+                        write_with(path, content).unwrap();
+                        let found = fs::read(path).unwrap();
+                        assert!(found.len() == 4 * 4096 && found.iter().all(|&b| b == found[0]));
+                    }
+                });
+            }
+        });
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -53,14 +53,24 @@ impl Objective {
         if self.lower { value < other } else { value > other }
     }
 
+    /// The value that no other is worse than: that of a run that has diverged.
+    pub fn worst(&self) -> f64 {
+        if self.lower { f64::MAX } else { f64::MIN }
+    }
+
     /// Every finite value of the score in records, with its step.
     pub fn values<'a>(&'a self, records: &'a [Record]) -> impl Iterator<Item = (u64, f64)> + 'a {
+        self.measured(records).filter(|(_, value)| value.is_finite())
+    }
+
+    /// Every value of the score in records, with its step.
+    pub fn measured<'a>(&'a self, records: &'a [Record]) -> impl Iterator<Item = (u64, f64)> + 'a {
         let (phase, metric) = self.name.split_once('_').unwrap_or((&self.name, ""));
         // The score of training is that of a whole epoch.
         let phase = if phase == "train" { "epoch" } else { phase };
         let of_phase = records.iter().filter(move |record| record.phase == phase);
         let value = move |record: &Record| Some((record.step, *record.metrics.get(metric)?));
-        of_phase.filter_map(value).filter(|(_, value)| value.is_finite())
+        of_phase.filter_map(value)
     }
 
     /// The best value in records, the first of equal ones, with its step.
@@ -98,6 +108,7 @@ mod tests {
         let objective = Objective::of(&ptb::ENTRY).unwrap();
         assert_eq!(objective.best(&records), Some((2, 5.0)));
         assert_eq!(objective.values(&records).count(), 3);
+        assert_eq!(objective.measured(&records).count(), 4);
         assert_eq!(objective.best(&[Record::new(1, 1, "test").metric("perplexity", 1.0)]), None);
     }
 }

@@ -259,8 +259,9 @@ pub fn refuse_run(path: &Path) -> Result<()> {
     ensure!(
         !path.join(MANIFEST).exists(),
         "the run folder {} exists and is not empty; it is a run: choose another --run-dir, or go on with \
-         it by tfm train --resume",
-        path.display()
+         it by tfm train --resume {}",
+        path.display(),
+        quoted(path)
     );
     Ok(())
 }

@@ -237,9 +237,13 @@ impl<'a> Scheduler<'a> {
         else {
             return Ok(true);
         };
-        let records = run.records()?;
-        let before = board.objective().values(&records).take_while(|(at, _)| *at <= step);
-        let value = before.last().map(|(_, value)| value);
+        let (records, objective) = (run.records()?, board.objective());
+        let before = objective.measured(&records).take_while(|(at, _)| *at <= step);
+        // A run that has diverged is the worst, whatever it was before.
+        let value = before.last().map(|(_, value)| match value.is_finite() {
+            true => value,
+            false => objective.worst(),
+        });
         if value.is_none() {
             tracing::warn!(
                 "point {point} has no {} at step {step} yet: it is not judged",

@@ -192,7 +192,17 @@ impl Spec {
     pub fn objective(&self, model: &Entry) -> Result<Option<Objective>> {
         let metric = self.stop.as_ref().and_then(|stop| stop.metric.as_deref());
         let objective = match metric {
-            Some(name) => Some(Objective::named(model, name)?),
+            Some(name) => {
+                let objective = Objective::named(model, name)?;
+                let is_recorded = model.scores.contains(&name) || name.starts_with("train_");
+                let scores = model.scores.join(", ");
+                let model = model.name;
+                ensure!(
+                    is_recorded,
+                    "stop.metric = \"{name}\": {model} records no such score; its scores are: {scores}"
+                );
+                Some(objective)
+            }
             None => Objective::of(model),
         };
         ensure!(

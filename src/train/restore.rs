@@ -18,6 +18,13 @@ pub struct Restored {
     pub(super) from: Option<PathBuf>,
 }
 
+impl Restored {
+    /// Steps that are done.
+    pub fn step(&self) -> u64 {
+        self.state.step
+    }
+}
+
 /// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot go
 /// on stays as it is.
 ///

@@ -7,7 +7,7 @@ use tfm::nn::plan::Plan;
 use tfm::nn::{Feed, Mode, Parameter};
 use tfm::ops::{Cpu, Isa};
 
-#[allow(dead_code, reason = "its main trains for a minute")]
+#[allow(dead_code, reason = "its main trains for a minute; `run` is what it does")]
 #[path = "../../examples/residual.rs"]
 mod residual;
 
@@ -19,6 +19,11 @@ fn cpu() -> Cpu {
 
 fn values(of: &[&Parameter]) -> Vec<(String, Vec<f32>)> {
     of.iter().map(|parameter| (parameter.name().to_string(), parameter.values().to_vec())).collect()
+}
+
+#[test]
+fn the_example_runs_to_its_end() {
+    residual::run(&tempdir().unwrap().path().join("new"), 4, 2).unwrap();
 }
 
 #[test]

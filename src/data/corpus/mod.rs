@@ -19,6 +19,7 @@ pub use sentences::{Subsampling, Unk};
 use super::vocabulary::{Vocabulary, VocabularyRules};
 pub use super::words::TextSource;
 use super::words::{Counts, Space, Token, count, for_each_piece, pieces};
+use crate::system::memory;
 
 /// The word that stands for all others; its id is 0. A text's own word of this spelling is
 /// counted among them.
@@ -111,6 +112,9 @@ impl Corpus {
             ensure!(own.any(|(_, &size)| size > 0), "{source} holds no word");
         }
         let vocabulary = vocabulary(counts)?;
+        memory::ensure_fits(size_of::<u32>() as u64 * total as u64, || {
+            format!("the text has {total} words")
+        })?;
         let mut words = vec![0; total];
         let mut rest = &mut words[..];
         let mut parts = Vec::with_capacity(sizes.len());

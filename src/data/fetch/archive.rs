@@ -9,6 +9,7 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Error, Result, anyhow, bail};
+use flate2::CrcReader;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, Entry, EntryType};
 use zip::result::ZipError;
@@ -122,13 +123,19 @@ fn extract_zip(
         let Some(index) = zip.index_for_name(name) else { continue };
         // The crate is built without decompressors: the program has its own.
         let entry = zip.by_index_raw(index).map_err(bad_zip)?;
-        let (method, target) = (entry.compression(), folder.join(&file.name));
-        if method == CompressionMethod::DEFLATE {
-            store(DeflateDecoder::new(BufReader::new(entry)), name, file, limit, &target)?;
+        let (method, checksum) = (entry.compression(), entry.crc32());
+        let content: Box<dyn Read + '_> = if method == CompressionMethod::DEFLATE {
+            Box::new(DeflateDecoder::new(BufReader::new(entry)))
         } else if method == CompressionMethod::Stored {
-            store(entry, name, file, limit, &target)?;
+            Box::new(entry)
         } else {
             bail!("{name} is packed by {method}, which is not read");
+        };
+        let mut content = CrcReader::new(content);
+        store(&mut content, name, file, limit, &folder.join(&file.name))?;
+        io::copy(&mut content, &mut io::sink()).map_err(bad_archive)?;
+        if content.crc().sum() != checksum {
+            bail!("the zip archive is broken: the checksum of {name} is wrong");
         }
         has_any = true;
     }

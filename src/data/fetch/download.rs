@@ -93,14 +93,16 @@ impl Client {
         let mut continued = false;
         let mut pause = self.first_pause;
         let mut fruitless = 0;
+        // A download that begins anew has to come further than before.
+        let mut furthest = partial.len();
         loop {
-            let before = partial.len();
-            continued |= before > 0;
+            continued |= partial.len() > 0;
             let reason = match self.attempt(address, partial, limit, on_event) {
                 Ok(()) => return Ok(continued),
                 Err(error) => error.downcast::<Broken>()?.0,
             };
-            if partial.len() >= before.saturating_add(WORTHWHILE) {
+            if partial.len() >= furthest.saturating_add(WORTHWHILE) {
+                furthest = partial.len();
                 fruitless = 0;
                 pause = self.first_pause;
             }

@@ -41,8 +41,8 @@ pub struct Demo {
 /// Files that are there already, unless they may be replaced (`force`), and files that cannot be
 /// written.
 pub fn write(folder: &Path, each: usize, seed: u64, force: bool) -> Result<Demo> {
-    let (graph, pictures) = (folder.join(GRAPH), folder.join("pictures"));
-    for path in [&graph, &pictures] {
+    let [graph, labels, pictures] = [GRAPH, "labels.txt", "pictures"].map(|name| folder.join(name));
+    for path in [&graph, &labels, &pictures] {
         ensure!(
             force || !path.exists(),
             "{} is there already: give another --out, or --force to replace it",
@@ -51,7 +51,7 @@ pub fn write(folder: &Path, each: usize, seed: u64, force: bool) -> Result<Demo>
     }
     atomic::create_folder(folder)?;
     atomic::write(&graph, &frozen_graph().to_bytes()?)?;
-    atomic::write(&folder.join("labels.txt"), (CLASSES.join("\n") + "\n").as_bytes())?;
+    atomic::write(&labels, (CLASSES.join("\n") + "\n").as_bytes())?;
     for (class, name) in CLASSES.iter().enumerate() {
         let folder = pictures.join(name.replace(' ', "_"));
         atomic::create_folder(&folder)?;

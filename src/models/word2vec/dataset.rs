@@ -11,9 +11,12 @@ use super::similarity::{self, Pairs};
 use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
 use crate::data::vocabulary::{Coverage, Vocabulary};
 use crate::data::{Missing, analogies, locate};
+use crate::system::memory;
 
 /// The folders of the data folder in which texts lie.
 const TEXTS: [&str; 2] = ["enwiki", "text8"];
+/// Memory that a word of the generated text takes, with its growth.
+const BYTES_OF_A_WORD: u64 = 16;
 /// The folder of the data folder in which questions lie.
 const QUESTIONS: &str = "word2vec-eval";
 /// The minimum words of a text for each word of a half-window, as in the reference.
@@ -46,14 +49,14 @@ impl TextDataset {
             CorpusSource::Files => texts(config, data_dir)?,
             CorpusSource::Analogies => Vec::new(),
         };
-        let questions = questions(config, data_dir)?;
-        let pairs = match &*config.eval.similarity {
-            "" => None,
-            name => Some(Pairs::read(&evaluation_file("similarity", name, data_dir)?)?),
-        };
+        let (questions, pairs) = (questions(config, data_dir)?, pairs(config, data_dir)?);
         let corpus = match config.data.source {
             CorpusSource::Files => read(config, &corpus::files(&paths)?, vocabulary)?,
             CorpusSource::Analogies => {
+                let words = config.data.analogies_words;
+                memory::ensure_fits(BYTES_OF_A_WORD * words as u64, || {
+                    format!("data.analogies_words = {words}")
+                })?;
                 let text = analogies::text(config.seed, config.data.analogies_words);
                 read(config, &[corpus::TextSource::Memory(text.into())], vocabulary)?
             }
@@ -136,6 +139,22 @@ pub fn questions(config: &Word2VecConfig, data_dir: &Path) -> Result<Option<Ques
         }
         (name, _) => Some(Questions::read(&evaluation_file("questions", name, data_dir)?)?),
     })
+}
+
+/// The word pairs that the config names.
+///
+/// # Errors
+/// A file that is missing or damaged.
+pub fn pairs(config: &Word2VecConfig, data_dir: &Path) -> Result<Option<Pairs>> {
+    Ok(match &*config.eval.similarity {
+        "" => None,
+        name => Some(Pairs::read(&evaluation_file("similarity", name, data_dir)?)?),
+    })
+}
+
+/// The path of a file that the command line names, found as those of the config.
+pub fn given_file(path: &Path, data_dir: &Path) -> PathBuf {
+    locate(&data_dir.join(QUESTIONS), &path.to_string_lossy())
 }
 
 /// The path of `eval.<key> = name`.

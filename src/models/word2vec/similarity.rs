@@ -50,7 +50,7 @@ pub fn score(vectors: &UnitVectors, pairs: &Pairs) -> Result<SimilarityScore> {
 /// The pairs whose words both have a vector, in the ids of a vocabulary, and their scores.
 ///
 /// # Errors
-/// When they are fewer than two.
+/// When they are fewer than two, or all have the same score.
 pub fn known(pairs: &Pairs, vocabulary: &Vocabulary) -> Result<Vec<([u32; 2], f64)>> {
     let ids = |pair: &Pair| match pair.words.each_ref().map(|word| vocabulary.find(word)) {
         [Some(a), Some(b)] => Some(([a, b], pair.score)),
@@ -65,6 +65,10 @@ pub fn known(pairs: &Pairs, vocabulary: &Vocabulary) -> Result<Vec<([u32; 2], f6
              data.min_count"
         );
     }
+    ensure!(
+        known.iter().any(|(_, score)| *score != known[0].1),
+        "the {n} pairs of {path} have no order: all have the same score"
+    );
     Ok(known)
 }
 

@@ -72,6 +72,14 @@ impl SkipGram {
             "train.num_neg_samples = {asked}: the noise words of a mini-batch are all different, \
              and the vocabulary has {there}; give fewer, or a lower data.min_count"
         );
+        if train.algorithm == Algorithm::MiniBatch {
+            // Logits, labels and biases of all examples with all words of the batch and all noise words.
+            let [batch, noise, threads] =
+                [train.batch_size, asked, threads].map(|size| size as u64);
+            memory::ensure_fits(threads * 3 * 4 * batch * (batch + noise), || {
+                format!("train.batch_size = {batch} with {threads} threads")
+            })?;
+        }
         let [input, output, bias] = names(train.algorithm);
         Ok(Self {
             input: Parameter::uniform(input, &shape, scale, config.seed)?,

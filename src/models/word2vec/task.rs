@@ -93,9 +93,9 @@ impl<'a> Word2VecTask<'a> {
         self.cursor.kept as f64 / self.cursor.position.max(1) as f64
     }
 
-    /// The mean loss of a pair in this epoch.
+    /// The mean loss of a pair in this epoch; not a number before the first.
     fn loss(&self) -> f64 {
-        self.epoch.sum / self.epoch.pairs.max(1) as f64
+        self.epoch.sum / self.epoch.pairs as f64
     }
 
     fn current_rate(&self) -> f64 {
@@ -198,7 +198,10 @@ impl Task for Word2VecTask<'_> {
 
     fn end_epoch(&mut self, _: u64, _: &ShutdownFlag) -> Result<Option<EpochReport>> {
         let loss = self.loss();
-        let line = format!("loss {loss:.4}");
+        let line = match self.epoch.pairs {
+            0 => "no pair of words to learn from".to_owned(),
+            _ => format!("loss {loss:.4}"),
+        };
         let tests = self.evaluate()?;
         let precision = tests.iter().flat_map(|test| &test.metrics);
         let mut precision =
@@ -206,7 +209,7 @@ impl Task for Word2VecTask<'_> {
         let score = precision.next_back().map_or(loss, |precision| 1.0 - precision);
         let mut measured = vec![Evaluation { phase: "epoch", metrics: vec![("loss", loss)], line }];
         measured.extend(tests);
-        Ok(Some(EpochReport { measured, score: Some(score) }))
+        Ok(Some(EpochReport { measured, score: Some(score).filter(|score| score.is_finite()) }))
     }
 
     /// The last epoch has been evaluated.

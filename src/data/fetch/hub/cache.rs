@@ -81,7 +81,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Makes a content a file of a commit.
+    /// Makes a content a file of a commit. The caller has its [`Self::lock`].
     pub(super) fn link(&self, commit: &str, file: &str, etag: &str) -> Result<PathBuf> {
         let path = self.name_of(commit, file);
         if path.is_file() {

@@ -158,16 +158,13 @@ fn bring_with(
         }
         found => found.with_context(|| format!("cannot fetch {file}"))?,
     };
-    let path = match cache.blob(&found.etag) {
-        Some(_) => cache.link(&found.commit, &file.path, &found.etag)?,
-        None => download(client, settings, file, &cache, &found, on_event)
-            .with_context(|| format!("cannot fetch {file}"))?,
-    };
+    let path = download(client, settings, file, &cache, &found, on_event)
+        .with_context(|| format!("cannot fetch {file}"))?;
     cache.note_commit(&file.revision, &found.commit)?;
     Ok(path)
 }
 
-/// Brings the content into the cache, checked, and gives its name in the snapshot.
+/// Brings the content into the cache where it is not there, checked, and gives its name in the snapshot.
 fn download(
     client: &Client,
     settings: &HubSettings,

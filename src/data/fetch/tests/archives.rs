@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use flate2::Crc;
 use flate2::write::DeflateEncoder;
 
 use super::*;
@@ -101,13 +102,16 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(content).unwrap();
         let deflated = encoder.finish().unwrap();
-        let sizes = [deflated.len() as u32, content.len() as u32].map(u32::to_le_bytes).concat();
         let at = (bytes.len() as u32).to_le_bytes();
         let names = [(name.len() as u16).to_le_bytes(), [0; 2]].concat();
         // Those that write a member before they know its size leave it out here.
         bytes.extend([&b"PK\x03\x04\x14\0\x08\0\x08\0"[..], &[0; 16], &names].concat());
         bytes.extend([name.as_bytes(), &deflated].concat());
-        let head = [&b"PK\x01\x02\x14\0\x14\0\x08\0\x08\0"[..], &[0; 8], &sizes, &names].concat();
+        let mut crc = Crc::new();
+        crc.update(content);
+        let sizes = [crc.sum(), deflated.len() as u32, content.len() as u32];
+        let sizes = sizes.map(u32::to_le_bytes).concat();
+        let head = [&b"PK\x01\x02\x14\0\x14\0\x08\0\x08\0"[..], &[0; 4], &sizes, &names].concat();
         directory.extend([&head[..], &[0; 10], &at, name.as_bytes()].concat());
     }
     let (at, length) = (bytes.len() as u32, directory.len() as u32);
@@ -127,6 +131,11 @@ fn a_zip_archive_gives_its_members_by_name() {
     assert_complete(&dir);
     assert_refused(zip(&[("readme", b"nothing")]), "the archive lacks top/data/a.txt, top/b.txt");
     assert_refused(whole[..whole.len() - 30].to_vec(), "the zip archive is broken");
+    // The checksum of a member in the directory.
+    let mut damaged = whole.clone();
+    let directory = damaged.windows(4).rposition(|four| four == b"PK\x01\x02").unwrap();
+    damaged[directory + 16] ^= 1;
+    assert_refused(damaged, "the checksum of top/b.txt is wrong");
     let first = zip(&[("top/data/a.txt", A), ("top/b.txt", b"short")]);
     assert_refused(first, "wrong content: sub/b.txt has md5");
 }

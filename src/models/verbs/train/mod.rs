@@ -193,6 +193,13 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     describe::ensure_fits::<E>(config, &data)?;
     let mut task = E::task(&cpu, config, &data, None)?;
     let restored = train::restore(&mut task, &run)?;
+    let (done, total) = (restored.step(), task.total_steps());
+    ensure!(
+        done <= total,
+        "cannot resume {}: {done} steps are done, and with these settings the run would have ended after \
+         {total}; give it more, or begin another with --init-from",
+        path.display()
+    );
     // From here on the run changes.
     run.replace_config(&config::to_toml(config)?)?;
     report::say_start::<E>(&run, config, &data, &task, &cpu)?;

@@ -70,9 +70,11 @@ pub(super) fn read(path: &Path, options: ImportOptions) -> Result<VectorTable<'_
     let words = std::str::from_utf8(words.data())
         .with_context(|| format!("{}: the tensor words is not UTF-8", path.display()))?;
     let words: Vec<&str> = words.split('\n').collect();
+    // Without values there may be any number of vectors.
+    ensure!(width > 0, "{}: its vectors have no values", path.display());
     let counts = match tensors.tensor("counts") {
         Ok(_) => find("counts", Dtype::I64)?.data().to_vec(),
-        Err(_) => vec![0; 8 * n],
+        Err(_) => vec![0; 8 * words.len()],
     };
     let (counts, _) = counts.as_chunks::<8>();
     ensure!(

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::super::ENTRY;
 use super::super::analogies::{self, Questions};
+use super::super::dataset;
 use super::super::experiment::Word2Vec;
 use super::super::similarity::{self, Pairs};
 use crate::models::Verb;
@@ -55,17 +56,22 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
     // What is wrong with the small files shows before the large one is read.
-    let pairs = args.similarity.as_deref().map(Pairs::read).transpose()?;
-    let given = args.questions.as_deref().map(Questions::read).transpose()?;
+    let data_dir = &args.data.data_dir;
+    let file = |path: &PathBuf| dataset::given_file(path, data_dir);
+    let pairs = args.similarity.as_ref().map(|path| Pairs::read(&file(path))).transpose()?;
+    let questions = args.questions.as_ref().map(|path| Questions::read(&file(path))).transpose()?;
     let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let questions = match (given, &pairs) {
-        (None, None) => super::super::dataset::questions(&session.config, &args.data.data_dir)?,
-        (given, _) => given,
+    let (questions, pairs) = match (questions, pairs) {
+        (None, None) => {
+            let config = &session.config;
+            (dataset::questions(config, data_dir)?, dataset::pairs(config, data_dir)?)
+        }
+        given => given,
     };
     ensure!(
         questions.is_some() || pairs.is_some(),
-        "there is nothing to ask: the run's config has no eval.questions; give --questions FILE or \
-         --similarity FILE"
+        "there is nothing to ask: the run's config has neither eval.questions nor eval.similarity; give \
+         --questions FILE or --similarity FILE"
     );
     let unit = session.trained.into_unit();
     let (mut metrics, mut text) = (json!({}), Vec::new());
