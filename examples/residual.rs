@@ -12,11 +12,9 @@ use tfm::nn::optimizer::{Method, Optimizer, OptimizerConfig, Schedule, Settings}
 use tfm::nn::{Feed, Filters, Graph, Init, Mode, Network, Output, Parameter, Value};
 use tfm::ops::{Cpu, Isa};
 
-/// Pictures of a step, steps of an epoch, and all steps.
+/// Pictures of a step.
 pub const BATCH: usize = 32;
-const EPOCH: u64 = 500;
-const STEPS: u64 = 6 * EPOCH;
-const RATE: Schedule = Schedule::Cosine { rate: 0.003, warmup: 100, steps: STEPS, floor: 0.0 };
+const RATE: Schedule = Schedule::Cosine { rate: 0.003, warmup: 100, steps: 3000, floor: 0.0 };
 
 /// A normalised convolution. Its weights begin as in He et al. (arXiv 1502.01852), and decay.
 fn convolution<'g>(x: Value<'g>, name: &str, filters: Filters) -> Value<'g> {
@@ -58,8 +56,7 @@ impl Training {
     /// The network before its first step.
     pub fn new(seed: u64) -> Result<Self> {
         let (graph, [logits, losses]) = Graph::build(|g| {
-            let logits =
-                forward(g.input("images", &[Shapes::SIDE, Shapes::SIDE, Shapes::CHANNELS]));
+            let logits = forward(g.input("images", &[Shapes::SIDE, Shapes::SIDE, 3]));
             [logits.output(), logits.cross_entropy(g.ids("labels")).output()]
         })?;
         let network = Network::new(graph, seed)?;
@@ -104,7 +101,6 @@ impl Training {
 
     /// Writes a safetensors file with parameters, optimizer and step.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder)?;
         let (meta, keep) = (Meta::new("residual", self.step), Retention { last: 2 });
         checkpoint::save(folder, &meta, weights::of(&self.state())?, keep, false).map(drop)
     }
@@ -129,13 +125,13 @@ pub fn batch(split: Split, number: u64) -> (Vec<f32>, Vec<u32>) {
 }
 
 fn main() -> Result<()> {
-    run(&std::env::temp_dir().join("tfm-residual"), STEPS, EPOCH)
+    run(&std::env::temp_dir().join("tfm-residual"), 3000, 500)
 }
 
-/// Trains for `steps` steps with a checkpoint every `epoch`, and holds another network that goes on from
-/// the last but one to the same bits.
+/// Trains with a checkpoint every `epoch` steps. Another network goes on from one to the same bits.
 pub fn run(folder: &Path, steps: u64, epoch: u64) -> Result<()> {
     let cpu = Cpu::new(Isa::from_environment()?, std::thread::available_parallelism()?.get())?;
+    std::fs::create_dir_all(folder)?;
     let mut training = Training::new(1)?;
     for layer in training.network.graph().layers(BATCH, 1) {
         println!("{:22}{:22}{:?}", layer.name, layer.operator, layer.output);
@@ -150,6 +146,5 @@ pub fn run(folder: &Path, steps: u64, epoch: u64) -> Result<()> {
     resumed.train(&cpu, epoch)?;
     let same = |(a, b): (&&Parameter, &&Parameter)| *a.values() == *b.values();
     ensure!(training.state().iter().zip(&resumed.state()).all(same), "the bits differ");
-    println!("resumed from {}: the same bits", folder.display());
     Ok(())
 }

@@ -31,7 +31,7 @@ impl Replicas {
     /// # Errors
     /// When the threads cannot be started.
     pub fn new(cpu: &Cpu, network: &Network, count: usize) -> Result<Self> {
-        let threads = (cpu.threads() / count).max(1);
+        let threads = (cpu.threads() / count.max(1)).max(1);
         let replica = |_| {
             let cpu = Cpu::new(cpu.isa(), threads)?;
             let (inputs, ids, states) = (Vec::new(), Vec::new(), Vec::new());

@@ -124,7 +124,7 @@ pub(super) fn with_thread_buffer<R>(len: usize, work: impl FnOnce(&mut [f32]) ->
     BUFFER.with_borrow_mut(|buffer| work(buffer.at_least(len)))
 }
 
-/// One thread of a team.
+/// One thread of those that work together.
 #[derive(Debug)]
 pub struct Worker<'a> {
     index: usize,
@@ -133,7 +133,7 @@ pub struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Its number, from 0 to those of the team less one.
+    /// Its number, from 0 to their number less one.
     pub fn index(&self) -> usize {
         self.index
     }

@@ -17,7 +17,7 @@ use crate::threads::cannot_start;
 /// How often a waiting thread looks before it lets another thread have its core.
 const SPINS: usize = 4_000;
 /// How often it does so before it sleeps: where other programs keep all cores busy, sleeping
-/// brings the thread that it waits for to its run_lock sooner.
+/// brings the thread that it waits for to its turn sooner.
 const YIELDS: usize = 100;
 /// How long it sleeps at a time, where nobody wakes it.
 const SLEEP: Duration = Duration::from_micros(50);
@@ -46,7 +46,7 @@ fn wait_awake(done: &impl Fn() -> bool) -> bool {
 
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
-/// What the threads of a team share.
+/// What the threads of a pool share.
 #[derive(Default)]
 struct State {
     /// The number of pieces of work handed out so far.
@@ -63,7 +63,7 @@ struct State {
     work: UnsafeCell<Option<*const Work<'static>>>,
 }
 
-// SAFETY: `work` is written by the one thread that holds the team's `run_lock`, while no other
+// SAFETY: `work` is written by the one thread that holds the pool's `run_lock`, while no other
 // thread runs; the others read it between the growth of `round` and their own end.
 unsafe impl Send for State {}
 // SAFETY: as for `Send`.
@@ -77,7 +77,7 @@ pub(super) struct ThreadPool {
 }
 
 impl ThreadPool {
-    /// A team of `size` threads, one of which is whoever calls [`ThreadPool::run`].
+    /// A pool of `size` threads, one of which is whoever calls [`ThreadPool::run`].
     ///
     /// # Errors
     /// When the system cannot start a thread.
@@ -112,7 +112,7 @@ impl ThreadPool {
         let others = WaitForOthers(state);
         work(0);
         drop(others);
-        assert!(!state.failed.swap(false, SeqCst), "a thread of the team has panicked");
+        assert!(!state.failed.swap(false, SeqCst), "a thread of the pool has panicked");
     }
 }
 

@@ -44,6 +44,18 @@ fn an_error_names_the_node_and_the_shapes() {
         |g| g.input("x", &[40, 40, 1]).max_pool(17, 2, Valid),
         "pool1: a window of 17 × 17 has more than 255 values",
     );
+    refuses(
+        |g| g.input("x", &[4, 4, 1]).max_pool(2, 0, Same),
+        "pool1: windows of 2 × 2, 0 apart, are none",
+    );
+    refuses(
+        |g| g.input("x", &[4, 4, 1]).conv2d("conv1", Filters::new(2, 0), init()),
+        "conv1: windows of 0 × 0, 1 apart, are none",
+    );
+    refuses(
+        |g| g.input("x", &[7]).linear("fc", 0, init()),
+        "fc: its output, (1, 0), has no values",
+    );
     // The first error counts, not what follows from it.
     refuses(
         |g| {

@@ -1,6 +1,6 @@
 //! What the convolutions of images share.
 
-use super::{IMAGES, rank, written};
+use super::{IMAGES, check_windows, rank, written};
 use crate::nn::graph::Filters;
 use crate::ops::conv::Shape;
 use crate::ops::relu::Rectifier;
@@ -29,6 +29,7 @@ pub(super) fn output(
 ) -> Result<Vec<usize>, String> {
     rank(images, &IMAGES)?;
     let shape = sizes(images);
+    check_windows(shape.kernel, shape.stride)?;
     let output = [shape.rows().output(), shape.columns().output()];
     if output.contains(&0) {
         let [height, width] = shape.kernel;

@@ -245,9 +245,20 @@ pub fn count(shape: &[usize]) -> usize {
 /// The operator's own, or more values than there can be.
 pub fn output_shape(operator: &dyn Operator, shapes: &Shapes) -> Result<Vec<usize>, String> {
     let output = operator.shape(shapes)?;
+    if output.iter().skip(1).any(|&size| size == 0) {
+        return Err(format!("its output, {}, has no values", written(&output)));
+    }
     match count(&output) {
         ..=MAX_VALUES => Ok(output),
         _ => Err(format!("{} has more values than memory could hold", written(&output))),
+    }
+}
+
+/// Holds windows to have values, and to move on.
+fn check_windows([height, width]: [usize; 2], stride: [usize; 2]) -> Result<(), String> {
+    match height * width * stride[0] * stride[1] {
+        0 => Err(format!("windows of {height} × {width}, {} apart, are none", stride[0])),
+        _ => Ok(()),
     }
 }
 

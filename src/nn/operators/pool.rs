@@ -1,6 +1,9 @@
 //! Poolings.
 
-use super::{Backward, Forward, IMAGES, Operations, Operator, Reference, Shapes, rank, written};
+use super::{
+    Backward, Forward, IMAGES, Operations, Operator, Reference, Shapes, check_windows, rank,
+    written,
+};
 use crate::ops::pool::reference::{avg_pool2d_reference, max_pool2d_reference};
 use crate::ops::pool::{self, Floor, avg_pool2d, avg_pool2d_gradient};
 use crate::ops::pool::{max_pool2d, max_pool2d_gradient};
@@ -45,6 +48,7 @@ fn sizes(images: &[usize], kernel: [usize; 2], stride: usize, padding: Padding) 
 }
 
 fn output(shape: pool::Shape) -> Result<Vec<usize>, String> {
+    check_windows(shape.kernel, shape.stride)?;
     let (rows, columns) = (shape.rows().output(), shape.columns().output());
     if rows * columns == 0 {
         let images = written(&[shape.batch, shape.height, shape.width, shape.channels]);

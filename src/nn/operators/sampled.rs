@@ -63,6 +63,9 @@ impl Operator for SampledLogits {
             let (input, labels) = (written(input), written(&[shapes.ids]));
             return Err(format!("its input is {input} and the labels {labels}"));
         }
+        if self.samples > self.classes {
+            return Err(format!("{} distinct samples of {} classes", self.samples, self.classes));
+        }
         Ok(vec![input[0], 1 + self.samples])
     }
 

@@ -16,11 +16,11 @@ mod tests;
 
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::graph::{Graph, Node, Output, Source};
 use super::network::Mode;
-use super::operators::{MAX_INPUTS, Shapes};
+use super::operators::{GradientRule, MAX_INPUTS, Shapes};
 use super::shared::Use;
 use crate::system::memory::ensure_fits;
 
@@ -115,6 +115,22 @@ const GRADIENT: usize = MAX_INPUTS + 2;
 /// The place of the gradient of the first input.
 const INPUT_GRADIENTS: usize = MAX_INPUTS + 3;
 
+/// Holds what a run computes to be fed the integers that it reads, and to read no loss whose gradient
+/// would be that of an output.
+fn check_live(graph: &Graph, nodes: &[Planned], outputs: &[Source], key: &Key) -> Result<()> {
+    let live = fuse::live(nodes, outputs);
+    for (i, Planned { node, shapes, .. }) in nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
+        if let Some(read) = node.ids.filter(|_| shapes.ids == 0 && key.batch > 0) {
+            bail!("{}: its integers, {}, are missing", node.name, graph.ids[read.input].name);
+        }
+        let is_loss = node.op.get().gradient() == GradientRule::Loss;
+        if key.gradients && is_loss && !outputs.contains(&Source::Node(i)) {
+            bail!("{}: a loss that another node reads has no gradient", node.name);
+        }
+    }
+    Ok(())
+}
+
 impl Plan {
     /// Plans a run of `graph`, with rewrites where `fused`.
     ///
@@ -123,6 +139,7 @@ impl Plan {
     pub(super) fn new(graph: &Graph, key: Key, fused: bool) -> Result<Self> {
         let mut nodes = shapes::infer(graph, &key)?;
         let outputs = fuse::rewrite(&mut nodes, &key, fused);
+        check_live(graph, &nodes, &outputs, &key)?;
         schedule::schedule(nodes, outputs, key)
     }
 

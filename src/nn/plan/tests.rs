@@ -455,4 +455,22 @@ fn what_is_fed_is_held_to_the_graph() {
     let feed = Feed::images(2, &[0.0; 144], &[]);
     let error = network.run(&cpu, TRAINING, graphs.logits, feed).map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "gradients are those of losses, and logits is none");
+    let feed = Feed::images(2, &[0.0; 144], &[]);
+    let error = network.run(&cpu, TRAINING, graphs.loss, feed).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "loss: its integers, labels, are missing");
+}
+
+#[test]
+fn a_loss_that_another_node_reads_is_refused() {
+    let (graph, output) = Graph::build(|g| {
+        let logits = g.input("x", &[4]).linear("logits", 3, init());
+        let loss = logits.cross_entropy(g.ids("labels")).reshape(&[1]);
+        loss.linear("w", 1, init()).half_sum_of_squares().output()
+    })
+    .unwrap();
+    let mut network = Network::new(graph, 1).unwrap();
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    let feed = Feed::images(2, &[0.5; 8], &[1, 2]);
+    let error = network.run(&cpu, TRAINING, output, feed).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "loss: a loss that another node reads has no gradient");
 }

@@ -83,7 +83,7 @@ fn error(got: &[f32], want: &[f64]) -> f64 {
 }
 
 /// One channel and many, odd ones, images smaller than a tile and than a filter, batches
-/// that fill a tile_grid and that don't.
+/// that fill a grid and that don't.
 fn shapes() -> Vec<Shape> {
     use Padding::{Same, Valid};
     let mut shapes = Vec::new();

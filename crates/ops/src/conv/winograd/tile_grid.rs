@@ -1,7 +1,7 @@
-//! How the tiles of a batch lie: over a tile_grid of images, so that few reach past a border.
+//! How the tiles of a batch lie: over a grid of images, so that few reach past a border.
 //!
 //! Tiles of six outputs cover an image of 13 × 13 outputs with three to a side, and nearly
-//! a third of what they compute lies outside. Neighbours in a tile_grid share the zeros between
+//! a third of what they compute lies outside. Neighbours in a grid share the zeros between
 //! them: three images side by side, one column of zeros apart, take seven tiles instead of
 //! nine.
 
@@ -42,7 +42,7 @@ impl Axis {
         }
     }
 
-    /// From one image of a tile_grid to the next: no window sees two.
+    /// From one image of a grid to the next: no window sees two.
     fn period(&self) -> usize {
         (self.input + self.before.max(self.after)).max(self.output)
     }
@@ -102,7 +102,7 @@ pub struct TileGrid {
 }
 
 impl TileGrid {
-    /// The tile_grid of the fewest tiles of `tile` × `tile` outputs.
+    /// The grid of the fewest tiles of `tile` × `tile` outputs.
     pub fn new(batch: usize, axes: [Axis; 2], tile: usize) -> Self {
         let with = |images: [usize; 2]| {
             let tiles = axes[0].tiles(images[0], tile) * axes[1].tiles(images[1], tile);
