@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::folder::Sweep;
-use crate::models::options::default_data_dir;
+use crate::data::fetch::default_dir;
 use crate::system::shell::quoted;
 
 /// How a sweep is trained.
@@ -29,7 +29,7 @@ impl Plan {
     /// The command that goes on with the sweep in the same way.
     pub fn go_on(&self, sweep: &Sweep) -> String {
         let mut command = format!("tfm sweep resume {}", quoted(sweep.path()));
-        if self.data_dir != default_data_dir() {
+        if self.data_dir != default_dir() {
             command += &format!(" --data-dir {}", quoted(&self.data_dir));
         }
         if self.jobs > 1 {

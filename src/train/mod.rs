@@ -165,8 +165,9 @@ impl<'a, T: Task> Training<'a, T> {
             // The last save may have been killed before it had done so.
             self.prune();
             tracing::info!(
-                "The run is already at its end, step {}: to go on, give --epochs or --steps more",
-                self.state.step
+                "The run is already at its end, step {}: to go on, give {} more",
+                self.state.step,
+                self.task.length()
             );
         }
         let ended = self.run_to_the_end();

@@ -438,7 +438,7 @@ fn a_tokenizer_of_a_file_is_used_and_that_of_another_run_is_refused() {
     dir.tfm(&format!("{train} --run-dir first")).ok();
     let other = train.replace("data.source_vocab=400", "data.source_vocab=300");
     let said = dir.tfm(&format!("{other} --run-dir other"));
-    assert!(said.stderr.contains("data.train and data.dev are not read"), "{said:?}");
+    assert!(said.stderr.contains("data.train, data.dev and data.test are not read"), "{said:?}");
     let file = "--set data.tokenizer_file=first/tokenizer.json";
     dir.tfm(&format!("{other} {file} --run-dir second")).ok();
     let read = |run: &str| fs::read(dir.path().join(run).join("tokenizer.json")).unwrap();

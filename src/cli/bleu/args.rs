@@ -137,8 +137,10 @@ impl BleuArgs {
                 "--lowercase and --effective-order are for BLEU; chrF has --chrf-lowercase",
             );
         }
-        if !names.contains(&Name::Chrf) && self.chrf_lowercase {
-            return usage("--chrf-lowercase is for chrF: --metrics bleu,chrf scores it too");
+        if !names.contains(&Name::Chrf) && (self.chrf_lowercase || self.chrf_word_order > 0) {
+            return usage(
+                "--chrf-lowercase and --chrf-word-order are for chrF: --metrics bleu,chrf scores it too",
+            );
         }
         let bleu = Bleu {
             tokenizer: self.tokenize,

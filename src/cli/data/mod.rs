@@ -156,9 +156,11 @@ fn verify(args: &Verify) -> Result<()> {
         args.sets.iter().map(|name| fetch::find(name)).collect::<Result<_>>()?
     };
     let (mut lines, mut files, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut n_failed = 0;
     for set in sets {
         for check in fetch::verify(set, data_dir)? {
             if check.state != FileState::Ok {
+                n_failed += 1;
                 failed.push(set);
             }
             let (line, json) = checked(set, &check);
@@ -171,12 +173,12 @@ fn verify(args: &Verify) -> Result<()> {
     }
     let n_files = files.len();
     args.output.report(&json!({ "ok": failed.is_empty(), "files": files }), lines.join("\n"))?;
-    if let Some(set) = failed.first() {
+    failed.dedup_by_key(|set| &set.name);
+    if !failed.is_empty() {
         bail!(
-            "{} of {n_files} files are wrong or missing; `{}` brings what is missing, with --force \
+            "{n_failed} of {n_files} files are wrong or missing; `{}` brings what is missing, with --force \
              also in the place of what is wrong",
-            failed.len(),
-            fetch::command(set, data_dir)
+            fetch::command(&failed, data_dir)
         );
     }
     Ok(())

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::{OneRun, read};
 use crate::analysis::{RunSummary, shown};
 use crate::checkpoint;
+use crate::data::fetch::default_dir;
 use crate::metrics::Record;
-use crate::models::options::{DataOptions, OutputOptions, ThreadOption, default_data_dir};
+use crate::models::options::{DataOptions, OutputOptions, ThreadOption};
 use crate::models::{self, AlreadySaid, Interrupted};
 use crate::run::{self, Manifest, RunDir, State};
 use crate::system::process;
@@ -112,7 +113,7 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> 
 fn data_dir(args: &Rerun, manifest: &Manifest) -> PathBuf {
     let given = data_dir_of(&manifest.command)
         .or(manifest.provenance.variables.get("TFM_DATA_DIR").map(String::as_str))
-        .filter(|given| args.data.data_dir == default_data_dir() && Path::new(given).is_dir());
+        .filter(|given| args.data.data_dir == default_dir() && Path::new(given).is_dir());
     given.map_or_else(|| args.data.data_dir.clone(), PathBuf::from)
 }
 

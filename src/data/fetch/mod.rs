@@ -31,7 +31,7 @@ use source::{FetchJob, Origin, obtain};
 
 pub use hub::{HubFile, local_file};
 pub use sets::{DataFile, DataSet, Mirror, find, sets};
-pub use sets::{command, command_for, missing_help, or_help};
+pub use sets::{command, command_for, default_dir, missing_help, or_help};
 pub use verify::{FileCheck, FileState, Presence, SetStatus, list, verify};
 
 /// How [`fetch`] departs from the table.
@@ -176,7 +176,7 @@ fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Re
     });
     let wrong: Vec<String> = wrong.collect();
     if !wrong.is_empty() {
-        let (wrong, command) = (wrong.join("\n"), command(set, data_dir));
+        let (wrong, command) = (wrong.join("\n"), command(&[set], data_dir));
         bail!("{wrong}\nnothing was replaced; `{command} --force` does");
     }
     Ok(())

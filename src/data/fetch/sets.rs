@@ -1,7 +1,7 @@
 //! The table of the data sets that `tfm data fetch` can bring, `sets.toml`.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use anyhow::{Result, bail};
@@ -201,7 +201,7 @@ pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{} lacks {}", folder.display(), lacking.join(", "));
     }
-    let command = command(set, data_dir);
+    let command = command(&[set], data_dir);
     let _ = writeln!(text, "`{command}` downloads what is missing; without a network:");
     text + &by_hand(set, data_dir)
 }
@@ -225,7 +225,7 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "download by hand one of\n  {}", same.join("\n  "));
         let join = if archives.is_empty() { "or" } else { "and" };
-        let _ = writeln!(text, "and run `{} --from {name}`, {join}", command(set, data_dir));
+        let _ = writeln!(text, "and run `{} --from {name}`, {join}", command(&[set], data_dir));
     }
     let _ = write!(text, "put these files in place");
     for file in &set.files {
@@ -244,12 +244,19 @@ fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The command that fetches `set` into `data_dir`.
-pub fn command(set: &DataSet, data_dir: &Path) -> String {
-    match quoted(data_dir) {
-        dir if dir == "data" => format!("tfm data fetch {}", set.name),
-        dir => format!("tfm data fetch {} --data-dir {dir}", set.name),
+/// The command that fetches `sets` into `data_dir`.
+pub fn command(sets: &[&DataSet], data_dir: &Path) -> String {
+    let names = sets.iter().map(|set| &set.name[..]).collect::<Vec<_>>().join(" ");
+    match data_dir == default_dir() {
+        true => format!("tfm data fetch {names}"),
+        false => format!("tfm data fetch {names} --data-dir {}", quoted(data_dir)),
     }
+}
+
+/// The folder of the data sets where none is given: that of `TFM_DATA_DIR`, or `data`.
+pub fn default_dir() -> PathBuf {
+    let dir = std::env::var_os("TFM_DATA_DIR").filter(|dir| !dir.is_empty());
+    dir.map_or_else(|| "data".into(), PathBuf::from)
 }
 
 /// As [`command`], into the folder of the data sets in which `path` lies in that of the set `name`.
@@ -258,9 +265,9 @@ pub fn command_for(name: &str, path: &Path) -> String {
     let data_dir = path.ancestors().find(is_own).and_then(Path::parent);
     match (find(name), data_dir) {
         (Ok(set), Some(data_dir)) if data_dir.as_os_str().is_empty() => {
-            command(set, Path::new("."))
+            command(&[set], Path::new("."))
         }
-        (Ok(set), Some(data_dir)) => command(set, data_dir),
+        (Ok(set), Some(data_dir)) => command(&[set], data_dir),
         _ => format!("tfm data fetch {name}"),
     }
 }
@@ -273,7 +280,8 @@ mod tests {
     #[test]
     fn a_hint_names_the_folder_that_the_file_lies_in() {
         let hint = |path: &str| command_for("mnist", Path::new(path));
-        assert_eq!(hint("data/mnist/train.gz"), "tfm data fetch mnist");
+        let usual = default_dir().join("mnist/train.gz");
+        assert_eq!(command_for("mnist", &usual), "tfm data fetch mnist");
         assert_eq!(hint("my sets/mnist"), "tfm data fetch mnist --data-dir 'my sets'");
         assert_eq!(hint("mnist/train.gz"), "tfm data fetch mnist --data-dir .");
         assert_eq!(hint("elsewhere/train.gz"), "tfm data fetch mnist");

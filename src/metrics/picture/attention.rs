@@ -10,7 +10,7 @@ use plotters::prelude::{DrawingBackend, RGBColor, WHITE};
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, FontTransform};
 
-use super::{MARGIN, at};
+use super::{MARGIN, at, printable};
 use crate::atomic;
 use crate::metrics::plot::canvas::vector;
 use crate::metrics::plot::legend::shorten;
@@ -205,8 +205,7 @@ fn legible(word: &str) -> String {
     if word.chars().all(char::is_whitespace) {
         return "␣".to_owned();
     }
-    let is_refused = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    word.chars().map(|c| if is_refused(c) { '\u{fffd}' } else { c }).collect()
+    printable(word)
 }
 
 /// About the width of a word in letters of a size, in any font that a viewer has: the embedded one

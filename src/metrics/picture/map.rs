@@ -10,6 +10,7 @@ use plotters::prelude::{DrawingBackend, RGBColor, WHITE};
 use plotters::style::Color;
 use plotters::style::text_anchor::HPos;
 
+use super::printable;
 use crate::atomic;
 use crate::metrics::plot::canvas;
 use crate::metrics::plot::legend::shorten;
@@ -145,7 +146,7 @@ fn lay_out(
     taken.take(Rect { left: 0, top: 0, width: side, height: TITLE * SCALE });
     points.iter().for_each(|&point| taken.take(Rect::about(point, RADIUS * SCALE)));
     let label = |(of, &point): (&MapPoint, &(i32, i32))| {
-        let text = shorten(&of.label, MAX_LABEL * SCALE, &measure)?;
+        let text = shorten(&printable(&of.label), MAX_LABEL * SCALE, &measure)?;
         let size = (measure(&text)? + 2 * SCALE, LINE * SCALE);
         Ok(place(&mut taken, point, RADIUS * SCALE, size).map(|at| Label { text, at }))
     };

@@ -30,6 +30,12 @@ fn at(x: i32, y: i32) -> (i32, i32) {
     (x * SCALE, y * SCALE)
 }
 
+/// A text without the characters that XML refuses.
+fn printable(text: &str) -> String {
+    let is_refused = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if is_refused(c) { '\u{fffd}' } else { c }).collect()
+}
+
 /// The names of classes as a picture shows them: one with a letter that it lacks is a number.
 fn legible(classes: &[String]) -> Result<Vec<String>> {
     let shown = |(index, name): (usize, &String)| -> Result<String> {

@@ -131,13 +131,18 @@ pub(in crate::metrics) fn shorten(
     room: i32,
     measure: impl Fn(&str) -> Result<i32>,
 ) -> Result<String> {
+    /// No label is as wide.
+    const MAX_LETTERS: usize = 300;
     let letters: Vec<char> = label.chars().collect();
-    let mut short = label.to_owned();
-    let mut kept = letters.len();
+    let cut = |kept: usize| -> String {
+        let (head, tail) = (kept / 2, letters.len() - (kept - kept / 2));
+        letters[..head].iter().chain(['…'].iter()).chain(&letters[tail..]).collect()
+    };
+    let mut kept = letters.len().min(MAX_LETTERS);
+    let mut short = if kept < letters.len() { cut(kept) } else { label.to_owned() };
     while kept > 2 && measure(&short)? > room {
         kept -= 1;
-        let (head, tail) = (kept / 2, letters.len() - (kept - kept / 2));
-        short = letters[..head].iter().chain(['…'].iter()).chain(&letters[tail..]).collect();
+        short = cut(kept);
     }
     Ok(short)
 }

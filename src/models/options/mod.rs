@@ -22,6 +22,7 @@ use clap::{Args, ValueHint};
 
 use crate::checkpoint::Selector;
 use crate::data::Split;
+use crate::data::fetch::default_dir;
 
 pub use device::{DeviceChoice, DeviceOptions, ThreadOption};
 pub use logging::LogFile;
@@ -60,16 +61,11 @@ pub struct DataOptions {
         long,
         value_name = "DIR",
         // Not clap's own `env`: usage lines would have the option though nobody gave it.
-        default_value_os_t = default_data_dir(),
+        default_value_os_t = default_dir(),
         hide_default_value = true,
         value_hint = ValueHint::DirPath
     )]
     pub data_dir: PathBuf,
-}
-
-pub(crate) fn default_data_dir() -> PathBuf {
-    let dir = std::env::var_os("TFM_DATA_DIR").filter(|dir| !dir.is_empty());
-    dir.map_or_else(|| "data".into(), PathBuf::from)
 }
 
 /// `--run`.

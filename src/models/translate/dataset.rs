@@ -56,11 +56,12 @@ impl Dataset {
             }
         };
         let (data, default) = (&config.data, Data::default());
-        let names_texts = (&data.train, &data.dev) != (&default.train, &default.dev);
+        let named = |data: &Data| [data.train.clone(), data.dev.clone(), data.test.clone()];
+        let names_texts = named(data) != named(&default);
         if run.is_none() && data.source != "files" && names_texts {
             let source = &data.source;
             tracing::warn!(
-                "data.train and data.dev are not read: data.source = \"{source}\" makes texts of its \
+                "data.train, data.dev and data.test are not read: data.source = \"{source}\" makes texts of its \
                  own; \"files\" reads them"
             );
         }

@@ -216,6 +216,13 @@ impl Task for TranslateTask<'_> {
         }
     }
 
+    fn length(&self) -> &'static str {
+        match self.best.ends_at(self.config.train.patience) {
+            Some(_) => "--set train.patience=N",
+            None => "--epochs or --steps",
+        }
+    }
+
     fn items_per_step(&self) -> (&'static str, u64) {
         ("pairs", self.data.train.pairs_per_batch() as u64)
     }

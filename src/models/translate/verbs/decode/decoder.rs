@@ -155,8 +155,8 @@ impl Decoder<'_> {
             false => self.tokenizer.decode(Side::Target, &found.words),
             true => self.replaced(line, &found.words, &alignment),
         };
-        // Tokens of bytes may be the end of a line, and a translation is one.
-        let translation = translation.replace(['\n', '\r'], " ");
+        // Tokens of bytes may be the end of a line, and a translation is one, for terminals and tables.
+        let translation = translation.replace(char::is_control, " ");
         let Hypothesis { score, log_probability, .. } = *found;
         Printed { translation, score, log_probability, alignment }
     }
