@@ -98,6 +98,7 @@ fn status(set: &'static DataSet, data_dir: &Path) -> SetStatus {
     let sizes: Vec<Option<u64>> =
         set.files.iter().map(|file| file_size(&path.join(&file.name))).collect();
     let right = |(file, size): (&DataFile, &Option<u64>)| match size {
+        Some(0) => false,
         Some(size) if file.min_bytes.is_some_and(|least| *size < least) => false,
         Some(size) => file.is_gzip() || file.bytes.is_none_or(|bytes| bytes == *size),
         None => false,

@@ -8,6 +8,8 @@ use std::hash::BuildHasher;
 use anyhow::{Context, Result, bail, ensure};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::corpus;
+
 pub use counter::{Coverage, WordCounter, WordReader};
 
 /// The word that stands for words outside the vocabulary, in texts that have such a word.
@@ -173,14 +175,15 @@ impl Vocabulary {
     }
 
     /// The id of a word as it is written, or else without regard to its case: in small letters,
-    /// with a capital, in capitals.
+    /// with a capital, in capitals. `unk` is not the word that stands for the others, `UNK`.
     pub fn find(&self, word: &str) -> Option<u32> {
         self.id(word).or_else(|| {
             let small = word.to_lowercase();
             let mut letters = small.chars();
             let first = letters.next().into_iter().flat_map(char::to_uppercase);
             let capital: String = first.chain(letters.as_str().chars()).collect();
-            [&*small, &*capital, &*word.to_uppercase()].iter().find_map(|word| self.id(word))
+            let others = [&*small, &*capital, &*word.to_uppercase()];
+            others.iter().filter(|word| **word != corpus::UNKNOWN).find_map(|word| self.id(word))
         })
     }
 

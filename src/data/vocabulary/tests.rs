@@ -86,10 +86,10 @@ fn kept_words_stay_however_rare_they_are() {
 
 #[test]
 fn words_are_found_as_written_and_then_without_their_case() {
-    let vocabulary = Vocabulary::new(["paris", "Paris", "Rome", "USA", "été"]).unwrap();
-    let found = ["paris", "Paris", "PARIS", "rome", "usa", "Été", "oslo", ""];
+    let vocabulary = Vocabulary::new(["paris", "Paris", "Rome", "USA", "été", "UNK"]).unwrap();
+    let found = ["paris", "Paris", "PARIS", "rome", "usa", "Été", "oslo", "", "unk", "UNK"];
     let ids = found.map(|word| vocabulary.find(word));
-    let expect = [Some(0), Some(1), Some(0), Some(2), Some(3), Some(4), None, None];
+    let expect = [Some(0), Some(1), Some(0), Some(2), Some(3), Some(4), None, None, None, Some(5)];
     assert_eq!(ids, expect);
 }
 

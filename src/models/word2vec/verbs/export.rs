@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
@@ -51,6 +51,16 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let args = ExportArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
+    let ending = args.out.as_deref().and_then(Path::extension);
+    ensure!(
+        ending.is_none_or(|ending| !ending.eq_ignore_ascii_case("gz")),
+        "vectors are written as they are: give --out a name without .gz, and compress the file then"
+    );
+    ensure!(
+        args.format.is_some() || ending.is_none_or(|ending| ending != "tsv"),
+        "a .tsv file may be the words or the vectors of the projector: --format tsv writes both, \
+         --format text a file of the common text format"
+    );
     let format = args.format.unwrap_or_else(|| of_ending(args.out.as_deref()));
     let name = match format {
         Format::Text => "vectors.txt",
