@@ -18,8 +18,8 @@ const BLOCK: usize = 16;
 #[derive(Debug, Default)]
 pub struct PackedWeights {
     copies: Vec<Copy>,
-    filters: Vec<(Vec<usize>, PreparedFilters)>,
-    matrices: Vec<(usize, Arc<PackedMatrix>)>,
+    filters: Vec<((Vec<usize>, Isa), PreparedFilters)>,
+    matrices: Vec<((usize, Isa), Arc<PackedMatrix>)>,
 }
 
 #[derive(Debug)]
@@ -44,31 +44,32 @@ impl PackedWeights {
         self.copies.iter_mut().for_each(|copy| copy.is_used = false);
     }
 
-    /// The filters that `make` has made of constant parameters, by their numbers, for an algorithm.
+    /// The filters that `make` has made of constant parameters, by their numbers, for an algorithm and a
+    /// level.
     pub fn filters(
         &mut self,
-        (parameters, algorithm): (&[usize], Algorithm),
+        (parameters, algorithm, isa): (&[usize], Algorithm, Isa),
         make: impl FnOnce() -> PreparedFilters,
     ) -> &PreparedFilters {
-        let is_it = |(of, filters): &(Vec<usize>, PreparedFilters)| {
-            of == parameters && filters.algorithm() == algorithm
+        let is_it = |((of, level), filters): &((Vec<usize>, Isa), PreparedFilters)| {
+            of == parameters && *level == isa && filters.algorithm() == algorithm
         };
         let known = self.filters.iter().position(is_it).unwrap_or_else(|| {
-            self.filters.push((parameters.to_vec(), make()));
+            self.filters.push(((parameters.to_vec(), isa), make()));
             self.filters.len() - 1
         });
         &self.filters[known].1
     }
 
-    /// The packed copy of a constant matrix of weights, by the number of the parameter.
+    /// The packed copy of a constant matrix of weights for a level, by the number of the parameter.
     pub fn constant(
         &mut self,
-        parameter: usize,
+        of: (usize, Isa),
         make: impl FnOnce() -> PackedMatrix,
     ) -> Right<'static> {
-        let known = self.matrices.iter().position(|(of, _)| *of == parameter);
+        let known = self.matrices.iter().position(|(known, _)| *known == of);
         let known = known.unwrap_or_else(|| {
-            self.matrices.push((parameter, Arc::new(make())));
+            self.matrices.push((of, Arc::new(make())));
             self.matrices.len() - 1
         });
         Right::Packed(Arc::clone(&self.matrices[known].1))

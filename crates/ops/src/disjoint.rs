@@ -98,8 +98,10 @@ impl<'a, T> Rows for RowsMut<'a, T> {
 
     #[inline]
     unsafe fn block(&self, rows: &Range<usize>) -> &'a mut [T] {
+        let [start, end] = [rows.start, rows.end].map(|row| row.checked_mul(self.width));
+        let (Some(start), Some(end)) = (start, end) else { panic!("there are fewer rows") };
         // SAFETY: rows do not overlap, and no other block has these.
-        unsafe { self.slice.range_mut(rows.start * self.width..rows.end * self.width) }
+        unsafe { self.slice.range_mut(start..end) }
     }
 }
 

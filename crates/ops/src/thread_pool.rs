@@ -108,6 +108,8 @@ impl ThreadPool {
         // SAFETY: no thread is at work, and this one has the run_lock.
         unsafe { *state.work.get() = Some(work_for_all) };
         state.running.store(self.threads.len(), SeqCst);
+        // A panic of the caller's own may have hidden that of another thread.
+        state.failed.store(false, SeqCst);
         state.next_round();
         let others = WaitForOthers(state);
         work(0);

@@ -90,7 +90,7 @@ impl Operator for Conv2d {
         if run.parameters.are_constant() {
             let algorithm = Algorithm::of(&shape);
             let make = || self.prepared(cpu, algorithm, run.parameters, shape);
-            let key = (run.parameters.indices, algorithm);
+            let key = (run.parameters.indices, algorithm, cpu.isa());
             run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
         } else if self.folded.is_some() || !self.biases {
             let [weights, biases] = self.weights_and_biases(run.parameters, shape.out_channels);

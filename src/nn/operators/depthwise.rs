@@ -84,7 +84,7 @@ impl Operator for DepthwiseConv2d {
         let (cpu, rectifier) = (run.cpu, self.rectifier);
         if run.parameters.are_constant() {
             let make = || self.prepared(cpu, run.parameters, shape);
-            let key = (run.parameters.indices, Algorithm::Depthwise);
+            let key = (run.parameters.indices, Algorithm::Depthwise, cpu.isa());
             run.packed.filters(key, make).forward(cpu, shape, run.x[0], rectifier, run.y);
         } else {
             let (weights, biases) = self.weights_and_biases(run.parameters, shape.out_channels);

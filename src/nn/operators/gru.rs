@@ -4,7 +4,6 @@ use super::{
     Backward, Forward, Operations, Operator, Reads, Reference, Shapes, check_start, window_rows,
 };
 use crate::ops::gru::{self, Activations, Gradients, Weights, gru_reference};
-use crate::ops::matmul::Matrix;
 
 /// A layer of gated recurrent units: one node for a whole window. Its second input, where it has
 /// one, is the state before the window; else that is zero. Gradients pass through both. The ids,
@@ -79,8 +78,8 @@ impl Operator for Gru {
         let values = [0, 1, 2, 3].map(|i| run.parameters.values(i));
         let weights = weights(values.each_ref().map(|values| &**values));
         let mut window = Activations::new(shape, run.saved, run.y);
-        let (cpu, packed, version) = (run.cpu, run.packed, run.parameters.version());
-        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
+        let (cpu, packed, parameters) = (run.cpu, run.packed, run.parameters);
+        let pack = &mut |weights| parameters.packed(cpu, packed, weights);
         gru::forward(cpu, shape, weights, run.x[0], lengths(run.ids), &mut window, pack);
     }
 
@@ -92,8 +91,8 @@ impl Operator for Gru {
         let gradients = Gradients { inputs, start };
         let (xs, lengths, cpu, packed) = (run.x[0], lengths(run.ids), run.cpu, run.packed);
         let mut window = Activations::new(shape, run.saved, run.y);
-        let version = run.parameters.version();
-        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
+        let parameters = run.parameters;
+        let pack = &mut |weights| parameters.packed(cpu, packed, weights);
         gru::backward(cpu, shape, weights(values), lengths, run.dy, &mut window, gradients, pack);
         for (i, (inputs, d)) in gru::products(shape, xs, &window).iter().enumerate() {
             let (numbers, outputs) = ([2 * i, 2 * i + 1], [2, 1][i] * shape.hidden);

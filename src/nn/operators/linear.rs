@@ -81,7 +81,7 @@ impl Operator for Linear {
         let start = biases.as_deref().map_or(Accumulate::Overwrite, Accumulate::Bias);
         let x = Matrix::new(run.x[0], rows, inputs);
         if run.parameters.are_constant() {
-            let weights = run.packed.constant(run.parameters.indices[0], || {
+            let weights = run.packed.constant((run.parameters.indices[0], run.cpu.isa()), || {
                 let mut packed = PackedMatrix::default();
                 packed.pack(run.cpu, self.weights(inputs, &run.parameters.values(0)));
                 packed

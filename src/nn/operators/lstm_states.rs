@@ -5,7 +5,6 @@ use super::{
 };
 use crate::ops::lstm::states::{self, Gradients, Window};
 use crate::ops::lstm::{self, Weights, lstm_reference};
-use crate::ops::matmul::Matrix;
 
 /// A layer of long short-term memory: one node for a whole window, which gives the state after each
 /// step, cells before hidden values. Its second input, where it has one, is the state before the
@@ -68,8 +67,8 @@ impl Operator for LstmStates {
         let (kernel, bias) = (run.parameters.values(0), run.parameters.values(1));
         let weights = Weights { kernel: &kernel, bias: &bias };
         let mut window = Window::new(shape, run.saved, run.y);
-        let (cpu, packed, version) = (run.cpu, run.packed, run.parameters.version());
-        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
+        let (cpu, packed, parameters) = (run.cpu, run.packed, run.parameters);
+        let pack = &mut |weights| parameters.packed(cpu, packed, weights);
         states::forward(cpu, shape, self.forget_bias, weights, run.x[0], &mut window, pack);
     }
 
@@ -80,8 +79,8 @@ impl Operator for LstmStates {
         let [inputs, start, ..] = run.dx;
         let gradients = Gradients { inputs, start };
         let mut window = Window::new(shape, run.saved, run.y);
-        let (cpu, packed, version) = (run.cpu, run.packed, run.parameters.version());
-        let pack = &mut |weights: Matrix| packed.right(cpu, weights, version);
+        let (cpu, packed, parameters) = (run.cpu, run.packed, run.parameters);
+        let pack = &mut |weights| parameters.packed(cpu, packed, weights);
         states::backward(cpu, shape, weights, run.dy, &mut window, gradients, pack);
         let (inputs, d) = states::product(shape, run.x[0], &window);
         run.gradients.weights(cpu, [0, 1], &inputs, d, shape.gates());

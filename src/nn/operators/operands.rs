@@ -126,8 +126,22 @@ impl<'a> Parameters<'a> {
         weights: Matrix<'w>,
     ) -> Right<'w> {
         match self.are_shared {
-            true => packed.right(cpu, weights, self.version()),
+            true => self.packed(cpu, packed, weights),
             false => Right::from(weights),
+        }
+    }
+
+    /// A packed copy of weights of the node. The values of constants are not kept, and a copy is known by
+    /// their place.
+    pub fn packed<'w>(
+        &self,
+        cpu: &Cpu,
+        packed: &mut PackedWeights,
+        weights: Matrix<'w>,
+    ) -> Right<'w> {
+        match self.are_constant() {
+            true => Right::from(weights),
+            false => packed.right(cpu, weights, self.version()),
         }
     }
 
@@ -152,9 +166,12 @@ impl<'a> Parameters<'a> {
         (weights, (0..outputs).map(shift).collect())
     }
 
-    /// How often the values of any of them have changed.
-    pub fn version(&self) -> u64 {
-        self.indices.iter().map(|&i| self.all[i].version()).sum()
+    /// A number that is another after the values of any of them have changed.
+    fn version(&self) -> u64 {
+        let versions = self.indices.iter().map(|&i| self.all[i].version());
+        versions.fold(0, |all: u64, one| {
+            (all ^ one).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31)
+        })
     }
 
     /// The values of the node's parameter of that number.
@@ -171,6 +188,9 @@ pub struct ParameterGradients<'a> {
     pub(in crate::nn) uses: [Use; MAX_INPUTS],
     /// The rows of layers that are used several times, each at the number of its weights.
     pub(in crate::nn) rows: &'a mut [Rows],
+    /// Whether other nodes use some of them, and not as this one does: then each leaves a gradient of
+    /// its own.
+    pub(in crate::nn) is_apart: bool,
     /// The parameters whose gradient comes from all rows at the last use.
     pub(in crate::nn) by_rows: &'a mut [bool; MAX_INPUTS],
 }
@@ -189,8 +209,8 @@ impl ParameterGradients<'_> {
         outputs: usize,
     ) {
         let [weights, biases] = numbers.map(|number| self.indices[number]);
-        numbers.into_iter().for_each(|number| self.by_rows[number] = true);
-        let which = self.uses[numbers[0]];
+        numbers.into_iter().for_each(|number| self.by_rows[number] = !self.is_apart);
+        let which = if self.is_apart { Use::Only } else { self.uses[numbers[0]] };
         let Ok(gradients) = self.all.get_disjoint_mut([weights, biases]) else {
             unreachable!("the parameters of a layer are different ones")
         };

@@ -63,7 +63,7 @@ impl Operator for SampledLogits {
             let (input, labels) = (written(input), written(&[shapes.ids]));
             return Err(format!("its input is {input} and the labels {labels}"));
         }
-        if self.samples > self.classes {
+        if !(1..=self.classes).contains(&self.samples) {
             return Err(format!("{} distinct samples of {} classes", self.samples, self.classes));
         }
         Ok(vec![input[0], 1 + self.samples])

@@ -77,7 +77,7 @@ impl Operator for SeparableConv2d {
     fn forward(&self, run: Forward) {
         let images = &run.shapes.inputs[0];
         let make = || self.prepared(run.cpu, run.parameters, images);
-        let key = (run.parameters.indices, Algorithm::Separable);
+        let key = (run.parameters.indices, Algorithm::Separable, run.cpu.isa());
         let made;
         let filters = match run.parameters.are_constant() {
             true => run.packed.filters(key, make),

@@ -187,6 +187,7 @@ impl Trial {
             dy: &mut dy,
             dx: wanted,
             gradients: ParameterGradients {
+                is_apart: false,
                 all: &mut gradients,
                 indices: &indices,
                 uses: [Use::Only; MAX_INPUTS],

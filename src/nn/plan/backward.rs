@@ -118,8 +118,25 @@ fn operands(
     operands
 }
 
-/// Marks the last use of each parameter, and those that are the only one.
+/// Marks the last use of each parameter, those that are the only one, and nodes that share some of their
+/// parameters with a node that has others, or is of another kind.
 fn mark_last_uses(scheduler: &mut Scheduler) {
+    let runs = scheduler.drafts.iter().filter_map(|draft| match draft {
+        Draft::Backward(operands) => Some(operands.node),
+        _ => None,
+    });
+    let runs: Vec<usize> = runs.collect();
+    let node = |i: usize| &scheduler.nodes[i].node;
+    let differ = |a: usize, b: usize| {
+        let is_shared = node(a).parameters.iter().any(|own| node(b).parameters.contains(own));
+        let are_alike = node(a).parameters == node(b).parameters
+            && node(a).op.get().kind() == node(b).op.get().kind();
+        is_shared && !are_alike
+    };
+    let apart = runs.iter().filter(|&&a| runs.iter().any(|&b| differ(a, b)));
+    for i in apart.copied().collect::<Vec<_>>() {
+        scheduler.nodes[i].is_apart = true;
+    }
     let mut seen = Vec::new();
     for draft in scheduler.drafts.iter_mut().rev() {
         let Draft::Backward(operands) = draft else { continue };

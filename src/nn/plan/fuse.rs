@@ -73,7 +73,10 @@ impl Rewriting<'_> {
         for second in 0..self.nodes.len() {
             let inputs = &self.nodes[second].node.inputs;
             let Some(&Source::Node(first)) = inputs.first() else { continue };
-            if readers[second] == 0 || readers[first] != 1 {
+            // Behind a reshape that was skipped, an operator has other axes.
+            let is_as_it_was =
+                self.nodes[second].shapes.inputs[0] == self.nodes[first].shapes.output;
+            if readers[second] == 0 || readers[first] != 1 || !is_as_it_was {
                 continue;
             }
             let read = inputs.len();

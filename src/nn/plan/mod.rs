@@ -50,6 +50,8 @@ pub(super) struct Planned {
     pub shapes: Shapes,
     /// Whether other nodes of the plan use its parameters too.
     pub shares: bool,
+    /// Whether a node in the backward pass has some of its parameters and others, or is of another kind.
+    pub is_apart: bool,
 }
 
 /// The steps of a run on a batch of one size.

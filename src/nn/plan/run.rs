@@ -118,9 +118,9 @@ impl Plan {
         feed: &Feed,
     ) -> &'a mut [f32] {
         match &self.outputs[i] {
-            Place::Input(_) => {
+            Place::Input(input) => {
                 // Nobody changes what was fed: a copy stands in the arena's tail.
-                let fed = feed.inputs[i];
+                let fed = feed.inputs[*input];
                 let start = self.sizes[0];
                 let to = &mut arena.values.at_least(start + fed.len())[start..];
                 to.copy_from_slice(fed);
@@ -203,6 +203,7 @@ impl Plan {
                 indices,
                 uses: task.uses,
                 rows: &mut on.arena.rows,
+                is_apart: planned.is_apart,
                 by_rows: &mut by_rows,
             },
             pass: on.pass,

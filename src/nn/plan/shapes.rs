@@ -27,7 +27,7 @@ pub(super) fn infer(graph: &Graph, key: &Key) -> Result<Vec<Planned>> {
             Err(_) if needs_ids => shapes.output = vec![0],
             Err(error) => bail!("{}: {error}", node.name),
         }
-        nodes.push(Planned { node: node.clone(), shapes, shares: false });
+        nodes.push(Planned { node: node.clone(), shapes, shares: false, is_apart: false });
     }
     Ok(nodes)
 }

@@ -1,5 +1,7 @@
 //! What rewrites, memory and backward pass make of whole networks.
 
+mod sharing;
+
 use std::sync::Arc;
 
 use crate::nn::graph::{Builder, Filters, Graph, Init, Output, Value};
@@ -458,6 +460,27 @@ fn what_is_fed_is_held_to_the_graph() {
     let feed = Feed::images(2, &[0.0; 144], &[]);
     let error = network.run(&cpu, TRAINING, graphs.loss, feed).map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "loss: its integers, labels, are missing");
+}
+
+#[test]
+fn operators_behind_a_reshape_have_their_own_axes() {
+    let graphs = [
+        network(|_, x| x.conv2d("conv", Filters::new(4, 3), init()).flatten().batch_norm("norm")),
+        network(|_, x| {
+            let x = x.conv2d("conv", Filters::new(4, 3), init()).relu();
+            x.reshape(&[12, 6, 2]).max_pool(2, 2, Same)
+        }),
+        network(|_, x| x.lrn(LRN).reshape(&[3, 12, 2]).max_pool(3, 2, Valid)),
+        network(|_, x| x.max_pool(2, 1, Same).reshape(&[6, 3, 4]).lrn(LRN)),
+    ];
+    let cpu = Cpu::new(Isa::Portable, 1).unwrap();
+    for graphs in graphs {
+        let fused = graphs.run(&mut graphs.network(), &cpu);
+        let plain = graphs.run(&mut graphs.network().unfused(), &cpu);
+        near(&fused.0, &plain.0);
+        near(&fused.1, &plain.1);
+        fused.2.iter().zip(&plain.2).for_each(|(got, want)| near(got, want));
+    }
 }
 
 #[test]

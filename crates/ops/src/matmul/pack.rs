@@ -30,7 +30,8 @@ impl<'a> Matrix<'a> {
     /// # Panics
     /// When `data` has another size.
     pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), rows * columns, "the matrix has another size");
+        let len = rows.checked_mul(columns);
+        assert_eq!(Some(data.len()), len, "the matrix has another size");
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
