@@ -104,6 +104,13 @@ impl Dataset {
         let train = text(config, data_dir, "data.train", &config.data.train)?;
         let dev = text(config, data_dir, "data.dev", &config.data.dev)?;
         let (dev_text, _) = dev.read()?;
+        let test = &config.data.test;
+        if known.is_none()
+            && !test.is_empty()
+            && let Err(error) = text(config, data_dir, "data.test", test)
+        {
+            tracing::warn!("{error:#}; `tfm eval translate --split test` will need it");
+        }
         let read = |what: &str, add: &mut dyn FnMut(Side, &str)| {
             let mut progress = |of: Progress| report(what, of);
             let overlap = Overlap::new(&dev_text);

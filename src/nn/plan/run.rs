@@ -8,7 +8,7 @@ use super::{
 };
 use crate::nn::network::Feed;
 use crate::nn::operators::{Backward, Forward, ParameterGradients, Parameters, Pass, StateRefs};
-use crate::nn::shared::{PackedWeights, Rows};
+use crate::nn::shared::{PackedWeights, Rows, Use};
 use crate::nn::{Gradient, Parameter};
 use crate::ops::{Buffer, Cpu, elementwise};
 
@@ -91,7 +91,39 @@ impl Plan {
     /// Runs all steps.
     pub(in crate::nn) fn run(&self, on: &mut Execution) {
         on.arena.begin(self);
+        if self.key.gradients {
+            self.leave_others(on);
+        }
         self.steps.iter().for_each(|step| self.step(step, on));
+    }
+
+    /// How many backward passes give a parameter's gradient.
+    fn uses(&self, parameter: usize) -> usize {
+        let uses = |step: &&Step| match step {
+            Step::Backward(task) => self.nodes[task.node].node.parameters.contains(&parameter),
+            _ => false,
+        };
+        self.steps.iter().filter(uses).count()
+    }
+
+    /// Parameters that the loss does not depend on get a gradient that leaves them as they are: zeros, and
+    /// of a statistic its value.
+    fn leave_others(&self, on: &mut Execution) {
+        let mut is_reached = vec![false; on.parameters.len()];
+        for step in &self.steps {
+            if let Step::Backward(task) = step {
+                let own = &self.nodes[task.node].node.parameters;
+                own.iter().for_each(|&parameter| is_reached[parameter] = true);
+            }
+        }
+        let parameters = on.parameters.iter().zip(on.gradients.iter_mut()).zip(is_reached);
+        for ((parameter, gradient), _) in parameters.filter(|(_, is_reached)| !is_reached) {
+            let to = gradient.dense(parameter.len());
+            match parameter.statistic_momentum() {
+                Some(_) => to.copy_from_slice(&parameter.values()),
+                None => to.fill(0.0),
+            }
+        }
     }
 
     /// Runs all steps, each against the clock.
@@ -212,6 +244,12 @@ impl Plan {
             if of.adds() && !by_rows {
                 swap(&mut on.gradients[i], &mut on.arena.earlier[i]);
                 on.gradients[i].add(on.cpu, &on.arena.earlier[i]);
+            }
+            if of == Use::Last && on.parameters[i].statistic_momentum().is_some() {
+                // Of the statistics of several batches the mean.
+                let count = self.uses(i) as f32;
+                let values = on.gradients[i].dense(on.parameters[i].len());
+                values.iter_mut().for_each(|value| *value /= count);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What rewrites, memory and backward pass make of whole networks.
 
+mod outputs;
 mod sharing;
 
 use std::sync::Arc;
