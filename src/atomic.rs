@@ -158,7 +158,9 @@ fn write_synced(
 /// Creates a file that no other process has, as long as it is open. Waits for one that has it, and takes
 /// away what a killed one has left.
 fn create_own(path: &Path) -> io::Result<File> {
-    loop {
+    /// Where files are never found under their names, nobody waits for ever.
+    const ATTEMPTS: usize = 10_000;
+    for _ in 0..ATTEMPTS {
         if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
             // Not into whatever else has this name.
             fs::remove_file(path)?;
@@ -174,6 +176,7 @@ fn create_own(path: &Path) -> io::Result<File> {
         }
         fs::remove_file(path)?;
     }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "other processes write it"))
 }
 
 /// A bare file name has the parent "", which is the current folder but cannot be opened as such.

@@ -93,9 +93,10 @@ impl<'a> Word2VecTask<'a> {
         self.cursor.kept as f64 / self.cursor.position.max(1) as f64
     }
 
-    /// The mean loss of a pair in this epoch; not a number before the first.
-    fn loss(&self) -> f64 {
-        self.epoch.sum / self.epoch.pairs as f64
+    /// The mean loss of a pair in this epoch, as a metric; none before the first pair.
+    fn loss(&self) -> Option<(&'static str, f64)> {
+        let pairs = self.epoch.pairs;
+        (pairs > 0).then(|| ("loss", self.epoch.sum / pairs as f64))
     }
 
     fn current_rate(&self) -> f64 {
@@ -169,15 +170,12 @@ impl Task for Word2VecTask<'_> {
     }
 
     fn progress(&self) -> Vec<(&'static str, f64)> {
-        vec![("loss", self.loss())]
+        self.loss().into_iter().collect()
     }
 
     fn record(&self, _: u64) -> Vec<(&'static str, f64)> {
-        vec![
-            ("loss", self.loss()),
-            ("learning_rate", self.current_rate()),
-            ("kept_share", self.kept_share()),
-        ]
+        let others = [("learning_rate", self.current_rate()), ("kept_share", self.kept_share())];
+        self.loss().into_iter().chain(others).collect()
     }
 
     /// Words a second as the reference counts them, those that subsampling keeps, and all.
@@ -187,7 +185,7 @@ impl Task for Word2VecTask<'_> {
             step / self.steps_per_epoch() + 1,
             step + 1,
             self.current_rate(),
-            self.loss(),
+            self.loss().map_or(0.0, |(_, loss)| loss),
             rate * self.kept_share()
         ))
     }
@@ -198,18 +196,20 @@ impl Task for Word2VecTask<'_> {
 
     fn end_epoch(&mut self, _: u64, _: &ShutdownFlag) -> Result<Option<EpochReport>> {
         let loss = self.loss();
-        let line = match self.epoch.pairs {
-            0 => "no pair of words to learn from".to_owned(),
-            _ => format!("loss {loss:.4}"),
+        let line = match loss {
+            Some((_, loss)) => format!("loss {loss:.4}"),
+            None => "no pair of words to learn from".to_owned(),
         };
         let tests = self.evaluate()?;
         let precision = tests.iter().flat_map(|test| &test.metrics);
         let mut precision =
             precision.filter(|(name, _)| *name == "analogy").map(|(_, value)| *value);
-        let score = precision.next_back().map_or(loss, |precision| 1.0 - precision);
-        let mut measured = vec![Evaluation { phase: "epoch", metrics: vec![("loss", loss)], line }];
+        let score = precision.next_back().map(|precision| 1.0 - precision);
+        let score = score.or(loss.map(|(_, loss)| loss));
+        let metrics = loss.into_iter().collect();
+        let mut measured = vec![Evaluation { phase: "epoch", metrics, line }];
         measured.extend(tests);
-        Ok(Some(EpochReport { measured, score: Some(score).filter(|score| score.is_finite()) }))
+        Ok(Some(EpochReport { measured, score }))
     }
 
     /// The last epoch has been evaluated.
