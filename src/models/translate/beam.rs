@@ -67,16 +67,15 @@ impl Hypothesis {
     }
 
     /// Keeps of the attention the weights on the sentence's `words`, the first word first. Where the
-    /// source `is_reversed`, the encoder has read padding and then the last word first, and of a long
-    /// sentence not the first words: they have no weight.
-    fn read_in_order(&mut self, words: usize, is_reversed: bool) {
+    /// source `is_reversed`, the encoder has read padding and then the last word first. It has read the
+    /// last `read` words: the others have no weight.
+    fn read_in_order(&mut self, words: usize, read: usize, is_reversed: bool) {
         for weights in &mut self.attention {
             if is_reversed {
                 weights.reverse();
             }
-            weights.truncate(words);
-            let cut = words - weights.len();
-            weights.splice(0..0, std::iter::repeat_n(0.0, cut));
+            weights.truncate(read);
+            weights.splice(0..0, std::iter::repeat_n(0.0, words - read));
         }
     }
 }
@@ -93,10 +92,12 @@ impl Beam {
         self.open.len()
     }
 
-    /// The translations, the best first, of a sentence of so many words.
-    pub fn finish(mut self, words: usize, is_reversed: bool) -> Vec<Hypothesis> {
+    /// The translations, the best first, of a sentence of so many words, of which the last `read` were
+    /// fed.
+    pub fn finish(mut self, words: usize, read: usize, is_reversed: bool) -> Vec<Hypothesis> {
         self.done.sort_by(|a, b| b.score.total_cmp(&a.score));
-        self.done.iter_mut().for_each(|hypothesis| hypothesis.read_in_order(words, is_reversed));
+        let done = self.done.iter_mut();
+        done.for_each(|hypothesis| hypothesis.read_in_order(words, read, is_reversed));
         self.done
     }
 

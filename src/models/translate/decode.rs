@@ -57,20 +57,20 @@ impl Translator {
         })
     }
 
-    /// The bucket of a sentence of so many words: the first that it fills or fits, where a pair to be
-    /// trained on has to be shorter (the reference's `decode` and `read_data`). Sentences longer than
-    /// any bucket are cut to the last. Without buckets there is room for the whole sentence and a
-    /// translation twice as long.
+    /// The bucket of a sentence of so many words: the first that is longer, as for the pairs that are
+    /// trained on. The reference's `decode` takes one that the sentence fills too, and reads it at a place
+    /// that held padding alone in training. Sentences longer than any bucket are cut to the last.
+    /// Without buckets there is room for the whole sentence and a translation twice as long.
     pub fn bucket(&self, words: usize) -> Bucket {
         let Some(last) = self.buckets.last() else { return Bucket::new(words, 2 * words + 11) };
-        let fits = |bucket: &&Bucket| words <= bucket.source;
+        let fits = |bucket: &&Bucket| words < bucket.source;
         *self.buckets.iter().find(fits).unwrap_or(last)
     }
 
     /// The most words of a sentence that are translated: the last ones, since the encoder reads from the
     /// end.
     pub fn longest(&self) -> usize {
-        self.buckets.last().map_or(usize::MAX, |bucket| bucket.source)
+        self.buckets.last().map_or(usize::MAX, |bucket| bucket.source - 1)
     }
 
     /// What each word of a translation of `line` attended to, its end among them, to be drawn.
@@ -174,7 +174,9 @@ impl Translator {
             decoding.select(&parents, words.len());
         }
         let is_reversed = !self.buckets.is_empty();
-        let finish = |(beam, sentence): (Beam, &&[u32])| beam.finish(sentence.len(), is_reversed);
+        let finish = |(beam, sentence): (Beam, &&[u32])| {
+            beam.finish(sentence.len(), sentence.len().min(self.longest()), is_reversed)
+        };
         Ok(Some(beams.into_iter().zip(sentences).map(finish).collect()))
     }
 
@@ -186,7 +188,7 @@ impl Translator {
         let is_masked = self.buckets.is_empty();
         let mut source = vec![PAD; positions * batch];
         for (b, sentence) in sentences.iter().enumerate() {
-            let kept = &sentence[sentence.len().saturating_sub(positions)..];
+            let kept = &sentence[sentence.len().saturating_sub(self.longest())..];
             for (t, &word) in kept.iter().enumerate() {
                 let position = if is_masked { t } else { positions - 1 - t };
                 source[position * batch + b] = word;
@@ -313,7 +315,7 @@ mod tests {
             let bucket = translator.bucket(sentence.len());
             let alone = translator.translate(&cpu, &[sentence], search, &never).unwrap().unwrap();
             assert_eq!(alone[0][0].words, together[0].words);
-            let cut = sentence.len().saturating_sub(bucket.source);
+            let cut = sentence.len().saturating_sub(bucket.source - 1);
             for weights in &alone[0][0].attention {
                 assert_eq!(weights.len(), sentence.len());
                 assert!(weights[..cut].iter().all(|&weight| weight == 0.0));
@@ -323,19 +325,19 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_that_fills_a_bucket_is_in_it_and_a_longer_one_has_its_last_words() {
+    fn a_sentence_is_in_a_longer_bucket_or_has_its_last_words() {
         let (cpu, mut translator) = translator(1);
         let buckets = [3, 4, 5, 8, 9].map(|words| translator.bucket(words).source);
-        assert_eq!(buckets, [4, 4, 8, 8, 8]);
+        assert_eq!(buckets, [4, 8, 8, 8, 8]);
         let never = ShutdownFlag::default();
         let sentence: Vec<u32> = (0..11).map(|i| 4 + i * 3 % 11).collect();
         let mut found = |words: &[u32]| {
             let found = translator.translate(&cpu, &[words], Search::GREEDY, &never);
             found.unwrap().unwrap().remove(0).remove(0)
         };
-        let (whole, last) = (found(&sentence), found(&sentence[3..]));
+        let (whole, last) = (found(&sentence), found(&sentence[4..]));
         assert_eq!((whole.words, whole.score), (last.words, last.score));
-        assert_eq!(whole.attention[0][3..], last.attention[0]);
+        assert_eq!(whole.attention[0][4..], last.attention[0]);
     }
 
     #[test]

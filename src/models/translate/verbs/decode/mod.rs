@@ -74,9 +74,10 @@ are translated side by side, 512 at most, and printed. So a pipe that is written
 by `tail -f`, has its translations at once. At a terminal there is a prompt, with the lines of earlier \
 ones; the end of input (Ctrl-D) leaves it.
 
-The reference's networks take a sentence in the first bucket that has room for it, and of a sentence \
-longer than all buckets the last words, as the reference does. They never translate to _PAD or _GO, \
-which the reference prints where it finds them likeliest.
+The reference's networks take a sentence in the first bucket that is longer, as in training (the \
+reference also in one that it fills), and of a sentence too long for all buckets the last words, as the \
+reference does. They never translate to _PAD or _GO, which the reference prints where it finds them \
+likeliest.
 
 A picture of attention has the source's words above and the translation's at the left, its end \
 (_EOS) the last. Models that have no mask attend to padding too, which is not shown.";
