@@ -143,7 +143,12 @@ fn a_lock_keeps_a_second_process_out() {
         .fails(1, &["run is in use by another process", &holder]);
     dir.tfm(&train("--run-dir run")).fails(1, &["run exists and is not empty"]);
     first.kill();
-    dir.one_thread("train ptb --resume run --set train.max_steps=1 -q").ok();
+    let step =
+        |name: String| name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
+    let done: u64 = run.names("checkpoints").into_iter().filter_map(step).max().unwrap_or(0);
+    let resume = |steps| format!("train ptb --resume run --set train.max_steps={steps} -q");
+    dir.one_thread(&resume(done + 2)).ok();
+    dir.one_thread(&resume(done + 1)).fails(1, &["steps are done", "have ended after"]);
 }
 
 #[test]
