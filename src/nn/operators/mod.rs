@@ -256,9 +256,9 @@ pub fn output_shape(operator: &dyn Operator, shapes: &Shapes) -> Result<Vec<usiz
 
 /// Holds windows to have values, and to move on.
 fn check_windows([height, width]: [usize; 2], stride: [usize; 2]) -> Result<(), String> {
-    match height * width * stride[0] * stride[1] {
-        0 => Err(format!("windows of {height} × {width}, {} apart, are none", stride[0])),
-        _ => Ok(()),
+    match [height, width, stride[0], stride[1]].contains(&0) {
+        true => Err(format!("windows of {height} × {width}, {} apart, are none", stride[0])),
+        false => Ok(()),
     }
 }
 
