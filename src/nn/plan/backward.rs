@@ -3,6 +3,8 @@
 //! A value that several nodes read gets the sum of their gradients, the last reader's first. The
 //! gradient of a parameter that several nodes use is summed in the same order.
 
+use std::collections::HashMap;
+
 use super::schedule::{Draft, OUTPUT_GRADIENT, Operand, Operands, Part, Scheduler, input_gradient};
 use super::{OUTPUT, SAVED, Source};
 use crate::nn::operators::GradientRule;
@@ -28,6 +30,7 @@ pub(super) fn backward(scheduler: &mut Scheduler) {
             GradientRule::Computed => computed(scheduler, node, dy, &mut parameters),
         }
     }
+    mark_apart(scheduler);
     mark_last_uses(scheduler);
 }
 
@@ -118,25 +121,32 @@ fn operands(
     operands
 }
 
-/// Marks the last use of each parameter, those that are the only one, and nodes that share some of their
-/// parameters with a node that has others, or is of another kind.
-fn mark_last_uses(scheduler: &mut Scheduler) {
+/// Marks the nodes that share some of their parameters with a node that has others, or is of another kind.
+fn mark_apart(scheduler: &mut Scheduler) {
     let runs = scheduler.drafts.iter().filter_map(|draft| match draft {
         Draft::Backward(operands) => Some(operands.node),
         _ => None,
     });
     let runs: Vec<usize> = runs.collect();
-    let node = |i: usize| &scheduler.nodes[i].node;
-    let differ = |a: usize, b: usize| {
-        let is_shared = node(a).parameters.iter().any(|own| node(b).parameters.contains(own));
-        let are_alike = node(a).parameters == node(b).parameters
-            && node(a).op.get().kind() == node(b).op.get().kind();
-        is_shared && !are_alike
-    };
-    let apart = runs.iter().filter(|&&a| runs.iter().any(|&b| differ(a, b)));
-    for i in apart.copied().collect::<Vec<_>>() {
-        scheduler.nodes[i].is_apart = true;
+    // Of each parameter the first node that has it, and whether all others are like that one.
+    let mut users: HashMap<usize, (usize, bool)> = HashMap::new();
+    for &run in &runs {
+        let own = &scheduler.nodes[run].node;
+        for &parameter in &own.parameters {
+            let (first, are_alike) = users.entry(parameter).or_insert((run, true));
+            let first = &scheduler.nodes[*first].node;
+            *are_alike &=
+                first.parameters == own.parameters && first.op.get().kind() == own.op.get().kind();
+        }
     }
+    for run in runs {
+        let planned = &mut scheduler.nodes[run];
+        planned.is_apart = planned.node.parameters.iter().any(|parameter| !users[parameter].1);
+    }
+}
+
+/// Marks the last use of each parameter, and those that are the only one.
+fn mark_last_uses(scheduler: &mut Scheduler) {
     let mut seen = Vec::new();
     for draft in scheduler.drafts.iter_mut().rev() {
         let Draft::Backward(operands) = draft else { continue };
