@@ -167,7 +167,7 @@ impl<'a, T: Task> Training<'a, T> {
             tracing::info!(
                 "The run is already at its end, step {}: to go on, give {} more",
                 self.state.step,
-                self.task.length()
+                self.task.lengthening_options()
             );
         }
         let ended = self.run_to_the_end();

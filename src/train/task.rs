@@ -57,7 +57,7 @@ pub trait Task {
         (step / self.steps_per_epoch()).min(self.epochs() - 1)
     }
     /// The options that make the run longer.
-    fn length(&self) -> &'static str {
+    fn lengthening_options(&self) -> &'static str {
         "--epochs or --steps"
     }
     /// The unit of throughput, such as words, and how many of them a step processes.

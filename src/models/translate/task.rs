@@ -216,7 +216,7 @@ impl Task for TranslateTask<'_> {
         }
     }
 
-    fn length(&self) -> &'static str {
+    fn lengthening_options(&self) -> &'static str {
         match self.best.ends_at(self.config.train.patience) {
             Some(_) => "--set train.patience=N",
             None => "--epochs or --steps",
