@@ -13,7 +13,8 @@ use crate::nn::Parameter;
 use crate::ops::Cpu;
 use crate::ops::nce::{Nce, Parameters};
 use crate::ops::skipgram::cuda::{Sentences, Sizes, WindowTrainer};
-use crate::ops::skipgram::{Engine, Loss, NegativeSampler, Sentence, Skipgram, Updates, context};
+use crate::ops::skipgram::{Engine, Loss, NegativeSampler, Sentence, Skipgram, Updates};
+use crate::ops::skipgram::{context, noise_shares};
 use crate::rng::Stream;
 use crate::system::memory;
 
@@ -65,6 +66,7 @@ impl SkipGram {
         let train = &config.train;
         let counts = noise_counts(vocabulary, config.data.unk);
         let sampler = NegativeSampler::new(&counts)?;
+        let words = vocabulary.counts().iter().sum();
         let biases = if train.algorithm == Algorithm::MiniBatch { shape[0] } else { 0 };
         let (asked, there) = (train.num_neg_samples, sampler.support());
         ensure!(
@@ -86,7 +88,7 @@ impl SkipGram {
             output: Parameter::zeros(output, &shape)?,
             bias: Parameter::zeros(bias, &[biases])?,
             sampler,
-            shards: NegativeSampler::partition(&counts, threads)?,
+            shards: NegativeSampler::partition(&counts, noise_shares(words, threads))?,
             config: config.clone(),
             batches: Batches::default(),
             gpu: None,

@@ -78,6 +78,15 @@ pub struct Sentence {
 /// Words that a thread trains with one share of the noise: so many that most rows stay with it,
 /// and so few that every part of a text meets all noise.
 const WORDS_OF_A_TURN: u64 = 4096;
+/// Fewer turns in an epoch leave a sentence with one share of the noise for too long.
+const MIN_TURNS: u64 = 16;
+
+/// How many shares of the noise ([`NegativeSampler::partition`]) `threads` draw from on a text of
+/// `words`: one each, or the whole noise where the text is short.
+pub fn noise_shares(words: u64, threads: usize) -> usize {
+    let round = WORDS_OF_A_TURN * threads as u64;
+    if words < MIN_TURNS * round { 1 } else { threads }
+}
 
 /// The memory of a thread, kept from call to call.
 #[derive(Default)]

@@ -260,6 +260,13 @@ fn what_is_not_a_number_shows_in_the_loss() {
         }
     }
 }
+#[test]
+fn threads_share_the_noise_of_long_texts_alone() {
+    let words = [0, 10_000, 16 * 2 * WORDS_OF_A_TURN - 1, 16 * 2 * WORDS_OF_A_TURN, 1 << 40];
+    assert_eq!(words.map(|words| noise_shares(words, 2)), [1, 1, 1, 2, 2]);
+    assert_eq!(noise_shares(1 << 40, 1), 1);
+}
+
 /// A thread without locks changes only rows of its share, and shares take turns.
 #[test]
 fn threads_draw_from_their_shares_in_turn() {
