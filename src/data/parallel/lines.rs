@@ -23,6 +23,8 @@ pub(super) struct Lines {
     /// Lines that were read.
     pub(super) count: u64,
     bytes: Vec<u8>,
+    /// Whether the line is longer than any sentence; its end is not kept.
+    is_too_long: bool,
 }
 
 impl Lines {
@@ -38,23 +40,34 @@ impl Lines {
             Kind::Plain { bytes, .. } => Some(bytes),
             _ => None,
         };
-        let (path, reader) = (path.to_path_buf(), input.reader);
-        Ok(Self { path, reader, size, start: 0, done: 0, count: 0, bytes: Vec::new() })
+        Ok(Self {
+            path: path.to_path_buf(),
+            reader: input.reader,
+            size,
+            start: 0,
+            done: 0,
+            count: 0,
+            bytes: Vec::new(),
+            is_too_long: false,
+        })
     }
 
     /// Goes on to the next line; false at the end of the file.
     pub(super) fn advance(&mut self) -> Result<bool> {
         self.bytes.clear();
         let mut reader = self.reader.by_ref().take(LONGEST + 1);
-        let n = reader.read_until(b'\n', &mut self.bytes);
-        let n = n.with_context(|| format!("{} cannot be read to its end", self.path.display()))?;
+        let broken = || format!("{} cannot be read to its end", self.path.display());
+        let mut n = reader.read_until(b'\n', &mut self.bytes).with_context(broken)?;
         if n == 0 {
             return Ok(false);
+        }
+        self.is_too_long = n as u64 > LONGEST;
+        if self.is_too_long && self.bytes.last() != Some(&b'\n') {
+            n += self.reader.skip_until(b'\n').with_context(broken)?;
         }
         self.start = self.done;
         self.done += n as u64;
         self.count += 1;
-        ensure!(n as u64 <= LONGEST, "{}: more than {LONGEST} bytes are no sentence", self.place());
         // Texts of Windows end their lines by two characters.
         for end in [b'\n', b'\r'] {
             if self.bytes.last() == Some(&end) {
@@ -62,6 +75,13 @@ impl Lines {
             }
         }
         Ok(true)
+    }
+
+    /// Holds the line to the length of a sentence.
+    pub(super) fn check_length(&self) -> Result<()> {
+        let is_sentence = !self.is_too_long;
+        ensure!(is_sentence, "{}: more than {LONGEST} bytes are no sentence", self.place());
+        Ok(())
     }
 
     /// The line; an error where it is not UTF-8.

@@ -106,11 +106,12 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
     refuses(&two(b"one\na\xffb\n", b"un\nx\n"), "a.en:2: the text is not UTF-8, byte 5");
     let (pairs, reading) = dropping(&empty.1).read().unwrap();
     assert_eq!(pairs, [["one", "un"], ["three", "trois"]]);
-    assert_eq!(reading, Reading { pairs: 2, empty: 2, not_utf8: 1, unpaired: 0 });
+    assert_eq!(reading, Reading { pairs: 2, empty: 2, not_utf8: 1, ..Reading::default() });
     let words = reading.dropped().unwrap();
     assert_eq!(
         words,
-        "3 of 5 pairs are left out: 2 with an empty side, 1 that are not UTF-8, 0 lines that do not pair up"
+        "3 of 5 pairs are left out: 2 with an empty side, 1 that are not UTF-8, 0 too long for sentences, \
+         0 lines that do not pair up"
     );
     assert_eq!(Reading::default().dropped(), None);
     let nothing = two(b"\n", b"\n");
@@ -125,7 +126,11 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
 #[test]
 fn what_is_no_text_is_named() {
     let long = vec![b'x'; (1 << 20) + 5];
-    refuses(&two(&long, b"x\n"), "a.en:1: more than 1048576 bytes are no sentence");
+    refuses(&two(&long, b"x\n"), "a.en:1: more than 1048576 bytes are no sentence; give data");
+    let among = two(&[&long[..], b"\none\n"].concat(), b"x\nun\n");
+    let (pairs, reading) = dropping(&among.1).read().unwrap();
+    assert_eq!(pairs, [["one", "un"]]);
+    assert_eq!(reading, Reading { pairs: 1, too_long: 1, ..Reading::default() });
     refuses(&two(b"x\n", &gzip(b"x\ny\n")[..12]), "a.fr cannot be read to its end");
     let (folder, _) = two(b"", b"");
     let absent = ParallelText::new(&[folder.path().join("no"), PathBuf::from("no")], Invalid::Drop);

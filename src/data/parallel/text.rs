@@ -54,6 +54,9 @@ pub struct Reading {
     /// first, or behind the end of the other file.
     #[serde(default)]
     pub unpaired: u64,
+    /// Pairs that were left out since a line is longer than 1 MiB.
+    #[serde(default)]
+    pub too_long: u64,
 }
 
 /// How far reading has come.
@@ -76,13 +79,14 @@ pub struct ParallelText {
 impl Reading {
     /// What was left out, in words; nothing where nothing was.
     pub fn dropped(&self) -> Option<String> {
-        let Self { pairs, empty, not_utf8, unpaired } = *self;
-        let dropped = empty + not_utf8 + unpaired;
+        let Self { pairs, empty, not_utf8, unpaired, too_long } = *self;
+        let dropped = empty + not_utf8 + unpaired + too_long;
         (dropped > 0).then(|| {
             let all = pairs + dropped;
             format!(
                 "{dropped} of {all} pairs are left out: {empty} with an empty side, {not_utf8} \
-                 that are not UTF-8, {unpaired} lines that do not pair up"
+                 that are not UTF-8, {too_long} too long for sentences, {unpaired} lines that do not \
+                 pair up"
             )
         })
     }
@@ -123,10 +127,10 @@ impl ParallelText {
     /// pair.
     ///
     /// # Errors
-    /// A file that cannot be read or can be read only once; a line of more than 1 MiB; with
-    /// [`Invalid::Error`] also a file that is longer than the other, a line of a file with tabs that
-    /// has another number of columns than the first, an empty side and one that is not UTF-8. File
-    /// and line are named. Those of `each`.
+    /// A file that cannot be read or can be read only once; with [`Invalid::Error`] also a file that
+    /// is longer than the other, a line of a file with tabs that has another number of columns than
+    /// the first, a line of more than 1 MiB, an empty side and one that is not UTF-8. File and line
+    /// are named. Those of `each`.
     pub fn for_each(
         &self,
         progress: &mut dyn FnMut(Progress),
@@ -155,6 +159,13 @@ impl ParallelText {
         let refused = |error: Error| anyhow!("{error:#}; {}", self.way_out);
         let mut reading = Reading::default();
         while pairs.advance()? {
+            if let Err(error) = pairs.check_length() {
+                if self.invalid == Invalid::Error {
+                    return Err(refused(error));
+                }
+                reading.too_long += 1;
+                continue;
+            }
             if let Err(error) = pairs.check_columns() {
                 if self.invalid == Invalid::Error {
                     return Err(refused(error));
@@ -245,11 +256,19 @@ impl Pairs {
             Self::Columns(files, columns) => {
                 let Some(file) = files.first_mut() else { return Ok(false) };
                 let is_there = file.advance()?;
-                if is_there && columns.is_none() {
+                if is_there && columns.is_none() && file.check_length().is_ok() {
                     *columns = Some(file.columns()).filter(|&columns| columns >= 2);
                 }
                 Ok(is_there)
             }
+        }
+    }
+
+    /// Holds the lines to the length of sentences.
+    fn check_length(&self) -> Result<()> {
+        match self {
+            Self::Two(source, target) => source.check_length().and(target.check_length()),
+            Self::Columns(files, _) => files.iter().try_for_each(Lines::check_length),
         }
     }
 

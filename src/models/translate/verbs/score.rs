@@ -101,7 +101,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         // What stands before what is wrong is printed.
         Err(error) => return scorer.flush().and(Err(error)),
     };
-    let lines = reading.pairs + reading.empty + reading.not_utf8;
+    let lines = reading.pairs + reading.empty + reading.not_utf8 + reading.too_long;
     if scorer.finish(lines)? == Reader::Listening {
         scorer.total.say();
     }
