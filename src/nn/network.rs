@@ -303,8 +303,7 @@ impl Network {
 
     fn execute(&mut self, cpu: &Cpu, mode: Mode, plan: usize, feed: &mut Feed) {
         let Self { plans, parameters, gradients, arena, .. } = self;
-        let pass = pass(mode, self.seed, self.shard, feed.batch);
-        let scale = scale(mode);
+        let (pass, scale) = pass(mode, self.seed, self.shard, feed.batch);
         plans[plan].run(&mut Execution { cpu, parameters, gradients, arena, feed, pass, scale });
     }
 
@@ -318,8 +317,7 @@ impl Network {
     ) -> Result<(&Plan, Vec<StepTime>)> {
         let plan = self.plan(mode, &[output], feed)?;
         let Self { plans, parameters, gradients, arena, .. } = self;
-        let pass = pass(mode, self.seed, self.shard, feed.batch);
-        let scale = scale(mode);
+        let (pass, scale) = pass(mode, self.seed, self.shard, feed.batch);
         let mut on = Execution { cpu, parameters, gradients, arena, feed, pass, scale };
         let times = plans[plan].run_timed(&mut on);
         Ok((&self.plans[plan], times))
@@ -335,14 +333,17 @@ impl Network {
             rows: self.rows(feed)?,
             ids: feed.ids.iter().map(|ids| ids.len()).collect(),
         };
-        if let Some(known) = self.plans.iter().position(|plan| plan.key == key) {
-            return Ok(known);
+        let known = self.plans.iter().position(|plan| plan.key == key);
+        if known.is_none() {
+            let plan = Plan::fitting(&self.graph, key, self.fused, self.arena.bytes())?;
+            if self.plans.len() == MAX_PLANS {
+                self.plans.remove(0);
+            }
+            self.plans.push(plan);
         }
-        if self.plans.len() == MAX_PLANS {
-            self.plans.remove(0);
-        }
-        self.plans.push(Plan::fitting(&self.graph, key, self.fused, self.arena.bytes())?);
-        Ok(self.plans.len() - 1)
+        let plan = known.unwrap_or(self.plans.len() - 1);
+        self.plans[plan].check_ids(&self.graph, feed)?;
+        Ok(plan)
     }
 
     /// How a run of `mode` on `batch` examples goes: for tables and tests.
@@ -383,18 +384,13 @@ impl Network {
     }
 }
 
-fn pass(mode: Mode, seed: u64, shard: Option<Shard>, batch: usize) -> Pass {
-    let step = match mode {
-        Mode::Inference => 0,
-        Mode::Training { step } | Mode::Gradients { step, .. } => step,
+/// What the operators know of a run, and the factor of the losses whose gradients it gives.
+fn pass(mode: Mode, seed: u64, shard: Option<Shard>, batch: usize) -> (Pass, Option<f32>) {
+    let (step, scale) = match mode {
+        Mode::Inference => (0, None),
+        Mode::Training { step } => (step, None),
+        Mode::Gradients { step, scale } => (step, Some(scale)),
     };
     let shard = shard.unwrap_or(Shard { first: 0, total: batch });
-    Pass { training: mode != Mode::Inference, step, seed, shard }
-}
-
-fn scale(mode: Mode) -> Option<f32> {
-    match mode {
-        Mode::Gradients { scale, .. } => Some(scale),
-        _ => None,
-    }
+    (Pass { training: mode != Mode::Inference, step, seed, shard }, scale)
 }

@@ -21,6 +21,10 @@ impl Operator for Embedding {
         Ok(vec![shapes.ids, self.width])
     }
 
+    fn ids_below(&self, _: &Shapes) -> usize {
+        self.count
+    }
+
     fn parameters(&self, _: &[Vec<usize>]) -> Vec<Vec<usize>> {
         vec![vec![self.count, self.width]]
     }

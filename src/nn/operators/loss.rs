@@ -34,6 +34,9 @@ impl Operator for CrossEntropy {
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         let logits = &shapes.inputs[0];
         rank(logits, &["rows", "classes"])?;
+        if self.first && self.smoothing != 0.0 {
+            return Err("label smoothing needs logits of all classes, and these are sampled".into());
+        }
         if let Some(weights) = shapes.inputs.get(1).filter(|weights| weights[..] != logits[..1]) {
             let (logits, weights) = (written(logits), written(weights));
             return Err(format!("the logits are {logits} and their weights {weights}"));
@@ -43,6 +46,10 @@ impl Operator for CrossEntropy {
             return Err(format!("the logits are {logits} and the labels {labels}"));
         }
         Ok(vec![logits[0]])
+    }
+
+    fn ids_below(&self, shapes: &Shapes) -> usize {
+        shapes.channels()
     }
 
     fn gradient(&self) -> GradientRule {

@@ -146,6 +146,11 @@ pub trait Operator {
         Ok(shapes.inputs[0].clone())
     }
 
+    /// All ids that the node reads must be below this.
+    fn ids_below(&self, _: &Shapes) -> usize {
+        usize::MAX
+    }
+
     /// The shapes of the parameters for inputs of these shapes.
     fn parameters(&self, _inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
         Vec::new()

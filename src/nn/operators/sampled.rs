@@ -69,6 +69,10 @@ impl Operator for SampledLogits {
         Ok(vec![input[0], 1 + self.samples])
     }
 
+    fn ids_below(&self, _: &Shapes) -> usize {
+        self.classes
+    }
+
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {
         let width = inputs[0].last().copied().unwrap_or(0);
         vec![vec![self.classes, width], vec![self.classes]]

@@ -3,9 +3,12 @@
 use std::mem::{swap, take};
 use std::time::Instant;
 
+use anyhow::{Result, bail};
+
 use super::{
     GRADIENT, INPUT_GRADIENTS, MAX_INPUTS, OUTPUT, Place, Plan, Planned, SAVED, Step, Task,
 };
+use crate::nn::graph::Graph;
 use crate::nn::network::Feed;
 use crate::nn::operators::{Backward, Forward, ParameterGradients, Parameters, Pass, StateRefs};
 use crate::nn::shared::{PackedWeights, Rows, Use};
@@ -88,6 +91,26 @@ impl Planned {
 }
 
 impl Plan {
+    /// Checks that the ids that are fed are below what the nodes that read them have.
+    ///
+    /// # Errors
+    /// The node, the id and its position.
+    pub(in crate::nn) fn check_ids(&self, graph: &Graph, feed: &Feed) -> Result<()> {
+        for step in &self.steps {
+            let Step::Forward(task) = step else { continue };
+            let planned = &self.nodes[task.node];
+            let Some(read) = planned.node.ids else { continue };
+            let below = planned.node.op.get().ids_below(&planned.shapes);
+            let is_outside = |&id: &u32| id as usize >= below;
+            if let Some(at) = planned.ids(feed).iter().position(is_outside) {
+                let (name, ids) = (&planned.node.name, &graph.ids[read.input].name);
+                let id = planned.ids(feed)[at];
+                bail!("{name}: {ids} has {id} at position {at}; all must be below {below}");
+            }
+        }
+        Ok(())
+    }
+
     /// Runs all steps.
     pub(in crate::nn) fn run(&self, on: &mut Execution) {
         on.arena.begin(self);
