@@ -43,7 +43,11 @@ impl<'a> Comparison<'a> {
         };
         let settings = keys.into_iter().map(|key| (key.clone(), values(key)));
         let settings = settings.filter(|(_, values)| values.iter().any(|v| *v != values[0]));
-        let settings = settings.collect();
+        let mut settings: BTreeMap<_, _> = settings.collect();
+        if groups.iter().any(|group| group.data.is_some()) {
+            let data = groups.iter().map(|group| group.first().manifest.data.clone().into());
+            settings.insert("data".to_owned(), data.collect());
+        }
         let metrics: BTreeSet<_> = groups
             .iter()
             .flat_map(|group| &group.runs)
@@ -86,11 +90,9 @@ impl<'a> Comparison<'a> {
 
 fn score(groups: &[Group<'_>], metric: &str) -> Score {
     let values: Vec<_> = groups.iter().map(|group| group.values(metric)).collect();
-    let spread =
-        |values: &BTreeMap<u64, f64>| Spread::of(&values.values().copied().collect::<Vec<_>>());
     Score {
         metric: metric.to_owned(),
-        spreads: values.iter().map(spread).collect(),
+        spreads: groups.iter().map(|group| group.spread(metric)).collect(),
         intervals: values.iter().map(|other| interval(other, &values[0])).collect(),
     }
 }
@@ -122,12 +124,13 @@ fn verdict(score: &Score, objective: &Objective, index: usize) -> String {
         );
     };
     let range = format!(
-        "{} {:+.4} (95 % interval {:+.4} to {:+.4}, {})",
+        "{} {:+.4} (95 % interval {:+.4} to {:+.4}, {}{})",
         score.metric,
         interval.difference,
         interval.low,
         interval.high,
-        if interval.paired { "paired by seed" } else { "unpaired" }
+        if interval.paired { "paired by seed" } else { "unpaired" },
+        if own.n < own.seeds || first.n < first.seeds { "; some seeds have no score" } else { "" }
     );
     if !interval.is_enough() {
         let n = own.n.min(first.n);
@@ -148,16 +151,25 @@ pub fn letter(index: usize) -> String {
     if index < 26 { letter.to_string() } else { format!("{letter}{}", index / 26) }
 }
 
-/// `118.93 ± 0.32 (n 3)`, or a number alone. The deviation has two digits that count, and the mean
-/// ends where it does.
+/// `118.93 ± 0.32 (n 3)`, `(n 3 of 4)` where a seed has no score, or a number alone. The deviation has
+/// two digits that count, and the mean ends where it does.
 pub fn spread_in_words(spread: &Spread) -> String {
-    let Some(sd) = spread.sd else { return number(spread.mean) };
     let (mean, n) = (spread.mean, spread.n);
-    if !(1e-5..1e7).contains(&sd) || mean.abs() >= 1e7 {
-        return format!("{} ± {} (n {n})", number(mean), number(sd));
+    let n = match spread.seeds > n {
+        true => format!("(n {n} of {})", spread.seeds),
+        false => format!("(n {n})"),
+    };
+    match spread.sd {
+        None if spread.seeds == 1 => number(mean),
+        None => format!("{} {n}", number(mean)),
+        Some(sd) if !(1e-5..1e7).contains(&sd) || mean.abs() >= 1e7 => {
+            format!("{} ± {} {n}", number(mean), number(sd))
+        }
+        Some(sd) => {
+            let digits = (1 - sd.log10().floor() as i64).max(0) as usize;
+            format!("{mean:.digits$} ± {sd:.digits$} {n}")
+        }
     }
-    let digits = (1 - sd.log10().floor() as i64).max(0) as usize;
-    format!("{mean:.digits$} ± {sd:.digits$} (n {n})")
 }
 
 #[cfg(test)]
@@ -210,6 +222,9 @@ mod tests {
         ] {
             assert_eq!(spread_in_words(&Spread::of(values).unwrap()), words);
         }
+        let of_four = |values: &[f64]| Spread { seeds: 4, ..Spread::of(values).unwrap() };
+        assert_eq!(spread_in_words(&of_four(&[2.0, 4.0])), "3.0 ± 1.4 (n 2 of 4)");
+        assert_eq!(spread_in_words(&of_four(&[2.0])), "2 (n 1 of 4)");
         assert_eq!([0, 25, 26].map(letter), ["A", "Z", "A1"]);
     }
 }

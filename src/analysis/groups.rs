@@ -1,11 +1,12 @@
 //! Runs that differ in their seed alone: replicas of one experiment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::statistics::Spread;
 use super::{Objective, RunSummary, shown};
+use crate::models;
 use crate::models::run_config::decides;
 use crate::run::State;
 
@@ -14,18 +15,26 @@ use crate::run::State;
 pub struct Group<'a> {
     /// The runs, by their seeds; never empty.
     pub runs: Vec<&'a RunSummary>,
+    /// The fingerprint of its data, where another has the same settings on other data.
+    pub data: Option<&'a str>,
 }
 
 /// Runs in groups of replicas, in the order of their first.
 pub fn groups(runs: &[RunSummary]) -> Vec<Group<'_>> {
     let mut places = BTreeMap::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut data: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for run in runs {
-        let place = *places.entry(key(run)).or_insert_with(|| {
-            groups.push(Group { runs: Vec::new() });
+        let (key, own) = (key(run), data_of(run));
+        data.entry(key.clone()).or_default().insert(own);
+        let place = *places.entry((key, own)).or_insert_with(|| {
+            groups.push(Group { runs: Vec::new(), data: None });
             groups.len() - 1
         });
         groups[place].runs.push(run);
+    }
+    for ((key, own), place) in places {
+        groups[place].data = Some(own).filter(|_| data[&key].len() > 1);
     }
     for group in &mut groups {
         group.runs.sort_by(|a, b| (a.manifest.seed, &a.path).cmp(&(b.manifest.seed, &b.path)));
@@ -43,7 +52,15 @@ pub fn rank(groups: &mut [Group<'_>], objective: &Objective) {
     });
 }
 
-/// What replicas have in common: all that decides a result but the seed.
+/// The fingerprint of the run's data; nothing where they follow the seed.
+fn data_of(run: &RunSummary) -> &str {
+    let source = run.config.get("data.source").and_then(Value::as_str);
+    let own_data = models::find(&run.manifest.model).map_or(&[][..], |model| model.own_data);
+    let is_own = source.is_some_and(|source| own_data.contains(&source));
+    if is_own { "" } else { &run.manifest.data }
+}
+
+/// What replicas have in common beside their data: all that decides a result but the seed.
 fn key(run: &RunSummary) -> (String, String, String) {
     let values = run.config.iter().filter(|(key, _)| decides(key));
     let config: Vec<_> = values.map(|(key, value)| format!("{key}={value}")).collect();
@@ -63,6 +80,7 @@ impl<'a> Group<'a> {
         [self.first().manifest.preset.clone()]
             .into_iter()
             .chain(parts)
+            .chain(self.data.map(|data| format!("on data of {data}")))
             .collect::<Vec<_>>()
             .join(" ")
     }
@@ -97,7 +115,13 @@ impl<'a> Group<'a> {
 
     /// Mean, standard deviation and number of the values of a metric.
     pub fn spread(&self, metric: &str) -> Option<Spread> {
-        Spread::of(&self.values(metric).into_values().collect::<Vec<_>>())
+        let spread = Spread::of(&self.values(metric).into_values().collect::<Vec<_>>())?;
+        Some(Spread { seeds: self.seeds(), ..spread })
+    }
+
+    /// How many seeds it was run with: two runs of one seed are one replica.
+    pub fn seeds(&self) -> usize {
+        self.runs.iter().map(|run| run.manifest.seed).collect::<BTreeSet<_>>().len()
     }
 
     /// The score that its runs are known by.
@@ -146,14 +170,35 @@ pub(super) mod tests {
         assert_eq!(seeds, [1, 2, 2, 3]);
         assert_eq!(groups[0].values("test_perplexity"), BTreeMap::from([(1, 118.0), (2, 121.0)]));
         let spread = groups[0].spread("test_perplexity").unwrap();
-        assert_eq!((spread.mean, spread.n), (119.5, 2));
+        assert_eq!((spread.mean, spread.n, spread.seeds), (119.5, 2, 3));
         assert_eq!(groups[1].name(), "ptb-small train.learning_rate=0.5");
         assert_eq!(groups[1].headline().as_deref(), Some("test_perplexity"));
         let mut ranked = groups.clone();
+        assert!(groups.iter().all(|group| group.data.is_none()));
         for (lower, expect) in [(true, [119.5, 130.0]), (false, [130.0, 119.5])] {
             rank(&mut ranked, &Objective { name: "test_perplexity".to_owned(), lower });
             let means = ranked.iter().map(|group| group.spread("test_perplexity").unwrap().mean);
             assert_eq!(means.collect::<Vec<_>>(), expect);
         }
+    }
+
+    #[test]
+    fn runs_on_other_data_are_no_replicas() {
+        let on = |seed, data: &str| {
+            let mut run = run(1.0, seed, "a", 100.0);
+            run.manifest.data = data.to_owned();
+            run
+        };
+        let mut runs = [on(1, "text a"), on(2, "text b"), on(3, "text a")];
+        let names = |runs: &[RunSummary]| -> Vec<_> {
+            groups(runs).iter().map(|group| (group.name(), group.seeds())).collect()
+        };
+        let name = "ptb-small train.learning_rate=1.0 on data of text";
+        assert_eq!(names(&runs), [(format!("{name} a"), 2), (format!("{name} b"), 1)]);
+        // Text that the program makes is another for each seed.
+        for run in &mut runs {
+            run.config.insert("data.source".into(), "grammar".into());
+        }
+        assert_eq!(names(&runs), [("ptb-small train.learning_rate=1.0".to_owned(), 3)]);
     }
 }

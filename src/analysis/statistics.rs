@@ -17,6 +17,8 @@ pub struct Spread {
     pub sd: Option<f64>,
     /// The size of the sample.
     pub n: usize,
+    /// The seeds of the experiment: more than `n` where runs have failed or not finished.
+    pub seeds: usize,
 }
 
 impl Spread {
@@ -29,7 +31,7 @@ impl Spread {
         let mean = values.iter().sum::<f64>() / n as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let sd = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
-        Some(Self { mean, sd, n })
+        Some(Self { mean, sd, n, seeds: n })
     }
 
     /// The square of the mean's standard error.
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn a_spread_is_that_of_a_sample() {
         assert_eq!(Spread::of(&[]), None);
-        assert_eq!(Spread::of(&[4.0]), Some(Spread { mean: 4.0, sd: None, n: 1 }));
+        assert_eq!(Spread::of(&[4.0]), Some(Spread { mean: 4.0, sd: None, n: 1, seeds: 1 }));
         let spread = Spread::of(&[1.0, 2.0, 4.0]).unwrap();
         near(spread.mean, 7.0 / 3.0);
         near(spread.sd.unwrap(), (7.0_f64 / 3.0).sqrt());

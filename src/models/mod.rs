@@ -74,6 +74,8 @@ pub struct Entry {
     pub resumable_keys: &'static [&'static str],
     /// The keys that name its data, which may be moved: a run knows it by its checksum.
     pub data_paths: &'static [&'static str],
+    /// The values of `data.source` for data that the program makes from the run's seed.
+    pub own_data: &'static [&'static str],
     /// Its network for a config: [`describe::describe`].
     pub describe: Describe,
     /// [`to_toml`] of the type of its config; [`show`](Self::show) calls it.

@@ -177,8 +177,7 @@ fn group_in_json(group: &Group<'_>, objective: Option<&Objective>) -> Value {
         "model": model(group),
         "value": score.map(|spread| spread.mean),
         "scores": spreads,
-        // Two runs of one seed are one replica, as in the scores.
-        "n": group.runs.iter().map(|run| run.manifest.seed).collect::<BTreeSet<_>>().len(),
+        "n": group.seeds(),
     })
 }
 

@@ -39,11 +39,12 @@ function duration(seconds) {
 /** Mean and deviation. The deviation has two digits that count, and the mean ends where it does. */
 function spread(score) {
   if (!score) return "";
-  const { mean, sd, n } = score;
-  if (sd == null) return number(mean);
-  if (sd < 1e-5 || sd >= 1e7 || Math.abs(mean) >= 1e7) return `${number(mean)} ± ${number(sd)} (n ${n})`;
+  const { mean, sd, n, seeds } = score;
+  const count = seeds > n ? `(n ${n} of ${seeds})` : `(n ${n})`;
+  if (sd == null) return seeds > n ? `${number(mean)} ${count}` : number(mean);
+  if (sd < 1e-5 || sd >= 1e7 || Math.abs(mean) >= 1e7) return `${number(mean)} ± ${number(sd)} ${count}`;
   const digits = Math.max(0, 1 - Math.floor(Math.log10(sd)));
-  return `${mean.toFixed(digits)} ± ${sd.toFixed(digits)} (n ${n})`;
+  return `${mean.toFixed(digits)} ± ${sd.toFixed(digits)} ${count}`;
 }
 
 /** The settings that differ in some runs. */

@@ -1,7 +1,5 @@
 //! `tfm runs compare A B …`: what differs, and what is better.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Result, ensure};
 use clap::{ArgMatches, Args, Command};
 
@@ -88,11 +86,10 @@ fn text(comparison: &Comparison<'_>, seeds: bool) -> String {
 
 /// `runs/first`, `3 seeds`, and what has not finished: its scores are of another length of training.
 fn runs(group: &Group<'_>) -> String {
-    let seeds: BTreeSet<u64> = group.runs.iter().map(|run| run.manifest.seed).collect();
     let finished = group.runs.iter().filter(|run| run.state == State::Finished).count();
     let mut text = match &group.runs[..] {
         [run] => run.path.display().to_string(),
-        _ => counted(seeds.len() as u64, "seed"),
+        _ => counted(group.seeds() as u64, "seed"),
     };
     match (finished, group.runs.len()) {
         (finished, runs) if finished == runs => {}

@@ -26,6 +26,7 @@ pub const ENTRY: Entry = Entry {
     scores: &[],
     resumable_keys: &[],
     data_paths: &[],
+    own_data: &[],
     describe: |entry, name, sets| {
         let loaded = entry.load::<AlexnetConfig>(name, sets)?;
         Ok((loaded.name, Some(network::describe(&loaded.config)?)))

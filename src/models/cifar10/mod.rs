@@ -40,6 +40,7 @@ pub const ENTRY: Entry = Entry {
     scores: &["test_precision"],
     resumable_keys: &["train.max_steps", "train.workers", "eval"],
     data_paths: &["data.images"],
+    own_data: &["synthetic"],
     describe: describe::<Cifar10>,
     to_toml: to_toml::<Cifar10Config>,
     keys: keys::<Cifar10Config>,

@@ -74,6 +74,7 @@ pub const ENTRY: Entry = Entry {
     scores: &["valid_accuracy", "test_accuracy"],
     resumable_keys: &["train.max_steps"],
     data_paths: &["data.images", "data.graph"],
+    own_data: &[],
     describe: |entry, name, sets| Ok((entry.load::<InceptionConfig>(name, sets)?.name, None)),
     to_toml: to_toml::<InceptionConfig>,
     keys: keys::<InceptionConfig>,

@@ -43,6 +43,7 @@ pub const ENTRY: Entry = Entry {
     scores: &["valid_error", "test_error"],
     resumable_keys: &["train.num_epochs"],
     data_paths: &[],
+    own_data: &["synthetic", "fake"],
     describe: describe::<Mnist>,
     to_toml: to_toml::<MnistConfig>,
     keys: keys::<MnistConfig>,

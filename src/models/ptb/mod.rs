@@ -52,6 +52,7 @@ pub const ENTRY: Entry = Entry {
     scores: &["train_perplexity", "valid_perplexity", "test_perplexity"],
     resumable_keys: &["train.max_max_epoch", "train.max_steps"],
     data_paths: &["data.train", "data.valid", "data.test"],
+    own_data: &["grammar"],
     describe: describe::<Ptb>,
     to_toml: to_toml::<PtbConfig>,
     keys: keys::<PtbConfig>,

@@ -60,6 +60,7 @@ pub const ENTRY: Entry = Entry {
     scores: &["test_analogy", "test_similarity", "train_loss"],
     resumable_keys: &["eval"],
     data_paths: &["data.train"],
+    own_data: &["analogies"],
     describe: describe::<Word2Vec>,
     to_toml: to_toml::<Word2VecConfig>,
     keys: keys::<Word2VecConfig>,
