@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::config::{Config, Expect, Invalid, check_expect};
+use crate::config::{Config, Expect, Invalid, check_expect, leaves, to_toml};
 use crate::nn::optimizer::OptimizerConfig;
 use crate::train::CheckpointConfig;
 
@@ -34,7 +34,17 @@ pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
     /// # Errors
     /// The first value that breaks a rule.
     fn validate(&self) -> Result<(), Invalid>;
+
+    /// The keys that these settings make useless: what makes them so, such as `data.source =
+    /// "grammar"`, with the keys. One that has another value than by default is an error: whoever set
+    /// it meant something by it.
+    fn unused(&self) -> Vec<Unused> {
+        Vec::new()
+    }
 }
+
+/// A setting, and the keys that have no effect with it.
+pub type Unused = (&'static str, &'static [&'static str]);
 
 /// A whole experiment. It dereferences to the model's own tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,8 +102,29 @@ impl<C: Settings> Config for RunConfig<C> {
 
     fn validate(&self) -> Result<(), Invalid> {
         self.own.validate()?;
+        self.check_unused()?;
         self.checkpoint.validate()?;
         check_expect("expect", &self.expect, C::ENTRY.scores)
+    }
+}
+
+impl<C: Settings> RunConfig<C> {
+    fn check_unused(&self) -> Result<(), Invalid> {
+        let unused = self.own.unused();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let values =
+            |config: &Self| -> Option<_> { Some(leaves(&to_toml(config).ok()?.parse().ok()?)) };
+        let (own, default) = (values(self), values(&Self::default()));
+        let (Some(own), Some(default)) = (own, default) else { return Ok(()) };
+        for (setting, keys) in unused {
+            if let Some(key) = keys.iter().find(|key| own.get(**key) != default.get(**key)) {
+                let rule = format!("has no effect with {setting}: change that, or leave it out");
+                return Err(Invalid::new(*key, rule));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -153,6 +184,13 @@ mod tests {
         fn validate(&self) -> Result<(), Invalid> {
             at_least("train.batch", self.train.batch, 1)
         }
+
+        fn unused(&self) -> Vec<Unused> {
+            match self.train.order {
+                Order::Given => vec![("train.order = \"given\"", &["train.decay"])],
+                Order::Shuffled => vec![],
+            }
+        }
     }
 
     fn read(text: &str) -> anyhow::Result<crate::config::Loaded<RunConfig<Tables>>> {
@@ -191,6 +229,7 @@ mod tests {
         let mut config = RunConfig::<Tables>::default();
         for (rate, decay) in [(0.1 + 0.2, 0.1), (f64::MIN_POSITIVE, f32::MAX), (1e22, 1.0 / 3.0)] {
             (config.train.rate, config.train.decay) = (rate, decay);
+            config.train.order = Order::Shuffled;
             let text = to_toml(&config).unwrap();
             assert_eq!(read(&text).unwrap().config, config);
             assert_eq!(toml::from_str::<RunConfig<Tables>>(&text).unwrap(), config);
@@ -228,6 +267,17 @@ mod tests {
         let error = read("[train]\ndtype = \"f16\"").map(|loaded| loaded.config).unwrap_err();
         let expect = "x.toml:2: unknown key \"train.dtype\"; ";
         assert!(error.to_string().starts_with(expect), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_nobody_reads_is_no_silent_one() {
+        refuses(
+            "[train]\nrate = 2.0\ndecay = 0.5",
+            "train.decay = 0.5 has no effect with train.order = \"given\": change that, or leave it out \
+             (x.toml:3)",
+        );
+        read("[train]\ndecay = 0.1").unwrap();
+        read("[train]\ndecay = 0.5\norder = \"shuffled\"").unwrap();
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::vocabulary::OutOfVocabulary;
 use crate::models::Entry;
-use crate::models::run_config::{RunConfig, Settings, check_optimizer};
+use crate::models::run_config::{RunConfig, Settings, Unused, check_optimizer};
 use crate::nn::optimizer::OptimizerConfig;
 
 /// A whole experiment. The seed is that of the initial parameters, of dropout and of generated
@@ -131,6 +131,15 @@ impl Settings for PtbSettings {
         self.data.validate()?;
         self.train.validate()?;
         check_optimizer(&self.optimizer)
+    }
+
+    fn unused(&self) -> Vec<Unused> {
+        match &*self.data.source {
+            "grammar" => {
+                vec![("data.source = \"grammar\"", &["data.train", "data.valid", "data.test"])]
+            }
+            _ => vec![],
+        }
     }
 }
 

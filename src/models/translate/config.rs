@@ -10,7 +10,7 @@ use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs, Longest};
 use crate::data::tokenizer::{Bpe, Kind};
 use crate::models::Entry;
-use crate::models::run_config::{RunConfig, Settings, check_optimizer};
+use crate::models::run_config::{RunConfig, Settings, Unused, check_optimizer};
 use crate::nn::graph::Initial;
 use crate::nn::optimizer::OptimizerConfig;
 
@@ -72,7 +72,7 @@ pub struct Data {
     pub dev: Vec<String>,
     /// The test text, for `tfm eval translate --split test`; none by default.
     pub test: Vec<String>,
-    /// Empty sides (the reference trains on them), invalid UTF-8, unpaired lines: "error" or "drop".
+    /// Empty sides (the reference trains on them), no UTF-8, lines over 1 MiB or unpaired: "error" or "drop".
     pub invalid: InvalidPairs,
     /// "basic", the reference's words, or "bpe", byte-pair encoding.
     pub tokenizer: Kind,
@@ -203,7 +203,48 @@ impl Settings for TranslateSettings {
         check_optimizer(&self.optimizer)?;
         self.check_kind()
     }
+
+    fn unused(&self) -> Vec<Unused> {
+        let mut unused: Vec<Unused> = vec![match self.is_bidirectional() {
+            true => ("network.kind = \"bidirectional\"", OF_THE_REFERENCE),
+            false => ("network.kind = \"reference\"", OF_THE_BIDIRECTIONAL),
+        }];
+        match &*self.data.source {
+            "synthetic" => unused.push(("data.source = \"synthetic\"", TEXTS)),
+            "self-test" => unused.push(("data.source = \"self-test\"", TEXTS)),
+            _ => {}
+        }
+        match self.data.tokenizer {
+            Kind::Basic => unused.push(("data.tokenizer = \"basic\"", &["data.tokenizer_file"])),
+            Kind::Bpe => unused.push(("data.tokenizer = \"bpe\"", &["data.target_vocab"])),
+        }
+        if self.train.warmup_steps > 0 {
+            unused.push(("train.warmup_steps", &["train.lr_decay", "train.decay_every"]));
+        }
+        unused
+    }
 }
+
+/// The keys of the reference's network alone.
+const OF_THE_REFERENCE: &[&str] = &[
+    "network.cell",
+    "network.num_layers",
+    "network.num_samples",
+    "network.init",
+    "data.buckets",
+    "train.batch_size",
+];
+/// The keys of the bidirectional network alone.
+const OF_THE_BIDIRECTIONAL: &[&str] = &[
+    "network.embedding_size",
+    "network.dropout",
+    "network.tie_embeddings",
+    "data.max_length",
+    "train.batch_tokens",
+    "train.label_smoothing",
+];
+/// The keys that name texts.
+const TEXTS: &[&str] = &["data.train", "data.dev", "data.test"];
 
 impl TranslateSettings {
     /// Whether the network is the bidirectional one.
@@ -255,56 +296,7 @@ impl TranslateSettings {
             let Train { towers, batch_size, .. } = self.train;
             divides("train.towers", towers, "train.batch_size", batch_size)?;
         }
-        let mut keys = self.keys_without_effect().into_iter();
-        keys.find(|(_, is_set, _)| *is_set).map_or(Ok(()), |(key, _, why)| {
-            rule(key, &format!("has no effect with {why}: leave it out"))
-        })
-    }
-
-    /// The keys that nobody reads: each with whether it has another value than the default, and what
-    /// it has no effect with.
-    fn keys_without_effect(&self) -> Vec<(&'static str, bool, &'static str)> {
-        let Self { network, data, train, .. } = self;
-        let default = Self::default();
-        let mut keys = if self.is_bidirectional() {
-            [
-                ("network.cell", network.cell != default.network.cell),
-                ("network.num_layers", network.num_layers != default.network.num_layers),
-                ("network.num_samples", network.num_samples != default.network.num_samples),
-                ("network.init", network.init != default.network.init),
-                ("data.buckets", data.buckets != default.data.buckets),
-                ("train.batch_size", train.batch_size != default.train.batch_size),
-            ]
-            .map(|(key, is_set)| (key, is_set, "network.kind = \"bidirectional\""))
-        } else {
-            let embedding_size = default.network.embedding_size;
-            [
-                ("network.embedding_size", network.embedding_size != embedding_size),
-                ("network.dropout", network.dropout != default.network.dropout),
-                ("network.tie_embeddings", network.tie_embeddings),
-                ("data.max_length", data.max_length != default.data.max_length),
-                ("train.batch_tokens", train.batch_tokens != default.train.batch_tokens),
-                ("train.label_smoothing", train.label_smoothing != default.train.label_smoothing),
-            ]
-            .map(|(key, is_set)| (key, is_set, "network.kind = \"reference\""))
-        }
-        .to_vec();
-        if data.tokenizer == Kind::Basic {
-            let is_set = !data.tokenizer_file.is_empty();
-            keys.push(("data.tokenizer_file", is_set, "data.tokenizer = \"basic\""));
-        }
-        if data.tokenizer == Kind::Bpe {
-            let is_set = data.target_vocab != default.data.target_vocab;
-            keys.push(("data.target_vocab", is_set, "data.tokenizer = \"bpe\""));
-        }
-        if train.warmup_steps > 0 {
-            let of = [
-                ("train.lr_decay", train.lr_decay != default.train.lr_decay),
-                ("train.decay_every", train.decay_every != default.train.decay_every),
-            ];
-            keys.extend(of.map(|(key, is_set)| (key, is_set, "train.warmup_steps")));
-        }
-        keys
+        Ok(())
     }
 }
 

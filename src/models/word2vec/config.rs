@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Invalid, at_least, in_range, positive};
 use crate::data::corpus::{SentenceMode, Unk};
 use crate::models::Entry;
-use crate::models::run_config::{RunConfig, Settings};
+use crate::models::run_config::{RunConfig, Settings, Unused};
 
 /// A whole experiment. The seed is that of the initial vectors, of subsampling, windows and
 /// noise.
@@ -169,6 +169,21 @@ impl Settings for Word2VecSettings {
         in_range("network.embedding_size", self.network.embedding_size, 1, 65_536)?;
         self.data.validate()?;
         self.train.validate()
+    }
+
+    fn unused(&self) -> Vec<Unused> {
+        let mut unused: Vec<Unused> = Vec::new();
+        if self.data.source == CorpusSource::Analogies {
+            unused.push(("data.source = \"analogies\"", &["data.train"]));
+        }
+        match self.train.algorithm {
+            Algorithm::Windows => {
+                unused.push(("train.algorithm = \"windows\"", &["train.batch_size"]))
+            }
+            Algorithm::Pairs => unused.push(("train.algorithm = \"pairs\"", &["train.batch_size"])),
+            Algorithm::MiniBatch => {}
+        }
+        unused
     }
 }
 
