@@ -67,7 +67,7 @@ pub fn weights(
     weights: &mut [f32],
 ) {
     check(shape, features, query, weights);
-    assert_eq!(v.len(), shape.width, "v has another size");
+    assert_eq!(v.len(), shape.width, "v has the wrong size");
     cpu.for_rows(shape.queries(), 1, rows_mut(weights, shape.positions), |block, weights| {
         let b = block.start % shape.batch;
         let positions = within(shape, lengths, b);
@@ -86,9 +86,9 @@ fn within(shape: Shape, lengths: Option<&[u32]>, b: usize) -> usize {
 }
 
 fn check(shape: Shape, sequence: &[f32], rows: &[f32], weights: &[f32]) {
-    assert_eq!(sequence.len(), shape.sequence(), "the sequence has another size");
-    assert_eq!(rows.len(), shape.queries() * shape.width, "the queries have another size");
-    assert_eq!(weights.len(), shape.queries() * shape.positions, "the weights have another size");
+    assert_eq!(sequence.len(), shape.sequence(), "the sequence has the wrong size");
+    assert_eq!(rows.len(), shape.queries() * shape.width, "the queries have the wrong size");
+    assert_eq!(weights.len(), shape.queries() * shape.positions, "the weights have the wrong size");
 }
 
 struct Weights<'a> {
@@ -146,7 +146,7 @@ pub struct Gradients<'a> {
 ///
 /// # Panics
 /// As [`weights`].
-#[allow(clippy::too_many_arguments, reason = "the forward pass's, and three more")]
+#[allow(clippy::too_many_arguments, reason = "the forward pass's arguments, and three more")]
 pub fn weights_gradient(
     cpu: &Cpu,
     shape: Shape,

@@ -27,7 +27,7 @@ impl Part {
     /// The number of rows.
     fn check(&self, whole: usize, part: usize) -> usize {
         let Self { whole: row, offset, len } = *self;
-        assert!(offset + len <= row && row > 0, "the part leaves the row");
+        assert!(offset + len <= row && row > 0, "the part extends past the end of the row");
         let rows = whole / row;
         assert!(whole == rows * row && part == rows * len, "the tensors do not fit the part");
         rows
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the part leaves the row")]
+    #[should_panic(expected = "the part extends past the end of the row")]
     fn a_part_beyond_its_row_is_refused() {
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         copy_into(&cpu, Part { whole: 3, offset: 2, len: 2 }, &[0.0; 2], &mut [0.0; 3]);

@@ -62,7 +62,10 @@ impl<'a, T> DisjointSlice<'a, T> {
     /// When the range leaves the slice.
     #[inline(always)]
     pub fn pointer(&self, range: Range<usize>) -> *mut T {
-        assert!(range.start <= range.end && range.end <= self.len, "range leaves the slice");
+        assert!(
+            range.start <= range.end && range.end <= self.len,
+            "the range extends past the end of the slice"
+        );
         self.data.wrapping_add(range.start)
     }
 }
@@ -152,8 +155,8 @@ impl Sequences<'_> {
     #[inline(always)]
     pub fn row(&mut self, position: usize, sequence: usize) -> &mut [f32] {
         let Places { slice, beside, length, width, .. } = self.all;
-        assert!(self.own.contains(&sequence), "a sequence of another block");
-        assert!(position < length, "sequences of {length} have no place {position}");
+        assert!(self.own.contains(&sequence), "a sequence of a different block");
+        assert!(position < length, "sequences of length {length} have no position {position}");
         let place = (sequence / beside * length + position) * beside + sequence % beside;
         // SAFETY: nobody else has the rows of these sequences, and `self` lends one at a time.
         unsafe { slice.range_mut(place * width..(place + 1) * width) }
@@ -165,7 +168,7 @@ impl<'a> Rows for SequencesMut<'a> {
 
     #[inline]
     unsafe fn block(&self, rows: &Range<usize>) -> Sequences<'a> {
-        assert!(rows.end <= self.0.count, "more sequences than there are");
+        assert!(rows.end <= self.0.count, "there are fewer sequences");
         Sequences { all: self.0, own: rows.clone() }
     }
 }
@@ -333,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "sequences of 3 have no place 3")]
+    #[should_panic(expected = "sequences of length 3 have no position 3")]
     fn a_place_in_the_next_image_is_refused() {
         let cpu = Cpu::in_order();
         cpu.for_rows(4, 4, columns_mut(&mut [0.0; 12], [3, 2], 1), |_, mut columns| {
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a sequence of another block")]
+    #[should_panic(expected = "a sequence of a different block")]
     fn the_rows_of_another_sequence_are_refused() {
         let cpu = Cpu::in_order();
         cpu.for_rows(2, 1, sequences_mut(&mut [0.0; 4], 2, 1), |block, mut sequences| {
@@ -351,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "range leaves the slice")]
+    #[should_panic(expected = "the range extends past the end of the slice")]
     fn more_rows_than_the_slice_has_are_refused() {
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         cpu.for_rows(3, 2, rows_mut(&mut [0.0f32; 5], 2), |_, _| ());

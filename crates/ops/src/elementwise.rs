@@ -117,7 +117,7 @@ impl Kernel for AddTo<'_> {
 /// # Panics
 /// When the slices differ in length.
 pub fn add_assign(cpu: &Cpu, y: &mut [f32], x: &[f32]) {
-    assert_eq!(x.len(), y.len(), "what is added has another size");
+    assert_eq!(x.len(), y.len(), "the addend has the wrong size");
     cpu.for_rows(x.len(), BLOCK, rows_mut(y, 1), |block, y| cpu.isa().run(AddTo(y, &x[block])));
 }
 

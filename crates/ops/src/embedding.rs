@@ -10,7 +10,7 @@ const BLOCK: usize = 16;
 /// # Panics
 /// When an id is outside the table or `rows` has another size.
 pub fn gather(cpu: &Cpu, table: &[f32], width: usize, ids: &[u32], rows: &mut [f32]) {
-    assert_eq!(rows.len(), ids.len() * width, "the rows have another size");
+    assert_eq!(rows.len(), ids.len() * width, "the rows have the wrong size");
     if width == 0 {
         return;
     }

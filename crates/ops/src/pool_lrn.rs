@@ -36,7 +36,7 @@ pub fn pool_lrn(
     y: &mut [f32],
 ) {
     layers.pool.check([x.len(), y.len(), argmax.len()]);
-    assert_eq!(pooled.len(), y.len(), "the pooled images have another size");
+    assert_eq!(pooled.len(), y.len(), "the pooled images have the wrong size");
     let outputs = layers.pool.image().outputs();
     let to = (rows_mut(pooled, outputs), rows_mut(argmax, outputs), rows_mut(y, outputs));
     layers.for_images(cpu, to, |image, (pooled, argmax, y), scratch| {
@@ -58,7 +58,7 @@ pub fn pool_lrn_gradient(
     dx: &mut [f32],
 ) {
     layers.pool.check([dx.len(), dy.len(), argmax.len()]);
-    assert_eq!(pooled.len(), dy.len(), "the pooled images have another size");
+    assert_eq!(pooled.len(), dy.len(), "the pooled images have the wrong size");
     let dx = rows_mut(dx, layers.pool.image().inputs());
     layers.for_images(cpu, dx, |image, dx, scratch| {
         let (isa, at) = (cpu.isa(), image.outputs);
@@ -103,7 +103,7 @@ pub fn lrn_pool_gradient(
     dx: &mut [f32],
 ) {
     layers.pool.check([dx.len(), dy.len(), argmax.len()]);
-    assert_eq!(x.len(), dx.len(), "the input has another size");
+    assert_eq!(x.len(), dx.len(), "the input has the wrong size");
     let dx = rows_mut(dx, layers.pool.image().inputs());
     layers.for_images(cpu, dx, |image, dx, scratch| {
         let (isa, at) = (cpu.isa(), image.outputs);

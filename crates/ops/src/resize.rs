@@ -40,12 +40,12 @@ impl Resize {
             let product = sizes.iter().try_fold(1_usize, |product, &of| product.checked_mul(of));
             ensure!(
                 sizes.iter().all(|&of| of > 0),
-                "images {:?} have a size of zero and cannot be resized",
+                "images of shape {:?} have a side of zero and cannot be resized",
                 &sizes[..4]
             );
-            product
-                .filter(|&bytes| bytes <= isize::MAX as usize)
-                .with_context(|| format!("images {:?} are too many values for memory", &sizes[..4]))
+            product.filter(|&bytes| bytes <= isize::MAX as usize).with_context(|| {
+                format!("images of shape {:?} do not fit into memory", &sizes[..4])
+            })
         };
         values(height, width)?;
         values(to[0], to[1])?;
@@ -90,8 +90,8 @@ struct Between {
 /// # Panics
 /// When the images or `resized` have another size.
 pub fn resize_bilinear<T: Copy + Into<f32>>(resize: Resize, images: &[T], resized: &mut [f32]) {
-    assert_eq!(images.len(), resize.inputs(), "the images have another size");
-    assert_eq!(resized.len(), resize.outputs(), "the resized images have another size");
+    assert_eq!(images.len(), resize.inputs(), "the images have the wrong size");
+    assert_eq!(resized.len(), resize.outputs(), "the resized images have the wrong size");
     if resize.from == resize.to {
         resized.iter_mut().zip(images).for_each(|(to, &from)| *to = from.into());
         return;
@@ -120,8 +120,8 @@ pub fn resize_bilinear<T: Copy + Into<f32>>(resize: Resize, images: &[T], resize
 /// # Panics
 /// When the images or `resized` have another size.
 pub fn resize_nearest_neighbor<T: Clone>(resize: Resize, images: &[T], resized: &mut [T]) {
-    assert_eq!(images.len(), resize.inputs(), "the images have another size");
-    assert_eq!(resized.len(), resize.outputs(), "the resized images have another size");
+    assert_eq!(images.len(), resize.inputs(), "the images have the wrong size");
+    assert_eq!(resized.len(), resize.outputs(), "the resized images have the wrong size");
     let (rows, columns) = (nearest(resize, 0), nearest(resize, 1));
     let ([height, width], channels) = (resize.from, resize.channels);
     let images = images.chunks_exact(height * width * channels);
@@ -349,10 +349,10 @@ mod tests {
         let error =
             |images, to| Resize::new(images, to, Alignment::Corner).unwrap_err().to_string();
         let zero = error([1, 0, 3, 3], [2, 2]);
-        assert_eq!(zero, "images [1, 0, 3, 3] have a size of zero and cannot be resized");
+        assert_eq!(zero, "images of shape [1, 0, 3, 3] have a side of zero and cannot be resized");
         let zero = error([1, 2, 3, 3], [2, 0]);
-        assert_eq!(zero, "images [1, 2, 0, 3] have a size of zero and cannot be resized");
+        assert_eq!(zero, "images of shape [1, 2, 0, 3] have a side of zero and cannot be resized");
         let large = error([1, 2, 3, 3], [usize::MAX / 8, 4]);
-        assert!(large.ends_with("are too many values for memory"), "{large}");
+        assert!(large.ends_with("do not fit into memory"), "{large}");
     }
 }

@@ -67,8 +67,16 @@ pub fn logits(
     logits: &mut [f32],
 ) {
     let Shape { batch, width, samples, .. } = shape;
-    assert_eq!(candidates.len(), shape.steps * shape.candidates(), "candidates of other steps");
-    assert_eq!(logits.len(), shape.steps * batch * shape.logits(), "logits of another size");
+    assert_eq!(
+        candidates.len(),
+        shape.steps * shape.candidates(),
+        "the candidates are those of other steps"
+    );
+    assert_eq!(
+        logits.len(),
+        shape.steps * batch * shape.logits(),
+        "the logits have the wrong size"
+    );
     cpu.with_buffer(samples * (width + batch), |buffer| {
         let (rows, buffer) = buffer.split_at_mut(samples * width);
         let products = &mut buffer[..samples * batch];
@@ -114,7 +122,11 @@ pub fn gradients(
     (d_weights, d_biases, mut d_h): (&mut [f32], &mut [f32], Option<&mut [f32]>),
 ) {
     let Shape { batch, width, samples, .. } = shape;
-    assert_eq!(classes.len(), shape.steps * shape.candidates(), "candidates of other steps");
+    assert_eq!(
+        classes.len(),
+        shape.steps * shape.candidates(),
+        "the candidates are those of other steps"
+    );
     cpu.with_buffer(samples * (width + batch), |buffer| {
         let (rows, buffer) = buffer.split_at_mut(samples * width);
         let of_samples = &mut buffer[..samples * batch];

@@ -109,7 +109,10 @@ pub fn cross_entropy<'a>(
 ) {
     let Labels { classes: targets, weights, smoothing } = labels.into();
     assert_eq!(losses.len(), targets.len(), "one loss for each target");
-    assert!(weights.is_none_or(|weights| weights.len() == targets.len()), "a weight for each row");
+    assert!(
+        weights.is_none_or(|weights| weights.len() == targets.len()),
+        "one weight for each row"
+    );
     if targets.is_empty() {
         return;
     }

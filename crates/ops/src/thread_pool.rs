@@ -114,7 +114,7 @@ impl ThreadPool {
         let others = WaitForOthers(state);
         work(0);
         drop(others);
-        assert!(!state.failed.swap(false, SeqCst), "a thread of the pool has panicked");
+        assert!(!state.failed.swap(false, SeqCst), "a thread of the pool panicked");
     }
 }
 

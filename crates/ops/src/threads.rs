@@ -8,7 +8,7 @@ use std::thread::{self, Builder};
 use anyhow::{Error, Result, anyhow};
 
 /// What helps where the number of threads is not the user's choice.
-const LIMIT: &str = "raise the limit of processes (ulimit -u, or that of the container)";
+const LIMIT: &str = "raise the process limit (ulimit -u, or the container's)";
 
 /// Calls `work` for all `parts` at the same time, each on a thread of its own, the first on the
 /// calling one. The results are in the order of the parts.
@@ -59,7 +59,7 @@ pub fn for_each<P: Send, T: Send>(
 pub fn expect_another() -> Result<()> {
     let thread = Builder::new().spawn(|| ());
     let thread = thread.map_err(|error| anyhow!("cannot start a thread: {error}; {LIMIT}"))?;
-    thread.join().map_err(|_| anyhow!("a thread has failed"))
+    thread.join().map_err(|_| anyhow!("a thread failed"))
 }
 
 /// The error of threads that the system does not start, with the way out.

@@ -33,10 +33,10 @@ const EMPTY: Hit = Hit { row: u32::MAX, score: f32::NEG_INFINITY };
 /// # Panics
 /// When the sizes do not fit each other, or there are more rows than a `u32` counts.
 pub fn top_k(cpu: &Cpu, queries: &[f32], rows: &[f32], width: usize, k: usize) -> Vec<Hit> {
-    assert!(width > 0, "rows without values have no products");
-    assert_eq!((queries.len() % width, rows.len() % width), (0, 0), "rows are cut");
+    assert!(width > 0, "rows of width 0 have no products");
+    assert_eq!((queries.len() % width, rows.len() % width), (0, 0), "not a whole number of rows");
     let n = rows.len() / width;
-    assert!(u32::try_from(n).is_ok(), "{n} rows are more than a u32 counts");
+    assert!(u32::try_from(n).is_ok(), "{n} rows do not fit into a u32");
     let k = k.min(n);
     let mut hits = vec![EMPTY; queries.len() / width * k];
     if k == 0 {

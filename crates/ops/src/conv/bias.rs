@@ -18,7 +18,7 @@ pub fn bias_gradient(cpu: &Cpu, dy: &[f32], channels: usize, dbias: &mut [f32]) 
     if channels == 0 {
         return;
     }
-    assert_eq!(dy.len() % channels, 0, "the gradient holds no whole number of pixels");
+    assert_eq!(dy.len() % channels, 0, "the gradient does not hold a whole number of pixels");
     let pixels = dy.len() / channels;
     let piece = (PIECE_VALUES / channels).max(1);
     let count = pixels.div_ceil(piece);

@@ -107,7 +107,9 @@ impl PreparedFilters {
                 Values::Product(Arc::new(packed))
             }
             Algorithm::Depthwise => Values::Depthwise(weight.to_vec()),
-            Algorithm::Separable => panic!("these are made of the filters of two convolutions"),
+            Algorithm::Separable => {
+                panic!("these were prepared from the filters of two convolutions")
+            }
         };
         Self { values, biases }
     }
@@ -123,7 +125,7 @@ impl PreparedFilters {
                 let first = Depthwise { filters, biases: depthwise.biases, rectifier };
                 Self { values: Values::Separable(first, of_pixels), biases: pixels.biases }
             }
-            _ => panic!("the filters of other convolutions"),
+            _ => panic!("the filters are those of other convolutions"),
         }
     }
 

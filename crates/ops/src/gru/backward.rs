@@ -21,7 +21,7 @@ pub struct Gradients<'a> {
 ///
 /// # Panics
 /// When a size does not fit `shape`.
-#[allow(clippy::too_many_arguments, reason = "the forward pass's, and two more")]
+#[allow(clippy::too_many_arguments, reason = "the forward pass's arguments, and two more")]
 pub fn backward<'a>(
     cpu: &Cpu,
     shape: Shape,
@@ -33,7 +33,7 @@ pub fn backward<'a>(
     pack: &mut dyn FnMut(Matrix<'a>) -> Right<'a>,
 ) {
     weights.check(shape);
-    assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has another size");
+    assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has the wrong size");
     let mut transposed = |weights: Matrix<'a>| pack(weights.transposed());
     let (gates, candidate) = (weights.of_gates(shape), weights.of_candidate(shape));
     let of_state = [transposed(gates[1]), transposed(candidate[1])];

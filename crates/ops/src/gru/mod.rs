@@ -68,10 +68,10 @@ pub struct Weights<'a> {
 impl<'a> Weights<'a> {
     fn check(&self, shape: Shape) {
         let rows = shape.input + shape.hidden;
-        assert_eq!(self.gates.len(), rows * 2 * shape.hidden, "the gates have another size");
-        assert_eq!(self.candidate.len(), rows * shape.hidden, "the candidate has another size");
-        assert_eq!(self.gate_biases.len(), 2 * shape.hidden, "the biases have another size");
-        assert_eq!(self.candidate_biases.len(), shape.hidden, "the biases have another size");
+        assert_eq!(self.gates.len(), rows * 2 * shape.hidden, "the gates have the wrong size");
+        assert_eq!(self.candidate.len(), rows * shape.hidden, "the candidate has the wrong size");
+        assert_eq!(self.gate_biases.len(), 2 * shape.hidden, "the biases have the wrong size");
+        assert_eq!(self.candidate_biases.len(), shape.hidden, "the biases have the wrong size");
     }
 
     /// The rows of `weights` that the input meets, and those that the state meets.
@@ -109,8 +109,12 @@ impl<'a> Activations<'a> {
     /// # Panics
     /// When a slice has another size.
     pub fn new(shape: Shape, saved: &'a mut [f32], hidden: &'a mut [f32]) -> Self {
-        assert_eq!(saved.len(), shape.saved_len(), "what is saved has another size");
-        assert_eq!(hidden.len(), (shape.steps + 1) * shape.state(), "states of another size");
+        assert_eq!(saved.len(), shape.saved_len(), "the saved activations have the wrong size");
+        assert_eq!(
+            hidden.len(),
+            (shape.steps + 1) * shape.state(),
+            "the states have the wrong size"
+        );
         let values = shape.rows() * shape.hidden;
         let (gates, rest) = saved.split_at_mut(2 * values);
         let (candidates, reset) = rest.split_at_mut(values);

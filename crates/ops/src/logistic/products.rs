@@ -200,8 +200,11 @@ pub(super) fn update<S: Simd>(
 ) {
     let Operands { targets, n, stride, .. } = operands;
     let count = targets.pointers().len();
-    assert!(inputs.pointers().len() == n && inputs.width() == targets.width(), "other inputs");
-    assert!(count * n <= gradient.len() && count * stride <= old.len(), "there is too little room");
+    assert!(
+        inputs.pointers().len() == n && inputs.width() == targets.width(),
+        "the inputs do not match"
+    );
+    assert!(count * n <= gradient.len() && count * stride <= old.len(), "the buffer is too small");
     let most = group::<S>();
     if n <= most {
         return change::<S, false>(operands, inputs, 0, n, gradient, old);

@@ -111,8 +111,11 @@ impl Lrn {
     }
 
     fn check(&self) {
-        assert!(self.bias > 0.0 && self.alpha >= 0.0, "bias must be above zero, alpha not below");
-        assert!((0.0..=1.0).contains(&self.beta), "beta must lie between 0 and 1");
+        assert!(
+            self.bias > 0.0 && self.alpha >= 0.0,
+            "bias must be above zero and alpha at least zero"
+        );
+        assert!((0.0..=1.0).contains(&self.beta), "beta must be between 0 and 1");
     }
 }
 

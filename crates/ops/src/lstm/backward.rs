@@ -39,7 +39,7 @@ pub fn backward(
     gradients: Gradients,
 ) {
     weights.check(shape);
-    assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has another size");
+    assert_eq!(d_outputs.len(), shape.rows() * shape.hidden, "d_outputs has the wrong size");
     trace.check(shape);
     let gates = &mut *trace.gates;
     through_time(cpu, shape, weights, d_outputs, gates, trace.cells);

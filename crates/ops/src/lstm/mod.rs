@@ -86,8 +86,8 @@ pub struct Weights<'a> {
 impl<'a> Weights<'a> {
     fn check(&self, shape: Shape) {
         let values = (shape.input + shape.hidden) * shape.gates();
-        assert_eq!(self.kernel.len(), values, "the kernel has another size");
-        assert_eq!(self.bias.len(), shape.gates(), "the bias has another size");
+        assert_eq!(self.kernel.len(), values, "the kernel has the wrong size");
+        assert_eq!(self.bias.len(), shape.gates(), "the bias has the wrong size");
     }
 
     /// The rows that the input meets (input, 4 · hidden).
@@ -141,10 +141,10 @@ impl Activations<'_> {
     }
 
     fn check(&self, shape: Shape) {
-        assert_eq!(self.gates.len(), shape.gates_len(), "the gates have another size");
+        assert_eq!(self.gates.len(), shape.gates_len(), "the gates have the wrong size");
         let states = shape.states_len();
-        assert_eq!(self.cells.len(), states, "the cells have another size");
-        assert_eq!(self.hidden.len(), states, "the hidden states have another size");
+        assert_eq!(self.cells.len(), states, "the cells have the wrong size");
+        assert_eq!(self.hidden.len(), states, "the hidden states have the wrong size");
     }
 }
 

@@ -35,8 +35,8 @@ pub fn tile_products<S: Simd>(
     tiles: [&mut Tile; 2],
 ) {
     let depth = rights[0].len() / COLUMNS;
-    assert!(left.len() >= depth * rows && rows <= MAX_ROWS, "panels of other sizes");
-    assert!(rights[1].len() == rights[0].len(), "right sides of other sizes");
+    assert!(left.len() >= depth * rows && rows <= MAX_ROWS, "the panels have the wrong sizes");
+    assert!(rights[1].len() == rights[0].len(), "the right sides have the wrong sizes");
     let (left, rights) = (Packed::new(left), rights.map(<[f32]>::as_ptr));
     let places = tiles.map(|tile| Place {
         from: None,

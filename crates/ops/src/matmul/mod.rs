@@ -165,9 +165,9 @@ pub fn gradient_of_weights(
 fn check(left: Matrix, right: &Right, start: Accumulate, result: &[f32]) {
     let (rows, n) = right.size();
     assert_eq!(rows, left.columns, "inner sizes differ");
-    assert_eq!(result.len(), left.rows * n, "the result has another size");
+    assert_eq!(result.len(), left.rows * n, "the result has the wrong size");
     if let Accumulate::Bias(bias) = start {
-        assert_eq!(bias.len(), n, "the bias has another size");
+        assert_eq!(bias.len(), n, "the bias has the wrong size");
     }
 }
 

@@ -31,7 +31,7 @@ impl<'a> Matrix<'a> {
     /// When `data` has another size.
     pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
         let len = rows.checked_mul(columns);
-        assert_eq!(Some(data.len()), len, "the matrix has another size");
+        assert_eq!(Some(data.len()), len, "the matrix has the wrong size");
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
@@ -78,7 +78,7 @@ impl<'a> Matrix<'a> {
     /// # Panics
     /// When its rows are not contiguous.
     pub fn contiguous_row(&self, row: usize) -> &'a [f32] {
-        assert!(self.has_contiguous_rows(), "the matrix is not stored row by row");
+        assert!(self.has_contiguous_rows(), "the matrix is not stored in row-major order");
         self.row(row, 0..self.columns)
     }
 

@@ -88,8 +88,15 @@ impl Nce<'_> {
         let sizes = [parameters.embeddings.len(), parameters.weights.len()];
         assert_eq!(sizes, [ids * width; 2], "embeddings and weights are (ids, width)");
         assert_eq!(parameters.biases.len(), ids, "one bias for each id");
-        assert_eq!(rates.len(), pairs.len().div_ceil(self.batch), "one rate for each batch");
-        assert!(pairs.as_flattened().iter().all(|&id| (id as usize) < ids), "a word is not there");
+        assert_eq!(
+            rates.len(),
+            pairs.len().div_ceil(self.batch),
+            "one learning rate for each batch"
+        );
+        assert!(
+            pairs.as_flattened().iter().all(|&id| (id as usize) < ids),
+            "a word id is outside the tables"
+        );
         let support = self.noise.support();
         assert!(self.samples <= support, "{} samples of {support} words", self.samples);
     }

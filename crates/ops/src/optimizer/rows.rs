@@ -91,7 +91,7 @@ pub fn step_rows<const N: usize>(
     ids: &[u32],
     rows: &[f32],
 ) {
-    assert_eq!(rows.len(), ids.len() * width, "gradients have another size");
+    assert_eq!(rows.len(), ids.len() * width, "the gradients have the wrong size");
     assert!(u32::try_from(ids.len()).is_ok(), "there are more than 2³² tokens");
     let inside = |&id: &u32| (id as usize + 1) * width <= table.len();
     assert!(ids.iter().all(inside), "an id is outside the table");

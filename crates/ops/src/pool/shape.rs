@@ -59,15 +59,15 @@ impl Shape {
     /// name every place of a window.
     pub(in super::super) fn check(&self, [inputs, outputs, argmax]: [usize; 3]) {
         self.check_sides(inputs, outputs);
-        assert_eq!(argmax, self.outputs(), "the argmax have another size");
+        assert_eq!(argmax, self.outputs(), "the argmax has the wrong size");
         let window = self.kernel[0] * self.kernel[1];
-        assert!(window <= usize::from(NO_ARGMAX), "a window has more than 255 values");
+        assert!(window <= usize::from(NO_ARGMAX), "a window has more than 255 elements");
     }
 
     /// Panics where a side has another size.
     pub(super) fn check_sides(&self, inputs: usize, outputs: usize) {
-        assert_eq!(inputs, self.inputs(), "the input's side has another size");
-        assert_eq!(outputs, self.outputs(), "the output's side has another size");
+        assert_eq!(inputs, self.inputs(), "the input's side has the wrong size");
+        assert_eq!(outputs, self.outputs(), "the output's side has the wrong size");
     }
 }
 

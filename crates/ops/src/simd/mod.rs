@@ -24,7 +24,10 @@ pub const LANES: usize = 16;
 
 /// The same address, of which the compiler does not know where it comes from.
 #[inline(always)]
-#[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read there")]
+#[allow(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "the assembly does not read through the pointer"
+)]
 pub fn opaque(at: *const f32) -> *const f32 {
     let mut at = at;
     // SAFETY: no instruction stands here, only its register is named.
@@ -194,7 +197,7 @@ pub trait Simd: Copy {
     fn load_strided<const N: usize>(from: &[f32], at: usize, stride: usize) -> [Self; N] {
         let last = stride.checked_mul(N - 1).and_then(|all| all.checked_add(at));
         let end = last.and_then(|last| last.checked_add(LANES));
-        assert!(end.is_some_and(|end| end <= from.len()), "vectors beyond the end");
+        assert!(end.is_some_and(|end| end <= from.len()), "the vectors extend past the end");
         let mut vectors = [Self::splat(0.0); N];
         for (i, vector) in vectors.iter_mut().enumerate() {
             // SAFETY: the last lies inside, and the others before it.

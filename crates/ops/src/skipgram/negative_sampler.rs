@@ -117,7 +117,7 @@ fn weights(counts: &[u64]) -> anyhow::Result<Vec<f64>> {
     let weights: Vec<f64> = counts.iter().map(|&count| three_quarters(count)).collect();
     anyhow::ensure!(
         weights.iter().any(|&weight| weight > 0.0),
-        "none of {} words has a count above 0: there is no noise to draw; give more text or a \
+        "none of {} words has a count above 0: no negatives can be drawn; give more text or a \
          lower min_count",
         counts.len()
     );
@@ -282,7 +282,7 @@ mod tests {
     fn without_any_count_there_is_no_noise() {
         for counts in [&[][..], &[0, 0]] {
             let error = NegativeSampler::new(counts).unwrap_err().to_string();
-            assert!(error.contains("no noise to draw"), "{error}");
+            assert!(error.contains("no negatives can be drawn"), "{error}");
         }
     }
 }

@@ -13,7 +13,7 @@ use rows::{Row, Window, taps};
 pub(super) fn multiplier(shape: &Shape) -> usize {
     assert!(
         shape.in_channels > 0 && shape.out_channels.is_multiple_of(shape.in_channels),
-        "every channel has as many filters"
+        "every channel has the same number of filters"
     );
     shape.out_channels / shape.in_channels
 }
@@ -43,10 +43,10 @@ pub fn forward(
     rectifier: Rectifier,
     y: &mut [f32],
 ) {
-    assert_eq!(x.len(), shape.inputs(), "the input has another size");
-    assert_eq!(weight.len(), weights(&shape), "the filters have another size");
-    assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
-    assert_eq!(y.len(), shape.outputs(), "the output has another size");
+    assert_eq!(x.len(), shape.inputs(), "the input has the wrong size");
+    assert_eq!(weight.len(), weights(&shape), "the filters have the wrong size");
+    assert_eq!(bias.len(), shape.out_channels, "the bias has the wrong size");
+    assert_eq!(y.len(), shape.outputs(), "the output has the wrong size");
     let width = shape.columns().output() * shape.out_channels;
     let layer = Layer { filters: weight, biases: bias, rectifier };
     cpu.for_rows(shape.batch * shape.rows().output(), 1, rows_mut(y, width), |row, y| {
@@ -73,8 +73,8 @@ pub(super) fn forward_row(
 /// # Panics
 /// When the sizes do not fit each other.
 pub fn backward_input(cpu: &Cpu, shape: Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
-    assert_eq!(weight.len(), weights(&shape), "the filters have another size");
-    assert_eq!((dy.len(), dx.len()), (shape.outputs(), shape.inputs()), "other sizes");
+    assert_eq!(weight.len(), weights(&shape), "the filters have the wrong size");
+    assert_eq!((dy.len(), dx.len()), (shape.outputs(), shape.inputs()), "the sizes do not match");
     let (multiplier, image_len) = (multiplier(&shape), dx.len() / shape.batch.max(1));
     cpu.for_rows(shape.batch, 1, rows_mut(dx, image_len), |images, dx| {
         dx.fill(0.0);
@@ -93,8 +93,8 @@ pub fn backward_input(cpu: &Cpu, shape: Shape, weight: &[f32], dy: &[f32], dx: &
 /// # Panics
 /// When the sizes do not fit each other.
 pub fn backward_weight(shape: Shape, x: &[f32], dy: &[f32], d_weight: &mut [f32]) {
-    assert_eq!(d_weight.len(), weights(&shape), "the filters have another size");
-    assert_eq!((dy.len(), x.len()), (shape.outputs(), shape.inputs()), "other sizes");
+    assert_eq!(d_weight.len(), weights(&shape), "the filters have the wrong size");
+    assert_eq!((dy.len(), x.len()), (shape.outputs(), shape.inputs()), "the sizes do not match");
     let multiplier = multiplier(&shape);
     d_weight.fill(0.0);
     for image in 0..shape.batch {

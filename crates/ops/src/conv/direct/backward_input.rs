@@ -17,9 +17,9 @@ use crate::window::Axis;
 /// # Panics
 /// When a size does not fit the shape.
 pub fn backward_input(cpu: &Cpu, shape: Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
-    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
-    assert_eq!(dy.len(), shape.outputs(), "the output's gradient has another size");
-    assert_eq!(dx.len(), shape.inputs(), "the input's gradient has another size");
+    assert_eq!(weight.len(), shape.weights(), "the filters have the wrong size");
+    assert_eq!(dy.len(), shape.outputs(), "the output's gradient has the wrong size");
+    assert_eq!(dx.len(), shape.inputs(), "the input's gradient has the wrong size");
     if dx.is_empty() {
         return;
     }

@@ -36,9 +36,9 @@ const SUM_VALUES: usize = 4096;
 /// # Panics
 /// When a size does not fit the shape.
 pub fn backward_weight(cpu: &Cpu, shape: Shape, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
-    assert_eq!(x.len(), shape.inputs(), "the input has another size");
-    assert_eq!(dy.len(), shape.outputs(), "the output's gradient has another size");
-    assert_eq!(dweight.len(), shape.weights(), "the filters' gradient has another size");
+    assert_eq!(x.len(), shape.inputs(), "the input has the wrong size");
+    assert_eq!(dy.len(), shape.outputs(), "the output's gradient has the wrong size");
+    assert_eq!(dweight.len(), shape.weights(), "the filters' gradient has the wrong size");
     if dy.is_empty() || dweight.is_empty() {
         dweight.fill(0.0);
         return;

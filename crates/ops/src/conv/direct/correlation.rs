@@ -129,7 +129,7 @@ impl Correlation {
         epilogue: Epilogue,
         target: &mut [f32],
     ) {
-        assert_eq!(right.len(), self.packed_len(), "the filters have another size");
+        assert_eq!(right.len(), self.packed_len(), "the filters have the wrong size");
         let blocks = Blocks::of_rows_and_columns(self, cpu);
         self.run_blocks(cpu, source, right, blocks, epilogue, target);
     }

@@ -24,9 +24,9 @@ pub fn forward(
     rectifier: Rectifier,
     y: &mut [f32],
 ) {
-    assert_eq!(x.len(), shape.inputs(), "the input has another size");
-    assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
-    assert_eq!(y.len(), shape.outputs(), "the output has another size");
+    assert_eq!(x.len(), shape.inputs(), "the input has the wrong size");
+    assert_eq!(bias.len(), shape.out_channels, "the bias has the wrong size");
+    assert_eq!(y.len(), shape.outputs(), "the output has the wrong size");
     if y.is_empty() {
         return;
     }
@@ -54,7 +54,7 @@ fn pack<'a>(
     shape: Shape,
     weight: &'a [f32],
 ) -> impl Fn(usize, &mut [f32]) + Sync + use<'a> {
-    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
+    assert_eq!(weight.len(), shape.weights(), "the filters have the wrong size");
     let isa = cpu.isa();
     move |panel, to| isa.run(ForwardPanel { shape, weight, panel, to })
 }

@@ -112,7 +112,7 @@ impl Tile<'_> {
                             self.sums::<S, $n, 2>();
                         }
                     )*
-                    other => unreachable!("no tile has {other:?} rows and panels"),
+                    other => unreachable!("no register tile has {other:?} rows and panels"),
                 }
             };
         }

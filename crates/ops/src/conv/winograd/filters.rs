@@ -61,7 +61,11 @@ impl<const K: usize> Kernel for TransformFilters<'_, K> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let FilterLayout { in_channels, out_channels, .. } = self.layout;
-        assert_eq!(self.weight.len(), K * K * in_channels * out_channels, "filters of other sizes");
+        assert_eq!(
+            self.weight.len(),
+            K * K * in_channels * out_channels,
+            "the filters have the wrong size"
+        );
         for channel in self.channels {
             let taps = self.weight.as_ptr().cast_mut();
             let pixels = tap_pointers::<K>(taps, [in_channels, out_channels], channel);
@@ -123,7 +127,7 @@ impl<const K: usize> Kernel for TransformRotatedFilters<'_, K> {
     fn run<S: Simd>(self) {
         // As the weight names them: the panels' channels come in, the others go out.
         let (ins, outs) = (self.layout.out_channels, self.layout.in_channels);
-        assert_eq!(self.weight.len(), K * K * ins * outs, "filters of other sizes");
+        assert_eq!(self.weight.len(), K * K * ins * outs, "the filters have the wrong size");
         let blocks = outs.div_ceil(LANES);
         let mut taps = [[const { Square([0.0; LANES * LANES]) }; K]; K];
         for square in self.squares {

@@ -36,9 +36,9 @@ pub fn forward(
     y: &mut [f32],
 ) {
     assert!(supports(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
-    assert_eq!(x.len(), shape.inputs(), "the input has another size");
-    assert_eq!(y.len(), shape.outputs(), "the output has another size");
-    assert_eq!(bias.len(), shape.out_channels, "the bias has another size");
+    assert_eq!(x.len(), shape.inputs(), "the input has the wrong size");
+    assert_eq!(y.len(), shape.outputs(), "the output has the wrong size");
+    assert_eq!(bias.len(), shape.out_channels, "the bias has the wrong size");
     convolution(shape, Epilogue { bias: Some(bias), rectifier }).of_any_size(
         cpu,
         shape.kernel[0],
@@ -64,7 +64,7 @@ fn convolution<'a>(shape: &Shape, finish: Epilogue<'a>) -> Convolution<'a> {
 /// As [`forward`].
 pub fn transformed(cpu: &Cpu, shape: &Shape, weight: &[f32]) -> Buffer {
     assert!(supports(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
-    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
+    assert_eq!(weight.len(), shape.weights(), "the filters have the wrong size");
     let convolution = convolution(shape, Epilogue { bias: None, rectifier: Rectifier::None });
     let mut buffer = Buffer::zeros(convolution.filters.len());
     match shape.kernel[0] {

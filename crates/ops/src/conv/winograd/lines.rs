@@ -58,7 +58,7 @@ pub fn is_profitable(shape: &Shape) -> bool {
 /// When the shape does not [fit](supports), or `weight` has another size.
 pub fn transformed(cpu: &Cpu, shape: &Shape, weight: &[f32]) -> Vec<Right<'static>> {
     assert!(supports(shape), "filters must be a line of 3, 5 or 7 with stride 1: {shape:?}");
-    assert_eq!(weight.len(), shape.weights(), "the filters have another size");
+    assert_eq!(weight.len(), shape.weights(), "the filters have the wrong size");
     let (ins, outs) = (shape.in_channels, shape.out_channels);
     let mut points = [(); POINTS].map(|()| vec![0.0; ins * outs]);
     let rows = points.each_mut().map(|point| rows_mut(point, outs));
@@ -124,8 +124,8 @@ pub fn forward(
     y: &mut [f32],
 ) {
     assert!(supports(shape), "filters must be a line of 3, 5 or 7 with stride 1: {shape:?}");
-    assert_eq!(x.len(), shape.inputs(), "the input has another size");
-    assert_eq!(y.len(), shape.outputs(), "the output has another size");
+    assert_eq!(x.len(), shape.inputs(), "the input has the wrong size");
+    assert_eq!(y.len(), shape.outputs(), "the output has the wrong size");
     assert_eq!(filters.len(), POINTS, "a matrix for each point");
     let convolution = Convolution {
         lines: Lines::new(shape),

@@ -90,9 +90,9 @@ fn is_cheaper(shape: &Shape, filter_cost: usize) -> bool {
 /// Checks what all passes rely on.
 fn check(shape: &Shape, inputs: usize, weights: usize, outputs: usize) {
     assert!(supports(shape), "filters must be 3 × 3 or 5 × 5 with stride 1: {shape:?}");
-    assert_eq!(inputs, shape.inputs(), "the input has another size");
-    assert_eq!(weights, shape.weights(), "the filters have another size");
-    assert_eq!(outputs, shape.outputs(), "the output has another size");
+    assert_eq!(inputs, shape.inputs(), "the input has the wrong size");
+    assert_eq!(weights, shape.weights(), "the filters have the wrong size");
+    assert_eq!(outputs, shape.outputs(), "the output has the wrong size");
 }
 
 /// Outputs of a tile along an axis, for filters of `kernel` taps.

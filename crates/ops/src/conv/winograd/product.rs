@@ -63,7 +63,7 @@ impl Product {
                 (8, 1) => self.panel::<S, 8, 1>(left, right, to),
                 (4, 1) => self.panel::<S, 4, 1>(left, right, to),
                 (2, 1) => self.panel::<S, 2, 1>(left, right, to),
-                _ => unreachable!("no level has such register tiles"),
+                _ => unreachable!("no instruction level has such register tiles"),
             }
         }
     }

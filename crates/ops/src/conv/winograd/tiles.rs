@@ -74,7 +74,7 @@ impl<T: Transform<N, POINTS>, const N: usize> Kernel for InputTransform<'_, T, N
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { images, channels, layout, .. } = self;
-        assert!(self.zeros.len() >= channels, "a zero for each channel");
+        assert!(self.zeros.len() >= channels, "one zero for each channel");
         for (i, tile) in self.tiles.enumerate() {
             let places = self.tile_grid.pixels::<N>(tile, self.side, channels);
             let mut pixels = [[self.zeros.as_ptr().cast_mut(); N]; N];

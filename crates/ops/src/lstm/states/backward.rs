@@ -33,7 +33,7 @@ pub fn backward<'a>(
     pack: &mut dyn FnMut(Matrix<'a>) -> Right<'a>,
 ) {
     weights.check(shape);
-    assert_eq!(d_states.len(), 2 * shape.rows() * shape.hidden, "d_states has another size");
+    assert_eq!(d_states.len(), 2 * shape.rows() * shape.hidden, "d_states has the wrong size");
     let of_state = pack(weights.of_state(shape).transposed());
     through_time(cpu, shape, &of_state, d_states, window, gradients.start);
 

@@ -40,8 +40,8 @@ impl<'a> Window<'a> {
     /// # Panics
     /// When a slice has another size.
     pub fn new(shape: Shape, saved: &'a mut [f32], states: &'a mut [f32]) -> Self {
-        assert_eq!(saved.len(), saved_len(shape), "what is saved has another size");
-        assert_eq!(states.len(), 2 * shape.states_len(), "states of another size");
+        assert_eq!(saved.len(), saved_len(shape), "the saved activations have the wrong size");
+        assert_eq!(states.len(), 2 * shape.states_len(), "the states have the wrong size");
         let (gates, before) = saved.split_at_mut(shape.gates_len());
         Self { gates, before, states }
     }

@@ -23,7 +23,7 @@ impl WindowTrainer {
         _: &[f32],
         _: &[f32],
     ) -> Result<Self> {
-        bail!("this tfm is built without CUDA; build it with --features cuda, or use --device cpu")
+        bail!("this tfm was built without CUDA; build it with --features cuda, or use --device cpu")
     }
 
     /// Trains sentences.

@@ -50,9 +50,13 @@ impl WindowTrainer {
         w_in: &[f32],
         w_out: &[f32],
     ) -> Result<Self> {
-        assert_eq!((w_in.len(), w_out.len()), (sizes.values(), sizes.values()), "tables and sizes");
-        assert!(sizes.ids > 0 && sizes.width > 0 && sizes.window > 0, "{sizes:?} holds a zero");
-        assert_eq!(noise.len(), sizes.ids, "noise and ids");
+        assert_eq!(
+            (w_in.len(), w_out.len()),
+            (sizes.values(), sizes.values()),
+            "the tables do not match the sizes"
+        );
+        assert!(sizes.ids > 0 && sizes.width > 0 && sizes.window > 0, "{sizes:?} contains a zero");
+        assert_eq!(noise.len(), sizes.ids, "the noise distribution does not match the ids");
         let buckets = noise.buckets().iter();
         let (thresholds, aliases): (Vec<_>, Vec<_>) =
             buckets.map(|slot| (slot.threshold, slot.alias)).unzip();
@@ -126,7 +130,11 @@ impl WindowTrainer {
     /// When a table has another size.
     pub fn download(&self, w_in: &mut [f32], w_out: &mut [f32]) -> Result<()> {
         let values = self.sizes.values();
-        assert_eq!((w_in.len(), w_out.len()), (values, values), "tables and sizes");
+        assert_eq!(
+            (w_in.len(), w_out.len()),
+            (values, values),
+            "the tables do not match the sizes"
+        );
         let cuda_stream = self.device.cuda_stream();
         cuda_stream.memcpy_dtoh(&self.w_in, w_in)?;
         cuda_stream.memcpy_dtoh(&self.w_out, w_out)?;
@@ -139,7 +147,7 @@ fn load(device: &CudaDevice, sizes: Sizes) -> Result<(CudaFunction, BlockShape)>
     let limits = [sizes.ids, sizes.width, sizes.window, sizes.negatives];
     ensure!(
         limits.iter().all(|&n| n <= i32::MAX as usize),
-        "{sizes:?} exceed what a GPU counts to"
+        "{sizes:?} exceed the index range of the GPU"
     );
     let shape = BlockShape::new(sizes);
     let limit = device

@@ -48,12 +48,16 @@ impl Sentences<'_> {
     /// When the lists do not fit each other, or a word is none of the ids.
     #[cfg(any(test, feature = "cuda"))]
     pub(super) fn check(&self, ids: usize) {
-        assert_eq!(self.first_numbers.len(), self.len(), "running numbers and rates");
-        assert_eq!(self.starts.len(), self.len() + 1, "starts and rates");
+        assert_eq!(
+            self.first_numbers.len(),
+            self.len(),
+            "token indices and learning rates differ in number"
+        );
+        assert_eq!(self.starts.len(), self.len() + 1, "starts and learning rates differ in number");
         assert!(self.starts.is_sorted(), "a sentence ends before it begins");
         let end = self.starts.last().map_or(0, |&end| end as usize);
-        assert!(end <= self.words.len(), "a sentence ends behind the words");
-        assert!(self.words.iter().all(|&word| (word as usize) < ids), "a word is no id");
+        assert!(end <= self.words.len(), "a sentence extends past the end of the words");
+        assert!(self.words.iter().all(|&word| (word as usize) < ids), "a word is not a valid id");
     }
 }
 
@@ -84,13 +88,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a word is no id")]
+    #[should_panic(expected = "a word is not a valid id")]
     fn unknown_words_are_refused() {
         GOOD.check(2);
     }
 
     #[test]
-    #[should_panic(expected = "behind the words")]
+    #[should_panic(expected = "past the end of the words")]
     fn sentences_without_words_are_refused() {
         Sentences { starts: &[0, 1, 4], ..GOOD }.check(3);
     }

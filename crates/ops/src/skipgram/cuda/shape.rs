@@ -48,7 +48,7 @@ impl BlockShape {
         ensure!(
             self.shared_bytes <= limit,
             "a window of {} words and {} negatives with vectors of {} takes {} bytes of shared \
-             memory, but this GPU gives a block {limit}: make one of the three smaller, or use \
+             memory, but this GPU allows {limit} per block: make one of the three smaller, or use \
              --device cpu",
             sizes.window,
             sizes.negatives,
@@ -86,6 +86,6 @@ mod tests {
         assert!(shape.check(sizes, 227 * 1024).is_ok());
         let error = shape.check(sizes, 64 * 1024).unwrap_err().to_string();
         assert!(error.contains("25 negatives with vectors of 1000 takes 151568 bytes"), "{error}");
-        assert!(error.contains("gives a block 65536"), "{error}");
+        assert!(error.contains("allows 65536 per block"), "{error}");
     }
 }
