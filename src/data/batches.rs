@@ -22,7 +22,7 @@ impl Batches {
         ensure!(
             batch_size > 0 && num_steps > 0 && batches.windows() > 0,
             "epoch_size == 0: {tokens} words are too few for batch_size = {batch_size} and \
-             num_steps = {num_steps}; decrease batch_size or num_steps, or take a longer text"
+             num_steps = {num_steps}; decrease batch_size or num_steps, or use a longer text"
         );
         Ok(batches)
     }

@@ -86,15 +86,15 @@ pub fn class_names(folder: &Path) -> Result<Vec<String>> {
     let names: Vec<String> = names.collect();
     ensure!(
         names.len() == CLASSES,
-        "{}: {} names of classes, there must be {CLASSES}; without this file the known ones are \
-         taken",
+        "{}: {} class names, there must be {CLASSES}; without this file the standard names are \
+         used",
         path.display(),
         names.len()
     );
     if let Some(i) = (1..CLASSES).find(|&i| names[..i].contains(&names[i])) {
         bail!(
-            "{}: two classes are called {:?}, and the names tell them apart; without this file the \
-             known ones are taken",
+            "{}: two classes are called {:?}, but class names must be unique; without this file \
+             the standard names are used",
             path.display(),
             names[i]
         );
@@ -111,7 +111,7 @@ fn append(path: &Path, images: &mut Labelled) -> Result<()> {
     let place = path.display();
     let hint = || {
         let command = fetch::command_for("cifar10", path);
-        format!("`{command} --force` brings the published file")
+        format!("run `{command} --force` to download the published file")
     };
     let mut bytes = Vec::new();
     File::open(path)
@@ -130,7 +130,7 @@ fn append(path: &Path, images: &mut Labelled) -> Result<()> {
         }
         ensure!(
             usize::from(label) < CLASSES,
-            "{place}: record {record} has label {label}, it must be from 0 to 9; {}",
+            "{place}: record {record} has label {label}, but labels are 0 to 9; {}",
             hint()
         );
         images.push(label, &interleaved(planes));
@@ -219,7 +219,7 @@ mod tests {
         assert!(error.contains("record 2 is truncated, 100 of 3073 bytes"), "{error}");
         assert!(error.contains("`tfm data fetch cifar10 --force`"), "{error}");
         let error = error_of(&[good, record(10, [0; 3])].concat());
-        assert!(error.contains("record 1 has label 10, it must be from 0 to 9"), "{error}");
+        assert!(error.contains("record 1 has label 10, but labels are 0 to 9"), "{error}");
         assert!(error_of(&[]).contains("is empty"));
         // A last byte alone is a record cut short, whatever it says.
         assert!(error_of(&[77]).contains("record 0 is truncated, 1 of 3073 bytes"));
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(class_names(folder.path()).unwrap()[0], "a");
         fs::write(&path, "a\nb\n").unwrap();
         let error = class_names(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("2 names of classes, there must be 10"), "{error}");
+        assert!(error.contains("2 class names, there must be 10"), "{error}");
         fs::write(&path, "a\nb\nc\nd\ne\nf\ng\nh\ni\nb\n").unwrap();
         let error = class_names(folder.path()).unwrap_err().to_string();
         assert!(error.contains("two classes are called \"b\""), "{error}");

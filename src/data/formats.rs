@@ -28,8 +28,7 @@ impl Formats {
         let format = image::guess_format(bytes).map_err(no_picture)?;
         ensure!(
             self.all.contains(&format),
-            "is no whole {} picture but a file of the format {format:?}, which is not read; \
-             convert it",
+            "is not a valid {} file: it is {format:?}, which tfm cannot read; convert it",
             self.names
         );
         let reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -41,7 +40,7 @@ impl Formats {
         let too_large = limits.check_dimensions(width, height).and(limits.reserve(needed));
         ensure!(
             too_large.is_ok(),
-            "announces {width} × {height} pixels, which need more than {} MiB",
+            "declares {width} × {height} pixels, which need more than {} MiB",
             MAX_BYTES >> 20
         );
         // What the decoder allocates beside the picture.
@@ -49,7 +48,7 @@ impl Formats {
         if format == ImageFormat::Jpeg
             && let Some(why) = jpeg_damage(bytes)
         {
-            bail!("is no whole {} picture: {why}", self.names);
+            bail!("is not a valid {} file: {why}", self.names);
         }
         let orientation = orientation(&mut decoder);
         Ok((DynamicImage::from_decoder(decoder).map_err(no_picture)?, orientation))
@@ -57,7 +56,7 @@ impl Formats {
 
     /// An [`ImageError`] repeats its causes itself, so it has none beside its words.
     fn no_picture(&self, error: ImageError) -> Error {
-        anyhow!("is no whole {} picture: {error}", self.names)
+        anyhow!("is not a valid {} file: {error}", self.names)
     }
 }
 

@@ -26,18 +26,18 @@ const HEAD: u64 = 512;
 /// Formats that are not read: the offset and the bytes that identify them, and what to do.
 const NOT_READ: &[(usize, &[u8], &str)] = &[
     (0, b"PK\x03\x04", "a zip file: unpack it"),
-    (4, b"1AY&SY", "a bzip2 file: unpack it by bunzip2"),
-    (0, b"\xfd7zXZ\0", "an xz file: unpack it by unxz"),
-    (0, b"\x28\xb5\x2f\xfd", "a zstd file: unpack it by unzstd"),
+    (4, b"1AY&SY", "a bzip2 file: unpack it with bunzip2"),
+    (0, b"\xfd7zXZ\0", "an xz file: unpack it with unxz"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd file: unpack it with unzstd"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
     (257, b"ustar", "a tar archive: unpack it"),
-    (0, b"\xff\xfe", "a text in UTF-16: convert it, as by iconv -f UTF-16 -t UTF-8"),
-    (0, b"\xfe\xff", "a text in UTF-16: convert it, as by iconv -f UTF-16 -t UTF-8"),
-    (0, b"\x93NUMPY", "a numpy array: it has no words; save words and vectors as text"),
-    (0, b"\xba\x16\x4f\x2f", "a model of fastText: give its .vec file"),
+    (0, b"\xff\xfe", "a UTF-16 text: convert it, for example with iconv -f UTF-16 -t UTF-8"),
+    (0, b"\xfe\xff", "a UTF-16 text: convert it, for example with iconv -f UTF-16 -t UTF-8"),
+    (0, b"\x93NUMPY", "a NumPy array, which has no words: save words and vectors as text"),
+    (0, b"\xba\x16\x4f\x2f", "a fastText model: give its .vec file"),
     (0, b"\x89HDF\r\n", "an HDF5 file: save its content as text"),
-    (0, b"\xff\xd8\xff", "a JPEG picture, and no text"),
-    (0, b"\x89PNG", "a PNG picture, and no text"),
+    (0, b"\xff\xd8\xff", "a JPEG image, not a text"),
+    (0, b"\x89PNG", "a PNG image, not a text"),
     (0, b"%PDF-", "a PDF: convert it to text"),
 ];
 
@@ -133,7 +133,7 @@ fn recognised(mut reader: Box<dyn BufRead>, mut kind: Kind) -> Result<Input, &'s
         return Err(what);
     }
     if head.starts_with(b"\x80") && matches!(head.get(1), Some(2..=5)) {
-        return Err("a pickle of Python, such as gensim's .kv: save it by save_word2vec_format");
+        return Err("a Python pickle, such as gensim's .kv: save it with save_word2vec_format");
     }
     if head.starts_with(MARK) {
         reader.consume(MARK.len());
@@ -191,8 +191,8 @@ pub fn whole_text(reader: &mut dyn BufRead, path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let most = memory::available() / 2;
     let n = reader.take(most).read_to_end(&mut bytes);
-    let n = n.with_context(|| format!("{place} cannot be read to its end"))?;
-    ensure!((n as u64) < most, "{place} holds more than memory does: write it to a plain file");
+    let n = n.with_context(|| format!("{place} cannot be read to the end"))?;
+    ensure!((n as u64) < most, "{place} does not fit into memory: write it to a plain file");
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         not_utf8(path, Some(newlines(valid)), valid.len() as u64)
@@ -208,7 +208,9 @@ pub fn newlines(bytes: &[u8]) -> u64 {
 pub fn not_utf8(path: &Path, lines: Option<u64>, bytes: u64) -> anyhow::Error {
     let line = lines.map_or("?".to_owned(), |lines| (lines + 1).to_string());
     let place = path.display();
-    anyhow!("{place}:{line}: the text is not UTF-8, byte {bytes}; convert it, as with iconv")
+    anyhow!(
+        "{place}:{line}: the text is not UTF-8, byte {bytes}; convert it, for example with iconv"
+    )
 }
 
 /// Decompresses all members of a gzip file. Zeros may fill up its last block, as on tapes.

@@ -19,7 +19,7 @@ impl Labelled {
     /// When they are not as many.
     pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
         let bytes = labels.len() * shape.values();
-        assert_eq!(pixels.len(), bytes, "images and labels are not as many");
+        assert_eq!(pixels.len(), bytes, "images and labels differ in number");
         Self { shape, pixels, labels }
     }
 
@@ -87,7 +87,7 @@ impl Labelled {
     /// # Panics
     /// When it has another size.
     pub fn push(&mut self, label: u8, image: &[u8]) {
-        assert_eq!(image.len(), self.shape.values(), "an image has another size");
+        assert_eq!(image.len(), self.shape.values(), "an image has the wrong size");
         self.labels.push(label);
         self.pixels.extend_from_slice(image);
     }

@@ -33,8 +33,8 @@ pub fn load(folder: &Path, split: Split) -> Result<Labelled> {
     read_pair(folder, split).map_err(|error| {
         let command = fetch::command_for("mnist", folder);
         let text = format!(
-            "{error:#}; `{command}` brings what is missing, with --force also in the place of what is \
-             wrong"
+            "{error:#}; run `{command}` to download the missing files; add --force to replace \
+             wrong ones too"
         );
         reworded(&error, text)
     })
@@ -51,17 +51,17 @@ fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {
     let (images, labels) = (read(&images_path, &[SIDE as u32; 2])?, read(&labels_path, &[])?);
     let (images_place, labels_place) = (images_path.display(), labels_path.display());
     let count = images.sizes[0];
-    ensure!(count > 0, "{images_place} holds no images");
+    ensure!(count > 0, "{images_place} contains no images");
     let labels = labels.values;
     ensure!(
         count == labels.len(),
-        "{images_place} has {count} images and {labels_place} {} labels, they must be as many",
+        "{images_place} has {count} images, but {labels_place} has {} labels",
         labels.len()
     );
     if let Some(record) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
         let label = labels[record];
         return Err(anyhow!(
-            "{labels_place}: record {record} has label {label}, it must be from 0 to 9"
+            "{labels_place}: record {record} has label {label}, but labels are 0 to 9"
         ));
     }
     Ok(Labelled::new(SHAPE, images.values, labels))
@@ -112,8 +112,8 @@ fn parse(mut content: impl Read, record: &[u32], max_bytes: u64) -> Result<Idx> 
     let found = &header[..header.len().min(magic.len())];
     ensure!(
         header.len() < magic.len() || found == magic,
-        "it begins with {found:02x?}, an idx file of {dimensions} dimensions of bytes with \
-         {magic:02x?}"
+        "it starts with {found:02x?}, but an idx file of bytes with {dimensions} dimensions starts \
+         with {magic:02x?}"
     );
     ensure!(
         header.len() == header_bytes,
@@ -125,20 +125,20 @@ fn parse(mut content: impl Read, record: &[u32], max_bytes: u64) -> Result<Idx> 
     let (shape, found) = (in_words(&sizes), in_words(&sizes[1..]));
     ensure!(
         sizes[1..] == *record,
-        "its records have {found} values, they must have {}",
+        "its records have {found} values, but must have {}",
         in_words(record)
     );
     let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
     ensure!(
         count <= max_bytes,
-        "truncated: it holds at most {max_bytes} bytes, and {shape} values are {count}"
+        "truncated: it holds at most {max_bytes} bytes, but {shape} values need {count}"
     );
     memory::ensure_fits(count, || format!("{shape} values"))?;
     // One byte more shows that the content is too long, and makes gzip compare its checksum.
     let values = read_at_most(&mut content, count + 1)?;
     let bytes = values.len() as u64;
     ensure!(bytes >= count, "truncated: {bytes} of the {count} bytes of {shape} values");
-    ensure!(bytes == count, "it goes on after the {count} bytes of {shape} values");
+    ensure!(bytes == count, "it has extra bytes after the {count} bytes of {shape} values");
     // Each size is 32 bits wide, which a usize holds on the machines that the program runs on.
     Ok(Idx { sizes: sizes.into_iter().map(|size| size as usize).collect(), values })
 }
@@ -153,7 +153,7 @@ fn read_at_most(content: &mut impl Read, most: u64) -> Result<Vec<u8>> {
 
 fn describe(error: io::Error) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::UnexpectedEof => anyhow!("truncated: the compressed content breaks off"),
+        ErrorKind::UnexpectedEof => anyhow!("truncated: the compressed data ends early"),
         ErrorKind::InvalidData | ErrorKind::InvalidInput => anyhow!("damaged: {error}"),
         _ => anyhow!("cannot read it: {error}"),
     }
@@ -225,16 +225,16 @@ pub(super) mod tests {
             error_of(&zipped[..cut], "truncated");
         }
         let longer = [&bytes[..], &[0]].concat();
-        error_of(&longer, "it goes on after the 24 bytes of 2 × 3 × 4 values");
-        error_of(&gzip(&longer), "it goes on after the 24 bytes");
+        error_of(&longer, "it has extra bytes after the 24 bytes of 2 × 3 × 4 values");
+        error_of(&gzip(&longer), "it has extra bytes after the 24 bytes");
         error_of(&bytes[..30], "truncated: 14 of the 24 bytes of 2 × 3 × 4 values");
     }
 
     #[test]
     fn other_content_is_an_error() {
-        error_of(&idx(&[24], &[0; 24]), "it begins with [00, 00, 08, 01]");
-        error_of(b"<!DOCTYPE html>", "it begins with [3c, 21, 44, 4f]");
-        error_of(&idx(&[2, 3, 5], &[0; 30]), "its records have 3 × 5 values, they must have 3 × 4");
+        error_of(&idx(&[24], &[0; 24]), "it starts with [00, 00, 08, 01]");
+        error_of(b"<!DOCTYPE html>", "it starts with [3c, 21, 44, 4f]");
+        error_of(&idx(&[2, 3, 5], &[0; 30]), "its records have 3 × 5 values, but must have 3 × 4");
         // A small compressed file can go on for long: it is not read to its end.
         error_of(&idx(&[u32::MAX, 3, 4], &[0; 24]), "truncated: it holds at most 40 bytes");
         let mut damaged = gzip(&idx(&[2, 3, 4], &[7; 24]));
@@ -270,7 +270,7 @@ pub(super) mod tests {
 
     fn load_error(sizes: [u32; 3], labels: &[u8]) -> String {
         let error = load(folder(sizes, labels).path(), Split::Test).unwrap_err().to_string();
-        assert!(error.ends_with("also in the place of what is wrong"), "{error}");
+        assert!(error.ends_with("to replace wrong ones too"), "{error}");
         error
     }
 
@@ -287,15 +287,15 @@ pub(super) mod tests {
     #[test]
     fn what_does_not_fit_together_is_an_error() {
         let error = load_error([3, 28, 28], &[1, 2]);
-        assert!(error.contains("has 3 images and") && error.contains("2 labels"), "{error}");
+        assert!(error.contains("has 3 images, but") && error.contains("2 labels"), "{error}");
         let error = load_error([1, 32, 28], &[1]);
         assert!(
-            error.contains("its records have 32 × 28 values, they must have 28 × 28"),
+            error.contains("its records have 32 × 28 values, but must have 28 × 28"),
             "{error}"
         );
         let error = load_error([2, 28, 28], &[1, 10]);
         assert!(error.contains("t10k-labels-idx1-ubyte.gz: record 1 has label 10"), "{error}");
-        assert!(load_error([0, 28, 28], &[]).contains("holds no images"));
+        assert!(load_error([0, 28, 28], &[]).contains("contains no images"));
         let folder = folder([1, 28, 28], &[1]);
         let error = load(folder.path(), Split::Train).unwrap_err().to_string();
         assert!(error.contains("neither train-images-idx3-ubyte.gz nor"), "{error}");

@@ -86,7 +86,7 @@ impl<B: Send + 'static> Prefetch<B> {
     /// `prepare` failed or panicked at this step, or, said once more, at an earlier one.
     pub fn next_batch(&mut self) -> Result<&B> {
         if self.failed {
-            bail!("there are no batches after the error in the one of step {}", self.step);
+            bail!("there are no more batches after the failed batch of step {}", self.step);
         }
         let batch = if self.workers.is_empty() { self.prepare_here() } else { self.take() };
         match batch {
@@ -276,7 +276,7 @@ mod tests {
                 let error = format!("{:#}", prefetch.next_batch().unwrap_err());
                 assert_eq!(error, format!("cannot prepare the batch of step 7: {expect}"));
                 let again = prefetch.next_batch().unwrap_err().to_string();
-                assert!(again.contains("after the error in the one of step 7"), "{again}");
+                assert!(again.contains("after the failed batch of step 7"), "{again}");
             }
         }
     }

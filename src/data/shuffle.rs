@@ -66,7 +66,7 @@ impl Shuffle {
     /// When a position exceeds 64 bits.
     pub fn for_each(&self, first: u64, count: usize, mut each: impl FnMut(usize, EpochExample)) {
         let end = first.checked_add(count as u64);
-        assert!(end.is_some(), "there are no {count} positions from {first} on");
+        assert!(end.is_some(), "there are not {count} positions from {first} on");
         let length = u64::from(self.examples);
         // The lock is not held while the caller works at the examples.
         let mut examples = [0; PIECE];

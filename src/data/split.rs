@@ -40,10 +40,9 @@ impl FromStr for Split {
     type Err = anyhow::Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|split| split.name() == name)
-            .ok_or_else(|| anyhow::anyhow!("{name:?} is no split: train, valid and test are"))
+        Self::ALL.into_iter().find(|split| split.name() == name).ok_or_else(|| {
+            anyhow::anyhow!("{name:?} is not a split; the splits are train, valid and test")
+        })
     }
 }
 

@@ -244,7 +244,8 @@ mod tests {
         );
         refuses(
             "seed = 2\n[own.train]\nbatch = 1",
-            "x.toml:2: unknown key \"own\"; the keys at the top are: checkpoint, expect, model, seed, train",
+            "x.toml:2: unknown key \"own\"; the top-level keys are: checkpoint, expect, model, \
+             seed, train",
         );
         refuses(
             "[train]\nrate = 2.0\nbatch = -1",

@@ -239,7 +239,7 @@ fn damaged_files_are_named_with_their_record() {
     let parts = ["data_batch_3.bin: record 17 is truncated, 100 of 3073 bytes", "--force"];
     truncated.fails(1, &parts);
     let labelled = train_with(5, |bytes| bytes[8 * RECORD_BYTES] = 10);
-    let parts = ["test_batch.bin: record 8 has label 10, it must be from 0 to 9", "--force"];
+    let parts = ["test_batch.bin: record 8 has label 10, but labels are 0 to 9", "--force"];
     labelled.fails(1, &parts);
     train_with(0, Vec::clear).fails(1, &["data_batch_1.bin is empty"]);
 }

@@ -57,8 +57,8 @@ fn wrong_content_is_refused() {
 
 #[test]
 fn a_hostile_archive_is_refused() {
-    refuses(tgz(&[("../../evil", b"out")]), &["hostile archive", "leaves the folder"]);
-    refuses(tgz(&[("/evil", b"out")]), &["hostile archive", "leaves the folder"]);
+    refuses(tgz(&[("../../evil", b"out")]), &["hostile archive", "points outside the folder"]);
+    refuses(tgz(&[("/evil", b"out")]), &["hostile archive", "points outside the folder"]);
 }
 
 #[test]
@@ -244,9 +244,9 @@ fn a_set_comes_from_the_hub_as_an_archive_or_file_by_file() {
     said.fails(1, &["hf:some/sets/en/val.en: it lacks train.en, train.fr, val.fr"]);
     assert!(dir.files().contains(&"data/multi30k-fr-en/val.en".to_owned()), "{:?}", dir.files());
     let other = fetch(&hub("x", vec![1]), "multi30k-fr-en --from hf:some/sets/x");
-    other.fails(1, &["x is no file of multi30k-fr-en"]);
+    other.fails(1, &["x is not a file of multi30k-fr-en"]);
     let wrong = fetch(&server, "multi30k-fr-en --from hf:some/../x");
-    wrong.fails(1, &["it reads hf:OWNER/REPO[@REVISION]/FILE"]);
+    wrong.fails(1, &["the form is hf:OWNER/REPO[@REVISION]/FILE"]);
 }
 
 #[test]

@@ -244,11 +244,12 @@ fn damaged_files_are_named_with_their_record() {
         let mut bytes = labels(1);
         bytes[8 + 33] = 10;
         let said = train_with(LABELS[1], &bytes, zipped);
-        let part = format!("t10k-labels-idx1-ubyte{suffix}: record 33 has label 10, it must be");
+        let part =
+            format!("t10k-labels-idx1-ubyte{suffix}: record 33 has label 10, but labels are");
         said.fails(1, &[&part, "--force"]);
         assert!(!said.stderr.contains("lacks"), "{said:?}");
         let said = train_with(LABELS[0], &labels(1), zipped);
-        said.fails(1, &["has 300 images and ", " 50 labels"]);
+        said.fails(1, &["has 300 images, but ", " 50 labels"]);
     }
 }
 

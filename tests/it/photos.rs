@@ -100,16 +100,16 @@ fn what_is_no_picture_is_named_and_the_others_are_classified() {
     GrayImage::from_pixel(60, 60, Luma([200])).save(dir.path().join("empty.png")).unwrap();
     let line = "predict mnist --run run";
     let said = dir.one_thread(&format!("{line} text.jpg"));
-    said.fails(1, &["error: cannot classify text.jpg: is no whole PNG or JPEG picture"]);
+    said.fails(1, &["error: cannot classify text.jpg: is not a valid PNG or JPEG file"]);
     assert_eq!((said.stdout.as_str(), said.stderr.lines().count()), ("", 1), "{said:?}");
 
     let said =
         dir.one_thread(&format!("{line} half.png whole.png gone.png empty.png cut.jpg --json"));
     let wrong = [
-        "half.png: is no whole ",
+        "half.png: is not a valid ",
         "gone.png: cannot be opened",
         "empty.png: no digit stands",
-        "cut.jpg: is no whole PNG or JPEG picture: its end is missing",
+        "cut.jpg: is not a valid PNG or JPEG file: its end is missing",
     ];
     said.fails(1, &wrong);
     assert_eq!(said.stderr.lines().count(), 5, "{said:?}");
@@ -179,7 +179,7 @@ fn a_tenth_of_ones_own_pictures_is_held_out_and_a_broken_file_is_left_out() {
     assert_eq!(warnings.len(), 1, "{said:?}");
     let broken = dir.path().join("own").join("grass").join("broken.png");
     let broken = broken.strip_prefix(dir.path()).unwrap().display();
-    let expect = format!("warning: {broken} is left out: is no whole PNG or JPEG picture");
+    let expect = format!("warning: {broken} is left out: is not a valid PNG or JPEG file");
     assert!(warnings[0].starts_with(&expect), "{warnings:?}");
 
     are_told_apart(&dir);
@@ -238,7 +238,7 @@ fn folders_that_cannot_be_trained_on_say_why() {
     write_classes(&dir, "own", 0..4);
     dir.write("own/empty/note.txt", "no picture");
     dir.tfm(&train(""))
-        .fails(1, &["class \"empty\" has 0 pictures", "own/empty, or move the folder away"]);
+        .fails(1, &["class \"empty\" has 0 images", "own/empty, or move the folder away"]);
     fs::remove_dir_all(dir.path().join("own").join("empty")).unwrap();
     dir.tfm(&train("")).fails(1, &["training pictures are fewer than train.batch_size = 12"]);
     assert!(!dir.path().join("runs").exists());

@@ -18,13 +18,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The first bytes of files that are no text, and what they are called.
 const FORMATS: [(&str, &[u8], &str); 8] = [
     ("a.zip", b"PK\x03\x04\x14\0", "is a zip file: unpack it"),
-    ("a.bz2", b"BZh91AY&SY", "is a bzip2 file: unpack it by bunzip2"),
-    ("a.xz", b"\xfd7zXZ\0\0", "is an xz file: unpack it by unxz"),
-    ("a.zst", b"\x28\xb5\x2f\xfd\0", "is a zstd file: unpack it by unzstd"),
-    ("a.utf16", b"\xff\xfea\0b\0", "is a text in UTF-16: convert it"),
-    ("a.npy", b"\x93NUMPY\x01\0", "is a numpy array"),
-    ("a.bin", b"\xba\x16\x4f\x2f\x0c\0\0\0", "is a model of fastText: give its .vec file"),
-    ("a.kv", b"\x80\x04\x95", "is a pickle of Python, such as gensim's .kv"),
+    ("a.bz2", b"BZh91AY&SY", "is a bzip2 file: unpack it with bunzip2"),
+    ("a.xz", b"\xfd7zXZ\0\0", "is an xz file: unpack it with unxz"),
+    ("a.zst", b"\x28\xb5\x2f\xfd\0", "is a zstd file: unpack it with unzstd"),
+    ("a.utf16", b"\xff\xfea\0b\0", "is a UTF-16 text: convert it"),
+    ("a.npy", b"\x93NUMPY\x01\0", "is a NumPy array"),
+    ("a.bin", b"\xba\x16\x4f\x2f\x0c\0\0\0", "is a fastText model: give its .vec file"),
+    ("a.kv", b"\x80\x04\x95", "is a Python pickle, such as gensim's .kv"),
 ];
 
 const PTB: &str = "train ptb --threads 1 --config ptb-test --set train.batch_size=5 -q \

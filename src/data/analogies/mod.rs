@@ -36,7 +36,7 @@ struct Group {
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let words = toml::from_str(include_str!("words.toml"));
-    words.unwrap_or_else(|error| panic!("words.toml is a part of the program: {error}"))
+    words.unwrap_or_else(|error| panic!("the built-in words.toml is invalid: {error}"))
 });
 
 fn split(words: &'static str) -> Vec<&'static str> {

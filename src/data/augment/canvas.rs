@@ -16,7 +16,7 @@ impl Canvas {
     /// # Panics
     /// When `image` has not the size of `shape`.
     pub fn load(&mut self, image: &[u8], shape: Shape) {
-        assert_eq!(image.len(), shape.values(), "the image has another size");
+        assert_eq!(image.len(), shape.values(), "the image has the wrong size");
         self.shape = shape;
         self.values.clear();
         self.values.extend(image.iter().map(|&byte| f32::from(byte)));
@@ -40,7 +40,7 @@ impl Canvas {
     pub fn cut(&mut self, pad: usize, (top, left): (usize, usize), height: usize, width: usize) {
         let Shape { height: rows, width: columns, depth } = self.shape;
         let fits = top + height <= rows + 2 * pad && left + width <= columns + 2 * pad;
-        assert!(fits, "the crop leaves the image");
+        assert!(fits, "the crop extends past the image");
         self.spare.clear();
         self.spare.resize(height * width * depth, 0.0);
         // The columns that are in the picture, by their number in the picture and in the part.

@@ -172,9 +172,9 @@ impl Augment {
         inputs: &mut [f32],
         labels: &mut [u32],
     ) {
-        assert_eq!(images.len(), order.examples(), "another number of examples");
+        assert_eq!(images.len(), order.examples(), "the number of examples differs");
         let (batch, values) = (labels.len(), self.output.values());
-        assert_eq!(inputs.len(), batch * values, "the inputs have another size");
+        assert_eq!(inputs.len(), batch * values, "the inputs have the wrong size");
         let mut canvas = Canvas::default();
         order.for_each(first, batch, |i, place| {
             let example = place.example as usize;
@@ -192,7 +192,7 @@ impl Augment {
     /// When the range leaves the images, or a slice has another size.
     pub fn inputs(&self, images: &Labelled, range: Range<usize>, inputs: &mut [f32]) {
         let values = self.output.values();
-        assert_eq!(inputs.len(), range.len() * values, "the inputs have another size");
+        assert_eq!(inputs.len(), range.len() * values, "the inputs have the wrong size");
         let mut canvas = Canvas::default();
         for (example, output) in range.zip(inputs.chunks_exact_mut(values)) {
             self.evaluate(images.image(example), &mut canvas, output);

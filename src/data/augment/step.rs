@@ -62,13 +62,13 @@ impl Step {
             Step::Crop { height, width } => {
                 ensure!(
                     height <= input.height && width <= input.width,
-                    "must not take a crop of {height} × {width} from pictures of {input} (\"{self}\")"
+                    "must not take a crop of {height} × {width} from images of {input} (\"{self}\")"
                 );
                 Ok(Shape { height, width, ..input })
             }
             Step::PadAndCrop { pad } => {
                 let max = input.height.min(input.width);
-                ensure!(pad <= max, "must not pad pictures of {input} by {pad} (\"{self}\")");
+                ensure!(pad <= max, "must not pad images of {input} by {pad} (\"{self}\")");
                 Ok(input)
             }
             _ => Ok(input),
@@ -88,7 +88,7 @@ impl Step {
         let Shape { height: rows, width: columns, .. } = canvas.shape();
         match (self, random) {
             (Step::Crop { height, width }, random) => {
-                assert!(height <= rows && width <= columns, "the crop leaves the image");
+                assert!(height <= rows && width <= columns, "the crop extends past the image");
                 let (below, beside) = (rows - height, columns - width);
                 let centre = (below / 2, beside / 2);
                 let at = random.map_or(centre, |[word, ..]| place(below + 1, beside + 1, word));
@@ -150,7 +150,7 @@ impl FromStr for Step {
                 Step::Contrast { min, max: number(text, max, min, MAX_CONTRAST)? }
             }
             ("standardise", []) => Step::Standardise,
-            _ => bail!("\"{text}\" is no step; the steps are: {STEPS}"),
+            _ => bail!("\"{text}\" is not a step; the steps are: {STEPS}"),
         };
         Ok(step)
     }

@@ -172,8 +172,8 @@ fn steps_are_written_as_they_are_read() {
 fn what_is_no_step_is_an_error_with_its_text() {
     let error = |text: &str| text.parse::<Step>().unwrap_err().to_string();
     assert_eq!(error(" "), "a step is empty");
-    assert!(error("mirror").starts_with("\"mirror\" is no step; the steps are: crop SIDE, "));
-    assert!(error("crop").contains("is no step") && error("flip 1").contains("is no step"));
+    assert!(error("mirror").starts_with("\"mirror\" is not a step; the steps are: crop SIDE, "));
+    assert!(error("crop").contains("is not a step") && error("flip 1").contains("is not a step"));
     assert_eq!(error("crop 0"), "\"crop 0\": 0 must be a number from 1 to 65536");
     assert_eq!(error("crop 8 -1"), "\"crop 8 -1\": -1 must be a number from 1 to 65536");
     assert_eq!(
@@ -185,11 +185,11 @@ fn what_is_no_step_is_an_error_with_its_text() {
     let refused = |texts: &[&str]| Augment::new(&steps(texts), SHAPE).unwrap_err().to_string();
     assert_eq!(
         refused(&["crop 4", "crop 3 5"]),
-        "must not take a crop of 3 × 5 from pictures of 4 × 4 (\"crop 3 5\")"
+        "must not take a crop of 3 × 5 from images of 4 × 4 (\"crop 3 5\")"
     );
     assert_eq!(
         refused(&["flip", "pad-and-crop 6"]),
-        "must not pad pictures of 5 × 7 by 6 (\"pad-and-crop 6\")"
+        "must not pad images of 5 × 7 by 6 (\"pad-and-crop 6\")"
     );
 }
 

@@ -72,14 +72,14 @@ impl Corpus {
             let vocabulary = Vocabulary::of_counts(counts, &rules)?;
             ensure!(
                 vocabulary.len() > RESERVED.len(),
-                "no word of the text occurs data.min_count = {min_count} times: {}; give a lower \
+                "no word of the text occurs data.min_count = {min_count} times: {}; lower \
                  data.min_count",
                 most.unwrap_or_default()
             );
             ensure!(
                 vocabulary.len() <= LINE_START as usize,
-                "the text has {} words that occur at least {min_count} times, and ids end at \
-                 {LINE_START}; raise min_count",
+                "the text has {} words that occur at least {min_count} times, but ids must be \
+                 below {LINE_START}; raise min_count",
                 vocabulary.len()
             );
             Ok(vocabulary)
@@ -94,7 +94,7 @@ impl Corpus {
     pub fn read_with(sources: &[TextSource], words: Vocabulary, threads: usize) -> Result<Self> {
         Self::with(sources, threads, |counts| {
             let known = counts.keys().any(|word| &**word != UNKNOWN && words.id(word).is_some());
-            ensure!(known, "no word of the text is in the vocabulary that it is read with");
+            ensure!(known, "no word of the text is in its vocabulary");
             words.recounted(&counts, UNKNOWN)
         })
     }
@@ -109,7 +109,7 @@ impl Corpus {
         let total: usize = sizes.iter().sum();
         for source in sources {
             let mut own = pieces.iter().zip(&sizes).filter(|(piece, _)| piece.is_of(source));
-            ensure!(own.any(|(_, &size)| size > 0), "{source} holds no word");
+            ensure!(own.any(|(_, &size)| size > 0), "{source} contains no words");
         }
         let vocabulary = vocabulary(counts)?;
         memory::ensure_fits(size_of::<u32>() as u64 * total as u64, || {

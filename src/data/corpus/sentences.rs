@@ -200,7 +200,10 @@ impl Subsampling {
     fn keep(&self, ids: &[u32], numbers: &[u32], words: &mut Vec<u32>) {
         let first = u32::from(self.unk == Unk::Drop);
         let (mut kept, mut len) = ([0; PLACES], 0);
-        assert!(ids.len() <= PLACES && ids.len() <= numbers.len(), "a number for each word");
+        assert!(
+            ids.len() <= PLACES && ids.len() <= numbers.len(),
+            "one random number for each word"
+        );
         for (id, &number) in ids.iter().zip(numbers) {
             let id = id & !LINE_START;
             kept[len] = id;

@@ -74,7 +74,7 @@ pub(super) fn extract(
         Box::new(file)
     } else {
         let start = String::from_utf8_lossy(&start[..start.len().min(40)]);
-        bail!("not a .tgz archive: it begins with {start:?}")
+        bail!("not a .tgz archive: it starts with {start:?}")
     };
     extract_members(Archive::new(Capped { inner: tar, left: limit, limit }), files, limit, folder)
 }
@@ -129,7 +129,7 @@ fn extract_zip(
         } else if method == CompressionMethod::Stored {
             Box::new(entry)
         } else {
-            bail!("{name} is packed by {method}, which is not read");
+            bail!("{name} is compressed with {method}, which is not supported");
         };
         let mut content = CrcReader::new(content);
         store(&mut content, name, file, limit, &folder.join(&file.name))?;
@@ -163,12 +163,12 @@ fn extract_entry(
 ) -> Result<()> {
     let kind = entry.header().entry_type();
     if !matches!(kind, EntryType::Regular | EntryType::Continuous) {
-        bail!("the archive's {path} is no plain file ({kind:?})");
+        bail!("the archive's {path} is not a plain file ({kind:?})");
     }
     let declared = entry.size();
     let most = if path.ends_with(".gz") { limit } else { file.most(limit) };
     if declared > most {
-        bail!("the archive's {path} declares {declared} bytes, more than its {most}");
+        bail!("the archive's {path} declares {declared} bytes, more than the limit of {most}");
     }
     store(entry, path, file, limit, &folder.join(&file.name))
 }
@@ -177,7 +177,7 @@ fn extract_entry(
 fn refuse_escape(path: &str) -> Result<()> {
     let drive = path.as_bytes().get(1) == Some(&b':');
     if path.starts_with(['/', '\\']) || drive || path.split(['/', '\\']).any(|part| part == "..") {
-        bail!("hostile archive: {path:?} leaves the folder");
+        bail!("hostile archive: {path:?} points outside the folder");
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ fn refuse_link(path: &str, kind: EntryType, files: &[&DataFile]) -> Result<()> {
     };
     let is_link = matches!(kind, EntryType::Symlink | EntryType::Link);
     if is_link && files.iter().filter_map(|file| file.member.as_deref()).any(in_the_way) {
-        bail!("hostile archive: {path:?} is a link where a file or a folder is due");
+        bail!("hostile archive: {path:?} is a link instead of a file or a folder");
     }
     Ok(())
 }

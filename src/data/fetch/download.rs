@@ -133,7 +133,7 @@ impl Client {
             status @ (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE)
                 if start == 0 =>
             {
-                bail!("the server answers {status} to a request for the whole file");
+                bail!("the server returned {status} for the whole file");
             }
             StatusCode::PARTIAL_CONTENT if first_byte(&head.headers) == Some(start) => {
                 (partial.append(), start)
@@ -152,7 +152,7 @@ impl Client {
         let total = declared.map(|bytes| done.saturating_add(bytes));
         if let Some(total) = total.filter(|total| *total > limit) {
             partial.discard();
-            bail!("{total} bytes are announced; {}", stays_below(limit));
+            bail!("the server announced {total} bytes; {}", stays_below(limit));
         }
         receive(body, file, partial, Span { url: address.url, done, total, limit }, on_event)
     }
@@ -211,8 +211,8 @@ impl Client {
             return Error::msg(text);
         }
         anyhow!(
-            "{text}; this machine has no root certificates: install ca-certificates or name a file \
-             of them in SSL_CERT_FILE"
+            "{text}; this machine has no root certificates: install ca-certificates or set \
+             SSL_CERT_FILE to a certificate file"
         )
     }
 }
@@ -239,7 +239,7 @@ fn receive(
         span.done += piece.len() as u64;
         if span.done > span.limit {
             partial.discard();
-            bail!("the body does not end; {}", stays_below(span.limit));
+            bail!("the response exceeds the expected size; {}", stays_below(span.limit));
         }
         file.write_all(piece).local(|| format!("write {}", partial.path().display()))?;
         tell(span.done);
@@ -259,12 +259,12 @@ fn broken(reason: impl Into<String>) -> Error {
 
 fn refusal(status: StatusCode) -> Error {
     let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
-    let answer = format!("the server answers {status}");
+    let answer = format!("the server returned {status}");
     if busy || status.is_server_error() { broken(answer) } else { Error::msg(answer) }
 }
 
 fn stays_below(limit: u64) -> String {
-    format!("{limit} bytes are the limit")
+    format!("the size limit is {limit} bytes")
 }
 
 /// The version of the body for `If-Range`, which takes no weak ETag (RFC 9110, section 13.1.5).

@@ -177,7 +177,7 @@ fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Re
     let wrong: Vec<String> = wrong.collect();
     if !wrong.is_empty() {
         let (wrong, command) = (wrong.join("\n"), command(&[set], data_dir));
-        bail!("{wrong}\nnothing was replaced; `{command} --force` does");
+        bail!("{wrong}\nnothing was replaced; run `{command} --force` to replace it");
     }
     Ok(())
 }

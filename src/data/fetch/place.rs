@@ -31,7 +31,8 @@ impl Workplace {
         let root = data_dir.join(".partial");
         let folder = root.join(&set.name);
         let unpack = folder.join("unpack");
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         let path = folder.join("lock");
         let lock = File::create(&path);
         let lock = lock.with_context(|| format!("cannot create {}", path.display()))?;
@@ -42,7 +43,7 @@ impl Workplace {
             bail!("another process is fetching {} into {}", set.name, data_dir.display());
         }
         remove_tree(&unpack)?;
-        fs::create_dir(&unpack).with_context(|| format!("cannot make {}", unpack.display()))?;
+        fs::create_dir(&unpack).with_context(|| format!("cannot create {}", unpack.display()))?;
         Ok(Workplace { root, folder, unpack, _lock: lock })
     }
 
@@ -104,7 +105,8 @@ fn remove_tree(path: &Path) -> Result<()> {
 
 fn move_file(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot create {}", parent.display()))?;
     }
     match fs::rename(from, to) {
         // The set's folder may be a link to another disk.

@@ -138,7 +138,7 @@ pub fn sets() -> &'static [DataSet] {
     }
     static SETS: LazyLock<Vec<DataSet>> = LazyLock::new(|| {
         let table: Result<Table, _> = toml::from_str(include_str!("sets.toml"));
-        table.unwrap_or_else(|error| panic!("sets.toml is a part of the program: {error}")).set
+        table.unwrap_or_else(|error| panic!("the built-in sets.toml is invalid: {error}")).set
     });
     &SETS
 }
@@ -152,7 +152,7 @@ pub fn find(name: &str) -> Result<&'static DataSet> {
         Some(set) => Ok(set),
         None => {
             let known: Vec<&str> = sets().iter().map(|set| &set.name[..]).collect();
-            bail!("no data set is called {name:?}; there are: {}", known.join(", "))
+            bail!("there is no data set {name:?}; there are: {}", known.join(", "))
         }
     }
 }
@@ -190,8 +190,7 @@ pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
         let parent = data_dir.parent().unwrap_or(data_dir).join("");
         let _ = writeln!(
             text,
-            "{} has files of {}: the folder of the data sets is the one that {0} lies in, as in \
-             --data-dir {}",
+            "{} holds files of {}: the data folder is the parent of {0}, as in --data-dir {}",
             data_dir.display(),
             set.name,
             parent.display()
@@ -322,9 +321,9 @@ mod tests {
         let error = find("pbt").unwrap_err().to_string();
         assert_eq!(
             error,
-            "no data set is called \"pbt\"; there are: cifar10, googlenet, inception, inception-2016, \
-             mnist, mobilenet-v1, multi30k-fr-en, ptb, tatoeba-fr-en, text8, wmt-fr-en, \
-             word2vec-eval"
+            "there is no data set \"pbt\"; there are: cifar10, googlenet, inception, \
+             inception-2016, mnist, mobilenet-v1, multi30k-fr-en, ptb, tatoeba-fr-en, text8, \
+             wmt-fr-en, word2vec-eval"
         );
     }
 

@@ -54,19 +54,23 @@ impl Origin {
             }));
         }
         if let Some((scheme, _)) = from.split_once("://") {
-            bail!("{from}: addresses begin with http:// or https://, not {scheme}://");
+            bail!("{from}: addresses must begin with http:// or https://, not {scheme}://");
         }
         let path = PathBuf::from(from);
         if path.is_dir() {
             Ok(Origin::Folder(path))
         } else if path.is_file() && !set.is_archived() {
-            bail!("{from} is a file; {} comes as single files: name the folder of them", set.name)
+            bail!(
+                "{from} is a file, but {} consists of several files: give the folder that holds \
+                 them",
+                set.name
+            )
         } else if path.is_file() {
             Ok(Origin::Archive(path))
         } else {
             bail!(
-                "{from}: no such file or folder; it may be a .tgz, a folder that holds the files, a \
-                 web address, or hf:OWNER/REPO/FILE of the Hugging Face hub"
+                "{from}: no such file or folder; give a .tgz, a folder that holds the files, a web \
+                 address, or hf:OWNER/REPO/FILE of the Hugging Face hub"
             )
         }
     }
@@ -116,12 +120,12 @@ pub(super) fn obtain(
             match files.iter().find(|file| file.base_name() == hub_file.base_name()) {
                 Some(file) => store_file(job, &path, hub_file.base_name(), file),
                 None if job.set.is_archived() => unpack(job, &path, on_event),
-                None => bail!("{} is no file of {}", hub_file.base_name(), job.set.name),
+                None => bail!("{} is not a file of {}", hub_file.base_name(), job.set.name),
             }
         }
         Origin::Folder(folder) => files.iter().try_for_each(|file| {
             let path = find_in(folder, file)
-                .ok_or_else(|| anyhow!("{} lies not in {}", file.name, folder.display()))?;
+                .ok_or_else(|| anyhow!("{} is not in {}", file.name, folder.display()))?;
             store_file(job, &path, &path.to_string_lossy(), file)
         }),
     }

@@ -140,7 +140,7 @@ pub(super) fn check_file(path: &Path, file: &DataFile) -> Result<FileState> {
         Ok(content) if file.is(&content) => Ok(FileState::Ok),
         Ok(content) => Ok(FileState::Wrong { found: content.in_words(file) }),
         Err(error) if file.is_gzip() && is_bad_gzip(&error) => {
-            Ok(FileState::Wrong { found: format!("a broken gzip file: {error}") })
+            Ok(FileState::Wrong { found: format!("damaged gzip data: {error}") })
         }
         error => error.map(|_| FileState::Ok).local(|| format!("read {}", path.display())),
     }

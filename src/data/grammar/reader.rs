@@ -168,7 +168,7 @@ impl GrammarRules {
     /// The rules of a symbol: weights above 0, and what is derived with them.
     pub(super) fn rules(&self, symbol: &Item) -> Vec<(f64, Vec<Item>)> {
         let (_, values, Body::Rules(rules)) = self.find(symbol) else {
-            panic!("{symbol:?} is no symbol");
+            panic!("{symbol:?} is not a symbol");
         };
         let each = rules.iter().flat_map(|rule| {
             let terms = rule.factors.iter().chain(&rule.items);
@@ -215,7 +215,7 @@ impl GrammarRules {
             }
             _ => {
                 let number = self.value(factor, values)?;
-                Some(number.parse().unwrap_or_else(|_| panic!("{factor:?} is no number")))
+                Some(number.parse().unwrap_or_else(|_| panic!("{factor:?} is not a number")))
             }
         }
     }
@@ -238,7 +238,9 @@ impl GrammarRules {
         }
         let arguments = term.arguments.iter().map(|argument| self.value(argument, values));
         let asked = Item { name: term.name, arguments: arguments.collect::<Option<_>>()? };
-        let (.., Body::Table(lines)) = self.find(&asked) else { panic!("{asked:?} is no table") };
+        let (.., Body::Table(lines)) = self.find(&asked) else {
+            panic!("{asked:?} is not a table")
+        };
         let line = lines.iter().find(|(pattern, _)| fit(pattern, &asked.arguments).is_some());
         line.map(|(_, value)| *value)
     }
@@ -251,7 +253,7 @@ impl GrammarRules {
                 Some((&pattern[..], fit(pattern, &item.arguments)?, body))
             })
             .next()
-            .unwrap_or_else(|| panic!("nothing is said of {item:?}"))
+            .unwrap_or_else(|| panic!("{item:?} is not defined"))
     }
 
     /// All values of the variables in `terms` that have none in `values`.

@@ -48,7 +48,7 @@ pub fn write_splits(dir: &Path, words: usize, seed: u64, force: bool) -> Result<
         && !force
     {
         bail!(
-            "{} exists already; remove it, choose another folder or use --force",
+            "{} already exists; remove it, choose another folder or use --force",
             path(*split).display()
         );
     }

@@ -27,7 +27,10 @@ impl GraphDef {
     /// A graph of two gibibytes or more, which no protobuf message can have.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let len = self.encoded_len();
-        ensure!(len <= MAX_BYTES, "a graph has {MAX_BYTES} bytes at most, and this has {len}");
+        ensure!(
+            len <= MAX_BYTES,
+            "a graph may have at most {MAX_BYTES} bytes, but this one has {len}"
+        );
         Ok(self.encode_to_vec())
     }
 }

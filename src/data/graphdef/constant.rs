@@ -46,12 +46,12 @@ impl Constant {
         let most = if data_type == DataType::String { MAX_STRINGS } else { MAX_VALUES };
         let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size));
         let Some(len) = len.filter(|len| *len <= most) else {
-            bail!("a tensor of shape {shape:?} has more than {most} values, which are the limit");
+            bail!("a tensor of shape {shape:?} has more values than the limit of {most}");
         };
         let (due, found) = (len * data_type.bytes(), proto.tensor_content.len());
         ensure!(
             data_type == DataType::String || found == 0 || found == due,
-            "a tensor of {data_type} and shape {shape:?} has {due} bytes, not {found}"
+            "a tensor of {data_type} and shape {shape:?} needs {due} bytes, but has {found}"
         );
         Ok(Self { data_type, shape, len, proto })
     }
@@ -89,7 +89,7 @@ impl Constant {
     /// # Panics
     /// When the slice has another length.
     pub fn copy_to(&self, to: &mut [f32]) -> Result<()> {
-        assert_eq!(to.len(), self.len, "the values of a constant need a slice of their number");
+        assert_eq!(to.len(), self.len, "the slice and the constant differ in length");
         let proto = &self.proto;
         match self.data_type {
             DataType::Float => self.fill(to, f32::from_le_bytes, &proto.float_val, |value| value),
@@ -102,7 +102,7 @@ impl Constant {
                 &proto.half_val,
                 |bits| f16::from_bits(bits as u16).to_f32(),
             ),
-            other => bail!("values of type {other} stand where floats are due"),
+            other => bail!("expected floats, found values of type {other}"),
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Constant {
             Values::Int16(values) => values.into_iter().map(i64::from).collect(),
             Values::Int8(values) => values.into_iter().map(i64::from).collect(),
             Values::Uint8(values) => values.into_iter().map(i64::from).collect(),
-            values => bail!("values of type {} stand where integers are due", values.data_type()),
+            values => bail!("expected integers, found values of type {}", values.data_type()),
         })
     }
 
@@ -205,13 +205,14 @@ impl Constant {
 /// The sizes of a tensor's dimensions.
 fn sizes(proto: &TensorProto) -> Result<Vec<usize>> {
     let Some(shape) = &proto.tensor_shape else { return Ok(Vec::new()) };
-    ensure!(!shape.unknown_rank, "the shape of a tensor with values is open");
+    ensure!(!shape.unknown_rank, "a tensor with values has an unknown shape");
     ensure!(
         shape.dim.len() <= MAX_RANK,
-        "a tensor has {} dimensions, and {MAX_RANK} are the limit",
+        "a tensor has {} dimensions; the limit is {MAX_RANK}",
         shape.dim.len()
     );
-    let size = |size: i64| usize::try_from(size).with_context(|| format!("{size} is no size"));
+    let size =
+        |size: i64| usize::try_from(size).with_context(|| format!("{size} is not a valid size"));
     shape.dim.iter().map(|dim| size(dim.size)).collect()
 }
 
@@ -221,7 +222,7 @@ const MAX_RANK: usize = 254;
 /// Strings as raw content: the length of each, then their bytes (`EncodeStringList` in
 /// `tensorflow/core/lib/core/coding.h`).
 fn raw_strings(content: &Bytes, n: usize) -> Result<Vec<Bytes>> {
-    let cut = || "the strings of a tensor are cut off";
+    let cut = || "the strings of a tensor are truncated";
     let (mut at, mut lengths) = (0, Vec::new());
     for _ in 0..n {
         let (length, next) = wire::varint(content, at).with_context(cut)?;

@@ -74,8 +74,8 @@ impl DataType {
             return Ok(*known);
         }
         match NOT_READ.iter().find(|(other, _)| *other == plain) {
-            Some((_, name)) => bail!("values of type {name} are not read"),
-            None => bail!("{number} is the number of no data type"),
+            Some((_, name)) => bail!("values of type {name} are not supported"),
+            None => bail!("{number} is not the number of a data type"),
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
         }
         let error = |number| DataType::from_number(number).unwrap_err().to_string();
         assert_eq!(error(12), "values of type quint8 are not read");
-        assert_eq!(error(0), "0 is the number of no data type");
-        assert_eq!(error(i32::MIN), "-2147483648 is the number of no data type");
+        assert_eq!(error(0), "0 is not the number of a data type");
+        assert_eq!(error(i32::MIN), "-2147483648 is not the number of a data type");
     }
 }

@@ -14,27 +14,27 @@ const HEAD: usize = 512;
 
 /// Formats by the bytes at an offset, and what to do.
 const FORMATS: &[(usize, &[u8], &str)] = &[
-    (0, b"\x89HDF\r\n", "a model of Keras (HDF5), not a frozen graph: freeze it in TensorFlow"),
+    (0, b"\x89HDF\r\n", "a Keras model (HDF5), not a frozen graph: freeze it in TensorFlow"),
     (
         4,
         b"TFL3",
-        "a model of TensorFlow Lite, not a frozen graph: take the .pb that it was made of",
+        "a TensorFlow Lite model, not a frozen graph: use the .pb file that it was converted from",
     ),
-    (0, b"\x1f\x8b", "a gzip file: unpack it by gunzip or tar xzf"),
-    (0, b"\xff\xd8\xff", "a picture (JPEG), not a frozen graph"),
-    (0, b"\x89PNG\r\n", "a picture (PNG), not a frozen graph"),
+    (0, b"\x1f\x8b", "a gzip file: unpack it with gunzip or tar xzf"),
+    (0, b"\xff\xd8\xff", "a JPEG image, not a frozen graph"),
+    (0, b"\x89PNG\r\n", "a PNG image, not a frozen graph"),
 ];
 
 /// What ends LevelDB's tables, in which checkpoints are.
 const TABLE: &[u8] = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb";
 
-const SAVED_MODEL: &str = "a SavedModel, not a frozen graph: freeze_graph.py --input_saved_model_dir \
-                           makes one of it";
+const SAVED_MODEL: &str = "a SavedModel, not a frozen graph: convert it with freeze_graph.py \
+                           --input_saved_model_dir";
 const META_GRAPH: &str = "a MetaGraphDef (.meta), the graph of a checkpoint without its values: \
-                          freeze_graph.py --input_meta_graph makes a frozen graph of both";
-const CHECKPOINT: &str = "a part of a checkpoint, not a frozen graph: freeze_graph.py \
-                          --input_checkpoint makes one of it";
-const ONNX: &str = "a model in ONNX, not a frozen graph of TensorFlow";
+                          freeze both with freeze_graph.py --input_meta_graph";
+const CHECKPOINT: &str = "a part of a checkpoint, not a frozen graph: convert it with \
+                          freeze_graph.py --input_checkpoint";
+const ONNX: &str = "an ONNX model, not a frozen TensorFlow graph";
 
 /// What a path is if it is a folder.
 pub(super) fn of_folder(path: &Path) -> Option<&'static str> {
@@ -46,7 +46,7 @@ pub(super) fn of_folder(path: &Path) -> Option<&'static str> {
     Some(if is_saved_model.contains(&true) {
         SAVED_MODEL
     } else {
-        "a folder: give the .pb file in it"
+        "a folder: give the .pb file inside it"
     })
 }
 
@@ -92,9 +92,10 @@ fn of_text(head: &[u8]) -> Option<&'static str> {
     } else if has("meta_info_def {") {
         META_GRAPH
     } else if has("node {") || has("node{") || has("versions {") || has("library {") {
-        "a GraphDef as text (.pbtxt): write it as binary, as by tf.io.write_graph(…, as_text=False)"
+        "a GraphDef as text (.pbtxt): convert it to binary, for example with tf.io.write_graph(…, \
+         as_text=False)"
     } else {
-        "a text, not a frozen graph"
+        "a text file, not a frozen graph"
     })
 }
 
@@ -103,9 +104,9 @@ pub(super) fn of_download(text: &str) -> Option<&'static str> {
     let start: String = text.trim_start().chars().take(80).collect();
     let start = start.to_lowercase();
     if start.starts_with("version https://git-lfs") {
-        Some("a pointer of Git LFS in place of the file: get the file by `git lfs pull`")
+        Some("a Git LFS pointer, not the file itself: get the file with `git lfs pull`")
     } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        Some("a web page, not the file: the download gave a page that is about it")
+        Some("a web page, not the file itself: the download returned an HTML page")
     } else {
         None
     }
@@ -140,16 +141,16 @@ impl Outline {
         } else if has_graph_within && nodes <= 1 {
             META_GRAPH.to_owned()
         } else if nodes == 0 && !(is_cut && bytes.starts_with(b"\x0a")) {
-            "no frozen graph (GraphDef): it has no nodes".to_owned()
+            "not a frozen graph (GraphDef): it has no nodes".to_owned()
         } else if nodes > MAX_NODES {
-            format!("no graph that is read: it has more than {MAX_NODES} nodes")
+            format!("not a supported graph: it has more than {MAX_NODES} nodes")
         } else if fields > MAX_FIELDS {
-            format!("no graph that is read: its nodes have more than {MAX_FIELDS} fields")
+            format!("not a supported graph: its nodes have more than {MAX_FIELDS} fields")
         } else {
             match damage {
                 None => return Ok(()),
-                Some(cut @ Malformed::Cut { .. }) => format!("cut off: {cut}; get it again"),
-                Some(damage) => format!("damaged: {damage}; get it again"),
+                Some(cut @ Malformed::Cut { .. }) => format!("truncated: {cut}; download it again"),
+                Some(damage) => format!("damaged: {damage}; download it again"),
             }
         })
     }

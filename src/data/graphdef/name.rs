@@ -23,14 +23,12 @@ impl FromStr for TensorName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        ensure!(!text.starts_with('^'), "{text:?} names no tensor: ^ says that a node runs before");
+        ensure!(!text.starts_with('^'), "{text:?} is not a tensor: ^ marks a control dependency");
         let (node, output) = match text.rsplit_once(':') {
             None => (text, 0),
             Some((node, output)) => match output.parse() {
                 Ok(output) if output <= MAX_OUTPUT => (node, output),
-                _ => bail!(
-                    "{text:?} names no tensor: behind the colon stands the number of an output"
-                ),
+                _ => bail!("{text:?} is not a tensor: an output number must follow the colon"),
             },
         };
         check(node, "a node")?;
@@ -51,7 +49,8 @@ pub(super) fn check(name: &str, what: &str) -> Result<()> {
     if name.len() > MAX_BYTES || !name.chars().all(is_name) {
         let start: String = name.chars().take(60).collect();
         bail!(
-            "{start:?} is no name of {what}: it has spaces, signs or more than {MAX_BYTES} bytes"
+            "{start:?} is not a valid name of {what}: it has spaces, special characters or more \
+             than {MAX_BYTES} bytes"
         );
     }
     Ok(())

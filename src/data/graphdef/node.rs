@@ -158,7 +158,7 @@ impl FrozenNode {
             -1 => Ok(None),
             size => usize::try_from(size)
                 .map(Some)
-                .with_context(|| format!("{}: a size of {key} is {size}", self.title())),
+                .with_context(|| format!("{}: {key} has the size {size}", self.title())),
         };
         shape.dim.iter().map(|dim| size(dim.size)).collect::<Result<_>>().map(Some)
     }

@@ -55,13 +55,13 @@ impl FrozenGraph {
         let (place, title) = (self.place(), node.title());
         ensure!(
             !VARIABLES.contains(&&*node.op),
-            "{place} is not frozen: the value of {title} lies in a checkpoint; freeze_graph.py of \
-             TensorFlow puts it into the graph"
+            "{place} is not frozen: the value of {title} is in a checkpoint; freeze the graph with \
+             TensorFlow's freeze_graph.py"
         );
         ensure!(
             !self.functions().contains(&node.op) && !CALLS.contains(&&*node.op),
-            "{place}: {title} calls a function, and graphs with functions are not read: freeze it \
-             with its functions inlined"
+            "{place}: {title} calls a function, and graphs with functions are not supported: \
+             freeze it with its functions inlined"
         );
         Ok(())
     }
@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if self.marks[node] == Mark::Open {
-            bail!("{}: nodes read each other in a loop: {}", self.graph.place(), self.ring(node));
+            bail!("{}: the nodes form a cycle: {}", self.graph.place(), self.ring(node));
         }
         self.graph.ensure_computable(self.graph.node(node))?;
         self.marks[node] = Mark::Open;

@@ -45,7 +45,11 @@ impl Tensor {
     /// When the shape has room for more or for fewer.
     pub fn new(shape: Vec<usize>, values: Values) -> Result<Self> {
         let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size));
-        ensure!(len == Some(values.len()), "{} values have no shape {shape:?}", values.len());
+        ensure!(
+            len == Some(values.len()),
+            "{} values do not fit the shape {shape:?}",
+            values.len()
+        );
         Ok(Self { shape, values })
     }
 

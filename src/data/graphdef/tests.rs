@@ -97,14 +97,14 @@ fn what_is_wrong_with_a_graph_is_named() {
         "the graph: node a reads b, which the graph lacks"
     );
     assert!(
-        error(vec![node("a", "Relu", &["a:x"])]).contains("an input of node a: \"a:x\" names no")
+        error(vec![node("a", "Relu", &["a:x"])]).contains("an input of node a: \"a:x\" is not a")
     );
     assert_eq!(
         error(vec![of("a"), node("b", "", &[])]),
         "the graph: b: the name of an operation is empty"
     );
-    assert!(error(vec![of("a b")]).contains("\"a b\" is no name of a node"));
-    assert_eq!(error(vec![]), "the graph is no frozen graph (GraphDef): it has no nodes");
+    assert!(error(vec![of("a b")]).contains("\"a b\" is not a valid name of a node"));
+    assert_eq!(error(vec![]), "the graph is not a frozen graph (GraphDef): it has no nodes");
 }
 
 #[test]
@@ -117,10 +117,7 @@ fn what_cannot_be_computed_is_found_where_it_is_needed() {
     nodes.push(node("call", "PartitionedCall", &["scale"]));
     let graph = graph(nodes).unwrap();
     let error = |name| graph.order(&names(&[name]), &[]).unwrap_err().to_string();
-    assert_eq!(
-        error("next"),
-        "the graph: nodes read each other in a loop: next reads enter reads next"
-    );
+    assert_eq!(error("next"), "the graph: the nodes form a cycle: next reads enter reads next");
     assert!(
         error("read").starts_with("the graph is not frozen: the value of weights (VariableV2)")
     );

@@ -48,12 +48,15 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cut { at, claimed: Some(claimed), left } => {
-                write!(f, "the field at byte {at} should have {claimed} bytes, and {left} follow")
+                write!(
+                    f,
+                    "the field at byte {at} should have {claimed} bytes, but only {left} follow"
+                )
             }
             Self::Cut { at, claimed: None, .. } => {
                 write!(f, "it ends within the field at byte {at}")
             }
-            Self::NoField { at } => write!(f, "no field of a message begins at byte {at}"),
+            Self::NoField { at } => write!(f, "byte {at} does not start a field of a message"),
         }
     }
 }
@@ -66,7 +69,7 @@ pub(super) fn fields(bytes: &[u8]) -> Fields<'_> {
 /// Refuses a message of more than a million fields, before each becomes a value in memory.
 pub(super) fn ensure_few_fields(bytes: &[u8]) -> Result<()> {
     let n = fields(bytes).take(MAX_FIELDS + 1).count();
-    ensure!(n <= MAX_FIELDS, "a list has more than {MAX_FIELDS} values, which are the limit");
+    ensure!(n <= MAX_FIELDS, "a list has more values than the limit of {MAX_FIELDS}");
     Ok(())
 }
 

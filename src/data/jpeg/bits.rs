@@ -128,7 +128,7 @@ impl<'a> Bits<'a> {
     /// Bits beyond the marker have been taken.
     #[inline(always)]
     pub(super) fn ensure_within(&self) -> Result<(), Damage> {
-        if self.filled < self.beyond { Err(Damage("its data end early")) } else { Ok(()) }
+        if self.filled < self.beyond { Err(Damage("its data ends early")) } else { Ok(()) }
     }
 
     /// Goes on behind the marker of the restart `number`, 0 to 7. What is left before it is passed

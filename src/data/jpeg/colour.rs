@@ -52,7 +52,7 @@ impl Conversion {
         let channels = super::channels(channels, from == Grey)?;
         ensure!(
             channels == 3 || !matches!(from, Cmyk { .. } | Ycck { .. }),
-            "is a CMYK picture, which is not made grey; read it with 3 channels"
+            "is a CMYK image, which cannot be converted to grey; read it with 3 channels"
         );
         Ok(Self { from, channels })
     }

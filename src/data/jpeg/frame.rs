@@ -48,7 +48,7 @@ impl Frame {
     /// # Errors
     /// It is cut off or of a kind that is not decoded.
     pub(super) fn read(marker: u8, segment: &[u8]) -> Result<Self> {
-        let cut = Damage("the header of its frame is cut off");
+        let cut = Damage("the header of its frame is truncated");
         let Some((&[precision, high, low, left, right, n], rest)) = segment.split_first_chunk()
         else {
             bail!(cut)
@@ -56,10 +56,10 @@ impl Frame {
         ensure_kind(marker, precision)?;
         let height = usize::from(u16::from_be_bytes([high, low]));
         let width = usize::from(u16::from_be_bytes([left, right]));
-        ensure!(width > 0 && height > 0, "announces {width} × {height} pixels: none");
+        ensure!(width > 0 && height > 0, "declares {width} × {height} pixels: none");
         ensure!(
             matches!(n, 1 | 3 | 4),
-            "has {n} components; pictures of 1 (grey), 3 (colour) and 4 (CMYK) are read"
+            "has {n} components; supported are 1 (grey), 3 (colour) and 4 (CMYK)"
         );
         let list = rest.get(..usize::from(n) * 3).ok_or(cut)?;
         ensure!(
@@ -90,7 +90,8 @@ impl Frame {
             |of: &Component| horizontal % of.horizontal == 0 && vertical % of.vertical == 0;
         ensure!(
             components.iter().all(is_whole),
-            "has components whose sizes are no whole fractions of each other, which are not read"
+            "has components whose sizes are not whole fractions of each other, which is not \
+             supported"
         );
         let progressive = marker == 0xc2;
         Ok(Self { progressive, width, height, components, horizontal, vertical })
@@ -107,7 +108,7 @@ impl Frame {
         let pixels = self.width as u64 * self.height as u64 * channels as u64;
         ensure!(
             planes + coefficients.max(pixels) <= MAX_BYTES,
-            "announces {} × {} pixels, which need more than {} MiB",
+            "declares {} × {} pixels, which need more than {} MiB",
             self.width,
             self.height,
             MAX_BYTES >> 20
@@ -122,17 +123,17 @@ fn ensure_kind(marker: u8, precision: u8) -> Result<()> {
     match marker {
         0xc0..=0xc2 => {}
         0xc9 | 0xca => bail!(
-            "is a JPEG picture with arithmetic coding, which is not read; write it anew, as by \
-             jpegtran without -arithmetic"
+            "is a JPEG image with arithmetic coding, which is not supported; convert it, for \
+             example with jpegtran without -arithmetic"
         ),
         _ => bail!(
-            "is a lossless or hierarchical JPEG picture, which is not read; write it anew as \
+            "is a lossless or hierarchical JPEG image, which is not supported; convert it to \
              baseline or progressive"
         ),
     }
     ensure!(
         precision == 8,
-        "is a JPEG picture of {precision} bits a sample, which is not read; write it anew with 8"
+        "is a JPEG image with {precision} bits per sample, which is not supported; convert it to 8"
     );
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(super) struct Code {
 impl Code {
     /// Takes a code from the front of `bytes`.
     pub(super) fn take(bytes: &mut &[u8]) -> Result<Self, Damage> {
-        let cut = Damage("a Huffman table is cut off");
+        let cut = Damage("a Huffman table is truncated");
         let (&counts, rest) = bytes.split_first_chunk::<MAX_BITS>().ok_or(cut)?;
         let n = counts.iter().map(|&count| usize::from(count)).sum();
         if n > 256 {

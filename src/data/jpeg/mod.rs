@@ -91,12 +91,12 @@ pub struct Bitmap {
 /// options ask for what cannot be had. The caller names the file.
 pub fn decode(bytes: &[u8], options: Options) -> Result<Bitmap> {
     let ratio = options.ratio;
-    ensure!(ratio == 1, "ratio = {ratio} is not 1: pictures are decoded in their own size alone");
+    ensure!(ratio == 1, "ratio = {ratio} is not 1: images are decoded only at their full size");
     let mut stream = Stream::new(bytes);
     let bitmap =
         stream.read(options).and_then(|picture| Ok(picture.into_bitmap(options.fancy_upscaling)?));
     bitmap.map_err(|error| match error.downcast::<Damage>() {
-        Ok(Damage(what)) => anyhow!("is no whole JPEG picture: {what} (byte {})", stream.at()),
+        Ok(Damage(what)) => anyhow!("is not a valid JPEG file: {what} (byte {})", stream.at()),
         Err(error) => error,
     })
 }
@@ -106,7 +106,7 @@ fn channels(wanted: usize, is_grey: bool) -> Result<usize> {
     match wanted {
         0 => Ok(if is_grey { 1 } else { 3 }),
         1 | 3 => Ok(wanted),
-        _ => bail!("channels = {wanted} is none of 0 (as the picture has), 1 and 3"),
+        _ => bail!("channels = {wanted} must be 0 (as in the file), 1 or 3"),
     }
 }
 
@@ -115,8 +115,8 @@ fn channels(wanted: usize, is_grey: bool) -> Result<usize> {
 struct Damage(&'static str);
 
 impl Damage {
-    const CODE: Self = Self("its data hold a code that there is not");
-    const BLOCK_END: Self = Self("a block has more coefficients than places");
+    const CODE: Self = Self("its data has an invalid code");
+    const BLOCK_END: Self = Self("a block has too many coefficients");
 }
 
 impl fmt::Display for Damage {

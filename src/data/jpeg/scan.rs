@@ -36,7 +36,7 @@ impl Scan {
     /// # Errors
     /// It is cut off, or names components, tables or coefficients that there are not.
     pub(super) fn read(frame: &Frame, segment: &[u8]) -> Result<Self> {
-        let cut = Damage("the header of a scan is cut off");
+        let cut = Damage("the header of a scan is truncated");
         let Some((&n, rest)) = segment.split_first() else { bail!(cut) };
         let n = usize::from(n);
         let Some((list, &[first, last, bits, ..])) = rest.split_at_checked(2 * n) else {
@@ -49,7 +49,7 @@ impl Scan {
             Some(ScanComponent { index, dc, ac })
         };
         let components: Option<Vec<_>> = list.chunks(2).map(component).collect();
-        let unknown = Damage("a scan names a component or a table that there is not");
+        let unknown = Damage("a scan names a component or a table that does not exist");
         let Some(components) = components else { bail!(unknown) };
         let distinct = (1..n)
             .all(|at| components[..at].iter().all(|before| before.index != components[at].index));
@@ -58,7 +58,7 @@ impl Scan {
         let scan = Self { components, first, last, high: bits >> 4, low: bits & 15 };
         ensure!(
             n == 1 || scan.mcu_blocks(frame) <= MAX_MCU_BLOCKS,
-            Damage("a scan has more than ten blocks an MCU")
+            Damage("a scan has more than ten blocks per MCU")
         );
         ensure!(
             !frame.progressive || scan.is_progression(),

@@ -57,7 +57,7 @@ impl<'a> Stream<'a> {
                 0x01 | 0xd0..=0xd7 => continue,
                 0xd9 => return picture.ok_or(Damage("it has no scan").into()),
                 0xc0..=0xcf | 0xda..=0xdd | 0xe0..=0xef | 0xfe => {}
-                _ => bail!(Damage("it has a marker that means nothing there")),
+                _ => bail!(Damage("it has a marker that is not allowed there")),
             }
             let segment = self.segment()?;
             match marker {
@@ -104,7 +104,7 @@ impl<'a> Stream<'a> {
         let rest = &self.bytes[self.at..];
         let length =
             rest.first_chunk().map_or(0, |&length| usize::from(u16::from_be_bytes(length)));
-        let segment = rest.get(2..length).ok_or(Damage("a segment is cut off"))?;
+        let segment = rest.get(2..length).ok_or(Damage("a segment is truncated"))?;
         self.at += length;
         Ok(segment)
     }
@@ -134,7 +134,7 @@ impl Tables {
             segment = rest;
             let codes = if number >> 4 == 0 { &mut self.dc } else { &mut self.ac };
             let place = codes.get_mut(usize::from(number & 15)).filter(|_| number < 32);
-            *place.ok_or(Damage("a Huffman table has a number above 3"))? =
+            *place.ok_or(Damage("a Huffman table has an id above 3"))? =
                 Some(Code::take(&mut segment)?);
         }
         Ok(())
@@ -142,7 +142,7 @@ impl Tables {
 
     fn set_interval(&mut self, segment: &[u8]) -> Result<(), Damage> {
         let &[high, low] = segment else {
-            return Err(Damage("its interval of restarts is no number"));
+            return Err(Damage("its restart interval is not a number"));
         };
         self.interval = u16::from_be_bytes([high, low]).into();
         Ok(())
@@ -151,10 +151,10 @@ impl Tables {
     fn add_quantisation(&mut self, mut segment: &[u8]) -> Result<(), Damage> {
         while let Some((&number, rest)) = segment.split_first() {
             let bytes = if number >> 4 == 0 { 1 } else { 2 };
-            let cut = Damage("a quantisation table is cut off");
+            let cut = Damage("a quantisation table is truncated");
             let (values, rest) = rest.split_at_checked(SIDE * SIDE * bytes).ok_or(cut)?;
             let place = self.quantisation.get_mut(usize::from(number & 15));
-            let table = place.ok_or(Damage("a quantisation table has a number above 3"))?;
+            let table = place.ok_or(Damage("a quantisation table has an id above 3"))?;
             let table = table.insert([0; SIDE * SIDE]);
             for (value, &to) in values.chunks(bytes).zip(&ZIGZAG) {
                 let value = value.iter().fold(0, |high, &low| high << 8 | u16::from(low));

@@ -159,19 +159,19 @@ impl Buckets {
 }
 
 fn check(sizes: &[Bucket]) -> Result<()> {
-    ensure!(!sizes.is_empty(), "there is no bucket");
+    ensure!(!sizes.is_empty(), "there are no buckets");
     for size in sizes {
         let Bucket { source, target } = size;
         ensure!(
             size.fits(1, 1),
-            "the bucket ({source}, {target}) has no room: (2, 3) is the least"
+            "the bucket ({source}, {target}) is too small: the minimum is (2, 3)"
         );
     }
     for two in sizes.windows(2) {
         let [Bucket { source, target }, next] = [two[0], two[1]];
         ensure!(
             source <= next.source && target <= next.target && two[0] != next,
-            "the bucket ({}, {}) behind ({source}, {target}) is not larger",
+            "the bucket ({}, {}) after ({source}, {target}) is not larger",
             next.source,
             next.target
         );
@@ -322,9 +322,9 @@ mod tests {
         let pairs = prepared(&[[vec![4; 7], vec![4]]]);
         let error =
             |sizes: &[Bucket]| Buckets::new(&pairs, sizes, 1, "batches").unwrap_err().to_string();
-        assert_eq!(error(&[]), "there is no bucket");
-        assert!(error(&[Bucket::new(9, 2)]).starts_with("the bucket (9, 2) has no room"));
-        assert!(error(&[TINY[1], TINY[0]]).contains("(3, 3) behind (6, 6) is not larger"));
+        assert_eq!(error(&[]), "there are no buckets");
+        assert!(error(&[Bucket::new(9, 2)]).starts_with("the bucket (9, 2) is too small"));
+        assert!(error(&[TINY[1], TINY[0]]).contains("(3, 3) after (6, 6) is not larger"));
         assert!(error(&TINY).starts_with("none of 1 pairs fits a bucket: the largest takes 5 "));
     }
 }

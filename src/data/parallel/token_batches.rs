@@ -104,7 +104,8 @@ impl TokenBatches {
         );
         ensure!(
             most <= batch_tokens,
-            "the longest target has {most} tokens with its end, more than a batch of {batch_tokens}"
+            "the longest target has {most} tokens including its end token, more than a batch of \
+             {batch_tokens}"
         );
         // With whole batches' worth of tokens each batch gets a sentence at least.
         let per_epoch = (tokens / batch_tokens).max(1);
@@ -346,7 +347,7 @@ mod tests {
             assert!(batch.source_steps() <= 3 && (1..=11).contains(&batch.target_steps()));
         }
         let error = new(23, 9, 99).unwrap_err().to_string();
-        assert!(error.starts_with("the longest target has 24 tokens with its end"), "{error}");
+        assert!(error.starts_with("the longest target has 24 tokens including its end"), "{error}");
         let error = new(23, 0, 99).unwrap_err().to_string();
         assert!(
             error.starts_with("all 100 pairs have more tokens than 0 of the source"),

@@ -33,7 +33,7 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
         // One in a folder of pictures, which was not listed with it.
         fs::read_dir(path).context("cannot be listed")?;
     }
-    ensure!(found.is_file(), "is no file but a folder, a pipe, a socket or a device");
+    ensure!(found.is_file(), "is not a file but a folder, a pipe, a socket or a device");
     let most = MAX_BYTES >> 20;
     ensure!(found.len() <= MAX_BYTES, "has {} bytes, more than {most} MiB", found.len());
     let mut bytes = Vec::new();
@@ -118,7 +118,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for bytes in [&b""[..], b"hello, world", &jpeg(1)[..40]] {
             let error = error_of(&folder, bytes);
-            assert!(error.starts_with("is no whole PNG or JPEG picture"), "{error}");
+            assert!(error.starts_with("is not a valid PNG or JPEG file"), "{error}");
         }
         let error = format!("{:#}", decode(&folder.path().join("none.png")).unwrap_err());
         assert!(error.starts_with("cannot be opened"), "{error}");
@@ -130,7 +130,7 @@ mod tests {
         let error = error_of(&folder, &other);
         assert!(error.ends_with("a colour has more samples than its brightness"), "{error}");
         let error = decode(folder.path()).unwrap_err().to_string();
-        assert!(error.starts_with("is no file but a folder, a pipe"), "{error}");
+        assert!(error.starts_with("is not a file but a folder, a pipe"), "{error}");
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             let ends = if whole[0] == 0xff { whole.len() - 1 } else { whole.len() - 16 };
             for cut in [whole.len() / 2, ends - 20, ends] {
                 let error = error_of(&folder, &whole[..cut]);
-                assert!(error.starts_with("is no whole PNG or JPEG picture"), "{cut}: {error}");
+                assert!(error.starts_with("is not a valid PNG or JPEG file"), "{cut}: {error}");
             }
             let path = folder.path().join("more");
             fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
@@ -167,11 +167,11 @@ mod tests {
         crc.update(&png[12..29]);
         png[29..33].copy_from_slice(&crc.sum().to_be_bytes());
         let error = error_of(&folder, &png);
-        assert_eq!(error, "announces 200000 × 40000 pixels, which need more than 512 MiB");
+        assert_eq!(error, "declares 200000 × 40000 pixels, which need more than 512 MiB");
         let mut jpeg = jpeg(1);
         let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
         jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
         let error = error_of(&folder, &jpeg);
-        assert_eq!(error, "announces 65500 × 65500 pixels, which need more than 512 MiB");
+        assert_eq!(error, "declares 65500 × 65500 pixels, which need more than 512 MiB");
     }
 }

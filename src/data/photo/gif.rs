@@ -22,10 +22,10 @@ pub(super) fn first_frame(bytes: &[u8]) -> Result<RgbImage> {
     let needed = 4 * u64::from(width) * u64::from(height);
     ensure!(
         needed <= MAX_BYTES,
-        "announces {width} × {height} pixels, which need more than {} MiB",
+        "declares {width} × {height} pixels, which need more than {} MiB",
         MAX_BYTES >> 20
     );
-    let no_picture = "is no whole GIF picture";
+    let no_picture = "is not a valid GIF file";
     let mut decoder = decoder(bytes, DecodeOptions::new())?;
     let frame = decoder.read_next_frame().context(no_picture)?.context(no_picture)?.clone();
     let palette = frame.palette.as_deref().or(decoder.global_palette());
@@ -36,7 +36,7 @@ pub(super) fn first_frame(bytes: &[u8]) -> Result<RgbImage> {
 
 fn decoder(bytes: &[u8], mut options: DecodeOptions) -> Result<Decoder<Cursor<&[u8]>>> {
     options.set_color_output(ColorOutput::Indexed);
-    options.read_info(Cursor::new(bytes)).context("is no whole GIF picture")
+    options.read_info(Cursor::new(bytes)).context("is not a valid GIF file")
 }
 
 /// The sides of the largest frame. What is damaged behind the first is not looked at.
@@ -48,7 +48,7 @@ fn canvas(bytes: &[u8]) -> Result<(u32, u32)> {
     while let Ok(Some(frame)) = decoder.next_frame_info() {
         (width, height) = (width.max(frame.width), height.max(frame.height));
     }
-    ensure!(width > 0 && height > 0, "is no whole GIF picture: it has no frame");
+    ensure!(width > 0 && height > 0, "is not a valid GIF file: it has no frame");
     Ok((width.into(), height.into()))
 }
 
@@ -62,7 +62,7 @@ fn draw(frame: &Frame, palette: &[u8], picture: &mut RgbImage) -> Result<()> {
             let colour = palette.chunks_exact(3).nth(index.into());
             let &[red, green, blue] = colour.unwrap_or_default() else {
                 let n = palette.len() / 3;
-                anyhow::bail!("is no whole GIF picture: it has colour {index} of a palette of {n}");
+                anyhow::bail!("is not a valid GIF file: it has colour {index} of a palette of {n}");
             };
             picture.put_pixel(x, y, Rgb([red, green, blue]));
         }
@@ -141,16 +141,16 @@ mod tests {
         let whole = file([3, 2], &[frame([0, 0], [3, 2], &[0; 6], None)]);
         for cut in [3, 10, 25, whole.len() - 4] {
             let error = error(&whole[..cut]);
-            assert!(error.starts_with("is no whole GIF picture"), "{cut}: {error}");
+            assert!(error.starts_with("is not a valid GIF file"), "{cut}: {error}");
         }
         let few = Some(RED.to_vec());
         let odd = Frame { palette: few, ..frame([0, 0], [1, 1], &[3], None) };
         let odd = error(&file([1, 1], &[odd]));
-        assert_eq!(odd, "is no whole GIF picture: it has colour 3 of a palette of 2");
+        assert_eq!(odd, "is not a valid GIF file: it has colour 3 of a palette of 2");
         let mut large = whole;
         let at = large.windows(5).position(|of| of == [0x2c, 0, 0, 0, 0]).unwrap();
         large[at + 5..at + 9].fill(255);
-        assert_eq!(error(&large), "announces 65535 × 65535 pixels, which need more than 512 MiB");
+        assert_eq!(error(&large), "declares 65535 × 65535 pixels, which need more than 512 MiB");
     }
 
     /// `TFM_FUZZ=100000` tries more of them.
@@ -172,7 +172,7 @@ mod tests {
                 Ok(_) => read += 1,
                 Err(error) => {
                     let error = error.to_string();
-                    let says = ["is no whole GIF picture", "announces "];
+                    let says = ["is not a valid GIF file", "declares "];
                     assert!(says.iter().any(|says| error.starts_with(says)), "{error}");
                 }
             }

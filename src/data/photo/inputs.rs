@@ -51,8 +51,8 @@ pub fn picture_files(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<P
     };
     ensure!(
         !found.files.is_empty(),
-        "there are no pictures in {}: of what folders hold, files that end in {} count, and {} others \
-         were passed over",
+        "there are no images in {}: in folders only files that end in {} count, and {} others \
+         were skipped",
         arguments.iter().map(place).collect::<Vec<_>>().join(" "),
         ENDINGS.map(|ending| format!(".{ending}")).join(", "),
         found.passed_over
@@ -119,7 +119,7 @@ impl PictureFiles {
             Some(inner) if error.depth() > 0 => self.files.push(inner.to_path_buf()),
             _ => {
                 return Err(error)
-                    .with_context(|| format!("cannot list the pictures in {}", folder.display()));
+                    .with_context(|| format!("cannot list the images in {}", folder.display()));
             }
         }
         Ok(())
@@ -129,12 +129,12 @@ impl PictureFiles {
     fn add_matches(&mut self, pattern: &Path) -> Result<()> {
         let place = pattern.display();
         let text = pattern.to_str();
-        let text = text.with_context(|| format!("the pattern {place} is no Unicode"))?;
+        let text = text.with_context(|| format!("the pattern {place} is not valid Unicode"))?;
         // Two separators in a row are one, and `./` in front is nothing: so are they in what is found.
         let parts = Path::new(text).components().filter(|&part| part != Component::CurDir);
         let text = parts.collect::<PathBuf>().display().to_string();
         let matched = glob::Pattern::new(&text).with_context(|| {
-            format!("the pattern {place} is wrong; *, ? and [a-z] stand for what a name may have")
+            format!("the pattern {place} is invalid; use *, ? and [a-z] as wildcards")
         })?;
         let options = glob::MatchOptions {
             require_literal_leading_dot: true,
@@ -159,7 +159,7 @@ impl PictureFiles {
                 is_none = false;
             }
         }
-        ensure!(!is_none, "no file is named or matched by {place}; look at what its folder holds");
+        ensure!(!is_none, "no file matches {place}; check the contents of its folder");
         Ok(())
     }
 
@@ -168,23 +168,24 @@ impl PictureFiles {
         for number in 1.. {
             let mut line = Vec::new();
             let n = list.take(MAX_PATH_BYTES).read_until(b'\n', &mut line);
-            let n = n.context("cannot read the list of pictures on the standard input")?;
+            let n = n.context("cannot read the list of images on standard input")?;
             if n == 0 {
                 break;
             }
             ensure!(
                 (n as u64) < MAX_PATH_BYTES && !line.contains(&0),
-                "line {number} of the standard input is no path; give a list of picture files \
-                 there, one a line"
+                "line {number} of standard input is not a path; give a list of image files there, \
+                 one per line"
             );
             // What ends a line, on Windows too, is no part of a name.
             for end in [b'\n', b'\r'] {
                 line.pop_if(|last| *last == end);
             }
             if !line.is_empty() {
-                self.add(path(line).with_context(|| {
-                    format!("line {number} of the standard input is not UTF-8")
-                })?)?;
+                self.add(
+                    path(line)
+                        .with_context(|| format!("line {number} of standard input is not UTF-8"))?,
+                )?;
             }
         }
         Ok(())
@@ -259,7 +260,7 @@ mod tests {
         assert_eq!(found, ["notes.txt", "b/deep/x.webp", ".git/x.png", "missing.jpg", "a.jpg"]);
         assert_eq!(passed_over, 0);
         let error = error(&folder(&["notes.txt", "more"]), &[""], "");
-        assert!(error.starts_with("there are no pictures in ") && error.contains("2 others"));
+        assert!(error.starts_with("there are no images in ") && error.contains("2 others"));
         assert!(error.contains(".png, .jpg, .jpeg, "), "{error}");
     }
 
@@ -272,9 +273,9 @@ mod tests {
         // A file of that very name is no pattern.
         assert_eq!(named(&dir, &["[z]*.jpg"], "").unwrap().0, ["[z]*.jpg"]);
         let none = error(&dir, &["a1.jpg", "c*.jpg"], "");
-        assert!(none.contains("c*.jpg; look at what its folder holds"), "{none}");
+        assert!(none.contains("c*.jpg; check the contents of its folder"), "{none}");
         let wrong = error(&dir, &["a[.jpg"], "");
-        assert!(wrong.contains("a[.jpg is wrong; *, ? and [a-z] stand for"), "{wrong}");
+        assert!(wrong.contains("a[.jpg is invalid; use *, ? and [a-z] as"), "{wrong}");
     }
 
     #[test]
@@ -287,11 +288,11 @@ mod tests {
         let long = format!("@/a.jpg\n{}", "x".repeat(1 << 16));
         for list in ["@/a.jpg\n\x01\0", &long] {
             let error = error(&dir, &["-"], list);
-            assert!(error.starts_with("line 2 of the standard input is no path; give"), "{error}");
+            assert!(error.starts_with("line 2 of standard input is not a path; give"), "{error}");
         }
         assert!(
             error(&dir, &["-"], "")
-                .starts_with("there are no pictures in the list on standard input: ")
+                .starts_with("there are no images in the list on standard input: ")
         );
     }
 

@@ -81,7 +81,7 @@ fn jpeg(bytes: &[u8], options: ReadOptions) -> Result<RgbImage> {
     let made = jpeg::decode(bytes, options)?;
     // The frame of a JPEG file has sides of 16 bits.
     let [width, height] = [made.width, made.height].map(|side| side as u32);
-    RgbImage::from_raw(width, height, made.pixels).context("has pixels of another number")
+    RgbImage::from_raw(width, height, made.pixels).context("has the wrong number of pixels")
 }
 
 fn opaque(picture: DynamicImage) -> RgbImage {
@@ -132,7 +132,7 @@ mod tests {
             assert!(read.iter().zip(picture().iter()).all(close), "{format:?}");
             // Cut in its middle it is none.
             let error = error(&bytes[..bytes.len() / 2]);
-            assert!(error.starts_with("is no whole "), "{format:?}: {error}");
+            assert!(error.starts_with("is not a valid "), "{format:?}: {error}");
         }
     }
 
@@ -141,12 +141,12 @@ mod tests {
         for bytes in [&b""[..], b"hello, world", b"version https://git-lfs.github.com/spec/v1"] {
             let error = error(bytes);
             assert!(
-                error.starts_with("is no whole PNG, JPEG, GIF, BMP or WebP picture: "),
+                error.starts_with("is not a valid PNG, JPEG, GIF, BMP or WebP file: "),
                 "{error}"
             );
         }
         let tiff = error(b"II*\0\x08\0\0\0");
-        assert!(tiff.contains("but a file of the format Tiff, which is not read"), "{tiff}");
+        assert!(tiff.contains("it is Tiff, which tfm cannot read"), "{tiff}");
         let missing = read(Path::new("none.jpg"), ReadOptions::default()).unwrap_err();
         assert_eq!(missing.to_string(), "cannot be opened");
     }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(rgb(&gif, ReadOptions::default()).unwrap().dimensions(), (32, 16));
         let frame = gif.windows(5).position(|of| of == [0x2c, 0, 0, 0, 0]).unwrap();
         gif[frame + 5..frame + 9].fill(255);
-        assert_eq!(error(&gif), "announces 65535 × 65535 pixels, which need more than 512 MiB");
+        assert_eq!(error(&gif), "declares 65535 × 65535 pixels, which need more than 512 MiB");
     }
 
     /// A PNG file of one row. The numbers below are those of TensorFlow 2.15.1,

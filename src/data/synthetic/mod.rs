@@ -49,7 +49,7 @@ pub trait SyntheticImages: Sync {
     /// # Panics
     /// When `pixels` does not have [`SyntheticImages::BYTES`] bytes.
     fn draw(&self, index: u64, pixels: &mut [u8]) -> u8 {
-        assert_eq!(pixels.len(), Self::BYTES, "bytes of a drawn picture");
+        assert_eq!(pixels.len(), Self::BYTES, "the bytes of a drawn image");
         let label = self.label(index);
         self.paint(label, &mut self.streams().pictures.at(index), pixels);
         label

@@ -39,7 +39,7 @@ pub fn write_splits(dir: &Path, pairs: usize, seed: u64, force: bool) -> Result<
     ensure!(pairs > 0, "pairs = 0 must be at least 1");
     let all = Split::ALL.map(|split| files(dir, split, pairs));
     if !force && let Some(path) = all.iter().find_map(|files| of_other_text(files, seed)) {
-        bail!("{} exists already; remove it, choose another folder or use --force", path.display());
+        bail!("{} already exists; remove it, choose another folder or use --force", path.display());
     }
     atomic::create_folder(dir)?;
     all.iter().try_for_each(|files| write(files, seed))?;

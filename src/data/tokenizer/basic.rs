@@ -124,7 +124,7 @@ impl Counter {
 
     fn finish(self, most: usize) -> Result<Vocabulary> {
         let Self { ids, counts } = self;
-        ensure!(!ids.is_empty(), "it has no word");
+        ensure!(!ids.is_empty(), "it has no words");
         let mut words: Vec<_> = ids.into_iter().collect();
         words.sort_unstable_by_key(|(_, id)| *id);
         let words = words.into_iter().map(|(word, id)| (word, counts[id]));

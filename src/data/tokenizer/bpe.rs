@@ -77,8 +77,8 @@ impl Bpe {
     ) -> Result<Self> {
         ensure!(
             size >= Self::MIN_SIZE,
-            "a byte-level vocabulary of {size} ids is too small: there are 256 bytes and {} \
-             special tokens",
+            "a byte-level vocabulary of {size} ids is too small: 256 bytes and {} special tokens \
+             are needed",
             SPECIAL.len()
         );
         let mut tokenizer = untrained()?;
@@ -110,7 +110,7 @@ impl Bpe {
     /// know; it is named.
     pub fn read(path: &Path) -> Result<Self> {
         let json = input::read_to_string(path)?;
-        Self::of_json(json).with_context(|| format!("{} is no tokenizer", path.display()))
+        Self::of_json(json).with_context(|| format!("{} is not a tokenizer", path.display()))
     }
 
     fn of_json(json: String) -> Result<Self> {

@@ -137,7 +137,7 @@ fn damaged_files_are_named() {
         format!("{:#}", Tokenizer::load(folder.path()).unwrap_err())
     };
     let error = load(&[("tokenizer.json", "{}")]);
-    assert!(error.contains("tokenizer.json is no tokenizer: "), "{error}");
+    assert!(error.contains("tokenizer.json is not a tokenizer: "), "{error}");
     let error = load(&[("source.vocab.txt", "_PAD\n_GO\nx\n")]);
     assert!(error.contains("source.vocab.txt is damaged: word 3 is \"x\" and not _EOS"), "{error}");
     let error = load(&[("source.vocab.txt", "_PAD\n_GO\n_EOS\n_UNK\nx\n")]);
@@ -177,7 +177,7 @@ fn the_file_of_another_maker_gets_the_special_ids() {
     // One that cannot write what it does not know is refused at once.
     std::fs::write(&path, of_words("<none>")).unwrap();
     let error = format!("{:#}", Tokenizer::load(folder.path()).unwrap_err());
-    assert!(error.contains("tokenizer.json is no tokenizer: WordLevel"), "{error}");
+    assert!(error.contains("tokenizer.json is not a tokenizer: WordLevel"), "{error}");
 }
 
 /// Settings at which the library would panic, or for which there is no memory.
@@ -198,7 +198,7 @@ fn what_the_library_cannot_do_is_refused() {
             ),
             "a stop above 0",
         ),
-        (with(r#"{"type":"Strip","content":" ","#), "is no tokenizer"),
+        (with(r#"{"type":"Strip","content":" ","#), "is not a tokenizer"),
         (bpe.to_owned(), "lacks continuing_subword_prefix"),
         (whole.replace(r#""b":4"#, r#""b":4000000000"#), "is too large"),
     ] {

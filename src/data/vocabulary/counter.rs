@@ -41,7 +41,7 @@ impl WordCounter {
     /// When the text has no word.
     pub fn finish(self, rules: &VocabularyRules) -> Result<(Vocabulary, Vec<u32>)> {
         let Self { ids, counts, tokens } = self;
-        ensure!(!tokens.is_empty(), "the training text has no word");
+        ensure!(!tokens.is_empty(), "the training text has no words");
         let mut seen: Vec<(Box<str>, u32)> = ids.into_iter().collect();
         seen.sort_unstable_by_key(|(_, id)| *id);
         let words = seen.iter().map(|(word, _)| word.clone());

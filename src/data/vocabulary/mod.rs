@@ -81,10 +81,10 @@ impl Vocabulary {
         let mut vocabulary = Self::default();
         for word in words {
             let word = word.as_ref();
-            ensure!(!word.contains('\n'), "a word of the vocabulary holds a newline");
+            ensure!(!word.contains('\n'), "a word of the vocabulary contains a newline");
             if let Some(first) = vocabulary.push(word)? {
                 bail!(
-                    "the vocabulary holds {:?} twice, as word {} and as word {}",
+                    "the vocabulary contains {:?} twice, as word {} and as word {}",
                     start(word),
                     first + 1,
                     vocabulary.len() + 1
@@ -118,7 +118,7 @@ impl Vocabulary {
     /// More or fewer counts than words; counts that add up to more than 64 bits hold.
     pub fn with_counts(mut self, counts: Vec<u64>) -> Result<Self> {
         let (words, n) = (self.len(), counts.len());
-        ensure!(words == n, "{words} words have {n} counts");
+        ensure!(words == n, "there are {words} words, but {n} counts");
         let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
         ensure!(total.is_some(), "the counts add up to more than {}", u64::MAX);
         self.counts = counts;
@@ -137,7 +137,8 @@ impl Vocabulary {
     /// # Errors
     /// When `unknown` is not there.
     pub fn recounted(self, counts: &HashMap<Box<str>, u64>, unknown: &str) -> Result<Self> {
-        let unknown = self.id(unknown).with_context(|| format!("{unknown} is not there"))?;
+        let unknown =
+            self.id(unknown).with_context(|| format!("the vocabulary lacks {unknown}"))?;
         let count = |word| counts.get(word).copied().unwrap_or(0);
         let mut own: Vec<u64> = self.words().map(count).collect();
         let outside = counts.values().sum::<u64>() - own.iter().sum::<u64>();
@@ -234,7 +235,7 @@ impl Vocabulary {
             let Some((word, count)) = line.rsplit_once(' ') else {
                 bail!("line {}: {:?} is not a word, a space and a count", i + 1, start(line));
             };
-            ensure!(!word.is_empty(), "line {}: no word stands before the count {count}", i + 1);
+            ensure!(!word.is_empty(), "line {}: there is no word before the count {count}", i + 1);
             words.push(word);
             counts.push(count.parse().with_context(|| {
                 format!("line {}: {:?} is not the count of a word", i + 1, start(count))

@@ -128,7 +128,7 @@ fn texts_round_trip_and_doubles_are_errors() {
     assert_eq!(counted.without_counts(), vocabulary);
     assert!(Vocabulary::new(["a", "a"]).unwrap_err().to_string().contains("twice"));
     let error = vocabulary.with_counts(vec![1]).unwrap_err().to_string();
-    assert_eq!(error, "2 words have 1 counts");
+    assert_eq!(error, "there are 2 words, but 1 counts");
     assert!(WordCounter::default().finish(&VocabularyRules::default()).is_err());
 }
 
@@ -138,7 +138,7 @@ fn a_damaged_text_with_counts_is_named_by_its_line() {
     assert!(error("UNK 1\nthe").starts_with("line 2: \"the\" is not a word, a space"));
     assert!(error("UNK 1\nthe x\n").starts_with("line 2: \"x\" is not the count"));
     assert!(error("UNK 1\na 1\na 1\n").contains("\"a\" twice, as word 2 and as word 3"));
-    assert!(error("UNK 1\n 7\n").starts_with("line 2: no word stands before the count 7"));
+    assert!(error("UNK 1\n 7\n").starts_with("line 2: there is no word before the count 7"));
     assert!(error(&format!("UNK 1\nthe {}\n", u64::MAX)).contains("add up to more than"));
     let unreserved = |text: &str| {
         Vocabulary::from_counted_text(text)

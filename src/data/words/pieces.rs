@@ -116,11 +116,7 @@ impl Piece<'_> {
                 let reader = &mut part_of(path, &self.bytes)?;
                 let mut read = TokenStream { reader, path, before: (None, start) };
                 let bytes = read.for_each_token(space, each)?;
-                ensure!(
-                    bytes == end - start,
-                    "{} became shorter while it was read",
-                    path.display()
-                );
+                ensure!(bytes == end - start, "{} was truncated while it was read", path.display());
                 Ok(bytes)
             }
         }
@@ -161,7 +157,7 @@ impl TokenStream<'_> {
         let (mut buffer, mut lines, mut start) = (Vec::new(), 0, 0);
         loop {
             let block = self.reader.fill_buf();
-            let block = block.with_context(|| format!("{place} cannot be read to its end"))?;
+            let block = block.with_context(|| format!("{place} cannot be read to the end"))?;
             let n = block.len();
             buffer.extend_from_slice(block);
             self.reader.consume(n);
@@ -226,7 +222,7 @@ fn tokens(space: Space, text: &str, each: &mut impl FnMut(Token) -> Result<()>) 
 
 fn check_length(word: usize) -> Result<()> {
     if word > MAX_WORD_BYTES {
-        bail!("a word of more than {MAX_WORD_BYTES} bytes is no text");
+        bail!("a word is longer than {MAX_WORD_BYTES} bytes: this is not text");
     }
     Ok(())
 }

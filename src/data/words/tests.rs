@@ -73,7 +73,7 @@ fn a_text_that_becomes_shorter_is_an_error() {
     let all = pieces(std::slice::from_ref(&source)).unwrap();
     std::fs::write(&path, &text[..60]).unwrap();
     let error = all[0].for_each_token(Space::Ascii, |_| ()).unwrap_err().to_string();
-    assert!(error.ends_with("text became shorter while it was read"), "{error}");
+    assert!(error.ends_with("text was truncated while it was read"), "{error}");
 }
 
 #[test]

@@ -231,12 +231,12 @@ mod tests {
         assert_eq!(toml::from_str::<Data>("source = \"cifar10\"").unwrap(), default);
         assert_eq!(
             invalid("[\"crop 20\", \"crop 24\"]"),
-            "data.augment = [\"crop 20\", \"crop 24\"] must not take a crop of 24 × 24 from \
-             pictures of 20 × 20 (\"crop 24\") (x.toml:2)"
+            "data.augment = [\"crop 20\", \"crop 24\"] must not take a crop of 24 × 24 from images \
+             of 20 × 20 (\"crop 24\") (x.toml:2)"
         );
         let error = invalid("[\"crop 24\", \"mirror\"]");
         assert!(error.starts_with("data.augment = [\"crop 24\", \"mirror\"]: "), "{error}");
-        assert!(error.contains("\"mirror\" is no step; the steps are: crop SIDE"), "{error}");
+        assert!(error.contains("\"mirror\" is not a step; the steps are: crop SIDE"), "{error}");
         assert!(error.ends_with("(x.toml:2)"), "{error}");
         let error = invalid("[\"contrast 2 1\"]");
         assert!(error.contains("\"contrast 2 1\": 1 must be a number from 2 to 100"), "{error}");

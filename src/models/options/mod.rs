@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn wrong_values_are_refused_with_the_rule() {
         for (args, part) in [
-            (["--checkpoint", "newest"], "give best, last or a step's number"),
+            (["--checkpoint", "newest"], "give best, last or a step number"),
             (["--device", "gpu"], "give auto, cpu, cuda or cuda:N"),
             (["--threads", "0"], "1..=1024"),
         ] {

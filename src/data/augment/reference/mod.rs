@@ -54,9 +54,9 @@ impl Distortion {
     /// # Panics
     /// When a slice has another size, or the crop leaves the image.
     pub fn apply(&self, image: &[u8], output: &mut [f32]) {
-        assert_eq!(image.len(), IMAGE_BYTES, "the image has another size");
-        assert_eq!(output.len(), CROP_VALUES, "the output has another size");
-        assert!(self.top < OFFSETS && self.left < OFFSETS, "the crop leaves the image");
+        assert_eq!(image.len(), IMAGE_BYTES, "the image has the wrong size");
+        assert_eq!(output.len(), CROP_VALUES, "the output has the wrong size");
+        assert!(self.top < OFFSETS && self.left < OFFSETS, "the crop extends past the image");
         let crop = Crop::new(image, self.top, self.left, self.flip);
         crop.write(self.brightness, self.contrast, output);
     }

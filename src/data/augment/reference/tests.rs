@@ -249,7 +249,7 @@ fn an_evaluation_batch_holds_the_centres_in_order() {
 }
 
 #[test]
-#[should_panic(expected = "the crop leaves the image")]
+#[should_panic(expected = "the crop extends past the image")]
 fn a_crop_outside_the_image_is_refused() {
     apply(&image(0), &Distortion { top: 9, ..Distortion::NONE });
 }

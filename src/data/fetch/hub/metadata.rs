@@ -47,7 +47,7 @@ pub(super) fn metadata(
     for _ in 0..=MAX_REDIRECTS {
         let address = Address { url: &url, token: settings.token.as_deref() };
         let answer = client.head(address).map_err(|error| {
-            Error::msg(Unreachable(format!("{} does not answer: {error:#}", settings.endpoint)))
+            Error::msg(Unreachable(format!("{} does not respond: {error:#}", settings.endpoint)))
         })?;
         match relative_redirect(&answer, &url) {
             Some(next) => url = next,
@@ -76,21 +76,21 @@ fn described(
         return Err(refusal(*status, headers, settings, file));
     }
     let header = |name| {
-        let lacks = || format!("{} is no hub: its answer lacks {name}", settings.endpoint);
+        let lacks = || format!("{} is not a hub: its response lacks {name}", settings.endpoint);
         text(headers, name).with_context(lacks)
     };
     let commit = header("x-repo-commit")?;
-    ensure!(is_hash(commit), "the hub names the commit {commit:?}");
+    ensure!(is_hash(commit), "the hub sent an invalid commit {commit:?}");
     let etag = text(headers, "x-linked-etag").map_or_else(|| header("etag"), Ok)?;
     let etag = etag.trim_start_matches("W/").trim_matches('"');
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     ensure!(
         !etag.is_empty() && etag.len() < 200 && etag.chars().all(is_safe),
-        "the hub names the content {etag:?}"
+        "the hub sent an invalid etag {etag:?}"
     );
     let size = text(headers, "x-linked-size").map_or_else(|| header("content-length"), Ok)?;
-    let bytes = size.parse().with_context(|| format!("the hub gives the size {size:?}"))?;
-    ensure!(bytes <= MAX_BYTES, "{bytes} bytes are announced, and {MAX_BYTES} are the limit");
+    let bytes = size.parse().with_context(|| format!("the hub sent an invalid size {size:?}"))?;
+    ensure!(bytes <= MAX_BYTES, "the hub announced {bytes} bytes; the limit is {MAX_BYTES}");
     Ok(Metadata { commit: commit.to_owned(), etag: etag.to_owned(), bytes, url })
 }
 
@@ -120,12 +120,12 @@ fn refusal(
         (StatusCode::NOT_FOUND, "RevisionNotFound") => format!("{repo} has no revision {revision}"),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, _) => {
             let way_out = match token {
-                None => "set HF_TOKEN to a token that may read it",
-                Some(_) => "the token that was shown may not read it",
+                None => "set HF_TOKEN to a token with read access",
+                Some(_) => "the token in use has no read access",
             };
             format!("{repo} does not exist, or is private or gated: {way_out}")
         }
-        _ => return Error::msg(Unreachable(format!("{endpoint} answers {status}"))),
+        _ => return Error::msg(Unreachable(format!("{endpoint} returned {status}"))),
     };
-    Error::msg(format!("the hub answers {status}: {why}"))
+    Error::msg(format!("the hub returned {status}: {why}"))
 }

@@ -77,8 +77,9 @@ impl FromStr for HubFile {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let form =
-            || format!("{text:?} is no file of the hub: it reads hf:OWNER/REPO[@REVISION]/FILE");
+        let form = || {
+            format!("{text:?} is not a file of the hub: the form is hf:OWNER/REPO[@REVISION]/FILE")
+        };
         let rest = text.strip_prefix(SCHEME).with_context(form)?;
         let (owner, rest) = rest.split_once('/').with_context(form)?;
         let (repo, path) = rest.split_once('/').with_context(form)?;
@@ -148,12 +149,12 @@ fn bring_with(
     if settings.is_offline {
         let place = settings.cache.display();
         return cached.with_context(|| {
-            format!("{file} is not in {place}, and HF_HUB_OFFLINE forbids to download it")
+            format!("{file} is not in {place}, and HF_HUB_OFFLINE forbids downloading it")
         });
     }
     let found = match metadata(client, settings, file) {
         Err(error) if error.is::<Unreachable>() && cached.is_some() => {
-            tracing::warn!("{error:#}: the copy of {file} that was downloaded before is used");
+            tracing::warn!("{error:#}: using the copy of {file} that was downloaded earlier");
             return cached.with_context(|| format!("{file} is lost"));
         }
         found => found.with_context(|| format!("cannot fetch {file}"))?,
@@ -194,7 +195,7 @@ fn check(partial: &Partial, found: &Metadata) -> Result<()> {
     let (bytes, path) = (partial.len(), partial.path());
     ensure!(
         bytes == found.bytes,
-        "wrong content: {bytes} bytes came, and {} were announced",
+        "wrong content: received {bytes} bytes, expected {}",
         found.bytes
     );
     // Large files are known by their SHA-256, small ones as Git knows them.
@@ -205,7 +206,7 @@ fn check(partial: &Partial, found: &Metadata) -> Result<()> {
     };
     let hash = hash.of_file(path).local(|| format!("read {}", path.display()))?;
     if hash != found.etag {
-        bail!("wrong content: its hash is {hash}, and {} was announced", found.etag);
+        bail!("wrong content: its hash is {hash}, expected {}", found.etag);
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ impl HubSettings {
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into());
         ensure!(
             endpoint.starts_with("http://") || endpoint.starts_with("https://"),
-            "HF_ENDPOINT = {endpoint:?}: addresses begin with http:// or https://"
+            "HF_ENDPOINT = {endpoint:?}: addresses must begin with http:// or https://"
         );
         let token_file = folder("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
         let token = variable("HF_TOKEN").or_else(|| read_token(&token_file));
@@ -46,7 +46,8 @@ impl HubSettings {
         let is_token = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic());
         ensure!(
             token.as_ref().is_none_or(is_token),
-            "the token of HF_TOKEN, or of {}, has spaces or signs that no token has",
+            "the token of HF_TOKEN, or of {}, has spaces or characters that are not valid in a \
+             token",
             token_file.display()
         );
         let is_offline = variable("HF_HUB_OFFLINE")
@@ -101,6 +102,6 @@ mod tests {
         assert_eq!(of(&[home]).unwrap().token.unwrap(), "hf_file");
         assert_eq!(of(&[home, ("HF_TOKEN", " hf_a ")]).unwrap().token.unwrap(), "hf_a");
         let error = of(&[home, ("HF_TOKEN", "a\r\nb: c")]).err().unwrap().to_string();
-        assert!(error.contains("spaces or signs") && !error.contains("b: c"), "{error}");
+        assert!(error.contains("spaces or characters") && !error.contains("b: c"), "{error}");
     }
 }

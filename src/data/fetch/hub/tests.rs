@@ -93,9 +93,9 @@ fn a_file_is_downloaded_once_into_the_hub_s_own_cache() {
     drop(hub);
     assert_eq!(run(&settings, &file()).unwrap(), path);
     let other: HubFile = "hf:some/model/other.pb".parse().unwrap();
-    assert!(error(&settings, &other).contains("does not answer"));
+    assert!(error(&settings, &other).contains("does not respond"));
     let said = error(&offline, &other);
-    assert!(said.contains("HF_HUB_OFFLINE forbids to download it"), "{said}");
+    assert!(said.contains("HF_HUB_OFFLINE forbids downloading it"), "{said}");
 }
 
 #[test]
@@ -131,8 +131,11 @@ fn wrong_content_is_not_kept() {
     other[7] ^= 1;
     let cases = [
         (other, "wrong content: its hash is "),
-        (content()[1..].to_vec(), "wrong content: 99999 bytes came, and 100000 were announced"),
-        ([content(), vec![0]].concat(), "100001 bytes are announced; 100000 bytes are the limit"),
+        (content()[1..].to_vec(), "wrong content: received 99999 bytes, expected 100000"),
+        (
+            [content(), vec![0]].concat(),
+            "the server announced 100001 bytes; the size limit is 100000 bytes",
+        ),
     ];
     for (body, expected) in cases {
         let storage = TestServer::start(move |_| Reply::new("200 OK", body.clone()));
@@ -187,16 +190,18 @@ fn what_the_hub_refuses_is_said_with_the_way_out() {
     let without = said("401 Unauthorized", "RepoNotFound", None);
     assert_eq!(
         without,
-        "cannot fetch hf:some/model/graphs/a.pb: the hub answers 401 Unauthorized: some/model does \
-         not exist, or is private or gated: set HF_TOKEN to a token that may read it"
+        "cannot fetch hf:some/model/graphs/a.pb: the hub returned 401 Unauthorized: some/model \
+         does not exist, or is private or gated: set HF_TOKEN to a token with read access"
     );
     let with = said("403 Forbidden", "GatedRepo", Some("hf_secret"));
-    assert!(with.ends_with("private or gated: the token that was shown may not read it"), "{with}");
+    assert!(with.ends_with("private or gated: the token in use has no read access"), "{with}");
     let entry = said("404 Not Found", "EntryNotFound", None);
     assert!(entry.contains("some/model has no file graphs/a.pb at main"), "{entry}");
     let revision = said("404 Not Found", "RevisionNotFound", None);
     assert!(revision.ends_with("some/model has no revision main"), "{revision}");
-    assert!(said("503 Service Unavailable", "", None).ends_with("answers 503 Service Unavailable"));
+    assert!(
+        said("503 Service Unavailable", "", None).ends_with("returned 503 Service Unavailable")
+    );
 }
 
 #[test]
@@ -210,11 +215,11 @@ fn what_a_hostile_hub_says_stays_outside_the_cache() {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
         said
     };
-    assert!(said("\"../../x\"", COMMIT).contains("the hub names the content \"../../x\""));
-    assert!(said("\"x\"", "../../main").contains("the hub names the commit \"../../main\""));
+    assert!(said("\"../../x\"", COMMIT).contains("the hub sent an invalid etag \"../../x\""));
+    assert!(said("\"x\"", "../../main").contains("the hub sent an invalid commit \"../../main\""));
     let hub = TestServer::start(|_| Reply::new("200 OK", "a page"));
     let said = error(&settings(&hub, &tempfile::tempdir().unwrap()), &file());
-    assert!(said.ends_with("is no hub: its answer lacks x-repo-commit"), "{said}");
+    assert!(said.ends_with("is not a hub: its response lacks x-repo-commit"), "{said}");
 }
 
 #[test]
@@ -239,7 +244,7 @@ fn names_of_files_are_read_and_written() {
         "hf:a b/c/d",
     ] {
         let said = wrong.parse::<HubFile>().unwrap_err().to_string();
-        assert!(said.ends_with("it reads hf:OWNER/REPO[@REVISION]/FILE"), "{said}");
+        assert!(said.ends_with("the form is hf:OWNER/REPO[@REVISION]/FILE"), "{said}");
     }
     assert!(!HubFile::is_meant("h/f.pb") && HubFile::is_meant("hf:x"));
     let path = local_file("some/graph.pb", &mut |_| ()).unwrap();

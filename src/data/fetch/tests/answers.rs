@@ -12,7 +12,7 @@ fn a_part_that_nobody_asked_for_is_the_mirrors_fault_and_the_next_is_tried() {
         let right = TestServer::start(|request| Reply::ranged(request, &tgz(), ""));
         let dir = tempfile::tempdir().unwrap();
         let error = run(set(vec![archive_mirror(&wrong)]), &dir).unwrap_err().to_string();
-        assert!(error.contains(&format!("the server answers {status}")), "{error}");
+        assert!(error.contains(&format!("the server returned {status}")), "{error}");
         run(set(vec![archive_mirror(&wrong), archive_mirror(&right)]), &dir).unwrap();
         assert_complete(&dir);
     }

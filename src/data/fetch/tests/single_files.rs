@@ -73,7 +73,7 @@ fn the_next_mirror_brings_only_what_the_first_did_not() {
     })
     .unwrap();
     assert_toy(&dir);
-    assert!(reasons[0].contains("b-ubyte.gz has a broken gzip file"), "{reasons:?}");
+    assert!(reasons[0].contains("b-ubyte.gz has damaged gzip data"), "{reasons:?}");
     assert!(reasons[1].contains("199999 bytes, expected"), "{reasons:?}");
     let paths: Vec<_> = server.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(
@@ -96,7 +96,10 @@ fn from_takes_a_folder_of_the_files_and_no_single_one() {
     assert_toy(&dir);
     let dir = tempfile::tempdir().unwrap();
     let error = from(&folder.path().join("a-ubyte.gz"), &dir).unwrap_err().to_string();
-    assert!(error.ends_with("toy comes as single files: name the folder of them"), "{error}");
+    assert!(
+        error.ends_with("toy consists of several files: give the folder that holds them"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn every_type_is_read_from_bytes() {
         assert_eq!(constant.to_tensor().unwrap().values, expected, "{data_type}");
         let cut = TensorProto { tensor_content: Bytes::from_static(&bytes[1..]), ..proto };
         let error = Constant::new(cut).unwrap_err().to_string();
-        assert!(error.contains(&format!("has {} bytes, not", bytes.len())), "{error}");
+        assert!(error.contains(&format!("needs {} bytes, but has", bytes.len())), "{error}");
     }
 }
 
@@ -138,7 +138,7 @@ fn integers_and_floats_are_not_taken_for_each_other() {
     let ints = Constant::new(Tensor::int32s(&[1, -1]).to_proto()).unwrap();
     assert_eq!(ints.ints().unwrap(), [1, -1]);
     let error = ints.copy_to(&mut [0.0; 2]).unwrap_err().to_string();
-    assert_eq!(error, "values of type int32 stand where floats are due");
+    assert_eq!(error, "expected floats, found values of type int32");
     let error = Constant::new(Tensor::scalar(1.0).to_proto()).unwrap().ints().unwrap_err();
     assert_eq!(error.to_string(), "values of type float stand where integers are due");
 }
@@ -149,7 +149,7 @@ fn impossible_sizes_are_refused_before_memory_is_asked_for() {
     let limit = "has more than 268435456 values, which are the limit";
     assert_eq!(error(&[1 << 20, 1 << 20]), format!("a tensor of shape [1048576, 1048576] {limit}"));
     assert!(error(&[i64::MAX, i64::MAX]).contains(limit));
-    assert_eq!(error(&[2, -1]), "-1 is no size");
+    assert_eq!(error(&[2, -1]), "-1 is not a valid size");
     assert!(error(&[1; 255]).contains("255 dimensions"));
     // A size of 0 makes no difference to one that cannot be counted.
     assert!(error(&[i64::MAX, 3, 0]).contains(limit));
@@ -166,12 +166,12 @@ fn impossible_sizes_are_refused_before_memory_is_asked_for() {
     assert!(strings(b"", &[1 << 21]).unwrap_err().to_string().contains("1048576 values"));
     for cut in [&b"\x05abc"[..], b"\xff", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a"] {
         let error = strings(cut, &[1]).unwrap_err().to_string();
-        assert_eq!(error, "the strings of a tensor are cut off");
+        assert_eq!(error, "the strings of a tensor are truncated");
     }
     let open = TensorShapeProto { dim: vec![], unknown_rank: true };
     let proto = TensorProto { dtype: 1, tensor_shape: Some(open), ..Default::default() };
     assert_eq!(
         Constant::new(proto).unwrap_err().to_string(),
-        "the shape of a tensor with values is open"
+        "a tensor with values has an unknown shape"
     );
 }

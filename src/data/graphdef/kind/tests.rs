@@ -39,13 +39,13 @@ fn a_file_is_known_by_its_bytes() {
     check("checkpoint", b"model_checkpoint_path: \"model.ckpt\"\n", "a part of a checkpoint");
     // ir_version, producer_name, graph and opset_import of ONNX.
     let onnx = [b"\x08\x08".to_vec(), field(2, b"pytorch"), field(7, b"\x0a\0"), field(8, b"")];
-    check("model.onnx", &onnx.concat(), "a model in ONNX");
-    check("model.tflite", b"\x1c\0\0\0TFL3\0\0", "a model of TensorFlow Lite");
-    check("model.h5", b"\x89HDF\r\n\x1a\n\0\0", "a model of Keras (HDF5)");
+    check("model.onnx", &onnx.concat(), "an ONNX model");
+    check("model.tflite", b"\x1c\0\0\0TFL3\0\0", "a TensorFlow Lite model");
+    check("model.h5", b"\x89HDF\r\n\x1a\n\0\0", "a Keras model (HDF5)");
     check("model.pb", b"\x1f\x8b\x08\0", "a gzip file");
     check("model.pb", b"PK\x03\x04\0", "a zip file");
     check("model.pb", &[&[b'a'; 257][..], b"ustar\0"].concat(), "a tar archive");
-    check("a.jpg", b"\xff\xd8\xff\xe0", "a picture (JPEG)");
+    check("a.jpg", b"\xff\xd8\xff\xe0", "a JPEG image");
     check("a.pb", b"", "empty");
 }
 
@@ -60,17 +60,25 @@ fn a_text_is_known_by_its_words() {
     check("a.pbtxt", b"\n\nnode {\n  name: \"x\"\n}\n", "a GraphDef as text");
     check("a.pbtxt", b"saved_model_schema_version: 1\nmeta_graphs {\n", "a SavedModel");
     check("a.pbtxt", b"meta_info_def {\n  stripped_op_list {\n", "a MetaGraphDef");
-    check("labels.txt", "background\ntench – Tinca\n".as_bytes(), "a text, not a frozen graph");
+    check(
+        "labels.txt",
+        "background\ntench – Tinca\n".as_bytes(),
+        "a text file, not a frozen graph",
+    );
 }
 
 #[test]
 fn damage_is_told_with_its_place() {
     let graph = graph();
-    check("a.pb", &graph[..graph.len() - 1], "cut off: the field at byte 22 should have 2 bytes");
-    check("a.pb", &graph[..5], "cut off: the field at byte 0 should have 9 bytes, and 3 follow");
-    check("a.pb", &[&graph[..], b"\x0f"].concat(), "damaged: no field of a message begins at byte");
-    check("a.pb", b"\x80\x81\x82\x83", "no frozen graph (GraphDef): it has no nodes");
-    check("a.pb", b"\x12\0", "no frozen graph (GraphDef): it has no nodes");
+    check("a.pb", &graph[..graph.len() - 1], "truncated: the field at byte 22 should have 2 bytes");
+    check(
+        "a.pb",
+        &graph[..5],
+        "truncated: the field at byte 0 should have 9 bytes, but only 3 follow",
+    );
+    check("a.pb", &[&graph[..], b"\x0f"].concat(), "damaged: byte");
+    check("a.pb", b"\x80\x81\x82\x83", "not a frozen graph (GraphDef): it has no nodes");
+    check("a.pb", b"\x12\0", "not a frozen graph (GraphDef): it has no nodes");
     for end in 0..graph.len() {
         if let Some(what) = instead(&graph[..end], Path::new("a.pb")) {
             assert!(what.len() < 100, "{end} bytes are {what}");
@@ -89,7 +97,7 @@ fn too_many_nodes_or_fields_are_refused_before_they_are_read() {
 #[test]
 fn a_folder_may_be_a_saved_model() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(of_folder(folder.path()), Some("a folder: give the .pb file in it"));
+    assert_eq!(of_folder(folder.path()), Some("a folder: give the .pb file inside it"));
     std::fs::write(folder.path().join("saved_model.pb"), b"\x08\x01").unwrap();
     assert!(of_folder(folder.path()).unwrap().starts_with("a SavedModel"));
     assert_eq!(of_folder(&folder.path().join("saved_model.pb")), None);

@@ -80,8 +80,8 @@ impl LabelMap {
         let found = [&plain, &numbered].into_iter().find(is_read);
         found.cloned().with_context(|| {
             format!(
-                "a file of labels cannot have these names, which have blanks at an end or characters \
-                 that are not printed: {labels:?}; rename the folders of the pictures"
+                "a label file cannot hold these names, which have leading or trailing spaces or \
+                 unprintable characters: {labels:?}; rename the image folders"
             )
         })
     }
@@ -98,8 +98,8 @@ impl LabelMap {
             let map = path.with_file_name(CHALLENGE_MAP);
             ensure!(
                 map.exists(),
-                "{} has the names of {} WordNet ids in no order of classes: give {CHALLENGE_MAP}, \
-                 which lies in the same archive",
+                "{} has the names of {} WordNet ids, but not in class order: give {CHALLENGE_MAP} \
+                 from the same archive",
                 path.display(),
                 entries.len()
             );
@@ -125,7 +125,7 @@ impl LabelMap {
         }
         ensure!(
             reasons.is_empty(),
-            "no labels beside {} fit: {}",
+            "no label file next to {} fits: {}",
             graph.display(),
             reasons.join("; ")
         );
@@ -161,7 +161,7 @@ impl LabelMap {
             (labels, scores) if labels == scores && !is_challenge => {}
             // The classes of the challenge count from 1: nothing of the file stands for 0.
             (labels, scores) => bail!(
-                "{} has {} labels, and the graph gives {scores} scores{}",
+                "{} has {} labels, but the graph has {scores} scores{}",
                 self.path.display(),
                 labels - usize::from(is_challenge),
                 way_out([labels, scores], is_challenge)
@@ -203,7 +203,7 @@ impl LabelMap {
     fn of_entries(path: &Path, form: Form, entries: Vec<Entry>) -> Result<Self> {
         let place = path.display();
         let len = entries.iter().map(|entry| entry.class + 1).max();
-        let len = len.with_context(|| format!("{place} holds no labels"))?;
+        let len = len.with_context(|| format!("{place} contains no labels"))?;
         ensure!(len <= MAX_CLASSES, "{place}: class {} is above {MAX_CLASSES}", len - 1);
         let mut is_known = vec![false; len];
         let (mut texts, mut wnids) = (vec![String::new(); len], vec![String::new(); len]);
@@ -229,7 +229,7 @@ impl LabelMap {
         let Some(names) = files.into_iter().find(|path| path.exists()) else {
             ensure!(
                 self.form != Form::Challenge,
-                "{} has WordNet ids: put {}, which names them, beside it",
+                "{} has WordNet ids: put {}, which names them, next to it",
                 self.path.display(),
                 NAMES_OF_IDS[0]
             );
@@ -267,13 +267,13 @@ impl LabelMap {
 fn way_out([labels, scores]: [usize; 2], is_challenge: bool) -> String {
     match scores {
         _ if is_challenge => {
-            format!(": this file is for the graph of 2015, which gives {SCORES_OF_2015}")
+            format!(": this file is for the 2015 graph, which has {SCORES_OF_2015}")
         }
         SCORES_OF_2015 => {
-            format!(": if it is the graph of 2015, {CHALLENGE_MAP} of its archive has its labels")
+            format!(": if this is the 2015 graph, use {CHALLENGE_MAP} from its archive")
         }
         WITH_BACKGROUND if labels == CHALLENGE => {
-            ": the first is that of the background, which needs a line of its own".into()
+            ": the first score is the background class, which needs its own line".into()
         }
         _ => String::new(),
     }
@@ -304,7 +304,7 @@ fn read(path: &Path) -> Result<String> {
     let text = input::whole_text(&mut reader.take(MAX_BYTES + 1), path)?;
     ensure!(
         text.len() as u64 <= MAX_BYTES,
-        "{place} has more than {MAX_BYTES} bytes: no labels do"
+        "{place} has more than {MAX_BYTES} bytes, too many for a label file"
     );
     if let Some(what) = kind::of_download(&text) {
         bail!("{place} is {what}");

@@ -56,7 +56,10 @@ impl Damage {
 pub(super) fn parse(text: &str) -> Result<(Form, Vec<Entry>), Damage> {
     let is_control = |c: char| c.is_control() && c != '\t';
     if let Some(line) = text.lines().position(|line| line.contains(is_control)) {
-        return Err(Damage::new(line + 1, "no label has control characters: is it a text?"));
+        return Err(Damage::new(
+            line + 1,
+            "control characters are not allowed in labels: is this a text file?",
+        ));
     }
     let start = text.trim_start();
     let every = |is: fn(&str) -> bool| {
@@ -137,7 +140,7 @@ fn challenge(text: &str) -> Result<Vec<Entry>, Damage> {
         let number = number.map(|rest| rest.split([' ', '\t', '}']).next().unwrap_or(rest));
         let wnid = after(&code, "target_class_string:").and_then(quoted);
         let (Some(number), Some(wnid)) = (number, wnid) else {
-            let words = "an entry has a target_class and a target_class_string in quotes";
+            let words = "an entry needs a target_class and a quoted target_class_string";
             return Err(Damage::new(line, words));
         };
         let class = class(number, line)?;
@@ -162,7 +165,7 @@ fn class(number: &str, line: impl Into<Option<usize>>) -> Result<usize, Damage> 
     let class = number.parse::<u32>().ok().filter(|_| digits);
     match class {
         Some(class) => Ok(class as usize),
-        None => Err(Damage::new(line, format!("{number:?} is no number of a class"))),
+        None => Err(Damage::new(line, format!("{number:?} is not a class number"))),
     }
 }
 
@@ -178,7 +181,7 @@ fn json(text: &str) -> Result<Vec<Entry>, Damage> {
         Value::Array(labels) => {
             labels.iter().enumerate().map(|(i, value)| json_entry(i, value)).collect()
         }
-        _ => Err(Damage::new(None, "the JSON is no list of labels, nor an object of them")),
+        _ => Err(Damage::new(None, "the JSON is neither a list nor an object of labels")),
     }
 }
 

@@ -85,7 +85,7 @@ fn classes_of_2015_have_the_names_of_their_ids() {
     let alone = Folder::new(&[(CHALLENGE_MAP, MAP)]);
     let error = alone.error(CHALLENGE_MAP);
     assert!(
-        error.ends_with("put imagenet_synset_to_human_label_map.txt, which names them, beside it")
+        error.ends_with("put imagenet_synset_to_human_label_map.txt, which names them, next to it")
     );
 }
 
@@ -96,7 +96,7 @@ fn the_names_of_ids_lead_to_the_classes() {
     let labels = Folder::new(&[(CHALLENGE_MAP, &map), (name, &names)]).open(name).unwrap();
     assert_eq!((labels.len(), labels.text(1)), (3, "name"));
     let error = Folder::new(&[(name, &names)]).error(name);
-    assert!(error.contains("names of 2000 WordNet ids in no order of classes"), "{error}");
+    assert!(error.contains("names of 2000 WordNet ids, but not in class order"), "{error}");
     // A list of ids without names takes them from beside.
     let files = [("labels.txt", "n01440764\nn01440000\n"), (name, &names)];
     let labels = Folder::new(&files).open("labels.txt").unwrap();
@@ -107,17 +107,20 @@ fn the_names_of_ids_lead_to_the_classes() {
 fn damaged_labels_are_named_with_their_line() {
     let error = |text: &str| Folder::new(&[("l", text)]).error("l");
     assert_eq!(error("0:a\n1:b\n0:c\n"), "l:3: class 0 occurs twice");
-    assert_eq!(error("0:a\n99999999999:b\n"), "l:2: \"99999999999\" is no number of a class");
+    assert_eq!(error("0:a\n99999999999:b\n"), "l:2: \"99999999999\" is not a class number");
     assert_eq!(error("0:a\n4000000000:b\n"), "l: class 4000000000 is above 1048576");
-    assert_eq!(error("a\nb\u{1b}[0m\n"), "l:2: no label has control characters: is it a text?");
-    assert_eq!(error(""), "l holds no labels");
-    assert_eq!(error("\n\n"), "l holds no labels");
-    assert_eq!(error("{}"), "l holds no labels");
-    let entry = "an entry has a target_class and a target_class_string in quotes";
+    assert_eq!(
+        error("a\nb\u{1b}[0m\n"),
+        "l:2: control characters are not allowed in labels: is this a text file?"
+    );
+    assert_eq!(error(""), "l contains no labels");
+    assert_eq!(error("\n\n"), "l contains no labels");
+    assert_eq!(error("{}"), "l contains no labels");
+    let entry = "an entry needs a target_class and a quoted target_class_string";
     assert_eq!(error(&MAP.replace("\"n99999999\"", "")), format!("l:6: {entry}"));
-    assert_eq!(error(&MAP.replace(": 1 ", ": x ")), "l:6: \"x\" is no number of a class");
+    assert_eq!(error(&MAP.replace(": 1 ", ": x ")), "l:6: \"x\" is not a class number");
     assert!(error("{\"0\": \"a\",\n}").starts_with("l:2: the JSON is damaged: "));
-    assert_eq!(error("{\"a\": \"b\"}"), "l: \"a\" is no number of a class");
+    assert_eq!(error("{\"a\": \"b\"}"), "l: \"a\" is not a class number");
     assert!(error("{\"0\": 1}").starts_with("l: class 0 has neither a label nor a WordNet id"));
     assert_eq!(error("[\"\\u001b\"]"), "l: the label of class 0 has control characters");
     assert!(error("version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
@@ -140,12 +143,10 @@ fn labels_fit_the_scores_or_are_refused() {
     let fitted = |name, scores| folder.open(name).unwrap().fitted(scores);
     let error = |name, scores| folder.without_folder(&fitted(name, scores).unwrap_err());
     assert_eq!(fitted("two", 2).unwrap().len(), 2);
-    assert_eq!(error("two", 3), "two has 2 labels, and the graph gives 3 scores");
+    assert_eq!(error("two", 3), "two has 2 labels, but the graph has 3 scores");
     assert_eq!(fitted("slim", 1001).unwrap().text(0), "background");
     assert_eq!(fitted("slim", 1000).unwrap().text(0), "label 1");
-    assert!(
-        error("slim", 1008).ends_with(&format!("{CHALLENGE_MAP} of its archive has its labels"))
-    );
+    assert!(error("slim", 1008).ends_with(&format!("use {CHALLENGE_MAP} from its archive")));
     let padded = fitted("googlenet", 1008).unwrap();
     assert_eq!((padded.len(), padded.text(1000), padded.text(1007)), (1008, "label 1000", ""));
     let moved = fitted("synsets", 1001).unwrap();
@@ -155,10 +156,8 @@ fn labels_fit_the_scores_or_are_refused() {
     );
     assert_eq!(moved.class_of("n01440764"), Some(1));
     assert_eq!(fitted("synsets", 1000).unwrap().class_of("n01440764"), Some(0));
-    assert!(
-        error("synsets", 1008).contains("has 1000 labels, and the graph gives 1008 scores: if")
-    );
-    assert!(error("unordered", 1001).contains("the first is that of the background"));
+    assert!(error("synsets", 1008).contains("has 1000 labels, but the graph has 1008 scores: if"));
+    assert!(error("unordered", 1001).contains("the first score is the background class"));
 }
 
 #[test]
@@ -175,7 +174,7 @@ fn labels_are_found_beside_a_graph() {
     assert_eq!(name(beside("elsewhere/my.pb", 2).unwrap()), None);
     let error = folder.without_folder(&beside("my.pb", 5).unwrap_err());
     assert!(
-        error.starts_with("no labels beside my.pb fit: my.txt has 2 labels, and the"),
+        error.starts_with("no label file next to my.pb fits: my.txt has 2 labels, but the"),
         "{error}"
     );
 }
@@ -194,7 +193,7 @@ fn the_published_files_are_read() {
     assert_eq!(labels.wnid(169), Some("n02510455"));
     assert!((1..=1000).all(|class| labels.class_of(labels.wnid(class).unwrap()) == Some(class)));
     let error = labels.clone().fitted(1001).unwrap_err().to_string();
-    assert!(error.contains("this file is for the graph of 2015"), "{error}");
+    assert!(error.contains("this file is for the 2015 graph"), "{error}");
     let labels = labels.fitted(1008).unwrap();
     assert_eq!((labels.len(), labels.text(0), labels.text(1007)), (1008, "", ""));
 

@@ -54,22 +54,22 @@ fn what_is_damaged_says_where() {
         (vec![], "it does not begin like one (byte 0)"),
         (b"\x89PNG\r\n".to_vec(), "it does not begin like one (byte 0)"),
         (whole[..whole.len() - 2].to_vec(), "its end is missing"),
-        (whole[..whole.len() - 90].to_vec(), "its data end early"),
-        (whole[..100].to_vec(), "a segment is cut off"),
+        (whole[..whole.len() - 90].to_vec(), "its data ends early"),
+        (whole[..100].to_vec(), "a segment is truncated"),
         (b"\xff\xd8\xff\xd9".to_vec(), "it has no scan (byte 4)"),
-        (b"\xff\xd8\xff\xd8".to_vec(), "it has a marker that means nothing there (byte 4)"),
+        (b"\xff\xd8\xff\xd8".to_vec(), "it has a marker that is not allowed there (byte 4)"),
         (without("444-33x17.jpg", FRAME), "a scan comes before its frame"),
         (without("progressive.jpg", CODES), "a Huffman table is missing"),
         (with("444-33x17.jpg", SCAN, 6, &[0x20]), "a Huffman table is missing"),
         (without("444-33x17.jpg", QUANTISATION), "a quantisation table is missing"),
-        (with("grey.jpg", QUANTISATION, 4, &[4]), "a quantisation table has a number above 3"),
-        (with("grey.jpg", QUANTISATION, 4, &[0x10]), "a quantisation table is cut off"),
-        (with("grey.jpg", CODES, 4, &[4]), "a Huffman table has a number above 3"),
+        (with("grey.jpg", QUANTISATION, 4, &[4]), "a quantisation table has an id above 3"),
+        (with("grey.jpg", QUANTISATION, 4, &[0x10]), "a quantisation table is truncated"),
+        (with("grey.jpg", CODES, 4, &[4]), "a Huffman table has an id above 3"),
         (with("grey.jpg", CODES, 5, &[255, 255]), "a Huffman table has more than 256 symbols"),
         (with("grey.jpg", CODES, 5, &[3, 0, 3]), "a Huffman table has more codes than their bits"),
         (with("grey.jpg", CODES, 21, &[16]), "a Huffman table has sizes above 15"),
         (with("444-33x17.jpg", FRAME, 11, &[0x50]), "a component has a sampling factor or a table"),
-        (with("444-33x17.jpg", FRAME, 11, &[0x44]), "a scan has more than ten blocks an MCU"),
+        (with("444-33x17.jpg", FRAME, 11, &[0x44]), "a scan has more than ten blocks per MCU"),
         (with("444-33x17.jpg", SCAN, 5, &[9]), "a scan names a component or a table"),
         (with("444-33x17.jpg", SCAN, 7, &[1]), "a scan has no component, or one twice"),
         (with("progressive.jpg", SCAN, 11, &[9, 1]), "a progressive scan has coefficients or bits"),
@@ -77,7 +77,7 @@ fn what_is_damaged_says_where() {
         (without("scans-420.jpg", SCAN), "some of its scans are missing"),
     ] {
         let error = error(&bytes);
-        let expected = format!("is no whole JPEG picture: {expected}");
+        let expected = format!("is not a valid JPEG file: {expected}");
         assert!(error.starts_with(&expected), "{error:?} is not {expected:?}");
     }
 }
@@ -85,18 +85,22 @@ fn what_is_damaged_says_where() {
 #[test]
 fn what_is_not_read_says_so() {
     for (marker, expected) in [
-        (0xc3, "is a lossless or hierarchical JPEG picture, which is not read; write it anew"),
-        (0xc9, "is a JPEG picture with arithmetic coding, which is not read; write it anew, as by"),
+        (0xc3, "is a lossless or hierarchical JPEG image, which is not supported; convert it"),
+        (
+            0xc9,
+            "is a JPEG image with arithmetic coding, which is not supported; convert it, for \
+             example with",
+        ),
     ] {
         let error = error(&with("grey.jpg", FRAME, 1, &[marker]));
         assert!(error.starts_with(expected), "{error}");
     }
     for (at, others, expected) in [
-        (4, &[12][..], "is a JPEG picture of 12 bits a sample, which is not read"),
-        (5, &[0, 0], "announces 33 × 0 pixels: none"),
-        (5, &[255; 4], "announces 65535 × 65535 pixels, which need more than 512 MiB"),
-        (9, &[2], "has 2 components; pictures of 1 (grey), 3 (colour) and 4 (CMYK) are read"),
-        (11, &[0x31, 0, 2, 0x21], "has components whose sizes are no whole fractions"),
+        (4, &[12][..], "is a JPEG image with 12 bits per sample, which is not supported"),
+        (5, &[0, 0], "declares 33 × 0 pixels: none"),
+        (5, &[255; 4], "declares 65535 × 65535 pixels, which need more than 512 MiB"),
+        (9, &[2], "has 2 components; supported are 1 (grey), 3 (colour) and 4 (CMYK)"),
+        (11, &[0x31, 0, 2, 0x21], "has components whose sizes are not whole fractions"),
     ] {
         let error = error(&with("444-33x17.jpg", FRAME, at, others));
         assert!(error.starts_with(expected), "{error}");
@@ -104,9 +108,9 @@ fn what_is_not_read_says_so() {
     let refused = |options| decode(&file("grey.jpg"), options).unwrap_err().to_string();
     let options = Options::default();
     let error = refused(Options { ratio: 2, ..options });
-    assert_eq!(error, "ratio = 2 is not 1: pictures are decoded in their own size alone");
+    assert_eq!(error, "ratio = 2 is not 1: images are decoded only at their full size");
     let error = refused(Options { channels: 4, ..options });
-    assert_eq!(error, "channels = 4 is none of 0 (as the picture has), 1 and 3");
+    assert_eq!(error, "channels = 4 must be 0 (as in the file), 1 or 3");
 }
 
 /// The accurate transform is another program's, which makes grey of what is missing.
@@ -119,7 +123,7 @@ fn what_is_cut_is_refused_by_both_transforms() {
             decode(&whole, options).unwrap();
             for end in (0..whole.len() - 1).step_by(7).chain([whole.len() - 1]) {
                 let error = decode(&whole[..end], options).unwrap_err().to_string();
-                assert!(error.starts_with("is no whole JPEG picture: "), "{name} {end}: {error}");
+                assert!(error.starts_with("is not a valid JPEG file: "), "{name} {end}: {error}");
             }
         }
     }
@@ -156,7 +160,7 @@ fn scans_have_an_end() {
         (whole.width, whole.height) == (2048, 2048) && whole.pixels.iter().all(|&of| of == 128)
     );
     let error = error(&endless(100_000));
-    assert!(error.starts_with("is no whole JPEG picture: it has more than 100 scans"), "{error}");
+    assert!(error.starts_with("is not a valid JPEG file: it has more than 100 scans"), "{error}");
 }
 
 /// Whatever is done to a file, there is a picture or an error: of so many files as `TFM_FUZZ`

@@ -54,7 +54,7 @@ pub(super) fn of_ids(pairs: &[[Vec<u32>; 2]]) -> Result<(Vec<u8>, Header)> {
     let mut header = Header::new(String::new(), String::new(), largest as usize + 1);
     let mut file = Cursor::new(Vec::new());
     let mut writer = Writer::begin(&mut file, Cursor::new(Vec::new()), &mut header)?;
-    ensure!(!pairs.is_empty(), "there is no pair");
+    ensure!(!pairs.is_empty(), "there are no pairs");
     for (number, ids) in pairs.iter().enumerate() {
         ensure!(!ids.iter().any(Vec::is_empty), "pair {number} has a sentence without an id");
         writer.put(ids)?;
@@ -79,7 +79,7 @@ fn write(
     let mut put = |chunk: &mut Chunk| -> Result<()> {
         for (line, ids) in chunk.encode(what)? {
             if ids.iter().any(Vec::is_empty) {
-                ensure!(drops, "{}: line {line} has no token on one of its sides", what.text);
+                ensure!(drops, "{}: line {line} has no tokens on one side", what.text);
                 without_token += 1;
                 continue;
             }
@@ -87,7 +87,7 @@ fn write(
         }
         ensure!(
             writer.bytes() <= most,
-            "the token ids of {} need more memory than there is: make the folder {} writable",
+            "the token ids of {} do not fit into memory: make the folder {} writable",
             what.text,
             what.folder.display()
         );

@@ -81,7 +81,7 @@ impl Header {
         let header = bytes.get(..HEADER).context("it is too short")?;
         let (mark, rest) = header.split_at(MAGIC.len());
         let (checksum, json) = rest.split_at(JSON - MAGIC.len());
-        ensure!(mark == MAGIC, "it holds no token ids");
+        ensure!(mark == MAGIC, "it is not a file of token ids");
         ensure!(checksum == crc32c::crc32c(json).to_le_bytes(), "its header is damaged");
         serde_json::from_slice(json).context("its header is that of another version")
     }

@@ -101,7 +101,7 @@ impl PreparedPairs {
         match Self::read(&place.path, &wanted) {
             Ok(Some(pairs)) => return Ok(pairs),
             Ok(None) => {}
-            Err(error) => tracing::warn!("{error:#}: it is made again"),
+            Err(error) => tracing::warn!("{error:#}: rebuilding it"),
         }
         build::in_file(what, &place.path, wanted.clone(), progress)?;
         let pairs = Self::read(&place.path, &wanted)?;

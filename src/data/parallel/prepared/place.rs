@@ -28,7 +28,7 @@ impl Place {
         let file = File::options().create(true).append(true).open(&lock);
         let file = file.with_context(|| format!("cannot write {}", lock.display()))?;
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            tracing::info!("waiting for another process that works in {}", what.folder.display());
+            tracing::info!("waiting for another process that uses {}", what.folder.display());
             // A file system without locks is no reason to refuse the work.
             let _ = file.lock();
         }

@@ -99,8 +99,8 @@ fn quantile(values: impl Iterator<Item = f32>, share: f64) -> f32 {
 fn ensure_ink(contrast: f32, least: f32) -> Result<()> {
     ensure!(
         contrast >= least,
-        "no digit stands out: the ink differs from the background by {contrast:.0} of 255 where at \
-         least {least:.0} are needed; take a picture with more contrast"
+        "no digit stands out: the ink differs from the background by {contrast:.0} of 255, but at \
+         least {least:.0} is needed; use an image with more contrast"
     );
     Ok(())
 }

@@ -41,8 +41,8 @@ pub(super) fn parts(dir: &Path) -> Result<Parts> {
     for (side, other) in [(0, 1), (1, 0)] {
         if sides[side].is_dir() && holds_folders(&sides[side])? {
             bail!(
-                "{} has class folders, but there is no {}; add it, or put the class folders right \
-                 into {}",
+                "{} has class folders, but there is no {}; add it, or put the class folders \
+                 directly into {}",
                 sides[side].display(),
                 sides[other].display(),
                 dir.display()
@@ -76,15 +76,15 @@ fn classes(dir: &Path) -> Result<Vec<Class>> {
     classes.sort_by(|one, other| one.name.cmp(&other.name));
     ensure!(
         classes.len() >= 2,
-        "{} has {} class folder{}, but pictures are told apart by at least 2 classes; make a \
-         folder for each class and put its .png, .jpg or .jpeg files into it",
+        "{} has {} class folder{}, but at least 2 are needed; make one folder per class and put \
+         its .png, .jpg or .jpeg files into it",
         dir.display(),
         classes.len(),
         if classes.len() == 1 { "" } else { "s" }
     );
     ensure!(
         classes.len() <= MAX_CLASSES,
-        "{} has {} class folders; {MAX_CLASSES} are the most",
+        "{} has {} class folders; the maximum is {MAX_CLASSES}",
         dir.display(),
         classes.len()
     );
@@ -92,10 +92,9 @@ fn classes(dir: &Path) -> Result<Vec<Class>> {
 }
 
 fn class(dir: PathBuf) -> Result<Class> {
-    let name = dir
-        .file_name()
-        .and_then(|name| name.to_str())
-        .with_context(|| format!("the folder name {} is no Unicode; rename it", dir.display()))?;
+    let name = dir.file_name().and_then(|name| name.to_str()).with_context(|| {
+        format!("the folder name {} is not valid Unicode; rename it", dir.display())
+    })?;
     let name = name.to_owned();
     let is_picture = |path: &PathBuf| {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -104,7 +103,7 @@ fn class(dir: PathBuf) -> Result<Class> {
     let (files, others): (Vec<_>, Vec<_>) = entries(&dir)?.into_iter().partition(is_picture);
     ensure!(
         !files.is_empty(),
-        "class {name:?} has 0 pictures, but needs at least 1; put .png, .jpg or .jpeg files into \
+        "class {name:?} has 0 images, but needs at least 1; put .png, .jpg or .jpeg files into \
          {}, or move the folder away",
         dir.display()
     );
@@ -117,7 +116,7 @@ fn holds_folders(dir: &Path) -> Result<bool> {
 
 /// What lies in a folder, sorted, without names that begin with a dot.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
-    let cannot = || format!("cannot list the pictures in {}", dir.display());
+    let cannot = || format!("cannot list the images in {}", dir.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;

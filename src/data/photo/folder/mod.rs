@@ -86,8 +86,8 @@ fn ensure_pictures(
         if held_out {
             ensure!(
                 of_train > 0 && of_test > 0,
-                "class {:?} has {} picture{} that can be read, but needs at least 2, one to train \
-                 on and one to hold out; add some, or move the folder {} away",
+                "class {:?} has {} readable image{}, but needs at least 2, one to train on and \
+                 one to hold out; add some, or move the folder {} away",
                 class.name,
                 of_train + of_test,
                 if of_train + of_test == 1 { "" } else { "s" },
@@ -97,8 +97,8 @@ fn ensure_pictures(
         let side = if of_train == 0 { "train" } else { "test" };
         ensure!(
             of_train > 0 && of_test > 0,
-            "class {:?} has 0 pictures that can be read in {side}/{}, but needs at least 1; add \
-             some .png, .jpg or .jpeg files, or take the class out of train/ and test/",
+            "class {:?} has 0 readable images in {side}/{}, but needs at least 1; add some .png, \
+             .jpg or .jpeg files, or remove the class from train/ and test/",
             class.name,
             class.name,
         );

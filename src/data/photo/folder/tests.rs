@@ -88,13 +88,13 @@ fn files_that_cannot_be_read_are_listed() {
         .collect();
     let names: Vec<_> = listed.iter().map(|(path, _)| path.to_str().unwrap()).collect();
     assert_eq!(names[..4], ["a/cut.png", "a/text.jpg", "b/more", "b/note.webp"]);
-    assert!(listed[0].1.starts_with("is no whole PNG or JPEG picture: "), "{listed:?}");
+    assert!(listed[0].1.starts_with("is not a valid PNG or JPEG file: "), "{listed:?}");
     assert_eq!(listed[2].1, "is a folder inside a class folder");
     assert_eq!(listed[3].1, "does not end in .png, .jpg or .jpeg");
     #[cfg(unix)]
     assert_eq!(
         listed[4..],
-        [(Path::new("b/socket.png"), "is no file but a folder, a pipe, a socket or a device")]
+        [(Path::new("b/socket.png"), "is not a file but a folder, a pipe, a socket or a device")]
     );
 }
 
@@ -102,20 +102,23 @@ fn files_that_cannot_be_read_are_listed() {
 fn too_few_classes_and_pictures_say_what_to_do() {
     let of = |paths: &[&str]| folder(&owned(paths));
     let one = error(&of(&["a/1.png"]));
-    assert!(one.contains("has 1 class folder, but") && one.contains("at least 2 classes"), "{one}");
+    assert!(
+        one.contains("has 1 class folder, but") && one.contains("at least 2 are needed"),
+        "{one}"
+    );
 
     let dir = of(&["a/1.png", "a/2.png", "b/1.png"]);
     let single = error(&dir);
-    assert!(single.contains(r#"class "b" has 1 picture that can be read"#), "{single}");
+    assert!(single.contains(r#"class "b" has 1 readable image"#), "{single}");
 
     fs::create_dir(dir.path().join("c")).unwrap();
     let empty = error(&dir);
-    assert!(empty.contains(r#"class "c" has 0 pictures"#), "{empty}");
+    assert!(empty.contains(r#"class "c" has 0 images"#), "{empty}");
 
     let dir = of(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]);
     fs::write(dir.path().join("test/b/1.png"), b"x").unwrap();
     let broken = error(&dir);
-    assert!(broken.contains(r#"class "b" has 0 pictures that can be read in test/b"#), "{broken}");
+    assert!(broken.contains(r#"class "b" has 0 readable images in test/b"#), "{broken}");
 
     let differ = error(&of(&["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png"]));
     assert!(differ.contains(r#"only in train ["b"], only in test ["c"]"#), "{differ}");
@@ -126,7 +129,7 @@ fn too_few_classes_and_pictures_say_what_to_do() {
     let nowhere = tempfile::tempdir().unwrap();
     let path = nowhere.path().join("none");
     let missing = format!("{:#}", read_folder(&path, 1, 1).unwrap_err());
-    assert!(missing.starts_with("cannot list the pictures in"), "{missing}");
+    assert!(missing.starts_with("cannot list the images in"), "{missing}");
 }
 
 fn pictures(counts: &[usize]) -> Vec<Decoded> {

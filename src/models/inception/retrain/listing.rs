@@ -245,7 +245,7 @@ mod tests {
         };
         assert!(error(&[("a.jpg", "")]).contains("has no folders"));
         assert!(error(&[("a/1.jpg", "")]).contains("has 1 class folder (data.images)"));
-        assert!(error(&[("a/1.jpg", ""), ("b/x.txt", "")]).contains("there are no pictures in"));
+        assert!(error(&[("a/1.jpg", ""), ("b/x.txt", "")]).contains("there are no images in"));
         let mut listing =
             Listing::read(folder(&[("a/1.jpg", "1"), ("b/2.jpg", "2")]).path()).unwrap();
         listing.pictures.pop();
