@@ -126,7 +126,7 @@ impl Meter {
     fn parameters(&self, cpu: &Cpu) {
         let n = 1_068_298;
         let (mut w, mut a, g) = (wave(n), wave(n), wave(n));
-        self.print("cifar10 descent + average", 5 * n, || {
+        self.print("cifar10 SGD + EMA", 5 * n, || {
             let rule = Sgd { rate: 1e-6, clip: 1.0, weight_decay: 0.004 };
             step(cpu, Averaged { rule, decay: 0.9999 }, &mut w, [&mut a], &g);
         });

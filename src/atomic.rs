@@ -106,11 +106,11 @@ pub fn is_at(_: &File, path: &Path) -> bool {
 pub fn create_folder(folder: &Path) -> Result<()> {
     let place = folder.display();
     let absent: Vec<_> = folder.ancestors().take_while(|path| !named(path).exists()).collect();
-    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {place}"))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {place}"))?;
     let mut parents = absent.iter().filter_map(|path| path.parent());
-    parents
-        .try_for_each(sync_folder)
-        .with_context(|| format!("the new folder {place} is there, but its name cannot be saved"))
+    parents.try_for_each(sync_folder).with_context(|| {
+        format!("the folder {place} was created, but its entry cannot be synced to disk")
+    })
 }
 
 /// Makes the names in `folder` last through a power cut.
@@ -282,6 +282,6 @@ mod tests {
         assert!(folder.is_dir());
         fs::write(root.path().join("file"), "").unwrap();
         let error = format!("{:#}", create_folder(&root.path().join("file/x")).unwrap_err());
-        assert!(error.starts_with("cannot make the folder "), "{error}");
+        assert!(error.starts_with("cannot create the folder "), "{error}");
     }
 }

@@ -111,7 +111,7 @@ fn interval(a: &BTreeMap<u64, f64>, b: &BTreeMap<u64, f64>) -> Option<Interval> 
 fn verdict(score: &Score, objective: &Objective, index: usize) -> String {
     let who = format!("{} against A", letter(index));
     if score.spreads[index].is_none() {
-        return format!("{who}: it has no {}", score.metric);
+        return format!("{who}: no {}", score.metric);
     }
     let (Some(interval), Some(own), Some(first)) =
         (score.intervals[index], score.spreads[index], score.spreads[0])
@@ -135,13 +135,13 @@ fn verdict(score: &Score, objective: &Objective, index: usize) -> String {
     if !interval.is_enough() {
         let n = own.n.min(first.n);
         return format!(
-            "{who}: {range}; n = {n} is too small: {MIN_SEEDS} seeds each are the least"
+            "{who}: {range}; n = {n} is too small: at least {MIN_SEEDS} seeds each are needed"
         );
     }
     match interval.sign() {
         Some(is_more) if is_more != objective.lower => format!("{who}: better, {range}"),
         Some(_) => format!("{who}: worse, {range}"),
-        None => format!("{who}: no difference is shown, {range}"),
+        None => format!("{who}: no significant difference, {range}"),
     }
 }
 
@@ -201,11 +201,11 @@ mod tests {
         );
         assert!(better.contains("paired by seed"), "{better}");
         let unpaired = verdicts([&[120.0, 130.0, 140.0], &[118.0, 128.1, 137.9]], 5);
-        assert!(unpaired.contains("no difference is shown") && unpaired.contains("unpaired"));
+        assert!(unpaired.contains("no significant difference") && unpaired.contains("unpaired"));
         let worse = verdicts([&[118.0, 118.1, 118.2], &[121.0, 121.2, 121.1]], 5);
         assert!(worse.starts_with("B against A: worse, test_perplexity +3.0000"), "{worse}");
         let few = verdicts([&[118.0, 118.1], &[121.0, 121.2]], 0);
-        assert!(few.contains("n = 2 is too small: 3 seeds each are the least"), "{few}");
+        assert!(few.contains("n = 2 is too small: at least 3 seeds each are needed"), "{few}");
         let one = verdicts([&[118.0], &[121.0]], 0);
         assert!(one.contains("too few seeds for a comparison (1 and 1;"), "{one}");
     }

@@ -58,19 +58,20 @@ impl FromStr for Condition {
             Some((&text[..at], sign.1, &text[at + sign.0.len()..]))
         });
         let Some((key, relation, constant)) = at else {
-            bail!("\"{text}\" is no condition; give a key, one of = != < <= > >=, and a value");
+            bail!("\"{text}\" is not a condition; give a key, one of = != < <= > >=, and a value");
         };
         let (key, constant) = (key.trim(), constant.trim());
         ensure!(!key.is_empty() && !constant.is_empty(), "\"{text}\" lacks a key or a value");
         let is_order = !matches!(relation, Relation::Equal | Relation::Unequal);
         ensure!(
             !is_order || constant.parse::<f64>().is_ok_and(f64::is_finite),
-            "\"{text}\" compares with what is no number; use = or !=, and give a second condition by itself"
+            "\"{text}\" compares with a value that is not a number; use = or !=, and give each \
+             condition separately"
         );
         let is_state = || State::NAMES.contains(&constant.trim_matches('"'));
         ensure!(
             key != "state" || is_state(),
-            "\"{text}\" names no state; they are: {}",
+            "\"{text}\" is not a state; the states are: {}",
             State::NAMES.join(", ")
         );
         Ok(Self { key: key.to_owned(), relation, constant: constant.to_owned() })
@@ -141,12 +142,12 @@ mod tests {
     #[test]
     fn what_is_no_condition_is_refused() {
         for (text, part) in [
-            ("a.b", "is no condition"),
+            ("a.b", "is not a condition"),
             ("=1", "lacks a key or a value"),
             ("a=", "lacks a key or a value"),
-            ("a<x", "compares with what is no number"),
-            ("state=done", "names no state; they are: running, finished"),
-            ("a>nan", "compares with what is no number"),
+            ("a<x", "compares with a value that is not a number"),
+            ("state=done", "is not a state; the states are: running, finished"),
+            ("a>nan", "compares with a value that is not a number"),
         ] {
             let error = text.parse::<Condition>().unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -44,7 +44,7 @@ impl Found {
     /// Names the runs that cannot be read.
     pub fn warn_of_damaged(&self) {
         for (path, why) in &self.damaged {
-            tracing::warn!("{} cannot be read and is left out: {why}", path.display());
+            tracing::warn!("{} cannot be read and is skipped: {why}", path.display());
         }
     }
 }

@@ -48,7 +48,7 @@ impl Header {
         let mut checksums = BTreeMap::new();
         let mut offset = 0;
         for (name, tensor) in tensors {
-            ensure!(name != "__metadata__", "a tensor cannot be named {name}");
+            ensure!(name != "__metadata__", "{name} is not a valid tensor name");
             let taken = checksums.insert(name.clone(), BLANK.to_owned());
             ensure!(taken.is_none(), "two tensors are named {name}");
             let end = offset + tensor.data_len();
@@ -126,7 +126,7 @@ pub(super) fn verify(bytes: &[u8]) -> Result<Verified> {
     for (name, info) in &infos {
         let data = bytes
             .get(data_start + info.data_offsets.0..data_start + info.data_offsets.1)
-            .with_context(|| format!("tensor {name} ends behind the file"))?;
+            .with_context(|| format!("tensor {name} extends past the end of the file"))?;
         ensure!(
             checksums.get(name) == Some(&hex(crc32c::crc32c(data))),
             "the checksum of tensor {name} is wrong"
@@ -174,7 +174,7 @@ fn verify_header(bytes: &[u8]) -> Result<usize> {
     let Some(header) = end else { bail!("the file ends in the header") };
     ensure!(
         header.len() >= DIGITS.end && header[LENGTH_BYTES..].starts_with(START),
-        "it has no header of tfm"
+        "it has no tfm header"
     );
     let zeroed = crc32c::crc32c(&header[..DIGITS.start]);
     let zeroed = crc32c::crc32c_append(zeroed, BLANK.as_bytes());

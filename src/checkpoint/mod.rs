@@ -91,7 +91,7 @@ impl FromStr for Selector {
             "best" => Ok(Self::Best),
             _ => match text.parse() {
                 Ok(step) => Ok(Self::Step(step)),
-                Err(_) => bail!("\"{text}\" is no checkpoint; give best, last or a step's number"),
+                Err(_) => bail!("\"{text}\" is not a checkpoint; give best, last or a step number"),
             },
         }
     }

@@ -122,7 +122,7 @@ fn opened(dir: &Path, path: &Path) -> Result<Checkpoint> {
 fn last(dir: &Path) -> Result<Checkpoint> {
     ensure!(
         exists(dir)?,
-        "no checkpoint in {}; the run ended before its first, train it again",
+        "no checkpoint in {}; the run ended before its first checkpoint; train it again",
         dir.display()
     );
     let mut damages = Vec::new();
@@ -149,15 +149,15 @@ fn last(dir: &Path) -> Result<Checkpoint> {
     }
     let damages = damages.join("; ");
     let Some(found) = found else {
-        bail!("no checkpoint in {} is whole: {damages}", dir.display())
+        bail!("no checkpoint in {} is intact: {damages}", dir.display())
     };
     if !damages.is_empty() {
         ensure!(
             found.meta.step > 0,
-            "{damages}; nothing but step 0, before all training, is whole: give --checkpoint 0 to \
-             use it, or move the damaged files away to go on from it"
+            "{damages}; only the untrained checkpoint (step 0) is intact; use --checkpoint 0, or \
+             move the damaged files away and resume from it"
         );
-        tracing::warn!("{damages}; step {} is taken instead", found.meta.step);
+        tracing::warn!("{damages}; using step {} instead", found.meta.step);
     }
     Ok(found)
 }
@@ -169,7 +169,7 @@ fn existing(dir: &Path) -> Result<String> {
         all.push(format!("best (step {step})"));
     }
     Ok(match all.is_empty() {
-        true => "there is none".to_owned(),
+        true => "there are none".to_owned(),
         false => format!("there are: {}", all.join(", ")),
     })
 }
@@ -187,7 +187,7 @@ fn best_step(dir: &Path) -> Option<u64> {
 fn read(path: &Path) -> Result<Result<Checkpoint>> {
     let cannot = || format!("cannot read {}", path.display());
     if !fs::metadata(path).with_context(cannot)?.is_file() {
-        return Ok(Err(anyhow!("{} is no file", path.display())));
+        return Ok(Err(anyhow!("{} is not a file", path.display())));
     }
     let bytes = mapped::open(path).with_context(cannot)?;
     let damaged = |damage| anyhow!("the checkpoint {} is damaged: {damage:#}", path.display());
@@ -195,7 +195,7 @@ fn read(path: &Path) -> Result<Result<Checkpoint>> {
         Ok(header) => header,
         Err(_) if header::is_foreign(&bytes) => {
             return Ok(Err(anyhow!(
-                "{} is no checkpoint of tfm but a safetensors file of another program",
+                "{} is not a tfm checkpoint but a safetensors file of another program",
                 path.display()
             )));
         }
@@ -203,7 +203,7 @@ fn read(path: &Path) -> Result<Result<Checkpoint>> {
     };
     check_format(&header.tfm).with_context(cannot)?;
     let meta = serde_json::from_str(&header.tfm)
-        .map_err(|error| damaged(anyhow!("its meta is not that of a checkpoint: {error}")));
+        .map_err(|error| damaged(anyhow!("its metadata is not that of a checkpoint: {error}")));
     Ok(meta.map(|meta| Checkpoint { path: path.to_owned(), meta, header, bytes }))
 }
 
@@ -216,7 +216,7 @@ fn check_format(tfm: &str) -> Result<()> {
     if let Ok(Format { format }) = serde_json::from_str(tfm) {
         ensure!(
             format <= FORMAT,
-            "it has format {format}, this tfm reads up to {FORMAT}; use a newer tfm"
+            "it has format {format}, but this tfm reads only up to {FORMAT}; use a newer tfm"
         );
     }
     Ok(())
@@ -267,7 +267,7 @@ impl Checkpoint {
                 Some(info) if info.dtype != dtype || info.shape != shape => {
                     let actual = shown(info.dtype, &info.shape);
                     found.push(format!(
-                        "other shape: {name} {expected} expected, {actual} in the file"
+                        "wrong shape: {name} {expected} expected, {actual} in the file"
                     ));
                 }
                 Some(_) => {}

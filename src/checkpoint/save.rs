@@ -40,7 +40,7 @@ pub fn save<V: View>(
     best: bool,
 ) -> Result<PathBuf> {
     let path = folder::step_path(dir, meta.step);
-    ensure!(dir.is_dir(), "the folder of checkpoints {} is gone", dir.display());
+    ensure!(dir.is_dir(), "the checkpoint folder {} is gone", dir.display());
     folder::remove_temporary(dir)?;
     let mut tensors: Vec<(String, V)> = tensors.into_iter().collect();
     // Wide types first keep every tensor aligned in the file.
@@ -111,12 +111,15 @@ fn write<V: View>(
     for (name, tensor) in tensors {
         let data = tensor.data();
         let (given, expected) = (data.len(), tensor.data_len());
-        ensure!(given == expected, "tensor {name} has {given} bytes, its shape {expected}");
+        ensure!(
+            given == expected,
+            "tensor {name} has {given} bytes, but its shape needs {expected}"
+        );
         header.set_checksum(name, crc32c::crc32c(&data));
         writer.write_all(&data)?;
     }
     let header = header.to_bytes()?;
-    ensure!(header.len() == blank.len(), "the header changed its length");
+    ensure!(header.len() == blank.len(), "the length of the header changed");
     writer.seek(SeekFrom::Start(0))?;
     writer.write_all(&header)?;
     writer.flush()?;

@@ -159,7 +159,7 @@ fn the_one_before_a_damaged_newest_is_used_and_the_damaged_one_replaced() {
     put(dir, 2, 1, false);
     assert_eq!(steps(dir).unwrap(), [2]);
     fs::write(dir.join("step-00000002.safetensors"), "x").unwrap();
-    fails(open(dir, Selector::Last), "is whole");
+    fails(open(dir, Selector::Last), "is intact");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn what_was_not_trained_is_not_taken_for_what_is_damaged() {
     assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 0);
     fs::write(dir.join("step-00000024.safetensors"), "x").unwrap();
     fails(open(dir, Selector::Last), "step-00000024.safetensors is damaged");
-    fails(open(dir, Selector::Last), "nothing but step 0, before all training, is whole");
+    fails(open(dir, Selector::Last), "only the untrained checkpoint (step 0) is intact");
     assert_eq!(open(dir, Selector::Step(0)).unwrap().meta.step, 0);
 }
 
@@ -225,11 +225,11 @@ fn what_is_no_checkpoint_of_tfm_is_called_what_it_is() {
     put(dir, 1, 3, false);
     fs::create_dir(dir.join("step-00000003.safetensors")).unwrap();
     assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 1);
-    fails(open(dir, Selector::Step(3)), "step-00000003.safetensors is no file");
+    fails(open(dir, Selector::Step(3)), "step-00000003.safetensors is not a file");
     let tensor = tensor(Dtype::F32, &[2], 0);
     let foreign = safetensors::serialize([("a", &tensor)], None).unwrap();
     fs::write(dir.join("step-00000002.safetensors"), foreign).unwrap();
-    let expect = "is no checkpoint of tfm but a safetensors file of another program";
+    let expect = "is not a tfm checkpoint but a safetensors file of another program";
     fails(open(dir, Selector::Step(2)), expect);
 }
 
@@ -239,7 +239,7 @@ fn an_empty_or_absent_folder_says_so() {
     for dir in [dir.path(), &dir.path().join("absent")] {
         fails(open(dir, Selector::Last), "no checkpoint in");
         fails(open(dir, Selector::Best), "no best checkpoint in");
-        fails(open(dir, Selector::Step(3)), "there is none");
+        fails(open(dir, Selector::Step(3)), "there are none");
     }
 }
 
@@ -277,7 +277,7 @@ fn a_failed_write_leaves_the_older_ones_and_no_temporary_file() {
     let good = tensor(Dtype::F64, &[1 << 18], 1);
     let views = [("good".to_owned(), &good), ("wrong".to_owned(), &wrong)];
     let failed = save(dir, &meta(2), views, Retention { last: 1 }, true);
-    fails(failed, "step-00000002.safetensors: tensor wrong has 8 bytes, its shape 16");
+    fails(failed, "step-00000002.safetensors: tensor wrong has 8 bytes, but its shape needs 16");
     let twice = [("a".to_owned(), &good), ("a".to_owned(), &good)];
     fails(save(dir, &meta(2), twice, KEEP, false), "two tensors are named a");
     // What cannot be replaced, in the way of the rename.
@@ -310,9 +310,9 @@ fn another_model_or_other_tensors_are_all_named() {
     assert_eq!(
         lines,
         [
-            "other shape: embedding F32 [5, 4] expected, F32 [5, 3] in the file",
+            "wrong shape: embedding F32 [5, 4] expected, F32 [5, 3] in the file",
             "missing: extra F32 [2]",
-            "other shape: lstm.0.bias F32 [7] expected, F16 [7] in the file",
+            "wrong shape: lstm.0.bias F32 [7] expected, F16 [7] in the file",
             "unexpected: mask U8 [3]",
         ]
     );
@@ -325,7 +325,7 @@ fn a_newer_format_is_not_passed_over() {
     let newer = Meta { format: FORMAT + 1, ..meta(2) };
     let tensor = tensor(Dtype::U8, &[1], 0);
     save(dir.path(), &newer, [("a".to_owned(), &tensor)], KEEP, false).unwrap();
-    fails(open(dir.path(), Selector::Last), "it has format 2, this tfm reads up to 1");
+    fails(open(dir.path(), Selector::Last), "it has format 2, but this tfm reads only up to 1");
 }
 
 #[test]
@@ -336,5 +336,5 @@ fn choices_are_parsed() {
         assert_eq!(text.parse::<Selector>().unwrap(), choice);
         assert_eq!(choice.to_string(), text);
     }
-    fails("-1".parse::<Selector>(), "give best, last or a step's number");
+    fails("-1".parse::<Selector>(), "give best, last or a step number");
 }

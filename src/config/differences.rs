@@ -63,7 +63,7 @@ pub fn refuse_differences<C: Config>(old: &C, new: &C, resumable_keys: &[&str]) 
         return Ok(());
     }
     bail!(
-        "a resumed run cannot change {}; what may change: {}; start a new run for the rest",
+        "a resumed run cannot change {}; only these may change: {}; start a new run for the rest",
         all.join(", "),
         resumable_keys.join(", ")
     )

@@ -110,7 +110,7 @@ fn rule<C: Config>(defaults: &Table, path: &[String], value: &Value) -> Result<O
     let mut rules = Vec::new();
     for extreme in extremes {
         let mut tree = defaults.clone();
-        *slot(&mut tree, path).context("a default is not in its own tree")? = extreme;
+        *slot(&mut tree, path).context("a default is missing from its own tree")? = extreme;
         // A value that its type cannot hold breaks no rule of ours.
         let Ok(config) = Value::Table(tree).try_into::<C>() else { continue };
         let Err(broken) = config.validate() else { continue };

@@ -124,7 +124,7 @@ impl Schema {
         let path: Vec<_> = parent.split('.').map(str::to_owned).collect();
         match self.slot(&path) {
             Some(Slot::Table(table)) => format!("the keys of [{parent}] are: {}", names(table)),
-            _ => format!("the keys at the top are: {}", names(&self.tree)),
+            _ => format!("the top-level keys are: {}", names(&self.tree)),
         }
     }
 }
@@ -201,7 +201,7 @@ fn element(value: &Value) -> &'static str {
         Value::String(_) => "an array of strings",
         Value::Integer(_) => "an array of integers",
         Value::Float(_) => "an array of floats",
-        Value::Boolean(_) => "an array of true and false",
+        Value::Boolean(_) => "an array of booleans",
         Value::Datetime(_) => "an array of date-times",
         Value::Array(_) => "an array of arrays",
         Value::Table(_) => "an array of tables",

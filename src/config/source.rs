@@ -109,7 +109,7 @@ fn unknown(name: &str, presets: &[Preset]) -> String {
         .map(|name| format!("did you mean \"{name}\"? "))
         .unwrap_or_default();
     format!(
-        "unknown preset \"{name}\"; {hint}the presets are: {}; a file's name ends in .toml",
+        "unknown preset \"{name}\"; {hint}the presets are: {}; a file name must end in .toml",
         names.join(", ")
     )
 }

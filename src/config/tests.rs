@@ -291,7 +291,8 @@ fn a_name_is_a_preset_and_a_path_a_file() {
     let error = load("toy-smal").unwrap_err().to_string();
     assert_eq!(
         error,
-        "unknown preset \"toy-smal\"; did you mean \"toy-small\"? the presets are: toy-small; a file's name ends in .toml"
+        "unknown preset \"toy-smal\"; did you mean \"toy-small\"? the presets are: toy-small; a \
+         file name must end in .toml"
     );
     let error = load("toy-small.toml").unwrap_err().to_string();
     assert_eq!(error, "cannot read toy-small.toml; the preset of that name is --config toy-small");
@@ -338,6 +339,7 @@ fn a_resumed_run_may_change_what_is_allowed() {
     assert_eq!(differences(&old, &new, &["seed", "train"]).unwrap(), []);
     assert_eq!(
         refuse_differences(&old, &new, &["seed"]).unwrap_err().to_string(),
-        "a resumed run cannot change train.batch_size (20 in the run, 8 now); what may change: seed; start a new run for the rest"
+        "a resumed run cannot change train.batch_size (20 in the run, 8 now); only these may \
+         change: seed; start a new run for the rest"
     );
 }

@@ -30,8 +30,7 @@ impl Raster<'_> {
         };
         ensure!(
             [1, 3].contains(&channels) && pixels.len() == width * height * channels,
-            "{} bytes are no picture of {width}×{height} pixels of {channels} bytes, which are 1 \
-             or 3",
+            "{} bytes are not an image of {width}×{height} pixels of {channels} bytes (1 or 3)",
             pixels.len()
         );
         let mut bytes = Vec::new();
@@ -90,7 +89,7 @@ mod tests {
     fn a_wrong_size_is_an_error() {
         let raster = Raster { width: 4, height: 3, channels: 2, pixels: &[0; 24] };
         let error = raster.png().unwrap_err().to_string();
-        assert!(error.starts_with("24 bytes are no picture of 4×3 pixels of 2 bytes"), "{error}");
+        assert!(error.starts_with("24 bytes are not an image of 4×3 pixels of 2 bytes"), "{error}");
         assert!(Raster { channels: 3, ..raster }.png().is_err());
     }
 }

@@ -144,8 +144,8 @@ fn length_of(path: &Path, bytes: &[u8], lines: u64) -> Result<usize> {
     }
     ensure!(
         found == lines,
-        "{} holds {found} lines but the checkpoint was written after {lines}: \
-         put the missing lines back, or resume from an earlier checkpoint",
+        "{} has {found} lines, but the checkpoint was written after {lines}: restore the missing \
+         lines, or resume from an earlier checkpoint",
         path.display()
     );
     Ok(length)
@@ -291,7 +291,7 @@ mod tests {
     fn too_few_lines_are_an_error_and_change_nothing() {
         let error = check(&[("metrics.jsonl", "a\nb")], 2).unwrap_err().to_string();
         assert!(
-            error.contains("metrics.jsonl holds 1 lines but the checkpoint was written after 2"),
+            error.contains("metrics.jsonl has 1 lines, but the checkpoint was written after 2"),
             "{error}"
         );
     }

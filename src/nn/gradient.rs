@@ -48,7 +48,7 @@ impl Gradient {
                 *len = to;
                 values.at_least(to)
             }
-            Self::Rows { .. } => unreachable!("the gradient was made dense"),
+            Self::Rows { .. } => unreachable!("the gradient is dense"),
         }
     }
 
@@ -69,7 +69,7 @@ impl Gradient {
                 *known = width;
                 rows.at_least(ids.len() * width)
             }
-            Self::Dense { .. } => unreachable!("the gradient was made one of rows"),
+            Self::Dense { .. } => unreachable!("the gradient is sparse"),
         }
     }
 

@@ -360,7 +360,7 @@ impl Network {
         let Graph { inputs, ids, states, .. } = &*self.graph;
         if feed.inputs.len() != inputs.len() || feed.ids.len() != ids.len() {
             bail!(
-                "the network takes {} inputs and {} of integers, not {} and {}",
+                "the network takes {} float inputs and {} integer inputs, not {} and {}",
                 inputs.len(),
                 ids.len(),
                 feed.inputs.len(),
@@ -376,7 +376,7 @@ impl Network {
             let rows = values.len() / row.max(1);
             if rows * row != values.len() || !rows.is_multiple_of(feed.batch.max(1)) {
                 let (name, count, batch) = (&input.name, values.len(), feed.batch);
-                bail!("{name}: {count} values are no rows of {row} for {batch} examples");
+                bail!("{name}: {count} values are not rows of {row} for {batch} examples");
             }
             Ok(rows)
         };

@@ -251,7 +251,7 @@ impl<F: FnOnce(&mut [f32])> InplaceOp1 for Update<F> {
     fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> Result<()> {
         match (storage, self.0.take()) {
             (CpuStorage::F32(values), Some(work)) => work(values),
-            _ => bail!("{} works once, on f32 values", self.name()),
+            _ => bail!("{} runs only once, on f32 values", self.name()),
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ impl Annotations {
             text => text.with_context(|| format!("cannot read {}", file.display()))?,
         };
         serde_json::from_str(&text)
-            .with_context(|| format!("{} does not hold the notes of a run", file.display()))
+            .with_context(|| format!("{} is not the notes file of a run", file.display()))
     }
 
     /// Changes those of the run at `path`, which may be training meanwhile. Of two processes that do so
@@ -65,7 +65,7 @@ pub fn check_tag(tag: &str) -> Result<()> {
     let is_word = |c: char| !c.is_whitespace() && !c.is_control() && c != ',';
     ensure!(
         (1..=MAX_TAG).contains(&tag.chars().count()) && tag.chars().all(is_word),
-        "{tag:?} is no tag; give a word of at most {MAX_TAG} letters without commas"
+        "{tag:?} is not a tag; give one word of at most {MAX_TAG} characters without commas"
     );
     Ok(())
 }
@@ -114,7 +114,7 @@ mod tests {
     fn a_tag_is_a_word() {
         check_tag("läuft-gut").unwrap();
         for tag in ["", "a b", "a,b", "a\n", &"x".repeat(65)] {
-            assert!(check_tag(tag).unwrap_err().to_string().contains("is no tag"));
+            assert!(check_tag(tag).unwrap_err().to_string().contains("is not a tag"));
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn make_free(
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(error)
-                    .with_context(|| format!("cannot make the run folder {}", path.display()));
+                    .with_context(|| format!("cannot create the run folder {}", path.display()));
             }
         }
     }

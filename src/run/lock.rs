@@ -46,7 +46,7 @@ impl Lock {
             // Some network file systems have no locks; a run there is better than none.
             Err(TryLockError::Error(error)) => {
                 tracing::warn!(
-                    "{} cannot be locked ({error}): see to it that no other process trains here",
+                    "{} cannot be locked ({error}): make sure that no other process uses this run",
                     path.display()
                 );
             }

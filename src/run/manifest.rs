@@ -81,7 +81,7 @@ impl Manifest {
         let Format { format } = serde_json::from_str(&text).with_context(damaged)?;
         ensure!(
             format <= FORMAT,
-            "{} has format {format}, this tfm reads up to {FORMAT}; use a newer tfm",
+            "{} has format {format}, but this tfm reads only up to {FORMAT}; use a newer tfm",
             path.display()
         );
         let mut fields: Value = serde_json::from_str(&text).with_context(damaged)?;
@@ -89,8 +89,8 @@ impl Manifest {
         // A run of an older tfm has no checksum.
         if written.is_some_and(|written| written != checksum(&fields)) {
             bail!(
-                "{} has changed since it was written: its checksum is wrong. Take it from a copy, or \
-                 take the line \"{CHECKSUM}\" out if the change is meant",
+                "{} has changed since it was written: its checksum is wrong. Restore it from a \
+                 backup, or delete the line \"{CHECKSUM}\" if the edit was intended",
                 path.display()
             );
         }

@@ -258,8 +258,8 @@ fn refuse_full(path: &Path, own: &[&str]) -> Result<()> {
 pub fn refuse_run(path: &Path) -> Result<()> {
     ensure!(
         !path.join(MANIFEST).exists(),
-        "the run folder {} exists and is not empty; it is a run: choose another --run-dir, or go on with \
-         it by tfm train --resume {}",
+        "the run folder {} exists and is not empty; it is a run: choose another --run-dir, or \
+         resume it with tfm train --resume {}",
         path.display(),
         quoted(path)
     );
@@ -279,7 +279,7 @@ fn check_is_run(path: &Path) -> Result<()> {
         "it is a file".to_owned()
     } else if is_cut(path) {
         bail!(
-            "{} is not a run folder yet: its run was stopped before it began; begin it anew with \
+            "{} is not a run folder yet: its run was stopped before it began; start it again with \
              --run-dir {}",
             path.display(),
             quoted(path)

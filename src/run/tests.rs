@@ -65,7 +65,7 @@ fn a_folder_that_holds_something_is_left_alone() {
     // What a process killed before it wrote anything leaves is no obstacle.
     fs::write(path.join("lock"), "1\n").unwrap();
     drop(create().unwrap());
-    fails(create(), "go on with it by tfm train --resume");
+    fails(create(), "resume it with tfm train --resume");
 }
 
 /// The states in which a kill can leave the folder before it is a run: each file is written under
@@ -93,7 +93,7 @@ fn a_beginning_that_was_killed_is_begun_anew() {
             fs::remove_dir(path.join("checkpoints")).unwrap();
         }
         if n > 1 {
-            fails(RunDir::resume(&path), "stopped before it began; begin it anew with --run-dir");
+            fails(RunDir::resume(&path), "stopped before it began; start it again with --run-dir");
         }
         let fill = |run: &RunDir| {
             assert!(!run.checkpoints_dir().exists());
@@ -220,7 +220,7 @@ fn a_folder_that_is_no_run_says_what_is_missing_and_what_is_near() {
     fails(RunDir::read(&run), "it has no config.toml");
     fs::write(run.join("config.toml"), CONFIG_TEXT).unwrap();
     fs::write(run.join("run.json"), "{\"format\": 99, \"new\": 1}").unwrap();
-    fails(RunDir::read(&run), "has format 99, this tfm reads up to 1");
+    fails(RunDir::read(&run), "has format 99, but this tfm reads only up to 1");
     fs::write(run.join("run.json"), "{").unwrap();
     fails(RunDir::read(&run), "is not the manifest of a run");
 }

@@ -48,7 +48,7 @@ impl Axis {
                 Values::List(items.iter().map(|item| vec![item.clone()]).collect())
             }
             Value::Table(table) => {
-                Values::Range(range(table).with_context(|| format!("{key} is no range"))?)
+                Values::Range(range(table).with_context(|| format!("{key} is not a range"))?)
             }
             value => Values::List(vec![vec![value.clone()]]),
         };
@@ -63,7 +63,7 @@ impl Axis {
         let mut columns = Vec::new();
         for (key, value) in lists {
             let Value::Array(items) = value else {
-                bail!("{key} must be a list: the settings of a [[zip]] take theirs together")
+                bail!("{key} must be a list: the settings of a [[zip]] vary together")
             };
             columns.push(items);
         }
@@ -133,7 +133,7 @@ fn range(table: &Table) -> Result<Range> {
             Ok(Some(*value as f64))
         }
         Some(Value::Float(value)) if value.is_finite() => Ok(Some(*value)),
-        Some(value) => bail!("{key} = {value} is no number"),
+        Some(value) => bail!("{key} = {value} is not a number"),
         None => Ok(None),
     };
     let (from, to) =
@@ -151,7 +151,7 @@ fn range(table: &Table) -> Result<Range> {
     let (step, count) = (number("step")?, number("count")?);
     let mut to = to;
     let count = match (step, count) {
-        (Some(_), Some(_)) => bail!("it has step and count; give one of them"),
+        (Some(_), Some(_)) => bail!("it has both step and count; give only one"),
         (Some(step), _) => {
             ensure!(step > 0.0 && !log, "step = {step} must be above 0, and on a linear scale");
             // A step of 0.1 goes into 0.3 three times.
@@ -272,7 +272,7 @@ mod tests {
             ("{ from = 3 }", "it lacks to"),
             ("{ from = 0, to = 1, scale = \"log\" }", "must be above 0 on a log scale"),
             ("{ from = 0.0, to = 1.0, step = 0.0 }", "step = 0 must be above 0"),
-            ("{ from = 0.0, to = inf }", "to = inf is no number"),
+            ("{ from = 0.0, to = inf }", "to = inf is not a number"),
             ("{ from = 0, to = 9007199254740993, step = 1 }", "is above 9007199254740992; give"),
             ("{ from = 0.0, to = 1.0, count = 0 }", "must be a whole number from 1"),
             ("{ from = 0.0, to = 1.0, count = 2, step = 0.1 }", "give one of them"),

@@ -95,7 +95,7 @@ impl Sweep {
             );
             ensure!(
                 shared,
-                "{folder} holds this sweep already; go on with: tfm sweep resume {}",
+                "{folder} already holds this sweep; resume it with: tfm sweep resume {}",
                 quoted(path)
             );
             return Ok(sweep);
@@ -155,7 +155,7 @@ fn refuse_full(path: &Path, text: &str, config: Option<&(String, String)>) -> Re
     for name in names(path)? {
         ensure!(
             is_own(&path.join(&name), &name),
-            "the folder {} holds {name} and is no sweep; choose another --dir",
+            "the folder {} holds {name} and is not a sweep; choose another --dir",
             path.display()
         );
     }

@@ -37,7 +37,7 @@ impl Claim {
 
     /// The claim as the standard input of a process.
     pub fn hand_on(&self) -> Result<Stdio> {
-        Ok(Stdio::from(self.0.try_clone().context("cannot hand on a claim")?))
+        Ok(Stdio::from(self.0.try_clone().context("cannot pass a claim to the worker")?))
     }
 }
 

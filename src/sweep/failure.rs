@@ -28,7 +28,7 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let run = self.run.display();
-        write!(f, "{run} ({}) failed before it was a run: {}", self.settings, self.why)
+        write!(f, "{run} ({}) failed before its run began: {}", self.settings, self.why)
     }
 }
 

@@ -73,11 +73,11 @@ impl Sweep {
         }
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let damaged = || format!("{} is not that of a sweep", file.display());
+        let damaged = || format!("{} is not the manifest of a sweep", file.display());
         let manifest: Manifest = serde_json::from_str(&text).with_context(damaged)?;
         ensure!(
             manifest.format <= FORMAT,
-            "{} has format {}, this tfm reads up to {FORMAT}; use a newer tfm",
+            "{} has format {}, but this tfm reads only up to {FORMAT}; use a newer tfm",
             file.display(),
             manifest.format
         );
@@ -156,7 +156,7 @@ impl Sweep {
         let held = names.map(|name| Claim::take(&claims.join(name))).collect::<Result<Vec<_>>>()?;
         ensure!(
             held.iter().all(Option::is_some),
-            "the sweep {} is at work; end it before one of its points is removed",
+            "the sweep {} is running; stop it before you remove one of its points",
             path.display()
         );
         Ok(held)
@@ -204,7 +204,7 @@ impl Sweep {
             match serde_json::from_slice(line) {
                 Ok(event) if line.ends_with(b"\n") => events.push(event),
                 _ if !line.ends_with(b"\n") => break,
-                _ => bail!("{}:{} is no decision of a rule", path.display(), index + 1),
+                _ => bail!("{}:{} is not a decision of a rule", path.display(), index + 1),
             }
         }
         Ok(events)
@@ -239,8 +239,8 @@ impl Sweep {
         let claim = Claim::take(&self.path.join("claims").join("rule"))?;
         claim.with_context(|| {
             format!(
-                "another process is at work on the sweep {}, whose [stop] needs one that decides; wait \
-                 for it to end",
+                "another process is running the sweep {}; a sweep with [stop] allows only one \
+                 scheduler",
                 self.path.display()
             )
         })
@@ -252,7 +252,7 @@ fn refuse_change(file: &Path, begun: &str) -> Result<()> {
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     ensure!(
         now == begun,
-        "{} was changed since the sweep was begun:\n{}\nput it back, or begin another sweep with it",
+        "{} was changed after the sweep began:\n{}\nrestore it, or start another sweep with it",
         file.display(),
         difference(begun, &now)
     );

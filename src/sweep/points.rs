@@ -41,7 +41,7 @@ pub fn points(spec: &Spec) -> Result<Vec<SweepPoint>> {
         Some(random) => drawn(spec, random)?,
         None => grid(spec)?,
     };
-    ensure!(!all.is_empty(), "skip leaves no point of this sweep");
+    ensure!(!all.is_empty(), "skip leaves no points in this sweep");
     let number = |(index, values): (usize, Vec<(String, Value)>)| SweepPoint {
         number: index as u64 + 1,
         settings: values.iter().map(|(key, value)| format!("{key}={value}")).collect(),
@@ -66,8 +66,8 @@ pub fn fixed(spec: &Spec) -> Vec<String> {
 fn refuse_many(count: u128) -> Result<()> {
     ensure!(
         count <= u128::from(MAX_POINTS),
-        "this sweep has {count} points; at most {MAX_POINTS} can be run, so vary less, or draw some with \
-         [random] or --random"
+        "this sweep has {count} points; the maximum is {MAX_POINTS}; vary less, or sample some \
+         with [random] or --random"
     );
     Ok(())
 }
@@ -115,7 +115,7 @@ fn drawn(spec: &Spec, random: Random) -> Result<Vec<Settings>> {
     }
     ensure!(
         all.len() as u64 == random.points,
-        "{} points are wanted, and {} draws gave {}; draw fewer, vary more, or skip less",
+        "{} points are wanted, but {} draws gave {}; draw fewer, vary more, or skip less",
         random.points,
         random.points * MAX_DRAWS,
         all.len()
@@ -186,7 +186,7 @@ mod tests {
         ];
         assert_eq!(of(rest).unwrap(), expect);
         let all = "skip = [\"seed < 9\"]\n[vary]\nseed = [1, 2]\n";
-        assert!(format!("{:#}", of(all).unwrap_err()).contains("skip leaves no point"));
+        assert!(format!("{:#}", of(all).unwrap_err()).contains("skip leaves no points"));
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         let rare = format!("skip = [\"train.learning_rate > 0.0\"]\n{}", rest(2));
         assert!(
             format!("{:#}", of(&rare).unwrap_err())
-                .contains("2 points are wanted, and 2000 draws gave 0")
+                .contains("2 points are wanted, but 2000 draws gave 0")
         );
     }
 

@@ -8,7 +8,7 @@ use crate::console;
 /// those that have ended, `jobs` how many are trained at a time.
 pub(super) fn draw(name: &str, [done, working, total]: [usize; 3], times: &[f64], jobs: usize) {
     console::status(|width| {
-        let mut parts = vec![format!("{done} of {total} points, {working} at work")];
+        let mut parts = vec![format!("{done} of {total} points, {working} running")];
         if !times.is_empty() {
             let mean = times.iter().sum::<f64>() / times.len() as f64;
             let left = mean * (total - done) as f64 / jobs.max(1) as f64;

@@ -207,7 +207,7 @@ impl<'a> Scheduler<'a> {
             Ok(None) => return Ok(true),
             Err(error) => {
                 let run = quoted(self.sweep.run_dir(point));
-                self.fail(point, format!("{error:#}; remove {run}, and it is trained anew"));
+                self.fail(point, format!("{error:#}; remove {run} to train it again"));
                 return Ok(false);
             }
         };
@@ -246,7 +246,7 @@ impl<'a> Scheduler<'a> {
         });
         if value.is_none() {
             tracing::warn!(
-                "point {point} has no {} at step {step} yet: it is not judged",
+                "point {point} has no {} by step {step}; the stopping rule skips it",
                 board.objective().name
             );
         }
@@ -300,19 +300,19 @@ impl<'a> Scheduler<'a> {
         let point = worker.point;
         match how {
             Ended::Interrupted if self.stopping => {}
-            Ended::Interrupted => self.fail(point, "a signal has ended its process".to_owned()),
+            Ended::Interrupted => self.fail(point, "its process was ended by a signal".to_owned()),
             // All others would fail as well, and a rule would take that for a result.
             Ended::Full(why) if !self.stopping => {
                 let (words, go_on) = (self.in_words(point), self.plan.go_on(self.sweep));
-                bail!("point {words}: {why}; make room, and go on with: {go_on}")
+                bail!("point {words}: {why}; free some space, then resume with: {go_on}")
             }
             Ended::Full(why) | Ended::Failed(why) => self.fail(point, why),
             Ended::Well => {
-                let run = self.sweep.run(point)?.context("a worker has left no run")?;
+                let run = self.sweep.run(point)?.context("a worker left no run behind")?;
                 match run.state {
                     State::Finished => self.done(worker, &run),
                     State::Paused => drop(self.arrive(point, &run)?),
-                    state => self.fail(point, format!("its process has left it {state}")),
+                    state => self.fail(point, format!("its process left it {state}")),
                 }
             }
         }
@@ -345,12 +345,12 @@ impl<'a> Scheduler<'a> {
         let attempts = self.attempts.entry(point).or_insert(0);
         *attempts += 1;
         if *attempts <= self.plan.retries && !self.stopping {
-            tracing::warn!("point {words} failed and is tried again: {why}");
+            tracing::warn!("point {words} failed and is retried: {why}");
             return;
         }
         tracing::warn!("point {words} failed: {why}");
         if let Err(error) = self.sweep.note_failure(point, &why) {
-            tracing::warn!("that point {point} failed cannot be kept: {error:#}");
+            tracing::warn!("cannot record the failure of point {point}: {error:#}");
         }
         self.settled.insert(point, Settled::Failed(why));
         if self.plan.fail_fast {

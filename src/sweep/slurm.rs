@@ -52,17 +52,16 @@ pub fn script(sweep: &Sweep, tfm: &Path, data_dir: &Path, resources: &Resources)
     ];
     let mut text = "#!/bin/bash\n".to_owned();
     for option in options.into_iter().flatten() {
-        ensure!(!option.contains(['\n', '\r']), "{option:?} cannot stand in a script of Slurm");
+        ensure!(!option.contains(['\n', '\r']), "{option:?} is not allowed in a Slurm script");
         text += &format!("#SBATCH {option}\n");
     }
     let (tfm, dir, data) = (quoted(tfm), quoted(sweep.path()), quoted(data_dir));
     Ok(text
         + &format!(
-            "\n# The time is nearly over: save, and go on in the next turn.\n\
-             requeue() {{\n  kill -TERM \"$run\"\n  wait \"$run\"\n  \
-             scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n  exit 0\n}}\n\
-             trap requeue USR1\n\n\
-             {tfm} sweep run {dir} --index \"$SLURM_ARRAY_TASK_ID\" --data-dir {data} \\\n  \
+            "\n# The time limit is near: save, requeue the job, and continue there.\nrequeue() \
+             {{\n  kill -TERM \"$run\"\n  wait \"$run\"\n  scontrol requeue \
+             \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n  exit 0\n}}\ntrap requeue \
+             USR1\n\n{tfm} sweep run {dir} --index \"$SLURM_ARRAY_TASK_ID\" --data-dir {data} \\\n  \
              --threads \"$SLURM_CPUS_PER_TASK\" &\nrun=$!\nwait \"$run\"\n"
         ))
 }

@@ -140,22 +140,22 @@ impl Spec {
         for (key, value) in &vary {
             axes.push(Axis::new(key, value)?);
         }
-        ensure!(!axes.is_empty(), "nothing varies; give [vary] or [[zip]] a setting");
+        ensure!(!axes.is_empty(), "nothing varies; add a setting to [vary] or [[zip]]");
         let mut keys: Vec<&String> = axes.iter().flat_map(|axis| &axis.keys).collect();
         keys.extend(fixed.iter().map(|(key, _)| key));
         keys.sort();
         if let Some(twice) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            bail!("{} is set twice; say it in one of [set], [vary] and [[zip]]", twice[0]);
+            bail!("{} is set twice; give it in only one of [set], [vary] and [[zip]]", twice[0]);
         }
         let skip = file.skip.iter().map(|text| conditions(text)).collect::<Result<Vec<_>>>()?;
         for condition in skip.iter().flatten() {
             let known = keys.binary_search(&&condition.key).is_ok();
-            ensure!(known, "skip: {} is no setting of this sweep", condition.key);
+            ensure!(known, "skip: {} is not a setting of this sweep", condition.key);
             // No value of a setting holds such a sign: the two were to be two conditions.
             let is_one = !condition.constant.contains(['=', '<', '>']);
             ensure!(
                 is_one,
-                "skip: {} is no value; put \" and \" between conditions",
+                "skip: {} is not a value; put \" and \" between conditions",
                 condition.constant
             );
         }
@@ -223,8 +223,8 @@ pub fn check_name(name: &str) -> Result<()> {
         (1..=MAX_NAME).contains(&name.chars().count())
             && name.chars().all(fits)
             && !name.starts_with(['.', '-']),
-        "{name:?} cannot be the name of a sweep; give at most {MAX_NAME} letters, digits, - _ and ., \
-         the first a letter or a digit"
+        "{name:?} cannot be the name of a sweep; give at most {MAX_NAME} letters, digits, - _ and \
+         ., starting with a letter or a digit"
     );
     Ok(())
 }
@@ -298,9 +298,9 @@ mod tests {
             ("model = \"ptb\"\n[set]\nseed = 1\n[vary]\nseed = [1]\n", "seed is set twice"),
             (
                 "model = \"ptb\"\nskip = [\"a = 1\"]\n[vary]\nseed = [1]\n",
-                "skip: a is no setting of this sweep",
+                "skip: a is not a setting of this sweep",
             ),
-            ("model = \"ptb\"\nskip = [\"a\"]\n[vary]\nseed = [1]\n", "\"a\" is no condition"),
+            ("model = \"ptb\"\nskip = [\"a\"]\n[vary]\nseed = [1]\n", "\"a\" is not a condition"),
             (
                 "model = \"ptb\"\n[vary]\nseed = [1]\n[random]\npoints = 0\n",
                 "random.points must be at least 1",

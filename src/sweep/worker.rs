@@ -78,7 +78,7 @@ impl Worker {
         // A signal of the terminal comes to the sweep alone, which hands it on once.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.spawn().context("tfm cannot start itself")?;
+        let child = command.spawn().context("cannot start the tfm executable")?;
         Ok(Self { point, child, start: Instant::now(), log_start, asked: false, _claim: claim })
     }
 
@@ -119,7 +119,7 @@ impl Worker {
         let bytes = fs::read(sweep.log(self.point)).unwrap_or_default();
         let text = String::from_utf8_lossy(bytes.get(self.log_start..).unwrap_or_default());
         let error = text.lines().rfind(|line| line.starts_with("error: "));
-        let error = error.or_else(|| text.lines().last()).unwrap_or("it said nothing");
+        let error = error.or_else(|| text.lines().last()).unwrap_or("it gave no error message");
         error.trim_start_matches("error: ").to_owned()
     }
 }
@@ -137,7 +137,8 @@ fn is_full(sweep: &Sweep, why: &str) -> bool {
 
 /// `tfm train` for a point: a new run, or one that goes on.
 fn command(sweep: &Sweep, plan: &Plan, point: u64) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("tfm cannot find itself")?);
+    let mut command =
+        Command::new(std::env::current_exe().context("cannot locate the tfm executable")?);
     let dir = sweep.run_dir(point);
     command.args(["train", &sweep.spec.model]);
     if dir.join("run.json").is_file() {

@@ -60,7 +60,7 @@ impl AsRef<[u8]> for Mapped {
 pub fn open(path: &Path) -> io::Result<Mapped> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() && !metadata.is_dir() {
-        return Err(io::Error::other("a pipe or a device: write its bytes to a file first"));
+        return Err(io::Error::other("a pipe or a device: save it to a file first"));
     }
     let file = File::open(path)?;
     let len = file.metadata()?.len();
@@ -86,7 +86,9 @@ pub fn range(mut file: File, range: Range<u64>) -> io::Result<Mapped> {
         Err(error) => {
             static SAID: Once = Once::new();
             SAID.call_once(|| {
-                tracing::warn!("files cannot be mapped here ({error}): they are read into memory");
+                tracing::warn!(
+                    "files cannot be memory-mapped here ({error}): reading them into memory"
+                );
             });
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(len)?;

@@ -16,7 +16,8 @@ pub fn ensure_fits(bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
     let gib = |bytes: u64| bytes as f64 / GIB;
     ensure!(
         bytes <= free,
-        "{}: this needs {:.1} GiB of memory, and {:.1} GiB can be had; choose a smaller size",
+        "{}: this needs {:.1} GiB of memory, but only {:.1} GiB are available; choose a smaller \
+         size",
         what(),
         gib(bytes),
         gib(free)

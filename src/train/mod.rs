@@ -92,7 +92,7 @@ impl<'a, T: Task> Training<'a, T> {
             lines -= lines.min(std::mem::take(&mut state.end_lines));
             state.finished = false;
             let contents = contents(task, &state, Recorder::first(run.path(), lines)?);
-            let (meta, tensors) = contents.context("the run cannot become longer")?;
+            let (meta, tensors) = contents.context("the run cannot be extended")?;
             let keep = Retention { last: config.keep };
             checkpoint::save(&run.checkpoints_dir(), &meta, tensors, keep, false)?;
         }
@@ -165,7 +165,7 @@ impl<'a, T: Task> Training<'a, T> {
             // The last save may have been killed before it had done so.
             self.prune();
             tracing::info!(
-                "The run is already at its end, step {}: to go on, give {} more",
+                "The run has already finished at step {}; to continue, give {} more",
                 self.state.step,
                 self.task.lengthening_options()
             );
@@ -230,7 +230,7 @@ impl<'a, T: Task> Training<'a, T> {
         let saved = self.last_saved.map(|saved| format!("the checkpoint of step {saved} is kept"));
         let saved = saved.as_deref().unwrap_or("there is no checkpoint yet");
         let hint = match (self.last_saved, error.is::<NotFinite>()) {
-            (Some(_), false) => format!("go on from it with --resume {run}"),
+            (Some(_), false) => format!("resume from it with --resume {run}"),
             (Some(_), true) => format!(
                 "start a new run from it with --init-from {run}, for example with a lower learning \
                  rate"
@@ -286,7 +286,7 @@ impl<'a, T: Task> Training<'a, T> {
             Ok(None) => return Ok(()),
             Err(error) if error.is::<NotFinite>() => return Err(self.with_step_context(error)),
             Err(error) => {
-                tracing::warn!("step {step}: the evaluation failed, the run goes on: {error:#}");
+                tracing::warn!("step {step}: the evaluation failed; the run continues: {error:#}");
                 EpochReport::default()
             }
         };
@@ -325,8 +325,8 @@ impl<'a, T: Task> Training<'a, T> {
         for (name, value) in measured.metrics.iter().filter(|(_, value)| !value.is_finite()) {
             let (step, phase) = (self.state.step, measured.phase);
             tracing::warn!(
-                "step {step}: {phase} {name} is {value}: the run has diverged; a lower learning rate \
-                 or a smaller first range of the parameters keeps it from that"
+                "step {step}: {phase} {name} is {value}: training has diverged; try a lower \
+                 learning rate or a smaller initialisation scale"
             );
         }
     }

@@ -45,15 +45,15 @@ pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
     if checkpoint.meta.metrics_crc32c.is_some_and(|written| written != found) {
         let file = run.path().join(FILE_NAME);
         tracing::warn!(
-            "{}: the first {lines} lines have changed since they were written; charts show what is \
-             there now, and the training goes on from its checkpoint as it would have",
+            "{}: the first {lines} lines have changed since they were written; charts show the \
+             changed lines, but training continues from the checkpoint unaffected",
             file.display()
         );
     }
     if state.best_score.is_some()
         && let Err(error) = checkpoint::open(&dir, Selector::Best)
     {
-        tracing::warn!("{error:#}; the best of the epochs to come takes its place");
+        tracing::warn!("{error:#}; the best of the remaining epochs will replace it");
         state.best_score = None;
     }
     Ok(Restored { state, lines, from: Some(checkpoint.path) })

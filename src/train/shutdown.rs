@@ -36,7 +36,7 @@ impl ShutdownFlag {
             None => {
                 first = Some(Instant::now());
                 requested.request();
-                say(&format!("{}; once more stops at once", says[0]));
+                say(&format!("{}; interrupt again to stop at once", says[0]));
             }
             Some(first) if first.elapsed() < SAME_WISH => {}
             Some(_) => {

@@ -52,7 +52,7 @@ impl TrainState {
             state.get(name).with_context(|| format!("the checkpoint holds no state {name:?}"))
         };
         let own: Self = serde_json::from_value(part("loop")?.clone())?;
-        let task = part("task")?.as_object().context("the state of the task is no table")?;
+        let task = part("task")?.as_object().context("the state of the task is not a table")?;
         Ok((Self { step, ..own }, task.clone()))
     }
 }

@@ -154,7 +154,7 @@ fn a_full_disk_ends_a_sweep_which_goes_on_when_there_is_room() {
         (!output.status.success()).then_some((at, stderr))
     };
     let (at, stderr) = (60..80).find_map(ends).unwrap();
-    let part = format!("(os error 28); make room, and go on with: tfm sweep resume s-{at}");
+    let part = format!("(os error 28); free some space, then resume with: tfm sweep resume s-{at}");
     assert!(stderr.contains("error: point ") && stderr.contains(&part), "{stderr}");
     let said = dir.tfm(&format!("sweep resume s-{at} --threads 1"));
     assert_eq!(said.code, 0, "{said:?}");
@@ -221,7 +221,7 @@ fn file_systems_without_locks_maps_or_synced_folders_will_do() {
     dir.tfm(&format!("{line} --run-dir whole")).ok();
     for (what, warning) in [
         ("locks", "cannot be locked (No locks available (os error 37))"),
-        ("maps", "files cannot be mapped here (No such device (os error 19)): they are read"),
+        ("maps", "files cannot be memory-mapped here (No such device (os error 19)): reading"),
         ("synced folders", ""),
     ] {
         let said = without(&dir, &shim, what, &format!("{line} --run-dir run"));

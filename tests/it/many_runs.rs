@@ -61,7 +61,7 @@ fn runs_are_listed_filtered_and_sorted() {
     let csv = dir.tfm("runs list --csv").ok();
     assert_eq!(csv.lines().count(), 7);
     assert!(csv.lines().next().unwrap().contains(",train.learning_rate,"), "{csv}");
-    dir.tfm("runs list --where rate").fails(2, &["\"rate\" is no condition"]);
+    dir.tfm("runs list --where rate").fails(2, &["\"rate\" is not a condition"]);
     let head: Vec<_> = csv.lines().next().unwrap().split(',').collect();
     let columns: std::collections::BTreeSet<_> = head.iter().collect();
     assert_eq!(columns.len(), head.len(), "{head:?}");
@@ -73,7 +73,7 @@ fn runs_are_listed_filtered_and_sorted() {
     dir.write("runs/rate-1-seed-1/metrics.jsonl", "{}\n");
     let said = dir.tfm("runs list --json");
     assert_eq!(names(&said).len(), 5);
-    assert!(said.stderr.contains("runs/rate-1-seed-1 cannot be read and is left out"), "{said:?}");
+    assert!(said.stderr.contains("runs/rate-1-seed-1 cannot be read and is skipped"), "{said:?}");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn notes_and_tags_find_a_run_again() {
     let text = dir.tfm("runs list").ok();
     assert!(text.contains("#good too hot"), "{text}");
     dir.run(tfm().args(["runs", "tag", "not good", "runs/a"]))
-        .fails(1, &["\"not good\" is no tag"]);
+        .fails(1, &["\"not good\" is not a tag"]);
     dir.tfm("runs note none x").fails(1, &["none is not a run folder"]);
 }
 

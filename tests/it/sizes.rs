@@ -40,7 +40,7 @@ fn networks_and_data_that_memory_cannot_hold_are_refused() {
         ),
     ] {
         let said = in_little_memory(&dir, &line);
-        said.fails(1, &[key, "this needs ", " GiB of memory, and "]);
+        said.fails(1, &[key, "this needs ", " GiB of memory, but only "]);
     }
     // What is announced is refused before it is read.
     let announced = b"1 2000000000\nw 1 2";

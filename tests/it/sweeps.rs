@@ -80,7 +80,7 @@ fn a_sweep_trains_every_point_as_a_run_of_its_own() {
     assert!(again.stdout.contains("6 finished") && !again.stderr.contains("Point "), "{again:?}");
     assert!(again.stdout.contains(" ± "), "{again:?}");
     sweep(&dir, "run rates.toml --dir s")
-        .fails(1, &["s holds this sweep already; go on with: tfm sweep resume s"]);
+        .fails(1, &["s already holds this sweep; resume it with: tfm sweep resume s"]);
     // A removed point is trained anew.
     let removed = dir.tfm("runs rm s/points/0005 --yes");
     assert!(removed.stderr.contains("is point 5 of the sweep rates"), "{removed:?}");
@@ -112,7 +112,7 @@ fn a_point_that_fails_stops_no_other() {
     let said = sweep(&dir, "run rates.toml --dir s --retries 1");
     said.fails(
         1,
-        &["1 of 3 points failed", "is tried again", "go on"]
+        &["1 of 3 points failed", "is retried", "go on"]
             .map(|part| if part == "go on" { "tfm sweep resume s" } else { part }),
     );
     assert!(said.stdout.contains("2 finished, 1 failed"), "{said:?}");
@@ -134,7 +134,7 @@ fn a_point_that_failed_before_it_was_a_run_is_not_forgotten() {
     let line = "--data-dir nothing";
     let said = sweep(&dir, &format!("run rates.toml --dir s {line}"));
     said.fails(1, &["1 of 2 points failed", "tfm sweep resume s --data-dir nothing"]);
-    let why = "s/points/0002 (data.source=\"files\") failed before it was a run: ";
+    let why = "s/points/0002 (data.source=\"files\") failed before its run began: ";
     for line in ["runs list s", "report s -o s.html", "watch s"] {
         let said = dir.tfm(line);
         assert!(said.stderr.contains(why), "{line}: {said:?}");
@@ -146,7 +146,7 @@ fn a_point_that_failed_before_it_was_a_run_is_not_forgotten() {
     write(&dir, "", "data.source = [\"files\"]\n", "");
     sweep(&dir, &format!("run rates.toml --dir none {line}")).fails(1, &["1 of 1 points failed"]);
     let list = dir.tfm("runs list none --json");
-    assert!(list.stderr.contains("failed before it was a run"), "{list:?}");
+    assert!(list.stderr.contains("failed before its run began"), "{list:?}");
     assert_eq!(list.json(), json!([]));
 }
 
@@ -178,7 +178,7 @@ fn what_cannot_be_a_sweep_is_refused_before_anything_is_written() {
     refuse(
         "",
         "seed = { from = 1, to = 1_000_000_000 }\n",
-        &["has 1000000000 points; at most 10000"],
+        &["has 1000000000 points; the maximum is 10000"],
     );
     refuse(
         "",
@@ -197,14 +197,14 @@ fn what_cannot_be_a_sweep_is_refused_before_anything_is_written() {
     assert_eq!(dir.files(), ["rates.toml"]);
     dir.write("s/mine.txt", "mine");
     sweep(&dir, "run rates.toml --dir s")
-        .fails(1, &["the folder s holds mine.txt and is no sweep"]);
+        .fails(1, &["the folder s holds mine.txt and is not a sweep"]);
     // What has the name of a file of ours is the user's nevertheless.
     dir.write("rates.toml", "model = \"ptb\"\nconfig = \"./x.toml\"\n[vary]\nseed = [1]\n");
     dir.write("x.toml", "model = \"ptb\"\n");
     for (folder, name, part) in [("t", "config/x.toml", "config"), ("u", ".lock", ".lock")] {
         let mine = dir.write(&format!("{folder}/{name}"), "mine");
         sweep(&dir, &format!("run rates.toml --dir {folder}"))
-            .fails(1, &[&format!("the folder {folder} holds {part} and is no sweep")]);
+            .fails(1, &[&format!("the folder {folder} holds {part} and is not a sweep")]);
         assert_eq!(fs::read_to_string(mine).unwrap(), "mine");
     }
 }

@@ -267,7 +267,7 @@ fn texts_are_files_plain_or_compressed_and_one_or_several() {
     dir.write("short.txt", "only four words here\n");
     fails("--set data.train=./short.txt", &["contains too little data: 4 words", "50"]);
     dir.write("empty.txt", "");
-    fails("--set data.train=./empty.txt", &["./empty.txt holds no word"]);
+    fails("--set data.train=./empty.txt", &["./empty.txt contains no words"]);
     dir.write("bytes.txt", b"good\nbad \xff\n");
     fails(
         "--set data.train=./bytes.txt",

@@ -74,7 +74,7 @@ impl Attention {
         let (rows, columns) = (self.target.len(), self.source.len());
         let fits = self.weights.len() == rows
             && self.weights.iter().all(|weights| weights.len() == columns);
-        ensure!(fits, "the attention is not that of {rows} words on {columns}");
+        ensure!(fits, "the attention is not a {rows} × {columns} matrix");
         let is_finite = self.weights.iter().flatten().all(|weight| weight.is_finite());
         ensure!(is_finite, "a weight of the attention is not finite");
         Ok(())
@@ -276,7 +276,7 @@ mod tests {
         let mut attention = even("a b", "c d");
         attention.weights[1].pop();
         let error = svg(&attention, "").unwrap_err().to_string();
-        assert_eq!(error, "the attention is not that of 2 words on 2");
+        assert_eq!(error, "the attention is not a 2 × 2 matrix");
         attention.weights[1] = vec![f32::NAN, 0.0];
         assert!(svg(&attention, "").unwrap_err().to_string().ends_with("not finite"));
     }

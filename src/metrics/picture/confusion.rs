@@ -85,8 +85,8 @@ impl ConfusionMatrix {
         let numbers = differ.count();
         if numbers > 0 {
             tracing::warn!(
-                "{numbers} of {} classes have letters that pictures cannot show: {} has their numbers, \
-                 counted from 0",
+                "{numbers} of {} classes have characters that the font cannot draw; {} shows \
+                 class numbers instead (from 0)",
                 classes.len(),
                 path.display()
             );

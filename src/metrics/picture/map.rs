@@ -115,7 +115,10 @@ where
 /// The places in pixels of the drawing, one scale for both directions.
 fn points(places: &[MapPoint], side: i32) -> Result<Vec<(i32, i32)>> {
     for MapPoint { label, x, y } in places {
-        ensure!(x.is_finite() && y.is_finite(), "the place ({x}, {y}) of {label:?} is not finite");
+        ensure!(
+            x.is_finite() && y.is_finite(),
+            "the position ({x}, {y}) of {label:?} is not finite"
+        );
     }
     let bounds = |of: fn(&MapPoint) -> f64| {
         let values = places.iter().map(of);
@@ -325,7 +328,7 @@ mod tests {
         same[3].y = f64::NAN;
         let path = Path::new("never-written.png");
         let error = write_map_png(path, "words", &same).unwrap_err().to_string();
-        assert_eq!(error, "the place (0, NaN) of \"word0\" is not finite");
+        assert_eq!(error, "the position (0, NaN) of \"word0\" is not finite");
     }
 
     fn overlap(a: Rect, b: Rect) -> bool {

@@ -86,20 +86,20 @@ fn ensure_drawable(
     let same = (width, height, channels) == (first.width, first.height, first.channels);
     ensure!(
         same && [1, 3].contains(&channels) && width * height > 0,
-        "picture {} has {width}×{height} pixels of {channels} bytes, but pixels have 1 or 3 and \
-         the pictures of a sheet one size",
+        "image {} has {width}×{height} pixels of {channels} bytes, but pixels need 1 or 3 bytes \
+         and all images of a sheet the same size",
         mistake.index
     );
     ensure!(
         pixels.len() == width * height * channels,
-        "picture {} has {} bytes, but its size needs {}",
+        "image {} has {} bytes, but its size needs {}",
         mistake.index,
         pixels.len(),
         width * height * channels
     );
     ensure!(
         mistake.truth.max(mistake.predicted) < n_classes,
-        "picture {} is of class {} and taken for {}, but there are {n_classes} classes",
+        "image {} has class {} and prediction {}, but there are {n_classes} classes",
         mistake.index,
         mistake.truth,
         mistake.predicted
@@ -246,7 +246,7 @@ mod tests {
             png("worst", &classes(), mistakes).unwrap_err().to_string()
         };
         let short = Raster { pixels: &[1], ..raster };
-        assert_eq!(error(&[(mistake(8), short)]), "picture 8 has 1 bytes, but its size needs 4");
+        assert_eq!(error(&[(mistake(8), short)]), "image 8 has 1 bytes, but its size needs 4");
         let other = Raster { width: 4, height: 1, ..raster };
         assert!(error(&[(mistake(1), raster), (mistake(2), other)]).contains("one size"));
         let unknown = Mistake { predicted: 2, ..mistake(3) };

@@ -189,7 +189,7 @@ pub fn files(dir: &Path, charts: &[Chart]) -> Vec<PathBuf> {
 pub fn write(dir: &Path, charts: &[Chart]) -> Result<Vec<PathBuf>> {
     ensure!(
         !charts.is_empty(),
-        "no metric has two different values to draw yet: train some steps more"
+        "no metric has two different values to draw yet: train a few more steps"
     );
     atomic::create_folder(dir)?;
     let paths = files(dir, charts);

@@ -288,7 +288,10 @@ impl Builder {
                 let shape = self.graph.borrow().parameters[known].shape.clone();
                 if shape != spec.shape {
                     let (is, wanted) = (written(&shape), written(&spec.shape));
-                    self.fail(format!("{} is {is} and cannot be shared as {wanted}", spec.name));
+                    self.fail(format!(
+                        "{} has the shape {is} and cannot be shared as {wanted}",
+                        spec.name
+                    ));
                 }
                 return known;
             }

@@ -33,24 +33,24 @@ fn an_error_names_the_node_and_the_shapes() {
             let x = g.input("x", &[6, 6, 2]);
             x.concat(3, &[x.max_pool(2, 2, Same)])
         },
-        "concat1: (1, 6, 6, 2) and (1, 3, 3, 2) differ in more than axis 3",
+        "concat1: (1, 6, 6, 2) and (1, 3, 3, 2) differ in an axis other than 3",
     );
-    refuses(|g| g.input("x", &[6]).slice(1, 4, 3), "slice1: (1, 6) has no places 4..7 of axis 1");
+    refuses(|g| g.input("x", &[6]).slice(1, 4, 3), "slice1: (1, 6) has no range 4..7 along axis 1");
     refuses(
         |g| g.input("x", &[6]).reshape(&[4]),
-        "reshape1: (1, 6) does not hold as many values as (1, 4)",
+        "reshape1: (1, 6) and (1, 4) have different numbers of values",
     );
     refuses(
         |g| g.input("x", &[40, 40, 1]).max_pool(17, 2, Valid),
-        "pool1: a window of 17 × 17 has more than 255 values",
+        "pool1: a window of 17 × 17 has more than 255 elements",
     );
     refuses(
         |g| g.input("x", &[4, 4, 1]).max_pool(2, 0, Same),
-        "pool1: windows of 2 × 2, 0 apart, are none",
+        "pool1: windows of 2 × 2 with stride 0 are invalid",
     );
     refuses(
         |g| g.input("x", &[4, 4, 1]).conv2d("conv1", Filters::new(2, 0), init()),
-        "conv1: windows of 0 × 0, 1 apart, are none",
+        "conv1: windows of 0 × 0 with stride 1 are invalid",
     );
     refuses(
         |g| g.input("x", &[7]).linear("fc", 0, init()),

@@ -34,7 +34,7 @@ impl Operator for Concat {
         let first = &shapes.inputs[0];
         if !(1..first.len()).contains(&self.axis) {
             return Err(format!(
-                "{} has no axis {} to join behind the batch's",
+                "{} has no axis {} to concatenate along (other than the batch axis)",
                 written(first),
                 self.axis
             ));
@@ -45,7 +45,7 @@ impl Operator for Concat {
                 |shape: &[usize]| [&shape[..self.axis], &shape[self.axis + 1..]].concat();
             if other.len() != first.len() || but_axis(other) != but_axis(first) {
                 let (first, other, axis) = (written(first), written(other), self.axis);
-                return Err(format!("{first} and {other} differ in more than axis {axis}"));
+                return Err(format!("{first} and {other} differ in an axis other than {axis}"));
             }
             output[self.axis] += other[self.axis];
         }

@@ -25,8 +25,8 @@ impl Operator for LrnNode {
         if !fits || shapes.channels() == 0 {
             let (parameters, input) = (self.0, written(&shapes.inputs[0]));
             return Err(format!(
-                "{parameters:?} do not fit an input {input}: radius ≤ {MAX_RADIUS}, bias > 0, α ≥ 0, \
-                 β in 0 to 1"
+                "{parameters:?} are invalid for an input {input}: radius ≤ {MAX_RADIUS}, bias > 0, \
+                 α ≥ 0, β in 0 to 1"
             ));
         }
         Ok(shapes.inputs[0].clone())

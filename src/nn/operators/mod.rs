@@ -251,7 +251,7 @@ pub fn count(shape: &[usize]) -> usize {
 pub fn output_shape(operator: &dyn Operator, shapes: &Shapes) -> Result<Vec<usize>, String> {
     let output = operator.shape(shapes)?;
     if output.iter().skip(1).any(|&size| size == 0) {
-        return Err(format!("its output, {}, has no values", written(&output)));
+        return Err(format!("its output, {}, is empty", written(&output)));
     }
     match count(&output) {
         ..=MAX_VALUES => Ok(output),
@@ -262,7 +262,7 @@ pub fn output_shape(operator: &dyn Operator, shapes: &Shapes) -> Result<Vec<usiz
 /// Holds windows to have values, and to move on.
 fn check_windows([height, width]: [usize; 2], stride: [usize; 2]) -> Result<(), String> {
     match [height, width, stride[0], stride[1]].contains(&0) {
-        true => Err(format!("windows of {height} × {width}, {} apart, are none", stride[0])),
+        true => Err(format!("windows of {height} × {width} with stride {} are invalid", stride[0])),
         false => Ok(()),
     }
 }

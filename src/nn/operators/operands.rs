@@ -212,7 +212,7 @@ impl ParameterGradients<'_> {
         numbers.into_iter().for_each(|number| self.by_rows[number] = !self.is_apart);
         let which = if self.is_apart { Use::Only } else { self.uses[numbers[0]] };
         let Ok(gradients) = self.all.get_disjoint_mut([weights, biases]) else {
-            unreachable!("the parameters of a layer are different ones")
+            unreachable!("the parameters of a layer are distinct")
         };
         weight_gradient(cpu, which, &mut self.rows[weights], inputs, d, gradients, outputs);
     }
@@ -243,7 +243,7 @@ impl ParameterGradients<'_> {
         let indices = std::array::from_fn(|i| self.indices[i]);
         // A layer's parameters differ: one number twice would be a graph that was not built here.
         let Ok(several) = self.all.get_disjoint_mut(indices) else {
-            unreachable!("the parameters of a layer are different ones")
+            unreachable!("the parameters of a layer are distinct")
         };
         several
     }

@@ -68,7 +68,7 @@ impl Operator for MaxPool {
         rank(images, &IMAGES)?;
         if self.size.saturating_mul(self.size) > usize::from(pool::NO_ARGMAX) {
             let size = self.size;
-            return Err(format!("a window of {size} × {size} has more than 255 values"));
+            return Err(format!("a window of {size} × {size} has more than 255 elements"));
         }
         output(self.sizes(images))
     }

@@ -19,7 +19,7 @@ impl Operator for Reshape {
         let output = [&input[..1], &self.row].concat();
         if count(&output) != shapes.values() {
             let (input, output) = (written(input), written(&output));
-            return Err(format!("{input} does not hold as many values as {output}"));
+            return Err(format!("{input} and {output} have different numbers of values"));
         }
         Ok(output)
     }

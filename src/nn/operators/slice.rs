@@ -32,7 +32,7 @@ impl Operator for Slice {
         let Self { axis, start, len } = *self;
         if axis == 0 || len == 0 || input.get(axis).is_none_or(|&places| start + len > places) {
             let (end, input) = (start + len, written(input));
-            return Err(format!("{input} has no places {start}..{end} of axis {axis}"));
+            return Err(format!("{input} has no range {start}..{end} along axis {axis}"));
         }
         let mut output = input.clone();
         output[axis] = len;

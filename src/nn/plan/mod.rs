@@ -123,7 +123,7 @@ fn check_live(graph: &Graph, nodes: &[Planned], outputs: &[Source], key: &Key) -
     let live = fuse::live(nodes, outputs);
     for (i, Planned { node, shapes, .. }) in nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
         if let Some(read) = node.ids.filter(|_| shapes.ids == 0 && key.batch > 0) {
-            bail!("{}: its integers, {}, are missing", node.name, graph.ids[read.input].name);
+            bail!("{}: its integer input {} is missing", node.name, graph.ids[read.input].name);
         }
         let is_loss = node.op.get().gradient() == GradientRule::Loss;
         if key.gradients && is_loss && !outputs.contains(&Source::Node(i)) {

@@ -205,7 +205,7 @@ impl Scheduler {
                     &node.name
                 }
             };
-            bail!("gradients are those of losses, and {name} is none");
+            bail!("gradients need a loss, but {name} is not one");
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ fn a_sweep_is_begun_once_and_opened_unchanged() {
     fails(Sweep::open(&path), "there is no such folder");
     let sweep = Sweep::begin(&path, &begin(TEXT), false).unwrap();
     assert_eq!((sweep.name(), sweep.points().len()), ("s", 2));
-    fails(Sweep::begin(&path, &begin(TEXT), false), "holds this sweep already; go on with");
+    fails(Sweep::begin(&path, &begin(TEXT), false), "already holds this sweep; resume it with");
     Sweep::begin(&path, &begin(TEXT), true).unwrap();
     let other = TEXT.replace("[1, 2]", "[1]");
     fails(Sweep::begin(&path, &begin(&other), true), "holds another sweep, s");
@@ -31,13 +31,13 @@ fn a_sweep_is_begun_once_and_opened_unchanged() {
     fs::write(path.join(SPEC), &other).unwrap();
     fails(
         Sweep::open(&path),
-        "was changed since the sweep was begun:\n- seed = [1, 2]\n+ seed = [1]\n",
+        "was changed after the sweep began:\n- seed = [1, 2]\n+ seed = [1]\n",
     );
     // A folder of the user's is left alone.
     let full = root.path().join("full");
     fs::create_dir(&full).unwrap();
     fs::write(full.join("mine"), "x").unwrap();
-    fails(Sweep::begin(&full, &begin(TEXT), false), "holds mine and is no sweep");
+    fails(Sweep::begin(&full, &begin(TEXT), false), "holds mine and is not a sweep");
     fails(Sweep::open(&full), "it has no sweep.json");
 }
 
@@ -63,7 +63,7 @@ fn a_config_of_the_users_is_copied() {
     fs::remove_file(file).unwrap();
     Sweep::open(&path).unwrap();
     fs::write(path.join("config/mine.toml"), "model = \"ptb\"\n").unwrap();
-    assert!(Sweep::open(&path).unwrap_err().to_string().contains("was changed since"));
+    assert!(Sweep::open(&path).unwrap_err().to_string().contains("was changed after"));
 }
 
 #[test]
@@ -81,7 +81,9 @@ fn decisions_are_read_back_but_for_one_that_was_cut() {
     sweep.note(&second).unwrap();
     assert_eq!(sweep.events().unwrap(), [first, second]);
     fs::write(&file, "{}\n").unwrap();
-    assert!(sweep.events().unwrap_err().to_string().contains("decisions.jsonl:1 is no decision"));
+    assert!(
+        sweep.events().unwrap_err().to_string().contains("decisions.jsonl:1 is not a decision")
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn expected(lab: &Lab, calls: &[String], call: &str, first_step: u64) -> String 
     let done = first_step + steps(calls).len() as u64;
     let hint = match lab.last() {
         Some(saved) => format!(
-            "the checkpoint of step {} is kept: go on from it with --resume {}",
+            "the checkpoint of step {} is kept: resume from it with --resume {}",
             saved.meta.step,
             lab.path().display()
         ),
@@ -76,7 +76,7 @@ fn an_extended_run_that_fails_at_any_call_says_where_and_goes_on_as_if_it_had_no
                 let saved = lab.last().unwrap().path;
                 format!("cannot resume from {}: {call} fails", saved.display())
             }
-            1 | 2 => format!("the run cannot become longer: {call} fails"),
+            1 | 2 => format!("the run cannot be extended: {call} fails"),
             _ => expected(&lab, &calls[..n], call, 5),
         };
         assert_eq!(ended.error(), expect, "{context}");
@@ -229,7 +229,7 @@ fn a_checkpoint_that_cannot_be_written_ends_the_run_with_its_path() {
     let error = lab.start(&plan, None).error();
     let expect = format!("step 4: cannot write the checkpoint {}", taken.display());
     assert!(error.starts_with(&expect), "{error}");
-    assert!(error.contains("the checkpoint of step 3 is kept: go on from it with"), "{error}");
+    assert!(error.contains("the checkpoint of step 3 is kept: resume from it with"), "{error}");
     fs::remove_dir(&taken).unwrap();
     lab.ends_as(&plan, &end, "after a failed save");
 }
