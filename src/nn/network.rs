@@ -376,7 +376,7 @@ impl Network {
             let rows = values.len() / row.max(1);
             if rows * row != values.len() || !rows.is_multiple_of(feed.batch.max(1)) {
                 let (name, count, batch) = (&input.name, values.len(), feed.batch);
-                bail!("{name}: {count} values are not rows of {row} for {batch} examples");
+                bail!("{name}: {count} values are not rows of {row} for batch {batch}");
             }
             Ok(rows)
         };

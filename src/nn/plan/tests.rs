@@ -453,10 +453,7 @@ fn what_is_fed_is_held_to_the_graph() {
         let feed = Feed::images(batch, images, labels);
         network.run(&cpu, TRAINING, graphs.loss, feed).map(|_| ()).unwrap_err().to_string()
     };
-    assert_eq!(
-        run(2, &[0.0; 100], &[1, 2]),
-        "images: 100 values are not rows of 72 for 2 examples"
-    );
+    assert_eq!(run(2, &[0.0; 100], &[1, 2]), "images: 100 values are not rows of 72 for batch 2");
     assert_eq!(run(2, &[0.0; 144], &[1]), "loss: the logits are (2, 5) and the labels (1)");
     let feed = Feed::images(2, &[0.0; 144], &[]);
     let error = network.run(&cpu, TRAINING, graphs.logits, feed).map(|_| ()).unwrap_err();
