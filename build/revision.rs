@@ -33,8 +33,8 @@ pub fn tree(root: &Path) -> &'static str {
     }
 }
 
-/// The revision of the sources in `root`. Only their own repository counts: packaged sources
-/// may lie inside of another one.
+/// The revision of the sources in `root`. Only their own repository counts: packaged sources may be
+/// inside of another one.
 pub fn revision(root: &Path) -> Revision {
     match git_dir(root) {
         Some(git) => of_repository(&git),
@@ -60,7 +60,7 @@ fn of_repository(git: &Path) -> Revision {
     let Some(name) = text.strip_prefix("ref:").map(str::trim) else {
         return Revision { id: id_in(&text), watched };
     };
-    // The branches of a work tree lie in the repository that it belongs to.
+    // The branches of a work tree are in the repository that it belongs to.
     let common = fs::read_to_string(git.join("commondir")).unwrap_or_default();
     let common = git.join(common.trim());
     let (loose, packed) = (common.join(name), common.join("packed-refs"));

@@ -64,7 +64,7 @@ pub fn place(path: &Path) -> Result<()> {
 }
 
 /// The name under which `path` is written: one for all attempts, so that what a killed one has left
-/// behind, the next one takes away.
+/// behind, the next one removes.
 pub fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     path.with_file_name(format!(".{}.tmp", name.to_string_lossy()))
@@ -155,8 +155,8 @@ fn write_synced(
     written.map(|()| own)
 }
 
-/// Creates a file that no other process has, as long as it is open. Waits for one that has it, and takes
-/// away what a killed one has left.
+/// Creates a file that no other process has, as long as it is open. Waits for one that has it, and
+/// removes what a killed one has left.
 fn create_own(path: &Path) -> io::Result<File> {
     /// Where files are never found under their names, nobody waits for ever.
     const ATTEMPTS: usize = 10_000;
@@ -261,7 +261,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", &device).unwrap();
         let error = format!("{:#}", write(&device, b"x").unwrap_err());
         assert!(error.contains("null is not a plain file"), "{error}");
-        // A link in the place of the temporary file is not followed.
+        // A link in place of the temporary file is not followed.
         let (path, precious) = (folder.path().join("a.txt"), folder.path().join("precious"));
         fs::write(&precious, "mine").unwrap();
         std::os::unix::fs::symlink(&precious, temporary(&path)).unwrap();

@@ -156,7 +156,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Standard error for messages: what is written stands above the status line.
+/// Standard error for messages: what is written is above the status line.
 #[derive(Clone, Copy, Debug)]
 pub struct Stderr;
 

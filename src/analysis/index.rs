@@ -1,6 +1,6 @@
 //! Finds the runs in folders, and reads what has changed since they were read last.
 //!
-//! A cache lies beside many runs (`.runs.json`), and says of each when its files had changed. It is
+//! A cache is beside many runs (`.runs.json`), and says of each when its files had changed. It is
 //! written where it saves time, and nobody misses it where it cannot be.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(all, [a.clone(), c.clone()]);
         assert_eq!(found.damaged.len(), 1);
         assert!(found.damaged[0].1.contains("metrics.jsonl:1 is not a metrics record"));
-        // Runs that are named stand in the order in which they are, each once.
+        // Runs that are named are in the order in which they are, each once.
         let found = read(&[c.clone(), b.clone(), a.clone(), c.clone()]).unwrap();
         let named: Vec<_> = paths(&found);
         assert_eq!(named, [c.clone(), a]);

@@ -1,5 +1,5 @@
-//! Checkpoints: named tensors and what else a run needs to go on, in one safetensors file
-//! that is whole or absent. Knows no model.
+//! Checkpoints: named tensors and what else a run needs to continue, in one safetensors file that
+//! is whole or absent. Knows no model.
 //!
 //! ```text
 //! checkpoints/step-00000120.safetensors   the last K
@@ -50,8 +50,8 @@ pub struct Meta {
     /// The checksum of what these lines say; a checkpoint of an older tfm has none.
     #[serde(default)]
     pub metrics_crc32c: Option<u32>,
-    /// Whatever else the run needs: random streams, data cursor, meters. An `f64` comes back
-    /// to the bit; JSON has no infinities and no NaN, which would come back as null.
+    /// Whatever else the run needs: random streams, data cursor, meters. An `f64` comes back bit
+    /// for bit; JSON has no infinities and no NaN, which would come back as null.
     pub state: Map<String, Value>,
 }
 

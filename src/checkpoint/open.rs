@@ -40,7 +40,7 @@ impl Checkpoint {
         self.header.infos.keys().map(String::as_str)
     }
 
-    /// The tensor `name`: its bytes (little-endian, row-major) lie in the file.
+    /// The tensor `name`: its bytes (little-endian, row-major) are in the file.
     ///
     /// # Errors
     /// There is none of that name.

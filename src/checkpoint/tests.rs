@@ -155,7 +155,7 @@ fn the_one_before_a_damaged_newest_is_used_and_the_damaged_one_replaced() {
         assert_eq!(open(dir, Selector::Last).unwrap().meta.step, 2);
         fails(open(dir, Selector::Step(3)), "step-00000003.safetensors is damaged");
     }
-    // The run goes on from step 2 and saves at another step: nothing of it is lost.
+    // The run continues from step 2 and saves at another step: nothing of it is lost.
     put(dir, 2, 1, false);
     assert_eq!(steps(dir).unwrap(), [2]);
     fs::write(dir.join("step-00000002.safetensors"), "x").unwrap();

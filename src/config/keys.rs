@@ -56,7 +56,7 @@ pub fn keys<C: Config>() -> Result<Vec<Key>> {
     Ok(keys)
 }
 
-/// Appends the keys of `table`, which stands at `path` in `defaults`.
+/// Appends the keys of `table`, which is at `path` in `defaults`.
 fn collect<C: Config>(
     defaults: &Table,
     path: &mut Vec<String>,

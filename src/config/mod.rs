@@ -74,7 +74,7 @@ pub fn load<C: Config>(
     resolve::resolve(source, sets)
 }
 
-/// The config of a run that is resumed, and the one it goes on with.
+/// The config of a run that is resumed, and the one it continues with.
 pub struct Resumed<C> {
     /// What the run folder says.
     pub previous: C,
@@ -82,9 +82,9 @@ pub struct Resumed<C> {
     pub loaded: Loaded<C>,
 }
 
-/// Reads the `config.toml` of a run (`text`, which lies at `path`) and applies the `--set`
-/// list to it. `name` is the name of the run's preset. What may not change is for
-/// [`refuse_differences`] to say.
+/// Reads the `config.toml` of a run (`text`, which is at `path`) and applies the `--set` list to
+/// it. `name` is the name of the run's preset. What may not change is for [`refuse_differences`] to
+/// say.
 ///
 /// # Errors
 /// As [`load`].
@@ -103,8 +103,8 @@ pub fn resume<C: Config>(
     Ok(Resumed { previous, loaded: resolve::resolve(source, sets)? })
 }
 
-/// The resolved config as TOML, in the order of the struct's fields. Reading it back gives
-/// the same config, floats to the bit.
+/// The resolved config as TOML, in the order of the struct's fields. Reading it back gives the same
+/// config, floats bit for bit.
 ///
 /// # Errors
 /// A value that TOML has no form for, such as an integer above `i64::MAX`.

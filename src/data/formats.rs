@@ -1,4 +1,4 @@
-//! Picture files that the `image` crate decodes: whole ones, within memory.
+//! Image files that the `image` crate decodes: whole ones, within memory.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use anyhow::{Error, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-/// Bytes that a picture has at most, as a file and in memory.
+/// Bytes that an image has at most, as a file and in memory.
 pub(super) const MAX_BYTES: u64 = 512 << 20;
 
 /// Formats that are read.
@@ -18,7 +18,7 @@ pub(super) struct Formats {
 }
 
 impl Formats {
-    /// Decodes a picture file, and says how it wants to be turned; its first bytes tell the format.
+    /// Decodes an image file, and says how it wants to be turned; its first bytes tell the format.
     ///
     /// # Errors
     /// The file is of no such format, is damaged or truncated, or would need more than 512 MiB of
@@ -35,7 +35,7 @@ impl Formats {
         let mut decoder = reader.into_decoder().map_err(no_picture)?;
         let (mut limits, (width, height)) = (Limits::default(), decoder.dimensions());
         limits.max_alloc = Some(MAX_BYTES);
-        // A grey picture becomes one of three colours.
+        // A grey image becomes one of three colours.
         let needed = decoder.total_bytes().max(3 * u64::from(width) * u64::from(height));
         let too_large = limits.check_dimensions(width, height).and(limits.reserve(needed));
         ensure!(
@@ -43,7 +43,7 @@ impl Formats {
             "declares {width} × {height} pixels, which need more than {} MiB",
             MAX_BYTES >> 20
         );
-        // What the decoder allocates beside the picture.
+        // What the decoder allocates beside the image.
         decoder.set_limits(limits).map_err(no_picture)?;
         if format == ImageFormat::Jpeg
             && let Some(why) = jpeg_damage(bytes)
@@ -66,7 +66,7 @@ pub(super) fn jpeg_orientation(bytes: &[u8]) -> Orientation {
     reader.into_decoder().map_or(Orientation::NoTransforms, |mut of| orientation(&mut of))
 }
 
-/// A picture whose orientation cannot be read is used as it lies.
+/// An image whose orientation cannot be read is used as it is.
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }

@@ -153,7 +153,7 @@ pub fn not_read(head: &[u8]) -> Option<&'static str> {
 }
 
 /// The next bytes of `reader`, `most` of them or all, which it will give once more. An error that
-/// comes meanwhile stands behind them.
+/// comes meanwhile is after them.
 pub fn peek(reader: &mut Box<dyn BufRead>, most: u64) -> Vec<u8> {
     let mut head = Vec::new();
     let result = reader.by_ref().take(most).read_to_end(&mut head);

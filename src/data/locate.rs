@@ -1,12 +1,12 @@
-//! Where a file that a config names lies.
+//! Where a file that a config names is.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A bare name lies in the data set's `folder`, or else in the current one; any other path is
-/// taken as it is.
+/// A bare name is in the data set's `folder`, or else in the current one; any other path is taken
+/// as it is.
 pub fn locate(folder: &Path, name: &str) -> PathBuf {
     let in_folder = folder.join(name);
     let is_bare = Path::new(name).components().count() == 1;
@@ -53,7 +53,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(locate(folder.path(), "text.txt"), folder.path().join("text.txt"));
         assert_eq!(locate(folder.path(), "./text.txt"), Path::new("./text.txt"));
-        // The tests run where the manifest lies.
+        // The tests run where the manifest is.
         assert_eq!(locate(folder.path(), "Cargo.toml"), Path::new("Cargo.toml"));
         std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
         assert_eq!(locate(folder.path(), "Cargo.toml"), folder.path().join("Cargo.toml"));

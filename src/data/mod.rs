@@ -1,5 +1,5 @@
-//! Texts, tokenizers, vocabularies and batches; pictures and their distortions; downloads;
-//! frozen graphs of TensorFlow; synthetic pictures and text.
+//! Texts, tokenizers, vocabularies and batches; images and their distortions; downloads; frozen
+//! graphs of TensorFlow; synthetic images and text.
 
 pub mod analogies;
 pub mod augment;

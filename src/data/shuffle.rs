@@ -1,9 +1,9 @@
 //! The order of examples: a new permutation of all of them in every epoch.
 //!
-//! The training set is read as one endless row of positions: example `i` of the batch of a step
-//! stands at position `step · batch + i`, and position `p` is example `permutation(p / n)[p % n]`.
-//! So every example comes once an epoch, batches run across an epoch's end, and any step can be
-//! asked for at any time: nothing has to be saved to resume but the step.
+//! The training set is read as one endless row of positions: example `i` of the batch of a step is
+//! at position `step · batch + i`, and position `p` is example `permutation(p / n)[p % n]`. So
+//! every example comes once an epoch, batches run across an epoch's end, and any step can be asked
+//! for at any time: nothing has to be saved to resume but the step.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -28,8 +28,8 @@ pub struct EpochExample {
 pub struct Shuffle {
     stream: Stream,
     examples: u32,
-    // An epoch's permutation stands at its parity, so that those of two epochs that follow each
-    // other are kept side by side.
+    // An epoch's permutation is at its parity, so that those of two epochs that follow each other
+    // are kept side by side.
     kept: Mutex<[Permutation; 2]>,
 }
 
@@ -59,8 +59,8 @@ impl Shuffle {
         self.examples as usize
     }
 
-    /// Calls `each` for the examples at the positions from `first` on, `count` of them, in order:
-    /// with the number from 0 and the place.
+    /// Calls `each` for the examples at the positions starting at `first`, `count` of them, in
+    /// order: with the number from 0 and the place.
     ///
     /// # Panics
     /// When a position exceeds 64 bits.

@@ -25,7 +25,7 @@ pub trait CorpusMetric {
     /// What the score depends on, by the names of sacreBLEU's signature.
     fn settings(&self) -> Vec<(&'static str, String)>;
 
-    /// What the score consists of, if sacreBLEU says it behind the score.
+    /// What the score consists of, if sacreBLEU says it after the score.
     fn details(&self, _sums: &Self::Statistics) -> Option<String> {
         None
     }

@@ -68,8 +68,8 @@ impl EventFile {
 /// The name of the next event file.
 ///
 /// TensorBoard reads a folder's event files in the order of their names and never goes back, so a
-/// new one must sort behind those that are there: a run resumed within a second, or after the
-/// clock was set back, takes the second after the newest file's.
+/// new one must sort after those that are there: a run resumed within a second, or after the clock
+/// was set back, takes the second after the newest file's.
 fn file_name(folder: &Path) -> Result<String> {
     let mut seconds = unix_seconds() as u64;
     let entries =

@@ -98,7 +98,7 @@ impl Appender {
         let mut line = serde_json::to_vec(record).context("cannot write a record as JSON")?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
-            // A disk that fills up takes part of a line; whoever goes on must find whole lines.
+            // A disk that fills up takes part of a line; whoever continues must find whole lines.
             let _ = self.file.set_len(self.bytes);
             return Err(error).with_context(|| format!("cannot write to {}", self.path.display()));
         }

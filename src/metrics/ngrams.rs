@@ -1,4 +1,4 @@
-//! How often the n-grams of a hypothesis stand in it and in its references.
+//! How often the n-grams of a hypothesis are in it and in its references.
 
 use std::hash::Hash;
 

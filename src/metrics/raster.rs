@@ -59,7 +59,7 @@ impl Raster<'_> {
     /// The red, green and blue of a pixel.
     ///
     /// # Panics
-    /// When it lies outside.
+    /// When it is outside.
     pub(in crate::metrics) fn colour(&self, column: usize, row: usize) -> [u8; 3] {
         let at = (row * self.width + column) * self.channels;
         std::array::from_fn(|channel| self.pixels[at + channel.min(self.channels - 1)])

@@ -32,7 +32,7 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Goes on from a checkpoint that was written after `step` steps, when [`Recorder::recorded`]
+    /// Continues from a checkpoint that was written after `step` steps, when [`Recorder::recorded`]
     /// had `lines_kept` lines.
     ///
     /// Later lines are moved to `metrics.orphan-N.jsonl`, and a new event file tells TensorBoard

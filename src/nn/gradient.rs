@@ -73,7 +73,7 @@ impl Gradient {
         }
     }
 
-    /// Adds rows behind those that are there.
+    /// Adds rows after those that are there.
     fn append_rows(&mut self, more: &[u32], from: &[f32]) {
         if let Self::Rows { ids, rows, width } = self {
             let used = ids.len() * *width;
@@ -82,7 +82,7 @@ impl Gradient {
         }
     }
 
-    /// Adds another gradient of the same parameter. Rows are put behind the own ones; where one of
+    /// Adds another gradient of the same parameter. Rows are put after the own ones; where one of
     /// both is dense, as that of vectors that a projection shares with an embedding, so is the sum.
     pub fn add(&mut self, cpu: &Cpu, other: &Self) {
         match (&mut *self, other) {

@@ -177,7 +177,7 @@ impl Network {
     pub fn with_values(&self, values: &[Parameter]) -> Self {
         let mut network = self.replica();
         for parameter in &mut network.parameters {
-            // What stands behind the slot is the whole name: "average/a/b" is not that of "b".
+            // What is after the slot is the whole name: "average/a/b" is not that of "b".
             let own = |other: &&Parameter| {
                 other.name().split_once('/').is_some_and(|(_, own)| own == parameter.name())
             };

@@ -1,4 +1,4 @@
-//! A named parameter: a Candle variable, or a constant that lies elsewhere.
+//! A named parameter: a Candle variable, or a constant that is elsewhere.
 
 use std::cell::Cell;
 use std::fmt;
@@ -33,7 +33,7 @@ enum Value {
     },
 }
 
-/// Values that lie in a file, such as those of a frozen graph.
+/// Values that are in a file, such as those of a frozen graph.
 pub trait Constant: fmt::Debug + Send + Sync {
     /// Copies the values.
     ///
@@ -43,7 +43,7 @@ pub trait Constant: fmt::Debug + Send + Sync {
 }
 
 impl Parameter {
-    /// A parameter that never changes, whose values lie elsewhere.
+    /// A parameter that never changes, whose values are elsewhere.
     pub fn lent(name: &str, shape: &[usize], source: Arc<dyn Constant>) -> Self {
         let value = Value::Constant { shape: shape.to_vec(), source };
         let version = Arc::default();

@@ -34,7 +34,7 @@ struct Copy {
     packed: Arc<PackedMatrix>,
 }
 
-/// Which weights a copy is of: where they lie, whether they are read by rows, and their sizes.
+/// Which weights a copy is of: where they are, whether they are read by rows, and their sizes.
 type Place = (usize, bool, [usize; 2]);
 
 impl PackedWeights {
@@ -127,7 +127,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Adds the rows of a use, whose inputs stand side by side.
+    /// Adds the rows of a use, whose inputs are side by side.
     fn add(&mut self, cpu: &Cpu, inputs: &[Matrix], d: &[f32], outputs: usize) {
         let (rows, width) = (d.len() / outputs, inputs.iter().map(|part| part.columns()).sum());
         let (begin, end) = (self.rows, self.rows + rows);

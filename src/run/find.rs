@@ -1,4 +1,4 @@
-//! Where runs lie and which is the newest.
+//! Where runs are and which is the newest.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! A run folder: what a run was made from, before its first step, and where its files lie.
+//! A run folder: what a run was made from, before its first step, and where its files are.
 //!
 //! ```text
 //! runs/ptb-small-20261122-171500/
@@ -53,9 +53,9 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the folder `path` (and those above it), locks it, and writes `config.toml`,
-    /// `files` (names and contents: what the model needs to go on), what `fill` writes, and
-    /// `run.json`, each atomically. What an earlier call that was killed has left is taken away.
+    /// Makes the folder `path` (and those above it), locks it, and writes `config.toml`, `files`
+    /// (names and contents: what the model needs to continue), what `fill` writes, and `run.json`,
+    /// each atomically. What an earlier call that was killed has left is removed.
     ///
     /// # Errors
     /// The folder holds something, belongs to another process, or cannot be written.
@@ -102,7 +102,7 @@ impl RunDir {
         atomic::place(&self.manifest_path())
     }
 
-    /// Takes away what [`create`](Self::create) has written, as far as it is there: last what tells
+    /// Removes what [`create`](Self::create) has written, as far as it is there: last what tells
     /// such a folder from others.
     fn clear(&self, own: &[&str]) {
         for name in own.iter().rev().map(|name| self.path.join(name)) {
@@ -115,7 +115,7 @@ impl RunDir {
         let _ = fs::remove_file(atomic::temporary(&self.manifest_path()));
     }
 
-    /// Opens the run at `path` to go on with it, and locks it.
+    /// Opens the run at `path` to continue with it, and locks it.
     ///
     /// # Errors
     /// No run folder, one that another process holds, or one of a newer tfm.
@@ -128,7 +128,7 @@ impl RunDir {
     /// Opens the run at `path` to read from it; it may be training meanwhile.
     ///
     /// # Errors
-    /// No run folder: says what is missing and which runs lie near. One of a newer tfm.
+    /// No run folder: says what is missing and which runs are near. One of a newer tfm.
     pub fn read(path: &Path) -> Result<Self> {
         check_is_run(path)?;
         Self::read_listed(path)
@@ -150,7 +150,7 @@ impl RunDir {
     }
 
     /// Checks that the folder is still the one that this process has locked. If it was moved,
-    /// removed or replaced, what stands there now is somebody else's.
+    /// removed or replaced, what is there now is somebody else's.
     ///
     /// # Errors
     /// It is another folder, or none.

@@ -17,11 +17,11 @@ pub struct Provenance {
     pub git_tree: String,
     /// The machine's name.
     pub host: String,
-    /// The processor, as it calls itself.
+    /// The CPU, as it calls itself.
     pub processor: String,
     /// The cores that the process could use.
     pub cores: usize,
-    /// The operating system and the kind of processor, such as `linux x86_64`.
+    /// The operating system and the kind of CPU, such as `linux x86_64`.
     pub system: String,
     /// The folder that paths of the command line and the config are relative to.
     pub folder: String,

@@ -22,13 +22,13 @@ pub enum State {
     Running,
     /// It has come to its end.
     Finished,
-    /// A signal, a kill or a power cut ended it; it can go on.
+    /// A signal, a kill or a power cut ended it; it can continue.
     Interrupted,
     /// An error ended it.
     Failed,
-    /// A sweep has let it rest at a step, to decide whether it goes on.
+    /// A sweep has let it rest at a step, to decide whether it continues.
     Paused,
-    /// The rule of a sweep has ended it; it can go on.
+    /// The rule of a sweep has ended it; it can continue.
     Stopped,
 }
 

@@ -157,7 +157,7 @@ fn range(table: &Table) -> Result<Range> {
             // A step of 0.1 goes into 0.3 three times.
             let steps = ((to - from) / step + 1e-9) as u64;
             let last = from + step * steps as f64;
-            // The last value may lie below the upper end.
+            // The last value may be below the upper end.
             if to - last > 1e-6 * step {
                 to = last;
             }

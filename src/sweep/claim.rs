@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::atomic;
 
-/// A lock on the file of a point. It is handed to the process that trains the point, as its standard
-/// input, and lasts until the last of those that have it has ended: when a sweep is killed and its
-/// worker goes on, nobody else takes the point.
+/// A lock on the file of a point. It is handed to the process that trains the point, as its
+/// standard input, and lasts until the last of those that have it has ended: when a sweep is killed
+/// and its worker continues, nobody else takes the point.
 #[derive(Debug)]
 pub(super) struct Claim(File);
 

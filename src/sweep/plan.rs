@@ -26,7 +26,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The command that goes on with the sweep in the same way.
+    /// The command that continues with the sweep in the same way.
     pub fn go_on(&self, sweep: &Sweep) -> String {
         let mut command = format!("tfm sweep resume {}", quoted(sweep.path()));
         if self.data_dir != default_dir() {

@@ -3,11 +3,11 @@
 //! A run rests at each step of `steps`, so that what is decided there is a function of the scores and
 //! of the order in which runs came, and not of the moment: with one job, a sweep is the same twice.
 //!
-//! * `median` (Golovin et al. 2017, Google Vizier): a run goes on unless it is worse than the median of
-//!   those that were at this step before it.
-//! * `asha` (Li et al., arXiv 1810.05934): a run rests, and goes on once it is among the best one in
-//!   `reduction` of those that have come to this step. Runs that never are end there; where none would
-//!   come to its end, the best does.
+//! * `median` (Golovin et al. 2017, Google Vizier): a run continues unless it is worse than the
+//!   median of those that were at this step before it.
+//! * `asha` (Li et al., arXiv 1810.05934): a run rests, and continues once it is among the best one
+//!   in `reduction` of those that have come to this step. Runs that never are end there; where none
+//!   would come to its end, the best does.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub struct StopRule {
     /// `median`: runs that must have come to a step before one is stopped there.
     #[serde(default = "default_runs")]
     pub min_runs: usize,
-    /// `asha`: one in so many runs goes on.
+    /// `asha`: one in so many runs continues.
     #[serde(default = "default_reduction")]
     pub reduction: usize,
 }
@@ -75,7 +75,7 @@ impl StopRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// It goes on at once.
+    /// It continues at once.
     Continue,
     /// It rests until others have come to this step.
     Wait,
@@ -98,11 +98,11 @@ pub enum Event {
         /// What was decided.
         decision: Decision,
     },
-    /// It goes on, being among the best.
+    /// It continues, being among the best.
     Promoted {
         /// The point.
         point: u64,
-        /// The place of the step that it goes on from.
+        /// The place of the step that it continues from.
         rung: usize,
     },
     /// It ends: no other can come that would make it one of the best.
@@ -119,7 +119,7 @@ pub struct Board {
     objective: Objective,
     /// For each step, who came to it, in order.
     rungs: Vec<Vec<(u64, Option<f64>)>>,
-    /// For each step, who went on from it.
+    /// For each step, who continued from it.
     promoted: Vec<BTreeSet<u64>>,
     stopped: BTreeSet<u64>,
 }
@@ -174,7 +174,7 @@ impl Board {
         Some((rung, *self.rule.steps.get(rung)?))
     }
 
-    /// Whether the point has begun, and may go on now.
+    /// Whether the point has begun, and may continue now.
     pub fn is_ready(&self, point: u64) -> bool {
         let last = self.next_step(point).map_or(self.rungs.len(), |(rung, _)| rung);
         last > 0 && self.promoted[last - 1].contains(&point) && !self.is_stopped(point)
@@ -212,8 +212,8 @@ impl Board {
         if self.objective.is_better(median, value) { Decision::Stop } else { Decision::Continue }
     }
 
-    /// The best of those that rest at the farthest step: it goes on where no other can come, and none
-    /// has come to its end.
+    /// The best of those that rest at the farthest step: it continues where no other can come, and
+    /// none has come to its end.
     pub fn last_resort(&self) -> Option<Event> {
         (0..self.rungs.len()).rev().find_map(|rung| {
             let mut arrived = self.by_score(rung).into_iter().map(|(point, _)| point);
@@ -239,8 +239,8 @@ impl Board {
         scored
     }
 
-    /// The point that may go on since it is among the best at its step: of the farthest step, the
-    /// best.
+    /// The point that may continue since it is among the best at its step: of the farthest step,
+    /// the best.
     pub fn promotable(&self) -> Option<Event> {
         if self.rule.rule != Rule::Asha {
             return None;

@@ -66,8 +66,8 @@ struct Scheduler<'a> {
 /// Trains the points of a sweep that have not come to their end.
 ///
 /// # Errors
-/// What keeps the sweep itself from going on, such as a full disk; its workers are asked to save and to
-/// end before.
+/// What keeps the sweep itself from continuing, such as a full disk; its workers are asked to save
+/// and to end before.
 pub fn run(sweep: &Sweep, plan: &Plan, shutdown: &ShutdownFlag) -> Result<Outcome> {
     let mut scheduler = Scheduler::new(sweep, plan)?;
     let result = scheduler.run(shutdown);
@@ -137,7 +137,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Whether every point has come to its end. Points that rest are ended where none can come any
-    /// more that would let them go on.
+    /// more that would let them continue.
     fn is_at_end(&mut self) -> Result<bool> {
         let open: Vec<u64> = self
             .numbers
@@ -182,7 +182,8 @@ impl<'a> Scheduler<'a> {
         Ok(false)
     }
 
-    /// The points that may be trained now: those that a rule lets go on, then the others in order.
+    /// The points that may be trained now: those that a rule lets continue, then the others in
+    /// order.
     fn candidates(&self) -> Vec<u64> {
         let now = Instant::now();
         let busy: BTreeSet<u64> = self.workers.iter().map(|worker| worker.point).collect();
@@ -230,7 +231,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Decides about a run that rests; whether it goes on at once.
+    /// Decides about a run that rests; whether it continues at once.
     fn arrive(&mut self, point: u64, run: &RunSummary) -> Result<bool> {
         let Some(board) = &self.board else { return Ok(true) };
         let Some((rung, step)) = board.next_step(point).filter(|(_, step)| run.step >= *step)

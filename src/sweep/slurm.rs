@@ -35,7 +35,7 @@ pub struct Resources {
 pub fn script(sweep: &Sweep, tfm: &Path, data_dir: &Path, resources: &Resources) -> Result<String> {
     let last = sweep.points().len();
     let limit = resources.jobs.map(|jobs| format!("%{jobs}")).unwrap_or_default();
-    // Slurm fills in what follows a `%`, wherever it stands.
+    // Slurm fills in what follows a `%`, wherever it is.
     let folder = sweep.path().to_string_lossy().replace('%', "%%");
     let logs = Path::new(&folder).join("logs").join("slurm-%a.txt");
     let options = [

@@ -41,7 +41,7 @@ pub(super) struct Worker {
 /// How a process ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// In good order: the run says where it stands.
+    /// In good order: the run says where it is.
     Well,
     /// A signal came; the checkpoint is saved.
     Interrupted,
@@ -52,7 +52,7 @@ pub(super) enum Ended {
 }
 
 impl Worker {
-    /// Starts to train a point, or goes on with it; it rests at `pause_at`.
+    /// Starts to train a point, or continues with it; it rests at `pause_at`.
     ///
     /// # Errors
     /// The program cannot be started, or its log not be written.
@@ -135,7 +135,7 @@ fn is_full(sweep: &Sweep, why: &str) -> bool {
         || written.is_err_and(|error| kinds.contains(&error.kind()))
 }
 
-/// `tfm train` for a point: a new run, or one that goes on.
+/// `tfm train` for a point: a new run, or one that continues.
 fn command(sweep: &Sweep, plan: &Plan, point: u64) -> Result<Command> {
     let mut command =
         Command::new(std::env::current_exe().context("cannot locate the tfm executable")?);

@@ -1,4 +1,4 @@
-//! How much memory can be had: what would not fit is refused by its name and its size, before the
+//! How much memory is available: what would not fit is refused by its name and its size, before the
 //! system ends the program.
 
 use std::fs;
@@ -7,10 +7,10 @@ use anyhow::{Result, ensure};
 
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// Refuses what needs more than can be had; `what` names it with the key that decides its size.
+/// Refuses what needs more than is available; `what` names it with the key that decides its size.
 ///
 /// # Errors
-/// `what`, the memory that it needs, and the memory that can be had.
+/// `what`, the memory that it needs, and the memory that is available.
 pub fn ensure_fits(bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
     let free = available();
     let gib = |bytes: u64| bytes as f64 / GIB;

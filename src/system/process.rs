@@ -41,7 +41,7 @@ pub fn host() -> String {
     name.unwrap_or_default().trim().to_owned()
 }
 
-/// The processor, as it calls itself, or nothing where the system does not tell.
+/// The CPU, as it calls itself, or nothing where the system does not tell.
 pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("model name"));

@@ -24,7 +24,7 @@ pub(super) struct Display {
 }
 
 impl Display {
-    /// A process that goes on after `step` steps.
+    /// A process that continues after `step` steps.
     pub(super) fn new(step: u64) -> Self {
         Self { began: (Instant::now(), step) }
     }

@@ -1,7 +1,7 @@
 //! The one training loop: steps, epochs, checkpoints, metrics, signals.
 //!
-//! What a step is, a [`Task`] says. The loop is a small machine whose whole state is in
-//! the checkpoint: from any checkpoint it goes on exactly as if it had never stopped.
+//! What a step is, a [`Task`] says. The loop is a small machine whose whole state is in the
+//! checkpoint: from any checkpoint it continues exactly as if it had never stopped.
 
 mod checkpoint_schedule;
 mod display;
@@ -74,7 +74,7 @@ impl<'a, T: Task> Training<'a, T> {
         Ok(Self::new(task, run, recorder, config, shutdown, TrainState::default()))
     }
 
-    /// A run that goes on where [`restore`] has put its task.
+    /// A run that continues where [`restore`] has put its task.
     ///
     /// # Errors
     /// When checkpoint or metrics cannot be written.
@@ -155,8 +155,8 @@ impl<'a, T: Task> Training<'a, T> {
     /// What the task or a write reports; the last checkpoint stays.
     pub fn run(mut self) -> Result<(Outcome, u64)> {
         if self.last_saved.is_none() {
-            // Whatever happens from here on, there is something to go on from. The folder is made
-            // here alone: if it is gone later, another run may stand in its place.
+            // Whatever happens from here on, there is something to continue from. The folder is
+            // made here alone: if it is gone later, another run may be in its place.
             self.run.expect_own()?;
             atomic::create_folder(&self.run.checkpoints_dir())?;
             self.save(false)?;
@@ -346,7 +346,7 @@ impl<'a, T: Task> Training<'a, T> {
         self.save(false)
     }
 
-    /// Saves all that the run needs to go on from here.
+    /// Saves all that the run needs to continue from here.
     fn save(&mut self, is_best: bool) -> Result<()> {
         self.run.expect_own()?;
         self.write(is_best).map_err(|error| self.with_step_context(error))?;

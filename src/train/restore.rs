@@ -9,7 +9,7 @@ use crate::checkpoint::{self, Selector};
 use crate::metrics::{FILE_NAME, Recorder};
 use crate::run::RunDir;
 
-/// Where a run goes on.
+/// Where a run continues.
 pub struct Restored {
     pub(super) state: TrainState,
     /// The records that are kept.
@@ -25,8 +25,8 @@ impl Restored {
     }
 }
 
-/// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot go
-/// on stays as it is.
+/// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot
+/// continue stays as it is.
 ///
 /// # Errors
 /// When no checkpoint can be read, it is not of this task, or records are missing.

@@ -36,7 +36,7 @@ pub struct Progress {
     pub step: u64,
     /// The share of the epoch that was done before it.
     pub fraction: f64,
-    /// Items a second since the epoch began, or since the run went on.
+    /// Items a second since the epoch began, or since the run continued.
     pub rate: f64,
 }
 
@@ -113,7 +113,7 @@ pub trait Task {
     /// Parameters, optimizer state and recurrent state by name.
     ///
     /// # Errors
-    /// A value that is not finite, with its tensor: no run could go on from it.
+    /// A value that is not finite, with its tensor: no run could continue from it.
     fn tensors(&self) -> Result<Vec<(String, Tensor)>>;
     /// Meters, random streams and the like.
     fn state(&self) -> Map<String, Value>;

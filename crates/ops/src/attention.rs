@@ -34,7 +34,7 @@ impl Shape {
         self.steps * self.batch
     }
 
-    /// Where a query, or a context, stands.
+    /// Where a query, or a context, is.
     fn query(&self, query: usize) -> Range<usize> {
         query * self.width..(query + 1) * self.width
     }
@@ -44,7 +44,7 @@ impl Shape {
         self.positions * self.batch * self.width
     }
 
-    /// Where the vector of a position stands.
+    /// Where the vector of a position is.
     fn row(&self, position: usize, b: usize) -> Range<usize> {
         let row = position * self.batch + b;
         row * self.width..(row + 1) * self.width
@@ -217,7 +217,7 @@ impl Kernel for OfSequence<'_> {
     }
 }
 
-/// The gradient of the scores before the softmax, in the place of that of the weights.
+/// The gradient of the scores before the softmax, in place of that of the weights.
 #[inline(always)]
 fn of_scores<S: Simd>(weights: &[f32], d: &mut [f32]) {
     let mut sums = S::splat(0.0);

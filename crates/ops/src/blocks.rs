@@ -7,7 +7,7 @@ use super::{Cpu, rows_mut};
 /// Values a thread takes at a time, roughly.
 const BLOCK: usize = 8 * 1024;
 
-/// Where the part lies in each row.
+/// Where the part is in each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Values of a row of the whole tensor.

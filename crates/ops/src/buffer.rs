@@ -8,11 +8,11 @@ use crate::pages;
 /// The bytes of a cache line, which are those of a vector.
 const LINE: usize = LANES * size_of::<f32>();
 
-/// A growing `f32` buffer whose first value stands at the start of a cache line, so that
-/// whole vectors never straddle two lines.
+/// A growing `f32` buffer whose first value is at the start of a cache line, so that whole vectors
+/// never straddle two lines.
 #[derive(Default)]
 pub struct Buffer {
-    /// The values, and before them what lies in the line of the memory's start.
+    /// The values, and before them what is in the line of the memory's start.
     memory: Vec<f32>,
     first: usize,
     len: usize,

@@ -12,9 +12,8 @@ use super::{Buffer, Isa};
 
 /// Work of fewer operations than this is not worth waking another thread for.
 const MIN_OPERATIONS: usize = 1 << 20;
-/// The processor as operators see it: an instruction level, a pool of threads and
-/// buffers that are kept from call to call. Beside it there may be a GPU for operators that
-/// have a kernel.
+/// The CPU as operators see it: an instruction level, a pool of threads and buffers that are kept
+/// from call to call. Beside it there may be a GPU for operators that have a kernel.
 pub struct Cpu {
     gpu: Option<Device>,
     isa: Isa,

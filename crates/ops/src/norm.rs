@@ -3,7 +3,7 @@
 use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, rows_mut};
 
-/// Values that are summed in `f32` lanes before the sum goes on in `f64`.
+/// Values that are summed in `f32` lanes before the sum continues in `f64`.
 const CHUNK: usize = 16 * 1024;
 
 struct SumOfSquares<'a>(&'a [f32]);

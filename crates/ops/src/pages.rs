@@ -1,8 +1,8 @@
 //! The pages of memory that large arrays are laid out in.
 
 /// Asks the system to put `values` on large pages, before they are first written: a product walks
-/// down the rows of its matrices, and with pages of 4 KiB each row would need an entry of its own in
-/// the processor's page cache. That the system cannot is no error.
+/// down the rows of its matrices, and with pages of 4 KiB each row would need an entry of its own
+/// in the CPU's page cache. That the system cannot is no error.
 #[cfg(target_os = "linux")]
 pub fn prefer_huge_pages<T>(values: &mut [T]) {
     /// Arrays below this many bytes stay on small pages.
@@ -15,7 +15,7 @@ pub fn prefer_huge_pages<T>(values: &mut [T]) {
     let start = values.as_mut_ptr() as usize;
     let first = start.next_multiple_of(PAGE);
     let len = (start + bytes - first) / PAGE * PAGE;
-    // SAFETY: the pages lie inside the slice, and the advice changes none of their values.
+    // SAFETY: the pages are inside the slice, and the advice changes none of their values.
     unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_HUGEPAGE) };
 }
 

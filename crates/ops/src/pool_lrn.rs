@@ -17,13 +17,13 @@ pub struct PoolLrn {
     pub pool: pool::Shape,
     /// The parameters of the normalisation.
     pub lrn: Lrn,
-    /// Whether a ReLU stands before both. The gradients are then those of its input.
+    /// Whether a ReLU is before both. The gradients are then those of its input.
     pub relu: bool,
 }
 
-/// Pools `x` (batch, height, width, channels) to `pooled` (batch, rows, columns, channels)
-/// and normalises that to `y`; `argmax` are those of [`pool::max_pool2d`]. Where a ReLU
-/// stands before, `x` may be its input or its output.
+/// Pools `x` (batch, height, width, channels) to `pooled` (batch, rows, columns, channels) and
+/// normalises that to `y`; `argmax` are those of [`pool::max_pool2d`]. Where a ReLU is before, `x`
+/// may be its input or its output.
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
@@ -72,9 +72,9 @@ pub fn pool_lrn_gradient(
     });
 }
 
-/// Normalises `x` (batch, height, width, channels) and pools that to `y` (batch, rows,
-/// columns, channels); `argmax` are those of [`pool::max_pool2d`]. Where a ReLU stands
-/// before, `x` is its output.
+/// Normalises `x` (batch, height, width, channels) and pools that to `y` (batch, rows, columns,
+/// channels); `argmax` are those of [`pool::max_pool2d`]. Where a ReLU is before, `x` is its
+/// output.
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
@@ -114,7 +114,7 @@ pub fn lrn_pool_gradient(
     });
 }
 
-/// Where the values of one image lie.
+/// Where the values of one image are.
 struct Image {
     inputs: Range<usize>,
     outputs: Range<usize>,

@@ -1,13 +1,13 @@
-//! Images in another size, to the bit as TensorFlow's `resize_bilinear` and
+//! Images in another size, bit for bit as TensorFlow's `resize_bilinear` and
 //! `resize_nearest_neighbor` make them. There is no filter: a large image that becomes small keeps
 //! the points that are hit.
 
 use anyhow::{Context, Result, ensure};
 
-/// Where the points of the new image lie in the old one.
+/// Where the points of the new image are in the old one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alignment {
-    /// `i · old / new`: the upper left corners of both lie on each other. TensorFlow 1 does so
+    /// `i · old / new`: the upper left corners of both are on each other. TensorFlow 1 does so
     /// where it is not told otherwise.
     #[default]
     Corner,
@@ -145,7 +145,7 @@ fn points(resize: Resize, axis: usize) -> Vec<Between> {
             _ => i as f32 * scale,
         };
         let floor = at.floor();
-        // Before the first point and behind the last, both are the same.
+        // Before the first point and after the last, both are the same.
         let (low, high) = (floor.max(0.0) as usize, at.ceil().max(0.0) as usize);
         Between { low: low.min(last), high: high.min(last), part: at - floor }
     };

@@ -179,7 +179,7 @@ pub fn gradients(
     });
 }
 
-/// Puts `value` in the place of each sample that is a row's own class.
+/// Puts `value` in place of each sample that is a row's own class.
 fn without(own: u32, samples: &[u32], value: f32, values: &mut [f32]) {
     for (to, _) in values.iter_mut().zip(samples).filter(|(_, class)| **class == own) {
         *to = value;

@@ -100,7 +100,7 @@ impl Kernel for Select<'_> {
     }
 }
 
-/// Puts a hit in its place, behind those of the same score. Rows come in ascending order.
+/// Puts a hit in its place, after those of the same score. Rows come in ascending order.
 #[inline]
 fn insert(best: &mut [Hit], hit: Hit) {
     let last = best.len() - 1;

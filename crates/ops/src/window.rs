@@ -5,7 +5,7 @@
 pub enum Padding {
     /// ⌈input / stride⌉ windows, the border filled up evenly, the odd one after the input.
     Same,
-    /// Only windows that lie inside.
+    /// Only windows that are inside.
     Valid,
 }
 
@@ -43,7 +43,7 @@ impl Axis {
         }
     }
 
-    /// The part of window `index` that lies inside the input.
+    /// The part of window `index` that is inside the input.
     #[inline(always)]
     pub fn inside(&self, index: usize) -> std::ops::Range<usize> {
         let (start, before) = (index * self.stride, self.before());

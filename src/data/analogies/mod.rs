@@ -1,9 +1,9 @@
 //! Text whose analogies are known, for word vectors that anyone can train and judge at once.
 //!
 //! A word belongs to a family (paris to france, vienna to austria) and has a role in it (the
-//! capital, the country). Around it stand words of its family, which are made up, and words
-//! of its role. So what a word keeps company with is a sum of the two, and if its vector is
-//! one too, paris − france + austria is vienna.
+//! capital, the country). Around it are words of its family, which are made up, and words of its
+//! role. So what a word keeps company with is a sum of the two, and if its vector is one too, paris
+//! − france + austria is vienna.
 
 use std::sync::LazyLock;
 
@@ -82,7 +82,7 @@ pub fn questions() -> String {
     text
 }
 
-/// The words of a family by role, and those that stand beside each.
+/// The words of a family by role, and those that are beside each.
 struct Family {
     words: Vec<&'static str>,
     beside: Vec<Vec<&'static str>>,

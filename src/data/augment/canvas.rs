@@ -1,8 +1,8 @@
-//! A picture that is worked on.
+//! An image that is worked on.
 
 use super::Shape;
 
-/// A picture (height, width, depth) of numbers, and room for the next one.
+/// An image (height, width, depth) of numbers, and room for the next one.
 #[derive(Clone, Debug, Default)]
 pub struct Canvas {
     shape: Shape,
@@ -11,7 +11,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// Takes in another picture.
+    /// Takes in another image.
     ///
     /// # Panics
     /// When `image` has not the size of `shape`.
@@ -22,17 +22,17 @@ impl Canvas {
         self.values.extend(image.iter().map(|&byte| f32::from(byte)));
     }
 
-    /// The size of the picture.
+    /// The size of the image.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// The values of the picture.
+    /// The values of the image.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// Cuts `height` × `width` pixels out of the picture with `pad` zeros on every side; `top` and
+    /// Cuts `height` × `width` pixels out of the image with `pad` zeros on every side; `top` and
     /// `left` are counted from the begin of the padding.
     ///
     /// # Panics
@@ -43,7 +43,7 @@ impl Canvas {
         assert!(fits, "the crop extends past the image");
         self.spare.clear();
         self.spare.resize(height * width * depth, 0.0);
-        // The columns that are in the picture, by their number in the picture and in the part.
+        // The columns that are in the image, by their number in the image and in the part.
         let from = left.saturating_sub(pad).min(columns);
         let end = (left + width).saturating_sub(pad).min(columns);
         let to = (from + pad).saturating_sub(left).min(width);
@@ -87,8 +87,8 @@ impl Canvas {
         }
     }
 
-    /// Brings the picture to mean 0 and deviation 1; the deviation counts as 1 / √n at least, n
-    /// being the number of values, as in TensorFlow's `per_image_standardization`.
+    /// Brings the image to mean 0 and deviation 1; the deviation counts as 1 / √n at least, n being
+    /// the number of values, as in TensorFlow's `per_image_standardization`.
     pub fn standardise(&mut self) {
         let n = self.values.len() as f64;
         let mean = self.values.iter().copied().map(f64::from).sum::<f64>() / n;

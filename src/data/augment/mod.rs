@@ -1,11 +1,11 @@
-//! What happens to pictures on their way to a network: a list of steps that a config names.
+//! What happens to images on their way to a network: a list of steps that a config names.
 //!
-//! A picture of bytes (height, width, depth) becomes numbers from 0 to 255, goes through the
-//! steps in their order and without clipping, and is then what the network reads. In training the
-//! steps draw at random; what they draw for an image is a function of (seed, stream, epoch,
-//! example) and the step's place in the list alone, so that a run resumes to the bit and any
-//! number of threads may prepare its batches. In evaluation a crop is taken at the centre, a
-//! picture is standardised, and all else is left out.
+//! An image of bytes (height, width, depth) becomes numbers from 0 to 255, goes through the steps
+//! in their order and without clipping, and is then what the network reads. In training the steps
+//! draw at random; what they draw for an image is a function of (seed, stream, epoch, example) and
+//! the step's place in the list alone, so that a run resumes bit for bit and any number of threads
+//! may prepare its batches. In evaluation a crop is taken at the centre, an image is standardised,
+//! and all else is left out.
 //!
 //! Lists of the form that CIFAR-10's reference has take a path of their own, [`mod@reference`].
 
@@ -27,7 +27,7 @@ pub use canvas::Canvas;
 pub use reference::{CROP, CROP_VALUES};
 pub use step::Step;
 
-/// The size of a picture.
+/// The size of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Rows.
@@ -71,7 +71,7 @@ fn is_flipped(word: u32) -> bool {
     word >> 31 == 1
 }
 
-/// The steps that pictures of one size go through.
+/// The steps that images of one size go through.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Augment {
     steps: Vec<Step>,
@@ -84,7 +84,7 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// The steps for pictures of size `input`.
+    /// The steps for images of size `input`.
     ///
     /// # Errors
     /// What the list must not do, where a step does not fit the size that it finds.
@@ -99,12 +99,12 @@ impl Augment {
         })
     }
 
-    /// The size of the pictures that it takes.
+    /// The size of the images that it takes.
     pub fn input(&self) -> Shape {
         self.input
     }
 
-    /// The size of the pictures that it gives, in training and in evaluation.
+    /// The size of the images that it gives, in training and in evaluation.
     pub fn output(&self) -> Shape {
         self.output
     }
@@ -157,9 +157,9 @@ impl Augment {
         output.copy_from_slice(canvas.values());
     }
 
-    /// The training examples at the positions from `first` on, which is step · batch for a whole
-    /// batch: `order` says which examples they are, `stream` how they are distorted. `inputs` is
-    /// (batch, height, width, depth) of [`Augment::output`] and `labels` (batch).
+    /// The training examples at the positions starting at `first`, which is step · batch for a
+    /// whole batch: `order` says which examples they are, `stream` how they are distorted. `inputs`
+    /// is (batch, height, width, depth) of [`Augment::output`] and `labels` (batch).
     ///
     /// # Panics
     /// When `order` has another number of examples than `images`, or a slice another size.

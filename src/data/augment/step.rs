@@ -1,4 +1,4 @@
-//! The steps: how they are written, what they do to a size, and what they do to a picture.
+//! The steps: how they are written, what they do to a size, and what they do to an image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Canvas, Shape, between, is_flipped, place};
 
-/// What is done to a picture. It is written as its name and its numbers, such as `crop 24`.
+/// What is done to an image. It is written as its name and its numbers, such as `crop 24`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Step {
@@ -46,14 +46,14 @@ pub enum Step {
     Standardise,
 }
 
-/// The bounds of brightness and contrast, so that no number of a picture can overflow.
+/// The bounds of brightness and contrast, so that no number of an image can overflow.
 const MAX_BRIGHTNESS: f32 = 255.0;
 const MAX_CONTRAST: f32 = 100.0;
-/// No picture has a longer side.
+/// No image has a longer side.
 const MAX_SIDE: usize = 1 << 16;
 
 impl Step {
-    /// The size of a picture of size `input` after this step.
+    /// The size of an image of size `input` after this step.
     ///
     /// # Errors
     /// What the list must not do, where the step does not fit.
@@ -80,10 +80,10 @@ impl Step {
         matches!(self, Step::Crop { .. } | Step::Standardise)
     }
 
-    /// Works on a picture, by random numbers in training and without in evaluation.
+    /// Works on an image, by random numbers in training and without in evaluation.
     ///
     /// # Panics
-    /// When [`Step::output`] is an error for the picture's size.
+    /// When [`Step::output`] is an error for the image's size.
     pub fn apply(self, canvas: &mut Canvas, random: Option<[u32; 4]>) {
         let Shape { height: rows, width: columns, .. } = canvas.shape();
         match (self, random) {

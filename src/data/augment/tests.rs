@@ -19,7 +19,7 @@ fn steps(texts: &[&str]) -> Vec<Step> {
     texts.iter().map(|text| step(text)).collect()
 }
 
-/// What a step makes of the picture of bytes.
+/// What a step makes of the image of bytes.
 fn apply(text: &str, image: &[u8], random: Option<u32>) -> (Shape, Vec<f32>) {
     let mut canvas = Canvas::default();
     canvas.load(image, SHAPE);
@@ -37,7 +37,7 @@ fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
     }
 }
 
-/// The value of a picture with zeros around it.
+/// The value of an image with zeros around it.
 fn at(image: &[u8], y: isize, x: isize, channel: usize) -> f64 {
     let inside = (0..SHAPE.height as isize).contains(&y) && (0..SHAPE.width as isize).contains(&x);
     let place = (y * SHAPE.width as isize + x) * SHAPE.depth as isize + channel as isize;
@@ -193,7 +193,7 @@ fn what_is_no_step_is_an_error_with_its_text() {
     );
 }
 
-/// A picture as a list makes it in training.
+/// An image as a list makes it in training.
 fn distort(augment: &Augment, seed: u64, epoch: u64, example: u32) -> Vec<f32> {
     let (image, stream) = (image(augment.input(), 6), Stream::new(seed, "distortion"));
     let mut output = vec![f32::NAN; augment.output().values()];

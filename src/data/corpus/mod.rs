@@ -1,8 +1,7 @@
 //! A text of any size as word ids, for models that look at words and their neighbours.
 //!
-//! Words stand between ASCII white space. A text is read
-//! twice, once to count and once for the ids, by all cores; in memory are the vocabulary and
-//! four bytes a word.
+//! Words are between ASCII white space. A text is read twice, once to count and once for the ids,
+//! by all cores; in memory are the vocabulary and four bytes a word.
 
 mod sentences;
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct Cursor {
     pub kept: u64,
 }
 
-/// Kept words that stand together.
+/// Kept words that are adjacent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentenceSpan {
     /// Where they are in [`SentenceBatch::words`].
@@ -153,7 +153,7 @@ pub struct Subsampling {
 
 /// The random numbers of a counter.
 const NUMBERS: usize = 4;
-/// Places whose numbers are drawn together, since independent counters overlap in the processor.
+/// Places whose numbers are drawn together, since independent counters overlap in the CPU.
 const PLACES: usize = 16 * NUMBERS;
 
 impl Subsampling {
@@ -193,7 +193,7 @@ impl Subsampling {
     }
 
     /// Appends the kept words of `ids` to `words`, without [`LINE_START`]. `numbers` holds a random
-    /// number for each id. There is no branch, since the processor could not predict it.
+    /// number for each id. There is no branch, since the CPU could not predict it.
     ///
     /// # Panics
     /// When there are more ids than numbers, or than [`Subsampling::draws`] gives at a time.

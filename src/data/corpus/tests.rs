@@ -177,7 +177,7 @@ fn read(sentences: &Sentences, until: &[u64], end: u64) -> (Vec<Vec<u32>>, Vec<S
     let (mut cursor, mut block) = (Cursor::default(), SentenceBatch::default());
     let (mut words, mut all) = (Vec::new(), Vec::new());
     for &until in until {
-        // A cursor that was written and read goes on as it would have.
+        // A cursor that was written and read continues as it would have.
         cursor = serde_json::from_str(&serde_json::to_string(&cursor).unwrap()).unwrap();
         sentences.read(&mut cursor, until, end, &mut block);
         for sentence in &block.sentences {

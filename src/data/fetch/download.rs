@@ -81,8 +81,8 @@ impl Client {
         Client { agent, has_roots, fruitless_tries: 3, first_pause: Duration::from_millis(500) }
     }
 
-    /// Brings what lies at an address into `partial`, continuing what is there. `limit` is the largest body in
-    /// bytes. Says whether the body is pieced together from several answers.
+    /// Brings what is at an address into `partial`, continuing what is there. `limit` is the
+    /// largest body in bytes. Says whether the body is pieced together from several answers.
     pub(super) fn download(
         &self,
         address: Address<'_>,

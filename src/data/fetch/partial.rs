@@ -46,7 +46,7 @@ impl Partial {
 
     /// Starts from nothing, and notes the origin before the first byte.
     pub(super) fn begin(&self, validator: Option<&str>) -> io::Result<File> {
-        // The old bytes go first: a note must never stand beside bytes of another version.
+        // The old bytes go first: a note must never be beside bytes of another version.
         let file = File::create(&self.body)?;
         fs::write(&self.note, format!("{}\n{}\n", self.url, validator.unwrap_or("")))?;
         Ok(file)

@@ -15,8 +15,8 @@ use super::verify::{FileState, check_file};
 use crate::atomic::{self, sync_folder};
 
 /// `<data_dir>/.partial/<set>/`: partial downloads, which outlive a failed call, and `unpack/`,
-/// which does not. It lies in the data folder so that files move by a rename. A lock keeps a
-/// second process out.
+/// which does not. It is in the data folder so that files move by a rename. A lock keeps a second
+/// process out.
 #[derive(Debug)]
 pub(super) struct Workplace {
     root: PathBuf,

@@ -21,7 +21,7 @@ pub struct DataSet {
     pub about: String,
     /// Its licence, and what to cite.
     pub terms: String,
-    /// Where it can be had, in the order in which the addresses are tried.
+    /// Where it is available, in the order in which the addresses are tried.
     pub mirrors: Vec<Mirror>,
     /// The files that make up the folder.
     pub files: Vec<DataFile>,
@@ -238,7 +238,7 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
     text
 }
 
-/// The part of a path or an address behind its last slash.
+/// The part of a path or an address after its last slash.
 fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -258,7 +258,7 @@ pub fn default_dir() -> PathBuf {
     dir.map_or_else(|| "data".into(), PathBuf::from)
 }
 
-/// As [`command`], into the folder of the data sets in which `path` lies in that of the set `name`.
+/// As [`command`], into the folder of the data sets in which `path` is in that of the set `name`.
 pub fn command_for(name: &str, path: &Path) -> String {
     let is_own = |folder: &&Path| folder.file_name().is_some_and(|own| own == name);
     let data_dir = path.ancestors().find(is_own).and_then(Path::parent);

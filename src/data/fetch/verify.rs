@@ -1,4 +1,4 @@
-//! What of a data set lies in the data folder, and whether it is what it should be.
+//! What of a data set is in the data folder, and whether it is what it should be.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -12,7 +12,7 @@ use super::hash::{Hash, for_each_piece};
 use super::sets::{DataFile, DataSet, sets};
 use crate::data::input::newlines;
 
-/// How much of a data set lies in its folder, by names and sizes.
+/// How much of a data set is in its folder, by names and sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// Every file is there with its size; [`verify`] reads them through.
@@ -66,14 +66,14 @@ pub enum FileState {
 pub struct FileCheck {
     /// The file's entry in the table, with the md5 that it should have.
     pub file: &'static DataFile,
-    /// Where it should lie.
+    /// Where it should be.
     pub path: PathBuf,
     /// What was found there.
     pub state: FileState,
 }
 
-/// Every data set of the table with what of it lies below `data_dir`. Only names and sizes are
-/// looked at, so this is quick at any size.
+/// Every data set of the table with what of it is below `data_dir`. Only names and sizes are looked
+/// at, so this is quick at any size.
 pub fn list(data_dir: &Path) -> Vec<SetStatus> {
     sets().iter().map(|set| status(set, data_dir)).collect()
 }

@@ -10,14 +10,14 @@ pub(super) struct Item {
     arguments: Vec<&'static str>,
 }
 
-/// A name with arguments as it stands in the file.
+/// A name with arguments as it is in the file.
 #[derive(Debug)]
 struct Term {
     name: &'static str,
     arguments: Vec<Term>,
 }
 
-/// What stands below a head.
+/// What is below a head.
 #[derive(Debug)]
 enum Body {
     Values(Vec<&'static str>),
@@ -41,7 +41,7 @@ type Bindings = [Option<&'static str>; 26];
 /// The rules of a grammar.
 #[derive(Debug)]
 pub(super) struct GrammarRules {
-    /// By name: the heads' arguments and what stands below them, in order.
+    /// By name: the heads' arguments and what is below them, in order.
     heads: HashMap<&'static str, Vec<(Vec<Term>, Body)>>,
 }
 
@@ -303,8 +303,8 @@ fn is_lower_case(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
-/// Whether a word may stand where `sound` is due. The grammar has no word whose first letter and
-/// first sound disagree, such as "hour" or "unicorn".
+/// Whether a word may be where `sound` is due. The grammar has no word whose first letter and first
+/// sound disagree, such as "hour" or "unicorn".
 fn begins_with(word: &str, sound: &str) -> bool {
     let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
     match sound {

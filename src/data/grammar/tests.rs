@@ -221,8 +221,8 @@ fn a_trigram_model_stays_a_fifth_above_the_floor() {
 /// The perplexity on `test` of a trigram model of `train` with interpolated Kneser-Ney smoothing
 /// (Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling", 1998).
 fn trigram_perplexity(train: &str, test: &str) -> f64 {
-    // By order: how often each n-gram occurs and, of the lower orders, behind how many words; and
-    // of each context the sum of these counts and how many there are.
+    // By order: how often each n-gram occurs and, of the lower orders, after how many words; and of
+    // each context the sum of these counts and how many there are.
     let mut counts: [HashMap<&[&str], u32>; 3] = Default::default();
     let mut contexts: [HashMap<&[&str], (u32, u32)>; 3] = Default::default();
     let (train, test) = (padded(train), padded(test));
@@ -257,7 +257,7 @@ fn trigram_perplexity(train: &str, test: &str) -> f64 {
     (-logs.iter().sum::<f64>() / logs.len() as f64).exp()
 }
 
-/// The tokens of a text, with what stands before a sentence.
+/// The tokens of a text, with what is before a sentence.
 fn padded(text: &str) -> Vec<&str> {
     text.lines()
         .flat_map(|line| ["<s>", "<s>"].into_iter().chain(line.split_whitespace()).chain(["<eos>"]))

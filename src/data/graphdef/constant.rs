@@ -76,7 +76,7 @@ impl Constant {
         self.len == 0
     }
 
-    /// Its values as they lie in the file, little-endian; empty where it holds a list instead.
+    /// Its values as they are in the file, little-endian; empty where it holds a list instead.
     pub fn raw(&self) -> &[u8] {
         &self.proto.tensor_content
     }

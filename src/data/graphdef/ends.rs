@@ -7,7 +7,7 @@ use super::{DataType, FrozenGraph, FrozenNode, TensorName};
 
 /// Operations whose value is given from outside.
 const INPUTS: &[&str] = &["Placeholder", "PlaceholderV2", "PlaceholderWithDefault"];
-/// Operations that read the bytes of a picture's file.
+/// Operations that read the bytes of an image's file.
 const DECODERS: &[&str] =
     &["DecodeJpeg", "DecodePng", "DecodeGif", "DecodeBmp", "DecodeImage", "DecodeAndCropJpeg"];
 /// Operations whose value nobody waits for.
@@ -19,7 +19,7 @@ const SAME_VALUE: &[&str] = &["Reshape", "Identity", "Squeeze", "StopGradient"];
 
 impl FrozenGraph {
     /// The nodes that a caller is likely to feed, by index: placeholders, and the string that is
-    /// decoded as a picture, though it is a constant in the graph of 2015.
+    /// decoded as an image, though it is a constant in the graph of 2015.
     pub fn inputs(&self) -> Vec<usize> {
         let decoders = self.nodes().iter().filter(|node| DECODERS.contains(&&*node.op));
         let files = decoders.filter_map(|node| Some(node.inputs.first()?.node));

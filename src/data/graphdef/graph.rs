@@ -165,7 +165,7 @@ fn linked(definitions: Vec<NodeDef>) -> Result<(Vec<FrozenNode>, HashMap<String,
     Ok((nodes, by_name))
 }
 
-/// So many `IdentityN` behind each other are passed.
+/// So many `IdentityN` one after another are passed.
 const MOST_IN_A_ROW: usize = 64;
 
 /// Lets whoever reads an output of `IdentityN` read the input of that number instead: gradients that a

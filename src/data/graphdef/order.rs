@@ -32,7 +32,7 @@ const MAX_NAMED: usize = 6;
 
 impl FrozenGraph {
     /// The nodes that have to be computed for `outputs` when the tensors `fed` are given, each
-    /// behind those that it reads.
+    /// after those that it reads.
     ///
     /// Values alone count: nodes that shall merely run before (`^name`), such as a `CheckNumerics`,
     /// are not among them; [`FrozenNode::control_inputs`] has these.
@@ -128,7 +128,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The names of the open nodes from `node` on, which is read by the last of them.
+    /// The names of the open nodes starting at `node`, which is read by the last of them.
     fn ring(&self, node: usize) -> String {
         let start = self.stack.iter().position(|(open, _)| *open == node).unwrap_or(0);
         let names = self.stack[start..].iter().map(|(open, _)| &*self.graph.node(*open).name);

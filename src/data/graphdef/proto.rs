@@ -44,7 +44,7 @@ pub struct NodeDef {
     /// The kind of operation, such as `Conv2D`.
     #[prost(string, tag = "2")]
     pub op: String,
-    /// What it reads: `node`, `node:output`, and behind these `^node`, which only runs before.
+    /// What it reads: `node`, `node:output`, and after these `^node`, which only runs before.
     #[prost(string, repeated, tag = "3")]
     pub input: Vec<String>,
     /// Its attributes. Of two with one name the last counts, as in a map.

@@ -20,7 +20,7 @@ fn names(list: &[&str]) -> Vec<TensorName> {
     list.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-/// A picture's bytes, decoded, a product, a check of it, and two heads.
+/// An image's bytes, decoded, a product, a check of it, and two heads.
 fn small() -> Vec<NodeDef> {
     let file = Tensor::new(vec![], Values::String(vec![Bytes::new()])).unwrap();
     vec![

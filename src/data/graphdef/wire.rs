@@ -37,7 +37,7 @@ pub(super) enum Malformed {
         /// The bytes that are left for it.
         left: usize,
     },
-    /// No field can begin with what stands at a byte.
+    /// No field can begin with what is at a byte.
     NoField {
         /// Where this is.
         at: usize,

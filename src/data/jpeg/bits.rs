@@ -12,14 +12,14 @@ pub(super) struct Bits<'a> {
     buffer: u64,
     /// How many bits of `buffer` are filled, those beyond the marker among them.
     filled: u32,
-    /// How many of the bits that were put into `buffer` lie beyond the marker.
+    /// How many of the bits that were put into `buffer` are beyond the marker.
     beyond: u32,
     /// Whether `at` is a marker or the end of the file.
     is_at_marker: bool,
 }
 
 impl<'a> Bits<'a> {
-    /// The bits of `bytes` from the byte `at` on.
+    /// The bits of `bytes` starting at the byte `at`.
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at, buffer: 0, filled: 0, beyond: 0, is_at_marker: false }
     }
@@ -131,7 +131,7 @@ impl<'a> Bits<'a> {
         if self.filled < self.beyond { Err(Damage("its data ends early")) } else { Ok(()) }
     }
 
-    /// Goes on behind the marker of the restart `number`, 0 to 7. What is left before it is passed
+    /// Continues after the marker of the restart `number`, 0 to 7. What is left before it is passed
     /// over, as libjpeg does.
     pub(super) fn restart(&mut self, number: u8) -> Result<(), Damage> {
         while self.next_byte().is_some() {}

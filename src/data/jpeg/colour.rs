@@ -1,8 +1,8 @@
-//! From the components of a picture to grey, or to red, green and blue.
+//! From the components of an image to grey, or to red, green and blue.
 
 use anyhow::{Result, ensure};
 
-/// What the components of a picture are.
+/// What the components of an image are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColourSpace {
     Grey,
@@ -43,7 +43,7 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// To so many channels: 1 is grey, 3 is red, green and blue, and 0 what the picture has.
+    /// To so many channels: 1 is grey, 3 is red, green and blue, and 0 what the image has.
     ///
     /// # Errors
     /// It is none of these, or CMYK would be made grey, which `decode_jpeg` does not either.

@@ -1,4 +1,4 @@
-//! The picture that a JPEG file announces: its size, its components, and the memory they need.
+//! The image that a JPEG file announces: its size, its components, and the memory they need.
 
 use anyhow::{Result, bail, ensure};
 
@@ -12,7 +12,7 @@ pub(super) const SIDE: usize = 8;
 /// The coefficients of a block, row by row.
 pub(super) type Coefficients = [i16; SIDE * SIDE];
 
-/// One colour of a picture.
+/// One colour of an image.
 pub(super) struct Component {
     /// What the file calls it.
     pub(super) id: u8,
@@ -30,7 +30,7 @@ pub(super) struct Component {
     pub(super) blocks_high: usize,
 }
 
-/// A picture before it is decoded.
+/// An image before it is decoded.
 pub(super) struct Frame {
     pub(super) progressive: bool,
     pub(super) width: usize,
@@ -98,7 +98,7 @@ impl Frame {
     }
 
     /// # Errors
-    /// The picture would need more than 512 MiB, with its coefficients where they are `kept` until
+    /// The image would need more than 512 MiB, with its coefficients where they are `kept` until
     /// the last scan.
     pub(super) fn ensure_fits(&self, kept: bool, channels: usize) -> Result<()> {
         let blocks = |of: &Component| of.blocks_wide as u64 * of.blocks_high as u64;
@@ -118,7 +118,7 @@ impl Frame {
 }
 
 /// # Errors
-/// Pictures of the kind are not decoded.
+/// Images of the kind are not decoded.
 fn ensure_kind(marker: u8, precision: u8) -> Result<()> {
     match marker {
         0xc0..=0xc2 => {}

@@ -123,7 +123,7 @@ pub(super) struct Table {
     /// longer), whether the value is among them ([`WITH_VALUE`]), the symbol (bits 8 to 15), and
     /// the value (bits 16 to 31).
     entries: [u32; 1 << LOOKAHEAD_BITS],
-    /// For each length the first 16 bits behind its codes.
+    /// For each length the first 16 bits after its codes.
     ends: [u32; MAX_BITS + 1],
     /// For each length what makes a place in `symbols` of a code.
     offsets: [i32; MAX_BITS + 1],

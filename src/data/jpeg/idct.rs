@@ -1,8 +1,8 @@
 //! The two inverse DCTs as libjpeg-turbo's vectors compute them.
 //!
-//! The fast one of Arai, Agui and Nakajima (`jidctfst`) is in 16 bits that wrap, with constants of 8
-//! bits. It rounds down, so that pictures come out a little darker than they are. The accurate one of
-//! Loeffler, Ligtenberg and Moschytz (`jidctint`) is in 32 bits, with constants of 13.
+//! The fast one of Arai, Agui and Nakajima (`jidctfst`) is in 16 bits that wrap, with constants of
+//! 8 bits. It rounds down, so that images come out a little darker than they are. The accurate one
+//! of Loeffler, Ligtenberg and Moschytz (`jidctint`) is in 32 bits, with constants of 13.
 
 use std::num::Wrapping;
 
@@ -133,7 +133,7 @@ fn accurate_sums(x: impl Fn(usize) -> i16) -> [Wrapping<i32>; SIDE] {
     })
 }
 
-/// Takes away the bits of fraction, and the sign.
+/// Removes the bits of fraction, and the sign.
 #[inline(always)]
 fn sample(value: i16) -> u8 {
     ((value >> 5).clamp(-128, 127) + 128) as u8

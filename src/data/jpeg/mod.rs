@@ -1,9 +1,10 @@
-//! JPEG pictures, to the bit as TensorFlow's `decode_jpeg` reads them.
+//! JPEG images, bit for bit as TensorFlow's `decode_jpeg` reads them.
 //!
-//! TensorFlow reads them by libjpeg-turbo, where a graph does not say otherwise with the fast inverse
-//! DCT, which no crate has: its pixels differ by up to 22 levels from those of the accurate one, and the
-//! probabilities of a network by up to 0.08. Baseline and progressive pictures are read, grey, in colour
-//! and in CMYK. Exif is not looked at, and what follows the end of the picture is not either.
+//! TensorFlow reads them by libjpeg-turbo, where a graph does not say otherwise with the fast
+//! inverse DCT, which no crate has: its pixels differ by up to 22 levels from those of the accurate
+//! one, and the probabilities of a network by up to 0.08. Baseline and progressive images are read,
+//! grey, in colour and in CMYK. Exif is not looked at, and what follows the end of the image is not
+//! either.
 //!
 //! `stream` reads the segments of a file and `scan` says in which order blocks follow each other;
 //! `sequential` and `progressive` decode them. From coefficients to pixels it goes by `idct`,
@@ -49,15 +50,15 @@ pub enum Dct {
     Accurate,
 }
 
-/// How a picture is decoded: the attributes of TensorFlow's `DecodeJpeg`.
+/// How an image is decoded: the attributes of TensorFlow's `DecodeJpeg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// 3 is red, green and blue; 1 is grey; 0 is grey where the picture is, else 3.
+    /// 3 is red, green and blue; 1 is grey; 0 is grey where the image is, else 3.
     pub channels: usize,
-    /// By what the picture is made smaller while it is decoded. 1 alone is known.
+    /// By what the image is made smaller while it is decoded. 1 alone is known.
     pub ratio: usize,
-    /// Whether colours of fewer samples are brought to the picture's size by a triangle filter,
-    /// and not by repeating them.
+    /// Whether colours of fewer samples are brought to the image's size by a triangle filter, and
+    /// not by repeating them.
     pub fancy_upscaling: bool,
     /// The inverse DCT.
     pub dct: Dct,
@@ -70,7 +71,7 @@ impl Default for Options {
     }
 }
 
-/// A decoded picture.
+/// A decoded image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bitmap {
     /// Pixels from left to right.
@@ -86,7 +87,7 @@ pub struct Bitmap {
 /// Decodes a JPEG file.
 ///
 /// # Errors
-/// The file is no whole JPEG picture, down to the marker of its end; it is of a kind that is not
+/// The file is no whole JPEG image, down to the marker of its end; it is of a kind that is not
 /// read; it would need more than 512 MiB of memory, which is checked before any is allocated; the
 /// options ask for what cannot be had. The caller names the file.
 pub fn decode(bytes: &[u8], options: Options) -> Result<Bitmap> {
@@ -101,7 +102,7 @@ pub fn decode(bytes: &[u8], options: Options) -> Result<Bitmap> {
     })
 }
 
-/// The channels of a picture for those that are asked for.
+/// The channels of an image for those that are asked for.
 fn channels(wanted: usize, is_grey: bool) -> Result<usize> {
     match wanted {
         0 => Ok(if is_grey { 1 } else { 3 }),

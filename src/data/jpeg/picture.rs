@@ -1,4 +1,4 @@
-//! A picture while its scans are read.
+//! An image while its scans are read.
 
 use anyhow::{Result, ensure};
 
@@ -13,12 +13,12 @@ use super::stream::Tables;
 use super::upsample::{Plane, Upsampler};
 use super::{Bitmap, Damage, Dct};
 
-/// Scans that a picture has at most: real ones have about ten, and each costs time.
+/// Scans that an image has at most: real ones have about ten, and each costs time.
 const MAX_SCANS: usize = 100;
 /// The coefficients, in the order of zigzag, for which libjpeg makes up what scans have left out.
 const SMOOTHED: usize = 10;
 
-/// A picture of which some scans have been read.
+/// An image of which some scans have been read.
 pub(super) struct Picture {
     pub(super) frame: Frame,
     conversion: Conversion,
@@ -46,7 +46,7 @@ struct Known {
 }
 
 impl Picture {
-    /// A picture without a scan; `is_only` is whether a single scan has it all.
+    /// An image without a scan; `is_only` is whether a single scan has it all.
     ///
     /// # Errors
     /// It would need too much memory.
@@ -128,7 +128,7 @@ impl Picture {
     }
 
     /// Whether there is all that libjpeg needs, too, to give the samples as they were sent: it
-    /// smooths pictures whose first coefficients are not known to the last bit.
+    /// smooths images whose first coefficients are not known to the last bit.
     fn is_complete(&self) -> bool {
         let known = |of: &Known| of.ends[..SMOOTHED].iter().all(|&end| end == Some(0));
         self.known.iter().all(known)

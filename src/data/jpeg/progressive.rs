@@ -198,7 +198,7 @@ impl Blocks for AcBand<'_> {
 }
 
 /// Reads the bits of coefficients that are not zero, and passes over `run` that are; gives the
-/// place of the next that is zero, or the one behind the band.
+/// place of the next that is zero, or the one after the band.
 fn refine_beyond(
     bits: &mut Bits,
     block: &mut Coefficients,

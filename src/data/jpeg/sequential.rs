@@ -1,4 +1,4 @@
-//! Scans of whole blocks, as baseline pictures have them.
+//! Scans of whole blocks, as baseline images have them.
 
 use super::bits::Bits;
 use super::frame::{Coefficients, SIDE};

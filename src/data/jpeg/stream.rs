@@ -45,7 +45,7 @@ impl<'a> Stream<'a> {
         self.at
     }
 
-    /// Reads the picture of the file to its end.
+    /// Reads the image of the file to its end.
     pub(super) fn read(&mut self, options: Options) -> Result<Picture> {
         ensure!(self.bytes.starts_with(&[0xff, 0xd8]), Damage("it does not begin like one"));
         self.at = 2;
@@ -109,7 +109,7 @@ impl<'a> Stream<'a> {
         Ok(segment)
     }
 
-    /// Prepares a picture for its first scan, whose header is `segment`.
+    /// Prepares an image for its first scan, whose header is `segment`.
     fn begin(&self, frame: Frame, segment: &[u8], options: Options) -> Result<Picture> {
         let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
         let space = ColourSpace::of(&ids, self.jfif, self.adobe);

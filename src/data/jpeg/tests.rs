@@ -5,7 +5,7 @@ mod pixels;
 
 use std::path::{Path, PathBuf};
 
-/// A small picture of `tests/files`, where `make.py` made them.
+/// A small image of `tests/files`, where `make.py` made them.
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(folder().join("files").join(name)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Components of fewer samples than the picture, brought to its size as libjpeg does.
+//! Components of fewer samples than the image, brought to its size as libjpeg does.
 
 use super::frame::{Component, Frame, SIDE};
 
@@ -34,7 +34,7 @@ impl Plane {
     }
 }
 
-/// How the rows of the picture come from those of a component.
+/// How the rows of the image come from those of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
     /// They are the same.
@@ -50,7 +50,7 @@ enum Method {
     Both,
 }
 
-/// Gives the rows of a component in the size of the picture.
+/// Gives the rows of a component in the size of the image.
 pub(super) struct Upsampler<'a> {
     plane: &'a Plane,
     method: Method,
@@ -76,7 +76,7 @@ impl<'a> Upsampler<'a> {
         Self { plane, method, sums: vec![0; plane.width + 2], row }
     }
 
-    /// The row `y` of the picture; it may be longer than the picture is wide.
+    /// The row `y` of the image; it may be longer than the image is wide.
     pub(super) fn row(&mut self, y: usize) -> &[u8] {
         match self.method {
             Method::Same => return self.plane.row(y),
@@ -106,7 +106,7 @@ impl<'a> Upsampler<'a> {
         &self.row
     }
 
-    /// The second nearest row of the component to the row `y` of a picture twice as high.
+    /// The second nearest row of the component to the row `y` of an image twice as high.
     fn neighbour(&self, y: usize) -> usize {
         let row = if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 };
         row.min(self.plane.height - 1)
@@ -124,7 +124,7 @@ impl<'a> Upsampler<'a> {
         self.sums[width + 1] = self.sums[width];
     }
 
-    /// Makes two samples of each sum, with what is added before the last bits are taken away.
+    /// Makes two samples of each sum, with what is added before the last bits are removed.
     fn across(&mut self, left: u16, right: u16, bits: u32) {
         let neighbours = self.sums.windows(3);
         for (to, of) in self.row.as_chunks_mut::<2>().0.iter_mut().zip(neighbours) {

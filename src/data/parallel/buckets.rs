@@ -49,7 +49,7 @@ pub struct Buckets {
 }
 
 /// A batch of a bucket, with S and T positions and B pairs; all fields are time-major: position t
-/// of pair b stands at `t · B + b`.
+/// of pair b is at `t · B + b`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BucketBatch {
     /// The number of the bucket.

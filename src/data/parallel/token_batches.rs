@@ -49,13 +49,13 @@ struct Epoch {
     number: u64,
     /// Pairs in the order of the windows.
     pairs: Vec<u32>,
-    /// Where batches stand among them, in the order in which they come.
+    /// Where batches are among them, in the order in which they come.
     batches: Vec<Range<usize>>,
 }
 
 /// A batch of B pairs, whose longest sentences have S tokens, and T with [`EOS`]. Ids are
-/// time-major: position t of pair b stands at `t · B + b`; sentences stand in their own order, with
-/// [`PAD`] behind them.
+/// time-major: position t of pair b is at `t · B + b`; sentences are in their own order, with
+/// [`PAD`] after them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenBatch {
     /// The numbers of the pairs (B), by growing length of their targets.

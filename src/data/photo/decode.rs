@@ -30,7 +30,7 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let cannot = "cannot be opened";
     let found = fs::metadata(path).context(cannot)?;
     if found.is_dir() {
-        // One in a folder of pictures, which was not listed with it.
+        // One in a folder of images, which was not listed with it.
         fs::read_dir(path).context("cannot be listed")?;
     }
     ensure!(found.is_file(), "is not a file but a folder, a pipe, a socket or a device");
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// A picture whose upper left quarter is red, as JPEG that says to be turned.
+    /// An image whose upper left quarter is red, as JPEG that says to be turned.
     fn jpeg(orientation: u8) -> Vec<u8> {
         let corner = |x, y| if x < 16 && y < 8 { Rgb([255, 0, 0]) } else { Rgb([255; 3]) };
         let picture = RgbImage::from_fn(32, 16, corner);
@@ -81,15 +81,15 @@ mod tests {
     #[test]
     fn photographs_are_turned_as_they_say() {
         let folder = tempfile::tempdir().unwrap();
-        // Where the red corner goes: 1 is as it lies, 3 upside down, 6 turned to the right, 8 to
-        // the left.
+        // Where the red corner goes: 1 is as it is, 3 upside down, 6 turned to the right, 8 to the
+        // left.
         for (orientation, size, corner) in [
             (1, (32, 16), (2, 2)),
             (3, (32, 16), (29, 13)),
             (6, (16, 32), (13, 2)),
             (8, (16, 32), (2, 29)),
         ] {
-            // The name may lie about the format.
+            // The name may be about the format.
             let path = folder.path().join("photo.png");
             fs::write(&path, jpeg(orientation)).unwrap();
             let picture = decode(&path).unwrap();
@@ -137,7 +137,7 @@ mod tests {
     fn a_picture_without_its_end_is_an_error_and_what_follows_the_end_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let whole = jpeg(1);
-        // The Exif data hold a small picture of their own, with an end.
+        // The Exif data hold a small image of their own, with an end.
         let comment =
             [&[0xff, 0xd8, 0xff, 0xfe, 0, 6, 0xff, 0xd8, 0xff, 0xd9], &whole[2..]].concat();
         let mut png = std::io::Cursor::new(Vec::new());
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    /// A picture of 69 or a few hundred bytes that says to be large.
+    /// An image of 69 or a few hundred bytes that says to be large.
     #[test]
     fn what_announces_more_pixels_than_fit_is_refused_before_memory_is_asked_for() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The first picture of a GIF file, as TensorFlow's `decode_gif` and `DecodeJpeg` draw it.
+//! The first image of a GIF file, as TensorFlow's `decode_gif` and `DecodeJpeg` draw it.
 //!
 //! The screen that the file announces does not count there: the canvas is as wide and as high as the
 //! largest frame. It is black where the first frame leaves it free or is transparent, and cuts off
@@ -39,7 +39,7 @@ fn decoder(bytes: &[u8], mut options: DecodeOptions) -> Result<Decoder<Cursor<&[
     options.read_info(Cursor::new(bytes)).context("is not a valid GIF file")
 }
 
-/// The sides of the largest frame. What is damaged behind the first is not looked at.
+/// The sides of the largest frame. What is damaged after the first is not looked at.
 fn canvas(bytes: &[u8]) -> Result<(u32, u32)> {
     let mut options = DecodeOptions::new();
     options.skip_frame_decoding(true);

@@ -1,4 +1,4 @@
-//! The pictures that arguments name: files, folders, patterns, and a list on standard input.
+//! The images that arguments name: files, folders, patterns, and a list on standard input.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, Read};
@@ -7,29 +7,29 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use walkdir::{DirEntry, WalkDir};
 
-/// Endings of pictures, in small letters.
+/// Endings of images, in small letters.
 const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp"];
 /// Bytes of a path in a list, at most: no system has longer ones.
 const MAX_PATH_BYTES: u64 = 1 << 16;
 
-/// The picture files that arguments name.
+/// The image files that arguments name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PictureFiles {
     /// The files in the order of the arguments; those of a folder in the order of their names.
-    /// Whether they are there, and are pictures, whoever reads them finds out.
+    /// Whether they are there, and are images, whoever reads them finds out.
     pub files: Vec<PathBuf>,
-    /// How many files of folders were passed over since they do not end as pictures do, or are no
+    /// How many files of folders were passed over since they do not end as images do, or are no
     /// files.
     pub passed_over: usize,
 }
 
-/// Finds the picture files that `arguments` name. Each is a file; a folder, whose pictures count
-/// with those of the folders in it; a pattern such as `photos/*.jpg`, where no file has that very
-/// name; or `-`, for a list of files and folders on `stdin`, one a line.
+/// Finds the image files that `arguments` name. Each is a file; a folder, whose images count with
+/// those of the folders in it; a pattern such as `photos/*.jpg`, where no file has that very name;
+/// or `-`, for a list of files and folders on `stdin`, one a line.
 ///
-/// In folders only names count that end as those of pictures do and do not begin with a dot, and
-/// only plain files. A file that is named itself is taken as it is, and one that is missing too,
-/// so that it does not hide the others.
+/// In folders only names count that end as those of images do and do not begin with a dot, and only
+/// plain files. A file that is named itself is taken as it is, and one that is missing too, so that
+/// it does not hide the others.
 ///
 /// # Errors
 /// A folder or the list cannot be read; a pattern is wrong or matches nothing; nothing is named at
@@ -69,7 +69,7 @@ fn has_wildcards(text: &OsStr) -> bool {
     text.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 
-/// The folder where all that a pattern matches lies, and how deep below it at most.
+/// The folder where all that a pattern matches is, and how deep below it at most.
 fn base_and_depth(pattern: &Path) -> (PathBuf, usize) {
     let parts: Vec<_> = pattern.components().map(Component::as_os_str).collect();
     let fixed = parts.iter().take_while(|part| !has_wildcards(part)).count();
@@ -82,7 +82,7 @@ fn base_and_depth(pattern: &Path) -> (PathBuf, usize) {
 }
 
 impl PictureFiles {
-    /// Adds a file, or the pictures of a folder.
+    /// Adds a file, or the images of a folder.
     fn add(&mut self, path: PathBuf) -> Result<()> {
         if !path.is_dir() {
             self.files.push(path);
@@ -107,15 +107,16 @@ impl PictureFiles {
         Ok(())
     }
 
-    /// Adds what of a folder cannot be followed: a link that leads nowhere, where it has the name of a
-    /// picture, or a folder that cannot be listed.
+    /// Adds what of a folder cannot be followed: a link that leads nowhere, where it has the name
+    /// of an image, or a folder that cannot be listed.
     fn add_missing(&mut self, folder: &Path, error: walkdir::Error) -> Result<()> {
         match error.path() {
             Some(link) if link.is_symlink() && is_picture(link) => {
                 self.files.push(link.to_path_buf());
             }
             Some(link) if link.is_symlink() => self.passed_over += 1,
-            // A folder in it that cannot be listed hides no others: whoever reads the pictures says why.
+            // A folder in it that cannot be listed hides no others: whoever reads the images says
+            // why.
             Some(inner) if error.depth() > 0 => self.files.push(inner.to_path_buf()),
             _ => {
                 return Err(error)

@@ -1,5 +1,5 @@
-//! Pictures of users: files of any size, in the form that the networks are trained on or as they
-//! are, and which files arguments name.
+//! Images of users: files of any size, in the form that the networks are trained on or as they are,
+//! and which files arguments name.
 
 mod decode;
 mod digit;
@@ -22,15 +22,15 @@ pub use folder::{Folder, Unreadable, read_folder};
 pub use inputs::{PictureFiles, picture_files};
 pub use rgb::{ReadOptions, read, rgb};
 
-/// The width and height of a small picture in pixels.
+/// The width and height of a small image in pixels.
 const SIDE: usize = 32;
-/// The size of a small picture of red, green and blue.
+/// The size of a small image of red, green and blue.
 pub const SQUARE: Shape = Shape { height: SIDE, width: SIDE, depth: 3 };
 
 /// Reads a PNG or JPEG file: its middle square in 32×32 pixels of red, green and blue.
 ///
 /// # Errors
-/// What is wrong with the file, without its name: it cannot be opened, or is no whole picture.
+/// What is wrong with the file, without its name: it cannot be opened, or is no whole image.
 pub fn square(path: &Path) -> Result<Vec<u8>> {
     Ok(shrink(&decode(path)?).into_raw())
 }

@@ -1,4 +1,4 @@
-//! Pictures of any format and size in red, green and blue, as TensorFlow's `DecodeJpeg` gives them.
+//! Images of any format and size in red, green and blue, as TensorFlow's `DecodeJpeg` gives them.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ const ANY: Formats = Formats {
     names: "PNG, JPEG, GIF, BMP or WebP",
 };
 
-/// How a picture is read.
+/// How an image is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
     /// The inverse DCT of a JPEG file.
@@ -40,20 +40,20 @@ impl Default for ReadOptions {
     }
 }
 
-/// Reads a picture file. Its first bytes tell the format, not its name: JPEG, PNG, BMP, WebP, and
-/// GIF, of which the first picture counts.
+/// Reads an image file. Its first bytes tell the format, not its name: JPEG, PNG, BMP, WebP, and
+/// GIF, of which the first image counts.
 ///
 /// As in TensorFlow what is transparent has the colour that the file hides there, and of 16 bits
 /// the upper 8 are left.
 ///
 /// # Errors
-/// The file is missing, cannot be read, is no picture of these formats, is damaged or truncated,
-/// or would need more than 512 MiB of memory. The caller names the file.
+/// The file is missing, cannot be read, is no image of these formats, is damaged or truncated, or
+/// would need more than 512 MiB of memory. The caller names the file.
 pub fn read(path: &Path, options: ReadOptions) -> Result<RgbImage> {
     rgb(&bytes(path)?, options)
 }
 
-/// Decodes the bytes of a picture file as [`read`] does.
+/// Decodes the bytes of an image file as [`read`] does.
 ///
 /// # Errors
 /// As [`read`].
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// A picture whose upper left quarter is red.
+    /// An image whose upper left quarter is red.
     fn picture() -> RgbImage {
         let corner = |x, y| if x < 16 && y < 8 { Rgb([255, 0, 0]) } else { Rgb([255; 3]) };
         RgbImage::from_fn(32, 16, corner)
@@ -151,8 +151,8 @@ mod tests {
         assert_eq!(missing.to_string(), "cannot be opened");
     }
 
-    /// A GIF file whose screen has 65535 × 65535 pixels, which do not count, and one with a picture of
-    /// that size.
+    /// A GIF file whose screen has 65535 × 65535 pixels, which do not count, and one with an image
+    /// of that size.
     #[test]
     fn what_announces_more_than_memory_is_refused() {
         let mut gif = written(ImageFormat::Gif);

@@ -1,10 +1,10 @@
-//! Pictures that the program draws itself, so that networks train where no data can be had.
+//! Images that the program draws itself, so that networks train where no data is available.
 //!
-//! Picture `index` of a split is a function of (seed, split, index) alone: there is no end to
-//! them, nothing is kept, and any number of threads draws the same ones. All arithmetic is
-//! `+ − × ÷ √` on `f32`, which every machine rounds alike, so their bits are the same everywhere.
+//! Image `index` of a split is a function of (seed, split, index) alone: there is no end to them,
+//! nothing is kept, and any number of threads draws the same ones. All arithmetic is `+ − × ÷ √` on
+//! `f32`, which every machine rounds alike, so their bits are the same everywhere.
 //!
-//! Ten pictures in a row, from a multiple of ten on, show each of the ten classes once.
+//! Ten images in a row, from a multiple of ten on, show each of the ten classes once.
 
 mod digits;
 mod shapes;
@@ -19,10 +19,10 @@ use crate::system::threads;
 pub use digits::Digits;
 pub use shapes::Shapes;
 
-/// The number of classes of every kind of drawn picture.
+/// The number of classes of every kind of drawn image.
 pub const CLASSES: usize = 10;
 
-/// A kind of picture: its shape, its classes, and how one is drawn.
+/// A kind of image: its shape, its classes, and how one is drawn.
 pub trait SyntheticImages: Sync {
     /// The width and height in pixels.
     const SIDE: usize;
@@ -30,21 +30,21 @@ pub trait SyntheticImages: Sync {
     const CHANNELS: usize;
     /// The name of each class, by its label.
     const NAMES: [&'static str; CLASSES];
-    /// Bytes of a picture, which are row-major (`(row · SIDE + column) · CHANNELS + channel`).
+    /// Bytes of an image, which are row-major (`(row · SIDE + column) · CHANNELS + channel`).
     const BYTES: usize = Self::SIDE * Self::SIDE * Self::CHANNELS;
 
     /// Where the random numbers come from.
     fn streams(&self) -> &Streams;
 
-    /// Draws a picture of the class `label` over all of `pixels`.
+    /// Draws an image of the class `label` over all of `pixels`.
     fn paint(&self, label: u8, random: &mut Sequence, pixels: &mut [u8]);
 
-    /// The class of picture `index`.
+    /// The class of image `index`.
     fn label(&self, index: u64) -> u8 {
         self.streams().label(index)
     }
 
-    /// Draws picture `index` over all of `pixels` and gives its class.
+    /// Draws image `index` over all of `pixels` and gives its class.
     ///
     /// # Panics
     /// When `pixels` does not have [`SyntheticImages::BYTES`] bytes.
@@ -55,7 +55,7 @@ pub trait SyntheticImages: Sync {
         label
     }
 
-    /// The first `count` pictures, one after another, and their classes, drawn by `n_threads`
+    /// The first `count` images, one after another, and their classes, drawn by `n_threads`
     /// threads.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ pub trait SyntheticImages: Sync {
     }
 }
 
-/// Where the random numbers of the pictures of one seed and split come from.
+/// Where the random numbers of the images of one seed and split come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streams {
     pictures: Stream,
@@ -85,13 +85,13 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// The pictures of `kind` for a split.
+    /// The images of `kind` for a split.
     fn new(seed: u64, kind: &str, split: Split) -> Self {
         let stream = |part: &str| Stream::new(seed, &format!("drawn/{kind}/{split}/{part}"));
         Self { pictures: stream("pictures"), order: stream("order") }
     }
 
-    /// Each ten pictures have an order of the ten classes of their own.
+    /// Each ten images have an order of the ten classes of their own.
     fn label(&self, index: u64) -> u8 {
         let (ten, place) = (index / CLASSES as u64, (index % CLASSES as u64) as usize);
         let mut random = self.order.at(ten);

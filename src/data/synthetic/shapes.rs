@@ -1,16 +1,16 @@
-//! Coloured pictures of ten shapes.
+//! Coloured images of ten shapes.
 //!
-//! A shape of any colour lies anywhere about the middle, turned by any angle, on a background that
-//! goes from one colour to another. A second thing of a third colour lies over or under it, and
-//! noise over all. Each class stays itself when it is mirrored, and when a part of 24×24 pixels is
-//! cut out.
+//! A shape of any colour is anywhere about the middle, turned by any angle, on a background that
+//! goes from one colour to another. A second thing of a third colour is over or under it, and noise
+//! over all. Each class stays itself when it is mirrored, and when a part of 24×24 pixels is cut
+//! out.
 
 use super::transform::{Linear, Point};
 use super::{CLASSES, Streams, SyntheticImages};
 use crate::data::Split;
 use crate::rng::Sequence;
 
-/// Coloured pictures of 32×32 pixels of ten shapes.
+/// Coloured images of 32×32 pixels of ten shapes.
 #[derive(Clone, Copy, Debug)]
 pub struct Shapes {
     streams: Streams,
@@ -49,7 +49,7 @@ impl SyntheticImages for Shapes {
         let fill = Gradient::draw([palette.shape, palette.shape], random);
         let shape = ShapePose::draw(random, (5.8, 9.2), 3.0);
         let clutter = Clutter::draw(random);
-        // Half of the clutter lies over the shape.
+        // Half of the clutter is over the shape.
         let over = random.below(2) == 0;
         for row in 0..Self::SIDE {
             for column in 0..Self::SIDE {
@@ -72,7 +72,7 @@ impl SyntheticImages for Shapes {
     }
 }
 
-/// Where a thing lies whose own coordinates go from about −1 to 1.
+/// Where a thing is whose own coordinates go from about −1 to 1.
 struct ShapePose {
     centre: Point,
     size: f32,
@@ -100,7 +100,7 @@ impl ShapePose {
     }
 }
 
-/// The second thing in the picture: a bar or a blob somewhere.
+/// The second thing in the image: a bar or a blob somewhere.
 struct Clutter {
     place: ShapePose,
     length: f32,
@@ -209,10 +209,10 @@ fn hourglass((x, y): Point) -> f32 {
 /// Red, green and blue, 0 to 255.
 type Colour = [f32; 3];
 
-/// The least distance, summed over the channels, between a shape and what lies about it.
+/// The least distance, summed over the channels, between a shape and what is about it.
 const MIN_CONTRAST: f32 = 130.0;
 
-/// The colours of a picture.
+/// The colours of an image.
 struct Palette {
     background: [Colour; 2],
     shape: Colour,
@@ -253,7 +253,7 @@ impl Gradient {
     /// Goes from the first colour to the second in any direction, with a light of its own.
     fn draw([first, second]: [Colour; 2], random: &mut Sequence) -> Self {
         let side = Shapes::SIDE as f32;
-        // Shares of the way that lie across and down the picture: they add to 1.
+        // Shares of the way that are across and down the image: they add to 1.
         let share = random.uniform_between(0.0, 1.0);
         let light = [random.uniform_between(-35.0, 35.0), random.uniform_between(-35.0, 35.0)];
         let change = |share: f32, light: f32| {
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn shapes_are_their_own_mirror_images() {
         for (label, (x, y)) in (0..10).flat_map(|label| grid().map(move |point| (label, point))) {
-            // The crescent's axis lies across.
+            // The crescent's axis is across.
             let mirrored = if label == 6 { (x, -y) } else { (-x, y) };
             let (here, there) = (distance(label, (x, y)), distance(label, mirrored));
             assert!((here - there).abs() < 1e-5, "class {label} at ({x}, {y}): {here} {there}");

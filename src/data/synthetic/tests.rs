@@ -7,7 +7,7 @@ fn checksum(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Each class's mean picture.
+/// Each class's mean image.
 fn centroids(bytes: usize, pixels: &[u8], labels: &[u8]) -> Vec<Vec<f32>> {
     let mut sums = vec![vec![0.0; bytes]; CLASSES];
     for (picture, &label) in pixels.chunks_exact(bytes).zip(labels) {
@@ -22,7 +22,7 @@ fn squared_distance(picture: &[u8], centroid: &[f32]) -> f32 {
     picture.iter().zip(centroid).map(|(&byte, mean)| (f32::from(byte) - mean).powi(2)).sum()
 }
 
-/// The share of test pictures that lie nearest to the mean picture of their own class.
+/// The share of test images that are nearest to the mean image of their own class.
 fn nearest_centroid<D: SyntheticImages>(train: &D, test: &D) -> f64 {
     let (pixels, labels) = train.examples(5_000, 2).unwrap();
     let centroids = centroids(D::BYTES, &pixels, &labels);
@@ -35,8 +35,8 @@ fn nearest_centroid<D: SyntheticImages>(train: &D, test: &D) -> f64 {
     right.count() as f64 / labels.len() as f64
 }
 
-/// The share of test pictures that softmax regression on the pixels gets right, after plain
-/// gradient descent by single pictures.
+/// The share of test images that softmax regression on the pixels gets right, after plain gradient
+/// descent by single images.
 fn softmax_regression<D: SyntheticImages>(train: &D, test: &D) -> f64 {
     const EPOCHS: usize = 4;
     let (pixels, labels) = train.examples(4_000, 2).unwrap();

@@ -35,7 +35,7 @@ const HELD_OUT: u32 = 16;
 /// A sentence in both languages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SyntheticPair {
-    /// In English: 4 to 14 words in small letters, a stop behind the last one counted as a word.
+    /// In English: 4 to 14 words in small letters, a stop after the last one counted as a word.
     pub source: String,
     /// In the invented language.
     pub target: String,

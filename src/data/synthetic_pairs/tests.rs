@@ -96,7 +96,7 @@ fn has(source: &str, target: &str) {
 
 #[test]
 fn order_agreement_and_idioms_are_those_of_the_invented_language() {
-    // Adjectives behind the noun, the last first, then the determiner, all of one ending.
+    // Adjectives after the noun, the last first, then the determiner, all of one ending.
     has(" the small red ", " rub");
     has("these heavy keys ", "klavas pezas tas");
     has("my old house ", "domo vero meio");

@@ -10,7 +10,7 @@ use crate::data::input;
 use crate::data::vocabulary::{Vocabulary, VocabularyRules, WordOrder};
 use crate::data::words::Space;
 
-/// The characters that are tokens of their own wherever they stand: `_WORD_SPLIT` of the reference.
+/// The characters that are tokens of their own wherever they are: `_WORD_SPLIT` of the reference.
 const SEPARATORS: [char; 10] = ['.', ',', '!', '?', '"', '\'', ':', ';', ')', '('];
 
 /// The name of the file of a side's vocabulary.
@@ -148,7 +148,7 @@ fn for_each_token(text: &str, mut each: impl FnMut(&str)) {
     });
 }
 
-/// Calls `each` for the parts between ASCII white space, cut before and behind every separator.
+/// Calls `each` for the parts between ASCII white space, cut before and after every separator.
 fn for_each_piece(text: &str, mut each: impl FnMut(&str)) {
     for word in Space::Ascii.words(text) {
         let mut rest = word;

@@ -40,7 +40,7 @@ const NAMES: [&[&str]; 4] = [
 ///
 /// The ids here and in the file are the same for those that are trained here. In a file of another
 /// maker the special tokens are found by their usual names, and the other ids keep their order
-/// behind them; a special token that the file lacks has an id here all the same.
+/// after them; a special token that the file lacks has an id here all the same.
 #[derive(Clone)]
 pub struct Bpe {
     inner: Box<Tokenizer>,

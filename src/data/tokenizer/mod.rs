@@ -106,7 +106,7 @@ impl Tokenizer {
         }
     }
 
-    /// What one id stands for, as for the labels of a picture of attention; the special tokens by
+    /// What one id stands for, as for the labels of an image of attention; the special tokens by
     /// the names of [`SPECIAL`].
     ///
     /// # Panics

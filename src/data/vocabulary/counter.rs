@@ -1,4 +1,4 @@
-//! Texts as ids, of a vocabulary that they make or that is there already.
+//! Texts as ids, of a vocabulary that they make or that is already there.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -50,8 +50,8 @@ impl OutOfVocabulary {
 
 /// The words of a model by id and, where they are known, their counts in a text.
 ///
-/// The words stand one behind another in one text, so that millions of them need little more
-/// memory than their letters.
+/// The words are one after another in one text, so that millions of them need little more memory
+/// than their letters.
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
     text: String,
@@ -94,7 +94,7 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// Gives a word without a count the next id; one that is there already keeps its own, which is
+    /// Gives a word without a count the next id; one that is already there keeps its own, which is
     /// returned.
     ///
     /// # Errors
@@ -149,7 +149,7 @@ impl Vocabulary {
     /// Checks that the ids from 0 on are those of the `reserved` words.
     ///
     /// # Errors
-    /// Another word stands at one of them; it is named by its number from 1 on.
+    /// Another word is at one of them; it is named by its number from 1 on.
     pub fn ensure_reserved(&self, reserved: &[&str]) -> Result<()> {
         for (id, expect) in reserved.iter().enumerate() {
             let found = if id < self.len() { self.word(id as u32) } else { "" };
@@ -271,7 +271,7 @@ pub enum WordOrder {
 /// What a vocabulary is made of; the default takes every word.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VocabularyRules<'a> {
-    /// Words that stand at the ids from 0 on, whether the text has them or not.
+    /// Words that are at the ids from 0 on, whether the text has them or not.
     pub reserved: &'a [&'a str],
     /// Words of the text that are never left out, however rare. Their count decides their place.
     pub kept: &'a [&'a str],
@@ -282,7 +282,7 @@ pub struct VocabularyRules<'a> {
     pub min_count: u64,
     /// The maximum number of words beside the reserved ones, kept words included; 0: no limit.
     pub max: usize,
-    /// The order of the words behind those reserved.
+    /// The order of the words after those reserved.
     pub order: WordOrder,
 }
 

@@ -1,4 +1,4 @@
-//! The words of a text: what stands between them, and texts of any size read by it.
+//! The words of a text: what is between them, and texts of any size read by it.
 //!
 //! A text is a file, plain or compressed, or a string in memory ([`TextSource`]). It is read in
 //! pieces, in turn or by several threads.
@@ -64,7 +64,7 @@ impl Space {
         })
     }
 
-    /// The bytes of the white space that stands at `at`, where a character begins; 0 for none.
+    /// The bytes of the white space that is at `at`, where a character begins; 0 for none.
     #[inline]
     fn len_at(self, text: &str, at: usize) -> usize {
         match text.as_bytes()[at] {
@@ -125,7 +125,7 @@ pub enum TextSource<'a> {
     Plain {
         /// The file.
         path: PathBuf,
-        /// Where its text begins: behind a byte order mark.
+        /// Where its text begins: after a byte order mark.
         start: u64,
     },
     /// A file compressed by gzip.

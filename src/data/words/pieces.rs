@@ -23,8 +23,8 @@ const BLOCK: usize = 1 << 18;
 /// Nothing longer is a word.
 const MAX_WORD_BYTES: usize = 1 << 20;
 
-/// A part of a source that begins at its beginning or behind a word, and ends likewise: the
-/// white space before a word is in the word's own piece.
+/// A part of a source that begins at its beginning or after a word, and ends likewise: the white
+/// space before a word is in the word's own piece.
 #[derive(Debug)]
 pub struct Piece<'a> {
     source: &'a TextSource<'a>,
@@ -55,8 +55,8 @@ pub fn pieces<'a>(sources: &'a [TextSource<'a>]) -> Result<Vec<Piece<'a>>> {
     Ok(pieces)
 }
 
-/// The end of the first word that ends behind `at`, or of the file. It is never within white
-/// space: a newline and the word whose line it begins are in one piece.
+/// The end of the first word that ends after `at`, or of the file. It is never within white space:
+/// a newline and the word whose line it begins are in one piece.
 fn end_of_word(file: &mut File, at: u64, size: u64) -> std::io::Result<u64> {
     let mut at = at.min(size);
     let mut buffer = [0; 4096];
@@ -236,7 +236,7 @@ pub fn count(pieces: &[Piece], space: Space, threads: usize) -> Result<(Counts, 
     let counts = Mutex::new(Vec::<Counts>::new());
     let lock = || counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for_each_piece(pieces, threads, sizes.iter_mut().collect(), |piece, size: &mut usize| {
-        // As many tables as threads: each piece goes on with one that no other has.
+        // As many tables as threads: each piece continues with one that no other has.
         let mut own = lock().pop().unwrap_or_default();
         let result = piece.for_each_token(space, |token| {
             let Token::Word(word) = token else { return };

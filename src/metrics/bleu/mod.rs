@@ -92,7 +92,7 @@ impl CorpusMetric for Bleu {
     }
 }
 
-/// What stands between single spaces.
+/// What is between single spaces.
 fn tokens(text: &str) -> Vec<&str> {
     text.split_terminator(' ').collect()
 }

@@ -40,8 +40,8 @@ impl fmt::Display for Smoothing {
 
 /// BLEU, and what it consists of.
 ///
-/// As text it is what sacreBLEU says behind a score: `82.4/50.0/45.5/37.5 (BP = 0.943 ratio =
-/// 0.944 hyp_len = 17 ref_len = 18)`.
+/// As text it is what sacreBLEU says after a score: `82.4/50.0/45.5/37.5 (BP = 0.943 ratio = 0.944
+/// hyp_len = 17 ref_len = 18)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
     /// BLEU, from 0 to 100.

@@ -13,7 +13,7 @@ pub enum Tokenizer {
     /// That of NIST's mteval-v13a, for languages of Latin letters.
     #[default]
     Mteval13a,
-    /// None: words stand between white space.
+    /// None: words are between white space.
     None,
     /// Every character is a token.
     Char,
@@ -96,8 +96,8 @@ fn part_symbols(text: &str) -> String {
     parted
 }
 
-/// Puts what `rule` says in the place of each pair of neighbours for which it says something. Pairs
-/// do not overlap: the search goes on behind one.
+/// Puts what `rule` says in place of each pair of neighbours for which it says something. Pairs do
+/// not overlap: the search continues after one.
 fn part_pairs(text: &str, rule: impl Fn(char, char) -> Option<[char; 4]>) -> String {
     let mut parted = String::with_capacity(text.len() + text.len() / 4);
     let mut chars = text.chars().peekable();

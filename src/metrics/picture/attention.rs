@@ -81,7 +81,7 @@ impl Attention {
     }
 }
 
-/// Where things lie, in pixels of the picture.
+/// Where things are, in pixels of the picture.
 struct Layout {
     cell: i32,
     font: i32,

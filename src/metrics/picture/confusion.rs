@@ -119,7 +119,7 @@ const MAX_NAME: i32 = 160;
 /// The column of recalls, and the row of precisions.
 const RECALL: i32 = 78;
 const PRECISION: i32 = 34;
-/// The name of that row, which stands below the classes' names.
+/// The name of that row, which is below the classes' names.
 const PRECISION_NAME: i32 = 72;
 /// The line that explains the colours.
 const LEGEND: i32 = 30;
@@ -131,7 +131,7 @@ const ALL_CELLS: i32 = 720;
 /// A class of average length, in letters, for the picture's height before letters are measured.
 const CHARACTER_WIDTH: i32 = 9;
 
-/// Where things lie, in pixels of the picture.
+/// Where things are, in pixels of the picture.
 struct Layout {
     cell: i32,
     n: i32,

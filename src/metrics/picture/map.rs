@@ -19,7 +19,7 @@ use crate::metrics::plot::style::{SCALE, text_style_at, undrawable};
 /// A point and its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapPoint {
-    /// What stands beside the point.
+    /// What is beside the point.
     pub label: String,
     /// To the right, in any unit.
     pub x: f64,
@@ -156,7 +156,7 @@ fn lay_out(
     places.iter().zip(points).map(label).collect()
 }
 
-/// A thin line from a point to a label that does not stand beside it.
+/// A thin line from a point to a label that does not be beside it.
 fn leader<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     point: (i32, i32),
@@ -197,7 +197,7 @@ impl OccupancyGrid {
         Self { columns: n, rows: n, cell, cells: vec![false; (n * n) as usize] }
     }
 
-    /// Takes a box, or the part of it that lies inside.
+    /// Takes a box, or the part of it that is inside.
     fn take(&mut self, place: Rect) {
         for row in self.rows_of(place) {
             let start = row * self.columns;
@@ -207,7 +207,7 @@ impl OccupancyGrid {
         }
     }
 
-    /// Whether a box lies inside and nothing of it is taken.
+    /// Whether a box is inside and nothing of it is taken.
     fn is_free(&self, place: Rect) -> bool {
         let inside = place.left >= 0
             && place.top >= 0
@@ -349,7 +349,7 @@ mod tests {
         }
         assert!(boxes.len() > 8, "{}", boxes.len());
         assert!(boxes.iter().all(|&label| !overlap(label, Rect::about(point, 4))));
-        // The first one stands to the right of its point.
+        // The first one is to the right of its point.
         assert!(boxes[0].left > 500 && boxes[0].top < 500 && boxes[0].top + 16 > 500);
     }
 

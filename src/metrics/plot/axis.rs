@@ -20,7 +20,7 @@ impl Axis {
         Some(Self { low, high, log: false, ticks: linear_ticks(low, high, max_ticks, 1.0) })
     }
 
-    /// An axis on which all `values` lie, with some room at its ends, or `None` if there are none.
+    /// An axis on which all `values` are, with some room at its ends, or `None` if there are none.
     /// Their sizes are between 1e-200 and 1e200; zero and negative ones are for linear axes only.
     pub(super) fn around(
         values: impl Iterator<Item = f64>,
@@ -43,7 +43,7 @@ impl Axis {
         self.ticks.iter().map(|tick| self.format_ext(tick)).collect()
     }
 
-    /// Where `value` lies between the ends, from 0 to 1.
+    /// Where `value` is between the ends, from 0 to 1.
     fn share(&self, value: f64) -> f64 {
         let place = |value: f64| if self.log { value.ln() } else { value };
         (place(value) - place(self.low)) / (place(self.high) - place(self.low))

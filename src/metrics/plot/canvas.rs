@@ -72,7 +72,7 @@ fn shrink(drawn: &[u8], row: usize) -> Vec<u8> {
 }
 
 /// A bitmap that draws thick paths with round joints. Plotters gives them mitred ones, whose tips
-/// stand far out of a curve where it turns back on itself.
+/// are far out of a curve where it turns back on itself.
 pub(in crate::metrics) struct Bitmap<'a>(BitMapBackend<'a>);
 
 type Drawn<'a> = Result<(), DrawingErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>>;
@@ -137,8 +137,8 @@ impl<'a> DrawingBackend for Bitmap<'a> {
         Ok(())
     }
 
-    /// The font's letters stand above the middle of the box that Plotters gives them, by this
-    /// share of their size.
+    /// The font's letters are above the middle of the box that Plotters gives them, by this share
+    /// of their size.
     fn draw_text<S: BackendTextStyle>(
         &mut self,
         text: &str,

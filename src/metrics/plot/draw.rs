@@ -84,7 +84,7 @@ where
     Ok(())
 }
 
-/// Fills what lies between the lowest and the highest values of the runs behind a mean.
+/// Fills what is between the lowest and the highest values of the runs behind a mean.
 fn draw_band<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     chart: &Chart,

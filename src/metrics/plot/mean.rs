@@ -1,4 +1,4 @@
-//! Runs that differ by their seeds as one: their mean, and the band that they lie in.
+//! Runs that differ by their seeds as one: their mean, and the band that they are in.
 
 use super::{Curve, is_finite, unique};
 
@@ -6,7 +6,7 @@ use super::{Curve, is_finite, unique};
 const NEAR: f64 = 0.05;
 
 /// The curves of all runs as those of one: for each phase the mean of the runs at the points of the
-/// first, and the lowest and the highest value there. Between its points a run lies on a line.
+/// first, and the lowest and the highest value there. Between its points a run is on a line.
 pub(super) fn mean(curves: &[Curve], runs: usize) -> Vec<Curve> {
     let run = format!("mean of {runs} runs, lowest to highest");
     let phases = unique(curves.iter().map(|curve| curve.phase.as_str()));

@@ -53,7 +53,7 @@ pub struct View {
     pub x: X,
     /// The share of the past in the moving average that is drawn of the phase `train`; 0: none.
     pub smooth: f64,
-    /// Whether several runs are drawn as their mean and the band that they lie in.
+    /// Whether several runs are drawn as their mean and the band that they are in.
     pub mean: bool,
 }
 
@@ -238,9 +238,9 @@ fn is_running_mean(records: &[Record], metric: &str, record: &Record) -> bool {
     record.phase == "train" && records.iter().any(of_epoch)
 }
 
-/// Where a record stands on the horizontal axis.
+/// Where a record is on the horizontal axis.
 fn places(records: &[Record], x: X) -> impl Fn(&Record) -> f64 {
-    // An epoch's last record stands at its end.
+    // An epoch's last record is at its end.
     let steps_of_epoch = |record: &Record| record.step as f64 / record.epoch.max(1) as f64;
     let per_epoch = records.iter().map(steps_of_epoch).fold(1.0, f64::max);
     move |record| match x {
@@ -292,7 +292,7 @@ fn chart(metric: &str, x: X, curves: Vec<Curve>) -> Chart {
     Chart { name: metric.to_owned(), title, x, y_label, log_y, curves }
 }
 
-/// The unit of what lies between 0 and 1.
+/// The unit of what is between 0 and 1.
 const SHARE: &str = "share";
 
 /// A metric's name for readers, and its unit.
@@ -329,7 +329,7 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     unique
 }
 
-/// A metric may have any name; its file lies in the folder that was asked for.
+/// A metric may have any name; its file is in the folder that was asked for.
 fn file_stem(name: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
     name.chars().map(safe).collect()

@@ -76,8 +76,8 @@ impl Line {
     }
 }
 
-/// What stands at a point. It follows the run as the colour does, with another period, so that 24
-/// runs look different and the first eight do so without their colours.
+/// What is at a point. It follows the run as the colour does, with another period, so that 24 runs
+/// look different and the first eight do so without their colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marker {
     Circle,
@@ -91,8 +91,8 @@ impl Marker {
     }
 }
 
-/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation. Its licence lies
-/// beside it.
+/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation. Its licence is beside
+/// it.
 const FONT: &[u8] = include_bytes!("font/DejaVuSans-latin.ttf");
 
 /// How many of `texts` have a letter that the embedded font lacks, and so a PNG.

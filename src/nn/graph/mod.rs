@@ -37,7 +37,7 @@ pub struct IdsRead {
 }
 
 impl IdsRead {
-    /// How many of `all` integers are read where `batch` examples stand side by side.
+    /// How many of `all` integers are read where `batch` examples are side by side.
     pub(super) fn count(self, all: usize, batch: usize) -> usize {
         self.step.map_or(all, |step| all.saturating_sub(step * batch).min(batch))
     }
@@ -183,7 +183,7 @@ impl Graph {
         }
     }
 
-    /// The output of every layer with parameters, behind its activation function, by the layer's
+    /// The output of every layer with parameters, after its activation function, by the layer's
     /// name.
     pub fn activations(&self) -> Vec<(String, Output)> {
         let is_activation = |node: &Node| matches!(node.op, Op::Relu(_) | Op::Activate(_));
@@ -251,8 +251,8 @@ impl Builder {
         self.integers(IdsInput { name: name.to_string(), steps, are_lengths: false })
     }
 
-    /// The number of time steps of each example (batch): sequences of different lengths stand side by
-    /// side, their padding behind them.
+    /// The number of time steps of each example (batch): sequences of different lengths are side by
+    /// side, their padding after them.
     pub fn lengths(&self, name: &str) -> Ids<'_> {
         self.integers(IdsInput { name: name.to_string(), steps: 1, are_lengths: true })
     }
@@ -319,7 +319,7 @@ impl Builder {
         let shape = output_shape(op.get(), &shapes);
         let shape = shape.unwrap_or_else(|error| {
             self.fail(format!("{name}: {error}"));
-            // What follows goes on with the shape of the input; its errors are not reported.
+            // What follows continues with the shape of the input; its errors are not reported.
             sources.first().map_or_else(|| vec![1], |&input| self.shape_of(input))
         });
         let nodes = &mut self.graph.borrow_mut().nodes;

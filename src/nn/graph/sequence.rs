@@ -8,11 +8,11 @@ use crate::nn::operators::{
 };
 
 impl<'g> Value<'g> {
-    /// A layer of long short-term memory over a window: gates in the order i, j, f, o, one bias,
-    /// forget bias 0 (TensorFlow's `BasicLSTMCell`; Zaremba et al., arXiv 1409.2329). Rows are
-    /// time-major: row t · batch + b. The parameters are `name/kernel` (inputs + `hidden`,
-    /// 4 · `hidden`) and `name/bias`; the states `state/<name>/cell` and `state/<name>/hidden`
-    /// go on to the next window.
+    /// An LSTM layer over a window: gates in the order i, j, f, o, one bias, forget bias 0
+    /// (TensorFlow's `BasicLSTMCell`; Zaremba et al., arXiv 1409.2329). Rows are time-major: row t
+    /// · batch + b. The parameters are `name/kernel` (inputs + `hidden`, 4 · `hidden`) and
+    /// `name/bias`; the states `state/<name>/cell` and `state/<name>/hidden` continue to the next
+    /// window.
     pub fn lstm(self, name: &str, hidden: usize, init: Init) -> Self {
         let op = Op::Lstm(Lstm { hidden });
         let parameters = vec![
@@ -25,11 +25,11 @@ impl<'g> Value<'g> {
         self.builder.push(Unshaped { name, op, inputs, ids: None, parameters, states })
     }
 
-    /// A layer of long short-term memory over a window (Hochreiter and Schmidhuber, 1997;
-    /// TensorFlow's `BasicLSTMCell` with its forget bias of 1): time-major rows (steps · batch, …)
-    /// give the state after each step (steps · batch, 2 · `hidden`), cells before hidden values. It
-    /// begins at `start` (batch, 2 · `hidden`), or at zero. The parameters are `name/weights`
-    /// (inputs + `hidden`, 4 · `hidden`: i, j, f, o) and `name/biases`.
+    /// An LSTM layer over a window (Hochreiter and Schmidhuber, 1997; TensorFlow's `BasicLSTMCell`
+    /// with its forget bias of 1): time-major rows (steps · batch, …) give the state after each
+    /// step (steps · batch, 2 · `hidden`), cells before hidden values. It begins at `start` (batch,
+    /// 2 · `hidden`), or at zero. The parameters are `name/weights` (inputs + `hidden`, 4 ·
+    /// `hidden`: i, j, f, o) and `name/biases`.
     pub fn lstm_states(self, name: &str, hidden: usize, start: Option<Self>, init: Init) -> Self {
         let op = Op::LstmStates(LstmStates { hidden, forget_bias: 1.0 });
         let parameters = self.weights_and_biases(name, &op, init);
@@ -44,11 +44,11 @@ impl<'g> Value<'g> {
         })
     }
 
-    /// A layer of gated recurrent units over a window (Cho et al., arXiv 1406.1078; TensorFlow's
-    /// `GRUCell`): time-major rows (steps · batch, …) give (steps · batch, `hidden`). It begins at
-    /// `start` (batch, `hidden`), or at zero. Sequences of different `lengths` (batch) stand side by
-    /// side with their padding behind them, which leaves the state as it is. The parameters are
-    /// `name/gates/weights` (inputs + `hidden`, 2 · `hidden`: reset, update) with biases of 1, and
+    /// A GRU layer over a window (Cho et al., arXiv 1406.1078; TensorFlow's `GRUCell`): time-major
+    /// rows (steps · batch, …) give (steps · batch, `hidden`). It begins at `start` (batch,
+    /// `hidden`), or at zero. Sequences of different `lengths` (batch) are side by side with their
+    /// padding after them, which leaves the state as it is. The parameters are `name/gates/weights`
+    /// (inputs + `hidden`, 2 · `hidden`: reset, update) with biases of 1, and
     /// `name/candidate/weights` (inputs + `hidden`, `hidden`) with biases of 0.
     pub fn gru(
         self,
@@ -82,7 +82,7 @@ impl<'g> Value<'g> {
 
     /// How much each position of these features (positions · batch, width) matters to `query`
     /// (steps · batch, width): softmax of v · tanh(features + query), (steps · batch, positions)
-    /// (Bahdanau et al., arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions behind
+    /// (Bahdanau et al., arXiv 1409.0473; Vinyals et al., arXiv 1412.7449). Positions after
     /// `lengths` weigh nothing. The parameter `name` is v (width).
     pub fn attention(self, name: &str, query: Self, lengths: Option<Ids<'g>>, init: Init) -> Self {
         let op = Op::AdditiveAttention(AdditiveAttention);

@@ -94,7 +94,7 @@ impl<'g> Value<'g> {
         self.node(name.to_string(), Op::Conv2d(op), parameters)
     }
 
-    /// A convolution without biases, as it stands before a batch normalisation.
+    /// A convolution without biases, as it is before a batch normalisation.
     pub fn conv2d_without_biases(self, name: &str, filters: Filters, init: Init) -> Self {
         let op = Op::Conv2d(Conv2d::new(filters, false));
         let weights = self.parameter(format!("{name}/weights"), &op, 0, init.weights, init.decay);
@@ -288,7 +288,7 @@ impl<'g> Value<'g> {
         all[0]
     }
 
-    /// Puts `others` behind this value along `axis`; the first axis is the batch's and cannot be
+    /// Puts `others` after this value along `axis`; the first axis is the batch's and cannot be
     /// joined.
     pub fn concat(self, axis: usize, others: &[Self]) -> Self {
         self.in_fours(others, |first, rest| {
@@ -296,7 +296,7 @@ impl<'g> Value<'g> {
         })
     }
 
-    /// `len` places of `axis` from `start` on; the first axis is the batch's and stays whole.
+    /// `len` places of `axis` starting at `start`; the first axis is the batch's and stays whole.
     pub fn slice(self, axis: usize, start: usize, len: usize) -> Self {
         self.unary(self.builder.numbered("slice"), Op::Slice(Slice { axis, start, len }))
     }

@@ -11,7 +11,7 @@ pub struct Concat {
 }
 
 impl Concat {
-    /// Where each input lies in the output.
+    /// Where each input is in the output.
     fn parts(&self, shapes: &Shapes) -> Vec<Part> {
         let inner: usize = shapes.output[self.axis + 1..].iter().product();
         let whole = shapes.output[self.axis] * inner;

@@ -1,6 +1,6 @@
-//! A convolution and the pooling behind it, a few images at a time, so that what the convolution
+//! A convolution and the pooling after it, a few images at a time, so that what the convolution
 //! gives is never whole in memory. It is for inference, where nothing else reads that. No graph is
-//! built with it; a rewrite puts it in the place of two nodes.
+//! built with it; a rewrite puts it in place of two nodes.
 
 use super::{Conv2d, Forward, Op, Operations, Operator, Reference, Shapes, StateRefs};
 
@@ -45,7 +45,7 @@ fn with_images(shape: &[usize], images: usize) -> Vec<usize> {
 impl Operator for ConvPool {
     fn kind(&self) -> String {
         let pool = self.pool.get().kind();
-        // The pooling says again that a ReLU stands before it.
+        // The pooling says again that a ReLU is before it.
         format!("{} + {}", self.conv.kind(), pool.strip_prefix("relu + ").unwrap_or(&pool))
     }
 

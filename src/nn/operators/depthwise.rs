@@ -27,7 +27,7 @@ impl DepthwiseConv2d {
         Self { filters, rectifier: Rectifier::None, folded: None }
     }
 
-    /// Whether something stands behind the sums already.
+    /// Whether something is after the sums already.
     pub(in crate::nn) fn is_finished(&self) -> bool {
         self.rectifier != Rectifier::None || self.folded.is_some()
     }

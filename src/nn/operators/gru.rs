@@ -1,13 +1,13 @@
-//! A layer of gated recurrent units over a window of time steps.
+//! A GRU layer over a window of time steps.
 
 use super::{
     Backward, Forward, Operations, Operator, Reads, Reference, Shapes, check_start, window_rows,
 };
 use crate::ops::gru::{self, Activations, Gradients, Weights, gru_reference};
 
-/// A layer of gated recurrent units: one node for a whole window. Its second input, where it has
-/// one, is the state before the window; else that is zero. Gradients pass through both. The ids,
-/// where it has them, are the steps of each sequence.
+/// A GRU layer: one node for a whole window. Its second input, where it has one, is the state
+/// before the window; else that is zero. Gradients pass through both. The ids, where it has them,
+/// are the steps of each sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gru {
     /// Hidden units.

@@ -4,7 +4,7 @@ use super::{Backward, Dropout, Forward, Operations, Operator, Reads, Reference, 
 use crate::ops::matmul::{Accumulate, Matrix, PackedMatrix, matmul, matmul_rectified};
 use crate::ops::relu::{Rectifier, rectify_gradient};
 
-/// `x · weights + biases` on rows, and what a rewrite has put behind it.
+/// `x · weights + biases` on rows, and what a rewrite has put after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
     pub(in crate::nn) outputs: usize,

@@ -1,5 +1,5 @@
-//! Losses. Their forward pass leaves the gradient in the place of their input, so that neither
-//! logits nor their gradient are written twice.
+//! Losses. Their forward pass leaves the gradient in place of their input, so that neither logits
+//! nor their gradient are written twice.
 
 use std::borrow::Cow;
 

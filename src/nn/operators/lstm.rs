@@ -3,9 +3,8 @@
 use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, window_rows};
 use crate::ops::lstm::{self, Activations, Gradients, Weights, lstm_reference};
 
-/// A layer of long short-term memory: one fused node for a whole window. Its states are the cell
-/// and the hidden state before the window, which become those after it; no gradient passes
-/// through them.
+/// An LSTM layer: one fused node for a whole window. Its states are the cell and the hidden state
+/// before the window, which become those after it; no gradient passes through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lstm {
     /// Hidden units.

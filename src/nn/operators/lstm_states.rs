@@ -1,4 +1,4 @@
-//! A layer of long short-term memory whose state is a value.
+//! An LSTM layer whose state is a value.
 
 use super::{
     Backward, Forward, Operations, Operator, Reads, Reference, Shapes, check_start, window_rows,
@@ -6,10 +6,9 @@ use super::{
 use crate::ops::lstm::states::{self, Gradients, Window};
 use crate::ops::lstm::{self, Weights, lstm_reference};
 
-/// A layer of long short-term memory: one node for a whole window, which gives the state after each
-/// step, cells before hidden values. Its second input, where it has one, is the state before the
-/// window; else that is zero. Gradients pass through both, which they do not with
-/// [`super::Lstm`].
+/// An LSTM layer: one node for a whole window, which gives the state after each step, cells before
+/// hidden values. Its second input, where it has one, is the state before the window; else that is
+/// zero. Gradients pass through both, which they do not with [`super::Lstm`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LstmStates {
     /// Hidden units.

@@ -166,7 +166,7 @@ pub trait Operator {
         0
     }
 
-    /// Values of the operator's own that stand before the output in its memory.
+    /// Values of the operator's own that are before the output in its memory.
     fn prefix(&self, _: &Shapes) -> usize {
         0
     }
@@ -181,7 +181,7 @@ pub trait Operator {
         Reads::default()
     }
 
-    /// Whether the output may stand in the memory of the first input.
+    /// Whether the output may be in the memory of the first input.
     fn runs_in_place(&self) -> bool {
         false
     }

@@ -15,7 +15,7 @@ pub struct MaxPool {
     pub(super) size: usize,
     pub(super) stride: usize,
     pub(super) padding: Padding,
-    /// A ReLU stands before, and its gradient belongs to the pooling.
+    /// A ReLU is before, and its gradient belongs to the pooling.
     pub(in crate::nn) relu: bool,
 }
 

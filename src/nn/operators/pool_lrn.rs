@@ -1,5 +1,5 @@
 //! A max pooling and a normalisation in one pass over each image, in either order. No graph is
-//! built with these; a rewrite puts them in the place of two nodes.
+//! built with these; a rewrite puts them in place of two nodes.
 
 use super::{Backward, Forward, LrnNode, MaxPool, Operations, Operator, Reads, Reference, Shapes};
 use crate::ops::lrn::Lrn;
@@ -66,7 +66,7 @@ impl Operator for PoolLrn {
 pub struct LrnPool {
     /// The normalisation.
     pub lrn: Lrn,
-    /// The pooling. Where it has a ReLU, that stands before the normalisation.
+    /// The pooling. Where it has a ReLU, that is before the normalisation.
     pub pool: MaxPool,
 }
 

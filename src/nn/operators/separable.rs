@@ -1,6 +1,6 @@
-//! A depthwise convolution and the convolution of single pixels behind it, some rows at a time, so that
-//! what the first gives never leaves the cache. It is for inference, where nothing else reads that. No
-//! graph is built with it; a rewrite puts it in the place of two nodes.
+//! A depthwise convolution and the convolution of single pixels after it, some rows at a time, so
+//! that what the first gives never leaves the cache. It is for inference, where nothing else reads
+//! that. No graph is built with it; a rewrite puts it in place of two nodes.
 
 use super::{
     Conv2d, DepthwiseConv2d, Forward, Operations, Operator, Parameters, Reference, Shapes,

@@ -11,8 +11,8 @@ pub struct LastStep;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stack;
 
-/// The steps of each sequence from the last to the first, its padding behind them as it is:
-/// (steps · batch, width). The ids are the steps of each sequence.
+/// The steps of each sequence from the last to the first, its padding after them as it is: (steps ·
+/// batch, width). The ids are the steps of each sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reverse;
 

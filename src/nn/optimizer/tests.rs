@@ -110,7 +110,7 @@ fn clips_and_averages_with_the_rows_of_a_table_as_tensorflow() {
     }
 }
 
-/// The numbers of `ops::optimizer::tests`, where the snippets stand.
+/// The numbers of `ops::optimizer::tests`, where the snippets are.
 #[rustfmt::skip]
 #[test]
 fn every_method_equals_tensorflow() {

@@ -1,8 +1,8 @@
 //! Rewrites: nodes that become part of a neighbour, or that a run does not need.
 //!
-//! A rewrite puts the fused operator in the place of the later node and leaves the earlier one
-//! unread, so that every value that can be asked for keeps its number. It never takes away a value
-//! that somebody else reads.
+//! A rewrite puts the fused operator in place of the later node and leaves the earlier one unread,
+//! so that every value that can be asked for keeps its number. It never removes a value that
+//! somebody else reads.
 
 use super::parts::at_once;
 use super::{Key, Planned, Source};
@@ -73,7 +73,7 @@ impl Rewriting<'_> {
         for second in 0..self.nodes.len() {
             let inputs = &self.nodes[second].node.inputs;
             let Some(&Source::Node(first)) = inputs.first() else { continue };
-            // Behind a reshape that was skipped, an operator has other axes.
+            // After a reshape that was skipped, an operator has other axes.
             let is_as_it_was =
                 self.nodes[second].shapes.inputs[0] == self.nodes[first].shapes.output;
             if readers[second] == 0 || readers[first] != 1 || !is_as_it_was {
@@ -186,7 +186,7 @@ fn relu_into_inference(first: &mut Planned, second: &mut Planned) {
     }
 }
 
-/// Dropout behind a layer with a ReLU: the ReLU's gradient needs no output of its own, since where
+/// Dropout after a layer with a ReLU: the ReLU's gradient needs no output of its own, since where
 /// dropout takes a value away the gradient is zero already.
 fn dropout_into_linear(first: &mut Planned, second: &mut Planned) {
     if let (Op::Linear(linear), Op::Dropout(dropout)) = (&first.node.op, &second.node.op)
@@ -259,7 +259,8 @@ fn convolution_and_pooling(first: &mut Planned, second: &mut Planned) {
     }
 }
 
-/// For inference, a depthwise convolution and the one of single pixels behind it go some rows at a time.
+/// For inference, a depthwise convolution and the one of single pixels after it go some rows at a
+/// time.
 fn depthwise_and_pixels(first: &mut Planned, second: &mut Planned) {
     let (&Op::DepthwiseConv2d(depthwise), &Op::Conv2d(pixels)) = (&first.node.op, &second.node.op)
     else {

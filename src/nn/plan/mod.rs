@@ -58,7 +58,7 @@ pub(super) struct Planned {
 #[derive(Debug)]
 pub struct Plan {
     pub(super) key: Key,
-    /// Every node of the graph; those that a rewrite has taken away have no step.
+    /// Every node of the graph; those that a rewrite has removed have no step.
     pub(super) nodes: Vec<Planned>,
     steps: Vec<Step>,
     /// Values of the arena, and bytes.
@@ -79,7 +79,7 @@ enum Step {
     Add { from: Range<usize>, to: Range<usize> },
 }
 
-/// Where a value lies.
+/// Where a value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     /// An input that the caller feeds.
@@ -100,7 +100,7 @@ struct Task {
     /// An input that equals an earlier one, by its number.
     same: [Option<usize>; MAX_INPUTS],
     bytes: Range<usize>,
-    /// Whether the output stands in the memory of the first input.
+    /// Whether the output is in the memory of the first input.
     in_place: bool,
     /// Which use of each parameter this is in the backward pass.
     uses: [Use; MAX_INPUTS],

@@ -174,7 +174,7 @@ impl Plan {
     ) -> &'a mut [f32] {
         match &self.outputs[i] {
             Place::Input(input) => {
-                // Nobody changes what was fed: a copy stands in the arena's tail.
+                // Nobody changes what was fed: a copy is in the arena's tail.
                 let fed = feed.inputs[*input];
                 let start = self.sizes[0];
                 let to = &mut arena.values.at_least(start + fed.len())[start..];

@@ -29,7 +29,7 @@ pub(super) enum Draft {
     Add { from: Part, to: Part },
 }
 
-/// Where an operand lies.
+/// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
     Input(usize),

@@ -247,7 +247,7 @@ impl Constant for Fixed {
 
 #[test]
 fn a_network_of_constants_computes_what_one_that_can_be_trained_does() {
-    // On larger images, what stands behind each other runs as one.
+    // On larger images, what is one after another runs as one.
     [6, 13].into_iter().for_each(check_constants);
 }
 

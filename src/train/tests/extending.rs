@@ -1,4 +1,4 @@
-//! Runs that have ended, and go on because they have become longer.
+//! Runs that have ended, and continue because they have become longer.
 
 use std::collections::BTreeMap;
 use std::fs;

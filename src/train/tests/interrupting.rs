@@ -4,7 +4,7 @@ use super::fake::{Plan, Trouble};
 use super::lab::{Lab, steps, undisturbed};
 use crate::train::{Outcome, TrainState};
 
-/// Interrupts a run at its `n`-th call for every `n`, and goes on with it.
+/// Interrupts a run at its `n`-th call for every `n`, and continues with it.
 fn interrupt_at_every_call(plan: &Plan) {
     let (calls, end) = undisturbed(plan);
     let finish = calls.iter().position(|call| call == "finish").unwrap();

@@ -92,12 +92,12 @@ impl Lab {
         self.process(plan, trouble, false)
     }
 
-    /// A process that goes on with the run.
+    /// A process that continues with the run.
     pub fn resume(&self, plan: &Plan, trouble: Option<(usize, Trouble)>) -> Ended {
         self.process(plan, trouble, true)
     }
 
-    /// Goes on with the run to its end, and holds the end to that of another run.
+    /// Continues with the run to its end, and holds the end to that of another run.
     #[track_caller]
     pub fn ends_as(&self, plan: &Plan, end: &End, context: &str) -> Ended {
         let ended = self.resume(plan, None);
@@ -157,7 +157,7 @@ impl Lab {
         names(&self.checkpoints_dir())
     }
 
-    /// The checkpoint that a run goes on from, if there is one.
+    /// The checkpoint that a run continues from, if there is one.
     pub fn last(&self) -> Option<Checkpoint> {
         checkpoint::open(&self.checkpoints_dir(), Selector::Last).ok()
     }
@@ -173,7 +173,7 @@ impl Lab {
         End { numbers, best: self.best(), meta: last.meta, records: self.records() }
     }
 
-    /// Holds every checkpoint of the folder to be whole, and nothing else to lie there.
+    /// Holds every checkpoint of the folder to be whole, and nothing else to be there.
     #[track_caller]
     pub fn check_checkpoints(&self) {
         for name in self.checkpoints() {

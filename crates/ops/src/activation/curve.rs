@@ -106,7 +106,7 @@ impl Curve for Gelu {
     }
 }
 
-/// `x`, moved to ±`reach` where it lies beyond.
+/// `x`, moved to ±`reach` where it is beyond.
 #[inline(always)]
 fn bounded<S: Simd>(x: S, reach: f32) -> S {
     // In this order, what is not a number stays so.

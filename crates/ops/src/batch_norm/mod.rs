@@ -7,7 +7,7 @@
 use super::simd::{Kernel, LANES, Simd};
 use super::{Cpu, rows_mut};
 
-/// Values of a piece whose sums stand in one place.
+/// Values of a piece whose sums are in one place.
 const PIECE: usize = 16 * 1024;
 /// Values a thread takes at a time where nothing is summed.
 const BLOCK: usize = 16 * 1024;
@@ -105,7 +105,7 @@ pub fn statistics(cpu: &Cpu, channels: usize, x: &[f32], mean: &mut [f32], varia
     assert!(x.len().is_multiple_of(channels), "not a whole number of rows");
     assert!(mean.len() == channels && variance.len() == channels, "one value for each channel");
     let scale = 1.0 / (x.len() / channels) as f32;
-    // The first row stands near the mean of its channel: sums of differences from it lose nothing.
+    // The first row is near the mean of its channel: sums of differences from it lose nothing.
     let shift = x[..channels].to_vec();
     sums(cpu, [x, &shift], None, [&mut *mean, &mut *variance]);
     mean.iter_mut().zip(&shift).for_each(|(mean, shift)| *mean = *mean * scale + shift);

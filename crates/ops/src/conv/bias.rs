@@ -3,7 +3,7 @@
 use super::super::simd::{Kernel, LANES, Simd};
 use super::super::{Cpu, rows_mut};
 
-/// Values of a piece: its sums go on in another place.
+/// Values of a piece: its sums continue in another place.
 const PIECE_VALUES: usize = 32 * 1024;
 /// Vectors of columns that are summed side by side.
 const VECTORS: usize = 4;

@@ -114,8 +114,8 @@ impl PreparedFilters {
         Self { values, biases }
     }
 
-    /// Those of a depthwise convolution, which `rectifier` cuts off, and of the convolution of single
-    /// pixels behind it, together. The shape of a pass is that of the first.
+    /// Those of a depthwise convolution, which `rectifier` cuts off, and of the convolution of
+    /// single pixels after it, together. The shape of a pass is that of the first.
     ///
     /// # Panics
     /// When they are prepared for other algorithms.

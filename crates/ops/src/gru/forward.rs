@@ -6,7 +6,7 @@ use super::super::{Cpu, rows_mut};
 use super::{Activations, BLOCK, Shape, Weights, is_within};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input) from the state at the start of
-/// `window.hidden`. The outputs are the states behind it. `lengths` (batch) are the steps of each
+/// `window.hidden`. The outputs are the states after it. `lengths` (batch) are the steps of each
 /// sequence; without them all have `shape.steps`. `pack` may give packed copies of weights.
 ///
 /// # Panics

@@ -1,5 +1,5 @@
-//! A layer of gated recurrent units over a window of time steps (Cho et al., arXiv 1406.1078), as
-//! TensorFlow's `GRUCell` has it:
+//! A GRU layer over a window of time steps (Cho et al., arXiv 1406.1078), as TensorFlow's `GRUCell`
+//! has it:
 //!
 //! ```text
 //! [r, u] = sigmoid([x, h] · W + b)
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The products with the inputs of all steps are one product each; the recurrence goes step by
-//! step. cuDNN and PyTorch multiply by r behind the product instead, which is another layer.
+//! step. cuDNN and PyTorch multiply by r after the product instead, which is another layer.
 
 mod backward;
 mod forward;
@@ -122,8 +122,8 @@ impl<'a> Activations<'a> {
     }
 }
 
-/// Whether a step is within the sequence of a row: sequences of different lengths stand side by
-/// side, their padding behind them. A step of the padding leaves the state as it is.
+/// Whether a step is within the sequence of a row: sequences of different lengths are side by side,
+/// their padding after them. A step of the padding leaves the state as it is.
 fn is_within(lengths: Option<&[u32]>, row: usize, step: usize) -> bool {
     lengths.is_none_or(|lengths| step < lengths[row] as usize)
 }

@@ -88,7 +88,7 @@ fn prefetch<S: Simd>(row: *mut f32, width: usize) {
     S::prefetch_to_write(row.wrapping_add(width - 1));
 }
 
-/// `T` targets from `t` on with `inputs` inputs from `j` on.
+/// `T` targets starting at `t` with `inputs` inputs starting at `j`.
 #[inline(always)]
 fn some_targets<S: Simd, const T: usize>(
     operands: Operands,
@@ -108,7 +108,7 @@ fn some_targets<S: Simd, const T: usize>(
     }
 }
 
-/// The products of `T` targets from `t` on with `N` inputs from `j` on.
+/// The products of `T` targets starting at `t` with `N` inputs starting at `j`.
 struct Product<'a, const T: usize, const N: usize> {
     operands: Operands<'a>,
     t: usize,
@@ -147,7 +147,7 @@ impl<const T: usize, const N: usize> Kernel for Product<'_, T, N> {
     }
 }
 
-/// Adds the products of the `len` values from `at` on.
+/// Adds the products of the `len` values starting at `at`.
 ///
 /// # Safety
 /// The targets have these values, the inputs a whole vector there.
@@ -251,7 +251,7 @@ fn change<S: Simd, const OLD: bool>(
     }
 }
 
-/// `N` inputs from `j` on with all targets. It is made by [`update`] alone, which has held the
+/// `N` inputs starting at `j` with all targets. It is made by [`update`] alone, which has held the
 /// sizes to each other.
 struct Group<'a, const N: usize, const OLD: bool> {
     operands: Operands<'a>,
@@ -282,7 +282,7 @@ impl<const N: usize, const OLD: bool> Kernel for Group<'_, N, OLD> {
 }
 
 impl<const N: usize, const OLD: bool> Group<'_, N, OLD> {
-    /// The `len` columns from `at` on.
+    /// The `len` columns starting at `at`.
     ///
     /// # Safety
     /// Rows of inputs and targets have these values; copies, gradients and old rows are there.

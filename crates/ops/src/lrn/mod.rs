@@ -27,7 +27,7 @@ const GROUP: usize = 2048;
 /// The parameters of the normalisation, as `tf.nn.lrn` has them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lrn {
-    /// Channels before and behind a value's own that count.
+    /// Channels before and after a value's own that count.
     pub radius: usize,
     /// Added to the sum; above zero.
     pub bias: f32,
@@ -100,7 +100,7 @@ impl Lrn {
         2 * self.group(channels) * self.padded(channels)
     }
 
-    /// Channels with zeros before and behind them.
+    /// Channels with zeros before and after them.
     fn padded(&self, channels: usize) -> usize {
         (channels + 2 * self.radius).next_multiple_of(LANES)
     }

@@ -100,7 +100,7 @@ impl BlockProduct<'_> {
         }
     }
 
-    /// What the tiles ask for, one after the other: the block of the right side that stands behind this
+    /// What the tiles ask for, one after the other: the block of the right side that is after this
     /// one, where blocks are narrow and of few rows. With more, a block takes longer than that.
     fn ahead(&self, block: usize) -> Ahead {
         if block > 2 || self.panels.rows > ROWS_THAT_WAIT {
@@ -179,8 +179,8 @@ impl BlockProduct<'_> {
         column: usize,
     ) {
         let place = self.place(&rows, column);
-        // SAFETY: the first and the last row of the tile lie inside the result, only this thread has
-        // the tile, the bias has these columns, and both panels hold `depth` steps.
+        // SAFETY: the first and the last row of the tile are inside the result, only this thread
+        // has the tile, the bias has these columns, and both panels hold `depth` steps.
         unsafe { product::<S, L>(rows.len(), self.depth, left, right.as_ptr(), ahead, place) }
     }
 
@@ -353,7 +353,7 @@ impl<L: Panel, const ROWS: usize> Kernel for RowsProducts<L, ROWS> {
             for _ in 0..self.depth {
                 let rows = [S::load(rights[0]), S::load(rights[1])];
                 for right in &mut rights {
-                    // Two panels at a time are more than the processor foresees by itself.
+                    // Two panels at a time are more than the CPU foresees by itself.
                     S::prefetch(right.wrapping_add(LINES_AHEAD * COLUMNS));
                     *right = right.add(COLUMNS);
                 }

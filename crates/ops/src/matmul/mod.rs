@@ -136,9 +136,9 @@ pub fn matmul_and_sums(
     multiply(cpu, left, &right.into(), start, Rectifier::None, result, sums);
 }
 
-/// The gradient of a layer's `weights` (inputs, outputs) and `biases` (outputs), which are overwritten,
-/// from its inputs (rows, inputs), given as parts that stand side by side, and the gradient `d` (rows,
-/// outputs) of its outputs.
+/// The gradient of a layer's `weights` (inputs, outputs) and `biases` (outputs), which are
+/// overwritten, from its inputs (rows, inputs), given as parts that are side by side, and the
+/// gradient `d` (rows, outputs) of its outputs.
 ///
 /// # Panics
 /// As [`matmul_and_sums`].

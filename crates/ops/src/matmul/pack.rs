@@ -88,18 +88,18 @@ impl<'a> Matrix<'a> {
         (self.data.as_ptr().addr(), self.has_contiguous_rows(), [self.rows, self.columns])
     }
 
-    /// Whether the values of a row stand together.
+    /// Whether the values of a row are adjacent.
     pub(super) fn has_contiguous_rows(&self) -> bool {
         self.column_stride == 1
     }
 
-    /// Whether a few rows can be read side by side as they stand: contiguous ones that do not all
+    /// Whether a few rows can be read side by side as they are: contiguous ones that do not all
     /// begin in the same set of the first-level cache.
     pub(super) fn has_rows_to_read_in_place(&self) -> bool {
         self.has_contiguous_rows() && !self.row_stride.is_multiple_of(SET_STRIDE)
     }
 
-    /// How far apart the rows stand.
+    /// How far apart the rows are.
     pub(super) fn row_stride(&self) -> usize {
         self.row_stride
     }
@@ -157,8 +157,8 @@ impl Tile {
     }
 }
 
-/// Copies some panels of rows so that the values of one column stand together: in each panel
-/// `to[p * rows + i]`, the panels one behind another.
+/// Copies some panels of rows so that the values of one column are adjacent: in each panel `to[p *
+/// rows + i]`, the panels one after another.
 pub struct PackRows<'a> {
     pub from: Matrix<'a>,
     pub panels: Panels,
@@ -228,8 +228,8 @@ impl Kernel for PackColumns<'_> {
             start..columns.end.min(start + COLUMNS)
         };
         if from.column_stride == 1 {
-            // Along a row, for rows may lie far apart; for the same reason the rows to come
-            // are asked for.
+            // Along a row, for rows may be far apart; for the same reason the rows to come are
+            // asked for.
             for (line, p) in depth.enumerate() {
                 for i in 0..panels {
                     let at = i * panel_len + line * COLUMNS;

@@ -7,14 +7,14 @@ use super::pack::Matrix;
 /// The values of a row panel, one column after another. Whoever reads at an address has to know that the
 /// panel has the row and that its columns are not at an end.
 pub trait Panel: Copy {
-    /// Where the values of a column lie, of as many rows as a tile can have.
+    /// Where the values of a column are, of as many rows as a tile can have.
     fn column(self) -> [*const f32; MAX_ROWS];
 
     /// The next column.
     fn next<const ROWS: usize>(self) -> Self;
 }
 
-/// The values of a column stand together.
+/// The values of a column are adjacent.
 #[derive(Clone, Copy)]
 pub struct Packed(*const f32);
 
@@ -36,18 +36,18 @@ impl Panel for Packed {
     }
 }
 
-/// The values of a row stand together.
+/// The values of a row are adjacent.
 #[derive(Clone, Copy)]
 pub struct InPlace {
-    /// Rows 0, 3, 5 and 10, from which all others lie one, two, four or eight strides away: a distance
-    /// that the processor adds while it reads. The addresses of fourteen rows would not fit its
+    /// Rows 0, 3, 5 and 10, from which all others are one, two, four or eight strides away: a
+    /// distance that the CPU adds while it reads. The addresses of fourteen rows would not fit its
     /// registers, and to read them from memory costs the loop a tenth of its speed.
     bases: [*const f32; 4],
     stride: usize,
 }
 
 impl InPlace {
-    /// Rows from `first` on, `stride` values apart.
+    /// Rows starting at `first`, `stride` values apart.
     pub fn new(first: *const f32, stride: usize) -> Self {
         Self { bases: [0, 3, 5, 10].map(|row| first.wrapping_add(row * stride)), stride }
     }
@@ -95,9 +95,9 @@ pub enum Left<'a> {
     InPlace(Matrix<'a>, usize),
 }
 
-/// What a product asks the cache for beside its own panels: at every step of its depth what stands
-/// `step` values further. Right sides often come from far, and if each product asked for its own alone,
-/// all of the first rows would wait, and the others for nothing.
+/// What a product asks the cache for beside its own panels: at every step of its depth what is
+/// `step` values further. Right sides often come from far, and if each product asked for its own
+/// alone, all of the first rows would wait, and the others for nothing.
 #[derive(Clone, Copy)]
 pub struct Ahead {
     pub at: *const f32,
@@ -111,7 +111,8 @@ impl Ahead {
         Self { at: right.as_ptr(), step: 0 }
     }
 
-    /// One of so many equal shares of the `len` values from `next` on, which come after these panels.
+    /// One of so many equal shares of the `len` values starting at `next`, which come after these
+    /// panels.
     #[inline(always)]
     pub fn share(next: *const f32, len: usize, [share, of]: [usize; 2], depth: usize) -> Self {
         Self { at: next, step: len.div_ceil(of * depth.max(1)) }.after(share * depth)

@@ -8,7 +8,7 @@ use crate::Cpu;
 use crate::disjoint::{ColumnRange, column_ranges_mut};
 use crate::simd::{Kernel, LANES, Simd};
 
-/// A token as its id and, below, its place: sorted, words stand together in token order.
+/// A token as its id and, below, its place: sorted, words are adjacent in token order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Token {
     id: u32,
@@ -26,15 +26,15 @@ struct TokenRows<'a> {
 }
 
 impl TokenRows<'_> {
-    /// The gradient of a token, from column `at` on. No closure does this: one could be compiled
-    /// apart, without the level's instructions.
+    /// The gradient of a token, starting at column `at`. No closure does this: one could be
+    /// compiled apart, without the level's instructions.
     #[inline(always)]
     fn vector<S: Simd>(&self, token: Token, at: usize) -> S {
         let row = token.place as usize * self.width;
         S::load_slice(&self.rows[row + self.start + at..row + self.end], 0.0)
     }
 
-    /// The sum of the gradients of `tokens`, in their order, from column `at` on.
+    /// The sum of the gradients of `tokens`, in their order, starting at column `at`.
     #[inline(always)]
     fn sum<S: Simd>(&self, tokens: &[Token], at: usize) -> S {
         let mut sum = self.vector::<S>(tokens[0], at);

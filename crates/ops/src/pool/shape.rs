@@ -87,7 +87,7 @@ impl Windows {
         Self { kernel, output: axis.output(), input, stride, before: axis.before() }
     }
 
-    /// The part of window `index` that lies inside the input.
+    /// The part of window `index` that is inside the input.
     #[inline(always)]
     pub(super) fn inside(&self, index: usize) -> Range<usize> {
         let start = index * self.stride;

@@ -13,7 +13,7 @@ const VECTORS: usize = 4;
 pub(super) trait Pooling {
     /// What a window begins with.
     fn start<S: Simd>(&self) -> (S, S);
-    /// Takes in one value, which stands at `place` of the window, row by row.
+    /// Takes in one value, which is at `place` of the window, row by row.
     fn take<S: Simd>(&self, state: (S, S), value: S, place: S) -> (S, S);
     /// Writes the outputs `at` of a window that has `count` values inside the image.
     fn finish<S: Simd>(&mut self, state: (S, S), count: usize, at: Range<usize>);

@@ -13,11 +13,11 @@ pub fn is_supported() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
-/// The intrinsic would ask for reading only, unless the whole build were for processors with
-/// PREFETCHW. Processors before Broadwell take it for no operation.
+/// The intrinsic would ask for reading only, unless the whole build were for CPUs with PREFETCHW.
+/// CPUs before Broadwell take it for no operation.
 #[inline(always)]
 pub(super) fn prefetch_to_write(at: *mut f32) {
-    // SAFETY: a prefetch touches nothing that the program can see, wherever `at` lies.
+    // SAFETY: a prefetch touches nothing that the program can see, wherever `at` is.
     unsafe {
         std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags));
     }
@@ -59,7 +59,7 @@ impl Avx2 {
 }
 
 /// Writes the first `len` lanes, fewer than eight, in fours, twos and ones: masked stores are slow
-/// on some processors.
+/// on some CPUs.
 ///
 /// # Safety
 /// `to` must be valid for writing `len` values.

@@ -30,7 +30,7 @@ pub const LANES: usize = 16;
 )]
 pub fn opaque(at: *const f32) -> *const f32 {
     let mut at = at;
-    // SAFETY: no instruction stands here, only its register is named.
+    // SAFETY: no instruction is here, only its register is named.
     unsafe {
         std::arch::asm!("/* {0} */", inout(reg) at, options(pure, nomem, nostack, preserves_flags));
     }
@@ -109,8 +109,8 @@ pub trait Simd: Copy {
     /// places, or for several sizes, stays out of its callers.
     fn call<K: Kernel>(kernel: K) -> K::Output;
 
-    /// Asks for the cache line at `at`, which may lie anywhere. Nothing where the level has
-    /// no such instruction.
+    /// Asks for the cache line at `at`, which may be anywhere. Nothing where the level has no such
+    /// instruction.
     #[inline(always)]
     fn prefetch(_at: *const f32) {}
 
@@ -200,7 +200,7 @@ pub trait Simd: Copy {
         assert!(end.is_some_and(|end| end <= from.len()), "the vectors extend past the end");
         let mut vectors = [Self::splat(0.0); N];
         for (i, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: the last lies inside, and the others before it.
+            // SAFETY: the last is inside, and the others before it.
             *vector = unsafe { Self::load(from.as_ptr().add(at + i * stride)) };
         }
         vectors

@@ -1,7 +1,7 @@
 use super::{Kernel, Simd};
 use crate::Isa;
 
-/// Copies the first lanes of a vector and leaves what lies behind.
+/// Copies the first lanes of a vector and leaves what is after.
 struct CopyFirst<'a>(&'a [f32], &'a mut [f32]);
 
 impl Kernel for CopyFirst<'_> {

@@ -51,7 +51,7 @@ impl Draws {
         &self.negatives[i % (2 * GROUP) * k..][..k]
     }
 
-    /// Draws for the group of centres from `i` on.
+    /// Draws for the group of centres starting at `i`.
     #[inline(always)]
     fn fill(&mut self, skipgram: &Skipgram, first: u64, i: usize) {
         let k = skipgram.negatives;
@@ -117,8 +117,8 @@ impl Skipgram<'_> {
         (1 + self.negatives).div_ceil(WORDS)
     }
 
-    /// Blocks that each pair takes of its own: pair q of a centre those from
-    /// `window_blocks + q · pair_blocks` on.
+    /// Blocks that each pair takes of its own: pair q of a centre those starting at `window_blocks
+    /// + q · pair_blocks`.
     pub(super) fn pair_blocks(&self) -> usize {
         self.negatives.div_ceil(WORDS)
     }

@@ -47,8 +47,8 @@ impl NegativeSampler {
     /// draw each word as often as the whole noise does. There are fewer shares where they would
     /// have little variety.
     ///
-    /// Neighbours stay together, since a processor that reads a row also fetches the beginning of
-    /// the next one, and would take it from the thread that writes it.
+    /// Neighbours stay together, since a CPU that reads a row also fetches the beginning of the
+    /// next one, and would take it from the thread that writes it.
     ///
     /// # Errors
     /// As those of [`NegativeSampler::new`].

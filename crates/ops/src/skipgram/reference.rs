@@ -42,7 +42,7 @@ pub fn train_reference(
     loss
 }
 
-/// The negatives that the random words of centre `c` from `first` on give.
+/// The negatives that the random words of centre `c` starting at `first` give.
 fn draw(skipgram: &Skipgram, c: u64, first: usize) -> Vec<u32> {
     let word = |i: usize| skipgram.stream.block(c, i as u64 / 4)[i % 4];
     (first..first + skipgram.negatives).map(|i| skipgram.noise.draw(word(i))).collect()

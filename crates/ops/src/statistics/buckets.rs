@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 const POSITIVE: usize = 775;
 /// Zero is an end as well, and every other has its negative.
 const ENDS: usize = 2 * POSITIVE + 1;
-/// Bits of an `f32` below the four highest of its fraction: values that differ in those alone
-/// are within a sixteenth of each other, so that at most one end lies between them.
+/// Bits of an `f32` below the four highest of its fraction: values that differ in those alone are
+/// within a sixteenth of each other, so that at most one end is between them.
 const CELL_BITS: u32 = 19;
 const CELLS: usize = 1 << (31 - CELL_BITS);
 

@@ -50,7 +50,7 @@ fn plain(image: &[u8], distortion: &Distortion) -> Vec<f64> {
 }
 
 fn apply(image: &[u8], distortion: &Distortion) -> Vec<f32> {
-    // What stands in the output is overwritten.
+    // What is in the output is overwritten.
     let mut output = vec![f32::NAN; CROP_VALUES];
     distortion.apply(image, &mut output);
     output

@@ -107,7 +107,7 @@ fn make_parent(path: &Path) -> Result<()> {
     atomic::create_folder(parent).local(|| "write into the hub's cache")
 }
 
-/// Links `path` to the file `blob`, which lies at `target` as seen from it.
+/// Links `path` to the file `blob`, which is at `target` as seen from it.
 #[cfg(unix)]
 fn link(target: &Path, _blob: &Path, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, path)

@@ -42,7 +42,7 @@ fn error(settings: &HubSettings, file: &HubFile) -> String {
     format!("{:#}", run(settings, file).unwrap_err())
 }
 
-/// The hub's answer for a large file: it lies on another server.
+/// The hub's answer for a large file: it is on another server.
 fn large(etag: &str, bytes: usize, location: &str) -> Reply {
     Reply::new("302 Found", "")
         .header("Location", location)
@@ -51,7 +51,7 @@ fn large(etag: &str, bytes: usize, location: &str) -> Reply {
         .header("X-Linked-Size", bytes.to_string())
 }
 
-/// A hub with the large file, which lies at `storage`.
+/// A hub with the large file, which is at `storage`.
 fn hub(storage: &TestServer) -> TestServer {
     let location = storage.url("/blob?signed=1");
     TestServer::start(move |request| match &*request.path {

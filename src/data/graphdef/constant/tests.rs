@@ -33,7 +33,7 @@ fn the_last_value_of_a_list_repeats() {
     assert_eq!(floats(&[2], &[7.0], b"\0\0\x80\x3f\0\0\0\x40").unwrap(), [1.0, 2.0]);
 }
 
-/// What stands in a file of a tensor, by NumPy.
+/// What is in a file of a tensor, by NumPy.
 ///
 /// ```python
 /// import numpy as np

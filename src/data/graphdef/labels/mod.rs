@@ -36,7 +36,7 @@ const WITH_BACKGROUND: usize = CHALLENGE + 1;
 const CHALLENGE_MAP: &str = "imagenet_2012_challenge_label_map_proto.pbtxt";
 /// Files that name WordNet ids: that of the 2015 graph, and slim's.
 const NAMES_OF_IDS: &[&str] = &["imagenet_synset_to_human_label_map.txt", "imagenet_metadata.txt"];
-/// Files of labels that lie beside graphs, behind those with the graph's own name.
+/// Files of labels that are beside graphs, after those with the graph's own name.
 const BESIDE: &[&str] = &[
     "retrained_labels.txt",
     "output_labels.txt",
@@ -61,7 +61,7 @@ pub struct LabelMap {
 }
 
 impl LabelMap {
-    /// The text of a file that [`LabelMap::open`] reads as these labels: one a line, behind their
+    /// The text of a file that [`LabelMap::open`] reads as these labels: one a line, after their
     /// numbers where they would else be taken for something else.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl LabelMap {
         Ok(labels)
     }
 
-    /// The labels that lie beside a graph of so many scores: the first file of a usual name that
+    /// The labels that are beside a graph of so many scores: the first file of a usual name that
     /// fits; `None` where there is no such file.
     ///
     /// # Errors
@@ -257,7 +257,7 @@ impl LabelMap {
         self.by_wnid = known.map(|(class, wnid)| (wnid.clone(), class)).collect();
     }
 
-    /// Whether every class has a WordNet id, and these stand in their order.
+    /// Whether every class has a WordNet id, and these are in their order.
     fn is_alphabetic(&self) -> bool {
         self.wnids.iter().all(|wnid| !wnid.is_empty())
             && self.wnids.windows(2).all(|pair| pair[0] < pair[1])

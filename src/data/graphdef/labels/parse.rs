@@ -90,7 +90,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, usize, &str)> {
     text.trim_end().lines().enumerate().map(|(i, line)| (i, i + 1, line.trim()))
 }
 
-/// A number, a colon and the label behind them.
+/// A number, a colon and the label after them.
 fn numbered(line: &str) -> Option<(&str, &str)> {
     let (number, label) = line.trim().split_once(':')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -149,12 +149,12 @@ fn challenge(text: &str) -> Result<Vec<Entry>, Damage> {
     Ok(entries)
 }
 
-/// The text behind a field's name, without the space before it.
+/// The text after a field's name, without the space before it.
 fn after<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split_once(name).map(|(_, rest)| rest.trim_start())
 }
 
-/// What stands between the first two quotes, with which the text begins.
+/// What is between the first two quotes, with which the text begins.
 fn quoted(text: &str) -> Option<&str> {
     let rest = text.strip_prefix('"')?;
     rest.split_once('"').map(|(inner, _)| inner)

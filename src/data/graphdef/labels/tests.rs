@@ -29,7 +29,7 @@ impl Folder {
     }
 }
 
-/// As many plain labels, behind a first one.
+/// As many plain labels, after a first one.
 fn plain(first: &str, n: usize) -> String {
     (1..n).fold(format!("{first}\n"), |text, i| format!("{text}label {i}\n"))
 }

@@ -6,7 +6,7 @@ fn error(bytes: &[u8]) -> String {
     decode(bytes, Options::default()).unwrap_err().to_string()
 }
 
-/// Where a marker stands.
+/// Where a marker is.
 fn find(bytes: &[u8], marker: u8) -> usize {
     bytes.windows(2).position(|pair| pair == [0xff, marker]).unwrap()
 }
@@ -19,7 +19,7 @@ fn without(name: &str, marker: u8) -> Vec<u8> {
     [&bytes[..at], &bytes[at + 2 + length..]].concat()
 }
 
-/// A file whose bytes from `at` behind a marker are others.
+/// A file whose bytes from `at` after a marker are others.
 fn with(name: &str, marker: u8, at: usize, others: &[u8]) -> Vec<u8> {
     let mut bytes = file(name);
     let start = find(&bytes, marker) + at;
@@ -129,8 +129,8 @@ fn what_is_cut_is_refused_by_both_transforms() {
     }
 }
 
-/// A grey progressive picture of 2048 × 2048 pixels: a scan of its DC coefficients, all the
-/// same, and then `scans` of a band, each of which says in a few bytes that nothing is new.
+/// A grey progressive image of 2048 × 2048 pixels: a scan of its DC coefficients, all the same, and
+/// then `scans` of a band, each of which says in a few bytes that nothing is new.
 fn endless(scans: usize) -> Vec<u8> {
     let mut bytes = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
     bytes.extend([1; 64]);
@@ -163,8 +163,8 @@ fn scans_have_an_end() {
     assert!(error.starts_with("is not a valid JPEG file: it has more than 100 scans"), "{error}");
 }
 
-/// Whatever is done to a file, there is a picture or an error: of so many files as `TFM_FUZZ`
-/// says, or a few thousand.
+/// Whatever is done to a file, there is an image or an error: of so many files as `TFM_FUZZ` says,
+/// or a few thousand.
 #[test]
 fn no_file_does_harm() {
     let n = std::env::var("TFM_FUZZ").map_or(3000, |n| n.parse().expect("TFM_FUZZ is a number"));

@@ -187,7 +187,7 @@ impl<'a, F: Write + Seek, I: Spool> Writer<'a, F, I> {
         self.end * self.header.id_bytes as u64 + self.pairs * INDEX as u64
     }
 
-    /// Puts the index behind the ids, and the header in its place.
+    /// Puts the index after the ids, and the header in its place.
     fn finish(self) -> Result<()> {
         let Self { file, index, header, mut buffer, .. } = self;
         let mut index = index.reader()?;

@@ -31,7 +31,7 @@ pub struct PreparedPairs {
     bytes: Mapped,
     header: Header,
     path: Option<PathBuf>,
-    /// Whether targets are whole: no end is put behind them.
+    /// Whether targets are whole: no end is put after them.
     is_whole: bool,
 }
 
@@ -60,7 +60,7 @@ impl PreparedPairs {
     }
 
     /// As [`PreparedPairs::of_ids`], with targets that are learnt as they are: no [`EOS`] is put
-    /// behind them.
+    /// after them.
     ///
     /// # Errors
     /// As [`PreparedPairs::of_ids`].
@@ -149,7 +149,7 @@ impl PreparedPairs {
     }
 
     /// What tells these ids from any others, in a line: it says the same of the same text and
-    /// tokenizer, wherever they lie.
+    /// tokenizer, wherever they are.
     pub fn fingerprint(&self) -> String {
         let Header { reading, checksum, .. } = &self.header;
         format!("{} pairs {checksum:08x}", reading.pairs)
@@ -163,7 +163,7 @@ impl PreparedPairs {
         self.range(pair, side).len()
     }
 
-    /// What is put behind every target: [`EOS`], or nothing where targets are whole.
+    /// What is put after every target: [`EOS`], or nothing where targets are whole.
     pub fn end(&self) -> Option<u32> {
         (!self.is_whole).then_some(EOS)
     }
@@ -184,7 +184,7 @@ impl PreparedPairs {
         })
     }
 
-    /// Where the ids of a sentence stand among all.
+    /// Where the ids of a sentence are among all.
     fn range(&self, pair: usize, side: Side) -> Range<usize> {
         assert!(pair < self.len(), "pair {pair} of {}", self.len());
         let (end, source) = self.index(pair);

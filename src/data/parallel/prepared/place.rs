@@ -1,4 +1,4 @@
-//! Where a file of token ids lies, while no other process makes it.
+//! Where a file of token ids is, while no other process makes it.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;

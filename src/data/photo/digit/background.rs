@@ -9,13 +9,13 @@ use super::{Ink, ensure_ink, quantile};
 /// background's own unevenness.
 const MIN_CONTRAST: f32 = 16.0;
 const MIN_RATIO: f32 = 4.5;
-/// Ink takes at least this share of a picture.
+/// Ink takes at least this share of an image.
 const MIN_INK: f64 = 0.002;
 /// The number of terms of a plane, and of a surface of second degree.
 const PLANE: usize = 3;
 const QUADRATIC: usize = 6;
 
-/// How much ink is at each pixel of a grey picture, from 0 to 1.
+/// How much ink is at each pixel of a grey image, from 0 to 1.
 ///
 /// # Errors
 /// When nothing stands out from the background.
@@ -85,8 +85,8 @@ fn flatten(above: &mut [f32], width: usize, n_terms: usize) {
     }
 }
 
-/// Solves the first `n` of the symmetric, positive equations by elimination; the other unknowns
-/// are 0. A little is added to the diagonal, so that a picture one pixel high has a solution too.
+/// Solves the first `n` of the symmetric, positive equations by elimination; the other unknowns are
+/// 0. A little is added to the diagonal, so that an image one pixel high has a solution too.
 fn solve(mut equations: [[f64; QUADRATIC + 1]; QUADRATIC], n: usize) -> [f64; QUADRATIC] {
     for row in 0..n {
         equations[row][row] += 1e-6 * (1.0 + equations[0][0]);
@@ -118,7 +118,7 @@ mod tests {
             .map(at)
             .map(|(x, y)| 20.0 - 0.4 * x + 0.2 * y + 0.004 * x * x - 0.003 * x * y)
             .collect();
-        // A stroke of ink stands on it.
+        // A stroke of ink is on it.
         (10..30).for_each(|row| above[row * width + 30] += 90.0);
         for n_terms in [PLANE, QUADRATIC, QUADRATIC] {
             flatten(&mut above, width, n_terms);

@@ -26,7 +26,7 @@ type Ink = ImageBuffer<Luma<f32>, Vec<f32>>;
 /// 0 where there is no ink.
 ///
 /// # Errors
-/// What is wrong with the file, without its name: it cannot be opened, is no whole picture, or
+/// What is wrong with the file, without its name: it cannot be opened, is no whole image, or
 /// nothing stands out in it.
 pub fn digit(path: &Path) -> Result<Vec<u8>> {
     normalise(&decode(path)?)
@@ -39,7 +39,7 @@ fn normalise(picture: &RgbImage) -> Result<Vec<u8>> {
     Ok(centre(&boxed(&digit, BOX)))
 }
 
-/// The luminance, 0 to 255, of a picture of moderate size.
+/// The luminance, 0 to 255, of an image of moderate size.
 fn grey(picture: &RgbImage) -> Ink {
     let longest = picture.width().max(picture.height());
     let shrunk =
@@ -63,7 +63,7 @@ fn boxed(ink: &Ink, side: u32) -> Ink {
     imageops::resize(ink, scaled(ink.width()), scaled(ink.height()), FilterType::Triangle)
 }
 
-/// Places the ink so that its centre of mass is the middle of the picture, and turns it to bytes.
+/// Places the ink so that its centre of mass is the middle of the image, and turns it to bytes.
 fn centre(ink: &Ink) -> Vec<u8> {
     let most = ink.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let (mut mass, mut x_mass, mut y_mass) = (0.0, 0.0, 0.0);
@@ -85,7 +85,7 @@ fn centre(ink: &Ink) -> Vec<u8> {
     pixels
 }
 
-/// The value below which the `share` of all values lies.
+/// The value below which the `share` of all values is.
 ///
 /// # Panics
 /// When there are no values.
@@ -95,7 +95,7 @@ fn quantile(values: impl Iterator<Item = f32>, share: f64) -> f32 {
     *values.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
-/// Finds fault with a picture in which nothing stands out.
+/// Finds fault with an image in which nothing stands out.
 fn ensure_ink(contrast: f32, least: f32) -> Result<()> {
     ensure!(
         contrast >= least,
@@ -118,7 +118,7 @@ struct Patch {
 
 /// The digit's ink in the smallest box that holds it.
 ///
-/// Lines of the paper and dark corners touch the picture's edge. So patches at the edge are dropped
+/// Lines of the paper and dark corners touch the image's edge. So patches at the edge are dropped
 /// if another patch is large enough to be a digit.
 fn cut_out(ink: &Ink) -> Ink {
     let patches = patches(ink);
@@ -172,7 +172,7 @@ fn patches(ink: &Ink) -> Vec<Patch> {
     patches
 }
 
-/// A pixel and those that touch it, within a picture of the given size.
+/// A pixel and those that touch it, within an image of the given size.
 fn around((x, y): (u32, u32), (width, height): (u32, u32)) -> impl Iterator<Item = (u32, u32)> {
     let rows = y.saturating_sub(1)..(y + 2).min(height);
     rows.flat_map(move |y| (x.saturating_sub(1)..(x + 2).min(width)).map(move |x| (x, y)))
@@ -210,7 +210,7 @@ fn width(digit: &Ink) -> f32 {
     2.0 * area as f32 / edge.max(1) as f32
 }
 
-/// Each pixel becomes the strongest within `radius`; the picture grows by that on every side.
+/// Each pixel becomes the strongest within `radius`; the image grows by that on every side.
 fn dilate(digit: &Ink, radius: f32) -> Ink {
     let reach = radius.floor() as i32;
     let disc: Vec<(i32, i32)> = (-reach..=reach)

@@ -5,24 +5,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Endings of pictures, in small letters.
+/// Endings of images, in small letters.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// The most classes: a label is a byte.
 const MAX_CLASSES: usize = 256;
 
-/// A folder of pictures of one class.
+/// A folder of images of one class.
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) name: String,
     pub(super) dir: PathBuf,
-    /// The pictures' paths, sorted.
+    /// The images' paths, sorted.
     pub(super) files: Vec<PathBuf>,
-    /// What else lies in the folder, sorted.
+    /// What else is in the folder, sorted.
     pub(super) others: Vec<PathBuf>,
 }
 
-/// How the pictures are divided.
+/// How the images are divided.
 pub(super) enum Parts {
     /// Some are still to be held out.
     Whole(Vec<Class>),
@@ -114,7 +114,7 @@ fn holds_folders(dir: &Path) -> Result<bool> {
     Ok(entries(dir)?.iter().any(|path| path.is_dir()))
 }
 
-/// What lies in a folder, sorted, without names that begin with a dot.
+/// What is in a folder, sorted, without names that begin with a dot.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let cannot = || format!("cannot list the images in {}", dir.display());
     let mut paths = Vec::new();

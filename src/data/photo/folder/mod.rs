@@ -1,4 +1,4 @@
-//! A folder of pictures, one folder a class.
+//! A folder of images, one folder a class.
 
 mod list;
 
@@ -13,7 +13,7 @@ use crate::data::Labelled;
 use crate::rng::Stream;
 use crate::system::threads;
 
-/// A file among the pictures that could not be used.
+/// A file among the images that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// Where it is.
@@ -22,7 +22,7 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// What a folder of pictures holds. Everything is in the order of names.
+/// What a folder of images holds. Everything is in the order of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder {
     /// The names of the classes, sorted.
@@ -37,16 +37,16 @@ pub struct Folder {
 
 /// Reads `DIR/<class>/*.png|jpg|jpeg`, or `DIR/train/<class>/…` and `DIR/test/<class>/…` where
 /// `DIR` holds `train` and `test`, or the same with capitals. Without `train` and `test`, about a
-/// tenth of each class is held out by a hash of the picture's name and `seed`, so that added
-/// pictures do not move others.
+/// tenth of each class is held out by a hash of the image's name and `seed`, so that added images
+/// do not move others.
 ///
-/// Each picture is reduced to its middle square of 32×32 pixels as soon as it is decoded, by
-/// `n_threads` threads; the result is the same for any number of them. Names that begin with a
-/// dot are passed over. A file that is no picture is listed, and no error.
+/// Each image is reduced to its middle square of 32×32 pixels as soon as it is decoded, by
+/// `n_threads` threads; the result is the same for any number of them. Names that begin with a dot
+/// are passed over. A file that is no image is listed, and no error.
 ///
 /// # Errors
 /// A folder cannot be listed; there are fewer than two classes, or more than 256; a class has no
-/// picture that can be read, or a single one where some are to be held out; the classes of `train`
+/// image that can be read, or a single one where some are to be held out; the classes of `train`
 /// and `test` differ. Each says how to put it right.
 pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
     let parts = list::parts(dir)?;
@@ -66,14 +66,14 @@ pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
     Ok(Folder { classes, train, test, unreadable })
 }
 
-/// The pictures of one side.
+/// The images of one side.
 fn labelled(pictures: Vec<Decoded>) -> Labelled {
     let mut images = Labelled::empty(SQUARE);
     pictures.iter().for_each(|picture| images.push(picture.label, &picture.pixels));
     images
 }
 
-/// Every class needs pictures on both sides.
+/// Every class needs images on both sides.
 fn ensure_pictures(
     classes: &[Class],
     train: &Labelled,
@@ -106,7 +106,7 @@ fn ensure_pictures(
     Ok(())
 }
 
-/// A picture that could be read.
+/// An image that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Decoded {
     name: String,
@@ -114,7 +114,7 @@ struct Decoded {
     pixels: Vec<u8>,
 }
 
-/// Decodes the pictures of `classes`, which lie below `root`, in the order of their names. What
+/// Decodes the images of `classes`, which are below `root`, in the order of their names. What
 /// cannot be read is added to `unreadable`.
 fn read(
     root: &Path,
@@ -173,14 +173,14 @@ fn name(root: &Path, path: &Path) -> String {
     parts.join("/")
 }
 
-/// One picture in so many is held out.
+/// One image in so many is held out.
 const HELD_OUT: u64 = 10;
 
-/// Holds out about a tenth of each class by a hash of the pictures' names.
+/// Holds out about a tenth of each class by a hash of the images' names.
 ///
-/// A class of two pictures or more has some on both sides. Where the hash would leave one side
-/// empty, the picture with the lowest hash is held out, or the one with the highest is not: this
-/// alone may change when pictures are added.
+/// A class of two images or more has some on both sides. Where the hash would leave one side empty,
+/// the image with the lowest hash is held out, or the one with the highest is not: this alone may
+/// change when images are added.
 fn hold_out(pictures: Vec<Decoded>, n_classes: usize, seed: u64) -> (Vec<Decoded>, Vec<Decoded>) {
     let mut classes: Vec<Vec<(u64, Decoded)>> = (0..n_classes).map(|_| Vec::new()).collect();
     for picture in pictures {
@@ -196,7 +196,7 @@ fn hold_out(pictures: Vec<Decoded>, n_classes: usize, seed: u64) -> (Vec<Decoded
     (train, test)
 }
 
-/// The hash below which a picture is held out.
+/// The hash below which an image is held out.
 fn limit(mut hashes: Vec<u64>) -> u64 {
     let tenth = u64::MAX / HELD_OUT;
     hashes.sort_unstable();

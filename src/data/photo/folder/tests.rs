@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with a small picture at each of the paths; its red is the path's number.
+/// A folder with a small image at each of the paths; its red is the path's number.
 fn folder(paths: &[String]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (number, path) in paths.iter().enumerate() {

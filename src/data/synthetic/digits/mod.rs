@@ -1,4 +1,4 @@
-//! Grey pictures of the ten digits in the manner of MNIST: light strokes on black.
+//! Grey images of the ten digits in the manner of MNIST: light strokes on black.
 //!
 //! A digit is written in one of a few ways, its points are shaken, it is squeezed, slanted and
 //! turned, moved from the middle, and drawn with a pen of any width and softness.
@@ -10,7 +10,7 @@ use super::{CLASSES, Streams, SyntheticImages};
 use crate::data::Split;
 use crate::rng::Sequence;
 
-/// Grey pictures of 28×28 pixels of the digits 0–9.
+/// Grey images of 28×28 pixels of the digits 0–9.
 #[derive(Clone, Copy, Debug)]
 pub struct Digits {
     streams: Streams,
@@ -53,7 +53,7 @@ fn shaken((x, y): Point, random: &mut Sequence) -> Point {
     (x + random.uniform_between(-SHAKE, SHAKE), y + random.uniform_between(-SHAKE, SHAKE))
 }
 
-/// Where the points of a glyph, whose height is 2 about the origin, lie in the picture.
+/// Where the points of a glyph, whose height is 2 about the origin, are in the image.
 struct GlyphPose {
     map: Linear,
     centre: Point,
@@ -200,7 +200,7 @@ impl Pen {
     }
 }
 
-/// The pixels whose centres lie between two coordinates.
+/// The pixels whose centres are between two coordinates.
 fn pixels_between(low: f32, high: f32) -> std::ops::Range<usize> {
     // Conversions to whole numbers stop at 0.
     let from = ((low + 0.5) as usize).min(SIDE);

@@ -24,13 +24,13 @@ impl Window {
         taps(self.shape.rows(), self.row)
     }
 
-    /// Where a pixel of the image stands.
+    /// Where a pixel of the image is.
     #[inline(always)]
     pub fn pixel(&self, y: usize, x: usize) -> usize {
         ((self.image * self.shape.height + y) * self.shape.width + x) * self.shape.in_channels
     }
 
-    /// Where a tap of the filters stands.
+    /// Where a tap of the filters is.
     #[inline(always)]
     pub fn tap(&self, y: usize, x: usize) -> usize {
         (y * self.shape.kernel[1] + x) * self.shape.out_channels
@@ -78,7 +78,7 @@ impl Lines {
         Self { starts: window.rows().map(start).collect(), columns: window.shape.columns() }
     }
 
-    /// The windows that lie inside the image as a whole.
+    /// The windows that are inside the image as a whole.
     fn whole(&self) -> Range<usize> {
         let columns = self.columns.output();
         let is_whole = |column: &usize| self.taps(*column).len() == self.columns.kernel;
@@ -164,8 +164,8 @@ impl Row<'_> {
         channels - channels % LANES
     }
 
-    /// Whole vectors of the channels of `N` windows from `first` on, whose `PIXELS` columns meet `TAPS`
-    /// columns of the filters from `tap` on.
+    /// Whole vectors of the channels of `N` windows starting at `first`, whose `PIXELS` columns
+    /// meet `TAPS` columns of the filters starting at `tap`.
     #[inline(always)]
     fn windows<
         S: Simd,

@@ -1,9 +1,9 @@
 //! The gradient of the input.
 //!
-//! The input pixel at `q·s + r − before` lies in the windows `q − m`, at their place
-//! `r + m·s`. So the pixels of one phase `r` of each axis are a convolution of stride one of
-//! the output's gradient with every s-th tap of the filters, in reverse order: each pixel is
-//! one sum, and no two threads write the same one.
+//! The input pixel at `q·s + r − before` is in the windows `q − m`, at their place `r + m·s`. So
+//! the pixels of one phase `r` of each axis are a convolution of stride one of the output's
+//! gradient with every s-th tap of the filters, in reverse order: each pixel is one sum, and no two
+//! threads write the same one.
 
 use super::super::Shape;
 use super::correlation::{Correlation, Epilogue, Target};
@@ -34,14 +34,14 @@ pub fn backward_input(cpu: &Cpu, shape: Shape, weight: &[f32], dy: &[f32], dx: &
     }
 }
 
-/// The input pixels along an axis that lie at the same place of their stride.
+/// The input pixels along an axis that are at the same place of their stride.
 #[derive(Clone, Copy)]
 struct Phase {
     /// The first such pixel, and how many there are.
     first: usize,
     pixels: usize,
     taps: Taps,
-    /// How far the first window of the first pixel lies before the first window of all.
+    /// How far the first window of the first pixel is before the first window of all.
     before: isize,
 }
 

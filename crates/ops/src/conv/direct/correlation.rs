@@ -25,7 +25,7 @@ const LARGE_BLOCK_VALUES: usize = 192 * 1024;
 /// The pieces of work for each thread, where there are rows enough.
 const BLOCKS_A_THREAD: usize = 8;
 
-/// Where the outputs lie in the images of the result.
+/// Where the outputs are in the images of the result.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Rows and columns of an image.

@@ -48,7 +48,7 @@ impl Kernel for LargestTile {
     }
 }
 
-/// Where the left side of a tile stands, step by step.
+/// Where the left side of a tile is, step by step.
 #[derive(Debug)]
 pub struct Offsets {
     table: Vec<u32>,
@@ -133,7 +133,7 @@ impl Tile<'_> {
             assert!(last + COLUMNS <= self.right.len(), "the right side is too short");
             assert!(self.offsets.largest + ROWS <= self.left.len(), "the left side is too short");
             let offsets = &self.offsets.table[..self.depth];
-            // SAFETY: both sides were just held to the last step.
+            // SAFETY: both sides were just checked against the last step.
             sums = unsafe { self.multiply(offsets, sums) };
         }
         self.finish(sums);
@@ -157,7 +157,7 @@ impl Tile<'_> {
                     let at = right.wrapping_add(j * self.panel_step);
                     *row = S::load(at);
                     if PANELS > 1 {
-                        // Two panels at a time are more than the processor foresees by itself.
+                        // Two panels at a time are more than the CPU foresees by itself.
                         S::prefetch(at.wrapping_add(LINES_AHEAD * COLUMNS));
                     }
                 }
@@ -181,7 +181,7 @@ impl Tile<'_> {
             let first = self.result.pointer(row(0));
             for (i, sums) in sums.into_iter().enumerate() {
                 for (j, sum) in sums.into_iter().enumerate() {
-                    // SAFETY: the first and the last row lie inside the result, so this does, and
+                    // SAFETY: the first and the last row are inside the result, so this does, and
                     // only this thread has the tile's rows and columns.
                     let to = unsafe {
                         std::slice::from_raw_parts_mut(

@@ -1,9 +1,9 @@
 //! Rows of an image, channel by channel.
 //!
-//! A row of padded pixels (x, channel) is seen as groups of `stride` pixels. What stands at
-//! the same place of each group becomes a line: line `(x mod stride) · channels + channel`
-//! holds the values of `x = phase, phase + stride, …`. The values that neighbouring windows
-//! multiply with one weight are then neighbours in memory, whatever the stride.
+//! A row of padded pixels (x, channel) is seen as groups of `stride` pixels. What is at the same
+//! place of each group becomes a line: line `(x mod stride) · channels + channel` holds the values
+//! of `x = phase, phase + stride, …`. The values that neighbouring windows multiply with one weight
+//! are then neighbours in memory, whatever the stride.
 
 use crate::simd::{Kernel, LANES, Simd};
 
@@ -43,7 +43,7 @@ impl Planes {
         self.lines() * self.line_values()
     }
 
-    /// Where pixel `kx`, channel `c` of the first window stands in a row.
+    /// Where pixel `kx`, channel `c` of the first window is in a row.
     pub fn offset(&self, kx: usize, channel: usize) -> usize {
         let line = kx % self.stride * self.channels + channel;
         line * self.line_values() + kx / self.stride
@@ -55,7 +55,7 @@ impl Planes {
         ((group * self.stride) as isize - self.before) * self.channels as isize
     }
 
-    /// The groups that lie inside the row with all their lines.
+    /// The groups that are inside the row with all their lines.
     #[inline(always)]
     fn inside(&self) -> std::ops::Range<usize> {
         let groups = self.line_values();
@@ -96,7 +96,7 @@ impl Kernel for RowToLines<'_> {
 }
 
 impl RowToLines<'_> {
-    /// Groups that lie outside, or partly so.
+    /// Groups that are outside, or partly so.
     #[inline(always)]
     fn edge(&mut self, groups: std::ops::Range<usize>) {
         let values = self.planes.line_values();

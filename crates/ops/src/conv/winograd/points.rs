@@ -96,7 +96,7 @@ impl<const N: usize> Transform<N, POINTS> for OutputGradientPoints {
     }
 }
 
-/// Every second coefficient from `first` on, as a polynomial at `square` (Horner's rule).
+/// Every second coefficient starting at `first`, as a polynomial at `square` (Horner's rule).
 #[inline(always)]
 fn every_second<S: Simd, const N: usize>(y: &[S; N], first: usize, square: f32) -> S {
     let last = N - 1 - (N - 1 - first) % 2;

@@ -201,7 +201,7 @@ fn only_small_square_filters_of_stride_one_fit() {
     assert!(!supports(&Shape { stride: [1, 2], ..good }) && !supports(&Shape { batch: 0, ..good }));
     let [few, many] = [1, 128].map(|batch| shape([batch, 13, 13], [384, 256], 3, Padding::Same));
     assert!(!is_profitable(&few) && is_profitable(&many) && !is_profitable(&good));
-    // No window lies inside.
+    // No window is inside.
     assert!(!supports(&Shape { height: 4, ..good }));
 }
 

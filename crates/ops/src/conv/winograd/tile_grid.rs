@@ -1,9 +1,8 @@
-//! How the tiles of a batch lie: over a grid of images, so that few reach past a border.
+//! How the tiles of a batch are: over a grid of images, so that few reach past a border.
 //!
-//! Tiles of six outputs cover an image of 13 × 13 outputs with three to a side, and nearly
-//! a third of what they compute lies outside. Neighbours in a grid share the zeros between
-//! them: three images side by side, one column of zeros apart, take seven tiles instead of
-//! nine.
+//! Tiles of six outputs cover an image of 13 × 13 outputs with three to a side, and nearly a third
+//! of what they compute is outside. Neighbours in a grid share the zeros between them: three images
+//! side by side, one column of zeros apart, take seven tiles instead of nine.
 
 use crate::window;
 
@@ -59,8 +58,8 @@ impl Axis {
         ((images - 1) * self.period() + self.output).div_ceil(tile)
     }
 
-    /// The pixels at `N` places from `first` on, as the number of the image and the place
-    /// in it, below `size`.
+    /// The pixels at `N` places starting at `first`, as the number of the image and the place in
+    /// it, below `size`.
     fn places<const N: usize>(&self, first: isize, size: usize) -> [Option<[usize; 2]>; N] {
         let period = self.period() as isize;
         let mut image = first.div_euclid(period);

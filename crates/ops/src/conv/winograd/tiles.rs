@@ -92,8 +92,8 @@ impl<T: Transform<N, POINTS>, const N: usize> Kernel for InputTransform<'_, T, N
                     false => layout.at(self.first + i + 1, 0),
                 };
                 let next = self.to.pointer(0..0).wrapping_add(next);
-                // SAFETY: every pixel has `channels` values, only read here. This thread
-                // alone writes these tiles, and the last point's vector lies inside.
+                // SAFETY: every pixel has `channels` values, only read here. This thread alone
+                // writes these tiles, and the last point's vector is inside.
                 unsafe {
                     let at = self.to.pointer(at..at + (AREA - 1) * layout.distance + LANES);
                     let now = Strided { at, distance: layout.distance };

@@ -78,8 +78,8 @@ impl<S: Simd> Sink<S> for Strided {
     }
 }
 
-/// [`Strided`], whose next vectors are asked for meanwhile: as every point has its own place,
-/// the processor does not foresee them.
+/// [`Strided`], whose next vectors are asked for meanwhile: as every point has its own place, the
+/// CPU does not foresee them.
 pub struct Prefetching {
     pub now: Strided,
     pub next: *const f32,
@@ -103,7 +103,7 @@ impl<S: Simd> Source<S> for Prefetching {
     }
 }
 
-/// The first `width` channels from `channel` on of pixels that lie anywhere.
+/// The first `width` channels starting at `channel` of pixels that are anywhere.
 pub struct Pixels<'a, const N: usize> {
     pub at: &'a [[*mut f32; N]; N],
     pub channel: usize,

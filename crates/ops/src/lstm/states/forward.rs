@@ -7,7 +7,7 @@ use crate::simd::{Kernel, LANES, Simd, sigmoid, tanh};
 use crate::{Cpu, rows_mut};
 
 /// Runs a layer over a window of inputs `xs` (steps · batch, input) from the state at the start of
-/// `window.states`. The outputs are the states behind it. `pack` may give packed copies of weights.
+/// `window.states`. The outputs are the states after it. `pack` may give packed copies of weights.
 ///
 /// # Panics
 /// When a size does not fit `shape`.

@@ -1,5 +1,5 @@
 //! The layer with the states of all its steps as the output, so that gradients come back through
-//! them: a decoder goes on from the last state of its encoder, and looks at cells as well.
+//! them: a decoder continues from the last state of its encoder, and looks at cells as well.
 //!
 //! ```text
 //! [i j f o] = [x_t h_(t-1)] · kernel + bias
@@ -52,7 +52,7 @@ pub fn saved_len(shape: Shape) -> usize {
     shape.gates_len() + shape.rows() * shape.hidden
 }
 
-/// Where cells and hidden values lie in rows of states.
+/// Where cells and hidden values are in rows of states.
 fn parts(shape: Shape) -> [Part; 2] {
     let len = shape.hidden;
     [0, len].map(|offset| Part { whole: 2 * len, offset, len })

@@ -1,10 +1,10 @@
 //! The windows of skip-gram on a GPU: `kernels/neg_sampling.cu`, with the draws and the formulas of
-//! the engine on the processor.
+//! the engine on the CPU.
 //!
 //! A thread block trains a sentence, one centre after the other. As many blocks as fit run at once
-//! and share the tables without locks, as the threads of the processor do: the result of several
-//! sentences is not the same twice. One sentence alone gives what the processor gives, but for the
-//! order in which sums are taken.
+//! and share the tables without locks, as the threads of the CPU do: the result of several
+//! sentences is not the same twice. One sentence alone gives what the CPU gives, but for the order
+//! in which sums are taken.
 //!
 //! Without the feature `cuda` there is the same [`WindowTrainer`], which nobody can make.
 

@@ -1,4 +1,4 @@
-//! The kernel's own source, run on the processor under several schedules of its threads.
+//! The kernel's own source, run on the CPU under several schedules of its threads.
 
 mod host;
 mod in_order;

@@ -1,4 +1,4 @@
-//! Compiles `kernels/neg_sampling.cu` for the processor and runs it under `kernels/host`.
+//! Compiles `kernels/neg_sampling.cu` for the CPU and runs it under `kernels/host`.
 
 use std::env;
 use std::ffi::OsString;

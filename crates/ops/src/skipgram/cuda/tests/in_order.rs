@@ -1,4 +1,4 @@
-//! The result that the kernel is held to: that of the engine on the processor, in order.
+//! The result that the kernel is held to: that of the engine on the CPU, in order.
 
 use super::host::Problem;
 use crate::skipgram::cuda::Trained;
