@@ -1,13 +1,13 @@
 //! tfm trains, evaluates, benchmarks and uses the classic deep-learning models.
 //!
 //! The program is described in its README. This page shows the library: how a network is
-//! described, trained, saved and used. `examples/residual.rs` is the same at full size: a residual
+//! described, trained, saved and used. `examples/residual.rs` does the same at full size: a residual
 //! network that learns ten shapes in about a minute.
 //!
 //! # A network is its forward pass
 //!
-//! A layer is a method of the value that it reads. What the closure returns is what will be asked
-//! of the network: here its logits, and a loss for each image.
+//! A layer is a method of the value that it reads. The closure returns the outputs that the network
+//! will compute: here its logits, and a loss for each image.
 //!
 //! ```
 //! use tfm::nn::{Filters, Graph, Init, Value};
@@ -37,9 +37,9 @@
 //!
 //! # Everything else is derived
 //!
-//! From the graph follow the shapes and the parameters, each with a name (`stem/weights`,
-//! `block/conv1/norm/gamma`); the table of its layers; the backward pass; and a plan for every size
-//! of a batch, with fused operators and one piece of memory for all values.
+//! The shapes, the parameters, the table of layers and the backward pass are derived from the graph.
+//! Each parameter has a name (`stem/weights`, `block/conv1/norm/gamma`). For every batch size there
+//! is a plan with fused operators and one block of memory for all values.
 //!
 //! ```
 //! use tfm::nn::plan::Plan;
@@ -53,7 +53,7 @@
 //! let names: Vec<_> = graph.parameters.iter().map(|parameter| &parameter.name[..]).collect();
 //! assert_eq!(names[..2], ["conv/weights", "norm/gamma"]);
 //!
-//! // The table has a row a node: here for a batch of 64, with one row an example.
+//! // The table has one row per node: here for a batch of 64, with one row per example.
 //! let layers = graph.layers(64, 1);
 //! assert_eq!((&layers[0].operator[..], layers[0].parameters), ("conv2d", 72));
 //!
@@ -63,12 +63,12 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 //!
-//! # Training, saving, going on
+//! # Training, saving, resuming
 //!
-//! A run for gradients gives the losses and leaves a gradient for each parameter. The optimizer
-//! changes the parameters by them. Moving statistics of a batch normalisation are parameters too:
+//! A run for gradients returns the losses and leaves a gradient for each parameter. The optimizer
+//! updates the parameters with them. Moving statistics of a batch normalisation are parameters too:
 //! they are saved, and follow the batches instead of a gradient. Parameters, the optimizer's state
-//! and the step are the whole state of training, so a run goes on from a checkpoint to the bit.
+//! and the step are the whole state of training, so a run resumes from a checkpoint bit for bit.
 //!
 //! ```
 //! use tfm::checkpoint::{self, Selector, Retention, Meta};
@@ -105,13 +105,13 @@
 //!     train(&mut network, &mut optimizer, step)?;
 //! }
 //!
-//! // Half of the way: a safetensors file, every byte of which is under a checksum.
+//! // Halfway: a safetensors file whose every byte is covered by a checksum.
 //! let folder = tempfile::tempdir()?;
 //! let state: Vec<&Parameter> = network.parameters().iter().chain(optimizer.state()).collect();
 //! let keep = Retention { last: 3 };
 //! checkpoint::save(folder.path(), &Meta::new("xor", 50), weights::of(&state)?, keep, false)?;
 //!
-//! // Another network with an optimizer of its own takes it over, and both go on.
+//! // Another network, with an optimizer of its own, loads it, and both continue.
 //! let (mut other, mut others) = start(2)?;
 //! let saved = checkpoint::open(folder.path(), Selector::Last)?;
 //! let state: Vec<&Parameter> = other.parameters().iter().chain(others.state()).collect();
@@ -128,19 +128,19 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 //!
-//! The same bits come from any number of threads. [`nn::Replicas`] trains in equal parts of a
-//! batch, each on threads of its own.
+//! The results are bit-identical for any number of threads. [`nn::Replicas`] trains equal parts of a
+//! batch in parallel, each on its own threads.
 //!
-//! # What the network can be held to
+//! # Checking against a reference implementation
 //!
 //! [`nn::Network::reference`] computes a network by the plain formulas in `f64`. Every operator
-//! has one, and one test holds all of them to it and to finite differences.
+//! has one, and one test checks all operators against it and against finite differences.
 //!
 //! # A new operator, a new model
 //!
 //! An operator is a function on slices in [`ops`], a file in [`nn::operators`] that says its shape,
-//! its two passes and its plain formula, and a method of [`nn::Value`]. Cases for its tests are
-//! asked for by the compiler. A model of the program is a folder in [`models`] with its forward
+//! its two passes and its plain formula, and a method of [`nn::Value`]; an operator without test
+//! cases does not compile. A model of the program is a folder in [`models`] with its forward
 //! pass, its config and its data; it is trained by the loop of [`train`](mod@train) and has the
 //! verbs of the command line. ARCHITECTURE.md has both lists, and says why it is built so.
 //!

@@ -11,13 +11,13 @@ use crate::config::{Invalid, at_least};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointConfig {
-    /// How many of the last checkpoints are kept, beside the best.
+    /// Number of recent checkpoints to keep, in addition to the best.
     pub keep: usize,
-    /// Every so many steps; 0: not by steps.
+    /// Save a checkpoint every N steps; 0 disables.
     pub every_steps: u64,
-    /// Every so many minutes; 0: not by time.
+    /// Save a checkpoint every N minutes; 0 disables.
     pub every_minutes: f64,
-    /// At the end of every epoch.
+    /// Save a checkpoint at the end of each epoch.
     pub every_epoch: bool,
 }
 
@@ -72,9 +72,9 @@ impl CheckpointSchedule {
     }
 }
 
-/// Whether progress is reported after step `step` of an epoch, counted from 0: ten times an
-/// epoch. In long ones at the steps of the reference, the eleventh of each tenth; in short
-/// ones at the last of each tenth.
+/// Whether progress is reported after step `step` of an epoch, counted from 0: ten times per epoch.
+/// Long epochs report at the steps of the reference, the eleventh of each tenth; short ones at the
+/// last of each tenth.
 pub fn is_reported(step: u64, steps_per_epoch: u64) -> bool {
     let tenth = steps_per_epoch / 10;
     if tenth > 10 {

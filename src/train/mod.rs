@@ -1,7 +1,7 @@
 //! The one training loop: steps, epochs, checkpoints, metrics, signals.
 //!
-//! What a step is, a [`Task`] says. The loop is a small machine whose whole state is in the
-//! checkpoint: from any checkpoint it continues exactly as if it had never stopped.
+//! A [`Task`] defines what a step is. The whole state of the loop is in the checkpoint: from any
+//! checkpoint it continues exactly as if it had never stopped.
 
 mod checkpoint_schedule;
 mod display;
@@ -320,7 +320,7 @@ impl<'a, T: Task> Training<'a, T> {
         tracing::info!("Epoch {epoch}/{epochs}: {}, {seconds:.1} s", parts.join(", "));
     }
 
-    /// A score that is no number is no error of a loss that is one, but nothing to be proud of.
+    /// Warns if a metric is not finite although the loss is; the run continues.
     fn warn_of_divergence(&self, measured: &Evaluation) {
         for (name, value) in measured.metrics.iter().filter(|(_, value)| !value.is_finite()) {
             let (step, phase) = (self.state.step, measured.phase);

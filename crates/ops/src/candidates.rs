@@ -31,7 +31,7 @@ impl LogUniform {
     /// Draws until there are `count` distinct classes.
     ///
     /// # Panics
-    /// When there are not so many classes.
+    /// When `count` exceeds the number of classes.
     pub fn draw(self, numbers: &mut Sequence, count: usize) -> Candidates {
         assert!(count <= self.classes, "{count} distinct classes of {}", self.classes);
         let range = (self.classes as f64 + 1.0).ln();

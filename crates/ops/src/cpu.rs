@@ -68,7 +68,7 @@ impl Cpu {
         self.threads
     }
 
-    /// Whether so many operations are worth more than one thread.
+    /// Whether this many operations are worth more than one thread.
     pub(super) fn shares(&self, operations: usize) -> bool {
         self.threads > 1 && operations >= MIN_OPERATIONS
     }

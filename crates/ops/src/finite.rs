@@ -1,10 +1,10 @@
-//! Values that have left the range of numbers.
+//! Checks for infinite and NaN values.
 
 use std::fmt;
 
 use anyhow::Result;
 
-/// The error of a value that is infinite or no number: training has diverged.
+/// The error of a value that is infinite or NaN: training has diverged.
 #[derive(Debug)]
 pub struct NotFinite(String);
 
@@ -23,10 +23,10 @@ impl fmt::Display for NotFinite {
 
 impl std::error::Error for NotFinite {}
 
-/// Holds `value` to be finite.
+/// Returns an error unless `value` is finite.
 ///
 /// # Errors
-/// [`NotFinite`], of `what`.
+/// [`NotFinite`], with the name `what`.
 pub fn ensure_finite(value: f64, what: &str) -> Result<()> {
     if value.is_finite() { Ok(()) } else { Err(NotFinite::new(what).into()) }
 }

@@ -1,8 +1,10 @@
-//! The operators of tfm, fused, on plain slices: stateless, deterministic, vectorised at run time.
+//! The operators of tfm: fused, stateless, on plain slices, with the instruction level chosen at
+//! run time.
 //!
-//! Every operator takes a [`Cpu`], which holds the instruction level and the threads. Work
-//! is split so that each output is summed in one fixed order: the bits are the same for
-//! any number of threads.
+//! Every operator takes a [`Cpu`], which holds the instruction level and the threads. Work is split
+//! so that each output is summed in one fixed order. Results are therefore deterministic and
+//! bit-identical for any number of threads, except those of [`skipgram`] and [`nce`] with
+//! `Updates::Hogwild`.
 //!
 //! This is a crate of its own so that it is compiled for speed in every build, and so that what is
 //! `unsafe` ends at its border.

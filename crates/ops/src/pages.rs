@@ -2,7 +2,7 @@
 
 /// Asks the system to put `values` on large pages, before they are first written: a product walks
 /// down the rows of its matrices, and with pages of 4 KiB each row would need an entry of its own
-/// in the CPU's page cache. That the system cannot is no error.
+/// in the CPU's page cache. Failure is ignored.
 #[cfg(target_os = "linux")]
 pub fn prefer_huge_pages<T>(values: &mut [T]) {
     /// Arrays below this many bytes stay on small pages.

@@ -17,13 +17,13 @@ pub struct PoolLrn {
     pub pool: pool::Shape,
     /// The parameters of the normalisation.
     pub lrn: Lrn,
-    /// Whether a ReLU is before both. The gradients are then those of its input.
+    /// Whether a ReLU precedes both. The gradients are then those of its input.
     pub relu: bool,
 }
 
 /// Pools `x` (batch, height, width, channels) to `pooled` (batch, rows, columns, channels) and
-/// normalises that to `y`; `argmax` are those of [`pool::max_pool2d`]. Where a ReLU is before, `x`
-/// may be its input or its output.
+/// normalises that to `y`; `argmax` is that of [`pool::max_pool2d`]. If a ReLU precedes, `x` may be
+/// its input or its output.
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.
@@ -73,8 +73,7 @@ pub fn pool_lrn_gradient(
 }
 
 /// Normalises `x` (batch, height, width, channels) and pools that to `y` (batch, rows, columns,
-/// channels); `argmax` are those of [`pool::max_pool2d`]. Where a ReLU is before, `x` is its
-/// output.
+/// channels); `argmax` is that of [`pool::max_pool2d`]. If a ReLU precedes, `x` is its output.
 ///
 /// # Panics
 /// When the sizes do not fit, or a window has more than 255 values.

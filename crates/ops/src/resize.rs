@@ -7,8 +7,7 @@ use anyhow::{Context, Result, ensure};
 /// Where the points of the new image are in the old one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alignment {
-    /// `i · old / new`: the upper left corners of both are on each other. TensorFlow 1 does so
-    /// where it is not told otherwise.
+    /// `i · old / new`: the upper left corners of both coincide. This is TensorFlow 1's default.
     #[default]
     Corner,
     /// `i · (old − 1) / (new − 1)`: all corners do (`align_corners`).

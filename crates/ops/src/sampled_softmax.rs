@@ -57,7 +57,7 @@ pub struct Candidate {
 /// with `weights` (classes, width) and `biases` (classes).
 ///
 /// # Panics
-/// When a size does not fit `shape`, or a candidate is no class.
+/// When a size does not fit `shape`, or a candidate is not a class.
 pub fn logits(
     cpu: &Cpu,
     shape: Shape,
@@ -179,7 +179,7 @@ pub fn gradients(
     });
 }
 
-/// Puts `value` in place of each sample that is a row's own class.
+/// Overwrites each sample that is a row's own class with `value`.
 fn without(own: u32, samples: &[u32], value: f32, values: &mut [f32]) {
     for (to, _) in values.iter_mut().zip(samples).filter(|(_, class)| **class == own) {
         *to = value;

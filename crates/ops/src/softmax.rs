@@ -3,7 +3,7 @@
 use super::simd::{Kernel, LANES, Simd, exp};
 use super::{Cpu, rows_mut};
 
-/// What rows of logits are held to.
+/// The targets of the logits.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels<'a> {
     /// The class of each row.
@@ -28,9 +28,9 @@ struct Row<'a> {
     gradient_scale: Option<f32>,
 }
 
-/// A gradient of so much, beside the largest one's share, is none. Scaled it would be below the normal
-/// numbers, and products with such take a hundred times as long: runs whose logits grow without a bound,
-/// as with too large a learning rate, would all but stand.
+/// Gradients below this share of the largest one become zero. Scaled they would be subnormal, and
+/// products with subnormal numbers take a hundred times as long: runs whose logits grow without
+/// bound, as with too large a learning rate, would all but stall.
 const VANISHING: f32 = 1e-30;
 
 impl Kernel for Row<'_> {

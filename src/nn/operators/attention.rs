@@ -24,7 +24,7 @@ fn sizes(shapes: &Shapes, sequence: usize) -> Shape {
     Shape { batch, steps, positions: rows / batch, width }
 }
 
-/// Holds a sequence to be (positions · batch, width).
+/// Checks that a sequence is (positions · batch, width).
 fn check_sequence(shapes: &Shapes, sequence: usize) -> Result<(), String> {
     let input = &shapes.inputs[sequence];
     rank(input, &["positions · batch", "values"])?;

@@ -27,7 +27,7 @@ pub(super) fn lengths(ids: &[u32]) -> Option<&[u32]> {
     Some(ids).filter(|ids| !ids.is_empty())
 }
 
-/// Holds the lengths to be one for each example.
+/// Checks that there is one length per example.
 pub(super) fn check_lengths(shapes: &Shapes) -> Result<(), String> {
     match shapes.ids == 0 || shapes.ids == shapes.batch {
         true => Ok(()),

@@ -259,7 +259,7 @@ pub fn output_shape(operator: &dyn Operator, shapes: &Shapes) -> Result<Vec<usiz
     }
 }
 
-/// Holds windows to have values, and to move on.
+/// Checks that kernel and stride are nonzero.
 fn check_windows([height, width]: [usize; 2], stride: [usize; 2]) -> Result<(), String> {
     match [height, width, stride[0], stride[1]].contains(&0) {
         true => Err(format!("windows of {height} × {width} with stride {} are invalid", stride[0])),
@@ -342,8 +342,8 @@ fn window_rows(shapes: &Shapes) -> Result<usize, String> {
     }
 }
 
-/// Holds the state that a recurrent layer begins with, its second input where it has one, to be
-/// (batch, `width`).
+/// Checks that the initial state of a recurrent layer, its optional second input, is (batch,
+/// `width`).
 fn check_start(shapes: &Shapes, width: usize) -> Result<(), String> {
     let wanted = [shapes.batch.max(1), width];
     match shapes.inputs.get(1) {

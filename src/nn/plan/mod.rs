@@ -117,8 +117,8 @@ const GRADIENT: usize = MAX_INPUTS + 2;
 /// The place of the gradient of the first input.
 const INPUT_GRADIENTS: usize = MAX_INPUTS + 3;
 
-/// Holds what a run computes to be fed the integers that it reads, and to read no loss whose gradient
-/// would be that of an output.
+/// Checks that every integer input that the run reads is fed, and that no node reads a loss whose
+/// gradient would be needed.
 fn check_live(graph: &Graph, nodes: &[Planned], outputs: &[Source], key: &Key) -> Result<()> {
     let live = fuse::live(nodes, outputs);
     for (i, Planned { node, shapes, .. }) in nodes.iter().enumerate().filter(|(i, _)| live[*i]) {

@@ -12,7 +12,7 @@ const PIECE: usize = 16 * 1024;
 /// Values a thread takes at a time where nothing is summed.
 const BLOCK: usize = 16 * 1024;
 
-/// y = γ (x - mean) / √(variance + ε) + β, a value a channel each.
+/// y = γ (x - mean) / √(variance + ε) + β, with one value of each per channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
     /// γ
@@ -36,7 +36,7 @@ pub struct Gradients<'a> {
     pub beta: &'a mut [f32],
 }
 
-/// Two sums a channel over some rows: of `a` and of `a · b`, where b is x less the mean.
+/// Two sums per channel over some rows: of `a` and of `a · b`, where b is x − mean.
 struct Sums<'a> {
     /// (rows, channels)
     x: &'a [f32],

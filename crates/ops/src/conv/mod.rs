@@ -37,20 +37,20 @@ pub enum Filters<'a> {
     Prepared(&'a [f32]),
 }
 
-/// Filters and biases of a convolution, and what cuts off what it gives.
+/// The filters, biases and activation of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a, F> {
     /// The filters, in the order of their pass.
     pub filters: F,
     /// A value for each output channel.
     pub biases: &'a [f32],
-    /// What cuts off the sums.
+    /// The activation that follows the sums.
     pub rectifier: Rectifier,
 }
 
-/// `y = x ∗ weight + bias`, cut off by `rectifier`. `x` (batch, height, width, in channels),
-/// `weight` (kernel height, kernel width, in channels, out channels), `bias` (out channels), `y`
-/// (batch, rows, columns, out channels).
+/// `y = x ∗ weight + bias`, followed by the activation `rectifier`. `x` (batch, height, width, in
+/// channels), `weight` (kernel height, kernel width, in channels, out channels), `bias` (out
+/// channels), `y` (batch, rows, columns, out channels).
 ///
 /// # Panics
 /// When the sizes do not fit each other.

@@ -1,4 +1,4 @@
-//! Filters that are made ready once, for many forward passes without training between them.
+//! Filters that are prepared once for many forward passes without training in between.
 
 use std::sync::Arc;
 
@@ -114,8 +114,9 @@ impl PreparedFilters {
         Self { values, biases }
     }
 
-    /// Those of a depthwise convolution, which `rectifier` cuts off, and of the convolution of
-    /// single pixels after it, together. The shape of a pass is that of the first.
+    /// The filters of a depthwise convolution, its activation `rectifier`, and the filters of the
+    /// pointwise convolution that follows. The shape of a pass is that of the depthwise
+    /// convolution.
     ///
     /// # Panics
     /// When they are prepared for other algorithms.

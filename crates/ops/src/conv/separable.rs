@@ -1,7 +1,6 @@
-//! A depthwise convolution and the convolution of single pixels after it ("depthwise separable":
-//! Howard et al., "MobileNets", arXiv 1704.04861), some rows at a time: what the first gives is
-//! read by the second before it leaves the cache of a core. The bits are those of the two, one
-//! after the other.
+//! A depthwise convolution followed by a pointwise convolution ("depthwise separable": Howard et
+//! al., "MobileNets", arXiv 1704.04861), some rows at a time: the second reads the output of the
+//! first before it leaves the core's cache. The bits are those of the two, one after the other.
 
 use std::sync::Arc;
 

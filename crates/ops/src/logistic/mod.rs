@@ -115,7 +115,7 @@ impl Minibatch {
     /// time: updates may then get lost, as Hogwild has it (Recht et al., 2011).
     ///
     /// # Panics
-    /// When an id is no row of the tables, or there is less room than the step takes.
+    /// When an id is not a row of the tables, or a buffer is too small for the step.
     #[inline(always)]
     pub(super) fn step<S: Simd>(&mut self, tables: Tables, rate: f32) -> f32 {
         let (width, ids) = (tables.width(), self.targets.as_slice());

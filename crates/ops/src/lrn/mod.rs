@@ -27,7 +27,7 @@ const GROUP: usize = 2048;
 /// The parameters of the normalisation, as `tf.nn.lrn` has them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lrn {
-    /// Channels before and after a value's own that count.
+    /// The number of neighbouring channels on each side that count.
     pub radius: usize,
     /// Added to the sum; above zero.
     pub bias: f32,
@@ -37,13 +37,12 @@ pub struct Lrn {
     pub beta: f32,
 }
 
-/// Whose gradient is wanted.
+/// Whether the backward pass also goes through a ReLU in front of the normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// That of the normalisation's input.
+    /// No: the result is the gradient of the normalisation's input.
     Input,
-    /// That of the input of the ReLU whose output the normalisation has read: zero where that
-    /// is zero.
+    /// Yes: the result is the gradient of the ReLU's input, zero where the ReLU's output is zero.
     ReluInput,
 }
 

@@ -55,7 +55,7 @@ pub struct BlockProduct<'a> {
     pub right: &'a [f32],
     pub depth: usize,
     pub start: Accumulate<'a>,
-    /// What cuts off the sums, which are whole then.
+    /// The activation that follows the sums, which are complete then.
     pub rectifier: Rectifier,
     /// The columns of the result that `right` holds.
     pub columns: Range<usize>,
@@ -100,8 +100,8 @@ impl BlockProduct<'_> {
         }
     }
 
-    /// What the tiles ask for, one after the other: the block of the right side that is after this
-    /// one, where blocks are narrow and of few rows. With more, a block takes longer than that.
+    /// What the tiles prefetch, one after the other: the next block of the right side, where blocks
+    /// are narrow and of few rows. With more, a block takes longer than that.
     fn ahead(&self, block: usize) -> Ahead {
         if block > 2 || self.panels.rows > ROWS_THAT_WAIT {
             return Ahead::nothing(self.right);

@@ -56,7 +56,7 @@ pub fn matmul<'a>(
     multiply(cpu, left, &right.into(), start, Rectifier::None, result, None);
 }
 
-/// As [`matmul`], cut off by `rectifier`.
+/// As [`matmul`], followed by the activation `rectifier`.
 ///
 /// # Panics
 /// As [`matmul`].

@@ -91,13 +91,13 @@ impl Panel for InPlace {
 pub enum Left<'a> {
     /// Its row panels, packed.
     Packed(&'a [f32]),
-    /// A matrix that is stored row by row, from a column on.
+    /// A matrix in row-major order, and its first column.
     InPlace(Matrix<'a>, usize),
 }
 
-/// What a product asks the cache for beside its own panels: at every step of its depth what is
-/// `step` values further. Right sides often come from far, and if each product asked for its own
-/// alone, all of the first rows would wait, and the others for nothing.
+/// Prefetches the next right-hand panel, `step` values per depth step, to hide memory latency;
+/// [`Ahead::nothing`] disables it. The products of all rows share the work, so that not only the
+/// first rows wait for memory.
 #[derive(Clone, Copy)]
 pub struct Ahead {
     pub at: *const f32,
@@ -105,20 +105,20 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// Nothing that is not there.
+    /// Prefetches nothing new: only the panel's own start.
     #[inline(always)]
     pub fn nothing(right: &[f32]) -> Self {
         Self { at: right.as_ptr(), step: 0 }
     }
 
-    /// One of so many equal shares of the `len` values starting at `next`, which come after these
-    /// panels.
+    /// Share `share` of `of` equal shares of the `len` values starting at `next`, which come after
+    /// these panels.
     #[inline(always)]
     pub fn share(next: *const f32, len: usize, [share, of]: [usize; 2], depth: usize) -> Self {
         Self { at: next, step: len.div_ceil(of * depth.max(1)) }.after(share * depth)
     }
 
-    /// What is left after so many steps.
+    /// What is left after `steps` steps.
     #[inline(always)]
     pub fn after(self, steps: usize) -> Self {
         Self { at: self.at.wrapping_add(steps * self.step), ..self }

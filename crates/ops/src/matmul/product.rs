@@ -40,7 +40,7 @@ pub struct Product<'a> {
     pub result_columns: usize,
     /// The sums of the right side's columns.
     pub sums: Option<DisjointSlice<'a>>,
-    /// What cuts off the result.
+    /// The activation that follows the result.
     pub rectifier: Rectifier,
 }
 
@@ -64,10 +64,10 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Each thread takes blocks of columns, which it packs for itself if they are not. Of a packed
-    /// right side each thread has the same columns every time, whose panels stay in its cache; of a few
-    /// rows it makes a left side of its own where it cannot read them as they are, sooner than it would
-    /// get one from the others, and then helps those that are late.
+    /// Each thread takes blocks of columns and packs them if they are not packed. With a packed
+    /// right side a thread gets the same columns every time, so their panels stay in its cache. If
+    /// there are only a few rows that cannot be read in place, each thread packs its own left side
+    /// instead of waiting, and then helps the threads that are late.
     pub fn by_columns(self, left: Matrix, right: &Right, start: Accumulate) {
         let (cpu, in_place) = (self.cpu, left.has_rows_to_read_in_place());
         let packed_len = if in_place { 0 } else { left.rows * left.columns };

@@ -9,7 +9,7 @@ use crate::simd::Simd;
 /// `m += (1 - β₁)(g - m)`, `v += (1 - β₂)(g² - v)`, then
 /// `weights -= rate · correction · m / (√v + ε)`. The states are m and v.
 ///
-/// ε is beside the root of the uncorrected v, as in TensorFlow's `AdamOptimizer` (the "ε̂" of the
+/// ε is added to the root of the uncorrected v, as in TensorFlow's `AdamOptimizer` (the "ε̂" of the
 /// paper's section 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {

@@ -61,7 +61,7 @@ averaged!(0 + 1 = 1:);
 averaged!(1 + 1 = 2: first);
 averaged!(2 + 1 = 3: first, second);
 
-/// The rule of averages alone: what they follow stands in place of the gradient.
+/// The moving average alone: the values that it follows take the place of the gradient.
 #[derive(Clone, Copy, Debug)]
 struct Follow {
     decay: f32,

@@ -30,7 +30,7 @@ pub const LANES: usize = 16;
 )]
 pub fn opaque(at: *const f32) -> *const f32 {
     let mut at = at;
-    // SAFETY: no instruction is here, only its register is named.
+    // SAFETY: the assembly has no instruction and only names the register.
     unsafe {
         std::arch::asm!("/* {0} */", inout(reg) at, options(pure, nomem, nostack, preserves_flags));
     }

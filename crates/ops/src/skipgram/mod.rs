@@ -46,21 +46,21 @@ pub struct Skipgram<'a> {
     pub negatives: usize,
     /// The distribution of the negatives.
     pub noise: &'a NegativeSampler,
-    /// What threads without locks draw the negatives of windows from instead, each from one of
-    /// [`NegativeSampler::partition`] at a time; may be empty.
+    /// The shards of [`NegativeSampler::partition`] from which Hogwild threads draw the negatives
+    /// of windows instead, each from one shard at a time; may be empty.
     pub shares: &'a [NegativeSampler],
     /// The stream of reaches and negatives.
     pub stream: Stream,
-    /// What shares negatives.
+    /// How negatives are shared.
     pub engine: Engine,
 }
 
-/// What shares negatives.
+/// How negatives are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// All pairs of a centre.
+    /// All pairs of a centre share the same negatives.
     SharedNegatives,
-    /// None: the plain rule, one pair at a time.
+    /// No sharing: each pair draws its own.
     PerPair,
 }
 
@@ -75,8 +75,8 @@ pub struct Sentence {
     pub rate: f32,
 }
 
-/// Words that a thread trains with one share of the noise: so many that most rows stay with it,
-/// and so few that every part of a text meets all noise.
+/// Words that a thread trains with one shard: enough that most rows stay in its cache, and few
+/// enough that every part of a text meets all negatives.
 const WORDS_OF_A_TURN: u64 = 4096;
 /// Fewer turns in an epoch leave a sentence with one share of the noise for too long.
 const MIN_TURNS: u64 = 16;
@@ -103,8 +103,8 @@ impl Skipgram<'_> {
         draws::reach(draws::first_word(self.stream, c), self.window) as usize
     }
 
-    /// Trains `sentences` of `words` on the tables `w_in` and `w_out` (V, `width`). Parameters
-    /// that are not numbers make a loss that is none.
+    /// Trains `sentences` of `words` on the tables `w_in` and `w_out` (V, `width`). NaN parameters
+    /// give a NaN loss.
     ///
     /// # Panics
     /// When the tables have another size than (V, `width`), V being the noise's; when `window` or

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 /// Draws an id from one random word of 32 bits, in constant time.
 ///
-/// With product = word · buckets, the slot is product >> 32 and the fraction is its low half: the id
-/// is the slot's own where the fraction is below the slot's threshold, else the slot's alias.
+/// With product = word · buckets, the bucket is product >> 32 and the fraction is its low half: the
+/// id is the bucket's own where the fraction is below its threshold, else its alias.
 #[derive(Clone, Debug)]
 pub struct NegativeSampler {
     buckets: Vec<Bucket>,
@@ -18,17 +18,17 @@ pub struct NegativeSampler {
 /// Two ids that share an equal part of all random words.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bucket {
-    /// The fraction of 2³² below which a random word means the slot's own id.
+    /// The fraction of 2³² below which a random word means the bucket's own id.
     pub threshold: u32,
-    /// The slot's own id. Of the noise of all ids, slot i has the id i.
+    /// The bucket's own id. In a sampler over all ids, bucket i has the id i.
     pub id: u32,
     /// The id of the rest.
     pub alias: u32,
 }
 
-/// The heaviest word of a share has at most one of so many parts of it.
+/// No word may hold more than 1/4 of the probability of its shard.
 const MIN_VARIETY: f64 = 4.0;
-/// A share is made of at least so many runs of neighbours, each of at most so many words.
+/// A shard consists of at least this many runs of neighbouring words; a run has at most 32 words.
 const RUNS_OF_A_SHARE: f64 = 16.0;
 const LONGEST_RUN: usize = 32;
 
@@ -42,10 +42,10 @@ impl NegativeSampler {
         Ok(Self::over((0..counts.len()).collect(), &weights))
     }
 
-    /// Deals the words out to at most `shares` shares of equal weight, no word in two of them:
-    /// threads that draw from a share each do not write each other's rows. All shares together
-    /// draw each word as often as the whole noise does. There are fewer shares where they would
-    /// have little variety.
+    /// Partitions the words into at most `shares` disjoint shards of equal weight. Threads that
+    /// each draw from their own shard do not write each other's rows. Together the shards draw each
+    /// word as often as the whole distribution does. There are fewer shards if they would otherwise
+    /// have too little variety.
     ///
     /// Neighbours stay together, since a CPU that reads a row also fetches the beginning of the
     /// next one, and would take it from the thread that writes it.

@@ -25,9 +25,9 @@ pub struct Statistics {
     pub not_finite: u64,
     /// Zeros of either sign.
     pub zeros: u64,
-    /// The smallest value; `f64::MAX` where there is none, as TensorFlow writes it.
+    /// The smallest value; `f64::MAX` without values, as TensorFlow writes it.
     pub min: f64,
-    /// The largest value; `f64::MIN` where there is none.
+    /// The largest value; `f64::MIN` without values.
     pub max: f64,
     /// Their sum.
     pub sum: f64,
@@ -46,12 +46,12 @@ impl Statistics {
         sum_of_squares: 0.0,
     };
 
-    /// The mean; not a number where there is no value.
+    /// The mean; NaN without values.
     pub fn mean(&self) -> f64 {
         self.sum / self.count as f64
     }
 
-    /// The share of zeros; not a number where there is no value.
+    /// The share of zeros; NaN without values.
     pub fn sparsity(&self) -> f64 {
         self.zeros as f64 / self.count as f64
     }

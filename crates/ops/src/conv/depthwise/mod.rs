@@ -28,9 +28,9 @@ pub fn operations(shape: &Shape) -> usize {
     2 * shape.outputs() * shape.kernel[0] * shape.kernel[1]
 }
 
-/// `y = x ∗ weight + bias`, cut off by `rectifier`. `x` (batch, height, width, channels), `weight`
-/// (kernel height, kernel width, channels, multiplier), `bias` (channels · multiplier), `y` (batch,
-/// rows, columns, channels · multiplier).
+/// `y = x ∗ weight + bias`, followed by the activation `rectifier`. `x` (batch, height, width,
+/// channels), `weight` (kernel height, kernel width, channels, multiplier), `bias` (channels ·
+/// multiplier), `y` (batch, rows, columns, channels · multiplier).
 ///
 /// # Panics
 /// When the sizes do not fit each other.

@@ -8,7 +8,7 @@ use crate::relu::Rectifier;
 use crate::window::Axis;
 use crate::{Buffer, Cpu};
 
-/// `y = x ⋆ filters + bias`, cut off by `rectifier`.
+/// `y = x ⋆ filters + bias`, followed by the activation `rectifier`.
 ///
 /// `x` is (batch, height, width, in channels), the filters (kernel height, kernel width, in
 /// channels, out channels), `bias` (out channels), `y` (batch, rows, columns, out channels).

@@ -1,9 +1,8 @@
 //! Rows of an image, channel by channel.
 //!
-//! A row of padded pixels (x, channel) is seen as groups of `stride` pixels. What is at the same
-//! place of each group becomes a line: line `(x mod stride) · channels + channel` holds the values
-//! of `x = phase, phase + stride, …`. The values that neighbouring windows multiply with one weight
-//! are then neighbours in memory, whatever the stride.
+//! Deinterleaves a padded row of pixels (x, channel) by stride phase: line `(x mod stride) ·
+//! channels + channel` holds the values of `x = phase, phase + stride, …`. Neighbouring windows
+//! then read neighbouring values at any stride.
 
 use crate::simd::{Kernel, LANES, Simd};
 

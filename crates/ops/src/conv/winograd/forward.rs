@@ -21,8 +21,9 @@ const BLOCK_VALUES: usize = 2 << 20;
 /// The most tiles of a block: enough for the filters to be read seldom.
 const MAX_TILES: usize = 64;
 
-/// `y = x ∗ filters + bias`, cut off by `rectifier`: images `x` (batch, height, width, in), filters
-/// (3, 3, in, out) or (5, 5, in, out), `bias` (out), `y` (batch, rows, columns, out).
+/// `y = x ∗ filters + bias`, followed by the activation `rectifier`: images `x` (batch, height,
+/// width, in), filters (3, 3, in, out) or (5, 5, in, out), `bias` (out), `y` (batch, rows, columns,
+/// out).
 ///
 /// # Panics
 /// When the shape does not [fit](super::supports), or a slice has another size.

@@ -1,4 +1,4 @@
-//! How the tiles of a batch are: over a grid of images, so that few reach past a border.
+//! How the tiles of a batch are arranged: over a grid of images, so that few extend past a border.
 //!
 //! Tiles of six outputs cover an image of 13 × 13 outputs with three to a side, and nearly a third
 //! of what they compute is outside. Neighbours in a grid share the zeros between them: three images

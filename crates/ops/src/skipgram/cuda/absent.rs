@@ -1,4 +1,4 @@
-//! What stands in for the GPU's trainer in a tfm that is built without CUDA.
+//! The stub of the GPU trainer in a tfm that is built without CUDA.
 
 use anyhow::{Result, bail};
 use candle_core::Device;
@@ -29,7 +29,7 @@ impl WindowTrainer {
     /// Trains sentences.
     ///
     /// # Errors
-    /// Never: there is none to be called.
+    /// Never: a trainer cannot be made.
     pub fn train(&mut self, _: Sentences<'_>) -> Result<Trained> {
         match *self {}
     }
@@ -37,7 +37,7 @@ impl WindowTrainer {
     /// Copies the tables from the GPU.
     ///
     /// # Errors
-    /// Never: there is none to be called.
+    /// Never: a trainer cannot be made.
     pub fn download(&self, _: &mut [f32], _: &mut [f32]) -> Result<()> {
         match *self {}
     }

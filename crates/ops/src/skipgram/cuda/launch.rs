@@ -38,7 +38,7 @@ impl WindowTrainer {
     /// the one that windows and negatives are drawn from.
     ///
     /// # Errors
-    /// `device` is no GPU, a block does not fit on it, or it has too little memory.
+    /// `device` is not a GPU, a block does not fit on it, or it has too little memory.
     ///
     /// # Panics
     /// When the tables or the noise have another size, or the sizes hold a zero.
@@ -83,7 +83,7 @@ impl WindowTrainer {
     /// What CUDA says.
     ///
     /// # Panics
-    /// When the lists do not fit each other, or a word is none of the ids.
+    /// When the lists do not fit each other, or a word is not a valid id.
     pub fn train(&mut self, sentences: Sentences<'_>) -> Result<Trained> {
         sentences.check(self.sizes.ids);
         if sentences.is_empty() {

@@ -45,7 +45,7 @@ impl Sentences<'_> {
     }
 
     /// # Panics
-    /// When the lists do not fit each other, or a word is none of the ids.
+    /// When the lists do not fit each other, or a word is not a valid id.
     #[cfg(any(test, feature = "cuda"))]
     pub(super) fn check(&self, ids: usize) {
         assert_eq!(
