@@ -61,7 +61,7 @@ pub fn status(line: impl FnOnce(usize) -> String) {
     }
 }
 
-/// Takes the status line away.
+/// Clears the status line.
 pub fn clear() {
     let mut status = lock();
     if !std::mem::take(&mut status.line).is_empty() {

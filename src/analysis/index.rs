@@ -1,7 +1,7 @@
 //! Finds the runs in folders, and reads what has changed since they were read last.
 //!
-//! A cache is beside many runs (`.runs.json`), and says of each when its files had changed. It is
-//! written where it saves time, and nobody misses it where it cannot be.
+//! For many runs a cache (`.runs.json`) is kept next to them; it holds for each run when its files
+//! last changed. It is written only where it saves time, and failing to write it is harmless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,8 +52,8 @@ impl Found {
 /// The runs at `paths` and in the folders below them, each once.
 ///
 /// # Errors
-/// A path that does not exist, or holds no run. A run that is damaged is no error: it is named
-/// beside the others.
+/// A path does not exist, or holds no run. A damaged run is not an error: it is listed with the
+/// others.
 pub fn read(paths: &[PathBuf]) -> Result<Found> {
     let (mut found, mut known) = (Found::default(), BTreeSet::new());
     // Runs that were named themselves, one after the other.
@@ -88,7 +88,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Found> {
 /// The one run at `path`.
 ///
 /// # Errors
-/// It is no run, or damaged.
+/// It is not a run, or it is damaged.
 pub fn read_one(path: &Path) -> Result<RunSummary> {
     RunSummary::of(&RunDir::read(path)?, &mut Presets::default())
 }
@@ -185,7 +185,7 @@ impl Cache {
     }
 }
 
-/// A cache that is damaged, or of another tfm, is none.
+/// A cache that is damaged, or of another tfm, is ignored.
 fn read_cache(file: &Path) -> Cache {
     let read = fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Cache>(&bytes).ok());
     read.filter(|cache| cache.tfm == LONG).unwrap_or_default()
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(all, [a.clone(), c.clone()]);
         assert_eq!(found.damaged.len(), 1);
         assert!(found.damaged[0].1.contains("metrics.jsonl:1 is not a metrics record"));
-        // Runs that are named are in the order in which they are, each once.
+        // Named runs keep the order in which they are given, without duplicates.
         let found = read(&[c.clone(), b.clone(), a.clone(), c.clone()]).unwrap();
         let named: Vec<_> = paths(&found);
         assert_eq!(named, [c.clone(), a]);

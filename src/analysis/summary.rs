@@ -107,7 +107,8 @@ impl RunSummary {
         Some((name, value))
     }
 
-    /// The headline as `test_perplexity 116.2`, also of a run that has diverged: its score is no number.
+    /// The headline as `test_perplexity 116.2`, also of a run that has diverged, whose score is not
+    /// finite.
     pub fn score_in_words(&self) -> Option<String> {
         if let Some((name, value)) = self.headline() {
             return Some(format!("{name} {}", number(value)));
@@ -208,7 +209,7 @@ fn values(tree: &toml::Table) -> BTreeMap<String, Value> {
     leaves(tree).iter().map(|(key, value)| (key.clone(), json(value))).collect()
 }
 
-/// The last lines of a text file, at most `count`; none where there is no such file.
+/// The last lines of a text file, at most `count`; empty if the file does not exist.
 pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
     let bytes = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
@@ -238,7 +239,7 @@ impl Presets {
             let text = model.show(own.then_some(preset), &[]).unwrap_or_default();
             values(&text.parse().unwrap_or_default())
         });
-        // What a config promises is no setting.
+        // What a config promises is not a setting.
         let differs = |(key, value): &(&String, &Value)| {
             base.get(*key) != Some(value) && !key.starts_with("expect.")
         };

@@ -30,8 +30,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The table for people: numbers are to the right, and columns in which every row is empty are
-    /// left out. Lines are cut after `width` letters.
+    /// The table for people: numbers are right-aligned, and columns in which every row is empty are
+    /// left out. Lines are cut after `width` characters.
     pub fn to_text(&self, width: usize) -> String {
         let is_used = |column: &usize| self.rows.iter().any(|row| !row[*column].is_empty());
         let used: Vec<usize> = (0..self.columns.len()).filter(is_used).collect();

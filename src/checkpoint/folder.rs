@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 pub(super) const BEST: &str = "best.safetensors";
 const TEMPORARY: &str = ".tmp";
 
-/// The steps that have a file in the folder `dir`, ascending; none where there is no folder.
+/// The steps that have a file in the folder `dir`, ascending; empty if the folder does not exist.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -85,7 +85,7 @@ fn names(dir: &Path) -> Result<Vec<String>> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        // A name that is not UTF-8 is none of ours.
+        // A name that is not UTF-8 is not one of ours.
         names.extend(entry.with_context(context)?.file_name().into_string());
     }
     Ok(names)

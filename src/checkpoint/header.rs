@@ -99,7 +99,7 @@ impl Serialize for Json<'_> {
     }
 }
 
-/// A header that was read and found whole, as every tensor after it.
+/// A header that was read and verified, as was every tensor after it.
 #[derive(Debug)]
 pub(super) struct Verified {
     /// The [`Meta`] as JSON.

@@ -43,7 +43,7 @@ impl Checkpoint {
     /// The tensor `name`: its bytes (little-endian, row-major) are in the file.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// There is no tensor of that name.
     pub fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
         let info = self.header.infos.get(name).with_context(|| {
             format!("the checkpoint {} has no tensor {name}", self.path.display())
@@ -57,13 +57,13 @@ impl Checkpoint {
 
 /// Opens a checkpoint in the folder `dir`.
 ///
-/// The last is the newest one that is whole, the best among them: a damaged newer one is named in
+/// [`Selector::Last`] is the newest intact one, including the best: a damaged newer one is named in
 /// a warning. A step whose file is gone is found in `best.safetensors` if it was the best.
 ///
 /// # Errors
-/// There is no such checkpoint (says which there are), the one that was asked for is
-/// damaged, or it was written by a newer tfm. Where all that were trained are damaged, the last is
-/// not the one of step 0.
+/// There is no such checkpoint (the existing ones are listed), the requested one is damaged, or it
+/// was written by a newer tfm. If all trained checkpoints are damaged, [`Selector::Last`] does not
+/// fall back to step 0.
 pub fn open(dir: &Path, choice: Selector) -> Result<Checkpoint> {
     match choice {
         Selector::Last => last(dir),
@@ -85,8 +85,8 @@ pub fn open(dir: &Path, choice: Selector) -> Result<Checkpoint> {
     }
 }
 
-/// Everything but the tensors of the newest checkpoint in the folder `dir`, none where there is no
-/// checkpoint. Its tensors are not read, so that it may be damaged.
+/// Everything but the tensors of the newest checkpoint in the folder `dir`; `None` without a
+/// checkpoint. Its tensors are not read, so they may be damaged.
 ///
 /// # Errors
 /// The file cannot be read, or its header is damaged.

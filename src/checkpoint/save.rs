@@ -22,9 +22,9 @@ pub struct Retention {
     pub last: usize,
 }
 
-/// Writes a checkpoint into the folder `dir` and returns its path; with `best`,
-/// `best.safetensors` becomes the same file. The folder is there: one that was moved away is not
-/// made again in the middle of a run.
+/// Writes a checkpoint into the folder `dir` and returns its path; with `best`, `best.safetensors`
+/// becomes the same file. The folder must exist: one that was moved away is not created again in
+/// the middle of a run.
 ///
 /// The tensors are written one after another: no second copy of them all is held. The file
 /// appears whole, on the disk, under its name or not at all. Then steps beyond the last
@@ -50,7 +50,7 @@ pub fn save<V: View>(
     place(&path, meta, &tensors, best)
         .with_context(|| format!("cannot write the checkpoint {}", path.display()))?;
     if let Err(error) = folder::prune(dir, meta.step, keep.last) {
-        // The new checkpoint is there: one file too many is no reason to stop a run.
+        // The new checkpoint exists: one file too many is not a reason to stop a run.
         tracing::warn!("{error:#}");
     }
     Ok(path)
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk with room for so many bytes.
+    /// A disk with room for this many bytes.
     struct Disk {
         file: Cursor<Vec<u8>>,
         room: u64,

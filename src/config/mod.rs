@@ -1,13 +1,13 @@
 //! Configs: text → TOML document → overlay on the defaults → `--set` → typed struct →
 //! [`Config::validate`]. Knows no model.
 //!
-//! The valid keys are those of `C::default()` written as TOML, nested tables included; a
-//! config therefore has no `Option` field (an absent one would not be a key), no enum with
-//! fields, and no integer above `i64::MAX` (TOML has none). The one place where keys are free
-//! are the tables named in [`Config::FREE_TABLES`]; the structs in those and in arrays say
-//! `deny_unknown_fields` themselves. Elsewhere the keys are checked here and not by serde, so
-//! that a struct may be `serde(flatten)`, which does away with `deny_unknown_fields`: its
-//! fields are keys like the others, if they are not those of a map.
+//! The valid keys are those of `C::default()` written as TOML, nested tables included; a config
+//! therefore has no `Option` field (an absent one would not be a key), no enum with fields, and no
+//! integer above `i64::MAX` (TOML has none). The one place where keys are free are the tables named
+//! in [`Config::FREE_TABLES`]; the structs in those and in arrays say `deny_unknown_fields`
+//! themselves. Elsewhere the keys are checked here and not by serde, so that a struct may be
+//! `serde(flatten)`, which disables `deny_unknown_fields`: its fields are keys like the others,
+//! unless they are those of a map.
 //!
 //! Every error says where the value came from: `configs/x.toml:12`, `preset ptb-small:12`,
 //! `--set train.lr=0.1` or `default`.
@@ -45,11 +45,11 @@ pub trait Config: Default + Serialize + DeserializeOwned + JsonSchema {
     /// `validate` checks their names.
     const FREE_TABLES: &'static [&'static str] = &[];
 
-    /// Dotted keys that there were once, with the one value that worked: an old file that says it
-    /// is read as if it did not.
+    /// Dotted keys of earlier versions, with the only value that was valid: in an old file that
+    /// value is accepted and ignored.
     const RETIRED: &'static [(&'static str, &'static str)] = &[];
 
-    /// Dotted keys by the name that they had once, with today's: either may be given.
+    /// Dotted keys by their old name, with the current one: either may be given.
     const RENAMED: &'static [(&'static str, &'static str)] = &[];
 
     /// Checks the range of every value, and what holds between values.
@@ -83,8 +83,7 @@ pub struct Resumed<C> {
 }
 
 /// Reads the `config.toml` of a run (`text`, which is at `path`) and applies the `--set` list to
-/// it. `name` is the name of the run's preset. What may not change is for [`refuse_differences`] to
-/// say.
+/// it. `name` is the name of the run's preset. [`refuse_differences`] decides what may not change.
 ///
 /// # Errors
 /// As [`load`].

@@ -53,7 +53,7 @@ impl Schema {
         }
     }
 
-    /// What `key` leads to, or `None` where there is no such key.
+    /// What `key` leads to, or `None` if the key does not exist.
     fn slot(&self, key: &[String]) -> Option<Slot<'_>> {
         let mut table = &self.tree;
         for (depth, name) in key.iter().enumerate() {

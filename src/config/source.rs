@@ -11,10 +11,10 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::document::Document;
 use super::nearest::nearest;
 
-/// What was read of the files that are none on a disk, by name: a pipe gives its text once, and a
-/// command asks for it more than once.
+/// The texts of files that are not regular files, by name: a pipe gives its text only once, but a
+/// command may ask for it several times.
 static READ_ONCE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
-/// No config is longer than so many bytes.
+/// The maximum size of a config in bytes.
 const MAX_LENGTH: u64 = 1 << 24;
 
 /// A config that is compiled into the program.

@@ -14,7 +14,7 @@ use crate::system::memory;
 
 /// What a gzip file begins with (RFC 1952).
 const GZIP: &[u8] = &[0x1f, 0x8b];
-/// U+FEFF in UTF-8, which some programs put before a text and which is no part of it.
+/// U+FEFF in UTF-8, which some programs put before a text and which is not part of it.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 /// The largest factor by which gzip can shrink a file.
 const MAX_RATIO: u64 = 1032;
@@ -72,8 +72,8 @@ impl Input {
     /// Opens a file and finds out what it is.
     ///
     /// # Errors
-    /// When it cannot be read, is a folder, or is of a format that is not read; the message has the
-    /// way out.
+    /// When it cannot be read, is a folder, or has a format that is not supported; the message has
+    /// a hint.
     pub fn open(path: &Path) -> Result<Self> {
         let place = path.display();
         let file = File::open(path).with_context(|| format!("cannot open {place}"))?;
@@ -153,7 +153,7 @@ pub fn not_read(head: &[u8]) -> Option<&'static str> {
 }
 
 /// The next bytes of `reader`, `most` of them or all, which it will give once more. An error that
-/// comes meanwhile is after them.
+/// occurs meanwhile follows them.
 pub fn peek(reader: &mut Box<dyn BufRead>, most: u64) -> Vec<u8> {
     let mut head = Vec::new();
     let result = reader.by_ref().take(most).read_to_end(&mut head);

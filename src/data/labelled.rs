@@ -16,7 +16,7 @@ impl Labelled {
     /// Images one after another, and their classes.
     ///
     /// # Panics
-    /// When they are not as many.
+    /// When images and labels differ in number.
     pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
         let bytes = labels.len() * shape.values();
         assert_eq!(pixels.len(), bytes, "images and labels differ in number");
@@ -38,7 +38,7 @@ impl Labelled {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A bare name is in the data set's `folder`, or else in the current one; any other path is taken
-/// as it is.
+/// A bare name refers to a file in the data set's `folder`, or else in the current one; any other
+/// path is used as it is.
 pub fn locate(folder: &Path, name: &str) -> PathBuf {
     let in_folder = folder.join(name);
     let is_bare = Path::new(name).components().count() == 1;

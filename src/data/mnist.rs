@@ -83,8 +83,8 @@ pub struct Idx {
 /// compressed.
 ///
 /// # Errors
-/// The file cannot be read, is no idx file of such records of bytes, is truncated, or continues
-/// after its last value. The file is named.
+/// The file cannot be read, is not an idx file of such records of bytes, is truncated, or has extra
+/// bytes. The file is named.
 pub fn read(path: &Path, record: &[u32]) -> Result<Idx> {
     let input = Input::open(path)?;
     let packed = if matches!(input.kind, Kind::Gzip { .. }) { " (gzip)" } else { "" };

@@ -1,7 +1,7 @@
 //! A text of any size as word ids, for models that look at words and their neighbours.
 //!
-//! Words are between ASCII white space. A text is read twice, once to count and once for the ids,
-//! by all cores; in memory are the vocabulary and four bytes a word.
+//! Words are separated by ASCII white space. A text is read twice, once to count and once for the
+//! ids, by all cores; the vocabulary and four bytes per word are kept in memory.
 
 mod sentences;
 #[cfg(test)]

@@ -12,14 +12,14 @@ use crate::rng::Stream;
 /// The most words of a sentence, as in the reference.
 const SENTENCE_WORDS: usize = 1000;
 
-/// What is a sentence.
+/// How a text is split into sentences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SentenceMode {
-    /// 1,000 kept words, wherever lines and epochs end, as in the reference.
+    /// 1,000 kept words, regardless of line and epoch ends, as in the reference.
     #[default]
     Blocks,
-    /// The kept words of a line, 1,000 at most.
+    /// The kept words of one line, at most 1,000.
     Lines,
 }
 
@@ -130,14 +130,14 @@ impl<'a> Sentences<'a> {
     }
 }
 
-/// What becomes of the word that stands for all others.
+/// How the unknown word `UNK` is handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unk {
-    /// It is a word as any other, as in the reference.
+    /// It is a word like any other, as in the reference.
     #[default]
     Keep,
-    /// It is left out of the text, as gensim and word2vec.c do.
+    /// It is dropped from the text, as in gensim and word2vec.c.
     Drop,
 }
 
@@ -157,7 +157,7 @@ const NUMBERS: usize = 4;
 const PLACES: usize = 16 * NUMBERS;
 
 impl Subsampling {
-    /// `sample` is the frequency from which on words are left out; 0 keeps all.
+    /// Words above the frequency `sample` are subsampled; 0 keeps all words.
     ///
     /// # Errors
     /// When no word would be kept.

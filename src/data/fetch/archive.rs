@@ -50,8 +50,8 @@ impl Seek for Told<'_> {
 /// largest size in bytes to which the archive may unpack.
 ///
 /// # Errors
-/// A file that is no archive, a truncated, hostile or oversized one, and one without any of the
-/// files are the source's fault.
+/// A file that is not an archive, an archive that is truncated, hostile or oversized, and one
+/// without any of the files count as faults of the source.
 pub(super) fn extract(
     archive: &Path,
     files: &[&DataFile],

@@ -21,7 +21,7 @@ use crate::system::threads;
 pub(super) struct Client {
     agent: Agent,
     has_roots: bool,
-    /// Tries in a row that bring nothing new before the source is given up.
+    /// The number of consecutive attempts without progress after which the source is given up.
     fruitless_tries: u32,
     /// Pause before the second try; it doubles from try to try.
     pub(super) first_pause: Duration,
@@ -81,8 +81,8 @@ impl Client {
         Client { agent, has_roots, fruitless_tries: 3, first_pause: Duration::from_millis(500) }
     }
 
-    /// Brings what is at an address into `partial`, continuing what is there. `limit` is the
-    /// largest body in bytes. Says whether the body is pieced together from several answers.
+    /// Downloads an address into `partial`, continuing what is there. `limit` is the maximum size
+    /// of the body in bytes. Returns whether the body was pieced together from several responses.
     pub(super) fn download(
         &self,
         address: Address<'_>,
@@ -217,7 +217,7 @@ impl Client {
     }
 }
 
-/// What part of which download a response brings.
+/// Which part of which download a response holds.
 struct Span<'a> {
     url: &'a str,
     done: u64,

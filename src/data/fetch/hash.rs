@@ -25,7 +25,7 @@ impl Hash {
         Self::Sha(digest::Context::new(&digest::SHA256))
     }
 
-    /// The hash by which Git knows a file of so many bytes.
+    /// The hash by which Git knows a file of `bytes` bytes.
     pub(super) fn git_blob(bytes: u64) -> Self {
         let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
         context.update(format!("blob {bytes}\0").as_bytes());

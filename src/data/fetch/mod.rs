@@ -3,8 +3,8 @@
 //! One table, `sets.toml`, names each set's mirrors and files with their hashes, or their lines
 //! where no hash is known. [`fetch`] tries the mirrors in order, continues broken downloads, takes
 //! only the files of the table out of an archive, checks each in a working folder, and only then
-//! renames the files into `<data_dir>/<set>/`. Nothing that is wrong or hostile ever is there, and
-//! a file that a person put there is not replaced unasked.
+//! renames the files into `<data_dir>/<set>/`. Nothing wrong or hostile ever ends up there, and a
+//! file that a person put there is not replaced unasked.
 //!
 //! ```text
 //! <data_dir>/ptb/ptb.train.txt          checked files
@@ -55,8 +55,8 @@ pub enum Event<'a> {
         /// A web address or a path.
         address: &'a str,
     },
-    /// A download continues. Comes at most once every few KiB, so a display should thin it out; a
-    /// continued download begins above 0, and one that has to start anew falls back to 0.
+    /// A download makes progress. Sent at most once every few KiB, so a display should thin it out;
+    /// a continued download begins above 0, and one that has to start again falls back to 0.
     Bytes {
         /// The address of the file that is downloaded.
         address: &'a str,

@@ -31,7 +31,7 @@ impl Partial {
         &self.body
     }
 
-    /// Number of bytes that can be continued: 0 where there are none or their origin is unknown.
+    /// The number of bytes that can be continued: 0 if there are none or their origin is unknown.
     pub(super) fn len(&self) -> u64 {
         match self.note_lines() {
             Some((url, _)) if url == self.url => fs::metadata(&self.body).map_or(0, |m| m.len()),

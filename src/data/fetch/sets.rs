@@ -1,4 +1,4 @@
-//! The table of the data sets that `tfm data fetch` can bring, `sets.toml`.
+//! The table of the data sets that `tfm data fetch` can download, `sets.toml`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -178,8 +178,8 @@ fn holds(folder: &Path, file: &DataFile) -> bool {
     [&file.name, plain, file.base_name()].iter().any(|name| folder.join(name).exists())
 }
 
-/// What to tell someone whose data folder lacks files of `set`: the command that brings them, the
-/// addresses for a download by hand, and where each file belongs. Several lines, without a final
+/// The help for a data folder that lacks files of `set`: the command that downloads them, the
+/// addresses for a manual download, and where each file belongs. Several lines, without a final
 /// newline.
 pub fn missing_help(set: &DataSet, data_dir: &Path) -> String {
     let folder = data_dir.join(&set.name);
@@ -252,13 +252,13 @@ pub fn command(sets: &[&DataSet], data_dir: &Path) -> String {
     }
 }
 
-/// The folder of the data sets where none is given: that of `TFM_DATA_DIR`, or `data`.
+/// The default data folder: that of `TFM_DATA_DIR`, or `data`.
 pub fn default_dir() -> PathBuf {
     let dir = std::env::var_os("TFM_DATA_DIR").filter(|dir| !dir.is_empty());
     dir.map_or_else(|| "data".into(), PathBuf::from)
 }
 
-/// As [`command`], into the folder of the data sets in which `path` is in that of the set `name`.
+/// As [`command`], for the data folder that contains `path`, a path within the set `name`.
 pub fn command_for(name: &str, path: &Path) -> String {
     let is_own = |folder: &&Path| folder.file_name().is_some_and(|own| own == name);
     let data_dir = path.ancestors().find(is_own).and_then(Path::parent);

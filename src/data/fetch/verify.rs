@@ -52,7 +52,7 @@ pub struct SetStatus {
 pub enum FileState {
     /// The content has the md5 of the table.
     Ok,
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
     /// The content is another; `found` describes it ("md5 …, 12 bytes").
     Wrong {
@@ -81,7 +81,7 @@ pub fn list(data_dir: &Path) -> Vec<SetStatus> {
 /// Reads every file of `set` below `data_dir` and compares its md5.
 ///
 /// # Errors
-/// A file that exists and cannot be read. A missing or wrong one is no error but a [`FileState`].
+/// A file exists but cannot be read. A missing or wrong file is not an error but a [`FileState`].
 pub fn verify(set: &'static DataSet, data_dir: &Path) -> Result<Vec<FileCheck>> {
     set.files
         .iter()

@@ -29,7 +29,7 @@ impl Constant {
     /// The tensor of an encoded [`TensorProto`].
     ///
     /// # Errors
-    /// Bytes that are no such message, and what [`Constant::new`] refuses.
+    /// Bytes that are not such a message, and what [`Constant::new`] refuses.
     pub fn decode(bytes: Bytes) -> Result<Self> {
         wire::ensure_few_fields(&bytes)?;
         Self::new(TensorProto::decode(bytes).context("the tensor is damaged")?)
@@ -110,7 +110,7 @@ impl Constant {
     /// Its values as integers, whatever their width, such as a shape or axes.
     ///
     /// # Errors
-    /// Values that are no integers, and those that memory cannot hold.
+    /// Values that are not integers, and those that memory cannot hold.
     pub fn ints(&self) -> Result<Vec<i64>> {
         Ok(match self.to_tensor()?.values {
             Values::Int32(values) => values.into_iter().map(i64::from).collect(),

@@ -67,7 +67,7 @@ impl DataType {
     /// The type of a number in a file.
     ///
     /// # Errors
-    /// A type that is not read, by its name, and a number that stands for none.
+    /// A type that is not supported, by its name, and a number that is not a type.
     pub fn from_number(number: i32) -> Result<Self> {
         let plain = if number > REFERENCE { number - REFERENCE } else { number };
         if let Some((known, ..)) = KNOWN.iter().find(|(_, other, ..)| *other == plain) {

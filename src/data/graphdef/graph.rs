@@ -62,7 +62,7 @@ impl FrozenGraph {
     ///
     /// # Errors
     /// Bytes that are something else, cut off or damaged; more nodes than 262,144; names that occur
-    /// twice or are none; inputs that no node has.
+    /// twice or are invalid; inputs that no node has.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
         if let Some(what) = kind::instead(&bytes, Path::new("")) {
@@ -165,7 +165,7 @@ fn linked(definitions: Vec<NodeDef>) -> Result<(Vec<FrozenNode>, HashMap<String,
     Ok((nodes, by_name))
 }
 
-/// So many `IdentityN` one after another are passed.
+/// The maximum number of consecutive `IdentityN` nodes that are skipped.
 const MOST_IN_A_ROW: usize = 64;
 
 /// Lets whoever reads an output of `IdentityN` read the input of that number instead: gradients that a

@@ -50,7 +50,7 @@ pub(super) fn of_folder(path: &Path) -> Option<&'static str> {
     })
 }
 
-/// What the bytes of a file are, if they are no frozen graph that can be read.
+/// What the bytes of a file are, if they are not a frozen graph that can be read.
 pub(super) fn instead(bytes: &[u8], path: &Path) -> Option<String> {
     let damage = Outline::of(bytes).err()?;
     let head = &bytes[..bytes.len().min(HEAD)];
@@ -68,7 +68,7 @@ fn of_checkpoint(bytes: &[u8], path: &Path) -> Option<&'static str> {
     (bytes.ends_with(TABLE) || name.contains(".data-")).then_some(CHECKPOINT)
 }
 
-/// What a text is; `None` where the bytes are no text.
+/// What a text is; `None` if the bytes are not text.
 fn of_text(head: &[u8]) -> Option<&'static str> {
     // The last letter may be cut off.
     let len = match std::str::from_utf8(head) {

@@ -100,7 +100,7 @@ impl Values {
         }
     }
 
-    /// The numbers, to the precision of `f32`; none where they are no numbers.
+    /// The numbers, rounded to `f32`; `None` if the values are not numbers.
     pub fn to_floats(&self) -> Option<Vec<f32>> {
         fn floats<T: Copy>(values: &[T], float: impl Fn(T) -> f32) -> Option<Vec<f32>> {
             Some(values.iter().map(|&value| float(value)).collect())

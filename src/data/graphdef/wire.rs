@@ -25,7 +25,7 @@ pub(super) struct Field<'a> {
     pub(super) content: Option<&'a [u8]>,
 }
 
-/// Why bytes are no message.
+/// Why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Malformed {
     /// They end within the field at a byte, which is longer than the rest.

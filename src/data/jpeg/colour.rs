@@ -43,10 +43,12 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// To so many channels: 1 is grey, 3 is red, green and blue, and 0 what the image has.
+    /// Converts to this many channels: 1 is grey, 3 is red, green and blue, and 0 what the image
+    /// has.
     ///
     /// # Errors
-    /// It is none of these, or CMYK would be made grey, which `decode_jpeg` does not either.
+    /// The number is none of these, or CMYK would become grey, which `decode_jpeg` does not do
+    /// either.
     pub(super) fn new(from: ColourSpace, channels: usize) -> Result<Self> {
         use ColourSpace::{Cmyk, Grey, Ycck};
         let channels = super::channels(channels, from == Grey)?;

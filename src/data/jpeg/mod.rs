@@ -87,9 +87,9 @@ pub struct Bitmap {
 /// Decodes a JPEG file.
 ///
 /// # Errors
-/// The file is no whole JPEG image, down to the marker of its end; it is of a kind that is not
-/// read; it would need more than 512 MiB of memory, which is checked before any is allocated; the
-/// options ask for what cannot be had. The caller names the file.
+/// The file is not a valid JPEG file up to its end marker; it is of a kind that is not supported;
+/// it would need more than 512 MiB of memory, which is checked before any is allocated; the options
+/// are not supported. The caller names the file.
 pub fn decode(bytes: &[u8], options: Options) -> Result<Bitmap> {
     let ratio = options.ratio;
     ensure!(ratio == 1, "ratio = {ratio} is not 1: images are decoded only at their full size");

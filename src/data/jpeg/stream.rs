@@ -85,7 +85,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The next marker. What is no marker is passed over, as libjpeg does.
+    /// The next marker. What is not a marker is skipped, as in libjpeg.
     fn marker(&mut self) -> Result<u8, Damage> {
         loop {
             let rest = &self.bytes[self.at..];

@@ -20,13 +20,13 @@ impl Bucket {
     pub const REFERENCE: [Bucket; 4] =
         [Bucket::new(5, 10), Bucket::new(10, 15), Bucket::new(20, 25), Bucket::new(40, 50)];
 
-    /// A bucket of so many positions of encoder and decoder.
+    /// A bucket: its positions of the encoder and of the decoder.
     pub const fn new(source: usize, target: usize) -> Self {
         Self { source, target }
     }
 
-    /// Whether a pair fits whose sentences have so many tokens, the end of the target not
-    /// counted: both are shorter than the bucket.
+    /// Whether a pair with sentences of these lengths fits, the end of the target not counted: both
+    /// must be shorter than the bucket.
     pub fn fits(self, source: usize, target: usize) -> bool {
         source < self.source && target + 1 < self.target
     }
@@ -72,8 +72,8 @@ impl Buckets {
     /// `name` of a run seeded with `seed` draws the batches.
     ///
     /// # Errors
-    /// No bucket, one that is too small for any pair or not larger than the one before it, and a
-    /// text of which no pair fits.
+    /// There are no buckets; a bucket is too small for any pair or not larger than the one before
+    /// it; no pair of the text fits.
     pub fn new(pairs: &PreparedPairs, sizes: &[Bucket], seed: u64, name: &str) -> Result<Self> {
         check(sizes)?;
         let mut members = vec![Vec::new(); sizes.len()];

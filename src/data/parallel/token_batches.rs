@@ -129,7 +129,7 @@ impl TokenBatches {
         self.members.len()
     }
 
-    /// Whether there is no pair, which is refused.
+    /// Whether there are no pairs, which is refused.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

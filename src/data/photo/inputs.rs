@@ -18,14 +18,14 @@ pub struct PictureFiles {
     /// The files in the order of the arguments; those of a folder in the order of their names.
     /// Whether they are there, and are images, whoever reads them finds out.
     pub files: Vec<PathBuf>,
-    /// How many files of folders were passed over since they do not end as images do, or are no
-    /// files.
+    /// The number of files in folders that were skipped, because of their endings or because they
+    /// are not plain files.
     pub passed_over: usize,
 }
 
 /// Finds the image files that `arguments` name. Each is a file; a folder, whose images count with
 /// those of the folders in it; a pattern such as `photos/*.jpg`, where no file has that very name;
-/// or `-`, for a list of files and folders on `stdin`, one a line.
+/// or `-`, for a list of files and folders on `stdin`, one per line.
 ///
 /// In folders only names count that end as those of images do and do not begin with a dot, and only
 /// plain files. A file that is named itself is taken as it is, and one that is missing too, so that
@@ -164,7 +164,7 @@ impl PictureFiles {
         Ok(())
     }
 
-    /// Adds the files and folders of a list, one a line.
+    /// Adds the files and folders of a list, one per line.
     fn add_list(&mut self, list: &mut dyn BufRead) -> Result<()> {
         for number in 1.. {
             let mut line = Vec::new();
@@ -178,7 +178,7 @@ impl PictureFiles {
                 "line {number} of standard input is not a path; give a list of image files there, \
                  one per line"
             );
-            // What ends a line, on Windows too, is no part of a name.
+            // Line endings, including those of Windows, are not part of a name.
             for end in [b'\n', b'\r'] {
                 line.pop_if(|last| *last == end);
             }
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(named(&dir, &["a?.jpg"], "").unwrap().0, ["a1.jpg", "a2.jpg"]);
         assert_eq!(named(&dir, &["*/*"], "").unwrap().0, ["b/x.png", "b/y.txt"]);
         assert_eq!(named(&dir, &["**/*.png", "[b]"], "").unwrap().0, ["b/x.png", "b/x.png"]);
-        // A file of that very name is no pattern.
+        // A file of that very name is not a pattern.
         assert_eq!(named(&dir, &["[z]*.jpg"], "").unwrap().0, ["[z]*.jpg"]);
         let none = error(&dir, &["a1.jpg", "c*.jpg"], "");
         assert!(none.contains("c*.jpg; check the contents of its folder"), "{none}");

@@ -30,7 +30,8 @@ pub const SQUARE: Shape = Shape { height: SIDE, width: SIDE, depth: 3 };
 /// Reads a PNG or JPEG file: its middle square in 32×32 pixels of red, green and blue.
 ///
 /// # Errors
-/// What is wrong with the file, without its name: it cannot be opened, or is no whole image.
+/// What is wrong with the file, without its name: it cannot be opened, or is not a valid image
+/// file.
 pub fn square(path: &Path) -> Result<Vec<u8>> {
     Ok(shrink(&decode(path)?).into_raw())
 }

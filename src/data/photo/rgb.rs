@@ -40,15 +40,15 @@ impl Default for ReadOptions {
     }
 }
 
-/// Reads an image file. Its first bytes tell the format, not its name: JPEG, PNG, BMP, WebP, and
-/// GIF, of which the first image counts.
+/// Reads an image file. The format is recognised by the first bytes, not by the name: JPEG, PNG,
+/// BMP, WebP, or GIF, of which the first image is read.
 ///
 /// As in TensorFlow what is transparent has the colour that the file hides there, and of 16 bits
 /// the upper 8 are left.
 ///
 /// # Errors
-/// The file is missing, cannot be read, is no image of these formats, is damaged or truncated, or
-/// would need more than 512 MiB of memory. The caller names the file.
+/// The file is missing, cannot be read, is not an image of these formats, is damaged or truncated,
+/// or would need more than 512 MiB of memory. The caller names the file.
 pub fn read(path: &Path, options: ReadOptions) -> Result<RgbImage> {
     rgb(&bytes(path)?, options)
 }

@@ -29,7 +29,7 @@ use crate::rng::Stream;
 
 /// The words of a sentence, the stop at its end counted.
 const WORDS: std::ops::RangeInclusive<usize> = 4..=14;
-/// One of so many sentences is of the validation split, and one of the test split.
+/// One in this many sentences is in the validation split, and one in the test split.
 const HELD_OUT: u32 = 16;
 
 /// A sentence in both languages.

@@ -28,12 +28,12 @@ pub struct SplitFiles {
     pub pairs: usize,
 }
 
-/// Writes `train.src` and `train.tgt` with so many `pairs`, and `dev.*` and `test.*` with a
-/// twentieth of that each, but from 200 to 2,000. Missing folders are made. Each file appears whole
-/// or not at all.
+/// Writes `train.src` and `train.tgt` with `pairs` pairs, and `dev.*` and `test.*` with a twentieth
+/// of that each, but from 200 to 2,000. Missing folders are made. Each file appears whole or not at
+/// all.
 ///
 /// # Errors
-/// There are no `pairs`, a file with another text exists and `force` is not set, or one cannot be
+/// `pairs` is 0, a file with another text exists and `force` is not set, or a file cannot be
 /// written.
 pub fn write_splits(dir: &Path, pairs: usize, seed: u64, force: bool) -> Result<Vec<SplitFiles>> {
     ensure!(pairs > 0, "pairs = 0 must be at least 1");

@@ -106,8 +106,8 @@ impl Bpe {
     /// Reads a `tokenizer.json` of this program or another maker.
     ///
     /// # Errors
-    /// The file is missing, is no `tokenizer.json`, or has no way to write a word that it does not
-    /// know; it is named.
+    /// The file is missing, is not a `tokenizer.json`, or cannot represent unknown words; it is
+    /// named.
     pub fn read(path: &Path) -> Result<Self> {
         let json = input::read_to_string(path)?;
         Self::of_json(json).with_context(|| format!("{} is not a tokenizer", path.display()))

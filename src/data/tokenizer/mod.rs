@@ -25,13 +25,13 @@ pub use bpe::Bpe;
 
 use crate::atomic;
 
-/// Fills up what is shorter than its batch.
+/// Pads sentences that are shorter than their batch.
 pub const PAD: u32 = 0;
-/// Begins what a decoder reads.
+/// Starts the decoder's input.
 pub const GO: u32 = 1;
 /// Ends a target sentence.
 pub const EOS: u32 = 2;
-/// Stands for what the vocabulary lacks.
+/// Stands for tokens outside the vocabulary.
 pub const UNK: u32 = 3;
 /// The tokens of the first ids, as the reference writes them.
 pub const SPECIAL: [&str; 4] = ["_PAD", "_GO", "_EOS", "_UNK"];
@@ -64,11 +64,11 @@ impl fmt::Display for Side {
     }
 }
 
-/// How sentences are cut into tokens.
+/// How sentences are split into tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Words and punctuation, digits as 0, a vocabulary a side: the reference's.
+    /// Words and punctuation, digits replaced by 0, one vocabulary per side, as in the reference.
     #[default]
     Basic,
     /// Byte-pair encoding, one vocabulary for both sides; text comes back as it was written.
@@ -106,7 +106,7 @@ impl Tokenizer {
         }
     }
 
-    /// What one id stands for, as for the labels of an image of attention; the special tokens by
+    /// What one id stands for, such as for the labels of an attention map; the special tokens have
     /// the names of [`SPECIAL`].
     ///
     /// # Panics
@@ -132,7 +132,7 @@ impl Tokenizer {
         matches!(self, Self::Bpe(_))
     }
 
-    /// What tells it from any other, in a line: kind, sizes and checksums.
+    /// A line that identifies the tokenizer: kind, sizes and checksums.
     pub fn fingerprint(&self) -> String {
         match self {
             Self::Basic(basic) => basic.fingerprint(),
@@ -141,7 +141,7 @@ impl Tokenizer {
     }
 
     /// The files that hold it, by name: a `tokenizer.json` as the `tokenizers` library of Python
-    /// reads it, or `source.vocab.txt` and `target.vocab.txt` with a word a line.
+    /// reads it, or `source.vocab.txt` and `target.vocab.txt` with one word per line.
     pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         match self {
             Self::Basic(basic) => basic.files(),

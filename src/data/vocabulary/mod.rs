@@ -12,7 +12,7 @@ use super::corpus;
 
 pub use counter::{Coverage, WordCounter, WordReader};
 
-/// The word that stands for words outside the vocabulary, in texts that have such a word.
+/// The word that stands for words outside the vocabulary.
 pub const UNKNOWN: &str = "<unk>";
 
 /// The start of a text, for a message: a damaged file may be one long line.
@@ -20,7 +20,7 @@ fn start(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-/// What becomes of a word outside the vocabulary.
+/// How words outside the vocabulary are handled.
 #[derive(
     Clone,
     Copy,
@@ -34,10 +34,10 @@ fn start(text: &str) -> String {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum OutOfVocabulary {
-    /// It is left out, as the reference does.
+    /// They are dropped, as in the reference.
     #[default]
     Drop,
-    /// It is read as `<unk>`.
+    /// They are read as `<unk>`.
     Unk,
 }
 
@@ -94,8 +94,7 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// Gives a word without a count the next id; one that is already there keeps its own, which is
-    /// returned.
+    /// Adds a word without a count and returns its id; a word that already exists keeps its id.
     ///
     /// # Errors
     /// More words than ids.
@@ -135,7 +134,7 @@ impl Vocabulary {
     /// are outside.
     ///
     /// # Errors
-    /// When `unknown` is not there.
+    /// When the vocabulary lacks `unknown`.
     pub fn recounted(self, counts: &HashMap<Box<str>, u64>, unknown: &str) -> Result<Self> {
         let unknown =
             self.id(unknown).with_context(|| format!("the vocabulary lacks {unknown}"))?;
@@ -149,7 +148,7 @@ impl Vocabulary {
     /// Checks that the ids from 0 on are those of the `reserved` words.
     ///
     /// # Errors
-    /// Another word is at one of them; it is named by its number from 1 on.
+    /// Another word has one of these ids; its line number, from 1, is given.
     pub fn ensure_reserved(&self, reserved: &[&str]) -> Result<()> {
         for (id, expect) in reserved.iter().enumerate() {
             let found = if id < self.len() { self.word(id as u32) } else { "" };
@@ -164,7 +163,7 @@ impl Vocabulary {
         self.ends.len()
     }
 
-    /// Whether there is no word.
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -206,18 +205,18 @@ impl Vocabulary {
         &self.counts
     }
 
-    /// One word a line, in the order of the ids.
+    /// One word per line, in the order of the ids.
     pub fn to_text(&self) -> String {
         self.words().flat_map(|word| [word, "\n"]).collect()
     }
 
-    /// `word count` a line, as word2vec's `vocab.txt` without the `b'…'` that Python 3 puts
-    /// around its words. Without counts it is empty.
+    /// One `word count` per line, as in word2vec's `vocab.txt` without the `b'…'` that Python 3
+    /// puts around its words. Without counts it is empty.
     pub fn to_counted_text(&self) -> String {
         self.words().zip(&self.counts).map(|(word, count)| format!("{word} {count}\n")).collect()
     }
 
-    /// The vocabulary of a text that has a word a line.
+    /// The vocabulary of a text with one word per line.
     ///
     /// # Errors
     /// As [`Vocabulary::new`].
@@ -225,10 +224,10 @@ impl Vocabulary {
         Self::new(text.lines())
     }
 
-    /// The vocabulary of a text that has `word count` a line.
+    /// The vocabulary of a text with one `word count` per line.
     ///
     /// # Errors
-    /// A line that is no word and count, with its number; and as [`Vocabulary::new`].
+    /// A line is not a word and a count (its number is given); and as [`Vocabulary::new`].
     pub fn from_counted_text(text: &str) -> Result<Self> {
         let (mut words, mut counts) = (Vec::new(), Vec::new());
         for (i, line) in text.split_terminator('\n').enumerate() {

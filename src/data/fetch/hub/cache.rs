@@ -65,7 +65,7 @@ impl Cache {
         let path = self.locks.join(format!("{etag}.lock"));
         make_parent(&path)?;
         let lock = File::create(&path).local(|| format!("create {}", path.display()))?;
-        // A file system without locks is no reason to refuse the work.
+        // A file system without locks is not a reason to refuse the work.
         let _ = lock.lock();
         Ok(lock)
     }

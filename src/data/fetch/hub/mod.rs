@@ -54,7 +54,7 @@ impl HubFile {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
-    /// Its address at the hub. The slash of a revision such as `refs/pr/1` is no part of the path.
+    /// Its address at the hub. The slash of a revision such as `refs/pr/1` is not part of the path.
     fn url(&self, endpoint: &str) -> String {
         let Self { repo, revision, path } = self;
         let revision = encoded(revision, "-._~");

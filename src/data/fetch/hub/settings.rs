@@ -24,7 +24,7 @@ impl HubSettings {
     }
 
     /// # Errors
-    /// An endpoint that is no web address, and a token that no header can have.
+    /// The endpoint is not a web address, or the token cannot be sent in a header.
     pub(super) fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let folder = |name: &str| variable(name).map(PathBuf::from);

@@ -36,7 +36,7 @@ const WITH_BACKGROUND: usize = CHALLENGE + 1;
 const CHALLENGE_MAP: &str = "imagenet_2012_challenge_label_map_proto.pbtxt";
 /// Files that name WordNet ids: that of the 2015 graph, and slim's.
 const NAMES_OF_IDS: &[&str] = &["imagenet_synset_to_human_label_map.txt", "imagenet_metadata.txt"];
-/// Files of labels that are beside graphs, after those with the graph's own name.
+/// Label files next to a graph, tried after those with the graph's own name.
 const BESIDE: &[&str] = &[
     "retrained_labels.txt",
     "output_labels.txt",
@@ -61,8 +61,8 @@ pub struct LabelMap {
 }
 
 impl LabelMap {
-    /// The text of a file that [`LabelMap::open`] reads as these labels: one a line, after their
-    /// numbers where they would else be taken for something else.
+    /// The text of a file that [`LabelMap::open`] reads as these labels: one per line, preceded by
+    /// their numbers where they would otherwise be misread.
     ///
     /// # Errors
     /// A label that no such file can have.
@@ -89,7 +89,7 @@ impl LabelMap {
     /// The labels of a file, for as many scores as it has.
     ///
     /// # Errors
-    /// A file that cannot be read, is too large or no text; a class that occurs twice or has no
+    /// A file that cannot be read, is too large or is not text; a class that occurs twice or has no
     /// number; ids without the file of their names. The line is named.
     pub fn open(path: &Path) -> Result<Self> {
         let text = read(path)?;
@@ -110,11 +110,11 @@ impl LabelMap {
         Ok(labels)
     }
 
-    /// The labels that are beside a graph of so many scores: the first file of a usual name that
-    /// fits; `None` where there is no such file.
+    /// The labels next to a graph with `scores` scores: the first file of a usual name that fits;
+    /// `None` if there is no such file.
     ///
     /// # Errors
-    /// Files of which none fits, each with its reason.
+    /// No file fits; the reason is given for each.
     pub fn beside(graph: &Path, scores: usize) -> Result<Option<Self>> {
         let mut reasons = Vec::new();
         for path in candidates(graph) {
@@ -132,7 +132,7 @@ impl LabelMap {
         Ok(None)
     }
 
-    /// The labels for so many scores.
+    /// The labels for `scores` scores.
     ///
     /// Where a graph is known to count otherwise they are moved: WordNet ids of the 1,000 classes in
     /// their alphabetic order follow the background of 1,001 scores, a background or dummy is left
@@ -180,7 +180,7 @@ impl LabelMap {
         self.texts.len()
     }
 
-    /// Whether there are none, which no file has.
+    /// Whether there are no labels; a file always has some.
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }

@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub(super) class: usize,
     /// The line that it stands in, the first being 1.
     pub(super) line: usize,
-    /// The WordNet id; empty where there is none.
+    /// The WordNet id; empty if there is none.
     pub(super) wnid: String,
     /// The label; empty where the WordNet id alone is known.
     pub(super) text: String,

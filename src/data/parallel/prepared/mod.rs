@@ -53,7 +53,7 @@ impl PreparedPairs {
     /// memory.
     ///
     /// # Errors
-    /// There is no pair, or a sentence without an id.
+    /// There are no pairs, or a sentence has no ids.
     pub fn of_ids(pairs: &[[Vec<u32>; 2]]) -> Result<Self> {
         let (bytes, header) = build::of_ids(pairs)?;
         Ok(Self { bytes: Mapped::Read(bytes), header, path: None, is_whole: false })
@@ -108,7 +108,8 @@ impl PreparedPairs {
         pairs.with_context(|| format!("{} was changed while it was written", place.path.display()))
     }
 
-    /// The file at `path`; none where there is no such file, or it is of another text or tokenizer.
+    /// The file at `path`; `None` if there is no such file, or it belongs to another text or
+    /// tokenizer.
     fn read(path: &Path, wanted: &Header) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
@@ -128,7 +129,7 @@ impl PreparedPairs {
         self.header.reading.pairs as usize
     }
 
-    /// Whether there is no pair; a text without one is refused.
+    /// Whether there are no pairs; a text without pairs is refused.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

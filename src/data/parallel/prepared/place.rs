@@ -29,7 +29,7 @@ impl Place {
         let file = file.with_context(|| format!("cannot write {}", lock.display()))?;
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             tracing::info!("waiting for another process that uses {}", what.folder.display());
-            // A file system without locks is no reason to refuse the work.
+            // A file system without locks is not a reason to refuse the work.
             let _ = file.lock();
         }
         Ok(Self { path, _lock: file })

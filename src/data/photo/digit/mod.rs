@@ -19,15 +19,15 @@ const BOX: u32 = 20;
 /// Larger photographs are shrunk to this first, which takes their noise away.
 const WORK_SIDE: u32 = 400;
 
-/// Ink by pixel: 0 is none, 1 is full.
+/// Ink by pixel, from 0 (none) to 1 (full).
 type Ink = ImageBuffer<Luma<f32>, Vec<f32>>;
 
 /// Reads a PNG or JPEG file of one digit, dark on light or light on dark: 28×28 bytes, row-major,
 /// 0 where there is no ink.
 ///
 /// # Errors
-/// What is wrong with the file, without its name: it cannot be opened, is no whole image, or
-/// nothing stands out in it.
+/// What is wrong with the file, without its name: it cannot be opened, is not a valid image file,
+/// or nothing stands out in it.
 pub fn digit(path: &Path) -> Result<Vec<u8>> {
     normalise(&decode(path)?)
 }

@@ -1,4 +1,4 @@
-//! A folder of images, one folder a class.
+//! A folder of images, one subfolder per class.
 
 mod list;
 
@@ -42,12 +42,12 @@ pub struct Folder {
 ///
 /// Each image is reduced to its middle square of 32×32 pixels as soon as it is decoded, by
 /// `n_threads` threads; the result is the same for any number of them. Names that begin with a dot
-/// are passed over. A file that is no image is listed, and no error.
+/// are skipped. A file that is not an image is listed as unreadable; it is not an error.
 ///
 /// # Errors
 /// A folder cannot be listed; there are fewer than two classes, or more than 256; a class has no
 /// image that can be read, or a single one where some are to be held out; the classes of `train`
-/// and `test` differ. Each says how to put it right.
+/// and `test` differ. Each message says how to fix it.
 pub fn read_folder(dir: &Path, seed: u64, n_threads: usize) -> Result<Folder> {
     let parts = list::parts(dir)?;
     let mut unreadable = Vec::new();
@@ -173,7 +173,7 @@ fn name(root: &Path, path: &Path) -> String {
     parts.join("/")
 }
 
-/// One image in so many is held out.
+/// One image in this many is held out.
 const HELD_OUT: u64 = 10;
 
 /// Holds out about a tenth of each class by a hash of the images' names.
