@@ -24,8 +24,9 @@ pub struct Comparison {
     pub p_value: f64,
 }
 
-/// Compares two systems by their statistics of the same segments. Each of `samples` is the numbers
-/// of as many segments, drawn with replacement; both systems have the same.
+/// Compares two systems by their statistics of the same segments. Each of `samples` is a list of
+/// segment numbers, as many as there are segments, drawn with replacement; both systems use the
+/// same lists.
 ///
 /// There must be at least one sample.
 pub fn compare<M: CorpusMetric, I: Iterator<Item = usize>>(

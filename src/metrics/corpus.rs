@@ -44,8 +44,8 @@ pub fn sum<S: Copy + Default + AddAssign>(segments: &[S]) -> S {
 pub struct Signature(Vec<(&'static str, String)>);
 
 impl Signature {
-    /// The signature of `metric` for so many references a segment. `resampling` is the number of
-    /// samples of a bootstrap and its seed.
+    /// The signature of `metric` for this number of references per segment. `resampling` is the
+    /// number of samples of a bootstrap and its seed.
     pub fn new(
         metric: &impl CorpusMetric,
         references: usize,

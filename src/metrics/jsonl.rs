@@ -34,8 +34,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// What a file holds: so many lines, and the checksum of all that they say but their times, which
-/// differ from run to run.
+/// What a file holds: its number of lines, and the checksum of their content without the times,
+/// which differ from run to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     /// Whole lines.
@@ -45,7 +45,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// That of whole lines. A line that is no record counts as its bytes.
+    /// Summarises complete lines. A line that is not a record counts as its bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let lines = bytes.split_inclusive(|&byte| byte == b'\n');
         lines.fold(Self::default(), |before, line| match serde_json::from_slice(line) {
@@ -93,12 +93,12 @@ impl Appender {
         Ok(Self { path, file, bytes: kept.len() as u64, recorded: Recorded::of(kept) })
     }
 
-    /// Hands one line to the operating system: from here on, killing the process cannot lose it.
+    /// Hands one line to the operating system: after that, killing the process cannot lose it.
     pub(super) fn append(&mut self, record: &Record) -> Result<()> {
         let mut line = serde_json::to_vec(record).context("cannot write a record as JSON")?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
-            // A disk that fills up takes part of a line; whoever continues must find whole lines.
+            // A full disk may take only part of a line; a resumed run must find complete lines.
             let _ = self.file.set_len(self.bytes);
             return Err(error).with_context(|| format!("cannot write to {}", self.path.display()));
         }

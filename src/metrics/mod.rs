@@ -1,8 +1,8 @@
 //! What a run writes about its progress, and the curves drawn from it.
 //!
-//! A [`Record`] is one line of `metrics.jsonl`. A [`Recorder`] appends records to that file and,
-//! as scalars, to a TensorBoard event file in the same run folder; [`read`] brings the lines back;
-//! [`plot`] draws them. [`picture`] draws what a classifier does right and wrong.
+//! A [`Record`] is one line of `metrics.jsonl`. A [`Recorder`] appends records to that file and, as
+//! scalars, to a TensorBoard event file in the same run folder; [`read`] reads the lines back;
+//! [`plot`] draws them. [`picture`] draws what a classifier gets right and wrong.
 //!
 //! [`bleu`] and [`chrf`] score translations; [`bootstrap`] compares two systems by them.
 

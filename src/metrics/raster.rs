@@ -21,7 +21,7 @@ impl Raster<'_> {
     /// The picture as the bytes of a PNG file.
     ///
     /// # Errors
-    /// When the pixels are no whole picture of that size.
+    /// When the pixels are not a picture of that size.
     pub fn png(&self) -> Result<Vec<u8>> {
         let Self { width, height, channels, pixels } = *self;
         let color = match channels {
@@ -46,7 +46,7 @@ impl Raster<'_> {
     /// The picture as TensorBoard shows it.
     ///
     /// # Errors
-    /// When the pixels are no whole picture of that size.
+    /// When the pixels are not a picture of that size.
     pub fn summary(&self) -> Result<Picture> {
         Ok(Picture {
             width: self.width.try_into()?,

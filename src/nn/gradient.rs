@@ -12,7 +12,7 @@ pub enum Gradient {
         /// How many are used.
         len: usize,
     },
-    /// Rows of an embedding, one a token: a word that occurs twice has two.
+    /// Rows of an embedding, one per token: a word that occurs twice has two.
     Rows {
         /// The id of each row.
         ids: Vec<u32>,
@@ -82,8 +82,8 @@ impl Gradient {
         }
     }
 
-    /// Adds another gradient of the same parameter. Rows are put after the own ones; where one of
-    /// both is dense, as that of vectors that a projection shares with an embedding, so is the sum.
+    /// Adds another gradient of the same parameter. Rows are appended; if one of the two is dense,
+    /// as when a projection shares its vectors with an embedding, so is the sum.
     pub fn add(&mut self, cpu: &Cpu, other: &Self) {
         match (&mut *self, other) {
             (Self::Dense { values, len }, Self::Dense { .. }) => {

@@ -30,7 +30,7 @@ pub struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// `batch` images with labels, or without where there are none.
+    /// `batch` images, with labels or without.
     pub fn images(batch: usize, images: &'a [f32], labels: &'a [u32]) -> Self {
         Self { batch, inputs: vec![images], ids: vec![labels], states: &mut [] }
     }
@@ -177,7 +177,7 @@ impl Network {
     pub fn with_values(&self, values: &[Parameter]) -> Self {
         let mut network = self.replica();
         for parameter in &mut network.parameters {
-            // What is after the slot is the whole name: "average/a/b" is not that of "b".
+            // Everything after the slot is the name: "average/a/b" does not belong to "b".
             let own = |other: &&Parameter| {
                 other.name().split_once('/').is_some_and(|(_, own)| own == parameter.name())
             };
@@ -194,7 +194,7 @@ impl Network {
         Self { fused: false, ..self }
     }
 
-    /// The part of a batch that runs are fed from now on.
+    /// The part of a batch that later runs are fed.
     pub(super) fn set_shard(&mut self, shard: Shard) {
         self.shard = Some(shard);
     }

@@ -1,4 +1,5 @@
-//! The whole network in plain `f64`, node by node: what the fast computation is held to.
+//! The whole network in plain `f64`, node by node: the reference that the fast computation is
+//! checked against.
 
 use anyhow::{Result, bail};
 

@@ -72,7 +72,7 @@ fn default_path(root: &Path, model: &str, preset: &str, now: SystemTime) -> Path
 /// The run of `model` and `preset` in `root` that was started last.
 ///
 /// # Errors
-/// There is none: says what was looked for, where, and which runs there are.
+/// There is no such run: says what was looked for, where, and which runs exist.
 pub fn newest(root: &Path, model: &str, preset: &str) -> Result<PathBuf> {
     let runs = runs(root).with_context(|| {
         format!("no run of {model} with preset {preset} to resume in {}", root.display())

@@ -68,7 +68,8 @@ impl Manifest {
     /// Reads the file `path`.
     ///
     /// # Errors
-    /// It cannot be read, is no manifest, has changed since it was written, or is one of a newer tfm.
+    /// It cannot be read, is not a manifest, has changed since it was written, or was written by a
+    /// newer tfm.
     pub(super) fn read(path: &Path) -> Result<Self> {
         /// Read first: a newer format may have other fields.
         #[derive(Deserialize)]

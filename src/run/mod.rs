@@ -55,7 +55,7 @@ pub struct RunDir {
 impl RunDir {
     /// Makes the folder `path` (and those above it), locks it, and writes `config.toml`, `files`
     /// (names and contents: what the model needs to continue), what `fill` writes, and `run.json`,
-    /// each atomically. What an earlier call that was killed has left is removed.
+    /// each atomically. The remains of an earlier call that was killed are removed.
     ///
     /// # Errors
     /// The folder holds something, belongs to another process, or cannot be written.
@@ -102,8 +102,8 @@ impl RunDir {
         atomic::place(&self.manifest_path())
     }
 
-    /// Removes what [`create`](Self::create) has written, as far as it is there: last what tells
-    /// such a folder from others.
+    /// Removes what [`create`](Self::create) has written, as far as it exists; what identifies a
+    /// run folder goes last.
     fn clear(&self, own: &[&str]) {
         for name in own.iter().rev().map(|name| self.path.join(name)) {
             let _ = fs::remove_file(&name);
@@ -128,7 +128,8 @@ impl RunDir {
     /// Opens the run at `path` to read from it; it may be training meanwhile.
     ///
     /// # Errors
-    /// No run folder: says what is missing and which runs are near. One of a newer tfm.
+    /// It is not a run folder (the message says what is missing and which runs are near), or it was
+    /// written by a newer tfm.
     pub fn read(path: &Path) -> Result<Self> {
         check_is_run(path)?;
         Self::read_listed(path)
@@ -150,7 +151,7 @@ impl RunDir {
     }
 
     /// Checks that the folder is still the one that this process has locked. If it was moved,
-    /// removed or replaced, what is there now is somebody else's.
+    /// removed or replaced, what is there now belongs to somebody else.
     ///
     /// # Errors
     /// It is another folder, or none.

@@ -17,7 +17,7 @@ pub struct Provenance {
     pub git_tree: String,
     /// The machine's name.
     pub host: String,
-    /// The CPU, as it calls itself.
+    /// The CPU's own name.
     pub processor: String,
     /// The cores that the process could use.
     pub cores: usize,

@@ -26,7 +26,7 @@ pub enum State {
     Interrupted,
     /// An error ended it.
     Failed,
-    /// A sweep has let it rest at a step, to decide whether it continues.
+    /// A sweep has paused it at a step, to decide whether it continues.
     Paused,
     /// The rule of a sweep has ended it; it can continue.
     Stopped,
@@ -71,7 +71,7 @@ impl Status {
         Self { state, step, total_steps, process, host, reason: String::new() }
     }
 
-    /// Reads the status of the run at `path`; none where there is none, as in a run of an older tfm.
+    /// Reads the status of the run at `path`; `None` if there is none, as in a run of an older tfm.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.

@@ -58,7 +58,7 @@ impl Axis {
     /// Settings that take the values of their lists together: the first of each, the second …
     ///
     /// # Errors
-    /// Lists of different lengths, or something that is no list.
+    /// Lists of different lengths, or something that is not a list.
     pub fn zip(lists: &[(String, Value)]) -> Result<Self> {
         let mut columns = Vec::new();
         for (key, value) in lists {
@@ -205,7 +205,7 @@ impl Range {
         self.value(value)
     }
 
-    /// With twelve digits: what arithmetic adds to the end of 0.3 is no part of a setting.
+    /// With twelve digits: rounding errors such as those of 0.3 are not part of a setting.
     fn value(&self, value: f64) -> Value {
         if self.integer {
             return Value::Integer(value.round() as i64);

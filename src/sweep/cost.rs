@@ -7,12 +7,13 @@ use super::Begin;
 use super::points::SweepPoint;
 use crate::models::{self, Entry};
 
-/// What the run of a point consists of.
+/// What the run of a point costs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
-    /// Values that are trained, on data of the usual sizes; none where the model is no graph.
+    /// The number of trained parameters, for data of the usual sizes; `None` if the model is not a
+    /// graph.
     pub parameters: Option<usize>,
-    /// Multiplications and additions of a training step; none where the model is no graph.
+    /// FLOPs per training step (a multiply-add counts as two); `None` if the model is not a graph.
     pub operations_a_step: Option<f64>,
     /// The keys of the config that say how long it is trained, with their values.
     pub length: Vec<String>,
@@ -51,7 +52,7 @@ fn length(model: &Entry, config: &str) -> Result<Vec<String>> {
     let config: toml::Table = config.parse()?;
     let values = crate::config::leaves(&config);
     let keys = model.length.epochs.iter().chain(&model.length.steps);
-    // A length of 0 is none, as in a run that is counted in epochs.
+    // A length of 0 is ignored, as in a run that is counted in epochs.
     let known = keys
         .filter_map(|key| Some((*key, values.get(*key).filter(|v| v.as_integer() != Some(0))?)));
     Ok(known.map(|(key, value)| format!("{key}={value}")).collect())

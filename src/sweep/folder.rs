@@ -116,7 +116,7 @@ impl Sweep {
     /// The point of that number.
     ///
     /// # Errors
-    /// There is none; says which there are.
+    /// There is no such point; the existing ones are listed.
     pub fn point(&self, number: u64) -> Result<&SweepPoint> {
         points::find(self.points(), number)
     }
@@ -143,11 +143,11 @@ impl Sweep {
         self.path.join("logs").join(format!("{number:04}.txt"))
     }
 
-    /// Takes a point away from every process that trains this sweep, for as long as what is returned
-    /// lasts.
+    /// Keeps every process that trains this sweep from taking a point, for as long as the returned
+    /// claim lives.
     ///
     /// # Errors
-    /// One of them is at work on the point, or decides by a rule that counts on it.
+    /// One of them is training the point, or applies a rule that depends on it.
     pub fn hold(path: &Path, number: u64) -> Result<impl Sized + use<>> {
         let claims = path.join("claims");
         let names = [format!("{number:04}"), "rule".to_owned()];

@@ -19,14 +19,14 @@ pub struct Plan {
     pub fail_fast: bool,
     /// The folder of the data sets.
     pub data_dir: PathBuf,
-    /// Where to run, as `--device` takes it.
+    /// The device, in the form of `--device`.
     pub device: String,
     /// The point that is trained alone.
     pub only: Option<u64>,
 }
 
 impl Plan {
-    /// The command that continues with the sweep in the same way.
+    /// The command that resumes the sweep in the same way.
     pub fn go_on(&self, sweep: &Sweep) -> String {
         let mut command = format!("tfm sweep resume {}", quoted(sweep.path()));
         if self.data_dir != default_dir() {

@@ -21,7 +21,7 @@ const MAX_DRAWS: u64 = 1_000;
 pub struct SweepPoint {
     /// Its number, counted from 1.
     pub number: u64,
-    /// `key=value` of what varies, as `--set` takes it.
+    /// `key=value` of what varies, in the form of `--set`.
     pub settings: Vec<String>,
 }
 
@@ -52,13 +52,13 @@ pub fn points(spec: &Spec) -> Result<Vec<SweepPoint>> {
 /// The point of that number.
 ///
 /// # Errors
-/// There is none; says which there are.
+/// There is no such point; the existing ones are listed.
 pub fn find(points: &[SweepPoint], number: u64) -> Result<&SweepPoint> {
     let found = points.iter().find(|point| point.number == number);
     found.with_context(|| format!("there is no point {number}; there are 1 to {}", points.len()))
 }
 
-/// What is fixed, as `--set` takes it.
+/// What is fixed, in the form of `--set`.
 pub fn fixed(spec: &Spec) -> Vec<String> {
     spec.fixed.iter().map(|(key, value)| format!("{key}={value}")).collect()
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::console;
 
-/// Draws how many points have ended, are at work, and are there in all; `times` are the seconds of
-/// those that have ended, `jobs` how many are trained at a time.
+/// Draws how many points have ended, how many are running, and the total; `times` are the seconds
+/// of those that have ended, `jobs` is how many are trained at a time.
 pub(super) fn draw(name: &str, [done, working, total]: [usize; 3], times: &[f64], jobs: usize) {
     console::status(|width| {
         let mut parts = vec![format!("{done} of {total} points, {working} running")];

@@ -31,7 +31,7 @@ pub struct StopRule {
     /// `median`: runs that must have come to a step before one is stopped there.
     #[serde(default = "default_runs")]
     pub min_runs: usize,
-    /// `asha`: one in so many runs continues.
+    /// `asha`: one in this many runs continues.
     #[serde(default = "default_reduction")]
     pub reduction: usize,
 }

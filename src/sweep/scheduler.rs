@@ -51,8 +51,8 @@ struct Scheduler<'a> {
     numbers: Vec<u64>,
     settled: BTreeMap<u64, Settled>,
     attempts: BTreeMap<u64, u32>,
-    /// Points whose processes a sweep that was killed has left at work, where there is a rule: it
-    /// decides by the order of arrival, so none is started in their place.
+    /// Points whose processes a killed sweep has left running, if there is a rule: it decides by
+    /// the order of arrival, so no others are started instead.
     orphans: Vec<u64>,
     /// Points that other processes have, and when to ask again.
     elsewhere: BTreeMap<u64, Instant>,
@@ -231,7 +231,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Decides about a run that rests; whether it continues at once.
+    /// Decides about a paused run; returns whether it continues at once.
     fn arrive(&mut self, point: u64, run: &RunSummary) -> Result<bool> {
         let Some(board) = &self.board else { return Ok(true) };
         let Some((rung, step)) = board.next_step(point).filter(|(_, step)| run.step >= *step)
@@ -260,7 +260,7 @@ impl<'a> Scheduler<'a> {
         Ok(decision == Decision::Continue)
     }
 
-    /// Writes down a decision, then takes it over.
+    /// Writes a decision down, then applies it.
     fn decided(&mut self, event: Event) -> Result<()> {
         self.sweep.note(&event)?;
         if let Some(board) = &mut self.board {

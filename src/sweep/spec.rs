@@ -114,8 +114,7 @@ impl Spec {
     /// says none.
     ///
     /// # Errors
-    /// TOML syntax or a key that there is not, with its line; names, values and conditions that are
-    /// none.
+    /// TOML syntax or an unknown key, with its line; invalid names, values and conditions.
     pub fn parse(label: &str, stem: &str, text: &str) -> Result<Self> {
         let file: SweepFile = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);

@@ -17,7 +17,7 @@ use crate::train::shutdown;
 
 /// Lines of a log that say how a process ended.
 const TAIL: usize = 10;
-/// Bytes of which there is room on a disk that is not full.
+/// Bytes that fit on a disk that is not full.
 const PROBE: usize = 1 << 16;
 /// How messages name a full disk, and a user's full share of one.
 const FULL: [&str; 2] = if cfg!(windows) {
@@ -41,7 +41,7 @@ pub(super) struct Worker {
 /// How a process ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// In good order: the run says where it is.
+    /// Normally: the run's own status says where it stands.
     Well,
     /// A signal came; the checkpoint is saved.
     Interrupted,
@@ -52,7 +52,7 @@ pub(super) enum Ended {
 }
 
 impl Worker {
-    /// Starts to train a point, or continues with it; it rests at `pause_at`.
+    /// Starts or resumes the training of a point; it pauses at `pause_at`.
     ///
     /// # Errors
     /// The program cannot be started, or its log not be written.
@@ -109,7 +109,7 @@ impl Worker {
         process::ask_to_end(self.child.id());
     }
 
-    /// How long it has been at work.
+    /// How long it has been running.
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
@@ -135,7 +135,7 @@ fn is_full(sweep: &Sweep, why: &str) -> bool {
         || written.is_err_and(|error| kinds.contains(&error.kind()))
 }
 
-/// `tfm train` for a point: a new run, or one that continues.
+/// `tfm train` for a point: a new run or a resumed one.
 fn command(sweep: &Sweep, plan: &Plan, point: u64) -> Result<Command> {
     let mut command =
         Command::new(std::env::current_exe().context("cannot locate the tfm executable")?);

@@ -26,7 +26,7 @@ impl Mapped {
             // SAFETY: nothing was written to the mapping, which is of a file: the pages come back with
             // what the file has.
             let released = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
-            // That the system cannot is no error.
+            // Failure is ignored.
             drop(released);
         }
     }

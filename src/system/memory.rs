@@ -1,5 +1,5 @@
-//! How much memory is available: what would not fit is refused by its name and its size, before the
-//! system ends the program.
+//! How much memory is available: an allocation that would not fit is refused with its name and
+//! size, before the system kills the program.
 
 use std::fs;
 

@@ -17,15 +17,15 @@ pub fn on_stop(handler: impl FnMut() + Send + 'static) -> Result<()> {
     Ok(())
 }
 
-/// A file that would grow beyond what the user allows is an error of the write from here on, not
-/// the end of the process.
+/// After this call, a write that exceeds the user's file-size limit is an error instead of ending
+/// the process.
 pub fn ignore_file_size_limit() {
     #[cfg(unix)]
     ignore(libc::SIGXFSZ);
 }
 
-/// Takes environment variables away that are set and empty: these are as good as none, but not to
-/// every library. To be called while the process has one thread.
+/// Removes environment variables that are set but empty: they count as unset, but not for every
+/// library. Call it while the process has a single thread.
 pub fn drop_empty_variables() {
     for (name, _) in std::env::vars_os().filter(|(_, value)| value.is_empty()) {
         // SAFETY: no other thread reads the environment meanwhile: there is none.
@@ -41,14 +41,15 @@ pub fn host() -> String {
     name.unwrap_or_default().trim().to_owned()
 }
 
-/// The CPU, as it calls itself, or nothing where the system does not tell.
+/// The CPU's own name; empty if the system does not report it.
 pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("model name"));
     line.and_then(|line| line.split_once(": ")).map(|(_, name)| name.to_owned()).unwrap_or_default()
 }
 
-/// Asks a process to end in good order, as SIGTERM does. One that is gone is no error.
+/// Asks a process to end cleanly, as with SIGTERM. A process that has already ended is not an
+/// error.
 #[cfg(unix)]
 pub fn ask_to_end(process: u32) {
     let Ok(process) = libc::pid_t::try_from(process) else { return };

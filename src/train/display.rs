@@ -29,7 +29,7 @@ impl Display {
         Self { began: (Instant::now(), step) }
     }
 
-    /// Draws the status line after `done` steps, at `rate` items a second.
+    /// Draws the status line after `done` steps, at `rate` items per second.
     pub(super) fn step(&self, task: &impl Task, done: u64, rate: f64) {
         console::status(|width| {
             let epoch = task.epoch_at(done.saturating_sub(1)) + 1;

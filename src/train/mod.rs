@@ -74,7 +74,7 @@ impl<'a, T: Task> Training<'a, T> {
         Ok(Self::new(task, run, recorder, config, shutdown, TrainState::default()))
     }
 
-    /// A run that continues where [`restore`] has put its task.
+    /// A run that continues from the state that [`restore`] gave its task.
     ///
     /// # Errors
     /// When checkpoint or metrics cannot be written.
@@ -241,7 +241,7 @@ impl<'a, T: Task> Training<'a, T> {
         anyhow!("step {step}: {error:#}; {saved}: {hint}")
     }
 
-    /// Draws the status line, and every so often writes a line and a record.
+    /// Draws the status line, and at intervals writes a line and a record.
     fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
         let per_epoch = self.task.steps_per_epoch();
         let rate = self.throughput.rate();
@@ -308,7 +308,7 @@ impl<'a, T: Task> Training<'a, T> {
         Ok(())
     }
 
-    /// One line with all numbers of the epoch, those of training first.
+    /// One line with all metrics of the epoch, those of training first.
     fn say_epoch(&self, measured: &[Evaluation], seconds: f64) {
         let mut parts = Vec::new();
         if measured.iter().all(|measured| measured.phase != "epoch") {
@@ -365,7 +365,7 @@ impl<'a, T: Task> Training<'a, T> {
         checkpoint::save(&self.run.checkpoints_dir(), &meta, tensors, keep, is_best).map(drop)
     }
 
-    /// A file too many is no reason to stop a run.
+    /// One file too many is not a reason to stop a run.
     fn prune(&self) {
         let (dir, keep) = (self.run.checkpoints_dir(), self.schedule.config().keep);
         if let Err(error) = checkpoint::prune(&dir, self.state.step, keep) {

@@ -25,7 +25,7 @@ impl Restored {
     }
 }
 
-/// Takes a task back to the last good checkpoint of `run`. Nothing is written: a run that cannot
+/// Restores a task from the last intact checkpoint of `run`. Nothing is written: a run that cannot
 /// continue stays as it is.
 ///
 /// # Errors

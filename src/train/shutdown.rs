@@ -24,7 +24,7 @@ pub struct ShutdownFlag(Arc<AtomicBool>);
 
 impl ShutdownFlag {
     /// A flag that the process's signals set. `says` are the messages at the first and the second
-    /// signal. Call it once a process.
+    /// signal. Call it once per process.
     ///
     /// # Errors
     /// When the system refuses the signal handler.

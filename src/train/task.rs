@@ -56,13 +56,13 @@ pub trait Task {
     fn epoch_at(&self, step: u64) -> u64 {
         (step / self.steps_per_epoch()).min(self.epochs() - 1)
     }
-    /// The options that make the run longer.
+    /// The options that extend the run.
     fn lengthening_options(&self) -> &'static str {
         "--epochs or --steps"
     }
     /// The unit of throughput, such as words, and how many of them a step processes.
     fn items_per_step(&self) -> (&'static str, u64);
-    /// Prepares the first step of an epoch; a line of progress.
+    /// Prepares the first step of an epoch and returns a line of progress.
     fn begin_epoch(&mut self, epoch: u64) -> String;
     /// Runs step `step` of the run.
     ///

@@ -13,7 +13,7 @@ pub enum Tokenizer {
     /// That of NIST's mteval-v13a, for languages of Latin letters.
     #[default]
     Mteval13a,
-    /// None: words are between white space.
+    /// No tokenisation: words are separated by white space.
     None,
     /// Every character is a token.
     Char,
@@ -113,8 +113,9 @@ fn part_pairs(text: &str, rule: impl Fn(char, char) -> Option<[char; 4]>) -> Str
     parted
 }
 
-/// The rules of mteval-v14: punctuation is parted from what is no number, symbols from everything.
-/// A character that is newer than the version of Unicode which `regex` knows is neither.
+/// The rules of mteval-v14: punctuation is separated from everything but numbers, symbols from
+/// everything. A character that is newer than the version of Unicode which `regex` knows is
+/// neither.
 static INTERNATIONAL: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
     let rule = |pattern, by| (Regex::new(pattern).expect("is well formed"), by);
     [

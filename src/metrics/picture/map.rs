@@ -156,7 +156,7 @@ fn lay_out(
     places.iter().zip(points).map(label).collect()
 }
 
-/// A thin line from a point to a label that does not be beside it.
+/// A thin line from a point to a label that is not next to it.
 fn leader<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     point: (i32, i32),
@@ -207,7 +207,7 @@ impl OccupancyGrid {
         }
     }
 
-    /// Whether a box is inside and nothing of it is taken.
+    /// Whether a box is inside and free.
     fn is_free(&self, place: Rect) -> bool {
         let inside = place.left >= 0
             && place.top >= 0
@@ -244,8 +244,8 @@ const PLACES: i32 = 16;
 const RING: f64 = 0.6;
 
 /// Finds a free place for a label of `width` × `height` pixels near `point`, whose dot has the
-/// radius `dot`, and takes it. Beside the point first, then on wider and wider rings. None where
-/// everything near is taken.
+/// radius `dot`, and marks it as occupied. It looks next to the point first, then on wider and
+/// wider rings. `None` if everything near is occupied.
 fn place(
     taken: &mut OccupancyGrid,
     (x, y): (i32, i32),

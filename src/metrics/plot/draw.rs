@@ -21,7 +21,7 @@ const MARGIN: i32 = 20 * SCALE;
 const TITLE: i32 = 40 * SCALE;
 /// What the vertical axis shows.
 const DESCRIPTION: i32 = 26 * SCALE;
-/// Points that are fewer than this stand out from their curve.
+/// Points of a curve are marked if there are fewer than this.
 const MAX_MARKERS: usize = 60;
 
 /// Draws `chart` over the whole of `area`.
@@ -170,8 +170,8 @@ where
     Ok(())
 }
 
-/// Draws a run's marker around `pixel`: hollow where the line is dashed, and larger where there is
-/// none.
+/// Draws a run's marker around `pixel`: hollow if the line is dashed, and larger if there is no
+/// line.
 pub(super) fn marker<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     pixel: Pixel,

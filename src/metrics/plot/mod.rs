@@ -122,7 +122,8 @@ impl Chart {
         unique(self.curves.iter().map(|curve| curve.phase.as_str()))
     }
 
-    /// How a phase is drawn: light and dashed lines step back behind others, if there are any.
+    /// How a phase is drawn: light and dashed lines stay in the background if there are other
+    /// lines.
     fn line_of(&self, phase: &str) -> Line {
         let line = Line::of_phase(phase);
         if line != Line::None && self.phases().len() == 1 { Line::Solid } else { line }
@@ -185,7 +186,7 @@ pub fn files(dir: &Path, charts: &[Chart]) -> Vec<PathBuf> {
 /// Writes the [`files`] of each chart, and returns their paths.
 ///
 /// # Errors
-/// When there is no chart, when one has no point that can be drawn, or a file cannot be written.
+/// There is no chart to draw, a chart has no finite point, or a file cannot be written.
 pub fn write(dir: &Path, charts: &[Chart]) -> Result<Vec<PathBuf>> {
     ensure!(
         !charts.is_empty(),
@@ -329,7 +330,7 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     unique
 }
 
-/// A metric may have any name; its file is in the folder that was asked for.
+/// A metric may have any name, but its file must stay in the requested folder.
 fn file_stem(name: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
     name.chars().map(safe).collect()

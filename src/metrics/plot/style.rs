@@ -1,4 +1,4 @@
-//! How a run and a phase are told apart: colours, lines, markers, and the letters.
+//! How runs and phases are distinguished: colours, lines, markers, and the text style.
 
 use ab_glyph::{Font, FontRef};
 use anyhow::{Result, anyhow};
@@ -15,8 +15,8 @@ pub(in crate::metrics) const SCALE: i32 = 3;
 pub(in crate::metrics) const GRID: RGBColor = RGBColor(225, 225, 225);
 pub(in crate::metrics) const INK: RGBColor = RGBColor(60, 60, 60);
 
-/// The palette of Okabe and Ito, whose colours are told apart with any colour vision, without its
-/// yellow, which is too faint for a line on white, and with a grey for it.
+/// The palette of Okabe and Ito, whose colours can be distinguished with any colour vision. Its
+/// yellow is too faint for a line on white and is replaced by a grey.
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -91,7 +91,7 @@ impl Marker {
     }
 }
 
-/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation. Its licence is beside
+/// DejaVu Sans 2.37, reduced to the letters of Latin-1 and some punctuation. Its licence is next to
 /// it.
 const FONT: &[u8] = include_bytes!("font/DejaVuSans-latin.ttf");
 

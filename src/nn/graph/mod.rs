@@ -1,7 +1,7 @@
 //! The description of a network: a list of nodes in the order of its forward pass.
 //!
-//! A [`Graph`] holds no numbers. It knows each node's operator, what it reads, its parameters and
-//! its shape, and everything else is derived from that: see [`crate::nn`].
+//! A [`Graph`] holds no numbers. It knows each node's operator, inputs, parameters and shape;
+//! everything else is derived from these: see [`crate::nn`].
 
 mod init;
 mod sequence;
@@ -37,7 +37,7 @@ pub struct IdsRead {
 }
 
 impl IdsRead {
-    /// How many of `all` integers are read where `batch` examples are side by side.
+    /// How many of `all` integers are read for a batch of `batch` examples.
     pub(super) fn count(self, all: usize, batch: usize) -> usize {
         self.step.map_or(all, |step| all.saturating_sub(step * batch).min(batch))
     }

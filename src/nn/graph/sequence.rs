@@ -11,7 +11,7 @@ impl<'g> Value<'g> {
     /// An LSTM layer over a window: gates in the order i, j, f, o, one bias, forget bias 0
     /// (TensorFlow's `BasicLSTMCell`; Zaremba et al., arXiv 1409.2329). Rows are time-major: row t
     /// · batch + b. The parameters are `name/kernel` (inputs + `hidden`, 4 · `hidden`) and
-    /// `name/bias`; the states `state/<name>/cell` and `state/<name>/hidden` continue to the next
+    /// `name/bias`; the states `state/<name>/cell` and `state/<name>/hidden` carry over to the next
     /// window.
     pub fn lstm(self, name: &str, hidden: usize, init: Init) -> Self {
         let op = Op::Lstm(Lstm { hidden });
@@ -148,7 +148,7 @@ impl<'g> Value<'g> {
         self.builder.push(Unshaped { name, op, inputs, ids, parameters, states })
     }
 
-    /// As [`Value::linear_named`], with weights (`outputs`, inputs): a row an output.
+    /// As [`Value::linear_named`], with weights (`outputs`, inputs): one row per output.
     pub fn linear_by_rows(self, [weights, biases]: [&str; 2], outputs: usize, init: Init) -> Self {
         let op = Op::Linear(Linear { transposed: true, ..Linear::new(outputs) });
         let parameters = self.projection([weights, biases], &op, init);

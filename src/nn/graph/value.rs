@@ -94,7 +94,7 @@ impl<'g> Value<'g> {
         self.node(name.to_string(), Op::Conv2d(op), parameters)
     }
 
-    /// A convolution without biases, as it is before a batch normalisation.
+    /// A convolution without biases, as it is used before a batch normalisation.
     pub fn conv2d_without_biases(self, name: &str, filters: Filters, init: Init) -> Self {
         let op = Op::Conv2d(Conv2d::new(filters, false));
         let weights = self.parameter(format!("{name}/weights"), &op, 0, init.weights, init.decay);
@@ -288,15 +288,14 @@ impl<'g> Value<'g> {
         all[0]
     }
 
-    /// Puts `others` after this value along `axis`; the first axis is the batch's and cannot be
-    /// joined.
+    /// Concatenates this value and `others` along `axis`, which cannot be the batch axis.
     pub fn concat(self, axis: usize, others: &[Self]) -> Self {
         self.in_fours(others, |first, rest| {
             first.several(first.builder.numbered("concat"), Op::Concat(Concat { axis }), rest)
         })
     }
 
-    /// `len` places of `axis` starting at `start`; the first axis is the batch's and stays whole.
+    /// The `len` elements of `axis` starting at `start`; the batch axis cannot be sliced.
     pub fn slice(self, axis: usize, start: usize, len: usize) -> Self {
         self.unary(self.builder.numbered("slice"), Op::Slice(Slice { axis, start, len }))
     }
@@ -366,7 +365,7 @@ impl<'g> Ids<'g> {
     }
 
     /// The rows of a table `name` (`count`, `width`) that the ids name: (rows, `width`). The
-    /// gradient has a row a token, not one an id.
+    /// gradient has one row per token, not one per id.
     pub fn embedding(self, name: &str, count: usize, width: usize, init: Init) -> Value<'g> {
         let op = Op::Embedding(Embedding { count, width });
         let spec = ParameterSpec {

@@ -28,7 +28,7 @@ impl Conv2d {
         Self { filters, biases, rectifier: Rectifier::None, relu_is_undone: false, folded: None }
     }
 
-    /// Whether something is after the sums already.
+    /// Whether an activation or a normalisation is already fused.
     pub(in crate::nn) fn is_finished(&self) -> bool {
         self.rectifier != Rectifier::None || self.folded.is_some()
     }

@@ -1,6 +1,6 @@
-//! A convolution and the pooling after it, a few images at a time, so that what the convolution
-//! gives is never whole in memory. It is for inference, where nothing else reads that. No graph is
-//! built with it; a rewrite puts it in place of two nodes.
+//! A convolution and the pooling after it, a few images at a time, so that the convolution's output
+//! is never whole in memory. It is for inference, where nothing else reads that output. No graph is
+//! built with it; a rewrite replaces two nodes by it.
 
 use super::{Conv2d, Forward, Op, Operations, Operator, Reference, Shapes, StateRefs};
 

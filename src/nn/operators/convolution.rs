@@ -22,7 +22,7 @@ pub(super) fn sizes(filters: Filters, images: &[usize], out_channels: usize) -> 
 /// The shape of the output, of `sizes` for images of the right rank.
 ///
 /// # Errors
-/// When `images` are no images, or smaller than the filters.
+/// When `images` is not the shape of images, or is smaller than the filters.
 pub(super) fn output(
     images: &[usize],
     sizes: impl FnOnce(&[usize]) -> Shape,

@@ -27,7 +27,7 @@ impl DepthwiseConv2d {
         Self { filters, rectifier: Rectifier::None, folded: None }
     }
 
-    /// Whether something is after the sums already.
+    /// Whether an activation or a normalisation is already fused.
     pub(in crate::nn) fn is_finished(&self) -> bool {
         self.rectifier != Rectifier::None || self.folded.is_some()
     }

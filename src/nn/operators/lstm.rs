@@ -18,8 +18,8 @@ impl Lstm {
         lstm::Shape { batch, steps: rows / batch, input, hidden: self.hidden }
     }
 
-    /// What the window leaves behind: gates and cells are saved, the hidden states are the output
-    /// with the first one as its prefix.
+    /// The saved activations of the window: gates and cells are saved; the hidden states are the
+    /// output, with the initial state as its prefix.
     fn trace<'a>(
         shape: lstm::Shape,
         saved: &'a mut [f32],

@@ -239,7 +239,7 @@ impl Shapes {
 /// The most values of a tensor, 64 TiB: sums over the nodes of the largest graph stay below 2^64.
 const MAX_VALUES: usize = 1 << 44;
 
-/// How many values a tensor of a shape has, as good as endless where no number says it.
+/// The number of values of a shape; `usize::MAX` if it overflows.
 pub fn count(shape: &[usize]) -> usize {
     shape.iter().fold(1, |values: usize, &size| values.saturating_mul(size))
 }

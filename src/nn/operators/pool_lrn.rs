@@ -1,5 +1,5 @@
 //! A max pooling and a normalisation in one pass over each image, in either order. No graph is
-//! built with these; a rewrite puts them in place of two nodes.
+//! built with these; a rewrite replaces two nodes by one.
 
 use super::{Backward, Forward, LrnNode, MaxPool, Operations, Operator, Reads, Reference, Shapes};
 use crate::ops::lrn::Lrn;

@@ -1,6 +1,6 @@
-//! A depthwise convolution and the convolution of single pixels after it, some rows at a time, so
-//! that what the first gives never leaves the cache. It is for inference, where nothing else reads
-//! that. No graph is built with it; a rewrite puts it in place of two nodes.
+//! A depthwise convolution and the pointwise convolution after it, some rows at a time, so that the
+//! output of the first never leaves the cache. It is for inference, where nothing else reads that
+//! output. No graph is built with it; a rewrite replaces two nodes by it.
 
 use super::{
     Conv2d, DepthwiseConv2d, Forward, Operations, Operator, Parameters, Reference, Shapes,

@@ -3,7 +3,7 @@
 use super::{Backward, Forward, Operator, Reference, Shapes, written};
 use crate::ops::blocks::{Part, copy_from, copy_into};
 
-/// `len` places of an axis that is not the first, starting at `start`.
+/// The `len` elements of an axis, which is not the first, starting at `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The axis.

@@ -14,14 +14,14 @@ pub enum Method {
     Momentum,
     /// Gradient descent with Nesterov's momentum.
     Nesterov,
-    /// Adam, with weight decay as a part of the gradient.
+    /// Adam, with weight decay as part of the gradient (L2 regularisation).
     Adam,
-    /// Adam, with weight decay beside the gradient.
+    /// Adam, with decoupled weight decay.
     AdamW,
 }
 
 impl Method {
-    /// The kinds of state beside every parameter.
+    /// The kinds of state kept for every parameter.
     pub fn state(self) -> &'static [&'static str] {
         match self {
             Self::Sgd => &[],
@@ -31,7 +31,7 @@ impl Method {
     }
 }
 
-/// An optimizer and its constants; those of the others have no effect.
+/// An optimizer and its constants; those of other optimizers have no effect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {

@@ -125,7 +125,7 @@ impl Optimizer {
         self.slots.iter().flatten().collect()
     }
 
-    /// The moving averages of the trained parameters, in their order; empty where there are none.
+    /// The moving averages of the trained parameters, in their order; empty without averages.
     pub fn averages(&self) -> &[Parameter] {
         match (self.settings.average_decay, self.slots.last()) {
             (Some(_), Some(averages)) => averages,

@@ -186,8 +186,8 @@ fn relu_into_inference(first: &mut Planned, second: &mut Planned) {
     }
 }
 
-/// Dropout after a layer with a ReLU: the ReLU's gradient needs no output of its own, since where
-/// dropout takes a value away the gradient is zero already.
+/// Dropout after a layer with a ReLU: the ReLU's gradient needs no output of its own, since the
+/// gradient is already zero where dropout removed a value.
 fn dropout_into_linear(first: &mut Planned, second: &mut Planned) {
     if let (Op::Linear(linear), Op::Dropout(dropout)) = (&first.node.op, &second.node.op)
         && linear.dropout.is_none()
@@ -259,7 +259,7 @@ fn convolution_and_pooling(first: &mut Planned, second: &mut Planned) {
     }
 }
 
-/// For inference, a depthwise convolution and the one of single pixels after it go some rows at a
+/// For inference, a depthwise convolution and the pointwise convolution after it run some rows at a
 /// time.
 fn depthwise_and_pixels(first: &mut Planned, second: &mut Planned) {
     let (&Op::DepthwiseConv2d(depthwise), &Op::Conv2d(pixels)) = (&first.node.op, &second.node.op)

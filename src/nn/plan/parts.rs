@@ -6,11 +6,12 @@ use super::{Plan, Planned, Step};
 /// in which every layer still has rows enough for all threads.
 const VALUES_AT_ONCE: usize = 16 << 20;
 
-/// Examples come in multiples of so many, which every number of threads divides well.
+/// The number of examples of a part is a multiple of this, which divides well among any number of
+/// threads.
 const WHOLE: usize = 16;
 
-/// How many examples of a batch, whose values are so many in all, are taken at a time for about
-/// `most` values: all of them where these are no more.
+/// How many examples of a batch are taken at a time so that a part has about `most` values: all of
+/// them if the batch has no more.
 pub(super) fn at_once(batch: usize, values: usize, most: usize) -> usize {
     match values.div_ceil(most) {
         0 | 1 => batch,

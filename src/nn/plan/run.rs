@@ -1,4 +1,4 @@
-//! A plan at work.
+//! Runs a plan.
 
 use std::mem::{swap, take};
 use std::time::Instant;
