@@ -25,7 +25,7 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| on_one_line(&cell.into())).collect());
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

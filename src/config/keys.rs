@@ -18,7 +18,7 @@ pub struct Key {
     pub kind: &'static str,
     /// The default as TOML.
     pub default: String,
-    /// What a value must be beside its type, if anything.
+    /// The rule that a value must satisfy in addition to its type, if any.
     pub rule: Option<String>,
     /// What it is for: the doc comment of the field.
     pub about: String,

@@ -204,7 +204,7 @@ pub fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// The error of a text that is valid for so many lines, where that is known, and bytes.
+/// The error of a text that is valid UTF-8 for this many lines, if known, and bytes.
 pub fn not_utf8(path: &Path, lines: Option<u64>, bytes: u64) -> anyhow::Error {
     let line = lines.map_or("?".to_owned(), |lines| (lines + 1).to_string());
     let place = path.display();

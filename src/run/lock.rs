@@ -77,7 +77,7 @@ fn lock(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
-/// Whether a process holds the lock of the run folder `dir`; none where the system cannot tell.
+/// Whether a process holds the lock of the run folder `dir`; `None` if the system cannot tell.
 pub(super) fn is_held(dir: &Path) -> Option<bool> {
     let file = match File::open(dir.join(NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),

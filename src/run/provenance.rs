@@ -1,4 +1,4 @@
-//! Where and how a run was begun: what it takes to repeat it, beside its config and its data.
+//! Where and how a run was started: what it takes to repeat it, in addition to its config and data.
 
 use std::collections::BTreeMap;
 

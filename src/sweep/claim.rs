@@ -15,7 +15,7 @@ use crate::atomic;
 pub(super) struct Claim(File);
 
 impl Claim {
-    /// Takes the point whose file is `path`; none where another process has it.
+    /// Takes the point whose file is `path`; `None` if another process has it.
     pub fn take(path: &Path) -> Result<Option<Self>> {
         let context = || format!("cannot write {}", path.display());
         if let Some(folder) = path.parent() {

@@ -42,7 +42,7 @@ impl Cost {
     /// The cost in a few words.
     pub fn in_words(&self) -> String {
         let parameters = self.parameters.map(|n| format!("{:.2} M parameters", n as f64 / 1e6));
-        let operations = self.operations_a_step.map(|n| format!("{:.2} GFLOP a step", n / 1e9));
+        let operations = self.operations_a_step.map(|n| format!("{:.2} GFLOP per step", n / 1e9));
         let parts = parameters.into_iter().chain(operations).chain(self.length.iter().cloned());
         parts.collect::<Vec<_>>().join(", ")
     }

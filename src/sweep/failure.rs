@@ -33,7 +33,7 @@ impl fmt::Display for Failure {
 }
 
 impl Sweep {
-    /// Why a point failed when it was trained last; none where it has not.
+    /// Why a point failed when it was trained last; `None` if it has not.
     fn failure(&self, number: u64) -> Option<String> {
         fs::read_to_string(self.failure_path(number)).ok()
     }

@@ -162,7 +162,7 @@ impl Sweep {
         Ok(held)
     }
 
-    /// What is known of the run of a point; none where it has not begun.
+    /// What is known of the run of a point; `None` if it has not begun.
     ///
     /// # Errors
     /// The run is damaged.
@@ -171,7 +171,7 @@ impl Sweep {
         if dir.join("run.json").is_file() { index::read_one(&dir).map(Some) } else { Ok(None) }
     }
 
-    /// Takes a point; none where another process has it.
+    /// Takes a point; `None` if another process has it.
     pub(super) fn claim(&self, number: u64) -> Result<Option<Claim>> {
         Claim::take(&self.claim_path(number))
     }

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! There is no server and no database: any number of processes, on one machine or on several that
-//! share the folder, take points by locking their claims. A lock goes with the processes that hold
-//! it, so that whatever is killed at any instant, [`Sweep::open`] finds what is true.
+//! share the folder, take points by locking their claims. A lock ends with the processes that hold
+//! it, so that [`Sweep::open`] finds a consistent state whatever was killed.
 
 mod axis;
 mod begin;

@@ -93,7 +93,7 @@ pub enum Event {
         point: u64,
         /// The place of the step in `steps`.
         rung: usize,
-        /// The score there; none where the run had not measured it yet.
+        /// The score there; `None` if the run had not measured it yet.
         value: Option<f64>,
         /// What was decided.
         decision: Decision,
@@ -168,7 +168,7 @@ impl Board {
         self.stopped.contains(&point)
     }
 
-    /// The step that the point comes to next, and its place; none where it runs to its end.
+    /// The step that the point comes to next, and its place; `None` if it runs to its end.
     pub fn next_step(&self, point: u64) -> Option<(usize, u64)> {
         let rung = self.rungs.iter().filter(|rung| rung.iter().any(|(p, _)| *p == point)).count();
         Some((rung, *self.rule.steps.get(rung)?))

@@ -37,7 +37,7 @@ pub fn available() -> u64 {
     limits.into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
-/// The most bytes that this process has had in memory at once; none where the system does not tell.
+/// The most bytes that this process has had in memory at once; `None` if the system does not report it.
 pub fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     Some(1024 * number_after(&status, "VmHWM:")?)

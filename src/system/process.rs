@@ -57,7 +57,7 @@ pub fn ask_to_end(process: u32) {
     unsafe { libc::kill(process, libc::SIGTERM) };
 }
 
-/// Nothing here asks a process to end in good order.
+/// On this system there is no way to ask a process to end cleanly.
 #[cfg(not(unix))]
 pub fn ask_to_end(_: u32) {}
 

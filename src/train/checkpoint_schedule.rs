@@ -66,7 +66,7 @@ impl CheckpointSchedule {
         by_steps || by_time
     }
 
-    /// Starts the interval anew.
+    /// Restarts the interval.
     pub fn saved(&mut self) {
         self.last = Instant::now();
     }

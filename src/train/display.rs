@@ -68,7 +68,7 @@ impl Throughput {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Items a second.
+    /// Items per second.
     pub(super) fn rate(&self) -> f64 {
         self.items as f64 / self.seconds().max(1e-9)
     }

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks to stop in good order, the second stops at once.
+//! SIGINT, SIGTERM and SIGHUP: the first asks for a clean stop, the second stops at once.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -36,7 +36,7 @@ pub struct Progress {
     pub step: u64,
     /// The share of the epoch that was done before it.
     pub fraction: f64,
-    /// Items a second since the epoch began, or since the run continued.
+    /// Items per second since the epoch began, or since the run was resumed.
     pub rate: f64,
 }
 
@@ -77,7 +77,7 @@ pub trait Task {
     fn validation(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
-    /// Whether progress is reported after step `step`: by default ten times an epoch.
+    /// Whether progress is reported after step `step`: by default ten times per epoch.
     fn is_reported(&self, step: u64) -> bool {
         let per_epoch = self.steps_per_epoch();
         checkpoint_schedule::is_reported(step % per_epoch, per_epoch)

@@ -52,7 +52,7 @@ fn a_sweep_trains_every_point_as_a_run_of_its_own() {
     let preview = dir.tfm("sweep run rates.toml --dry-run").ok();
     assert!(preview.starts_with("rates: 6 points of ptb with ptb-demo"), "{preview}");
     for part in
-        ["train.learning_rate=0.25 seed=3", "GFLOP a step, train.max_max_epoch=1", "default size"]
+        ["train.learning_rate=0.25 seed=3", "GFLOP per step, train.max_max_epoch=1", "default size"]
     {
         assert!(preview.contains(part), "{preview}");
     }

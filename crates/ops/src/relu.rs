@@ -26,7 +26,7 @@ impl Rectifier {
         }
     }
 
-    /// The sums cut off. What is not a number stays so.
+    /// Applies the activation to the sums. NaN stays NaN.
     #[inline(always)]
     pub(super) fn of<S: Simd>(self, sums: S) -> S {
         // In this order: `max` and `min` return their second operand where one is not a number.
@@ -34,7 +34,7 @@ impl Rectifier {
         S::splat(largest).min(S::splat(least).max(sums))
     }
 
-    /// The value cut off, in the precision of a reference. What is not a number stays so.
+    /// Applies the activation in the precision of a reference. NaN stays NaN.
     pub fn reference(self, value: f64) -> f64 {
         let [least, largest] = self.bounds().map(f64::from);
         if value < least {

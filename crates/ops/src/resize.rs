@@ -31,7 +31,7 @@ impl Resize {
     /// From images (batch, height, width, channels) to a height and a width.
     ///
     /// # Errors
-    /// A size is zero, or memory has no addresses for so many values.
+    /// A size is zero, or the images do not fit into the address space.
     pub fn new(images: [usize; 4], to: [usize; 2], alignment: Alignment) -> Result<Self> {
         let [batch, height, width, channels] = images;
         let values = |height: usize, width: usize| {
@@ -212,7 +212,7 @@ impl<T: Copy + Into<f32>> Rows<'_, T> {
     }
 }
 
-/// A row of so many channels in the new width.
+/// A row with this many channels in the new width.
 fn stretch<T: Copy + Into<f32>, const CHANNELS: usize>(
     row: &[T],
     columns: &[Between],

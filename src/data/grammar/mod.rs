@@ -123,8 +123,8 @@ impl Grammar {
         (0..).map(move |place| self.sentence(&mut stream.at(place)))
     }
 
-    /// Hands out at least `n_tokens` tokens, each line's `<eos>` counted, in whole sentences:
-    /// one a line, each word between spaces, as in the Penn Treebank's files.
+    /// Hands out at least `n_tokens` tokens, each line's `<eos>` counted, in whole sentences: one
+    /// per line, each word between spaces, as in the Penn Treebank's files.
     ///
     /// # Errors
     /// Those of `write`.

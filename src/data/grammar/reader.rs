@@ -177,7 +177,7 @@ impl GrammarRules {
         each.filter(|(weight, _)| *weight > 0.0).collect()
     }
 
-    /// The rule with values for all its variables; none where a table has nothing to say.
+    /// The rule with values for all its variables; `None` if a table has nothing to say.
     fn apply(&self, rule: &Rule, values: &Bindings) -> Option<(f64, Vec<Item>)> {
         let items: Vec<Item> =
             rule.items.iter().map(|item| self.item(item, values)).collect::<Option<_>>()?;

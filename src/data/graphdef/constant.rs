@@ -125,7 +125,7 @@ impl Constant {
     /// Its values in memory.
     ///
     /// # Errors
-    /// Those that memory cannot hold, and strings that are cut off.
+    /// Those that memory cannot hold, and strings that are truncated.
     pub fn to_tensor(&self) -> Result<Tensor> {
         let bytes = self.len.saturating_mul(self.data_type.bytes().max(size_of::<Bytes>()));
         memory::ensure_fits(bytes as u64, || format!("a constant of shape {:?}", self.shape))?;

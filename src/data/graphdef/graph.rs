@@ -61,8 +61,8 @@ impl FrozenGraph {
     /// Reads a graph from memory, which it shares.
     ///
     /// # Errors
-    /// Bytes that are something else, cut off or damaged; more nodes than 262,144; names that occur
-    /// twice or are invalid; inputs that no node has.
+    /// Bytes that are something else, truncated or damaged; more nodes than 262,144; names that
+    /// occur twice or are invalid; inputs that no node has.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
         if let Some(what) = kind::instead(&bytes, Path::new("")) {

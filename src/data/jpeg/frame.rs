@@ -46,7 +46,7 @@ impl Frame {
     /// Reads the segment of a frame, whose marker was `marker`.
     ///
     /// # Errors
-    /// It is cut off or of a kind that is not decoded.
+    /// It is truncated or of a kind that is not supported.
     pub(super) fn read(marker: u8, segment: &[u8]) -> Result<Self> {
         let cut = Damage("the header of its frame is truncated");
         let Some((&[precision, high, low, left, right, n], rest)) = segment.split_first_chunk()

@@ -3,7 +3,7 @@
 use super::Damage;
 use super::bits::Bits;
 
-/// Codes of up to so many bits are found by one look at a table; with their value, mostly.
+/// Codes of up to this many bits are found by one table lookup, usually with their value.
 const LOOKAHEAD_BITS: u32 = 10;
 /// The longest code in bits.
 const MAX_BITS: usize = 16;

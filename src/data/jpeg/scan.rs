@@ -34,7 +34,7 @@ impl Scan {
     /// Reads the header of a scan of `frame`.
     ///
     /// # Errors
-    /// It is cut off, or names components, tables or coefficients that there are not.
+    /// It is truncated, or names components, tables or coefficients that do not exist.
     pub(super) fn read(frame: &Frame, segment: &[u8]) -> Result<Self> {
         let cut = Damage("the header of a scan is truncated");
         let Some((&n, rest)) = segment.split_first() else { bail!(cut) };

@@ -279,7 +279,8 @@ pub struct VocabularyRules<'a> {
     pub unknown: Option<&'a str>,
     /// How often a word must occur that is not reserved.
     pub min_count: u64,
-    /// The maximum number of words beside the reserved ones, kept words included; 0: no limit.
+    /// The maximum number of words in addition to the reserved ones, kept words included; 0: no
+    /// limit.
     pub max: usize,
     /// The order of the words after those reserved.
     pub order: WordOrder,

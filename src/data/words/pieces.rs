@@ -187,7 +187,7 @@ impl TokenStream<'_> {
         }
     }
 
-    /// The error of a text that is valid for so many lines and bytes from here on.
+    /// The error of a text that is valid UTF-8 for this many more lines and bytes.
     fn not_utf8(&self, lines: u64, bytes: u64) -> anyhow::Error {
         let (lines_before, bytes_before) = self.before;
         let before = lines_before.or_else(|| lines_of(self.path, bytes_before).ok());

@@ -58,7 +58,7 @@ impl Attention {
         atomic::write(path, svg(self, title)?.as_bytes())
     }
 
-    /// The cells alone as TensorBoard shows them: a row a word of the translation.
+    /// Only the cells, as TensorBoard shows them: one row per word of the translation.
     ///
     /// # Errors
     /// Weights that are not those of the words, or not finite; no words.

@@ -88,7 +88,7 @@ fn decimals(label: &str) -> usize {
     }
 }
 
-/// A label with zeros up to so many decimals, if it is a plain number.
+/// A label padded with zeros to this many decimals, if it is a plain number.
 fn with_decimals(mut label: String, wanted: usize) -> String {
     let missing = wanted - decimals(&label).min(wanted);
     if missing > 0 && label.ends_with(|last: char| last.is_ascii_digit()) && !label.contains('e') {

@@ -14,9 +14,9 @@ pub struct Layer {
     pub operator: String,
     /// The shape of the output.
     pub output: Vec<usize>,
-    /// Values that are trained or kept.
+    /// The parameter count, including moving statistics.
     pub parameters: usize,
-    /// Multiplications and additions of a training step.
+    /// FLOPs of a training step (a multiply-add counts as two).
     pub operations: u64,
     /// Bytes of the output.
     pub memory: usize,

@@ -16,7 +16,7 @@ pub struct ConvPool {
 }
 
 impl ConvPool {
-    /// The sizes of the convolution and of the pooling on so many images of the batch.
+    /// The sizes of the convolution and of the pooling on this many images of the batch.
     ///
     /// # Errors
     /// As the shape rules of the two.

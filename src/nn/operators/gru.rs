@@ -22,7 +22,7 @@ impl Gru {
     }
 }
 
-/// The lengths that a node reads; none where it has no ids.
+/// The lengths that a node reads; `None` if it has no ids.
 pub(super) fn lengths(ids: &[u32]) -> Option<&[u32]> {
     Some(ids).filter(|ids| !ids.is_empty())
 }

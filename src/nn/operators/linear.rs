@@ -8,7 +8,7 @@ use crate::ops::relu::{Rectifier, rectify_gradient};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
     pub(in crate::nn) outputs: usize,
-    /// Whether the weights are (outputs, inputs), a row a class, as those of a sampled softmax.
+    /// Whether the weights are (outputs, inputs), one row per class, as for a sampled softmax.
     pub(in crate::nn) transposed: bool,
     /// Whether there are biases.
     pub(in crate::nn) biases: bool,

@@ -156,7 +156,7 @@ pub trait Operator {
         Vec::new()
     }
 
-    /// Values that the forward pass leaves for the backward pass beside inputs and output.
+    /// Values that the forward pass saves for the backward pass, in addition to inputs and output.
     fn saved(&self, _: &Shapes) -> usize {
         0
     }
@@ -197,7 +197,7 @@ pub trait Operator {
     /// The gradients of inputs and parameters from that of the output.
     fn backward(&self, _run: Backward) {}
 
-    /// Multiplications and additions, as a direct computation does them.
+    /// FLOPs of a direct computation (a multiply-add counts as two).
     fn operations(&self, _: &Shapes) -> Operations {
         Operations::default()
     }
@@ -273,7 +273,7 @@ pub fn written(shape: &[usize]) -> String {
     format!("({})", axes.join(", "))
 }
 
-/// What a backward pass reads of the forward pass, beside what was saved.
+/// What a backward pass reads of the forward pass, in addition to what was saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     /// The inputs.
@@ -295,7 +295,7 @@ pub enum GradientRule {
     Loss,
 }
 
-/// Multiplications and additions of a node.
+/// FLOPs of a node (a multiply-add counts as two).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
     /// Of the forward pass.

@@ -56,7 +56,7 @@ pub struct Forward<'a> {
     pub states: StateRefs<'a>,
     /// How the network is run.
     pub pass: Pass,
-    /// Of a loss: the factor of its gradient, which takes the output's place; none where no
+    /// Of a loss: the factor of its gradient, which takes the output's place; `None` if no
     /// gradient is wanted.
     pub scale: Option<f32>,
 }
@@ -83,7 +83,7 @@ pub struct Backward<'a> {
     pub bytes: &'a [u8],
     /// The gradient of the output, to be used up.
     pub dy: &'a mut [f32],
-    /// Where the gradients of the inputs go; none where none is wanted.
+    /// Where the gradients of the inputs go; `None` if none is wanted.
     pub dx: [Option<&'a mut [f32]>; MAX_INPUTS],
     /// Where the gradients of the parameters go.
     pub gradients: ParameterGradients<'a>,

@@ -1,4 +1,5 @@
-//! Optimizers: values beside a network that change its parameters by their gradients.
+//! Optimizers: they update the parameters of a network with their gradients, and keep state for
+//! each.
 
 mod config;
 mod schedule;

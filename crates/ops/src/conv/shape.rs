@@ -54,7 +54,7 @@ impl Shape {
         self.kernel[0] * self.kernel[1] * self.in_channels * self.out_channels
     }
 
-    /// Multiplications and additions of the direct computation, padding included.
+    /// FLOPs of the direct computation (a multiply-add counts as two), padding included.
     pub fn operations(&self) -> usize {
         2 * self.outputs() * self.kernel[0] * self.kernel[1] * self.in_channels
     }

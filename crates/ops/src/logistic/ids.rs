@@ -2,7 +2,7 @@
 
 use crate::simd::LANES;
 
-/// What fills the last group of ids: no table has so many rows.
+/// Pads the last group of ids: no table has this many rows.
 const NONE: u32 = u32::MAX;
 
 /// Distinct ids in the order in which they came, and how often each did.

@@ -53,7 +53,7 @@ impl Shape {
         GATES * self.hidden
     }
 
-    /// Multiplications and additions of the recurrent product of one time step.
+    /// FLOPs of the recurrent product of one time step (a multiply-add counts as two).
     pub fn operations(&self) -> usize {
         2 * self.state() * self.gates()
     }

@@ -278,7 +278,7 @@ impl<'a> Product<'a> {
         columns(panels, self.result_columns)
     }
 
-    /// Multiplications and additions.
+    /// FLOPs (a multiply-add counts as two).
     fn operations(&self, left: Matrix) -> usize {
         2 * left.rows * left.columns * self.result_columns
     }
@@ -315,7 +315,8 @@ fn pack_columns(
     cpu.isa().run(PackColumns { from: right, depth, columns, to, sums });
 }
 
-/// Where a column panel at one depth begins in a right side of so many columns that is packed whole.
+/// Where a column panel at one depth begins in a right side of this many columns that is packed
+/// whole.
 pub fn place_of_panel(columns: usize, depth: &Range<usize>, panel: usize) -> usize {
     (depth.start * columns.div_ceil(COLUMNS) + panel * depth.len()) * COLUMNS
 }

@@ -23,7 +23,7 @@ pub use sgd::Sgd;
 /// Values a thread takes at a time.
 const BLOCK: usize = 16 * 1024;
 
-/// How a weight and the `STATES` values kept beside it change.
+/// How a weight and its `STATES` values of state change.
 pub trait Rule<const STATES: usize>: Copy + Sync {
     /// The new weights and their new state.
     fn step<S: Simd>(self, weight: S, states: [S; STATES], gradient: S) -> (S, [S; STATES]);

@@ -9,8 +9,8 @@ const GROUP: usize = LANES;
 /// Random words of one counter.
 const WORDS: usize = 4;
 
-/// The draws of two groups of centres: that at work and the next, so that the rows of a centre
-/// are known while the one before it is at work.
+/// The draws of two groups of centres, the current one and the next, so that the rows of a centre
+/// are known while the one before it is processed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draws {
     reach: Vec<u32>,

@@ -144,7 +144,7 @@ impl PreparedPairs {
         self.header.tokens[side as usize]
     }
 
-    /// The file; none where the ids are in memory alone.
+    /// The file; `None` if the ids are in memory alone.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }

@@ -23,7 +23,7 @@ pub fn weights(shape: &Shape) -> usize {
     shape.kernel[0] * shape.kernel[1] * shape.out_channels
 }
 
-/// Multiplications and additions of a forward pass.
+/// FLOPs of a forward pass (a multiply-add counts as two).
 pub fn operations(shape: &Shape) -> usize {
     2 * shape.outputs() * shape.kernel[0] * shape.kernel[1]
 }

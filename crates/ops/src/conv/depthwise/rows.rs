@@ -129,8 +129,8 @@ impl Kernel for OneFilter<'_> {
 
 impl Row<'_> {
     /// All windows of three columns, for as many channels as it returns: with sizes that are known
-    /// beforehand, pixels and sums stay in registers. `FOUR` and `TWO` are the pixels of a row of so many
-    /// windows.
+    /// beforehand, pixels and sums stay in registers. `FOUR` and `TWO` are the numbers of pixels
+    /// that four and two windows of a row cover.
     ///
     /// Neighbouring windows come before other channels: a column of one channel is a line of cache each,
     /// all of them in the same few places of it.

@@ -25,7 +25,7 @@ const SLICES_A_THREAD: usize = 4;
 const BLOCK_VALUES: usize = 256 * 1024;
 /// The pixels that are summed before the sum is added to that of the pixels before.
 const BLOCK_PIXELS: usize = 1024;
-/// Pixels of at most so many channels are read in place: their vectors are near each other.
+/// Pixels with at most this many channels are read in place: their vectors are close together.
 const NEAR_CHANNELS: usize = 64;
 /// Values that are added at a time over all pieces.
 const SUM_VALUES: usize = 4096;

@@ -216,7 +216,7 @@ impl Blocks {
         Self { rows, panels, columns: columns.min(of.panels().div_ceil(panels[1])), ..blocks }
     }
 
-    /// The fewest blocks of rows whose lines have so many values.
+    /// The fewest blocks of rows whose lines have at most this many values.
     fn fewest(of: &Correlation, values: usize) -> usize {
         let fit = values / of.planes.row_values().max(1);
         // Of the first window all rows are read, of each other one a stride.

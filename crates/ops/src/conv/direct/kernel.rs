@@ -67,7 +67,7 @@ impl FromIterator<usize> for Offsets {
     }
 }
 
-/// One tile: `result = [old +] bias + left · right`, then cut off.
+/// One tile: `result = [old +] bias + left · right`, followed by the activation.
 pub struct Tile<'a> {
     /// The left side, from what offset zero stands for.
     pub left: &'a [f32],
@@ -80,7 +80,7 @@ pub struct Tile<'a> {
     pub right_step: usize,
     /// From one panel of the right side to the next.
     pub panel_step: usize,
-    /// What the sums begin with, a value a column; zeros where there are none.
+    /// The initial sums, one value per column; zeros if absent.
     pub bias: Option<&'a [f32]>,
     /// Whether the result is added to what is there.
     pub add: bool,

@@ -125,7 +125,7 @@ pub struct OutputTransform<'a, const M: usize> {
 pub struct Epilogue<'a> {
     /// Added, a value for each channel.
     pub bias: Option<&'a [f32]>,
-    /// What the sums are cut off at.
+    /// The activation that follows the sums.
     pub rectifier: Rectifier,
 }
 
