@@ -26,7 +26,7 @@ function number(value) {
 function colour(group) {
   if (group >= COLOURED) return "#9a9a9a";
   const own = data.palette[group];
-  // Black is no colour on a dark page.
+  // Black is not visible on a dark page.
   return own === "#000000" ? "var(--black)" : own;
 }
 
@@ -81,7 +81,7 @@ function scale(values, low, high, log) {
   let [min, max] = [Infinity, -Infinity];
   for (const value of values) if (isFinite(value) && (!log || value > 0)) { min = Math.min(min, value); max = Math.max(max, value); }
   if (min > max) [min, max] = [0, 1];
-  // A value that is always the same stands in the middle, but for 0: few scores go below it.
+  // A constant value is drawn in the middle, except 0: few scores go below it.
   if (min === max) [min, max] = log ? [min / 2, max * 2] : min === 0 ? [0, 1] : [min - Math.abs(min) / 2, max + Math.abs(max) / 2];
   const to = log ? Math.log10 : value => value;
   const place = value => low + (to(value) - to(min)) / (to(max) - to(min)) * (high - low);
@@ -198,7 +198,7 @@ function chart(spec) {
     if (!sets.has(key)) sets.set(key, []);
     sets.get(key).push(curve);
   }
-  // The best stand above the others.
+  // The best are drawn above the others.
   for (const set of [...sets.values()].sort((a, b) => b[0].group - a[0].group)) {
     const { group, phase, run } = set[0], points = band(set), own = colour(group);
     const name = (set.length > 1 ? "" : data.runs[run].name + ", ") + label(group) + ", " + phase;
@@ -255,7 +255,7 @@ let order = { column: null, down: false };
 const shownColumns = columns();
 const OPERATORS = {
   "<": (a, b) => +a < +b, ">": (a, b) => +a > +b, "<=": (a, b) => +a <= +b, ">=": (a, b) => +a >= +b,
-  // A number is written in many ways, and `true` is no number.
+  // A number is written in many ways, and `true` is not a number.
   "=": (a, b) => String(a) === b || a !== "" && +a === +b, "!=": (a, b) => !OPERATORS["="](a, b),
 };
 /** The runs that the filter keeps, and the keys in it that no run has: those hide nothing. */
@@ -325,7 +325,7 @@ function scatter({ score, runs: all, of }, key) {
   if (numeric && new Set(xs).size < 7) x.ticks = [...new Set(xs)];
   if (!numeric) x.ticks = names.map((_, index) => index);
   const svg = axes(x, y, score + " by " + key, numeric ? null : names);
-  // The best stand above the others.
+  // The best are drawn above the others.
   for (const i of [...runs.keys()].sort((a, b) => runs[b].group - runs[a].group)) {
     const run = runs[i];
     const dot = element("circle", { cx: x.place(xs[i]), cy: y.place(run.metrics[score]), r: 4, fill: colour(run.group), opacity: .75 });
@@ -337,7 +337,7 @@ function scatter({ score, runs: all, of }, key) {
 /** A line for each run through all settings to its score. */
 function parallel({ score, runs, keys, of: title }) {
   const names = [...keys, score], of = (run, name) => name === score ? run.metrics[score] : run.config[name];
-  // The names of many axes have no room side by side: they are short, and lean.
+  // There is no room for the names of many axes side by side: they are shortened and slanted.
   const lean = names.length > 6, wide = 1200, top = lean ? 104 : 34, high = top + 286, left = 90, right = lean ? 150 : 90;
   const gap = (wide - left - right) / Math.max(names.length - 1, 1), at = index => left + index * gap;
   const room = Math.max(3, Math.min(14, Math.floor((gap - 12) / LETTER)));
