@@ -133,6 +133,12 @@ impl Sweep {
         points::fixed(&self.spec)
     }
 
+    /// The steps of `[stop]` that come too late to stop a run of `total` steps.
+    pub fn late_stops(&self, total: u64) -> Vec<u64> {
+        let steps = self.spec.stop.as_ref().map_or(&[][..], |rule| &rule.steps);
+        steps.iter().copied().filter(|&step| step >= total).collect()
+    }
+
     /// The run of a point.
     pub fn run_dir(&self, number: u64) -> PathBuf {
         self.path.join("points").join(format!("{number:04}"))

@@ -345,6 +345,18 @@ fn a_rule_decides_the_same_where_a_sweep_was_killed_and_its_worker_was_not() {
     ends_as(&dir, "s", "whole", 2);
 }
 
+#[test]
+fn a_rule_that_comes_after_the_end_of_every_run_is_warned_of() {
+    let dir = Dir::new();
+    let stop = "[stop]\nrule = \"median\"\nsteps = [9, 76]\nmin_runs = 1\n";
+    let vary = "[vary]\ntrain.learning_rate = [0.5, 1.0]\n";
+    dir.write("rates.toml", format!("model = \"ptb\"\n{SMALL}{vary}{stop}"));
+    let said = sweep(&dir, "run rates.toml --dir s");
+    assert_eq!(said.code, 0, "{said:?}");
+    let warned = "stop.steps: no run was compared at [76]: the longest ends at step ";
+    assert!(said.stderr.contains(warned), "{}", said.stderr);
+}
+
 /// The processes that train points in the folder, by their own word.
 #[cfg(unix)]
 fn workers(dir: &Dir) -> Vec<u32> {

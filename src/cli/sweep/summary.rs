@@ -29,6 +29,7 @@ pub(super) fn report(
             Err(error) => return Err(error),
         }
     }
+    warn_of_late_stops(sweep, &runs);
     let objective = Objective::of(sweep.model()?);
     let mut groups = groups(&runs);
     if let Some(objective) = &objective {
@@ -53,6 +54,17 @@ pub(super) fn report(
         log.iter().for_each(|line| text += &format!("  | {line}\n"));
     }
     output.report(&json, text.trim_end())
+}
+
+/// Names the steps of `[stop]` that no run was compared at.
+fn warn_of_late_stops(sweep: &Sweep, runs: &[RunSummary]) {
+    let Some(total) = runs.iter().filter_map(|run| run.total_steps).max() else { return };
+    let late = sweep.late_stops(total);
+    if !late.is_empty() {
+        tracing::warn!(
+            "stop.steps: no run was compared at {late:?}: the longest ends at step {total}"
+        );
+    }
 }
 
 fn table(groups: &[Group<'_>]) -> Table {
