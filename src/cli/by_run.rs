@@ -45,10 +45,13 @@ pub(super) fn given(registry: Registry, args: &[OsString]) -> Option<Given> {
     let run = in_place.first().cloned().or_else(|| value_of(option, rest))?;
     let model = model_of(&run)?;
     let of_model = registry.iter().find(|entry| entry.name == model)?.verb(verb);
-    let takes = |verb: &Verb| {
-        (verb.args)(Command::new("verb")).get_arguments().any(|arg| arg.get_long() == Some(option))
-    };
+    let takes = |verb| takes(verb, "verb", option);
     of_model.is_none_or(takes).then_some(Given { model, option, runs })
+}
+
+/// Whether a verb of the model `name` has that option.
+pub(super) fn takes(verb: &Verb, name: &'static str, option: &str) -> bool {
+    (verb.args)(Command::new(name)).get_arguments().any(|arg| arg.get_long() == Some(option))
 }
 
 /// The value of `--option VALUE` or `--option=VALUE` among arguments.

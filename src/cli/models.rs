@@ -46,7 +46,7 @@ fn run(registry: Registry, matches: &ArgMatches) -> Result<()> {
             "presets": presets,
         }));
     }
-    lines.push("* is the preset that is used without --config.".to_owned());
+    lines.push("* is the default preset, used without --config.".to_owned());
     output.report(&json!({ "models": models }), lines.join("\n"))
 }
 
@@ -77,7 +77,7 @@ struct Show {
     model: String,
     #[command(flatten)]
     config: ConfigOptions,
-    /// Of inception: the frozen graph to look at
+    /// The frozen graph to show (inception only)
     #[arg(
         long,
         value_name = "FILE.pb",
@@ -85,23 +85,22 @@ struct Show {
         conflicts_with_all = ["config", "sets"]
     )]
     graph: Option<PathBuf>,
-    /// Of a frozen graph: its nodes in the language of Graphviz
+    /// Prints the graph in Graphviz DOT format
     #[arg(long, requires = "graph", conflicts_with = "json")]
     dot: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
 
-const LONG: &str = "For a batch of the config: the shape of what each layer gives, the values of \
-its parameters, the\nmultiplications and additions of a training step (forward, and the gradients of \
-parameters and\nof what lies below), and the memory of its output. Values that are not needed at \
-the same time\nshare their memory: the last line says what all of them take.\n\n\
+const LONG: &str = "For one batch of the config: each layer's output shape, parameter count, FLOPs of a \
+training step\n(forward and backward; a multiply-add counts as two), and output memory. Buffers are reused; \
+the last\nline is the total.\n\n\
 Examples:\n  tfm models show cifar10\n  \
 tfm models show ptb --config ptb-large --set train.batch_size=8";
 
 fn show_command() -> Command {
     Show::augment_args(Command::new("show"))
-        .about("Shows the layers of a model's network: shapes, parameters, operations, memory")
+        .about("Shows the layers of a model's network: shapes, parameters, FLOPs, memory")
         .after_long_help(LONG)
 }
 
@@ -113,7 +112,7 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let Show { model, config, graph, dot, output } = Show::from_arg_matches(matches)?;
     output.init_logging();
     if let Some(graph) = graph {
-        ensure!(model == inception::ENTRY.name, "--graph is of inception, not of {model}");
+        ensure!(model == inception::ENTRY.name, "--graph is for inception, not for {model}");
         let graph = inception::local_path(&graph)?;
         if dot {
             return print(inception::show::dot(&graph)?).map(drop);
@@ -129,7 +128,7 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
             return "the layers of inception are in a frozen graph: name it with --graph"
                 .to_owned();
         }
-        format!("{model} is no graph of layers: its tables change in place as the text is read")
+        format!("{model} has no layer graph: it updates its embedding tables in place")
     })?;
     let layers = description.graph.layers(description.batch, description.steps);
     let [training_memory, inference_memory] = description.memory()?;
@@ -147,8 +146,8 @@ fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
         "layers": layers,
     });
     let text = format!(
-        "{}{preset}: {parameters} parameters ({:.1} MB), {:.1} MFLOP a step; values, each kept \
-         as long as it is read, take {:.1} MB in training, {:.1} MB in a forward pass",
+        "{}{preset}: {parameters} parameters ({:.1} MB), {:.1} MFLOP per step; with buffer reuse, \
+        activations take {:.1} MB in training, {:.1} MB in a forward pass",
         table(&layers),
         megabytes(parameter_memory),
         operations as f64 / 1e6,

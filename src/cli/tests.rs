@@ -152,7 +152,7 @@ fn help_says_what_the_verb_does_with_the_model() {
     assert!(help("plot toy --help").contains("tfm plot toy --run runs/first"));
     let models = help("train --help");
     assert!(
-        models.contains("toy  A toy") && models.contains("Usage: tfm train <MODEL>"),
+        models.contains("toy  A toy") && models.contains("Usage: tfm train <MODEL"),
         "{models}"
     );
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Command};
 
-use super::{Registry, bench_machine};
+use super::{Registry, bench_machine, by_run};
 use crate::models::{Entry, Verb};
 
 /// The verbs that models usually have, in the order of the help.
@@ -13,10 +13,10 @@ const ORDER: &[(&str, &str)] = &[
     ("bench", "Times a model's training step, or this machine"),
     ("generate", "Generates from a trained model"),
     ("score", "Scores text with a trained model"),
-    ("verify", "Compares a run's scores with those that its config promises"),
-    ("plot", "Draws the curves of runs"),
-    ("export", "Writes what a run has learnt in another program's format"),
-    ("query", "Finds what is nearest: words to a word, pictures to a picture"),
+    ("verify", "Compares a run's scores with the expected scores in its config"),
+    ("plot", "Plots the curves of runs"),
+    ("export", "Writes a trained model in another program's format"),
+    ("query", "Finds nearest neighbours: of a word, or of an image"),
 ];
 
 /// A command for each verb that some model has, with the models below it.
@@ -29,7 +29,7 @@ pub(super) fn commands(registry: Registry) -> Vec<Command> {
                 .subcommand_required(true)
                 .arg_required_else_help(true)
                 .disable_help_subcommand(true)
-                .subcommand_value_name("MODEL")
+                .subcommand_value_name(value_name(registry, name))
                 .subcommand_help_heading("Models")
                 .subcommands(models(registry, name).map(|(entry, verb)| model(entry, verb)));
             match name {
@@ -48,7 +48,7 @@ pub(super) fn run(registry: Registry, name: &str, matches: &ArgMatches) -> Resul
     }
     match models(registry, name).find(|(entry, _)| entry.name == model) {
         Some((_, verb)) => (verb.run)(matches),
-        None => bail!("there is no {name} of {model}"),
+        None => bail!("{model} has no verb {name}"),
     }
 }
 
@@ -63,6 +63,14 @@ pub(super) fn names(registry: Registry) -> Vec<&'static str> {
     });
     names.dedup();
     names
+}
+
+/// What the usage line calls the argument of the verb `name`: a run may replace its model if some
+/// model's verb takes a run.
+fn value_name(registry: Registry, name: &str) -> &'static str {
+    let takes_run = models(registry, name)
+        .any(|(entry, verb)| by_run::takes(verb, entry.name, by_run::option(name)));
+    if takes_run { "MODEL|RUN" } else { "MODEL" }
 }
 
 /// The models that have the verb `name`.

@@ -49,10 +49,10 @@ struct Watch {
 
 fn command() -> Command {
     Watch::augment_args(Command::new("watch"))
-        .about("Shows a sweep or runs as they go on: states, scores, time left")
+        .about("Shows the progress of a sweep or of runs: states, scores, time left")
         .after_long_help(
-            "Ends when nothing is trained any more. Where stdout is no terminal, or TERM is dumb, a line \
-             is printed for each change.\n\nExamples:\n  tfm watch sweeps/rates\n  tfm watch runs --once",
+            "Exits when nothing is training any more. If stdout is not a terminal, or TERM is dumb, it \
+            prints one line per change.\n\nExamples:\n  tfm watch sweeps/rates\n  tfm watch runs --once",
         )
 }
 
@@ -107,7 +107,10 @@ impl Seen {
         self.failures.iter().for_each(|failure| tracing::warn!("{failure}"));
         if self.open > 0 {
             let (points, dir) = (counted(self.open as u64, "point"), quoted(dir));
-            tracing::info!("Nobody is at work; {points} to go. Go on with: tfm sweep resume {dir}");
+            tracing::info!(
+                "No process is running this sweep; {points} left. Resume with: tfm sweep \
+                 resume {dir}"
+            );
         }
         Ok(())
     }

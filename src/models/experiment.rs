@@ -1,4 +1,4 @@
-//! What a model brings to be trained, resumed and read back by the verbs that all models share.
+//! What a model implements so that the shared verbs can train, resume and load it.
 
 use std::path::Path;
 
@@ -20,28 +20,28 @@ pub trait Experiment {
     /// The model in the registry.
     const ENTRY: &'static Entry = <Self::Settings as Settings>::ENTRY;
 
-    /// What is its own in the config of a run.
+    /// The model's own tables in the config of a run.
     type Settings: Settings;
-    /// What is trained and tested on.
+    /// The data for training and testing.
     type Data;
     /// The model in training.
     type Task<'a>: Task
     where
         Self: 'a;
-    /// What the verbs use of a trained run.
+    /// What the verbs load from a trained run.
     type Trained;
 
-    /// The processor, if that is what the options and the config ask for.
+    /// The CPU, if the options and the config ask for it.
     ///
     /// # Errors
-    /// A device or a type of numbers that cannot be had.
+    /// `--device` names a GPU that this model cannot use, or `TFM_ISA` is invalid.
     fn cpu(device: &DeviceOptions, _: &Loaded<RunConfig<Self::Settings>>) -> Result<Cpu> {
         device.cpu(Self::ENTRY.name)
     }
 
-    /// Reads or makes the data, on `cpu` where that takes a network. `run` is the one that goes
-    /// on, or the one whose parameters a new run begins with: what it has fixed of the data, such
-    /// as a vocabulary, stays.
+    /// Reads or generates the data; `cpu` runs a network if that takes one. `run` is the run to resume,
+    /// or the one whose parameters initialise a new run. What it has fixed, such as a vocabulary, is
+    /// reused.
     ///
     /// # Errors
     /// Missing or damaged data.
@@ -52,7 +52,7 @@ pub trait Experiment {
         run: Option<&RunDir>,
     ) -> Result<Self::Data>;
 
-    /// The sizes and checksums that tell the data from others.
+    /// The sizes and checksums that identify the data.
     fn fingerprint(data: &Self::Data) -> String;
 
     /// What the data consists of, such as training words, and how many.

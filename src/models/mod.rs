@@ -139,7 +139,9 @@ impl Entry {
         let has = |entry: &&&Self| entry.presets.iter().any(|preset| Some(preset.name) == name);
         if let Some(other) = ALL.iter().find(has).filter(|other| other.name != self.name) {
             let (name, own, other) = (name.unwrap_or_default(), self.name, other.name);
-            bail!("{name} is a preset of {other}, not of {own}; put {other} in the place of {own}");
+            bail!(
+                "{name} is a preset of {other}, not of {own}; use `tfm … {other}` instead of {own}"
+            );
         }
         config::load(name, self.default_preset, self.presets, sets)
     }
@@ -172,7 +174,7 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().copied().find(|entry| entry.name == name)
 }
 
-/// The error of a verb whose own process has told it on stderr already: nothing is left to print.
+/// The error of a verb whose child process has already printed the error on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadySaid;
 
@@ -188,8 +190,8 @@ impl std::error::Error for AlreadySaid {}
 /// program ends with code 130 and prints this without `error:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupted {
-    /// Where it stopped and how to go on, as
-    /// `stopped after step 120; go on with: tfm train ptb --resume runs/x`.
+    /// Where it stopped and how to resume it, as
+    /// `stopped after step 120; resume with: tfm train ptb --resume runs/x`.
     pub message: String,
 }
 

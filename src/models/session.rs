@@ -88,19 +88,27 @@ pub fn read_run(model: &Entry, path: &Path, verb: Option<&str>) -> Result<RunDir
 pub fn check_model(model: &Entry, run: &RunDir, verb: Option<&str>) -> Result<()> {
     let (path, name, other) = (run.path(), model.name, &run.manifest().model);
     let hint = match verb {
-        Some(verb) => format!("use `tfm {verb} {other} --run {}`", quoted(path)),
-        None => format!("put {other} in the place of {name}{}", verbs_of(other)),
+        Some(verb) if has_verb(other, verb) => {
+            format!("use `tfm {verb} {other} --run {}`", quoted(path))
+        }
+        _ => verbs_of(other),
     };
     let path = path.display();
     ensure!(other == name, "{path} is a run of {other}, not of {name}; {hint}");
     Ok(())
 }
 
-/// What a model can do, in brackets: not every model has every verb.
+fn has_verb(model: &str, verb: &str) -> bool {
+    models::find(model).is_some_and(|entry| entry.verb(verb).is_some())
+}
+
+/// The verbs of a model in words: not every model has every verb.
 fn verbs_of(model: &str) -> String {
-    let Some(entry) = models::find(model) else { return String::new() };
+    let Some(entry) = models::find(model) else {
+        return format!("this tfm has no model {model}");
+    };
     let verbs: Vec<_> = entry.verbs.iter().map(|verb| verb.name).collect();
-    format!(" ({model} has: {})", verbs.join(", "))
+    format!("{model} has: {}", verbs.join(", "))
 }
 
 /// The words of a run: `read` reads the text of the file, and the manifest's data begin with
@@ -137,12 +145,10 @@ mod tests {
         let path = fake::run_of(root.path(), "a", "alexnet", "");
         let refuse = |verb| read_run(&fake::TOY, &path, verb).unwrap_err().to_string();
         let expect = format!("{} is a run of alexnet, not of toy; ", path.display());
-        assert_eq!(
-            refuse(None),
-            expect.clone() + "put alexnet in the place of toy (alexnet has: bench)"
-        );
-        let hint = format!("use `tfm plot alexnet --run {}`", path.display());
-        assert_eq!(refuse(Some("plot")), expect + &hint);
+        assert_eq!(refuse(None), expect.clone() + "alexnet has: bench");
+        assert_eq!(refuse(Some("plot")), expect.clone() + "alexnet has: bench");
+        let hint = format!("use `tfm bench alexnet --run {}`", path.display());
+        assert_eq!(refuse(Some("bench")), expect + &hint);
         read_run(&fake::ALEXNET, &path, None).unwrap();
     }
 

@@ -154,7 +154,7 @@ fn a_run_is_evaluated_class_by_class() {
     let best = dir.one_thread("eval cifar10 --run run --checkpoint best --json").json();
     assert!([12, 24].map(Value::from).contains(&best["step"]), "{best}");
     let said = dir.one_thread("eval cifar10 --run run --split valid");
-    said.fails(1, &["cifar10 holds no pictures out; give --split test"]);
+    said.fails(1, &["cifar10 has no validation set; give --split test"]);
 
     // Pictures that the run never saw are named as such.
     dir.write(&path_of(5), records(3));

@@ -34,7 +34,7 @@ fn the_demo_s_patterns_are_told_apart_without_any_download() {
     assert_eq!(json["classes"][2]["label"], "vertical stripes", "{json}");
     let text = dir.tfm(&format!("eval inception {GRAPH} --images demo/pictures -q")).ok();
     assert!(
-        text.ends_with("20 pictures: top-1 accuracy 100.00 %, top-5 accuracy 100.00 %\n"),
+        text.ends_with("20 images: top-1 accuracy 100.00 %, top-5 accuracy 100.00 %\n"),
         "{text}"
     );
 
@@ -99,7 +99,7 @@ fn pixels_are_fed_to_any_tensor_between_the_decoder_and_the_network() {
             .fails(1, &["has no effect", option.split(' ').next().unwrap()]);
     }
     dir.tfm(&format!("{predict} --output ArgMax")).fails(1, &["ArgMax"]);
-    dir.tfm(&format!("{predict} --output Mul")).fails(1, &["not a score for each class"]);
+    dir.tfm(&format!("{predict} --output Mul")).fails(1, &["not one score per class"]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_sheet_takes_no_other_file_s_place() {
     let dir = demo(1);
     dir.write("own.png", "a picture");
     let eval = format!("eval inception {GRAPH} --images demo/pictures -q");
-    dir.tfm(&format!("{eval} --sheet own.png")).fails(1, &["own.png is there already"]);
+    dir.tfm(&format!("{eval} --sheet own.png")).fails(1, &["own.png already exists"]);
     dir.tfm(&format!("{eval} --sheet a.jpg")).fails(1, &["a.jpg does not end in .png"]);
     dir.tfm(&format!("{eval} --sheet none/a.png")).fails(1, &["none/a.png", "make the folder"]);
     assert_eq!(fs::read(dir.path().join("own.png")).unwrap(), b"a picture");
@@ -131,7 +131,7 @@ fn features_are_written_in_three_formats() {
     let told = (json["tensor"].as_str(), json["pictures"].as_u64(), json["values"].as_u64());
     assert_eq!(told, (Some("pool_3:0"), Some(8), Some(4)), "{json}");
     dir.tfm(&format!("{embed} --out a.safetensors"))
-        .fails(1, &["a.safetensors is there already", "--force"]);
+        .fails(1, &["a.safetensors already exists", "--force"]);
 
     let bytes = fs::read(dir.path().join("a.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();

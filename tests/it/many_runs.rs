@@ -65,8 +65,10 @@ fn runs_are_listed_filtered_and_sorted() {
     let head: Vec<_> = csv.lines().next().unwrap().split(',').collect();
     let columns: std::collections::BTreeSet<_> = head.iter().collect();
     assert_eq!(columns.len(), head.len(), "{head:?}");
-    dir.tfm("runs list --sort rate").fails(1, &["no run has rate to be sorted by"]);
-    dir.tfm("runs list --where rate>1").fails(1, &["no run has rate to be compared"]);
+    dir.tfm("runs list --sort rate")
+        .fails(1, &["cannot sort by rate: it is not a config key or score of any run"]);
+    dir.tfm("runs list --where rate>1")
+        .fails(1, &["cannot compare rate: it is not a config key or score of any run"]);
     dir.tfm("runs list nowhere").fails(1, &["nowhere does not exist"]);
 
     // A damaged run hides no other.
@@ -208,19 +210,19 @@ fn runs_are_removed_on_request_alone() {
         dir.tfm(&train(&format!("-q --set train.max_max_epoch=2 --run-dir runs/{name}"))).ok();
     }
     let (a, b) = (Run::of(&dir, "runs/a"), Run::of(&dir, "runs/b"));
-    dir.tfm("runs rm runs/a").fails(1, &["Remove runs/a", "Give --yes to do it"]);
+    dir.tfm("runs rm runs/a").fails(1, &["nothing was removed", "confirm with --yes"]);
     dir.tfm("runs rm runs/a runs/none --yes").fails(1, &["runs/none is not a run folder"]);
     assert!(a.path("run.json").exists());
     let before = b.names("checkpoints");
     assert!(dir.tfm("runs prune --dry-run").ok().starts_with("4 checkpoints of 2 finished runs"));
     assert_eq!(b.names("checkpoints"), before);
-    dir.tfm("runs prune").fails(1, &["Give --yes to do it"]);
+    dir.tfm("runs prune").fails(1, &["confirm with --yes"]);
     // Where the last is damaged, the ones before it are what there is.
     let last = b.path("checkpoints/step-00000038.safetensors");
     let whole = fs::read(&last).unwrap();
     fs::write(&last, &whole[..whole.len() - 1]).unwrap();
     let said = dir.tfm("runs prune runs/b --yes");
-    assert!(said.code == 0 && said.stderr.contains("is damaged, so that nothing is"), "{said:?}");
+    assert!(said.code == 0 && said.stderr.contains("is damaged, so nothing is"), "{said:?}");
     assert_eq!(b.names("checkpoints"), before);
     fs::write(&last, whole).unwrap();
     dir.tfm("runs prune --yes").ok();

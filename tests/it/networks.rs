@@ -68,7 +68,7 @@ fn layers_are_a_table_for_people() {
 #[test]
 fn what_has_no_layers_says_so() {
     let dir = Dir::new();
-    dir.tfm("models show word2vec").fails(1, &["word2vec is no graph of layers"]);
+    dir.tfm("models show word2vec").fails(1, &["word2vec has no layer graph"]);
     dir.tfm("models show no-such").fails(2, &["no-such", "cifar10"]);
     dir.tfm("models show mnist --set train.batch=3").fails(1, &["train.batch"]);
 }

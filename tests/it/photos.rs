@@ -212,7 +212,7 @@ fn classes_are_known_by_their_names() {
     eval()
         .fails(1, &["the run does not know the class \"aerial\"; it knows blue sky, grass, rust"]);
     let said = dir.tfm(&train("--init-from run --run-dir other"));
-    said.fails(1, &["tells blue sky, grass, rust apart and not aerial, grass, rust"]);
+    said.fails(1, &["was trained on the classes blue sky, grass, rust, not aerial, grass, rust"]);
     assert!(!path("other").exists());
 }
 

@@ -183,7 +183,7 @@ fn commands_in_messages_can_be_pasted() {
     command.args(short("--run-dir").split_whitespace()).arg("my run's");
     assert_eq!(dir.run(&mut command).code, 0);
     let said = dir.run(tfm().args(["eval", "mnist", "--run", "my run's"]));
-    said.fails(1, &["my run's is a run of ptb, not of mnist; put ptb in the place of mnist"]);
+    said.fails(1, &["my run's is a run of ptb, not of mnist; ptb has: train"]);
     let said = dir.run(tfm().args(["plot", "mnist", "--run", "my run's"]));
     said.fails(1, &[r"use `tfm plot ptb --run 'my run'\''s'`"]);
     let said = dir.run(tfm().args(["data", "verify", "mnist", "--data-dir", "my data"]));

@@ -141,7 +141,7 @@ fn a_point_that_failed_before_it_was_a_run_is_not_forgotten() {
     }
     let page = fs::read_to_string(dir.path().join("s.html")).unwrap();
     assert!(page.contains(r#""failed":[{"log":["#), "the page holds the failure");
-    assert!(dir.tfm("watch s").stderr.contains("1 point to go. Go on with: tfm sweep resume s"));
+    assert!(dir.tfm("watch s").stderr.contains("1 point left. Resume with: tfm sweep resume s"));
     // Where no point is a run, it is said as well.
     write(&dir, "", "data.source = [\"files\"]\n", "");
     sweep(&dir, &format!("run rates.toml --dir none {line}")).fails(1, &["1 of 1 points failed"]);

@@ -424,11 +424,11 @@ fn a_run_that_has_ended_early_goes_on_with_more_patience() {
         said.stderr
     };
     let said = resume("--set train.num_epochs=5");
-    assert!(said.contains("Training ends: no dev BLEU above") && epochs() == 2, "{said}");
+    assert!(said.contains("Early stopping: no dev BLEU above") && epochs() == 2, "{said}");
     let said = resume("--set train.patience=2");
     assert!(said.contains("in the last 2 epochs") && epochs() == 3, "{said}");
     let said = resume("--set train.patience=0");
-    assert!(!said.contains("Training ends") && epochs() == 5, "{said}");
+    assert!(!said.contains("Early stopping") && epochs() == 5, "{said}");
 }
 
 #[test]

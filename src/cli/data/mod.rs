@@ -31,16 +31,16 @@ struct Fetch {
     #[arg(value_name = "SET", required = true, value_parser = sets_parser())]
     sets: Vec<String>,
 
-    /// Another source than the known addresses of a set
+    /// Downloads from here instead of the default addresses
     ///
     /// An archive or a folder on this machine, the http(s) address of an archive or, ending with a
     /// slash, of the single files, or `hf:OWNER/REPO[@REVISION]/FILE`: an archive or one of the files
-    /// on the Hugging Face hub. Their content has to be the known one all the same. A set of two
-    /// archives is brought by one after the other.
+    /// on the Hugging Face Hub. Checksums must still match. For a set of two archives, run the command
+    /// once per archive.
     #[arg(long, value_name = "FILE|URL|hf:…")]
     from: Option<String>,
 
-    /// Replaces files of another content that stand in the set's folder
+    /// Replaces existing files whose contents differ
     #[arg(long)]
     force: bool,
 
@@ -56,7 +56,7 @@ const FETCH_EXAMPLES: &str = "Examples:\n  tfm data fetch ptb\n  \
      HF_TOKEN=hf_… tfm data fetch inception --from hf:me/models/classify_image_graph_def.pb";
 
 #[derive(Args, Debug)]
-#[command(after_long_help = "Ends with code 1 where a file is wrong or missing.")]
+#[command(after_long_help = "Exits with code 1 if a file is wrong or missing.")]
 struct Verify {
     /// The data sets [default: those with any file in the data folder]
     #[arg(value_name = "SET", value_parser = sets_parser())]
@@ -70,18 +70,18 @@ struct Verify {
 
 fn command() -> Command {
     let list = List::augment_args(Command::new("list"))
-        .about("Lists the data sets and which of them are there");
+        .about("Lists the data sets and which of them are downloaded");
     let fetch = Fetch::augment_args(Command::new("fetch"))
         .about("Downloads a data set and checks its files");
     let verify = Verify::augment_args(Command::new("verify"))
-        .about("Reads the data sets' files and compares their md5s");
+        .about("Checks the data sets' files against their checksums");
     let group = |name: &'static str, about: &'static str| {
         let group = Command::new(name).about(about).subcommand_required(true);
         group.arg_required_else_help(true).disable_help_subcommand(true)
     };
     let make = group("make", "Generates a data set");
     let make = make.subcommands(make::commands());
-    group("data", "Lists, fetches, checks and makes data sets")
+    group("data", "Lists, downloads, checks and generates data sets")
         .subcommands([list, fetch, verify, make])
 }
 
@@ -124,7 +124,7 @@ fn fetch(args: Fetch) -> Result<()> {
     let Fetch { sets, from, force, data, output } = args;
     output.init_logging();
     let sets = sets.iter().map(|set| fetch::find(set)).collect::<Result<Vec<_>>>()?;
-    ensure!(from.is_none() || sets.len() == 1, "--from is a source of one set; name one");
+    ensure!(from.is_none() || sets.len() == 1, "--from is the source of a single set; name one");
     let options = FetchOptions { from, force };
     for set in sets {
         let mut progress = Progress::new(output.quiet);
@@ -176,8 +176,8 @@ fn verify(args: &Verify) -> Result<()> {
     failed.dedup_by_key(|set| &set.name);
     if !failed.is_empty() {
         bail!(
-            "{n_failed} of {n_files} files are wrong or missing; `{}` brings what is missing, with --force \
-             also in the place of what is wrong",
+            "{n_failed} of {n_files} files are wrong or missing; run `{}` to download the missing files; add \
+            --force to replace wrong ones too",
             fetch::command(&failed, data_dir)
         );
     }

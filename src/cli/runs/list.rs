@@ -31,9 +31,9 @@ struct List {
     #[arg(long, value_name = "STATE", value_parser = State::NAMES)]
     state: Option<String>,
 
-    /// Only runs for which this holds: a key of the config or a score, = != < <= > or >=, a value
+    /// Only runs that meet this condition: a config key or a score, = != < <= > or >=, a value
     ///
-    /// May be repeated; all have to hold. step, seconds, state and preset can be compared too.
+    /// May be repeated; all conditions must hold. step, seconds, state and preset work too.
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<Condition>,
 
@@ -41,11 +41,11 @@ struct List {
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
 
-    /// Sorts by a key of the config, a score, started, step or seconds [default: started]
+    /// Sorts by a config key, a score, started, step or seconds [default: started]
     #[arg(long, value_name = "KEY")]
     sort: Option<String>,
 
-    /// Sorts the other way round
+    /// Reverses the order
     #[arg(long)]
     reverse: bool,
 
@@ -57,8 +57,8 @@ struct List {
     output: OutputOptions,
 }
 
-const LONG: &str = "Runs that are damaged are named on stderr and hide no other. A run whose process \
-is gone is interrupted.\n\nExamples:\n  tfm runs list\n  \
+const LONG: &str = "Damaged runs are reported on stderr; the others are still listed. A run whose process \
+has died is shown as interrupted.\n\nExamples:\n  tfm runs list\n  \
 tfm runs list sweeps/rates --where 'train.learning_rate>0.5' --sort test_perplexity\n  \
 tfm runs list --state failed --json";
 
@@ -71,7 +71,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let args = read::<List>(matches, |args| &args.output)?;
     let mut runs = args.paths.read()?.runs;
-    args.conditions.iter().try_for_each(|condition| expect(&runs, &condition.key, "compared"))?;
+    args.conditions.iter().try_for_each(|condition| expect(&runs, &condition.key, "compare"))?;
     runs.retain(|run| args.holds(run));
     sort(&mut runs, args.sort.as_deref())?;
     if args.reverse {
@@ -97,11 +97,11 @@ impl List {
     }
 }
 
-/// An error if no run has a value of that name, which is to be compared or `sorted by`.
+/// An error if no run has a value of that name; `what` is the attempt, `compare` or `sort by`.
 fn expect(runs: &[RunSummary], key: &str, what: &str) -> Result<()> {
     ensure!(
         runs.is_empty() || runs.iter().any(|run| run.value(key).is_some()),
-        "no run has {key} to be {what}; give a key of the config or a score"
+        "cannot {what} {key}: it is not a config key or score of any run"
     );
     Ok(())
 }
@@ -115,7 +115,7 @@ fn sort(runs: &mut [RunSummary], key: Option<&str>) -> Result<()> {
         }
         Some(key) => key,
     };
-    expect(runs, key, "sorted by")?;
+    expect(runs, key, "sort by")?;
     runs.sort_by(|a, b| compare(a.value(key), b.value(key)));
     Ok(())
 }

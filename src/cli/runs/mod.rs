@@ -31,7 +31,7 @@ pub(super) const FIXED: Fixed = Fixed { command, run };
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct Paths {
-    /// Runs, sweeps, or folders that hold some [default: runs and sweeps]
+    /// Runs, sweeps, or folders that contain them [default: runs and sweeps]
     #[arg(value_name = "PATH", add = complete::runs())]
     pub paths: Vec<PathBuf>,
 }
@@ -58,7 +58,7 @@ impl Paths {
     pub fn read(&self) -> Result<Found> {
         let given = self.given();
         if self.paths.is_empty() && given.iter().all(|root| !root.exists()) {
-            tracing::info!("There are no runs yet; `tfm train MODEL` begins one");
+            tracing::info!("There are no runs yet; `tfm train MODEL` starts one");
             return Ok(Found::default());
         }
         let failures: Vec<_> = given.iter().map(|path| failures(path)).collect();
@@ -151,7 +151,7 @@ fn width() -> usize {
 /// Nobody is there to answer, or the answer is not yes.
 fn confirm(question: &str) -> Result<()> {
     if !io::stdin().is_terminal() {
-        bail!("{question} Give --yes to do it: standard input is not a terminal");
+        bail!("standard input is not a terminal, so nothing was removed; confirm with --yes");
     }
     let mut stderr = io::stderr();
     write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;

@@ -24,7 +24,7 @@ struct Remove {
     #[arg(value_name = "RUN", required = true, add = complete::runs())]
     runs: Vec<PathBuf>,
 
-    /// Removes without a question
+    /// Removes without asking
     #[arg(long, short)]
     yes: bool,
 
@@ -37,11 +37,11 @@ struct Prune {
     #[command(flatten)]
     paths: Paths,
 
-    /// Says what would be removed, and removes nothing
+    /// Lists what would be removed, without removing it
     #[arg(long)]
     dry_run: bool,
 
-    /// Removes without a question
+    /// Removes without asking
     #[arg(long, short)]
     yes: bool,
 
@@ -53,15 +53,15 @@ pub(super) fn rm_command() -> Command {
     Remove::augment_args(Command::new("rm"))
         .about("Removes runs with all their files")
         .long_about(
-            "Removes run folders with all that lies in them, after a question. A run that trains is \
-             never removed.",
+            "Removes run folders with all their contents, after asking. A run that is being trained is never \
+            removed.",
         )
         .after_long_help("Example:\n  tfm runs rm runs/first --yes")
 }
 
 pub(super) fn prune_command() -> Command {
     Prune::augment_args(Command::new("prune"))
-        .about("Removes the checkpoints of finished runs but the best and the last")
+        .about("Removes the checkpoints of finished runs, except the best and the last")
         .after_long_help(
             "Examples:\n  tfm runs prune --dry-run\n  tfm runs prune sweeps/rates --yes",
         )
@@ -76,7 +76,7 @@ pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
         if is_sweep(run) {
             let run = run.display();
             bail!(
-                "{run} is a sweep; its points are runs ({run}/points/0001), and its folder is yours to remove"
+                "{run} is a sweep; its points are runs ({run}/points/0001); delete the sweep folder yourself"
             );
         }
     }
@@ -90,7 +90,7 @@ pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
     for run in &runs {
         if let Some(point) = &run.manifest().provenance.point {
             tracing::warn!(
-                "{} is point {} of the sweep {}: `tfm sweep resume` would train it anew",
+                "{} is point {} of the sweep {}: `tfm sweep resume` would train it again",
                 run.path().display(),
                 point.number,
                 point.sweep
@@ -200,7 +200,7 @@ fn old_steps(run: &RunSummary) -> Result<Vec<u64>> {
     let mut steps = checkpoint::steps(&run.path.join("checkpoints"))?;
     let Some(last) = steps.pop().filter(|_| !steps.is_empty()) else { return Ok(Vec::new()) };
     if let Err(error) = Checkpoint::open(&path(run, last)) {
-        tracing::warn!("the last checkpoint is damaged, so that nothing is removed: {error:#}");
+        tracing::warn!("the last checkpoint is damaged, so nothing is removed: {error:#}");
         steps.clear();
     }
     Ok(steps)

@@ -37,15 +37,15 @@ struct Rerun {
     output: OutputOptions,
 }
 
-const LONG: &str = "Trains a new run with the config, the seed and the instruction level of one that \
-is there, and compares the two: records and last checkpoint are the same bits, but for word2vec \
-without train.deterministic. Data that has changed since is refused, and so is a run that began with \
-another's parameters which are gone. Ends with code 1 where the two differ.\n\n\
+const LONG: &str = "Trains a new run with the config, seed and instruction level of an existing one and \
+compares the two. Records and last checkpoint must agree bit for bit, which word2vec guarantees only with \
+train.deterministic. It is an error if the data has changed, or if the run started from another run's \
+parameters and those are gone. Exits with code 1 if the two differ.\n\n\
 Example:\n  tfm runs rerun runs/first";
 
 pub(super) fn command() -> Command {
     Rerun::augment_args(Command::new("rerun"))
-        .about("Repeats a run: the same settings, seed and data, and compares the two")
+        .about("Repeats a run with the same settings, seed and data, and compares the two")
         .after_long_help(LONG)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     );
     ensure!(
         first.state == State::Finished,
-        "{} is {}: what is repeated to its end cannot equal it; go on with: tfm train {} --resume {}",
+        "{} is {}: only a finished run can be repeated; finish it with: tfm train {} --resume {}",
         first.path.display(),
         first.state,
         first.manifest.model,
@@ -88,7 +88,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
 /// Trains in a process of its own, as the first run was.
 fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> {
     let manifest = &first.manifest;
-    let mut command = Process::new(std::env::current_exe().context("tfm cannot find itself")?);
+    let mut command =
+        Process::new(std::env::current_exe().context("cannot locate the tfm executable")?);
     command.args(["train", &manifest.model, "--config"]).arg(first.path.join("config.toml"));
     command.args(["--preset-name", &manifest.preset, "--expect-data", &manifest.data]);
     command.arg("--run-dir").arg(folder).arg("--data-dir").arg(data_dir(args, manifest));
@@ -102,7 +103,7 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> 
     }
     // Another level rounds differently.
     command.env("TFM_ISA", &manifest.isa).stdout(Stdio::null());
-    let mut child = command.spawn().context("tfm cannot start itself")?;
+    let mut child = command.spawn().context("cannot start the tfm executable")?;
     // The terminal signals both: what comes twice at once is one wish.
     let id = child.id();
     process::on_stop(move || process::ask_to_end(id))?;
@@ -156,7 +157,7 @@ fn compare(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<()> {
     if same_records && same_parameters {
         return args
             .output
-            .report(&json, format!("{path} equals {of}, bit by bit: {}", scores.join(", ")));
+            .report(&json, format!("{path} equals {of}, bit for bit: {}", scores.join(", ")));
     }
     args.output.report(&json, "")?;
     let what = match (same_records, same_parameters) {
@@ -166,8 +167,8 @@ fn compare(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<()> {
     };
     let why = match first.config.get("train.deterministic") {
         Some(Value::Bool(false)) => {
-            "; its threads change the same vectors without locks, so that no two such runs are equal \
-             (train.deterministic = true)"
+            "; its threads update the same vectors without locks, so no two such runs are equal \
+            unless train.deterministic = true"
         }
         _ => "",
     };

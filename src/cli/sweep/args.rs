@@ -15,12 +15,12 @@ use crate::sweep::{Begin, Plan, ROOT, Sweep, is_sweep};
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct What {
-    /// The sweep's file, or a model whose settings follow; for `sweep run --index` also a sweep's folder
+    /// The sweep's file, or a model whose settings follow
     #[arg(value_name = "FILE|MODEL", add = complete::files_or_models())]
     pub what: String,
 
     /// KEY=VALUES of the model's config: 0.5,1.0 is a list, 1..3 are integers, 0.1..0.5/5 are five
-    /// numbers, log:0.001..1/4 are four of equal ratios
+    /// evenly spaced numbers, log:0.001..1/4 are four on a log scale
     #[arg(value_name = "KEY=VALUES", add = complete::keys())]
     settings: Vec<String>,
 
@@ -32,7 +32,7 @@ pub(super) struct What {
     #[arg(long, value_name = "FILE|PRESET", add = complete::configs())]
     config: Option<String>,
 
-    /// Random search with this many points instead of a grid; ranges need no count then
+    /// Random search with this many points instead of a grid; ranges then need no count
     #[arg(long, value_name = "POINTS", value_parser = clap::value_parser!(u64).range(1..))]
     random: Option<u64>,
 
@@ -53,7 +53,7 @@ impl What {
     pub fn refuse_options_of_a_new_one(&self) -> Result<()> {
         let given = self.of_a_new_one().into_iter().chain([("--dir", self.dir.is_some())]);
         if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
-            anyhow::bail!("{option} belongs to a new sweep; {} is there already", self.what);
+            anyhow::bail!("{option} belongs to a new sweep; {} already exists", self.what);
         }
         Ok(())
     }
@@ -106,11 +106,11 @@ impl What {
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct Train {
-    /// Points that are trained in parallel
+    /// Number of points to train in parallel
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 
-    /// Threads of each point [default: the cores, divided among the jobs]
+    /// Threads per point [default: the cores, divided among the jobs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
@@ -118,7 +118,7 @@ pub(super) struct Train {
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
 
-    /// Ends the sweep when a point fails; the others save
+    /// Stops the sweep when a point fails; the other points save
     #[arg(long)]
     fail_fast: bool,
 
@@ -155,11 +155,11 @@ pub(super) struct Run {
     #[command(flatten)]
     pub sweep: What,
 
-    /// Prints every point with its settings and what is known of its cost, and trains none
+    /// Prints every point with its settings and estimated cost, without training
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Trains this point alone, as a task of a cluster's array job does
+    /// Trains only this point, as one task of a cluster's array job
     #[arg(long, value_name = "N")]
     pub index: Option<u64>,
 
@@ -178,24 +178,30 @@ pub(super) struct Resume {
 }
 
 const RUN: &str = "Every value is checked before the first run begins. Each point is an ordinary run in \
-DIR/points, trained by a process of its own. A point that fails stops no other; it is listed at the end, \
-with exit code 1. Ctrl-C lets all workers save. Whatever is killed, `tfm sweep resume DIR` goes on.\n\n\
+DIR/points, trained by its own process. A failed point does not stop the others; it is listed at the end, \
+with exit code 1. On Ctrl-C all workers save. After a kill, `tfm sweep resume DIR` continues.\n\n\
 Examples:\n  tfm sweep run configs/sweeps/ptb-rates.toml --jobs 2\n  \
 tfm sweep run ptb --config ptb-demo train.learning_rate=0.5,1.0 seed=1..3\n  \
 tfm sweep run ptb --random 20 train.learning_rate=log:0.01..2 --dry-run";
 
-const RESUME: &str = "Points that have finished are skipped, those that were interrupted go on from their \
-checkpoints, to the bit, and those that failed are tried again. A sweep whose files were changed is \
-refused with the difference.\n\nExample:\n  tfm sweep resume sweeps/rates-20261122-171500";
+const RESUME: &str = "Finished points are skipped, interrupted ones continue from their checkpoints, bit for \
+bit, and failed ones are retried. If the sweep's files have changed, resuming is an error that shows the \
+difference.\n\nExample:\n  tfm sweep resume sweeps/rates-20261122-171500";
 
 pub(super) fn run_command() -> Command {
     Run::augment_args(Command::new("run"))
-        .about("Begins a sweep, from a file or the command line")
+        .about("Starts a sweep from a file or the command line")
+        .mut_arg("what", |arg| {
+            arg.help(
+                "The sweep's file, a model whose settings follow or, with --index, a sweep's \
+                 folder",
+            )
+        })
         .after_long_help(RUN)
 }
 
 pub(super) fn resume_command() -> Command {
     Resume::augment_args(Command::new("resume"))
-        .about("Goes on with a sweep that was stopped or killed")
+        .about("Resumes a sweep that was stopped or killed")
         .after_long_help(RESUME)
 }

@@ -56,7 +56,7 @@ impl<M: PictureModel> Experiment for M {
             let known = classes_of(checkpoint)?;
             ensure!(
                 known == pictures.classes,
-                "{} tells {} apart and not {}; begin a run without --init-from",
+                "{} was trained on the classes {}, not {}; start without --init-from",
                 checkpoint.path.display(),
                 known.join(", "),
                 pictures.classes.join(", ")

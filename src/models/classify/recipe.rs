@@ -86,15 +86,16 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
 /// The keys of `[train]` that every model has; a field of the model's own, `serde(flatten)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Descent {
-    /// Images of a step, all towers together.
+    /// Batch size over all towers.
     pub batch_size: usize,
-    /// Equal parts of a batch, each on a group of threads of its own.
+    /// Data parallelism: equal parts of a batch, each on its own group of threads.
     pub towers: usize,
-    /// The learning rate at the start.
+    /// The initial learning rate.
     pub learning_rate: f64,
-    /// What the learning rate is multiplied by at each decay.
+    /// Factor of the learning rate at each decay.
     pub lr_decay: f64,
-    /// λ of the loss λ/2 Σ w² over the parameters that decay.
+    /// Weight decay λ: an L2 term λ/2 Σ w² in the loss, over the parameters that decay; with adamw,
+    /// decoupled weight decay.
     pub weight_decay: f32,
 }
 
@@ -144,7 +145,7 @@ pub trait PictureSettings: Settings {
     fn workers(&self) -> usize {
         0
     }
-    /// Histograms and pictures for TensorBoard every so many steps; 0: none.
+    /// Writes histograms and images for TensorBoard every N steps; 0: none.
     fn summary_steps(&self) -> u64 {
         0
     }

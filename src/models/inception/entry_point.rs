@@ -128,7 +128,7 @@ impl EntryPoint {
     /// What happens to a picture, in words.
     pub fn in_words(&self) -> String {
         match self {
-            Self::Pixels { at, .. } => format!("{at} takes pictures of any size"),
+            Self::Pixels { at, .. } => format!("{at} takes images of any size"),
             Self::Images { at, preprocessing } => {
                 let Preprocessing { size: [height, width], mean, scale, .. } = preprocessing;
                 let mean = if mean.iter().all(|of| *of == mean[0]) {
@@ -150,8 +150,8 @@ fn guess(graph: &FrozenGraph) -> Result<NodeOutput> {
     match decoder.or_else(placeholder) {
         Some(node) => Ok(NodeOutput { node, output: 0 }),
         None => bail!(
-            "{} has no placeholder without a value and decodes no picture: name the tensor to feed with \
-             --input, or leave out its --feed",
+            "{} has no unfed placeholder and does not decode images: name the tensor to feed with \
+            --input, or leave out its --feed",
             graph.place()
         ),
     }
@@ -176,7 +176,7 @@ fn ensure_without_effect(graph: &FrozenGraph, options: &GraphOptions) -> Result<
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => bail!(
             "--{name} (in a config: preprocessing.{name}) has no effect: {} decodes and resizes \
-             pictures itself; leave it out, or name the tensor behind that with --input",
+            images itself; leave it out, or name the tensor after the resizing with --input",
             graph.place()
         ),
         None => Ok(()),
@@ -228,7 +228,7 @@ impl Preprocessing {
         let resized = || resized_to(graph).filter(|_| !is_placeholder);
         let size = options.size.or(of_shape).or_else(resized).or(kind.map(|kind| [kind.1; 2]));
         let size = size.with_context(|| {
-            format!("{} does not say how large its images are: give --size", graph.place())
+            format!("{} does not give the size of its images: use --size", graph.place())
         })?;
         ensure!(
             size.iter().all(|side| (1..=MAX_SIDE).contains(side)),
@@ -253,8 +253,8 @@ impl Preprocessing {
         let is_guessed = kind.is_none() && is_placeholder && is_float;
         if is_guessed && options.mean.is_none() && options.scale.is_none() {
             tracing::warn!(
-                "{} is of no kind that is known: images are (pixel - 127.5) / 127.5; \
-                 --mean and --scale say otherwise",
+                "the preprocessing of {} is unknown; assuming (pixel - 127.5) / 127.5. Override it \
+                with --mean and --scale",
                 graph.place()
             );
         }

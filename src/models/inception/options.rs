@@ -22,50 +22,52 @@ const GRAPH_OF_2015: &str = "inception/classify_image_graph_def.pb";
 pub struct GraphOptions {
     /// A frozen TensorFlow graph [default: inception/classify_image_graph_def.pb of the data folder]
     ///
-    /// A file, or hf:OWNER/REPO[@REVISION]/FILE for one of the Hugging Face hub.
-    /// `tfm data fetch inception` fetches the default, the Inception-v3 of 2015.
+    /// A file, or hf:OWNER/REPO[@REVISION]/FILE for a file on the Hugging Face Hub.
+    /// `tfm data fetch inception` downloads the default, the Inception-v3 of 2015.
     #[arg(long, value_name = "FILE.pb", value_hint = ValueHint::FilePath)]
     pub graph: Option<PathBuf>,
 
-    /// The names of the classes [default: found beside the graph]
+    /// A file with the class names [default: found next to the graph]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub labels: Option<PathBuf>,
 
-    /// The tensor that pictures are fed to [default: what decodes them, else the placeholder]
+    /// The tensor that images are fed to [default: the decoder's input, else the placeholder]
     #[arg(long, value_name = "TENSOR")]
     pub input: Option<TensorName>,
 
-    /// The tensor that is computed [default: the last softmax]
+    /// The tensor to compute [default: the last softmax]
     #[arg(long, value_name = "TENSOR")]
     pub output: Option<TensorName>,
 
-    /// Gives another tensor a value: a number, true or false, or several with commas
+    /// Feeds another tensor: a number, true or false, or several separated by commas
     ///
-    /// Graphs that were frozen with a placeholder for training need it: --feed phase_train=false.
+    /// Graphs frozen with a placeholder for the training phase need it: --feed phase_train=false.
     #[arg(long, value_name = "TENSOR=VALUE")]
     pub feed: Vec<Given>,
 
-    /// The size of the images that the graph takes
+    /// The size of the graph's input images
     #[arg(long, value_name = "N|HEIGHTxWIDTH", value_parser = size)]
     pub size: Option<[usize; 2]>,
 
-    /// Subtracted from the pixels, which are from 0 to 255: one number or three
+    /// Mean subtracted from the pixels (range 0–255): one number, or one per channel
     #[arg(long, value_name = "M|R,G,B", value_parser = mean, allow_hyphen_values = true)]
     pub mean: Option<[f32; 3]>,
 
-    /// The factor of the pixels after that
+    /// Scale applied after subtracting the mean
     #[arg(long, value_name = "FACTOR", value_parser = factor, allow_hyphen_values = true)]
     pub scale: Option<f32>,
 
-    /// The share of a picture's height and width that is used, around its middle
+    /// Central crop: the fraction of an image's height and width that is kept
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub crop: f32,
 
-    /// The inverse DCT of JPEG files: fast is TensorFlow's to the bit
+    /// Inverse DCT for JPEG files [default: the graph's own, else fast]
+    ///
+    /// fast matches TensorFlow's default bit for bit.
     #[arg(long, value_name = "fast|accurate", value_parser = dct())]
     pub decode: Option<Dct>,
 
-    /// Turns photographs as their Exif orientation says, which TensorFlow does not
+    /// Applies the Exif orientation of photographs, which TensorFlow ignores
     #[arg(long)]
     pub exif: bool,
 
@@ -177,7 +179,7 @@ fn mean(text: &str) -> Result<[f32; 3]> {
     match numbers.as_deref() {
         Ok([one]) => Ok([*one; 3]),
         Ok([red, green, blue]) => Ok([*red, *green, *blue]),
-        _ => bail!("give one number, or three with commas"),
+        _ => bail!("give one number, or three separated by commas"),
     }
 }
 
@@ -191,7 +193,7 @@ fn factor(text: &str) -> Result<f32> {
 fn share(text: &str) -> Result<f32> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => bail!("give a share above 0, and 1 at most"),
+        _ => bail!("give a fraction above 0 and at most 1"),
     }
 }
 

@@ -45,7 +45,7 @@ pub fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let found = photo::picture_files(arguments, &mut std::io::stdin().lock())?;
     if found.passed_over > 0 {
         let files = counted(found.passed_over as u64, "file");
-        tracing::info!("Passed over {files} that do not end as pictures do");
+        tracing::info!("Skipped {files} without an image extension");
     }
     Ok(found.files)
 }
@@ -104,7 +104,7 @@ impl Tally {
         let (done, seconds) = (self.done, self.start.elapsed().as_secs_f64());
         if seconds > LONG {
             let rate = done as f64 / seconds;
-            tracing::info!("{done} pictures in {seconds:.1} s, {rate:.1} pictures/s");
+            tracing::info!("{done} images in {seconds:.1} s, {rate:.1} images/s");
         }
         self.unreadable
     }
@@ -116,7 +116,7 @@ impl Tally {
 /// How many, and each with its error.
 pub fn ensure_none_left_out(unreadable: &[String]) -> Result<()> {
     let n = unreadable.len();
-    ensure!(n == 0, "{n} pictures were left out:\n  {}", unreadable.join("\n  "));
+    ensure!(n == 0, "{n} images were skipped:\n  {}", unreadable.join("\n  "));
     Ok(())
 }
 
@@ -194,7 +194,7 @@ impl PictureGraph {
                 let rows = compute(runner, cpu, batch);
                 if rows.iter().any(Result::is_err) && !is_tried {
                     compute(runner, cpu, vec![reader.random(0)]).into_iter().try_for_each(
-                        |row| row.map(drop).context("the graph can compute no picture"),
+                        |row| row.map(drop).context("the graph cannot be computed for any image"),
                     )?;
                     is_tried = true;
                 }
@@ -317,8 +317,8 @@ impl Row {
         let is_row = shape.len() < 2 || shape[1..].iter().product::<usize>() == values.len();
         ensure!(
             *is_float && is_row && wide <= 1 && values.len() > 1,
-            "{output} gives {} of shape {shape:?}, and not a score for each class: name the scores \
-             with --output",
+            "{output} gives {} of shape {shape:?}, not one score per class: name the scores with \
+            --output",
             if *is_float { "floats" } else { "whole numbers" }
         );
         Ok(())
@@ -337,7 +337,7 @@ fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<R
         Some(rows) => {
             let mut rows = rows.into_iter();
             let next =
-                |of: Result<Tensors>| of.and_then(|_| rows.next().context("a picture has no row"));
+                |of: Result<Tensors>| of.and_then(|_| rows.next().context("an image has no row"));
             batch.into_iter().map(next).collect()
         }
         None => {
@@ -356,7 +356,7 @@ fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<
     let output = outputs.first().context("nothing is wanted")?;
     let values = output.values.to_floats().with_context(|| {
         let kind = output.values.data_type();
-        format!("the output is {kind}, and rows are of numbers: name another with --output")
+        format!("the output is {kind}, not numbers: name another with --output")
     })?;
     let is_float = matches!(output.values, Values::Float(_) | Values::Double(_));
     let is_batch = count == 1 || output.shape.first() == Some(&count);

@@ -139,10 +139,7 @@ fn scores_are_what_a_class_is_chosen_from() {
     let named: TensorName = "output".parse().unwrap();
     let options = GraphOptions { output: Some(named), ..graph.options() };
     let error = format!("{:#}", graph.row(&options, true).unwrap_err());
-    assert!(
-        error.contains("output:0 gives whole numbers of shape [1], and not a score"),
-        "{error}"
-    );
+    assert!(error.contains("output:0 gives whole numbers of shape [1], not one score"), "{error}");
     assert_eq!(graph.row(&options, false).unwrap(), [0.0]);
 }
 
@@ -172,17 +169,17 @@ fn a_graph_that_computes_nothing_is_to_blame_itself() {
         .attr("strides", AttrValue::ints(&[1, 1, 1, 1]))
         .attr("padding", AttrValue::text("VALID"));
     let graph = Graph::new(vec![images(DataType::Float, 3), pool]);
-    graph.refuses(false, "the graph can compute no picture: ");
+    graph.refuses(false, "the graph cannot be computed for any image: ");
     let broken = constant("broken", &[1], vec![f32::NAN]);
     let sum = node("out", "AddV2", &["input", "broken"]);
     let graph = Graph::new(vec![images(DataType::Float, 3), broken, sum]);
-    graph.refuses(false, "the graph can compute no picture: ");
+    graph.refuses(false, "the graph cannot be computed for any image: ");
 }
 
 #[test]
 fn several_rows_of_a_picture_are_no_scores() {
     let graph = Graph::new(vec![images(DataType::Float, 3), node("out", "Relu", &["input"])]);
-    graph.refuses(true, "gives floats of shape [1, 4, 4, 3], and not a score for each class");
+    graph.refuses(true, "gives floats of shape [1, 4, 4, 3], not one score per class");
     assert_eq!(graph.row(&graph.options(), false).unwrap().len(), SIDE * SIDE * 3);
 }
 

@@ -36,16 +36,15 @@ pub use logging::LogFile;
 pub struct ConfigOptions {
     /// The config: a file, or the name of a preset
     ///
-    /// A value with a path separator, or that ends in .toml, is a file; any other is the name
-    /// of a preset that is compiled in (`tfm models` lists them). Without this option it is
-    /// the model's default preset.
+    /// A value with a path separator, or ending in .toml, is a file; any other value is the name
+    /// of a built-in preset (`tfm models` lists them). The default is the model's default preset.
     #[arg(long, value_name = "FILE|PRESET", add = complete::configs())]
     pub config: Option<String>,
 
-    /// Changes one value of the config; may be repeated
+    /// Sets one value of the config; may be repeated
     ///
-    /// KEY is a dotted key of the config, VALUE is TOML (quotes around a string may be left
-    /// out), as in --set train.batch_size=40. `tfm config show` prints every key.
+    /// KEY is a dotted key of the config, VALUE is TOML (the quotes around a string are optional),
+    /// as in --set train.batch_size=40. `tfm config keys` explains every key.
     #[arg(long = "set", value_name = "KEY=VALUE", add = complete::keys())]
     pub sets: Vec<String>,
 }
@@ -56,7 +55,7 @@ pub struct ConfigOptions {
 pub struct DataOptions {
     /// The folder of the data sets [default: data] [env: TFM_DATA_DIR]
     ///
-    /// Each set has a folder of its own in it, which `tfm data fetch` fills.
+    /// `tfm data fetch` downloads each set to its own subfolder.
     #[arg(
         long,
         value_name = "DIR",
@@ -83,8 +82,8 @@ pub struct RunOption {
 pub struct CheckpointOption {
     /// Which of the run's checkpoints: best, last or a step's number
     ///
-    /// best is the one with the best validation score, last the newest that is whole, and a
-    /// number the one after that step.
+    /// best has the best validation score, last is the newest that is intact, and a number selects
+    /// the checkpoint written after that step.
     #[arg(long, value_name = "best|last|STEP", default_value_t, add = complete::checkpoints())]
     pub checkpoint: Selector,
 }
@@ -97,12 +96,13 @@ pub struct OutputOptions {
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// Says more: each checkpoint, and on a terminal the progress lines that the bar replaces
+    /// Also reports each checkpoint, and on a terminal the progress lines that the bar replaces
     #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
 
-    /// Prints the result as one JSON object on stdout
+    /// Prints the result as JSON on stdout
     ///
+    /// One object, an array for lists, or one object per line where results come one by one.
     /// Everything else goes to stderr, with or without this option.
     #[arg(long, help_heading = "Output")]
     pub json: bool,

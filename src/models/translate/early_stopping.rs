@@ -35,8 +35,8 @@ impl Best {
         if self.ends_at(patience).is_some() {
             let (epochs, bleu) = (self.epochs_since, self.bleu.unwrap_or_default());
             tracing::info!(
-                "Training ends: no dev BLEU above {bleu:.2} in the last {epochs} epochs; \
-                 --set train.patience to more to go on"
+                "Early stopping: no dev BLEU above {bleu:.2} in the last {epochs} epochs; \
+                raise train.patience to continue"
             );
         }
     }

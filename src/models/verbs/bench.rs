@@ -55,10 +55,10 @@ pub trait Benchmark: Experiment {
 struct BenchArgs {
     #[command(flatten)]
     config: ConfigOptions,
-    /// How many steps to time [default: about ten seconds of them]
+    /// How many steps to time [default: as many as take about ten seconds]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    /// Times every layer too, forward and backward, on random data
+    /// Also times every layer, forward and backward, on random data
     #[arg(long)]
     layers: bool,
     #[command(flatten)]
@@ -69,12 +69,12 @@ struct BenchArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "The model is first compared with a plain computation in f64. Where the data \
-of the config is not there, random data is timed; damaged data is an error.";
+const LONG: &str = "The model is first checked against a plain f64 computation. If the config's data is \
+missing, random data is timed; damaged data is an error.";
 
 /// The verb of a model.
 pub const fn verb<E: Benchmark>() -> Verb {
-    Verb { name: "bench", about: "Times training steps of a config", args, run: run::<E> }
+    Verb { name: "bench", about: "Times training steps", args, run: run::<E> }
 }
 
 fn args(command: Command) -> Command {
@@ -180,7 +180,7 @@ pub fn warn_of_load(deviation: f64) {
 
 /// Warns of a busy machine; `sign` is the evidence.
 pub fn warn_of(sign: &str) {
-    tracing::warn!("{sign}: something else is running, so that no figure can be trusted");
+    tracing::warn!("{sign}: the machine is busy; these timings are unreliable");
 }
 
 /// The mean seconds of a step, and their deviation.

@@ -19,21 +19,21 @@ use crate::models::{Entry, Verb};
 use crate::run::RunDir;
 
 /// What the verb does, in a line.
-pub const ABOUT: &str = "Draws the curves of runs as PNG and SVG";
+pub const ABOUT: &str = "Plots the curves of runs as PNG and SVG";
 
 /// The verb's arguments.
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub struct Plot {
-    /// The run's folder; repeat the option to draw several runs together
+    /// The run's folder; repeat the option to plot several runs together
     #[arg(long = "run", value_name = "DIR", required = true, add = complete::runs())]
     pub runs: Vec<PathBuf>,
 
-    /// The folder for the pictures [default: plots in the first run's folder]
+    /// The output folder [default: plots in the first run's folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Replaces pictures that are in the folder of --out already
+    /// Overwrites existing files in the folder of --out
     #[arg(long)]
     pub force: bool,
 
@@ -41,13 +41,13 @@ pub struct Plot {
     #[arg(long, value_parser = ["step", "epoch", "time"], default_value = "step")]
     pub x: String,
 
-    /// Smooths training curves exponentially, with this weight of the past, as TensorBoard does
+    /// Exponential smoothing of training curves, with this weight of the past, as in TensorBoard
     #[arg(long, value_name = "WEIGHT", value_parser = share, default_value_t = 0.0)]
     pub smooth: f64,
 
-    /// Plots the mean of runs that differ only in their seed, with a band from the lowest to the highest
+    /// Plots the mean of runs that differ only in their seed, with a band from minimum to maximum
     ///
-    /// Between its points a run is interpolated; the mean goes as far as all runs do.
+    /// Runs are interpolated between their points; the mean ends where the shortest run ends.
     #[arg(long)]
     pub mean: bool,
 
@@ -104,7 +104,7 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let (out, runs) = (plot.folder(), &plot.runs);
     ensure!(
         !plot.mean || runs.len() > 1,
-        "--mean is that of several runs; repeat the option --run"
+        "--mean needs at least two runs; repeat the option --run"
     );
     let opened: Vec<_> =
         runs.iter().map(|path| read_run(model, path, Some("plot"))).collect::<Result<_>>()?;
@@ -124,8 +124,8 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let is_mean_empty = plot.mean && charts(true).is_empty() && !charts(false).is_empty();
     ensure!(
         !is_mean_empty,
-        "these runs have no metric at steps that are near each other, so that there is no mean to draw: \
-         leave out --mean, or the runs that are shorter"
+        "the runs share no overlapping steps, so there is no mean to plot: leave out --mean, or the shorter \
+        runs"
     );
     let charts = charts(plot.mean);
     plot.check_replaced(&plot::files(&out, &charts))?;
@@ -159,7 +159,7 @@ fn warn_of_other_settings(runs: &[RunDir]) -> Result<()> {
     let differ: Vec<_> = keys.iter().filter(differ).map(|key| key.as_str()).collect();
     if !differ.is_empty() {
         tracing::warn!(
-            "the mean is over runs that differ in {}, and not by their seeds alone",
+            "--mean: the runs differ in {} as well as in their seeds",
             differ.join(", ")
         );
     }
@@ -236,7 +236,7 @@ mod tests {
         let runs = ["a", "b"].map(|name| fake::run_of(root.path(), name, "toy", ""));
         let paths = runs.each_ref().map(|path| path.to_str().unwrap());
         let alone = plot(&["--run", paths[0], "--mean"]).unwrap_err().to_string();
-        assert!(alone.contains("that of several runs"), "{alone}");
+        assert!(alone.contains("needs at least two runs"), "{alone}");
         let times = plot(&["--run", paths[0], "--run", paths[1], "--mean", "--x", "time"]);
         assert!(times.unwrap_err().to_string().contains("leave out --x time or --mean"));
     }

@@ -22,7 +22,7 @@ pub struct Word2VecSettings {
     pub data: Data,
     /// How it is trained.
     pub train: Train,
-    /// What is asked of the vectors after every epoch.
+    /// The evaluation after every epoch.
     pub eval: Eval,
 }
 
@@ -30,7 +30,7 @@ pub struct Word2VecSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// The numbers of a word's vector.
+    /// Embedding dimension.
     pub embedding_size: usize,
 }
 
@@ -38,10 +38,10 @@ pub struct Network {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CorpusSource {
-    /// Files.
+    /// Text files.
     #[default]
     Files,
-    /// The program makes it, with analogies that are known.
+    /// Generated text with known analogies.
     Analogies,
 }
 
@@ -49,19 +49,19 @@ pub enum CorpusSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "files", or "analogies" for text that the program makes itself.
+    /// "files", or "analogies" for generated text.
     pub source: CorpusSource,
-    /// The text files, plain or `.gz`: one text.
+    /// The text files, plain or `.gz`, read as one text.
     pub train: Vec<String>,
-    /// "blocks" of 1,000 kept words, or "lines".
+    /// What counts as a sentence: "blocks" of 1,000 kept words, or "lines".
     pub sentences: SentenceMode,
     /// "keep" trains the word `UNK`, "drop" leaves it out.
     pub unk: Unk,
-    /// How often a word must occur to have a vector.
+    /// Minimum count of a word that gets a vector.
     pub min_count: u64,
-    /// The most frequent words that have one; 0 is all.
+    /// Maximum vocabulary size: keeps the most frequent words; 0 keeps all.
     pub max_vocab: usize,
-    /// Words of text that the program makes.
+    /// Size in words of the generated text.
     pub analogies_words: usize,
 }
 
@@ -78,14 +78,14 @@ pub enum Algorithm {
     MiniBatch,
 }
 
-/// What the learning rate decays with.
+/// The words that the learning-rate decay counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DecayBy {
-    /// The words of the text that are done, so that the rate reaches its end.
+    /// All words read, so that the rate reaches its end.
     #[default]
     Raw,
-    /// The words that subsampling kept, as in the reference.
+    /// The words that subsampling keeps, as in the reference.
     Kept,
 }
 
@@ -95,23 +95,24 @@ pub enum DecayBy {
 pub struct Train {
     /// "windows", "pairs" or "minibatch".
     pub algorithm: Algorithm,
-    /// The same bits for any number of threads, instead of lock-free updates.
+    /// Trains in order on one thread: reproducible, but slower than lock-free (Hogwild) updates.
     pub deterministic: bool,
     /// The largest half-window: words on either side of the centre.
     pub window_size: usize,
-    /// Words that occur with more than this frequency are left out at random; 0 keeps all.
+    /// Subsampling threshold: more frequent words are dropped at random; 0 keeps all.
     pub subsample: f64,
-    /// Negative samples of a window, of a pair or of a mini-batch.
+    /// Negative samples per window, per pair or per mini-batch.
     pub num_neg_samples: usize,
-    /// Pairs of a mini-batch.
+    /// Pairs per mini-batch.
     pub batch_size: usize,
-    /// The learning rate at the beginning.
+    /// The initial learning rate.
     pub learning_rate: f64,
-    /// "raw" or "kept": the words that make the rate fall.
+    /// The words that the learning-rate decay counts: "raw", all words read, or "kept", those that
+    /// subsampling keeps.
     pub decay_by: DecayBy,
-    /// How often the text is read.
+    /// Number of passes over the text.
     pub epochs_to_train: u64,
-    /// Words of the text in a training step.
+    /// Corpus words per training step.
     pub block_words: u64,
 }
 

@@ -27,11 +27,8 @@ use crate::run::RunDir;
 use crate::train::ShutdownFlag;
 
 /// What the help says of the splits.
-const SPLITS: [&str; 3] = [
-    "What the parameters are fitted to",
-    "What is held out of the training pictures, where the model holds any out",
-    "What a run is judged by",
-];
+const SPLITS: [&str; 3] =
+    ["The training set", "The validation set, if there is one", "The test set"];
 
 #[derive(Args, Debug)]
 struct EvalArgs {
@@ -39,10 +36,10 @@ struct EvalArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The pictures that are classified
+    /// The split to classify
     #[arg(long, value_parser = split_parser(SPLITS), default_value = "test")]
     split: Split,
-    /// Looks for a new checkpoint every so many seconds, and evaluates each one
+    /// Checks for a new checkpoint every N seconds, and evaluates each one
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     watch: Option<u64>,
     #[command(flatten)]
@@ -55,7 +52,7 @@ struct EvalArgs {
 
 /// The verb of a model.
 pub const fn verb<M: PictureModel>() -> Verb {
-    let about = "Prints how well a run's network tells classes apart";
+    let about = "Evaluates a classifier: accuracy, recall per class, confusion matrix";
     Verb { name: "eval", about, args: EvalArgs::augment_args, run: run::<M> }
 }
 
@@ -117,17 +114,17 @@ fn report<M: PictureModel>(
 ) -> Result<()> {
     let examples = data
         .split(args.split)
-        .with_context(|| format!("{} holds no pictures out; give --split test", M::ENTRY.name))?;
+        .with_context(|| format!("{} has no validation set; give --split test", M::ENTRY.name))?;
     let Trained { classifier, classes } = &mut session.trained;
     let score = evaluate(cpu, classifier, examples, classes, EVAL_BATCH, shutdown)?;
     let Some(score) = score else {
-        bail!(Interrupted { message: "stopped before the last picture".to_string() })
+        bail!(Interrupted { message: "stopped before the last image".to_string() })
     };
     let split = args.split.name();
     // The figures are what was asked for.
     let drawn = draw(&session.run, &score, examples, split, session.step);
     let pictures = drawn.unwrap_or_else(|error| {
-        tracing::warn!("no picture is drawn: {error:#}");
+        tracing::warn!("the plots cannot be drawn: {error:#}");
         Vec::new()
     });
     for path in &pictures {
@@ -165,7 +162,7 @@ fn draw(
     let sheet = path("mistakes");
     let title = format!(
         "{split}, step {step}: the most confident mistakes (true class, predicted class, its \
-         probability, place in the data)"
+        probability, index in the data)"
     );
     write_sheet(&sheet, &title, score.confusion.classes(), &shown)?;
     Ok(vec![confusion, sheet])
@@ -202,7 +199,7 @@ fn table(score: &Score) -> String {
         text += &row(&i.to_string(), name, &recall, &mut cells);
     }
     if has_matrix {
-        text += "A row is a true class, a column what it was taken for.";
+        text += "Rows are true classes, columns predicted classes.";
     }
     text
 }

@@ -24,13 +24,13 @@ pub type InceptionConfig = RunConfig<InceptionSettings>;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct InceptionSettings {
-    /// The pictures, and the graph that is frozen.
+    /// The images and the frozen graph.
     pub data: Data,
-    /// How pictures are made ready, where the graph's own way is not wanted.
+    /// Overrides of the graph's own preprocessing.
     pub preprocessing: Preprocessing,
-    /// How the last layer is trained.
+    /// The training of the last layer.
     pub train: Train,
-    /// The optimizer; the reference's is gradient descent.
+    /// The optimizer; the reference uses gradient descent.
     pub optimizer: OptimizerConfig,
 }
 
@@ -38,18 +38,17 @@ pub struct InceptionSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// The folder of the pictures: in it a folder for each class, which has its name. It is looked
-    /// for here, then below the folder of the data sets.
+    /// The folder of the images, with one folder per class, named after it. A relative path is looked
+    /// up in the current folder, then in the data folder.
     pub images: String,
-    /// The frozen graph: a file, here or below the folder of the data sets, or
-    /// hf:OWNER/REPO[@REVISION]/FILE; empty: what `tfm data fetch inception` fetches.
+    /// The frozen graph: a file, in the current folder or in the data folder, or
+    /// hf:OWNER/REPO[@REVISION]/FILE; empty: the graph that `tfm data fetch inception` downloads.
     pub graph: String,
-    /// The tensor whose values are the features of a picture; empty: what the graph's last layer
-    /// reads.
+    /// The tensor that holds the features of an image; empty: the input of the graph's last layer.
     pub features: String,
-    /// Percent of the pictures that are held out to watch the training, by a hash of their names.
+    /// Percentage of the images that is held out for validation, by a hash of their names.
     pub validation_percentage: f64,
-    /// Percent of the pictures that are held out to judge the run, by the same hash.
+    /// Percentage of the images that is held out for testing, by the same hash.
     pub testing_percentage: f64,
 }
 
@@ -57,23 +56,23 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Preprocessing {
-    /// The tensor that pictures are fed to; empty: what decodes them, else the placeholder.
+    /// The tensor that images are fed to; empty: the decoder's input, else the placeholder.
     pub input: String,
-    /// Values of other tensors, such as "phase_train=false".
+    /// Values to feed to other tensors, such as "phase_train=false".
     pub feed: Vec<String>,
-    /// Height and width of the images that the graph takes; empty: what the graph says.
+    /// Height and width of the graph's input images; empty: as stored in the graph.
     pub size: Vec<usize>,
-    /// Subtracted from red, green and blue, which are from 0 to 255; empty: what the kind of graph
-    /// is known to use.
+    /// Mean subtracted from each channel (pixel range 0–255); empty: the known value for this kind
+    /// of graph.
     pub mean: Vec<f32>,
-    /// The factor of the pixels after that; 0: what the kind of graph is known to use.
+    /// Scale applied after subtracting the mean; 0: the known value for this kind of graph.
     pub scale: f32,
-    /// The share of a picture's height and width that is used, around its middle.
+    /// Central crop: the fraction of an image's height and width that is kept.
     pub crop: f32,
-    /// The inverse DCT of JPEG files: "graph" for what the graph says, "fast" for TensorFlow's, or
-    /// "accurate".
+    /// Inverse DCT for JPEG files: "graph" follows the graph (TensorFlow's default if it names none),
+    /// "fast" matches TensorFlow's default, or "accurate".
     pub decode: Decode,
-    /// Whether photographs are turned as their Exif orientation says, which TensorFlow does not.
+    /// Whether to apply the Exif orientation of photographs, which TensorFlow ignores.
     pub exif: bool,
 }
 
@@ -81,12 +80,12 @@ pub struct Preprocessing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decode {
-    /// What the graph says.
+    /// The graph's own.
     #[default]
     Graph,
-    /// TensorFlow's, to the bit.
+    /// Bit for bit TensorFlow's default.
     Fast,
-    /// The exact one.
+    /// libjpeg's accurate integer method.
     Accurate,
 }
 
@@ -94,17 +93,18 @@ pub enum Decode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
-    /// Pictures of a step, each of a class that is drawn first.
+    /// Batch size; each example draws a class first, then an image of that class.
     pub batch_size: usize,
     /// The learning rate.
     pub learning_rate: f64,
-    /// λ of the loss λ/2 Σ w² over the weights.
+    /// Weight decay λ: an L2 term λ/2 Σ w² in the loss, over the weights; with adamw, decoupled
+    /// weight decay.
     pub weight_decay: f32,
-    /// Steps of the run.
+    /// Total number of steps.
     pub max_steps: u64,
-    /// Steps from one line of progress, with its validation accuracy, to the next.
+    /// Prints progress with the validation accuracy every N steps.
     pub eval_frequency: u64,
-    /// Steps of an epoch, at whose end the run is judged on the validation pictures.
+    /// Steps per epoch; each epoch ends with an evaluation on the validation images.
     pub steps_per_epoch: u64,
 }
 
@@ -178,9 +178,8 @@ impl Data {
         let held_out = self.validation_percentage + self.testing_percentage;
         if held_out > 90.0 {
             let validation = self.validation_percentage;
-            let rule = format!(
-                "and data.validation_percentage = {validation} must be 90 at most together"
-            );
+            let rule =
+                format!("and data.validation_percentage = {validation} must add up to at most 90");
             return Err(Invalid::new("data.testing_percentage", rule));
         }
         Ok(())

@@ -24,31 +24,27 @@ use crate::ops::Cpu;
 /// `tfm eval inception`
 pub const VERB: Verb = Verb {
     name: "eval",
-    about: "Counts how often a graph, or a run, is right on labelled pictures",
+    about: "Computes top-1 and top-5 accuracy of a graph or a run on labelled images",
     args,
     run,
 };
 
 /// What the help says of the splits.
-const SPLITS: [&str; 3] = [
-    "What the last layer is fitted to",
-    "What is held out to watch the training",
-    "What is held out to judge the run",
-];
+const SPLITS: [&str; 3] = ["The training set", "The validation set", "The test set"];
 
 #[derive(Args, Debug)]
 struct EvalArgs {
-    /// The folder of the pictures: in it a folder for each class [default: those that --run holds out]
+    /// The folder of the images, with one folder per class [default: the images that --run holds out]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present = "run")]
     images: Option<PathBuf>,
     #[command(flatten)]
     learnt: LearntOptions,
-    /// Which of the run's own pictures
+    /// Which of the run's own images
     #[arg(long, value_parser = split_parser(SPLITS), default_value = "test", conflicts_with = "images")]
     split: Split,
     #[command(flatten)]
     graph: GraphOptions,
-    /// Pictures that are computed at once
+    /// Batch size
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     batch: usize,
     /// How many of the most frequent confusions and of the worst mistakes to list
@@ -57,7 +53,7 @@ struct EvalArgs {
     /// Draws the worst mistakes, up to 36 [default with --run: RUN/plots/mistakes-SPLIT-STEP.png]
     #[arg(long, value_name = "FILE.png", value_hint = ValueHint::FilePath)]
     sheet: Option<PathBuf>,
-    /// Replaces the file of --sheet if it is there
+    /// Overwrites an existing file of --sheet
     #[arg(long, requires = "sheet")]
     force: bool,
     #[command(flatten)]
@@ -66,13 +62,13 @@ struct EvalArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "Each folder is called after its class: a class of the run, or a WordNet id \
-(n02510455), a name of the labels (giant_panda), or a number. Files that are no pictures are named and \
-left out, and the exit code is 1.
+const LONG: &str = "Each folder is named after its class: a class of the run, or a WordNet id \
+(n02510455), a name of the labels (giant_panda), or a number. Files that are not images are reported and \
+skipped, and the exit code is 1.
 
 Examples:
   tfm eval inception --images photos --sheet mistakes.png
-  tfm eval inception --run RUN                       the pictures that the run holds out
+  tfm eval inception --run RUN                       the images that the run holds out
   tfm eval inception --run RUN --images others";
 
 fn args(command: Command) -> Command {
@@ -113,14 +109,14 @@ fn run(matches: &ArgMatches) -> Result<()> {
 /// Says before anything is computed that a sheet cannot be drawn.
 fn ensure_can_be_drawn(sheet: &Path, force: bool) -> Result<()> {
     let place = sheet.display();
-    ensure!(force || !sheet.exists(), "{place} is there already: give --force to replace it");
+    ensure!(force || !sheet.exists(), "{place} already exists: give --force to replace it");
     ensure!(!sheet.is_dir(), "--sheet {place} is a folder: give the name of a file in it");
     let is_png = sheet.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
     ensure!(is_png, "--sheet {place} does not end in .png, and the sheet is a PNG file");
     let folder = sheet.parent().filter(|folder| !folder.as_os_str().is_empty());
     ensure!(
         folder.is_none_or(Path::is_dir),
-        "--sheet {place} is in a folder that is not there: make the folder, or name another file"
+        "--sheet {place} is in a folder that does not exist: make the folder, or name another file"
     );
     Ok(())
 }
@@ -141,7 +137,7 @@ fn report(
 ) -> Result<()> {
     ensure!(
         !results.pictures.is_empty(),
-        "there is no picture that can be read{}",
+        "no image could be read{}",
         unreadable.iter().map(|line| format!("\n  {line}")).collect::<String>()
     );
     let drawn = drawing::draw(&results, &labels, plots.as_ref(), args.sheet.as_deref())?;
@@ -188,13 +184,13 @@ fn of_split(args: &EvalArgs, cpu: &Cpu, session: Session<Inception>) -> Result<E
     let mut layer = session.trained.layer;
     ensure!(
         data.source == session.trained.source,
-        "the features are of another graph or tensor than the run's; name the run's graph with --graph"
+        "the features come from another graph or tensor than the run's; name the run's graph with --graph"
     );
     data.take_classes(&layer.classes)?;
     let examples = data.split(args.split);
     ensure!(
         !examples.labels.is_empty(),
-        "the run holds out no {} pictures; give another --split, or --images",
+        "the run has no {} images; give another --split, or --images",
         args.split
     );
     let mut results = Results::default();

@@ -19,17 +19,17 @@ use crate::models::options::{DeviceOptions, OutputOptions};
 
 /// `tfm query inception`
 pub const VERB: Verb =
-    Verb { name: "query", about: "Finds the pictures that are nearest to one", args, run };
+    Verb { name: "query", about: "Finds the images nearest to a given one", args, run };
 
 #[derive(Args, Debug)]
 struct QueryArgs {
-    /// The picture
+    /// The image
     #[arg(value_name = "PICTURE", value_hint = ValueHint::FilePath)]
     picture: PathBuf,
-    /// What tfm embed inception wrote, as safetensors
+    /// The file of features that tfm embed inception wrote, as safetensors
     #[arg(long, value_name = "FILE", default_value = "features.safetensors", value_hint = ValueHint::FilePath)]
     features: PathBuf,
-    /// How many pictures to name
+    /// How many images to list
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     top: usize,
     #[command(flatten)]
@@ -40,8 +40,7 @@ struct QueryArgs {
     output: OutputOptions,
 }
 
-const LONG: &str =
-    "Nearness is the cosine of the angle between the features: 1 for the same picture.
+const LONG: &str = "The score is the cosine similarity of the features: 1 for the same image.
 
 Example:
   tfm embed inception --images photos --out photos.safetensors
@@ -61,15 +60,15 @@ fn run(matches: &ArgMatches) -> Result<()> {
     // Files of older versions do not say it.
     ensure!(
         known.graph.as_ref().is_none_or(|of| *of == graph),
-        "{} has the features of another graph than {}: name theirs with --graph, or write them anew with \
-         tfm embed",
+        "{} was computed with another graph than {}: name its graph with --graph, or rewrite it with \
+        tfm embed",
         args.features.display(),
         path.display()
     );
     let (preprocessing, options) = (args.graph.preprocessing(), known.preprocessing.as_deref());
     ensure!(
         options.is_none_or(|of| of == preprocessing),
-        "the pictures of {} were made ready with{}, and this one with{}: give the same options",
+        "the pictures of {} were preprocessed with{}, this one with{}; use the same options",
         args.features.display(),
         in_words(options.unwrap_or_default()),
         in_words(&preprocessing)

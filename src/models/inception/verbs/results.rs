@@ -127,7 +127,7 @@ impl Results {
         let accuracy = |count| 100.0 * Self::accuracy(self.pictures.iter(), count);
         let _ = write!(
             text,
-            "{} pictures: top-1 accuracy {:.2} %, top-{TOP} accuracy {:.2} %",
+            "{} images: top-1 accuracy {:.2} %, top-{TOP} accuracy {:.2} %",
             self.pictures.len(),
             accuracy(1),
             accuracy(TOP)

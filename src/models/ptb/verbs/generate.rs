@@ -30,22 +30,22 @@ struct GenerateArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// What the text begins with; without it, a sentence begins
+    /// The start of the text [default: the start of a sentence]
     #[arg(long, value_name = "TEXT", default_value = "")]
     prompt: String,
-    /// How many words to add, ends of sentences among them
+    /// How many words to add, counting ends of sentences
     #[arg(long, value_name = "N", default_value_t = 40)]
     tokens: usize,
-    /// Below 1 the likely words are preferred, above 1 the unlikely ones; 0 takes the likeliest
+    /// Softmax temperature: below 1 sharpens the distribution, above 1 flattens it; 0 is greedy (argmax)
     #[arg(long, value_name = "T", default_value_t = 1.0)]
     temperature: f64,
-    /// Samples from the K most likely words (0: from all)
+    /// Sample from the K most likely words (0 = all)
     #[arg(long, value_name = "K", default_value_t = 0)]
     top_k: usize,
-    /// The random seed of the sampling
+    /// The seed for sampling
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Lets the text have <unk> in it
+    /// Allows <unk> in the text
     #[arg(long)]
     allow_unk: bool,
     #[command(flatten)]

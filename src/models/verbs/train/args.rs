@@ -20,10 +20,11 @@ pub(super) struct TrainArgs {
     /// The folder of the new run [default: runs/<preset>-<time>]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// Goes on with a run, by default the newest of this preset in runs
+    /// Resumes a run, by default the newest of this preset in runs
     ///
-    /// The run goes on exactly as if it had never stopped. --set may then change only
-    /// lengths, checkpoint intervals, where the data lies, and [expect].
+    /// The run continues exactly as if it had never stopped. --set may change only its length, data
+    /// paths, [checkpoint], [expect] and the model's other resumable keys (such as [eval],
+    /// train.workers, train.patience). The length of a word2vec run cannot change.
     #[arg(
         long,
         value_name = "RUN",
@@ -34,16 +35,16 @@ pub(super) struct TrainArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Starts from the parameters of another run's last checkpoint
     ///
-    /// What they belong to, such as a vocabulary or the names of classes, is taken over too.
+    /// The vocabulary or the class names that belong to them are taken over too.
     #[arg(long, value_name = "RUN", add = complete::runs())]
     pub init_from: Option<PathBuf>,
-    /// Trains for so many epochs, whatever the config says
+    /// The total number of epochs; overrides the config
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: Option<u32>,
-    /// Trains for so many steps, whatever the config says
+    /// The total number of steps; overrides the config
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "epochs")]
     pub steps: Option<u32>,
-    /// The seed of every random stream, as --set seed=N
+    /// The seed of every random stream; same as --set seed=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     #[command(flatten)]

@@ -131,7 +131,7 @@ fn warn_of_unused(task: &impl Task, init: &Checkpoint) -> Result<()> {
     let unused: Vec<_> = init.names().filter(|name| !is_used(name) && !is_state(name)).collect();
     if !unused.is_empty() {
         tracing::warn!(
-            "{} has {}, for which this network has no place: left out",
+            "{}: ignored tensors that this network does not have: {}",
             init.path.display(),
             unused.join(", ")
         );
@@ -177,7 +177,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     warn_of_another_build(&manifest, &cpu);
     ensure!(
         manifest.init_from.is_empty() || checkpoint::exists(&run.checkpoints_dir())?,
-        "{} was killed before it had saved what it took from {}; start a new run with --init-from",
+        "{} was killed before it had saved the parameters of {}; start a new run with --init-from",
         path.display(),
         manifest.init_from
     );
@@ -196,8 +196,8 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let (done, total) = (restored.step(), task.total_steps());
     ensure!(
         done <= total,
-        "cannot resume {}: {done} steps are done, and with these settings the run would have ended after \
-         {total}; give it more, or begin another with --init-from",
+        "cannot resume {}: {done} steps are done, but these settings end the run at step {total}; raise \
+        --steps or --epochs, or start a new run with --init-from",
         path.display()
     );
     // From here on the run changes.
@@ -217,7 +217,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
 fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result<PathBuf> {
     match (path, &args.run_dir) {
         (Some(path), Some(other)) if path != other => bail!(
-            "--resume {} and --run-dir {} name two runs; give one of them",
+            "--resume {} and --run-dir {} name two runs; give only one of them",
             path.display(),
             other.display()
         ),
@@ -259,8 +259,8 @@ fn warn_of_another_config<C: Config>(config: &C, given: &Loaded<C>) -> Result<()
         .collect();
     if !differ.is_empty() {
         tracing::warn!(
-            "the run goes on with its own config, which differs from {} in {}; --set KEY=VALUE \
-             changes what may change",
+            "the run continues with its own config, which differs from {} in {}; change resumable keys with \
+            --set KEY=VALUE",
             given.source,
             differ.join(", ")
         );
@@ -273,13 +273,13 @@ fn warn_of_another_build(manifest: &Manifest, cpu: &Cpu) {
     let begun = build(&manifest.version, &manifest.git_revision);
     let own = build(VERSION, GIT_REVISION);
     if begun != own {
-        tracing::warn!("the run began with {begun} and goes on with {own}");
+        tracing::warn!("the run was started with {begun} and continues with {own}");
     }
     let isa = cpu.isa().name();
     if manifest.isa != isa {
         tracing::warn!(
-            "the run began with {} instructions and goes on with {isa}: the last bits will \
-             differ from an uninterrupted run (TFM_ISA={} keeps them)",
+            "the run was started with {} instructions and continues with {isa}: the last bits will \
+            differ from an uninterrupted run (TFM_ISA={} keeps them)",
             manifest.isa,
             manifest.isa
         );

@@ -70,7 +70,10 @@ impl<R: Read> Chunks<R> {
             return Ok(None);
         }
         let number = self.lines + 1;
-        ensure!(n <= LONGEST, "{place}:{number}: more than {LONGEST} bytes are no sentence");
+        ensure!(
+            n <= LONGEST,
+            "{place}:{number}: the line is longer than {LONGEST} bytes: this is not text"
+        );
         let line = String::from_utf8(line).map_err(|error| {
             let valid = error.utf8_error().valid_up_to() as u64;
             not_utf8(&self.path, Some(self.lines), self.bytes + valid)
