@@ -28,9 +28,9 @@ struct Completions {
 }
 
 fn command() -> Command {
-    let command = Command::new("completions").about("Prints a shell's completions of tfm");
+    let command = Command::new("completions").about("Prints the completion script for a shell");
     Completions::augment_args(command).after_long_help(
-        "The script asks tfm itself what fits, presets, keys, runs and data sets among it.\n\n\
+        "The script calls tfm for completions such as presets, keys, runs and data sets.\n\n\
          Examples:\n  \
          echo 'source <(tfm completions bash)' >> ~/.bashrc\n  \
          echo 'source <(tfm completions zsh)' >> ~/.zshrc\n  \

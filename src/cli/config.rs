@@ -19,7 +19,7 @@ struct Show {
     #[arg(value_name = "FILE|PRESET", add = complete::configs())]
     config: String,
 
-    /// Changes one value of the config; may be repeated
+    /// Sets one value of the config; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", add = complete::keys())]
     sets: Vec<String>,
 
@@ -49,11 +49,11 @@ struct Keys {
 
 fn command() -> Command {
     let show = Show::augment_args(Command::new("show"))
-        .about("Prints a config with every value that it leaves out");
+        .about("Prints a config with all its defaults filled in");
     let keys = Keys::augment_args(Command::new("keys"))
-        .about("Explains the keys of a model's configs: type, default, range");
+        .about("Explains the keys of a model's config: type, default, range");
     let check = Check::augment_args(Command::new("check"))
-        .about("Checks that configs can be read and their values hold");
+        .about("Checks that configs can be read and their values are valid");
     Command::new("config")
         .about("Shows, explains and checks configs")
         .subcommand_required(true)
@@ -64,7 +64,7 @@ fn command() -> Command {
              tfm config show ptb-small --set train.batch_size=40",
         ))
         .subcommand(check.after_long_help(
-            "Ends with code 1 where one of the configs is wrong.\n\n\
+            "Exits with code 1 if a config is invalid.\n\n\
              Example:\n  tfm config check configs/*.toml",
         ))
         .subcommand(keys)

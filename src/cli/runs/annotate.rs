@@ -16,7 +16,7 @@ struct Note {
     #[command(flatten)]
     run: OneRun,
 
-    /// The note in the place of the one that is there; "" takes it away. Without it, prints the note
+    /// New note, replacing any existing one; "" deletes it. Without TEXT, prints the note
     #[arg(value_name = "TEXT")]
     text: Option<String>,
 
@@ -26,15 +26,15 @@ struct Note {
 
 #[derive(Args, Debug)]
 struct Tag {
-    /// The tag: a word
+    /// The tag, a single word
     #[arg(value_name = "TAG")]
     tag: String,
 
-    /// The runs that get it
+    /// The runs to tag
     #[arg(value_name = "RUN", required = true, add = complete::runs())]
     runs: Vec<PathBuf>,
 
-    /// Takes the tag away
+    /// Removes the tag
     #[arg(long)]
     remove: bool,
 
@@ -44,13 +44,13 @@ struct Tag {
 
 pub(super) fn note_command() -> Command {
     Note::augment_args(Command::new("note"))
-        .about("Writes or prints a note on a run")
+        .about("Sets or prints a run's note")
         .after_long_help("Example:\n  tfm runs note runs/first 'the rate is too high'")
 }
 
 pub(super) fn tag_command() -> Command {
     Tag::augment_args(Command::new("tag"))
-        .about("Gives runs a tag, by which `tfm runs list --tag` finds them")
+        .about("Tags runs, for `tfm runs list --tag`")
         .after_long_help("Example:\n  tfm runs tag good runs/first runs/second")
 }
 

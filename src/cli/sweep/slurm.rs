@@ -20,15 +20,15 @@ struct Slurm {
     #[command(flatten)]
     sweep: What,
 
-    /// The time limit of a point, as Slurm reads it
+    /// The time limit per point, in Slurm's format
     #[arg(long, value_name = "TIME", default_value = "01:00:00")]
     time: String,
 
-    /// Cores of a point
+    /// Cores per point
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     cpus: u16,
 
-    /// Memory of a point, as Slurm reads it: 4G
+    /// Memory per point, in Slurm's format: 4G
     #[arg(long, value_name = "SIZE")]
     mem: Option<String>,
 
@@ -36,11 +36,11 @@ struct Slurm {
     #[arg(long, value_name = "NAME")]
     partition: Option<String>,
 
-    /// Points at a time at most
+    /// Maximum number of points at a time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
 
-    /// Hands the script to sbatch
+    /// Submits the script with sbatch
     #[arg(long)]
     submit: bool,
 
@@ -50,15 +50,15 @@ struct Slurm {
     output: OutputOptions,
 }
 
-const LONG: &str = "Begins the sweep's folder, which all machines have to see, and prints the script of an \
-array job with a task for each point. Two minutes before its time is over a run saves, and the task goes \
-back into the queue.\n\nExamples:\n  \
+const LONG: &str = "Creates the sweep's folder, which must be on a shared file system, and prints the script \
+of an array job with one task per point. Two minutes before its time limit a run saves, and its task is \
+requeued.\n\nExamples:\n  \
 tfm sweep slurm rates.toml --dir sweeps/rates --time 02:00:00 --cpus 4 > rates.sh\n  \
 tfm sweep slurm rates.toml --dir sweeps/rates --partition long --submit";
 
 pub(super) fn command() -> Command {
     Slurm::augment_args(Command::new("slurm"))
-        .about("Prints or submits a sweep as an array job of Slurm")
+        .about("Prints or submits a sweep as a Slurm array job")
         .after_long_help(LONG)
 }
 
@@ -80,7 +80,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     };
     ensure!(
         sweep.spec.stop.is_none(),
-        "[stop] compares points with each other, which tasks of their own cannot; use tfm sweep run"
+        "[stop] compares points with each other, which separate tasks cannot; use tfm sweep run"
     );
     let data: PathBuf = std::path::absolute(&args.data.data_dir)?;
     let resources = Resources {
@@ -90,7 +90,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         partition: args.partition,
         jobs: args.jobs,
     };
-    let tfm = std::env::current_exe().context("tfm cannot find itself")?;
+    let tfm = std::env::current_exe().context("cannot locate the tfm executable")?;
     let script = script(&sweep, &tfm, &data, &resources)?;
     atomic::create_folder(&sweep.path().join("logs"))?;
     if !args.submit && !args.output.json {
@@ -114,9 +114,9 @@ fn submit(script: &str) -> Result<String> {
         .spawn()
         .context("cannot start sbatch; without --submit the script is printed")?;
     if let Some(mut stdin) = sbatch.stdin.take() {
-        stdin.write_all(script.as_bytes()).context("sbatch does not read the script")?;
+        stdin.write_all(script.as_bytes()).context("sbatch did not read the script")?;
     }
     let said = sbatch.wait_with_output().context("cannot wait for sbatch")?;
-    ensure!(said.status.success(), "sbatch has refused the job");
+    ensure!(said.status.success(), "sbatch refused the job");
     Ok(String::from_utf8_lossy(&said.stdout).trim_end().to_owned())
 }

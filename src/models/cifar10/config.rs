@@ -21,11 +21,11 @@ pub type Cifar10Config = RunConfig<Cifar10Settings>;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Cifar10Settings {
-    /// The pictures.
+    /// The images.
     pub data: Data,
-    /// How it is trained.
+    /// The training.
     pub train: Train,
-    /// The optimizer; the reference's is gradient descent.
+    /// The optimizer; the reference uses gradient descent.
     pub optimizer: OptimizerConfig,
     /// When it is evaluated and summarised.
     pub eval: Eval,
@@ -47,13 +47,13 @@ pub enum ImageSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "cifar10", or "synthetic" for shapes that the program draws itself.
+    /// "cifar10", or "synthetic" for generated images of shapes.
     pub source: ImageSource,
-    /// A folder of the user's own pictures, a folder a class; empty for none.
+    /// A folder of your own images, with one folder per class; empty for none.
     pub images: String,
-    /// Training pictures of synthetic data.
+    /// Number of synthetic training images.
     pub n_synthetic: usize,
-    /// What happens to a picture before the network sees it.
+    /// The preprocessing and augmentation of images.
     pub augment: Vec<Step>,
 }
 
@@ -64,13 +64,14 @@ pub struct Train {
     /// What all models of pictures have.
     #[serde(flatten)]
     pub descent: Descent,
-    /// Steps of the run. The reference's script has 1,000,000, its published score is that of 100,000.
+    /// Total number of steps. The reference script runs 1,000,000; its published score is for 100,000.
     pub max_steps: u64,
-    /// Epochs from one decay to the next.
+    /// Epochs per decay of the learning rate.
     pub epochs_per_decay: f64,
-    /// The decay of the exponential moving average (EMA) of the parameters, after many steps.
+    /// Decay of the exponential moving average (EMA) of the parameters; lower at first:
+    /// min(decay, (1 + n) / (10 + n)).
     pub average_decay: f32,
-    /// Threads that prepare batches beside the step.
+    /// Threads that prepare batches in the background.
     pub workers: usize,
 }
 
@@ -78,9 +79,9 @@ pub struct Train {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Eval {
-    /// The test pictures are classified after every so many epochs; 0: at the end alone.
+    /// Evaluates on the test set every N epochs; 0: only at the end.
     pub every_epochs: u64,
-    /// Histograms and pictures for TensorBoard every so many steps, in the reference every 100; 0: none.
+    /// Writes histograms and images for TensorBoard every N steps (reference: 100); 0 disables.
     pub summary_steps: u64,
 }
 

@@ -94,7 +94,7 @@ impl Constants {
     fn held(&self, origin: NodeOutput) -> Result<Constant> {
         let node = self.graph.node(origin.node);
         if node.op != "Const" || origin.output != 0 {
-            bail!("{} is no constant", node.title());
+            bail!("{} is not a constant", node.title());
         }
         node.constant("value")
     }

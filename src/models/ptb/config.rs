@@ -21,9 +21,9 @@ pub struct PtbSettings {
     pub network: Network,
     /// The texts.
     pub data: Data,
-    /// How it is trained.
+    /// The training.
     pub train: Train,
-    /// The optimizer; the reference's is gradient descent.
+    /// The optimizer; the reference uses gradient descent.
     pub optimizer: OptimizerConfig,
 }
 
@@ -31,11 +31,11 @@ pub struct PtbSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// LSTM units of a layer, and the width of a word's vector.
+    /// Hidden units per LSTM layer, and the embedding size.
     pub hidden_size: usize,
-    /// LSTM layers.
+    /// Number of LSTM layers.
     pub num_layers: usize,
-    /// Parameters start uniform in ± this.
+    /// Parameters are initialised uniformly in ± this.
     pub init_scale: f32,
 }
 
@@ -43,7 +43,7 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "files", or "grammar" for text that the program makes itself.
+    /// "files", or "grammar" for generated text.
     pub source: String,
     /// The training text.
     pub train: String,
@@ -51,11 +51,11 @@ pub struct Data {
     pub valid: String,
     /// The test text.
     pub test: String,
-    /// What becomes of words outside the vocabulary.
+    /// What happens to words outside the vocabulary.
     pub oov: OutOfVocabulary,
-    /// The most frequent words that the vocabulary keeps; 0 keeps all.
+    /// Maximum vocabulary size: keeps the most frequent words; 0 keeps all.
     pub max_vocab: usize,
-    /// Words of training text that the grammar makes.
+    /// Size in words of the generated training text.
     pub grammar_words: usize,
 }
 
@@ -63,21 +63,21 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
-    /// Sequences side by side, all towers together.
+    /// Batch size over all towers.
     pub batch_size: usize,
-    /// Equal parts of a batch, each on a group of threads of its own.
+    /// Data parallelism: equal parts of a batch, each on its own group of threads.
     pub towers: usize,
-    /// Time steps of a window.
+    /// Unrolled time steps (truncated BPTT length).
     pub num_steps: usize,
     /// The probability that dropout keeps a value: 1 - the dropout rate.
     pub keep_prob: f32,
     /// The learning rate of the first `max_epoch` epochs.
     pub learning_rate: f64,
-    /// What the learning rate is multiplied by after each later epoch.
+    /// Factor of the learning rate after each later epoch.
     pub lr_decay: f64,
     /// Epochs at the full learning rate.
     pub max_epoch: u64,
-    /// Epochs in all.
+    /// Total number of epochs.
     pub max_max_epoch: u64,
     /// The maximum number of steps; 0: no limit.
     pub max_steps: u64,

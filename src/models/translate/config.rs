@@ -25,9 +25,9 @@ pub struct TranslateSettings {
     pub network: Network,
     /// The parallel texts.
     pub data: Data,
-    /// How it is trained.
+    /// The training.
     pub train: Train,
-    /// The optimizer; the reference's is gradient descent.
+    /// The optimizer; the reference uses gradient descent.
     pub optimizer: OptimizerConfig,
 }
 
@@ -35,27 +35,27 @@ pub struct TranslateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": an encoder that
-    /// reads in both directions, masks, and attention between the decoder's two layers.
+    /// "reference", the network of TensorFlow's translate.py, or "bidirectional": a bidirectional
+    /// encoder, masked padding, and attention between the decoder's two layers.
     pub kind: String,
-    /// "gru", gated recurrent units, or "lstm", long short-term memory, in the reference's network.
+    /// The recurrent cell of the reference network: "gru" or "lstm".
     pub cell: Cell,
-    /// Units of a layer; of the reference also the width of a word's vector.
+    /// Hidden units per layer; in the reference network also the embedding size.
     pub hidden_size: usize,
-    /// The width of a word's vector in the bidirectional network.
+    /// The embedding size of the bidirectional network.
     pub embedding_size: usize,
-    /// The share of values that dropout takes away in the bidirectional network.
+    /// Dropout rate of the bidirectional network.
     pub dropout: f32,
-    /// Whether source, target and projection of the bidirectional network have the same vectors;
-    /// needs one vocabulary for both languages (`data.tokenizer = "bpe"`).
+    /// Whether source, target and output projection of the bidirectional network share one embedding
+    /// matrix (weight tying); needs one vocabulary for both languages (`data.tokenizer = "bpe"`).
     pub tie_embeddings: bool,
-    /// Layers of the encoder, and of the decoder, of the reference's network.
+    /// Layers of the encoder, and of the decoder, of the reference network.
     pub num_layers: usize,
-    /// Negative samples of a time step for sampled softmax; 0, or as many as there are words: the
-    /// full softmax.
+    /// Negative samples per time step for sampled softmax; 0, or the size of the vocabulary: the full
+    /// softmax.
     pub num_samples: usize,
-    /// Where the parameters begin: "tf-1.0", Glorot's uniform distribution, or "tf-0.12", uniform
-    /// unit scaling. The reference means whichever its TensorFlow had.
+    /// Parameter initialisation: "tf-1.0", Glorot uniform, the default of TensorFlow 1.0, or
+    /// "tf-0.12", uniform unit scaling, the default of TensorFlow 0.12.
     pub init: String,
 }
 
@@ -63,38 +63,39 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "files", "synthetic" for the program's own language pair, or "self-test" for the five pairs
-    /// of ids of the reference's self-test.
+    /// "files", "synthetic" for a generated language pair, or "self-test" for the five pairs of ids
+    /// of the reference's self-test.
     pub source: String,
     /// The training text: two files, source and target, or one with tabs.
     pub train: Vec<String>,
-    /// The development text, which every epoch ends with.
+    /// The development text, evaluated at the end of every epoch.
     pub dev: Vec<String>,
     /// The test text, for `tfm eval translate --split test`; none by default.
     pub test: Vec<String>,
-    /// Empty sides (the reference trains on them), no UTF-8, lines over 1 MiB or unpaired: "error" or "drop".
+    /// What to do with empty sides (the reference trains on them), invalid UTF-8, unpaired lines and
+    /// lines of more than 1 MiB: "error" or "drop".
     pub invalid: InvalidPairs,
-    /// "basic", the reference's words, or "bpe", byte-pair encoding.
+    /// "basic", the reference's word tokenizer, or "bpe", byte-pair encoding.
     pub tokenizer: Kind,
-    /// A `tokenizer.json` that is used instead of one that is made from the training text, with
+    /// A `tokenizer.json` to use instead of training a tokenizer on the training text, with
     /// `data.tokenizer = "bpe"`.
     pub tokenizer_file: String,
-    /// The most frequent words of the source that are kept, four special ones among them; with "bpe"
-    /// the size of the one vocabulary.
+    /// Maximum vocabulary size of the source, including four special words; with "bpe" the size of
+    /// the shared vocabulary.
     pub source_vocab: usize,
-    /// The most frequent words of the target that are kept, four special ones among them.
+    /// Maximum vocabulary size of the target, including four special words.
     pub target_vocab: usize,
-    /// How pairs are put together: "buckets", as the reference draws them, or "tokens": each epoch
-    /// is a permutation, cut into batches of about `train.batch_tokens` tokens of the target,
-    /// sentences of about one length side by side.
+    /// Batching: "buckets", drawn at random as in the reference, or "tokens": each epoch is a
+    /// permutation, cut into batches of about `train.batch_tokens` target tokens, with sentences of
+    /// similar length.
     pub batching: String,
-    /// The most tokens of a sentence with "tokens"; pairs with a longer one are left out of training,
-    /// and so are those whose target and its end are more than `train.batch_tokens`.
+    /// Maximum sentence length in tokens, with "tokens". Pairs with a longer sentence are left out of
+    /// training, and so are those whose target with its end exceeds `train.batch_tokens`.
     pub max_length: usize,
-    /// Positions of encoder and decoder, a pair a bucket: shorter sentences go into the first that
-    /// they fit, longer ones are left out.
+    /// The buckets, each a pair of encoder and decoder lengths. A sentence goes into the first bucket
+    /// that it fits; longer ones are left out.
     pub buckets: Vec<[usize; 2]>,
-    /// Training pairs of the synthetic language.
+    /// Number of generated training pairs.
     pub synthetic_pairs: usize,
 }
 
@@ -102,34 +103,33 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
-    /// Pairs of a batch, all towers together.
+    /// Batch size in pairs, over all towers.
     pub batch_size: usize,
-    /// Tokens of the target in a batch, with `data.batching = "tokens"`.
+    /// Batch size in target tokens, with `data.batching = "tokens"`.
     pub batch_tokens: usize,
-    /// Parts of a batch that differ by one pair at most, each on a group of threads of its own.
+    /// Data parallelism: parts of a batch that differ by one pair at most, each on its own group of
+    /// threads.
     pub towers: usize,
-    /// Epochs in all: as many steps as the pairs have batches, though pairs are drawn with
-    /// replacement.
+    /// Total number of epochs. With buckets, an epoch has as many steps as the pairs fill batches, but
+    /// pairs are drawn with replacement.
     pub num_epochs: u64,
     /// The maximum number of steps; 0: no limit.
     pub max_steps: u64,
-    /// The first learning rate.
+    /// The initial learning rate.
     pub learning_rate: f64,
-    /// The factor of the learning rate when the mean loss of `decay_every` steps is above those of
-    /// the three windows before.
+    /// Multiplies the learning rate when the mean loss of `decay_every` steps is above each of the
+    /// three previous windows.
     pub lr_decay: f64,
-    /// Steps of a window of the mean loss.
+    /// Window length in steps for the mean loss.
     pub decay_every: u64,
-    /// Steps of linear warm-up, which the inverse square root of the step follows (Vaswani et al.,
-    /// arXiv 1706.03762). 0: no warm-up, and decay by `lr_decay` as the reference has it.
+    /// Steps of linear warm-up, followed by inverse square root decay (Vaswani et al., arXiv
+    /// 1706.03762). 0: no warm-up, and decay by `lr_decay` as in the reference.
     pub warmup_steps: u64,
-    /// The share of the target's probability that label smoothing gives to all tokens.
+    /// Label smoothing: the probability mass spread uniformly over all tokens.
     pub label_smoothing: f32,
-    /// The decay of the exponential moving average (EMA) of the weights, which sentences are translated
-    /// with; 0: no average.
+    /// Decay of the moving average (EMA) of the weights, used for translation; 0: no average.
     pub average_decay: f32,
-    /// Training ends after so many epochs without a better BLEU of the development text; 0: it does
-    /// not.
+    /// Early-stopping patience: epochs without a better BLEU on the development text; 0 disables it.
     pub patience: u64,
     /// Gradients are clipped to this global norm.
     pub max_grad_norm: f64,

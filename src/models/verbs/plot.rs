@@ -246,10 +246,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = fake::run_of(root.path(), "a", "alexnet", "");
         let error = plot(&["--run", path.to_str().unwrap()]).unwrap_err().to_string();
-        let expect = format!(
-            "{0} is a run of alexnet, not of toy; use `tfm plot alexnet --run {0}`",
-            path.display()
-        );
+        let expect =
+            format!("{} is a run of alexnet, not of toy; alexnet has: bench", path.display());
         assert_eq!(error, expect);
         assert!(!path.join("plots").exists());
         let error = plot(&["--run", root.path().to_str().unwrap()]).unwrap_err().to_string();

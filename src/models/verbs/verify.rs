@@ -17,7 +17,7 @@ use crate::models::{Better, Entry, Metrics, Verb};
 use crate::run::RunDir;
 
 /// What the verb does, in a line.
-pub const ABOUT: &str = "Compares a run's scores with those that its config promises";
+pub const ABOUT: &str = "Compares a run's scores with the expected scores in its config";
 
 #[derive(Args, Debug)]
 struct Verify {
@@ -37,8 +37,8 @@ pub fn args(command: Command) -> Command {
     let model = command.get_name().to_owned();
     Verify::augment_args(command).after_long_help(format!(
         "A key of the config's [expect] table names a phase and a metric: test_perplexity is \
-         the\nperplexity of the last record of phase \"test\" in the run's metrics.jsonl. Ends \
-         with code 1\nwhere a score falls short or is missing, with code 2 where none is expected.\n\n\
+        the\nperplexity of the last record of phase \"test\" in the run's metrics.jsonl. Exits \
+        with code 1\nif a score falls short or is missing, with code 2 if no score is expected.\n\n\
          Example:\n  tfm verify {model} --run runs/first"
     ))
 }
@@ -251,7 +251,7 @@ mod tests {
         fails("test_bleu = { value = 1, tolerance = 0 }", "test_bleu");
         fails("test_perplexity = { value = 1 }", "missing field `tolerance`");
         let error = verify("alexnet", "").unwrap_err().to_string();
-        assert!(error.contains("use `tfm verify alexnet --run"), "{error}");
+        assert!(error.contains("is a run of alexnet, not of toy; alexnet has: bench"), "{error}");
     }
 
     const METRICS: &[(&str, Better)] =

@@ -84,17 +84,17 @@ fn add(call: &Call<'_>) -> Result<Tensor> {
 }
 
 fn add_n(call: &Call<'_>) -> Result<Tensor> {
-    let (first, rest) = call.inputs.split_first().context("it reads no values")?;
+    let (first, rest) = call.inputs.split_first().context("it has no inputs")?;
     numeric!(&first.values, _v => ());
     rest.iter().try_fold((*first).clone(), |total, input| {
         let (left, right) = (&total.shape, &input.shape);
-        ensure!(left == right, "shapes {left:?} and {right:?} are not the same");
+        ensure!(left == right, "shapes {left:?} and {right:?} differ");
         sum(&total, input)
     })
 }
 
 fn divisor(value: i64) -> Result<i64> {
-    ensure!(value != 0, "an integer is divided by zero");
+    ensure!(value != 0, "integer division by zero");
     Ok(value)
 }
 
@@ -136,7 +136,7 @@ pub(super) fn minimum(a: f64, b: f64) -> f64 {
 }
 
 fn power(base: i64, exponent: i64) -> Result<i64> {
-    ensure!(exponent >= 0, "an integer has no power {exponent}: it is negative");
+    ensure!(exponent >= 0, "the exponent {exponent} of an integer is negative");
     let (mut result, mut factor, mut rest) = (1i64, base, exponent);
     while rest > 0 {
         if rest & 1 == 1 {

@@ -45,7 +45,7 @@ fn of_channels(call: &Call<'_>, index: usize, pictures: &[usize]) -> Result<Vec<
     let (shape, channels) = (&input.shape, pictures.last());
     ensure!(
         shape.len() == 1 && shape.first() == channels,
-        "a value of shape {shape:?} does not go with the channels of shape {pictures:?}"
+        "a value of shape {shape:?} does not match the channels of shape {pictures:?}"
     );
     doubles(&input.values)
 }
@@ -58,7 +58,7 @@ fn products(left: impl IntoIterator<Item = f64>, right: &[f64]) -> Vec<f64> {
 fn global_normalization(call: &Call<'_>) -> Result<Tensor> {
     let (input, node) = (call.inputs[0], call.node);
     let shape = &input.shape;
-    ensure!(shape.len() == 4, "pictures have 4 dimensions, and these have shape {shape:?}");
+    ensure!(shape.len() == 4, "expected images with 4 dimensions, got shape {shape:?}");
     let of = |index| of_channels(call, index, shape);
     let (mean, variance, offset, scale) = (of(1)?, of(2)?, of(3)?, of(4)?);
     let epsilon = f64::from(node.float("variance_epsilon", None)?);

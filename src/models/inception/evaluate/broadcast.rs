@@ -23,7 +23,7 @@ pub(super) fn common_shape(left: &[usize], right: &[usize]) -> Result<Vec<usize>
         _ => None,
     };
     let shape: Option<_> = (0..rank).map(common).collect();
-    shape.with_context(|| format!("shapes {left:?} and {right:?} do not go together"))
+    shape.with_context(|| format!("shapes {left:?} and {right:?} cannot be broadcast together"))
 }
 
 /// Two tensors of one shape.

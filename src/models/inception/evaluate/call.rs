@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
     /// The integers of an input that is a vector, or a scalar, which is a vector of one.
     pub(super) fn ints(&self, index: usize) -> Result<Vec<i64>> {
         let input = self.inputs[index];
-        ensure!(input.shape.len() <= 1, "a vector is due, not a value of shape {:?}", input.shape);
+        ensure!(input.shape.len() <= 1, "expected a vector, got shape {:?}", input.shape);
         integers(&input.values)
     }
 
@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
         let input = self.inputs[index];
         match integers(&input.values)?[..] {
             [value] => Ok(value),
-            _ => bail!("one integer is due, not a value of shape {:?}", input.shape),
+            _ => bail!("expected one integer, got shape {:?}", input.shape),
         }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Call<'a> {
         let input = self.inputs[index];
         ensure!(
             input.shape == [n, 2],
-            "two numbers for each of {n} axes are due, not a value of shape {:?}",
+            "expected two numbers for each of {n} axes, got shape {:?}",
             input.shape
         );
         let values: Vec<_> =
@@ -114,7 +114,7 @@ impl<'a> Call<'a> {
 
 /// An integer that is a size.
 pub(super) fn size(value: i64) -> Result<usize> {
-    usize::try_from(value).with_context(|| format!("{value} is no size"))
+    usize::try_from(value).with_context(|| format!("{value} is not a valid size"))
 }
 
 /// The axis of a value of `rank` dimensions by its number, which is negative if it counts from the
@@ -123,5 +123,5 @@ pub(super) fn axis(number: i64, rank: usize) -> Result<usize> {
     let from_end = if number < 0 { rank as i64 } else { 0 };
     let axis = number.checked_add(from_end).and_then(|axis| usize::try_from(axis).ok());
     axis.filter(|axis| *axis < rank)
-        .with_context(|| format!("axis {number} is none of a value of {rank} dimensions"))
+        .with_context(|| format!("axis {number} is out of range for {rank} dimensions"))
 }

@@ -68,7 +68,7 @@ fn ordered(
 fn bools(tensor: &Tensor) -> Result<&[bool]> {
     match &tensor.values {
         Values::Bool(flags) => Ok(flags),
-        other => bail!("values of type {} stand where bool is due", other.data_type()),
+        other => bail!("expected bool, got {}", other.data_type()),
     }
 }
 
@@ -86,7 +86,7 @@ fn logical_not(call: &Call<'_>) -> Result<Tensor> {
 fn select(call: &Call<'_>) -> Result<Tensor> {
     let [condition, yes, no] = [call.inputs[0], call.inputs[1], call.inputs[2]];
     let (shape, of_yes) = (&condition.shape, &yes.shape);
-    ensure!(yes.shape == no.shape, "shapes {of_yes:?} and {:?} are not the same", no.shape);
+    ensure!(yes.shape == no.shape, "shapes {of_yes:?} and {:?} differ", no.shape);
     let condition = match shape[..] {
         [] => Cow::Borrowed(condition),
         _ if shape == of_yes => Cow::Borrowed(condition),
@@ -95,7 +95,7 @@ fn select(call: &Call<'_>) -> Result<Tensor> {
             of_rows[0] = rows;
             Cow::Owned(reshaped(condition, of_rows)?)
         }
-        _ => bail!("a condition of shape {shape:?} does not go with shape {of_yes:?}"),
+        _ => bail!("a condition of shape {shape:?} does not match shape {of_yes:?}"),
     };
     let condition = broadcast(&condition, of_yes)?;
     choice(&condition, yes, no)

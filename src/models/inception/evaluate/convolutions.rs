@@ -46,11 +46,11 @@ fn convolution(
     let (format, weight) = (DataFormat::of(call.node)?, call.inputs[1]);
     let input = format.channels_last(call.inputs[0])?;
     let (of, by) = (&input.shape, &weight.shape);
-    ensure!(by.len() == 4, "filters have 4 dimensions, and these have shape {by:?}");
+    ensure!(by.len() == 4, "expected filters with 4 dimensions, got shape {by:?}");
     let filters = filters(of[3], [by[2], by[3]]).filter(|_| !by.contains(&0));
     let Some(filters) = filters else {
         anyhow::bail!(
-            "filters of shape {by:?} do not go with pictures of shape {:?}",
+            "filters of shape {by:?} do not match images of shape {:?}",
             call.inputs[0].shape
         );
     };

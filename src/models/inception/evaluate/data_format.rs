@@ -25,7 +25,7 @@ impl DataFormat {
         match node.text("data_format", "NHWC")? {
             "NHWC" => Ok(Self::Nhwc),
             "NCHW" => Ok(Self::Nchw),
-            other => bail!("data_format is NHWC or NCHW, not {other:?}"),
+            other => bail!("data_format must be NHWC or NCHW, not {other:?}"),
         }
     }
 
@@ -40,7 +40,7 @@ impl DataFormat {
     /// Pictures with their channels last.
     pub(super) fn channels_last(self, pictures: &Tensor) -> Result<Cow<'_, Tensor>> {
         let shape = &pictures.shape;
-        ensure!(shape.len() == 4, "pictures have 4 dimensions, and these have shape {shape:?}");
+        ensure!(shape.len() == 4, "expected images with 4 dimensions, got shape {shape:?}");
         match self {
             Self::Nhwc => Ok(Cow::Borrowed(pictures)),
             Self::Nchw => Ok(Cow::Owned(transposed(pictures, &self.axes())?)),
@@ -71,7 +71,7 @@ impl DataFormat {
             && [height, width].iter().all(|axis| (1..=MAX_SIZE).contains(&sizes[*axis]));
         ensure!(
             fits,
-            "{key} {list:?} are not one for batch and channels and above zero for the rest"
+            "{key} {list:?} must be 1 for batch and channels and above zero for the rest"
         );
         Ok([sizes[height], sizes[width]])
     }
@@ -79,7 +79,7 @@ impl DataFormat {
     /// The borders that `explicit_paddings` gives to rows and to columns, before and after.
     pub(super) fn explicit_paddings(self, node: &FrozenNode) -> Result<[[usize; 2]; 2]> {
         let list = node.ints("explicit_paddings", &[][..])?;
-        let refusal = || format!("explicit_paddings {list:?} are not two for each of four axes");
+        let refusal = || format!("explicit_paddings {list:?} must be two for each of four axes");
         let size = |size: &i64| usize::try_from(*size).ok().filter(|size| *size <= MAX_SIZE);
         let sizes: Vec<_> = list.iter().map(size).collect::<Option<_>>().with_context(refusal)?;
         let [batch, height, width, channels] = self.axes();

@@ -42,7 +42,7 @@ fn range(call: &Call<'_>) -> Result<Tensor> {
     for input in call.inputs {
         let (first, value) = (&call.inputs[0].values, &input.values);
         ensure!(value.data_type() == data_type, two_types(first, value));
-        ensure!(value.len() == 1, "one value is due, not shape {:?}", input.shape);
+        ensure!(value.len() == 1, "expected one value, got shape {:?}", input.shape);
     }
     let number = |index: usize| Numbers::of(&call.inputs[index].values);
     let numbers = match (number(0)?, number(1)?, number(2)?) {
@@ -62,7 +62,7 @@ fn range(call: &Call<'_>) -> Result<Tensor> {
 fn floats(start: f64, limit: f64, step: f64, data_type: DataType) -> Result<Numbers> {
     check(start <= limit, start >= limit, step > 0.0, step < 0.0)?;
     let n = ((limit - start) / step).abs().ceil();
-    ensure!(n.is_finite(), "a range from {start} to {limit} has no end");
+    ensure!(n.is_finite(), "a range from {start} to {limit} is infinite");
     let n = len(&[n as usize], data_type)?;
     let at = |index: usize| match data_type {
         DataType::Float => f64::from((step * index as f64) as f32) + start,
@@ -82,7 +82,7 @@ fn check(is_rising: bool, is_falling: bool, goes_up: bool, goes_down: bool) -> R
     match (goes_up, goes_down) {
         (true, _) => ensure!(is_rising, "a range that goes up ends below its start"),
         (_, true) => ensure!(is_falling, "a range that goes down ends above its start"),
-        _ => bail!("a range has steps of zero"),
+        _ => bail!("a range has a step of zero"),
     }
     Ok(())
 }

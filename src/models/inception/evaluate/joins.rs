@@ -21,7 +21,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// Adds the values in a range of `from` to those of `to`.
 pub(super) fn append(to: &mut Values, from: &Values, range: Range<usize>) -> Result<()> {
     both!(to, from, (to, from) => to.extend_from_slice(&from[range]), {
-        bail!("values of several types do not go together")
+        bail!("inputs of different types cannot be joined")
     });
     Ok(())
 }
@@ -33,14 +33,14 @@ pub(super) fn none_of(values: &Values, capacity: usize) -> Values {
 
 /// The inputs, which are one at least, after each other along an axis.
 pub(super) fn concat(inputs: &[&Tensor], axis: usize) -> Result<Tensor> {
-    let first = inputs.first().context("it reads no values")?;
+    let first = inputs.first().context("it has no inputs")?;
     let mut shape = first.shape.clone();
     shape[axis] = 0;
     for input in inputs {
         let fits = input.shape.len() == shape.len()
             && (0..shape.len()).all(|it| it == axis || input.shape[it] == shape[it]);
         let (left, right) = (&first.shape, &input.shape);
-        ensure!(fits, "shapes {left:?} and {right:?} do not go together along axis {axis}");
+        ensure!(fits, "shapes {left:?} and {right:?} cannot be joined along axis {axis}");
         let (left, right) = (&first.values, &input.values);
         ensure!(left.data_type() == right.data_type(), two_types(left, right));
         shape[axis] = shape[axis].checked_add(input.shape[axis]).context("an axis is too large")?;
@@ -66,7 +66,7 @@ fn pack(call: &Call<'_>) -> Result<Tensor> {
     let first = &call.inputs[0].shape;
     let expanded = |input: &&Tensor| {
         let mut shape = input.shape.clone();
-        ensure!(shape == *first, "shapes {first:?} and {shape:?} are not the same");
+        ensure!(shape == *first, "shapes {first:?} and {shape:?} differ");
         shape.insert(axis, 1);
         reshaped(input, shape)
     };
@@ -77,7 +77,7 @@ fn pack(call: &Call<'_>) -> Result<Tensor> {
 fn tile(call: &Call<'_>) -> Result<Tensor> {
     let (input, times) = (call.inputs[0], call.sizes(1)?);
     let (of, strides) = (&input.shape, strides(&input.shape));
-    ensure!(of.len() == times.len(), "{times:?} times do not go with shape {of:?}");
+    ensure!(of.len() == times.len(), "multiples {times:?} do not match shape {of:?}");
     let shape: Option<_> = of.iter().zip(&times).map(|(of, by)| of.checked_mul(*by)).collect();
     let shape = shape.with_context(|| format!("{times:?} times shape {of:?} is too large"))?;
     rearranged(input, shape, |axis, index| index % of[axis] * strides[axis])

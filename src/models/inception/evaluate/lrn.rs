@@ -12,7 +12,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation::one("LRN", 1, lrn)];
 fn lrn(call: &Call<'_>) -> Result<Tensor> {
     let (input, node) = (call.inputs[0], call.node);
     let shape = &input.shape;
-    ensure!(shape.len() == 4, "pictures have 4 dimensions, and these have shape {shape:?}");
+    ensure!(shape.len() == 4, "expected images with 4 dimensions, got shape {shape:?}");
     let radius = size(node.int("depth_radius", 5)?)?;
     let number = |key, default: f32| node.float(key, default).map(f64::from);
     let (bias, alpha, beta) = (number("bias", 1.0)?, number("alpha", 1.0)?, number("beta", 0.5)?);

@@ -143,7 +143,7 @@ impl Numbers {
                 Values::Uint8(all(values, |value| value as u8))
             }
             (Self::Ints(values), DataType::Bool) => Values::Bool(all(values, |value| value != 0)),
-            (Self::Ints(_), DataType::String) => bail!("numbers do not become strings"),
+            (Self::Ints(_), DataType::String) => bail!("numbers cannot be cast to strings"),
         })
     }
 }
@@ -194,7 +194,7 @@ pub(super) fn from_doubles(
 pub(super) fn integers(values: &Values) -> Result<Vec<i64>> {
     match (values, Numbers::of(values)) {
         (Values::Bool(_), _) | (_, Ok(Numbers::Floats(_)) | Err(_)) => {
-            bail!("values of type {} stand where integers are due", values.data_type())
+            bail!("expected integers, got values of type {}", values.data_type())
         }
         (_, Ok(Numbers::Ints(values))) => Ok(values),
     }
@@ -202,13 +202,13 @@ pub(super) fn integers(values: &Values) -> Result<Vec<i64>> {
 
 /// The error of a type that an operation lacks.
 pub(super) fn not_taken(values: &Values) -> anyhow::Error {
-    anyhow::anyhow!("values of type {} are not taken", values.data_type())
+    anyhow::anyhow!("values of type {} are not supported", values.data_type())
 }
 
 /// The error of two types where one is due.
 pub(super) fn two_types(left: &Values, right: &Values) -> anyhow::Error {
     let (left, right) = (left.data_type(), right.data_type());
-    anyhow::anyhow!("values of type {left} and of type {right} do not go together")
+    anyhow::anyhow!("values of type {left} and of type {right} cannot be combined")
 }
 
 /// How many values an output of a shape and a type has.
@@ -223,7 +223,7 @@ pub(super) fn len(shape: &[usize], data_type: DataType) -> Result<usize> {
     let most = if data_type == DataType::String { MAX_STRINGS } else { MAX_VALUES };
     let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size));
     let len = len.filter(|len| *len <= most).with_context(|| {
-        format!("an output of shape {shape:?} has more than {most} values, which are the limit")
+        format!("an output of shape {shape:?} has more than {most} elements, the limit")
     })?;
     // Results are numbers of 64 bits before they have their type.
     let bytes = (len * size_of::<f64>()) as u64;

@@ -49,13 +49,13 @@ fn mirror_pad(call: &Call<'_>) -> Result<Tensor> {
     let edge = match call.node.text("mode", None)? {
         "REFLECT" => 1,
         "SYMMETRIC" => 0,
-        other => bail!("mode is REFLECT or SYMMETRIC, not {other:?}"),
+        other => bail!("mode must be REFLECT or SYMMETRIC, not {other:?}"),
     };
     let (of, pairs) = (&input.shape, call.pairs(1, input.shape.len())?);
     let mut shape = Vec::new();
     for (&size, [before, after]) in of.iter().zip(&pairs) {
         let fits = [before, after].map(|border| *border == 0 || *border + edge <= size);
-        ensure!(fits == [true; 2], "borders {pairs:?} are more than shape {of:?} can mirror");
+        ensure!(fits == [true; 2], "paddings {pairs:?} are larger than shape {of:?} can mirror");
         shape.push(size.checked_add(before + after).context("a border is too large")?);
     }
     let strides = strides(of);

@@ -22,7 +22,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 fn mat_mul(call: &Call<'_>) -> Result<Tensor> {
     let [left, right] = [call.inputs[0], call.inputs[1]];
     let (of, by) = (&left.shape, &right.shape);
-    ensure!(of.len() == 2 && by.len() == 2, "shapes {of:?} and {by:?} are not of matrices");
+    ensure!(of.len() == 2 && by.len() == 2, "shapes {of:?} and {by:?} are not those of matrices");
     let flag = |key| call.node.flag(key, false);
     product(left, right, flag("transpose_a")?, flag("transpose_b")?)
 }
@@ -30,11 +30,11 @@ fn mat_mul(call: &Call<'_>) -> Result<Tensor> {
 fn batch_mat_mul(call: &Call<'_>, is_broadcast: bool) -> Result<Tensor> {
     let [left, right] = [call.inputs[0], call.inputs[1]];
     let (of, by) = (&left.shape, &right.shape);
-    ensure!(of.len() >= 2 && by.len() >= 2, "shapes {of:?} and {by:?} are not of matrices");
+    ensure!(of.len() >= 2 && by.len() >= 2, "shapes {of:?} and {by:?} are not those of matrices");
     let batches = [&of[..of.len() - 2], &by[..by.len() - 2]];
     ensure!(
         is_broadcast || batches[0] == batches[1],
-        "shapes {of:?} and {by:?} have not one batch"
+        "shapes {of:?} and {by:?} have different batch sizes"
     );
     let batch = common_shape(batches[0], batches[1])?;
     let whole = |shape: &[usize]| [&batch[..], &shape[shape.len() - 2..]].concat();
@@ -49,7 +49,7 @@ fn product(left: &Tensor, right: &Tensor, flip_left: bool, flip_right: bool) -> 
     let (of, by) = (&left.shape, &right.shape);
     let (rank, data_type) = (of.len(), left.values.data_type());
     let (inner, columns) = (of[rank - 1], by[rank - 1]);
-    ensure!(inner == by[rank - 2], "shapes {of:?} and {by:?} have no product");
+    ensure!(inner == by[rank - 2], "shapes {of:?} and {by:?} cannot be multiplied");
     let mut shape = of.clone();
     shape[rank - 1] = columns;
     let n = len(&shape, data_type)?;
@@ -104,12 +104,12 @@ fn flipped(matrices: &Tensor, is_flipped: bool) -> Result<Cow<'_, Tensor>> {
 fn bias_add(call: &Call<'_>) -> Result<Tensor> {
     let [input, bias] = [call.inputs[0], call.inputs[1]];
     let (of, by) = (&input.shape, &bias.shape);
-    ensure!(of.len() >= 2, "shape {of:?} has no batch of channels");
+    ensure!(of.len() >= 2, "shape {of:?} has no batch and channel axes");
     let axis = match DataFormat::of(call.node)? {
         DataFormat::Nhwc => of.len() - 1,
         DataFormat::Nchw => 1,
     };
-    ensure!(by[..] == [of[axis]], "a bias of shape {by:?} does not go with shape {of:?}");
+    ensure!(by[..] == [of[axis]], "a bias of shape {by:?} does not match shape {of:?}");
     let mut shape = vec![1; of.len()];
     shape[axis] = of[axis];
     sum(input, &reshaped(bias, shape)?)

@@ -25,7 +25,7 @@ impl Steps {
     /// both are zero.
     fn of(call: &Call<'_>, min: f32, max: f32) -> Result<Option<Self>> {
         let bits = call.node.int("num_bits", 8)?;
-        ensure!((2..=16).contains(&bits), "num_bits is from 2 to 16, not {bits}");
+        ensure!((2..=16).contains(&bits), "num_bits must be from 2 to 16, not {bits}");
         let first = if call.node.flag("narrow_range", false)? { 1.0 } else { 0.0 };
         let last = ((1u32 << bits) - 1) as f32;
         if min == 0.0 && max == 0.0 {
@@ -81,7 +81,7 @@ fn of_vars(call: &Call<'_>) -> Result<Tensor> {
         ([min], [max]) => quantized(call, &[Steps::of(call, *min, *max)?]),
         _ => {
             let [min, max] = [&call.inputs[1].shape, &call.inputs[2].shape];
-            bail!("min and max are numbers, not of shapes {min:?} and {max:?}")
+            bail!("min and max must be scalars, not of shapes {min:?} and {max:?}")
         }
     }
 }
@@ -89,7 +89,7 @@ fn of_vars(call: &Call<'_>) -> Result<Tensor> {
 fn per_channel(call: &Call<'_>) -> Result<Tensor> {
     let [of, min, max] = [0, 1, 2].map(|index| &call.inputs[index].shape);
     let fits = min.len() == 1 && min == max && of.last() == min.first();
-    ensure!(fits, "min and max of shapes {min:?} and {max:?} do not go with shape {of:?}");
+    ensure!(fits, "min and max of shapes {min:?} and {max:?} do not match shape {of:?}");
     let pairs = floats(call, 1)?.iter().zip(floats(call, 2)?);
     let steps: Vec<_> =
         pairs.map(|(min, max)| Steps::of(call, *min, *max)).collect::<Result<_>>()?;

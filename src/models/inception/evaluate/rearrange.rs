@@ -73,7 +73,7 @@ pub(super) fn part(tensor: &Tensor, begin: &[usize], shape: Vec<usize>) -> Resul
 pub(super) fn reshaped(tensor: &Tensor, shape: Vec<usize>) -> Result<Tensor> {
     ensure!(
         len(&shape, tensor.values.data_type())? == tensor.values.len(),
-        "a value of shape {:?} has another number of values than shape {shape:?}",
+        "a value of shape {:?} has a different number of elements than shape {shape:?}",
         tensor.shape
     );
     Ok(Tensor { shape, values: tensor.values.clone() })
@@ -97,7 +97,7 @@ pub(super) fn broadcast<'a>(tensor: &'a Tensor, shape: &[usize]) -> Result<Cow<'
 
 /// As many values of a type as `shape` asks for, all the one that `value` has.
 pub(super) fn filled(value: &Values, shape: Vec<usize>) -> Result<Tensor> {
-    ensure!(value.len() == 1, "one value is due to fill with, not {}", value.len());
+    ensure!(value.len() == 1, "expected one value to fill with, got {}", value.len());
     let len = len(&shape, value.data_type())?;
     let values = same_type!(value, v => v.iter().cycle().take(len).cloned().collect());
     Ok(Tensor { shape, values })

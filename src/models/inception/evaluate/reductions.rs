@@ -106,7 +106,7 @@ fn mean(call: &Call<'_>) -> Result<Tensor> {
         }
         Numbers::Ints(ints) => {
             let mut sums = reduction.reduce(&ints, 0, i64::wrapping_add)?;
-            ensure!(n > 0 || sums.is_empty(), "integers without values have no mean");
+            ensure!(n > 0 || sums.is_empty(), "the mean of no integers is undefined");
             sums.iter_mut().for_each(|sum| *sum /= n as i64);
             Numbers::Ints(sums)
         }
@@ -160,7 +160,7 @@ fn arg(call: &Call<'_>, is_better: fn(bool, bool) -> bool) -> Result<Tensor> {
         (0..n).map(|at| best(at) as i64).collect()
     });
     if !matches!(output, DataType::Int32 | DataType::Int64) {
-        bail!("output_type is int32 or int64, not {output}");
+        bail!("output_type must be int32 or int64, not {output}");
     }
     Tensor::new(shape, Numbers::Ints(indices).into_values(output)?)
 }

@@ -20,18 +20,18 @@ const MAX_SIZE: usize = i32::MAX as usize;
 fn sizes(call: &Call<'_>, data_type: DataType) -> Result<(Vec<usize>, Option<Resize>)> {
     let (of, to) = (&call.inputs[0].shape, call.sizes(1)?);
     let [batch, height, width, channels] = of[..] else {
-        bail!("pictures have 4 dimensions, and these have shape {of:?}")
+        bail!("expected images with 4 dimensions, got shape {of:?}")
     };
     let is_size = |size: &usize| (1..=MAX_SIZE).contains(size);
     ensure!(
         to.len() == 2 && to.iter().all(is_size),
-        "a size is a height and a width above zero, not {to:?}"
+        "a size must be a height and a width above zero, not {to:?}"
     );
-    ensure!(of[1..3].iter().all(is_size), "pictures of shape {of:?} have no pixels");
+    ensure!(of[1..3].iter().all(is_size), "images of shape {of:?} have no pixels");
     let flags =
         (call.node.flag("align_corners", false)?, call.node.flag("half_pixel_centers", false)?);
     let alignment = match flags {
-        (true, true) => bail!("align_corners and half_pixel_centers exclude each other"),
+        (true, true) => bail!("align_corners and half_pixel_centers cannot both be set"),
         (true, false) => Alignment::Corners,
         (false, true) => Alignment::Centres,
         (false, false) => Alignment::Corner,

@@ -44,10 +44,10 @@ fn reshape(call: &Call<'_>) -> Result<Tensor> {
         [] => {}
         [axis] => {
             shape[axis] = rest(&input.shape, &asked).with_context(|| {
-                format!("a value of shape {:?} has no shape {asked:?}", input.shape)
+                format!("a value of shape {:?} cannot be reshaped to {asked:?}", input.shape)
             })?;
         }
-        _ => bail!("the shape {asked:?} has more than one open size"),
+        _ => bail!("the shape {asked:?} has more than one unknown size"),
     }
     reshaped(input, shape)
 }
@@ -75,7 +75,7 @@ fn squeeze(call: &Call<'_>) -> Result<Tensor> {
     let axes = call.node.ints("squeeze_dims", &[][..])?;
     let axes: Vec<_> = axes.into_iter().map(|number| axis(number, rank)).collect::<Result<_>>()?;
     if let Some(&axis) = axes.iter().find(|axis| input.shape[**axis] != 1) {
-        bail!("axis {axis} of a value of shape {:?} has not size 1", input.shape);
+        bail!("axis {axis} of shape {:?} does not have size 1", input.shape);
     }
     let goes = |axis| axes.contains(&axis) || axes.is_empty() && input.shape[axis] == 1;
     let stays = (0..rank).filter(|axis| !goes(*axis));
@@ -87,6 +87,10 @@ fn transpose(call: &Call<'_>) -> Result<Tensor> {
     let rank = input.shape.len();
     let axes: Vec<_> = numbers.iter().map(|&it| axis(it, rank)).collect::<Result<_>>()?;
     let is_permutation = axes.len() == rank && (0..rank).all(|axis| axes.contains(&axis));
-    ensure!(is_permutation, "{numbers:?} is no order of the axes of shape {:?}", input.shape);
+    ensure!(
+        is_permutation,
+        "{numbers:?} is not a permutation of the axes of shape {:?}",
+        input.shape
+    );
     transposed(input, &axes)
 }

@@ -20,7 +20,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
 fn slice(call: &Call<'_>) -> Result<Tensor> {
     let (input, begin, sizes) = (call.inputs[0], call.sizes(1)?, call.ints(2)?);
     let of = &input.shape;
-    let refusal = || format!("{sizes:?} values from {begin:?} on are not in shape {of:?}");
+    let refusal =
+        || format!("a slice of sizes {sizes:?} at {begin:?} is out of range for shape {of:?}");
     ensure!(begin.len() == of.len() && sizes.len() == of.len(), refusal());
     let mut shape = Vec::new();
     for ((&of, &begin), &asked) in of.iter().zip(&begin).zip(&sizes) {
@@ -62,7 +63,7 @@ fn split(call: &Call<'_>) -> Result<Vec<Tensor>> {
     let size = input.shape[axis];
     ensure!(
         n > 0 && size.is_multiple_of(n),
-        "axis {axis} of shape {:?} is not {n} equal parts",
+        "axis {axis} of shape {:?} cannot be split into {n} equal parts",
         input.shape
     );
     parts(input, axis, &vec![size / n; n])
@@ -72,7 +73,9 @@ fn split_v(call: &Call<'_>) -> Result<Vec<Tensor>> {
     let (input, asked) = (call.inputs[0], call.ints(1)?);
     let axis = call.axis(2, input.shape.len())?;
     let (of, n) = (input.shape[axis], number_of_outputs(call, "num_split")?);
-    let refusal = || format!("axis {axis} of shape {:?} is not {n} parts {asked:?}", input.shape);
+    let refusal = || {
+        format!("axis {axis} of shape {:?} cannot be split into {n} parts {asked:?}", input.shape)
+    };
     let known: Option<usize> = asked
         .iter()
         .filter(|size| **size != -1)
@@ -88,7 +91,11 @@ fn unpack(call: &Call<'_>) -> Result<Vec<Tensor>> {
     let input = call.inputs[0];
     let axis = axis(call.node.int("axis", 0)?, input.shape.len())?;
     let n = number_of_outputs(call, "num")?;
-    ensure!(n == input.shape[axis], "axis {axis} of shape {:?} has not size {n}", input.shape);
+    ensure!(
+        n == input.shape[axis],
+        "axis {axis} of shape {:?} does not have size {n}",
+        input.shape
+    );
     let mut shape = input.shape.clone();
     shape.remove(axis);
     parts(input, axis, &vec![1; n])?.iter().map(|part| reshaped(part, shape.clone())).collect()
@@ -111,13 +118,13 @@ fn gather(call: &Call<'_>, axis: usize, batch: usize) -> Result<Tensor> {
     let (input, indices) = (call.inputs[0], call.inputs[1]);
     let (of, by) = (&input.shape, &indices.shape);
     ensure!(axis < of.len(), "a scalar has no slices");
-    ensure!(of[..batch] == by[..batch], "shapes {of:?} and {by:?} have not one batch");
+    ensure!(of[..batch] == by[..batch], "shapes {of:?} and {by:?} have different batch sizes");
     let shape = [&of[..axis], &by[batch..], &of[axis + 1..]].concat();
     let mut values = none_of(&input.values, len(&shape, input.values.data_type())?);
     let integers = integers(&indices.values)?;
     let inside = |index: &i64| usize::try_from(*index).ok().filter(|index| *index < of[axis]);
     if let Some(index) = integers.iter().find(|index| inside(index).is_none()) {
-        anyhow::bail!("index {index} is not in axis {axis} of shape {of:?}");
+        anyhow::bail!("index {index} is out of range for axis {axis} of shape {of:?}");
     }
     if !shape.contains(&0) {
         let inner: usize = of[axis + 1..].iter().product();

@@ -38,12 +38,12 @@ pub(super) fn windows(
         "SAME" => None,
         "VALID" => Some([[0; 2]; 2]),
         "EXPLICIT" => Some(format.explicit_paddings(node)?),
-        other => bail!("padding is SAME, VALID or EXPLICIT, not {other:?}"),
+        other => bail!("padding must be SAME, VALID or EXPLICIT, not {other:?}"),
     };
     let axis = |axis: usize| {
         let border = borders.map(|borders| borders[axis]);
         SlidingWindow::new(input[axis], kernel[axis], strides[axis], dilations[axis], border)
-            .with_context(|| format!("windows of {kernel:?} do not fit into pictures of {input:?}"))
+            .with_context(|| format!("windows of {kernel:?} do not fit into images of {input:?}"))
     };
     Ok([axis(0)?, axis(1)?])
 }
@@ -59,8 +59,8 @@ impl SlidingWindow {
         dilation: usize,
         border: Option<[usize; 2]>,
     ) -> Result<Self> {
-        ensure!(input <= MAX_INPUT, "an axis has more than {MAX_INPUT} values");
-        ensure!(kernel > 0 && kernel <= MAX_INPUT, "a window has {kernel} values");
+        ensure!(input <= MAX_INPUT, "an axis is larger than {MAX_INPUT}");
+        ensure!(kernel > 0 && kernel <= MAX_INPUT, "a window has size {kernel}");
         let extent = (kernel - 1) * dilation + 1;
         let (output, before) = match border {
             None => {

@@ -16,7 +16,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// The sizes of a block, and two numbers for each of its axes, which follow the batch.
 fn blocks(call: &Call<'_>) -> Result<(Vec<usize>, Vec<[usize; 2]>)> {
     let (of, blocks) = (&call.inputs[0].shape, call.sizes(1)?);
-    ensure!(of.len() > blocks.len(), "blocks {blocks:?} do not go with shape {of:?}");
+    ensure!(of.len() > blocks.len(), "blocks {blocks:?} do not match shape {of:?}");
     ensure!(!blocks.contains(&0), "blocks {blocks:?} are empty");
     let pairs = call.pairs(2, blocks.len())?;
     Ok((blocks, pairs))
@@ -63,7 +63,7 @@ fn batch_to_space(call: &Call<'_>) -> Result<Tensor> {
     for (axis, [before, after]) in (1..).zip(&crops) {
         let rest = shape[axis].checked_sub(*before).and_then(|rest| rest.checked_sub(*after));
         shape[axis] = rest.with_context(|| {
-            format!("crops {crops:?} are more than {whole:?}", whole = moved.shape)
+            format!("crops {crops:?} are larger than {whole:?}", whole = moved.shape)
         })?;
         begin[axis] = *before;
     }

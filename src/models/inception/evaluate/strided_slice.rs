@@ -71,14 +71,14 @@ fn has(mask: i64, slice: usize) -> bool {
 impl Selection {
     fn of(of: &[usize], masks: &Masks, begin: &[i64], end: &[i64], steps: &[i64]) -> Result<Self> {
         let n = begin.len();
-        ensure!(n == end.len() && n == steps.len(), "they have several lengths");
-        ensure!(n <= MAX_SLICES, "there are more slices than {MAX_SLICES}");
+        ensure!(n == end.len() && n == steps.len(), "their lengths differ");
+        ensure!(n <= MAX_SLICES, "there are more than {MAX_SLICES} slices");
         let is_ellipsis = |slice: &usize| has(masks.ellipsis, *slice);
-        ensure!((0..n).filter(is_ellipsis).count() <= 1, "there are several ellipses");
+        ensure!((0..n).filter(is_ellipsis).count() <= 1, "there is more than one ellipsis");
         let is_axis = |slice: &usize| !is_ellipsis(slice) && !has(masks.new_axis, *slice);
         let named = (0..n).filter(is_axis).count();
         let others = of.len().checked_sub(named);
-        let others = others.with_context(|| format!("shape {of:?} has not {named} axes"))?;
+        let others = others.with_context(|| format!("shape {of:?} does not have {named} axes"))?;
         let mut selection = Self::default();
         for slice in 0..n {
             if is_ellipsis(&slice) {
@@ -114,7 +114,7 @@ impl Selection {
         ensure!(step > 0, "an index has the stride {step}");
         let first = from_start(index, size);
         if !(0..size as i64).contains(&first) {
-            bail!("index {index} is not in an axis of size {size}");
+            bail!("index {index} is out of range for an axis of size {size}");
         }
         self.taken.push(Taken { first, step: 1, size: 1 });
         Ok(())

@@ -15,7 +15,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation::several("TopKV2", 2, to
 fn top_k(call: &Call<'_>) -> Result<Vec<Tensor>> {
     let (input, k) = (call.inputs[0], size(call.int(1)?)?);
     let row = *input.shape.last().context("a scalar has no last axis")?;
-    ensure!(k <= row, "rows of shape {:?} have not {k} values", input.shape);
+    ensure!(k <= row, "rows of shape {:?} have fewer than {k} values", input.shape);
     let mut shape = input.shape.clone();
     shape.pop();
     shape.push(k);

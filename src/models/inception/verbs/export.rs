@@ -32,13 +32,13 @@ struct ExportArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The graph to write; FILE_labels.txt beside it has the names of the classes
+    /// The graph to write; the class names go to FILE_labels.txt next to it
     #[arg(long, value_name = "FILE.pb", value_hint = ValueHint::FilePath)]
     graph: PathBuf,
-    /// The graph that the run was trained on, where it does not lie there any more
+    /// The graph that the run was trained on, if it has moved
     #[arg(long, value_name = "FILE.pb", value_hint = ValueHint::FilePath)]
     source: Option<PathBuf>,
-    /// Takes the place of files that are there
+    /// Overwrites existing files
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -47,9 +47,9 @@ struct ExportArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "The graph is the one that the run was trained on up to its features, and behind \
-them the new layer. Its output is final_result, as TensorFlow's retrain.py calls it; its input stays. What [preprocessing] of \
-the run's config says is not in the graph: the last line printed gives it as options.
+const LONG: &str = "The graph is the one that the run was trained on, up to its features, followed by the \
+new layer. Its output is final_result, as in TensorFlow's retrain.py; its input is unchanged. The \
+[preprocessing] of the run's config is not part of the graph: the last line printed gives it as options.
 
 Example:
   tfm export inception --run RUN --graph flowers.pb
@@ -67,7 +67,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     for file in [&args.graph, &labels] {
         ensure!(
             args.force || !file.exists(),
-            "{} is there already: give --force to replace it",
+            "{} already exists: give --force to replace it",
             file.display()
         );
     }

@@ -26,7 +26,7 @@ const CHUNK: usize = 2048;
 /// `tfm score translate`
 pub const VERB: Verb = Verb {
     name: "score",
-    about: "Prints log-probability and perplexity of each translation of a text",
+    about: "Prints log-probability and perplexity of each given translation",
     args,
     run,
 };
@@ -37,10 +37,10 @@ struct ScoreArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The text, a sentence a line
+    /// The text, one sentence per line
     #[arg(long, value_name = "FILE")]
     source: PathBuf,
-    /// The translations, one a line
+    /// The translations, one per line
     #[arg(long, value_name = "FILE")]
     target: PathBuf,
     #[command(flatten)]
@@ -49,11 +49,10 @@ struct ScoreArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "A line of output for each pair of lines: the log-probability in nats of the \
-translation and its end, under the softmax of all words, a tab, the perplexity. A pair that fits no \
-bucket of the model, and one with an empty side, has `-` for both, which is said with the line's \
-number on standard error; the sum over all others stands there at the end. With --json every line is \
-an object, in which such a pair has null.";
+const LONG: &str = "Prints one line per pair of lines: the log-probability in nats of the translation and \
+its end, under the full softmax, a tab, and the perplexity. A pair that fits no bucket of the model, or \
+has an empty side, prints `-` for both and a warning with the line number on stderr. The total over the \
+other pairs is printed there at the end. With --json every line is an object, and such pairs have null.";
 
 fn args(command: Command) -> Command {
     ScoreArgs::augment_args(command).after_long_help(LONG)
