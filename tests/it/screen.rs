@@ -158,12 +158,12 @@ fn every_model_has_a_length_in_epochs_or_steps() {
 fn keys_are_explained() {
     let dir = Dir::new();
     let keys = dir.tfm("config keys ptb").ok();
-    let part = "train.batch_size = 20\n    Sequences side by side, all towers together. (an integer, \
+    let part = "train.batch_size = 20\n    Batch size over all towers. (an integer, \
                 from 1 to 65536)\n";
     assert!(keys.contains(part), "{keys}");
     assert!(keys.contains("one of: drop, unk"), "{keys}");
     let shown = dir.tfm("config show ptb-small").ok();
-    let part = "# Sequences side by side, all towers together. (an integer, from 1 to 65536)\n\
+    let part = "# Batch size over all towers. (an integer, from 1 to 65536)\n\
                 batch_size = 20\n";
     assert!(shown.contains(part), "{shown}");
     let json = dir.tfm("config keys word2vec --json").json();

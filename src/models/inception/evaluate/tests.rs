@@ -274,7 +274,7 @@ fn what_is_refused_is_named() {
             "windows of [5, 1] do not fit into images of [4, 4]: they are larger",
         ),
         (new("ResizeBilinear"), &[pictures, &int32s(&[0, 3])], "above zero, not [0, 3]"),
-        (new("TopKV2"), &[x, &int32s(&[4])], "rows of shape [2, 3] have not 4 values"),
+        (new("TopKV2"), &[x, &int32s(&[4])], "rows of shape [2, 3] have fewer than 4 values"),
     ];
     for (new, inputs, due) in cases {
         let found = refusal(new.clone(), inputs);
