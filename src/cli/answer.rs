@@ -79,10 +79,10 @@ fn unknown_model(registry: Registry, verb: &str, command: &Command, wrong: &str)
         return format!("{error:#}");
     }
     let what = match verb {
-        "bench" | "import" => "is no model",
+        "bench" | "import" => "is not a model",
         _ => "is neither a model nor a run folder",
     };
-    format!("{wrong} {what}; {hint}`{verb}` is there for: {}", names.join(", "))
+    format!("{wrong} {what}; {hint}`{verb}` works for: {}", names.join(", "))
 }
 
 /// The verbs of a model in the order of the help.

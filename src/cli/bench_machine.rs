@@ -31,10 +31,10 @@ struct Peaks {
 
 pub(super) fn command() -> Command {
     let command = Machine::augment_args(Command::new(NAME));
-    command.about("This machine's own peak, which no model exceeds").long_about(
-        "Measures this machine's own peak: f32 fused multiply-adds from registers (each counted \
-         as two operations) and bytes read from memory, with one thread and with all. The \
-         benches of the models are shares of it. Takes about three seconds on an idle machine.",
+    command.about("The peak performance of this machine").long_about(
+        "Measures this machine's peak: f32 fused multiply-adds from registers (each counts as two \
+        FLOPs) and bytes read from memory, with one thread and with all. The benchmarks of the \
+        models give their share of it. Takes about three seconds on an idle machine.",
     )
 }
 

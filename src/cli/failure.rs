@@ -40,13 +40,13 @@ pub fn fail(error: &Error) -> ExitCode {
 /// What Rust says of text that is no number, and the same for people.
 const NUMBERS: &[(&str, &str)] = &[
     ("invalid digit found in string", "it must be a whole number, without a sign or a fraction"),
-    ("cannot parse integer from empty string", "it is empty, and must be a whole number"),
+    ("cannot parse integer from empty string", "it is empty; it must be a whole number"),
     ("number too large to fit in target type", "it is too large"),
     ("number too small to fit in target type", "it is too small"),
     ("number would be zero for non-zero type", "it must be 1 or more"),
     ("is not in 1..18446744073709551615", "is below 1"),
     ("invalid float literal", "it must be a number"),
-    ("cannot parse float from empty string", "it is empty, and must be a number"),
+    ("cannot parse float from empty string", "it is empty; it must be a number"),
 ];
 
 /// An error of an argument's value in words for people.
@@ -64,7 +64,7 @@ pub fn end_on_panic() {
         let text = panic.payload_as_str().unwrap_or("a panic");
         let trace = Backtrace::capture();
         let mut stderr = anstream::stderr().lock();
-        let _ = writeln!(stderr, "{RED}error:{RED:#} tfm itself is at fault: {text} ({place})");
+        let _ = writeln!(stderr, "{RED}error:{RED:#} this is a bug in tfm: {text} ({place})");
         if trace.status() == BacktraceStatus::Captured {
             let _ = writeln!(stderr, "{trace}");
         }
@@ -156,7 +156,7 @@ mod tests {
         let (out, err) =
             [&said.stdout, &said.stderr].map(|text| String::from_utf8_lossy(text)).into();
         assert_eq!(said.status.code(), Some(i32::from(PANIC)), "{err}");
-        let expect = "error: tfm itself is at fault: as the test wants (src";
+        let expect = "error: this is a bug in tfm: as the test wants (src";
         assert!(err.starts_with(expect) && err.lines().count() == 1, "{err}");
         assert!(!out.contains("went on") && !out.contains("waited on"), "{out}");
     }

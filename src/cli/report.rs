@@ -24,7 +24,7 @@ struct Report {
     #[command(flatten)]
     paths: Paths,
 
-    /// The file of the page; the numbers lie beside it as CSV
+    /// The HTML file to write; a CSV file with the numbers goes next to it
     #[arg(long, short = 'o', value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
 
@@ -32,7 +32,7 @@ struct Report {
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
 
-    /// Replaces files that exist
+    /// Overwrites existing files
     #[arg(long)]
     force: bool,
 
@@ -41,13 +41,13 @@ struct Report {
 }
 
 const LONG: &str = "Writes one HTML file that needs no server and no network: the best experiment over its \
-seeds, a table that sorts and filters, curves with bands over seeds, the score by each setting that \
+seeds, a sortable and filterable table, curves with bands over seeds, the score by each setting that \
 differs, failures with their last lines, and the commands that repeat each run.\n\n\
 Examples:\n  tfm report sweeps/rates -o rates.html\n  tfm report runs/first runs/second";
 
 fn command() -> Command {
     Report::augment_args(Command::new("report"))
-        .about("Writes a page about runs: tables, curves over seeds, scores by setting")
+        .about("Writes an HTML report about runs: tables, curves over seeds, scores by setting")
         .after_long_help(LONG)
 }
 
@@ -56,13 +56,17 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let csv = csv_beside(&args.out);
     let is_csv = args.out.extension().is_some_and(|end| end == "csv");
-    ensure!(!is_csv, "{} would be the page; give -o another end", args.out.display());
+    ensure!(
+        !is_csv,
+        "the report cannot be named {}; give -o another extension",
+        args.out.display()
+    );
     for file in [&args.out, &csv] {
         let free = args.force || !file.exists();
-        ensure!(free, "{} exists already; choose another -o or use --force", file.display());
+        ensure!(free, "{} already exists; choose another -o or use --force", file.display());
     }
     let found = args.paths.read()?;
-    ensure!(!found.runs.is_empty(), "there is no run to report that can be read");
+    ensure!(!found.runs.is_empty(), "there is no readable run to report");
     let title = args.title.unwrap_or_else(|| title(&args.paths.paths));
     let failed: Vec<_> = args.paths.failures().iter().map(failure_in_json).collect();
     let time = rfc3339(SystemTime::now())[..16].replace('T', " ");

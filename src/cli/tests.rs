@@ -111,9 +111,9 @@ fn a_path_that_is_no_run_is_told_why() {
 fn unknown_names_are_answered_with_the_nearest_and_all() {
     refuses(
         "train tyo",
-        "tyo is neither a model nor a run folder; did you mean toy? `train` is there for: toy",
+        "tyo is neither a model nor a run folder; did you mean toy? `train` works for: toy",
     );
-    refuses("bench vgg", "vgg is no model; `bench` is there for: alexnet, machine");
+    refuses("bench vgg", "vgg is not a model; `bench` works for: alexnet, machine");
     refuses(
         "trian toy",
         "tfm has no trian; did you mean train? there are: train, bench, verify, plot, wind-up, sweep, runs, report, watch, bleu, data, models, config, completions, help",

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command};
 use super::{Registry, bench_machine, by_run};
 use crate::models::{Entry, Verb};
 
-/// The verbs that models usually have, in the order of the help.
+/// The usual verbs, in the order of the help.
 const ORDER: &[(&str, &str)] = &[
     ("train", "Trains a model"),
     ("eval", "Evaluates a trained model"),
@@ -19,7 +19,7 @@ const ORDER: &[(&str, &str)] = &[
     ("query", "Finds nearest neighbours: of a word, or of an image"),
 ];
 
-/// A command for each verb that some model has, with the models below it.
+/// One command per verb, with a subcommand for each model that has it.
 pub(super) fn commands(registry: Registry) -> Vec<Command> {
     names(registry)
         .into_iter()
@@ -52,8 +52,8 @@ pub(super) fn run(registry: Registry, name: &str, matches: &ArgMatches) -> Resul
     }
 }
 
-/// The verbs: the usual ones in their order, then any others by name. `bench` is always one,
-/// since the machine itself can be measured.
+/// The verbs: the usual ones in their order, then any others by name. `bench` is always included,
+/// since it can also measure the machine.
 pub(super) fn names(registry: Registry) -> Vec<&'static str> {
     let mut names: Vec<_> =
         registry.iter().flat_map(|entry| entry.verbs).map(|verb| verb.name).collect();
@@ -86,8 +86,8 @@ fn about(registry: Registry, name: &str) -> &'static str {
     usual.or_else(|| models(registry, name).next().map(|(_, verb)| verb.about)).unwrap_or_default()
 }
 
-/// The command of a model below a verb. Its texts are the registry's, whatever the groups of
-/// options left: the list of a verb's models shows what each model is.
+/// The subcommand of a model. Its texts come from the registry, not from the option groups: the
+/// list of a verb's models shows what each model is.
 fn model(entry: &Entry, verb: &Verb) -> Command {
     (verb.args)(Command::new(entry.name))
         .about(entry.about)

@@ -26,7 +26,7 @@ pub(super) const FIXED: Fixed = Fixed { command, run };
 const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
-/// A sweep has no process for an instant between two points; after so long it has none at all.
+/// Between two points a sweep has no process for an instant; after this long it has stopped.
 const QUIET: Duration = Duration::from_secs(5);
 
 #[derive(Args, Debug)]

@@ -87,7 +87,7 @@ impl Description {
         ensure!(
             error < TOLERANCE,
             "the network differs from the plain computation by {error:.1e} of its largest output \
-             at {}",
+            at {}",
             cpu.isa().name()
         );
         Ok(())

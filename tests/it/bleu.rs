@@ -125,7 +125,7 @@ fn what_cannot_be_scored_is_named() {
     for (line, part) in [
         ("hyp.txt", "--ref <FILE>"),
         ("--ref a.txt hyp.txt --tokenize zh", "possible values: 13a, none, char, intl"),
-        ("--ref a.txt hyp.txt --smooth-value 1", "--smooth-value is for --smooth floor"),
+        ("--ref a.txt hyp.txt --smooth-value 1", "--smooth-value works only with --smooth floor"),
         ("--ref a.txt hyp.txt --smooth floor --smooth-value -1", "a number that is at least 0"),
         ("--ref a.txt hyp.txt --sentence --metrics bleu,chrf", "give only one in --metrics"),
         ("--ref a.txt hyp.txt --seed 1", "--paired-bootstrap <OTHER>"),

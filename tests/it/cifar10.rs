@@ -276,7 +276,7 @@ fn settings_are_refused_with_key_and_rule() {
         ("--set train.towers=0", ["train.towers = 0", "1"]),
         ("--set train.average_decay=1.5", ["train.average_decay = 1.5", "1"]),
         ("--set train.workers=65", ["train.workers = 65", "64"]),
-        ("--set train.batch_size=201", ["200 training pictures are fewer", "decrease it"]),
+        ("--set train.batch_size=201", ["200 training images are fewer", "decrease it"]),
         ("--set data.source=mnist", ["data.source = \"mnist\"", "cifar10"]),
         ("--set train.keep=1", ["train.keep", "unknown key"]),
     ] {

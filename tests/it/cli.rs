@@ -43,7 +43,7 @@ fn version_names_package_and_revision() {
 fn mistakes_in_commands_are_usage_errors_with_the_choice() {
     let dir = Dir::new();
     dir.tfm("tarin ptb").fails(2, &["tfm has no tarin", "bench", "data", "completions", "Usage"]);
-    dir.tfm("bench machin").fails(2, &["machin is no model; did you mean machine?"]);
+    dir.tfm("bench machin").fails(2, &["machin is not a model; did you mean machine?"]);
     dir.tfm("data fecth").fails(2, &["did you mean fetch?", "list, fetch, verify, make"]);
     dir.tfm("data list --jsno").fails(2, &["--jsno", "--json"]);
     dir.tfm("data fetch").fails(2, &["<SET>"]);

@@ -78,7 +78,7 @@ fn predictions_do_not_depend_on_batches_or_threads_and_go_on_where_they_ended() 
     assert_eq!(again, expect);
     dir.write("notes.txt", "not ours");
     dir.tfm(&format!("{predict} --resume notes.txt demo/pictures"))
-        .fails(1, &["notes.txt:1 is no line of predictions: take it out"]);
+        .fails(1, &["notes.txt:1 is not a line of predictions: remove it"]);
     assert_eq!(fs::read(dir.path().join("notes.txt")).unwrap(), b"not ours");
 }
 
@@ -145,7 +145,7 @@ fn features_are_written_in_three_formats() {
     dir.tfm(&format!(
         "query inception {GRAPH} --features other.safetensors demo/pictures/checkerboard/001.jpg"
     ))
-    .fails(1, &["other.safetensors is no file of tfm embed"]);
+    .fails(1, &["other.safetensors is not a file of tfm embed"]);
     dir.tfm(&format!("{embed} --out a.npy")).ok();
     let npy = fs::read(dir.path().join("a.npy")).unwrap();
     assert!(npy.ends_with(features.data()), "the values differ");

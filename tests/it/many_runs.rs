@@ -119,7 +119,7 @@ fn a_run_is_shown_with_all_that_repeats_it() {
         "finished after step 57 of 57",
         "network.hidden_size = 16",
         "valid_perplexity by step:",
-        "checkpoints: steps 19, 38, 57; the best is that of step",
+        "checkpoints: steps 19, 38, 57; the best is step",
         "command:     ",
         "machine: ",
     ] {

@@ -271,7 +271,7 @@ fn settings_are_refused_with_key_and_rule() {
     let dir = with_data(true);
     let before = dir.files();
     for (rest, parts) in [
-        ("--set train.batch_size=241", ["240 training pictures are fewer", "decrease it"]),
+        ("--set train.batch_size=241", ["240 training images are fewer", "decrease it"]),
         ("--set train.momentum=1.5", ["optimizer.momentum = 1.5", "1"]),
         ("--set train.eval_frequency=0", ["train.eval_frequency = 0", "1"]),
         ("--set data.validation_size=300", ["data.validation_size = 300", "300 training images"]),

@@ -175,11 +175,11 @@ fn a_tenth_of_ones_own_pictures_is_held_out_and_a_broken_file_is_left_out() {
     dir.write("own/grass/broken.png", "no picture");
     let said = dir.tfm(&train("--run-dir run --json"));
     assert_eq!(said.code, 0, "{said:?}");
-    let warnings: Vec<_> = said.stderr.lines().filter(|line| line.contains("left out")).collect();
+    let warnings: Vec<_> = said.stderr.lines().filter(|line| line.contains("skipped")).collect();
     assert_eq!(warnings.len(), 1, "{said:?}");
     let broken = dir.path().join("own").join("grass").join("broken.png");
     let broken = broken.strip_prefix(dir.path()).unwrap().display();
-    let expect = format!("warning: {broken} is left out: is not a valid PNG or JPEG file");
+    let expect = format!("warning: skipped {broken}: is not a valid PNG or JPEG file");
     assert!(warnings[0].starts_with(&expect), "{warnings:?}");
 
     are_told_apart(&dir);
@@ -209,8 +209,10 @@ fn classes_are_known_by_their_names() {
     assert!(fewer["recall"][CLASSES[0]].is_null(), "{fewer}");
     assert_eq!(fewer["confusion"].as_array().unwrap().len(), 3);
     fs::rename(path("away"), path("own/aerial")).unwrap();
-    eval()
-        .fails(1, &["the run does not know the class \"aerial\"; it knows blue sky, grass, rust"]);
+    eval().fails(
+        1,
+        &["the run was not trained on the class \"aerial\", only on blue sky, grass, rust"],
+    );
     let said = dir.tfm(&train("--init-from run --run-dir other"));
     said.fails(1, &["was trained on the classes blue sky, grass, rust, not aerial, grass, rust"]);
     assert!(!path("other").exists());
@@ -240,6 +242,6 @@ fn folders_that_cannot_be_trained_on_say_why() {
     dir.tfm(&train(""))
         .fails(1, &["class \"empty\" has 0 images", "own/empty, or move the folder away"]);
     fs::remove_dir_all(dir.path().join("own").join("empty")).unwrap();
-    dir.tfm(&train("")).fails(1, &["training pictures are fewer than train.batch_size = 12"]);
+    dir.tfm(&train("")).fails(1, &["training images are fewer than train.batch_size = 12"]);
     assert!(!dir.path().join("runs").exists());
 }

@@ -37,11 +37,12 @@ fn a_report_is_one_file_and_its_numbers_another() {
     assert!(json["charts"].as_array().unwrap().iter().any(|chart| chart["name"] == "perplexity"));
     let csv = fs::read_to_string(dir.path().join("out.csv")).unwrap();
     assert_eq!(csv.lines().count(), 3);
-    dir.tfm("report runs -o out.html").fails(1, &["out.html exists already", "--force"]);
+    dir.tfm("report runs -o out.html").fails(1, &["out.html already exists", "--force"]);
     dir.tfm("report runs -o out.html --force --title mine").ok();
     assert_eq!(held(&dir, "out.html")["title"], "mine");
     dir.tfm("report nowhere").fails(1, &["nowhere does not exist"]);
-    dir.tfm("report runs -o a.csv").fails(1, &["a.csv would be the page; give -o another end"]);
+    dir.tfm("report runs -o a.csv")
+        .fails(1, &["the report cannot be named a.csv; give -o another extension"]);
     dir.tfm("report runs -o none/a.html").fails(1, &["cannot write none/a.csv"]);
 }
 

@@ -66,7 +66,7 @@ fn classes_are_learnt_judged_and_exported() {
     let dir = demo(12);
     let said = dir.one_thread("train inception --config inception-demo --run-dir run --json");
     assert_eq!(said.json()["metrics"]["test_accuracy"], 1.0, "{said:?}");
-    assert!(said.stderr.contains("Features: 0 of 48 pictures are in data/cache/"), "{said:?}");
+    assert!(said.stderr.contains("Features: 0 of 48 images are in data/cache/"), "{said:?}");
     assert!(said.stderr.contains("checkerboard 12, "), "{said:?}");
     dir.tfm("verify inception --run run").ok();
 
@@ -115,7 +115,7 @@ fn features_are_computed_once_and_a_killed_computation_goes_on() {
     let file = features(&dir).unwrap();
     let whole = fs::read(&file).unwrap();
     let said = dir.tfm(&short("--run-dir again"));
-    assert!(said.stderr.contains("Features: 240 of 240 pictures are in"), "{said:?}");
+    assert!(said.stderr.contains("Features: 240 of 240 images are in"), "{said:?}");
     assert!(!said.stderr.contains("computed in"), "{said:?}");
     Run::of(&dir, "again").ends_as(&Run::of(&dir, "whole"));
 
@@ -154,7 +154,7 @@ fn features_do_not_depend_on_the_pictures_beside_them() {
     let some = short("--run-dir some-run --data-dir data -q --set data.images=some");
     dir.tfm(&format!("{some} --set data.validation_percentage=0 --set data.testing_percentage=0"));
     let said = dir.tfm(&short("--run-dir again --data-dir data"));
-    assert!(said.stderr.contains("Features: 16 of 40 pictures are in"), "{said:?}");
+    assert!(said.stderr.contains("Features: 16 of 40 images are in"), "{said:?}");
     Run::of(&dir, "again").ends_as(&Run::of(&dir, "whole"));
 }
 
@@ -177,7 +177,7 @@ fn changed_pictures_are_refused_and_moved_ones_are_not() {
     let at = |name: &str| dir.path().join(name);
     fs::rename(at(PICTURES), at("moved")).unwrap();
     let more = "train inception --resume run --steps 30 -q";
-    dir.tfm(more).fails(1, &["data.images = ", "is no folder"]);
+    dir.tfm(more).fails(1, &["data.images = ", "is not a folder"]);
     dir.tfm(&format!("{more} --set data.images=moved")).ok();
 
     let (one, other) = (at("moved/plain/000.jpg"), at("moved/plain/001.jpg"));
@@ -213,14 +213,13 @@ fn what_is_no_picture_is_named_and_left_out() {
     dir.write(&format!("{PICTURES}/.hidden/x.jpg"), "no picture");
     let said = dir.tfm(&short("--run-dir run"));
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.stderr.contains("plain/bad.jpg is left out: "), "{said:?}");
-    assert!(said.stderr.contains("1 files left out"), "{said:?}");
+    assert!(said.stderr.contains("plain/bad.jpg: "), "{said:?}");
+    assert!(said.stderr.contains("1 files skipped"), "{said:?}");
     // It is no part of the data: without it the run goes on.
     fs::remove_file(dir.path().join(PICTURES).join("plain/bad.jpg")).unwrap();
     dir.tfm("train inception --resume run --steps 30 -q").ok();
     dir.write(&format!("{PICTURES}/spots/1.jpg"), "no picture");
-    dir.tfm(&short("--run-dir none"))
-        .fails(1, &["the class \"spots\" has no picture that can be read"]);
+    dir.tfm(&short("--run-dir none")).fails(1, &["the class \"spots\" has no readable image"]);
     dir.tfm("train inception").fails(1, &["data.images is empty", "--set data.images=DIR"]);
 }
 

@@ -250,7 +250,7 @@ fn pictures_of_the_user_are_replaced_on_request_alone() {
         dir.tfm("plot ptb --run run -q").ok();
     }
     let mine = dir.write("out/loss.png", "mine");
-    dir.tfm("plot ptb --run run --out out").fails(1, &["loss.png exists already", "--force"]);
+    dir.tfm("plot ptb --run run --out out").fails(1, &["loss.png already exists", "--force"]);
     assert_eq!(fs::read(&mine).unwrap(), b"mine");
     assert_eq!(fs::read_dir(dir.path().join("out")).unwrap().count(), 1);
     dir.tfm("plot ptb --run run --out out --force").ok();

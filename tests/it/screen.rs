@@ -92,7 +92,7 @@ fn the_start_and_the_end_say_what_there_is_to_know() {
         " in the vocabulary\n",
         "Training: ",
         " parameters, 2 epochs of 19 steps, 200 words a step\n",
-        "Device: processor, ",
+        "Device: CPU, ",
         " instructions, 1 thread, seed 1\n",
         "Next: tfm plot run; tfm eval run\n",
     ] {

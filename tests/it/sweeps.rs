@@ -162,7 +162,7 @@ fn options_of_a_new_sweep_are_refused_for_one_that_is_there() {
         ("--dir other", "--dir"),
     ] {
         let said = sweep(&dir, &format!("run s --index 2 {option}"));
-        said.fails(1, &[part, "belongs to a new sweep; s is there already"]);
+        said.fails(1, &[part, "belongs to a new sweep; s already exists"]);
     }
     assert!(!Run::of(&dir, "s/points/0002").path("").exists());
 }
@@ -246,7 +246,7 @@ fn points_of_a_folder_that_many_processes_share_are_trained_once() {
     }
     sweep(&dir, "run rates.toml --index 1").fails(1, &["name it by --dir"]);
     sweep(&dir, "run s --index 7").fails(1, &["there is no point 7; there are 1 to 6"]);
-    sweep(&dir, "run s").fails(1, &["s is a sweep that is there already"]);
+    sweep(&dir, "run s").fails(1, &["the sweep s already exists"]);
     sweep(&dir, "run s --index 3").ok();
 }
 
@@ -273,7 +273,7 @@ fn a_signal_saves_all_and_the_sweep_goes_on_to_the_same_end() {
     kill("-INT", &[training.id()]);
     let said = training.end();
     assert_eq!(said.code, 130, "{said:?}");
-    let go_on = "stopped; go on with: tfm sweep resume s --jobs 2 --device cpu\n";
+    let go_on = "stopped; resume with: tfm sweep resume s --jobs 2 --device cpu\n";
     assert!(said.stderr.ends_with(go_on), "{said:?}");
     let states = states(&dir, "s");
     assert!(

@@ -261,7 +261,7 @@ fn attention_is_drawn_line_by_line_and_nothing_is_replaced_unasked() {
     assert!(svg(3).contains("été") && svg(3).contains("夏"), "{}", svg(3));
 
     let again = given(&dir, "key.\n", decode);
-    again.fails(1, &["pictures/line-1.svg exists already", "--force"]);
+    again.fails(1, &["pictures/line-1.svg already exists", "--force"]);
     assert!(again.stdout.is_empty() && svg(1) == first);
     assert_eq!(given(&dir, "key.\n", &format!("{decode} --force")).code, 0);
     assert!(svg(1).contains("key") && svg(1) != first);

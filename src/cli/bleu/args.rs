@@ -14,19 +14,19 @@ use crate::models::options::OutputOptions;
 
 #[derive(Args, Debug)]
 pub(super) struct BleuArgs {
-    /// A reference translation, a segment a line; may be repeated, once for each reference
+    /// A reference translation, one segment per line; may be repeated for several references
     #[arg(long = "ref", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub references: Vec<PathBuf>,
 
-    /// The hypotheses, a segment a line [default: standard input]
+    /// The hypotheses, one segment per line [default: standard input]
     #[arg(value_name = "HYP", value_hint = ValueHint::FilePath)]
     pub hypotheses: Option<PathBuf>,
 
-    /// The metrics, with commas between them
+    /// The metrics, separated by commas
     #[arg(long, value_name = "METRIC", value_delimiter = ',', default_value = "bleu")]
     metrics: Vec<Name>,
 
-    /// Scores every line, BLEU with --effective-order
+    /// Scores every line; BLEU uses --effective-order
     #[arg(long)]
     pub sentence: bool,
 
@@ -34,11 +34,11 @@ pub(super) struct BleuArgs {
     #[arg(long, value_name = "NAME", default_value = "13a", value_parser = tokenizers())]
     tokenize: Tokenizer,
 
-    /// Ignores the case of letters in BLEU
+    /// Case-insensitive BLEU
     #[arg(long)]
     lowercase: bool,
 
-    /// The smoothing method of BLEU for n-gram precisions of zero
+    /// The smoothing method of BLEU for zero n-gram precisions
     #[arg(long, value_name = "METHOD", default_value = "exp")]
     smooth: Method,
 
@@ -46,11 +46,11 @@ pub(super) struct BleuArgs {
     #[arg(long, value_name = "VALUE", value_parser = value, allow_negative_numbers = true)]
     smooth_value: Option<f64>,
 
-    /// Leaves out lengths of n-grams that all hypotheses are too short for, in BLEU
+    /// Ignores n-gram orders that all hypotheses are too short for, in BLEU
     #[arg(long)]
     effective_order: bool,
 
-    /// The longest n-grams of words in chrF: 0 is chrF2, 2 is chrF2++
+    /// The word n-gram order of chrF: 0 is chrF2, 2 is chrF2++
     #[arg(
         long,
         value_name = "N",
@@ -59,7 +59,7 @@ pub(super) struct BleuArgs {
     )]
     chrf_word_order: u8,
 
-    /// Ignores the case of letters in chrF
+    /// Case-insensitive chrF
     #[arg(long)]
     chrf_lowercase: bool,
 
@@ -75,7 +75,7 @@ pub(super) struct BleuArgs {
     )]
     pub paired_bootstrap: Option<PathBuf>,
 
-    /// Samples of the bootstrap
+    /// Number of bootstrap samples
     #[arg(
         long,
         value_name = "N",
@@ -85,7 +85,7 @@ pub(super) struct BleuArgs {
     )]
     samples: u32,
 
-    /// The seed of the bootstrap: the same one always gives the same samples
+    /// The seed of the bootstrap; the same seed always gives the same samples
     #[arg(long, value_name = "SEED", default_value_t = 12345, requires = "paired_bootstrap")]
     seed: u64,
 
@@ -103,13 +103,13 @@ enum Name {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Method {
-    /// Half a match at the first length of n-grams without one, then a fourth, and so on
+    /// Half a match for the first n-gram order without one, then a quarter, and so on
     Exp,
     /// A fraction of a match
     Floor,
-    /// Added to matches and totals of all lengths but 1
+    /// Adds to matches and totals of all orders except 1
     AddK,
-    /// Nothing: the score is zero too
+    /// No smoothing: the score is zero
     None,
 }
 
@@ -164,12 +164,12 @@ impl BleuArgs {
             (Method::Exp, None) => Smoothing::Exp,
             (Method::None, None) => Smoothing::None,
             (Method::Exp | Method::None, Some(_)) => {
-                return usage("--smooth-value is for --smooth floor and --smooth add-k alone");
+                return usage("--smooth-value works only with --smooth floor and --smooth add-k");
             }
         })
     }
 
-    /// What was said of the bootstrap, if one was asked for.
+    /// The options of the bootstrap, if one is requested.
     pub fn resampling(&self) -> Option<Resampling> {
         let resampling = Resampling { samples: self.samples.into(), seed: self.seed };
         self.paired_bootstrap.is_some().then_some(resampling)
@@ -182,10 +182,10 @@ fn usage<T>(message: &str) -> Result<T> {
 
 fn tokenizers() -> impl TypedValueParser<Value = Tokenizer> {
     let about = |tokenizer| match tokenizer {
-        Tokenizer::Mteval13a => "That of mteval-v13a, for languages of Latin letters",
-        Tokenizer::None => "Nothing: words stand between white space",
+        Tokenizer::Mteval13a => "The tokenizer of mteval-v13a, for Latin scripts",
+        Tokenizer::None => "No tokenizer: words are separated by white space",
         Tokenizer::Char => "Every character is a token",
-        Tokenizer::Intl => "That of mteval-v14, by Unicode's punctuation and symbols",
+        Tokenizer::Intl => "The tokenizer of mteval-v14, by Unicode punctuation and symbols",
     };
     let value = |tokenizer: Tokenizer| PossibleValue::new(tokenizer.name()).help(about(tokenizer));
     PossibleValuesParser::new(Tokenizer::ALL.map(value)).map(|name| {

@@ -19,12 +19,12 @@ use texts::Texts;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
-const LONG: &str = "Scores translations by BLEU (Papineni et al., 2002) and chrF (Popović, 2015), \
-with the numbers, signatures and JSON keys of sacreBLEU 2.4.3. Hypotheses and references are plain \
-text, not tokenized, a segment a line; .gz files are read too.";
+const LONG: &str = "Scores translations with BLEU (Papineni et al., 2002) and chrF (Popović, 2015), \
+with the numbers, signatures and JSON keys of sacreBLEU 2.4.3. Hypotheses and references are plain, \
+untokenized text, one segment per line; .gz files work too.";
 
-const EXAMPLES: &str = "With --json the score has all its digits; several metrics, and the two \
-systems of --paired-bootstrap, are an array, as sacreBLEU's are.\n\n\
+const EXAMPLES: &str = "With --json the score has all its digits; several metrics, and the two systems \
+of --paired-bootstrap, are printed as an array, as in sacreBLEU.\n\n\
 Examples:\n  \
 tfm bleu --ref newstest2013.fr hypotheses.fr\n  \
 tfm bleu --ref a.txt --ref b.txt --metrics bleu,chrf --lowercase < hypotheses.txt\n  \
@@ -34,7 +34,7 @@ tfm bleu --ref ref.txt baseline.txt --paired-bootstrap better.txt";
 fn command() -> Command {
     let command = BleuArgs::augment_args(Command::new("bleu"));
     command
-        .about("Scores translations by BLEU and chrF, as sacreBLEU does")
+        .about("Scores translations with BLEU and chrF, like sacreBLEU")
         .long_about(LONG)
         .after_long_help(EXAMPLES)
 }
@@ -108,14 +108,14 @@ fn compare<M: CorpusMetric>(metric: &M, texts: &Texts, resampling: Resampling) -
     let other = texts.other.as_ref().context("there is no second system")?;
     let [own, others] = [&texts.hypotheses, other].map(|text| texts.statistics(metric, text));
     let segments = own.len();
-    let below = u32::try_from(segments).context("there are more lines than can be drawn from")?;
+    let below = u32::try_from(segments).context("there are too many lines for the bootstrap")?;
     let stream = Stream::new(seed, "bootstrap");
     let draw = |sample| {
         let mut numbers = stream.at(sample);
         (0..segments).map(move |_| numbers.below(below) as usize)
     };
     if texts.hypotheses.lines().eq(other.lines()) {
-        tracing::warn!("both systems are the same: a difference between them means nothing");
+        tracing::warn!("both systems are identical: a difference between them is meaningless");
     }
     let compared = bootstrap::compare(metric, &own, &others, (0..samples).map(draw));
     let [own, others] = [own, others].map(|segments| metric.score(&sum(&segments)));
@@ -138,8 +138,6 @@ fn warn_of_tokens(metrics: &[Metric], texts: &Texts) {
     let lines = texts.hypotheses.lines().filter(|line| line.trim_end().ends_with(" .")).count();
     if tokenizes && lines >= TOKENIZED {
         let name = &texts.hypotheses;
-        tracing::warn!(
-            "{lines} lines of {name} end in \" .\": BLEU is for text that is not tokenized"
-        );
+        tracing::warn!("{lines} lines of {name} end in \" .\": BLEU expects untokenized text");
     }
 }

@@ -42,7 +42,7 @@ impl Texts {
                 ensure!(
                     lines == others,
                     "{own} has {lines} lines but {reference} has {others}: \
-                     each line is a segment, the same one in both"
+                     line N of each must be the same segment"
                 );
             }
         }

@@ -18,15 +18,15 @@ const INCEPTION_DEMO: &str = "inception-demo";
 /// What every generator takes.
 #[derive(Args, Debug)]
 struct Generator {
-    /// The seed: the same one always gives the same data
+    /// The seed; the same seed always gives the same data
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
 
-    /// The folder for the files [default: one of the set's name in the folder of the data sets]
+    /// The output folder [default: a folder named after the set, in the data folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Replaces files that exist
+    /// Overwrites existing files
     #[arg(long)]
     force: bool,
 
@@ -45,7 +45,7 @@ impl Generator {
 
 #[derive(Args, Debug)]
 struct Grammar {
-    /// Words of the training text, each line's end counted as one
+    /// Words of the training text, counting each end of line
     #[arg(long, value_name = "N", default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     words: u32,
@@ -56,7 +56,7 @@ struct Grammar {
 
 #[derive(Args, Debug)]
 struct Translation {
-    /// Pairs of the training text
+    /// Sentence pairs of the training text
     #[arg(long, value_name = "N", default_value_t = 40_000)]
     pairs: usize,
 
@@ -66,7 +66,7 @@ struct Translation {
 
 #[derive(Args, Debug)]
 struct InceptionDemo {
-    /// Pictures of each class
+    /// Images per class
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pictures: usize,
 
@@ -77,18 +77,18 @@ struct InceptionDemo {
 /// A command for each set.
 pub(super) fn commands() -> [Command; 3] {
     let grammar = Grammar::augment_args(Command::new(GRAMMAR))
-        .about("English-like text of a known perplexity")
+        .about("English-like text with a known perplexity")
         .long_about(
             "Writes English-like text from a probabilistic grammar: grammar.train.txt, and \
-             grammar.valid.txt and grammar.test.txt of a twelfth of its size. The perplexity that \
-             is printed is that of the grammar itself, a lower bound for every model.",
+            grammar.valid.txt and grammar.test.txt, each a twelfth of its size. Prints the \
+            perplexity of the grammar itself, which models cannot beat on enough text.",
         )
         .after_long_help("Example:\n  tfm data make grammar --words 200000");
     let inception_demo = InceptionDemo::augment_args(Command::new(INCEPTION_DEMO))
-        .about("A frozen graph of the kind of 2015, and pictures")
+        .about("A frozen graph in the style of 2015, and images")
         .long_about(
-            "Writes a small frozen TensorFlow graph with the nodes of the Inception-v3 of 2015, \
-             its labels, and pictures of the patterns that it tells apart, a folder for each class.",
+            "Writes a small frozen TensorFlow graph with the node types of the Inception-v3 of \
+            2015, its labels, and images of the patterns that it classifies, one folder per class.",
         )
         .after_long_help(
             "Example:\n  tfm data make inception-demo --out demo\n  \
@@ -97,9 +97,10 @@ pub(super) fn commands() -> [Command; 3] {
     let translation = Translation::augment_args(Command::new(TRANSLATION))
         .about("English and an invented language")
         .long_about(
-            "Writes English sentences and their translations into an invented language, each of \
-             which has exactly one: train.src and train.tgt, and dev.* and test.* of a twentieth \
-             of their size, from 200 to 2,000 pairs. No two of them share a sentence.",
+            "Writes English sentences and their translations into an invented language; every \
+            sentence has exactly one translation. The files are train.src and train.tgt, and dev.* \
+            and test.*, each a twentieth of their size but 200 to 2,000 pairs. No two of these \
+            texts share a sentence.",
         )
         .after_long_help("Example:\n  tfm data make translation --pairs 20000");
     [grammar, inception_demo, translation]
@@ -168,5 +169,5 @@ fn make_inception_demo(InceptionDemo { pictures, generator }: &InceptionDemo) ->
         "seed": seed,
     });
     let (graph, pictures) = (demo.graph.display(), demo.pictures.display());
-    output.report(&json, format!("{graph} and {} pictures in {pictures}", demo.count))
+    output.report(&json, format!("{graph} and {} images in {pictures}", demo.count))
 }

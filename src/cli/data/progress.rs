@@ -63,7 +63,7 @@ fn words(event: Event<'_>) -> String {
     match event {
         Event::Source { address } => format!("from {address}"),
         Event::Retry { reason, .. } => format!("  trying again: {reason}"),
-        Event::Failed { reason, .. } => format!("  given up: {reason}"),
+        Event::Failed { reason, .. } => format!("  gave up: {reason}"),
         Event::Bytes { done, .. } | Event::Unpacked { done, .. } => format!("  {} MB", done / MB),
     }
 }

@@ -16,7 +16,7 @@ struct Compare {
     #[command(flatten)]
     paths: Paths,
 
-    /// Lists the score of each seed too
+    /// Also lists the score of each seed
     #[arg(long)]
     seeds: bool,
 
@@ -24,9 +24,9 @@ struct Compare {
     output: OutputOptions,
 }
 
-const LONG: &str = "Runs that differ in their seed alone are replicas: they are shown as their mean, \
-standard deviation and number. Each experiment is compared with the first (A) by a t interval of 95 % \
-of the difference, paired where both have the same seeds. Only settings that differ are shown.\n\n\
+const LONG: &str = "Runs that differ only in their seed are replicas: they are shown as mean, standard \
+deviation and count. Each experiment is compared with the first (A) by the 95 % t interval of the \
+difference, paired if both have the same seeds. Only settings that differ are shown.\n\n\
 Examples:\n  tfm runs compare runs/first runs/second\n  tfm runs compare sweeps/rates";
 
 pub(super) fn command() -> Command {
@@ -42,7 +42,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     ensure!(!groups.is_empty(), "no run can be compared");
     ensure!(
         found.runs.len() > 1,
-        "{} is the only run; name another to compare it with",
+        "{} is the only run; name another one to compare with",
         found.runs[0].path.display()
     );
     let comparison = Comparison::of(groups);
@@ -84,7 +84,7 @@ fn text(comparison: &Comparison<'_>, seeds: bool) -> String {
     text + &table.to_text(width()) + &comparison.verdicts().join("\n")
 }
 
-/// `runs/first`, `3 seeds`, and what has not finished: its scores are of another length of training.
+/// `runs/first`, `3 seeds`, and how many have not finished: their scores are not at the full length.
 fn runs(group: &Group<'_>) -> String {
     let finished = group.runs.iter().filter(|run| run.state == State::Finished).count();
     let mut text = match &group.runs[..] {

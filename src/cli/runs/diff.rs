@@ -24,9 +24,7 @@ struct Diff {
 
 pub(super) fn command() -> Command {
     Diff::augment_args(Command::new("diff"))
-        .about(
-            "Shows what two runs were made from, where it differs: config, data, program, machine",
-        )
+        .about("Shows how two runs differ: config, data, program, machine")
         .after_long_help("Example:\n  tfm runs diff runs/first runs/second")
 }
 

@@ -27,9 +27,7 @@ struct Show {
 
 pub(super) fn command() -> Command {
     Show::augment_args(Command::new("show"))
-        .about(
-            "Shows a run: its settings, scores, checkpoints, curve, and the command that made it",
-        )
+        .about("Shows a run: settings, scores, checkpoints, curve, and the command that made it")
         .after_long_help("Example:\n  tfm runs show runs/ptb-small-20261122-171500")
 }
 
@@ -102,7 +100,7 @@ fn text(run: &RunSummary, steps: &[u64], best: Option<u64>, records: &[Record]) 
         writeln!(text, "best:\n  {} {} after step {}", best.name, number(best.value), best.step)?;
     }
     let all: Vec<_> = steps.iter().map(u64::to_string).collect();
-    let best = best.map(|step| format!("; the best is that of step {step}")).unwrap_or_default();
+    let best = best.map(|step| format!("; the best is step {step}")).unwrap_or_default();
     writeln!(text, "checkpoints: steps {}{best}", all.join(", "))?;
     Ok(text + &curve(run, records))
 }

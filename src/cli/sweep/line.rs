@@ -86,11 +86,11 @@ fn parse(values: &str) -> Result<Value> {
         }
         return Ok(Value::Table(table));
     }
-    ensure!(!log, "log: is followed by a range, as log:0.001..1/4");
+    ensure!(!log, "log: must be followed by a range, as in log:0.001..1/4");
     // Commas within brackets and quotes are TOML's own.
     let list = format!("all = [{values}]");
     let table: Table =
-        list.parse().ok().with_context(|| "give values with commas between, or a range")?;
+        list.parse().ok().with_context(|| "give values separated by commas, or a range")?;
     match table.into_iter().next() {
         Some((_, Value::Array(items))) if !items.is_empty() => Ok(Value::Array(items)),
         _ => bail!("give at least one value"),
@@ -102,7 +102,7 @@ fn scalar(text: &str) -> Result<Value> {
     let value = table.ok().and_then(|mut table| table.remove("value"));
     value
         .filter(|value| value.is_integer() || value.is_float())
-        .with_context(|| format!("\"{text}\" is no number"))
+        .with_context(|| format!("\"{text}\" is not a number"))
 }
 
 #[cfg(test)]
@@ -143,8 +143,8 @@ mod tests {
         for (setting, part) in [
             ("seed", "\"seed\" has no values; write seed=VALUES"),
             ("seed=", "give at least one value"),
-            ("seed=a", "give values with commas between"),
-            ("seed=1..x", "\"x\" is no number"),
+            ("seed=a", "give values separated by commas"),
+            ("seed=1..x", "\"x\" is not a number"),
             ("seed=log:1", "log: is followed by a range"),
         ] {
             let error = format!("{:#}", of(&[setting]).unwrap_err());

@@ -25,11 +25,11 @@ pub(super) const FIXED: Fixed = Fixed { command, run };
 
 /// The messages at the first and the second signal.
 const SAVING: [&str; 2] =
-    ["the workers save and end", "stopped at once; workers that are still at work save and end"];
+    ["the workers save and exit", "stopped at once; workers that are still running save and exit"];
 
 fn command() -> Command {
     Command::new("sweep")
-        .about("Trains a model with many settings: grids, random points, seeds")
+        .about("Trains a model with many settings: grid or random search, several seeds")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
@@ -52,14 +52,14 @@ fn begin(args: &Run) -> Result<()> {
     if is_sweep(Path::new(&args.sweep.what)) {
         ensure!(
             args.index.is_some(),
-            "{} is a sweep that is there already; go on with: tfm sweep resume {}",
+            "the sweep {} already exists; resume with: tfm sweep resume {}",
             args.sweep.what,
             quoted(&args.sweep.what)
         );
         args.sweep.refuse_options_of_a_new_one()?;
         ensure!(
             !args.dry_run,
-            "--dry-run belongs to a new sweep; {} is there already",
+            "--dry-run belongs to a new sweep; {} already exists",
             args.sweep.what
         );
         return train(&Sweep::open(Path::new(&args.sweep.what))?, &args.train, args.index);
@@ -71,7 +71,7 @@ fn begin(args: &Run) -> Result<()> {
     }
     ensure!(
         args.index.is_none() || args.sweep.dir.is_some(),
-        "--index trains one point of a sweep whose folder others share; name it by --dir"
+        "--index trains one point of a sweep in a shared folder; name it by --dir"
     );
     let path = folder(&args.sweep.dir, &begin);
     let sweep = Sweep::begin(&path, &begin, args.index.is_some())?;
@@ -103,7 +103,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
     let outcome = sweep::run(sweep, &plan, &shutdown)?;
     let (path, go_on) = (quoted(sweep.path()), plan.go_on(sweep));
     if outcome.interrupted {
-        bail!(Interrupted { message: format!("stopped; go on with: {go_on}") });
+        bail!(Interrupted { message: format!("stopped; resume with: {go_on}") });
     }
     let numbers = sweep.points().iter().map(|point| point.number);
     let numbers: Vec<u64> =
@@ -115,7 +115,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
             Ok(())
         }
         0 => Ok(()),
-        n => bail!("{n} of {} points failed; try them again with: {go_on}", numbers.len()),
+        n => bail!("{n} of {} points failed; retry them with: {go_on}", numbers.len()),
     }
 }
 

@@ -26,13 +26,13 @@ const WARM_UP: u64 = 10;
 struct BenchArgs {
     #[command(flatten)]
     config: ConfigOptions,
-    /// Images of a batch, as --set batch_size=N
+    /// Batch size; same as --set batch_size=N
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Batches that are timed, as --set num_batches=N
+    /// Number of batches to time; same as --set num_batches=N
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// Adds the paper's local response normalisation, as --set lrn=true
+    /// Adds the paper's local response normalisation; same as --set lrn=true
     #[arg(long)]
     lrn: bool,
     #[command(flatten)]
@@ -41,8 +41,8 @@ struct BenchArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "The network is first compared with plain sums in f64 on two images. GFLOP are \
-those of the direct computation, so that a share of the peak may exceed 100 %.";
+const LONG: &str = "The network is first checked against plain f64 sums on two images. GFLOP are those of a \
+direct convolution, so the share of the peak may exceed 100 %.";
 
 /// Adds the arguments.
 pub fn args(command: Command) -> Command {

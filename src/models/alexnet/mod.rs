@@ -12,7 +12,7 @@ use crate::config::{Invalid, Preset, in_range, keys};
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "alexnet",
-    about: "The convolutions of AlexNet, forward and backward, to be timed",
+    about: "The convolutional layers of AlexNet, forward and backward, for benchmarking",
     default_preset: "alexnet",
     presets: &[preset!("alexnet")],
     verbs: &[Verb {
@@ -36,7 +36,7 @@ pub const ENTRY: Entry = Entry {
     length: Length { epochs: None, steps: None },
 };
 
-/// What is timed; the default is the reference's.
+/// What to time; the default is the reference's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct AlexnetConfig {
@@ -44,11 +44,11 @@ struct AlexnetConfig {
     pub model: String,
     /// The seed of images and parameters.
     pub seed: u64,
-    /// Images of a batch.
+    /// Batch size.
     pub batch_size: usize,
-    /// Batches that are timed.
+    /// Number of batches to time.
     pub num_batches: u64,
-    /// The paper's local response normalisation after the first two convolutions.
+    /// Whether to apply the paper's local response normalisation after the first two convolutions.
     pub lrn: bool,
 }
 

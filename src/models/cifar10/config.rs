@@ -27,18 +27,18 @@ pub struct Cifar10Settings {
     pub train: Train,
     /// The optimizer; the reference uses gradient descent.
     pub optimizer: OptimizerConfig,
-    /// When it is evaluated and summarised.
+    /// The evaluation and the summaries.
     pub eval: Eval,
 }
 
-/// Where the pictures come from, where they are not the user's own.
+/// The source of the images, unless they are the user's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageSource {
-    /// The published set.
+    /// The CIFAR-10 data set.
     #[default]
     Cifar10,
-    /// Shapes that the program draws itself.
+    /// Generated images of shapes.
     #[serde(alias = "drawn")]
     Synthetic,
 }
@@ -61,7 +61,7 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Train {
-    /// What all models of pictures have.
+    /// The keys shared by all image models.
     #[serde(flatten)]
     pub descent: Descent,
     /// Total number of steps. The reference script runs 1,000,000; its published score is for 100,000.

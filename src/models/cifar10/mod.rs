@@ -25,16 +25,16 @@ use crate::nn::Value;
 const EXAMPLES: &str = "Examples:
   tfm train cifar10 --config cifar10-demo    two minutes, needs no data
   tfm train cifar10                          100,000 steps of CIFAR-10 (tfm data fetch cifar10)
-  tfm train cifar10 --set data.images=DIR    your own pictures, a folder a class
-  tfm train cifar10 --resume                 goes on after Ctrl-C or a crash";
+  tfm train cifar10 --set data.images=DIR    your own images, one folder per class
+  tfm train cifar10 --resume                 continues after Ctrl-C or a crash";
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "cifar10",
-    about: "The convolutional network of the CIFAR-10 tutorial on small pictures",
+    about: "The convolutional network of the CIFAR-10 tutorial, on small images",
     default_preset: "cifar10",
     presets: &[preset!("cifar10"), preset!("cifar10-demo")],
-    verbs: &verbs::all::<Cifar10>("Trains the network on pictures"),
+    verbs: &verbs::all::<Cifar10>("Trains the network on images"),
     examples: EXAMPLES,
     metrics: &[("precision", Better::Higher), ("cross_entropy", Better::Lower)],
     scores: &["test_precision"],

@@ -128,7 +128,7 @@ impl Trained {
 /// When it does not name them.
 pub fn classes_of(checkpoint: &Checkpoint) -> Result<Vec<String>> {
     let (_, state) = TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
-    let classes = state.get("classes").context("the checkpoint names no classes")?;
+    let classes = state.get("classes").context("the checkpoint has no class names")?;
     serde_json::from_value(classes.clone())
         .with_context(|| format!("the classes in {}", checkpoint.path.display()))
 }

@@ -36,7 +36,7 @@ impl<I: Input> ImageDataset<I> {
             valid.len()
         );
         let train = valid.split_off(held_out);
-        ensure!(!test.is_empty(), "there are no test pictures");
+        ensure!(!test.is_empty(), "there are no test images");
         let examples = |images| Examples { images, input: input.clone() };
         let valid = (held_out > 0).then(|| examples(valid));
         Ok(Self { train: Arc::new(examples(train)), valid, test: examples(test), classes })
@@ -60,7 +60,10 @@ impl<I: Input> ImageDataset<I> {
         let label = |name: &String| {
             let place = classes.iter().position(|class| class == name);
             place.map(|place| place as u8).with_context(|| {
-                format!("the run does not know the class {name:?}; it knows {}", classes.join(", "))
+                format!(
+                    "the run was not trained on the class {name:?}, only on {}",
+                    classes.join(", ")
+                )
             })
         };
         let labels = self.classes.iter().map(label).collect::<Result<Vec<u8>>>()?;
@@ -176,7 +179,7 @@ mod tests {
         assert_eq!(found.valid.unwrap().images.labels(), [2]);
         assert_eq!(found.train.images.labels(), [0]);
         let error = pictures(&["ant", "dog"], 0).unwrap().take_classes(&run).unwrap_err();
-        let expect = "the run does not know the class \"dog\"; it knows ant, bee, cat";
+        let expect = "the run was not trained on the class \"dog\", only on ant, bee, cat";
         assert_eq!(error.to_string(), expect);
     }
 }

@@ -75,10 +75,10 @@ impl RawImages {
         let found = photo::read_folder(folder, seed, threads())
             .with_context(|| format!("data.images = \"{}\"", folder.display()))?;
         for file in found.unreadable.iter().take(MAX_NAMED) {
-            tracing::warn!("{} is left out: {}", file.path.display(), file.reason);
+            tracing::warn!("skipped {}: {}", file.path.display(), file.reason);
         }
         if let Some(more @ 1..) = found.unreadable.len().checked_sub(MAX_NAMED) {
-            tracing::warn!("{more} more files are left out");
+            tracing::warn!("skipped {more} more files");
         }
         Ok(Self { train: found.train, test: found.test, classes: found.classes })
     }

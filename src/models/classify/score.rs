@@ -101,7 +101,7 @@ pub fn evaluate(
     shutdown: &ShutdownFlag,
 ) -> Result<Option<Score>> {
     let count = examples.count();
-    ensure!(count > 0, "there is no example to classify");
+    ensure!(count > 0, "there are no examples to classify");
     let mut score = Score::new(classes);
     let mut images = Buffer::default();
     let mut labels = vec![0; batch];

@@ -44,7 +44,7 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
         let (all, batch) = (pictures.train.images.len(), config.descent().batch_size);
         ensure!(
             all >= batch,
-            "{all} training pictures are fewer than train.batch_size = {batch}; decrease it"
+            "{all} training images are fewer than train.batch_size = {batch}; decrease it"
         );
         let classes = pictures.classes.clone();
         let on = Trainer::new::<M>(cpu, config, classifier, classes)?;
@@ -66,7 +66,7 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
 
     fn score(&mut self, split: Split, shutdown: &ShutdownFlag) -> Result<Option<Score>> {
         let examples = self.run.pictures.split(split);
-        self.on.score(examples.with_context(|| format!("no {split} pictures"))?, shutdown)
+        self.on.score(examples.with_context(|| format!("no {split} images"))?, shutdown)
     }
 
     fn measured(split: Split, score: &Score) -> Evaluation {
@@ -106,7 +106,7 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         if self.batches.as_ref().is_none_or(|batches| batches.step() != step) {
             self.batches = Some(self.batches_from(step)?);
         }
-        let batches = self.batches.as_mut().context("the batches have not begun")?;
+        let batches = self.batches.as_mut().context("there is no batch iterator yet")?;
         let cross_entropy = self.on.gradients(batches.next_batch()?, step)?;
         let loss = cross_entropy + self.on.l2_loss();
         ensure_finite(loss, "the loss")?;
@@ -132,7 +132,7 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
 
     fn report(&mut self, progress: Progress) -> Result<String> {
         let batch = self.batches.as_ref().and_then(Prefetch::current);
-        let batch = batch.context("there is no batch to report of")?;
+        let batch = batch.context("there is no batch to report on")?;
         self.recipe.report(&self.run, &mut self.on, batch, progress)
     }
 
@@ -193,7 +193,7 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
     fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()> {
         weights::check_exactly(self.model(), checkpoint, &self.tensors()?)?;
         self.recipe = serde_json::from_value(state.clone().into())
-            .context("what the checkpoint holds of the training's measurements")?;
+            .context("the training measurements in the checkpoint")?;
         weights::load(self.model(), &self.on.tensors(), checkpoint)
     }
 }

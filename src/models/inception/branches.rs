@@ -37,8 +37,7 @@ pub fn chosen(
         if choices.is_empty() {
             let unknown = placeholders(&graph, first, fed).unwrap_or_default();
             bail!(
-                "{}: {} chooses between branches by a value that is not constant; \
-                 --feed {}=false (or true) gives it one",
+                "{}: the predicate of {} is not constant; fix it with --feed {}=false (or true)",
                 graph.place(),
                 first.title(),
                 unknown.first().map_or("TENSOR", String::as_str)

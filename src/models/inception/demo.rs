@@ -45,7 +45,7 @@ pub fn write(folder: &Path, each: usize, seed: u64, force: bool) -> Result<Demo>
     for path in [&graph, &labels, &pictures] {
         ensure!(
             force || !path.exists(),
-            "{} is there already: give another --out, or --force to replace it",
+            "{} already exists: give another --out, or --force to replace it",
             path.display()
         );
     }

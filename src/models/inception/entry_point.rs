@@ -192,20 +192,20 @@ fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
     let ratio = node.int("ratio", 1)?;
     ensure!(
         ratio == 1,
-        "{}: ratio = {ratio} is not 1, and pictures are decoded in their own size",
+        "{}: ratio = {ratio} is not 1, but images are decoded at full size",
         node.title()
     );
     let channels = node.int("channels", 0)?;
     // JPEG files have three without a word; what else there is becomes three.
     ensure!(
         matches!(channels, 0 | 3),
-        "{}: channels = {channels}, and pictures are decoded to three",
+        "{}: channels = {channels}, but images are decoded to three",
         node.title()
     );
     let values = node.data_type("dtype", DataType::Uint8)?;
     ensure!(
         values == DataType::Uint8,
-        "{}: dtype = {values}, and pictures are decoded to uint8",
+        "{}: dtype = {values}, but images are decoded to uint8",
         node.title()
     );
     Ok(ReadOptions {
@@ -232,8 +232,8 @@ impl Preprocessing {
         })?;
         ensure!(
             size.iter().all(|side| (1..=MAX_SIDE).contains(side)),
-            "{}: {} takes images of {} × {}, and sides are from 1 to {MAX_SIDE}: give --size, or \
-             name another tensor with --input",
+            "{}: {} takes images of {} × {}, but sides must be from 1 to {MAX_SIDE}: give --size, or \
+            name another tensor with --input",
             graph.place(),
             node.title(),
             size[0],

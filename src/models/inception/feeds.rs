@@ -25,7 +25,7 @@ impl FromStr for Given {
     fn from_str(text: &str) -> Result<Self> {
         let (tensor, values) = text
             .split_once('=')
-            .with_context(|| format!("{text:?} gives no value: write TENSOR=VALUE"))?;
+            .with_context(|| format!("{text:?} has no value: write TENSOR=VALUE"))?;
         let number =
             |value: &str| match value.trim() {
                 "true" => Ok(1.0),
@@ -58,11 +58,7 @@ pub fn with_given(graph: FrozenGraph, given: &[Given]) -> Result<FrozenGraph> {
     let constant = |given: &Given| {
         let NodeOutput { node, output } = graph.find(&given.tensor)?;
         let title = graph.node(node).title();
-        ensure!(
-            output == 0,
-            "{}: a value is given to the first output of {title} alone",
-            graph.place()
-        );
+        ensure!(output == 0, "{}: only the first output of {title} can be fed", graph.place());
         let tensor = tensor(graph.node(node), &given.values);
         Ok((node, tensor.with_context(|| format!("{}: the value {given}", graph.place()))?))
     };
@@ -94,7 +90,7 @@ fn tensor(node: &FrozenNode, values: &[f64]) -> Result<Tensor> {
     };
     ensure!(
         all.len() == len,
-        "{} is of shape {shape:?}, and {} values are given",
+        "{} has shape {shape:?}, but {} values are given",
         node.title(),
         all.len()
     );
@@ -115,7 +111,7 @@ fn of_type(data_type: DataType, numbers: &[f64]) -> Result<Values> {
         DataType::Double => Values::Double(numbers.to_vec()),
         DataType::Bool => {
             let odd = each.clone().find(|n| ![0.0, 1.0].contains(*n));
-            ensure!(odd.is_none(), "is true or false, not {}", odd.unwrap_or(&0.0));
+            ensure!(odd.is_none(), "must be true or false, not {}", odd.unwrap_or(&0.0));
             Values::Bool(each.map(|&n| n != 0.0).collect())
         }
         DataType::Int32 => {
@@ -130,6 +126,6 @@ fn of_type(data_type: DataType, numbers: &[f64]) -> Result<Values> {
             whole(0.0, 255.0)?;
             Values::Uint8(each.map(|&n| n as u8).collect())
         }
-        other => bail!("is {other}, which no number is"),
+        other => bail!("is of type {other}, which cannot be fed a number"),
     })
 }

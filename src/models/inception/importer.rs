@@ -201,7 +201,7 @@ impl<'g> Importer<'_, 'g> {
                 x.depthwise_conv2d(name, *filters, init)
             }
             Layer::MatMul { weights, outputs } => {
-                ensure!(x.shape().len() == 2, "multiplies no rows");
+                ensure!(x.shape().len() == 2, "does not multiply rows");
                 self.ensure_reads(*weights, 0, x)?;
                 self.lend(name.to_owned(), *weights)?;
                 x.project(name, *outputs, init)
@@ -212,7 +212,7 @@ impl<'g> Importer<'_, 'g> {
             Layer::Sigmoid => x.sigmoid(),
             Layer::Tanh => x.tanh(),
             Layer::Softmax => {
-                ensure!(x.shape().len() == 2, "is a softmax over other than rows");
+                ensure!(x.shape().len() == 2, "is a softmax not over rows");
                 x.softmax().named(name)
             }
             Layer::MaxPool { size, stride, padding } => {
@@ -222,7 +222,7 @@ impl<'g> Importer<'_, 'g> {
                 x.avg_pool(*size, *stride, *padding).named(name)
             }
             Layer::GlobalAvgPool { keeps_axes } => {
-                ensure!(x.shape().len() == 4, "is a mean over other than images");
+                ensure!(x.shape().len() == 4, "is a mean not over images");
                 let mean = x.global_avg_pool().named(name);
                 if *keeps_axes { mean } else { mean.flatten() }
             }
@@ -233,12 +233,12 @@ impl<'g> Importer<'_, 'g> {
             Layer::ExpandDims(axis) => {
                 let mut shape = x.shape();
                 let axis = place(*axis, shape.len() + 1)?;
-                ensure!(axis > 0, "puts an axis before the examples");
+                ensure!(axis > 0, "inserts an axis before the batch axis");
                 shape.insert(axis, 1);
                 x.reshape(&shape[1..])
             }
             Layer::Pass | Layer::Affine { .. } | Layer::Add | Layer::Concat { .. } => {
-                bail!("is no layer of one value")
+                bail!("is not a layer with one output")
             }
         })
     }
@@ -290,7 +290,7 @@ fn squeezed(axes: &[i64], shape: &[usize]) -> Result<Vec<usize>> {
     let axes: Vec<usize> =
         axes.iter().map(|&axis| place(axis, shape.len())).collect::<Result<_>>()?;
     let goes = |i: usize| if axes.is_empty() { shape[i] == 1 } else { axes.contains(&i) };
-    ensure!(!axes.contains(&0), "takes the examples' axis away");
-    ensure!(axes.iter().all(|&i| shape[i] == 1), "takes away an axis that is not of size one");
+    ensure!(!axes.contains(&0), "removes the batch axis");
+    ensure!(axes.iter().all(|&i| shape[i] == 1), "removes an axis that is not of size one");
     Ok((1..shape.len()).filter(|&i| !goes(i)).map(|i| shape[i]).collect())
 }

@@ -62,10 +62,10 @@ impl Labels {
         let found = LabelMap::beside(&self.graph, scores);
         let why = match found {
             Ok(Some(map)) => return Names::OfFile(map),
-            Ok(None) => "no labels lie beside the graph".to_owned(),
+            Ok(None) => "there is no labels file next to the graph".to_owned(),
             Err(error) => format!("{error:#}"),
         };
-        tracing::warn!("classes are numbers, since {why}; give a file of labels by --labels");
+        tracing::warn!("classes are shown as numbers: {why}; give a labels file with --labels");
         Names::Numbers
     }
 
@@ -111,7 +111,7 @@ impl Labels {
             ([], Ok(number)) if number < scores => Ok(number),
             ([], _) => match &self.fitted {
                 Some(Names::Learnt(classes)) => bail!(
-                    "the folder {folder:?} is called after no class of the run, which are: {}",
+                    "the folder {folder:?} is not named after a class of the run; its classes are: {}",
                     classes.join(", ")
                 ),
                 _ => {
@@ -119,15 +119,15 @@ impl Labels {
                     let ids =
                         if self.map().filter(has_ids).is_some() { "a WordNet id, " } else { "" };
                     bail!(
-                        "the folder {folder:?} is called after no class: call it after {ids}a name of \
-                         the labels{}, or a number below {scores}",
+                        "the folder {folder:?} is not named after a class: name it after {ids}a name of \
+                        the labels{}, or a number below {scores}",
                         if ids.is_empty() { ", which have no WordNet ids" } else { "" }
                     )
                 }
             },
             (several, _) => {
                 bail!(
-                    "the folder {folder:?} could be any of the classes {several:?}: call it after a number"
+                    "the folder {folder:?} could be any of the classes {several:?}: name it after a number"
                 )
             }
         }

@@ -28,8 +28,8 @@ impl Layout {
         let of = |planar, single| Self { planar, single, values };
         let takes = |what: String| {
             format!(
-                "{}: {} takes {what}, and pictures have three channels: name another tensor with \
-                 --input",
+                "{}: {} takes {what}, but images have three channels: name another tensor with \
+                --input",
                 graph.place(),
                 node.title()
             )

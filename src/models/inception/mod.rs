@@ -48,18 +48,20 @@ use crate::config::{Preset, keys};
 const EXAMPLES: &str = "Examples:
   tfm data make inception-demo && tfm train inception --config inception-demo
                                                    seconds, needs no download
-  tfm train inception --set data.images=DIR        your own classes: a folder of pictures for each
+  tfm train inception --set data.images=DIR        your own classes: one folder of images per class
   tfm train inception --set data.images=DIR --set data.graph=mobilenet.pb
-  tfm train inception --resume                     goes on after Ctrl-C or a crash";
+  tfm train inception --resume                     continues after Ctrl-C or a crash";
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "inception",
-    about: "Frozen TensorFlow classifiers, above all the Inception-v3 of 2015",
+    about: "Frozen TensorFlow image classifiers, above all the Inception-v3 of 2015",
     default_preset: "inception",
     presets: &[preset!("inception"), preset!("inception-demo")],
     verbs: &[
-        train::verb::<Inception>("Learns your own classes on top of a frozen graph"),
+        train::verb::<Inception>(
+            "Trains a classifier of your own classes on top of a frozen graph",
+        ),
         verbs::bench::VERB,
         verbs::embed::VERB,
         verbs::eval::VERB,

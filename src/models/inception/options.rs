@@ -13,7 +13,7 @@ use crate::data::jpeg::Dct;
 use crate::models::options::DataOptions;
 use crate::system::shell::quoted;
 
-/// The graph that the reference fetches, below the folder of the data sets.
+/// The graph that the reference downloads, inside the data folder.
 const GRAPH_OF_2015: &str = "inception/classify_image_graph_def.pb";
 
 /// `--graph` and what belongs to it.
@@ -71,13 +71,13 @@ pub struct GraphOptions {
     #[arg(long)]
     pub exif: bool,
 
-    /// The folder of the data sets, which has the default graph.
+    /// The data folder, which has the default graph.
     #[command(flatten)]
     pub data: DataOptions,
 }
 
 impl GraphOptions {
-    /// Those of a graph alone.
+    /// The options of a graph alone.
     pub fn of(graph: &Path) -> Self {
         Self {
             graph: Some(graph.to_owned()),
@@ -95,7 +95,7 @@ impl GraphOptions {
         }
     }
 
-    /// Those of a graph alone, or of the default one in the folder of the data sets.
+    /// The options of a graph alone, or of the default graph in the data folder.
     pub fn at(graph: Option<PathBuf>, data_dir: &Path) -> Self {
         let data = DataOptions { data_dir: data_dir.to_owned() };
         Self { graph, data, ..Self::of(Path::new("")) }
@@ -104,7 +104,7 @@ impl GraphOptions {
     /// The file of the graph.
     ///
     /// # Errors
-    /// None is named, and the default is not there; a file of the Hugging Face hub that cannot be had.
+    /// None is given and the default is missing, or a file on the Hugging Face Hub is not available.
     pub fn path(&self) -> Result<PathBuf> {
         if let Some(path) = &self.graph {
             return local_path(path);
@@ -112,7 +112,7 @@ impl GraphOptions {
         default_graph(&self.data.data_dir)
     }
 
-    /// What says how pictures are made ready, as options of a command, each behind a blank.
+    /// The preprocessing as command-line options, each after a blank.
     pub fn preprocessing(&self) -> String {
         let numbers = |of: &[f32; 3]| of.map(|number| number.to_string()).join(",");
         let given = [
@@ -138,7 +138,7 @@ impl GraphOptions {
     }
 }
 
-/// The graph that `tfm data fetch inception` fetches.
+/// The graph that `tfm data fetch inception` downloads.
 ///
 /// # Errors
 /// It is not there.
@@ -153,7 +153,7 @@ pub fn default_graph(data_dir: &Path) -> Result<PathBuf> {
     Ok(default)
 }
 
-/// A file of this machine, or of the Hugging Face hub, which is downloaded where it is not here yet.
+/// A local file, or one on the Hugging Face Hub, which is downloaded unless it is in the cache.
 pub fn local_path(path: &Path) -> Result<PathBuf> {
     match path.to_str() {
         Some(text) if HubFile::is_meant(text) => local_file(text, &mut |_| ()),
@@ -161,7 +161,7 @@ pub fn local_path(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The largest side of an image that pictures are resized to.
+/// The largest side that images can be resized to.
 pub(super) const MAX_SIDE: usize = 8192;
 
 fn size(text: &str) -> Result<[usize; 2]> {

@@ -187,7 +187,7 @@ impl PictureGraph {
             let read = move || reader.send_all(pictures, batch, &sender);
             thread::Builder::new()
                 .spawn_scoped(scope, read)
-                .context("cannot start the thread that reads pictures")?;
+                .context("cannot start the thread that reads images")?;
             // Images are all of one size: where a random one fails, too, the graph is to blame.
             let mut is_tried = !matches!(reader.entry, EntryPoint::Images { .. });
             for (paths, batch) in pictures.chunks(batch.max(1)).zip(prepared) {
@@ -360,7 +360,7 @@ fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<
     })?;
     let is_float = matches!(output.values, Values::Float(_) | Values::Double(_));
     let is_batch = count == 1 || output.shape.first() == Some(&count);
-    ensure!(is_batch, "{count} pictures give a tensor of shape {:?}", output.shape);
+    ensure!(is_batch, "{count} images give a tensor of shape {:?}", output.shape);
     runner.program().ensure_finite(&values)?;
     let row =
         |values: &[f32]| Row { shape: output.shape.clone(), is_float, values: values.to_vec() };

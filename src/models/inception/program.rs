@@ -100,8 +100,8 @@ impl Program {
         let node = self.graph.node(index);
         if node.op.starts_with("Placeholder") {
             bail!(
-                "{} has no value, as pictures are fed to one tensor alone: give it one with --feed \
-                 {}=VALUE, or name an --output that does not need it",
+                "{} has no value, since images are fed to only one tensor: give it one with --feed \
+                {}=VALUE, or name an --output that does not need it",
                 node.title(),
                 node.name
             );
@@ -109,7 +109,7 @@ impl Program {
         let wanted: Vec<_> =
             self.wanted.iter().map(|wanted| &*self.graph.node(wanted.node).name).collect();
         bail!(
-            "{}: the operation {} of node {} is not known, and {} needs it",
+            "{}: the operation {} of node {} is not supported, but {} needs it",
             self.graph.place(),
             node.op,
             node.name,

@@ -16,14 +16,13 @@ use crate::models::options::{CheckpointOption, complete};
 use crate::models::session::Session;
 use crate::ops::Cpu;
 
-/// `--run` and `--checkpoint`: a last layer in the place of the graph's own.
+/// `--run` and `--checkpoint`: a last layer instead of the graph's own.
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub struct LearntOptions {
-    /// A run of tfm train inception: its classes in the place of the graph's own
+    /// A run of tfm train inception, whose classes replace the graph's own
     ///
-    /// The graph and how pictures are made ready for it are the run's; --graph says where the graph
-    /// lies now.
+    /// The graph and its preprocessing are the run's; --graph gives the graph's new location.
     #[arg(
         long,
         value_name = "DIR",
@@ -131,7 +130,7 @@ pub fn run_graph(config: &InceptionConfig, options: &GraphOptions) -> Result<Gra
 pub fn run_config(config: &InceptionConfig, options: &GraphOptions) -> Result<InceptionConfig> {
     let mut config = config.clone();
     if let Some(graph) = &options.graph {
-        let graph = graph.to_str().context("the name of --graph is no Unicode")?;
+        let graph = graph.to_str().context("the name of --graph is not valid Unicode")?;
         config.data.graph = graph.to_owned();
     }
     Ok(config)

@@ -63,7 +63,7 @@ pub fn show(path: &Path) -> Result<(String, Value)> {
         } else {
             "the default output does not need it"
         };
-        let _ = writeln!(text, "{} is not known: {by}", node.title());
+        let _ = writeln!(text, "{} is not supported: {by}", node.title());
     }
     let json = json!({
         "model": super::ENTRY.name,

@@ -114,7 +114,7 @@ fn planes_of_colours_are_fed_as_planes() {
 #[test]
 fn what_takes_no_pictures_is_told() {
     for (shape, expect) in [
-        (vec![None, Some(28), Some(28), Some(1)], "takes tensors of (?, 28, 28, 1), and pictures"),
+        (vec![None, Some(28), Some(28), Some(1)], "takes tensors of (?, 28, 28, 1), but images"),
         (vec![None, Some(784)], "takes tensors of (?, 784)"),
         (vec![None, Some(4), Some(32), Some(32)], "takes tensors of (?, 4, 32, 32)"),
     ] {
@@ -231,7 +231,7 @@ fn sizes_without_an_end_are_told() {
     assert!(all.iter().zip(&row).all(|(a, b)| (a - b).abs() < 1e-6), "{all:?} {row:?}");
     let large = placeholder(DataType::Float, &[None, Some(20_000), Some(20_000), Some(3)]);
     Graph::new(vec![large, node("out", "Relu", &["input"])])
-        .refuses(false, "takes images of 20000 × 20000, and sides are from 1 to 8192");
+        .refuses(false, "takes images of 20000 × 20000, but sides must be from 1 to 8192");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn options_that_a_graph_has_no_use_for_are_refused() {
     let options = GraphOptions { crop: 0.5, ..graph.options() };
     let error = format!("{:#}", graph.row(&options, false).unwrap_err());
     assert!(error.contains("--crop (in a config: preprocessing.crop) has no effect"), "{error}");
-    decoder("channels", AttrValue::int(1)).refuses(false, "channels = 1, and pictures are decoded");
+    decoder("channels", AttrValue::int(1)).refuses(false, "channels = 1, but images are decoded");
     decoder("dtype", AttrValue::data_type(DataType::Float)).refuses(false, "dtype = float");
 }
 
@@ -329,11 +329,11 @@ fn a_value_that_is_given_chooses_a_branch() {
     let row = graph.row(&given(&["training=true"]), true).unwrap();
     assert_eq!(row, COLOUR.map(|c| f32::from(c) * 2.0));
     for (feed, expect) in [
-        (&[][..], "by a value that is not constant; --feed training=false (or true) gives it one"),
+        (&[][..], "is not constant; fix it with --feed training=false (or true)"),
         (&["trainin=true"], "has no node trainin; is it training?"),
-        (&["training=2"], "training (Placeholder): is true or false, not 2"),
-        (&["training=0,1"], "training (Placeholder) is of shape [], and 2 values are given"),
-        (&["mean:1=0"], "a value is given to the first output of mean (Mean) alone"),
+        (&["training=2"], "training (Placeholder): must be true or false, not 2"),
+        (&["training=0,1"], "training (Placeholder) has shape [], but 2 values are given"),
+        (&["mean:1=0"], "only the first output of mean (Mean) can be fed"),
     ] {
         let error = format!("{:#}", graph.row(&given(feed), true).unwrap_err());
         assert!(error.contains(expect), "{error}");

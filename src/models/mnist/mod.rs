@@ -29,12 +29,12 @@ const EXAMPLES: &str = "Examples:
   tfm train mnist --config mnist-demo        a minute, needs no data
   tfm train mnist --config mnist-self-test   seconds, needs no data
   tfm train mnist                            ten epochs of MNIST (tfm data fetch mnist)
-  tfm train mnist --resume                   goes on after Ctrl-C or a crash";
+  tfm train mnist --resume                   continues after Ctrl-C or a crash";
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {
     name: "mnist",
-    about: "The LeNet-like network on handwritten digits",
+    about: "A LeNet-like network on handwritten digits",
     default_preset: "mnist",
     presets: &[preset!("mnist"), preset!("mnist-demo"), preset!("mnist-self-test")],
     verbs: &verbs::all::<Mnist>("Trains the network on digits"),

@@ -33,7 +33,7 @@ impl FromStr for DeviceChoice {
             "cuda" => Ok(Self::Cuda(0)),
             _ => match text.strip_prefix("cuda:").map(str::parse) {
                 Some(Ok(number)) => Ok(Self::Cuda(number)),
-                _ => bail!("\"{text}\" is no device; give auto, cpu, cuda or cuda:N"),
+                _ => bail!("\"{text}\" is not a valid device; give auto, cpu, cuda or cuda:N"),
             },
         }
     }
@@ -55,8 +55,8 @@ impl fmt::Display for DeviceChoice {
 pub struct DeviceOptions {
     /// Where to run: auto, cpu, cuda or cuda:N
     ///
-    /// auto is the first GPU that this tfm can use, else the CPU; cuda:N is the GPU of
-    /// number N, counted from 0, and cuda the first.
+    /// auto is the first GPU that this tfm can use, else the CPU; cuda:N is GPU number N, counted
+    /// from 0, and cuda the first.
     #[arg(long, value_name = "auto|cpu|cuda:N", default_value_t, add = complete::devices())]
     pub device: DeviceChoice,
 
@@ -71,9 +71,9 @@ pub struct DeviceOptions {
 pub struct ThreadOption {
     /// Threads on the CPU [default: all cores]
     ///
-    /// The results do not depend on it, but for those of word2vec, whose threads change the same
-    /// vectors without locks unless train.deterministic is set. TFM_ISA=portable|avx2|avx512
-    /// chooses the instructions that each thread uses; by default they are the best of this machine.
+    /// Results do not depend on it, except for word2vec, whose threads update the same vectors without
+    /// locks unless train.deterministic is set. TFM_ISA=portable|avx2|avx512 selects the instruction
+    /// set; the default is the best that this machine has.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -89,35 +89,35 @@ impl ThreadOption {
 }
 
 impl DeviceOptions {
-    /// The processor at the instruction level of `TFM_ISA`, for a verb that cannot use a GPU.
+    /// The CPU at the instruction level of `TFM_ISA`, for a verb that cannot use a GPU.
     ///
     /// # Errors
-    /// A GPU is asked for, which this verb of `model` cannot use; `TFM_ISA` is wrong.
+    /// `--device` names a GPU, which this verb of `model` cannot use, or `TFM_ISA` is invalid.
     pub fn cpu(&self, model: &str) -> Result<Cpu> {
         if let DeviceChoice::Cuda(_) = self.device {
             bail!(
-                "--device {}: this command of {model} runs on the processor only; use --device cpu",
+                "--device {}: this command of {model} runs only on the CPU; use --device cpu",
                 self.device
             );
         }
         self.processor()
     }
 
-    /// The processor, at the instruction level of `TFM_ISA`, whatever the device.
+    /// The CPU at the instruction level of `TFM_ISA`, whatever the device.
     ///
     /// # Errors
-    /// `TFM_ISA` is wrong.
+    /// `TFM_ISA` is invalid.
     pub fn processor(&self) -> Result<Cpu> {
         Cpu::new(Isa::from_environment()?, self.threads.count())
     }
 }
 
 impl DeviceOptions {
-    /// The GPU to run on, or `None` for the processor. With `auto`, a build with CUDA logs why it
-    /// runs on the processor.
+    /// The GPU to run on, or `None` for the CPU. With `auto`, a build with CUDA logs why it runs on
+    /// the CPU.
     ///
     /// # Errors
-    /// `--device cuda` where there is no such GPU, or in a build without CUDA.
+    /// `--device cuda` without such a GPU, or in a build without CUDA.
     pub fn gpu(&self) -> Result<Option<Device>> {
         match self.device {
             DeviceChoice::Cpu => Ok(None),
@@ -130,7 +130,7 @@ impl DeviceOptions {
                 Err(why) => {
                     // A build without CUDA was not meant to find one.
                     if cfg!(feature = "cuda") {
-                        tracing::info!("Running on the processor: {why}");
+                        tracing::info!("Running on the CPU: {why}");
                     }
                     Ok(None)
                 }

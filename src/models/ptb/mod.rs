@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
   tfm train ptb --config ptb-demo            two minutes, needs no data
   tfm train ptb --config ptb-small           the Penn Treebank (tfm data fetch ptb)
   tfm train ptb --set data.train=a.txt --set data.valid=b.txt --set data.test=c.txt
-  tfm train ptb --config ptb-small --resume  goes on after Ctrl-C or a crash";
+  tfm train ptb --config ptb-small --resume  continues after Ctrl-C or a crash";
 
 /// The model in the registry.
 pub const ENTRY: Entry = Entry {

@@ -70,7 +70,7 @@ impl Plot {
         let may_replace = self.force || self.out.is_none();
         match files.iter().find(|path| !may_replace && path.exists()) {
             Some(path) => {
-                bail!("{} exists already; choose another --out or use --force", path.display())
+                bail!("{} already exists; choose another --out or use --force", path.display())
             }
             None => Ok(()),
         }

@@ -30,7 +30,7 @@ pub fn say_start<E: Experiment>(
     let parameters = grouped(E::parameters(config, data)? as u64);
     let (unit, items) = task.items_per_step();
     let (epochs, steps) = (task.epochs(), task.steps_per_epoch().min(task.total_steps()));
-    let device = if cpu.gpu().is_some() { "GPU" } else { "processor" };
+    let device = if cpu.gpu().is_some() { "GPU" } else { "CPU" };
     tracing::info!("Run folder: {}", run.path().display());
     tracing::info!("Data: {}", sizes.join(", "));
     tracing::info!(

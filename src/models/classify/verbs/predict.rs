@@ -24,7 +24,7 @@ struct PredictArgs {
     /// PNG or JPEG files
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// How many classes to name for each picture
+    /// How many classes to list per image
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     top: usize,
     #[command(flatten)]

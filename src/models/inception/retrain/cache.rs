@@ -68,7 +68,7 @@ impl FeatureCache {
             Err(error) => Err(error),
         };
         if let Err(error) = kept {
-            tracing::warn!("features are not kept: cannot write {path}: {error:#}");
+            tracing::warn!("features are not cached: cannot write {path}: {error:#}");
         }
         Ok(cache)
     }
@@ -76,7 +76,7 @@ impl FeatureCache {
     /// Waits until no other process has the file. One without locks is used all the same.
     fn wait_for(&self, file: &File) {
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            tracing::info!("Waiting for another process, which computes {}", self.path.display());
+            tracing::info!("Waiting for another process that is computing {}", self.path.display());
             let _ = file.lock();
         }
     }
@@ -98,7 +98,7 @@ impl FeatureCache {
             && let Err(error) = file.write_all(&bytes)
         {
             let path = self.path.display();
-            tracing::warn!("features are not kept any more: cannot write {path}: {error}");
+            tracing::warn!("features are no longer cached: cannot write {path}: {error}");
             // What is torn there would hide what follows.
             self.file = None;
         }

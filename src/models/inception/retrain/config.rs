@@ -252,8 +252,8 @@ impl InceptionSettings {
                 let path = here_or_below(data_dir, name);
                 ensure!(
                     path.exists(),
-                    "data.graph = {name:?} is neither here nor in {}; name the folder that holds it by \
-                     --data-dir or TFM_DATA_DIR",
+                    "data.graph = {name:?} is neither here nor in {}; name the folder that contains it with \
+                    --data-dir or TFM_DATA_DIR",
                     data_dir.display()
                 );
                 path

@@ -56,25 +56,25 @@ impl FeatureDataset {
     pub fn open(cpu: &Cpu, config: &InceptionConfig, data_dir: &Path) -> Result<Self> {
         if config.data.images.is_empty() {
             bail!(
-                "data.images is empty, and must name the folder of the pictures, in which each class \
-                 has a folder: --set data.images=DIR"
+                "data.images is empty; it must name the folder of the images, with one folder per \
+                class: --set data.images=DIR"
             );
         }
         let images = config.images(data_dir);
         ensure!(
             images.is_dir(),
-            "data.images = {:?} is no folder, neither here nor in {}; {}",
+            "data.images = {:?} is not a folder, neither here nor in {}; {}",
             config.data.images,
             data_dir.display(),
             match config.data.images.starts_with("inception-demo/") {
-                true => "\"tfm data make inception-demo --pictures 40\" makes it",
-                false => "it must hold a folder of pictures for each class",
+                true => "create it with \"tfm data make inception-demo --pictures 40\"",
+                false => "it must contain one folder of images per class",
             }
         );
         let extractor = Extractor::open(&config.graph(data_dir)?, config.features()?)?;
         let features = extractor.extract(cpu, Listing::read(&images)?, data_dir)?;
         for (path, reason) in &features.listing.unreadable {
-            tracing::warn!("{} is left out: {reason}", path.display());
+            tracing::warn!("skipped {}: {reason}", path.display());
         }
         features.listing.check()?;
         let data = &config.data;
@@ -135,7 +135,10 @@ impl FeatureDataset {
         let number = |name: &String| {
             let place = classes.iter().position(|class| class == name);
             place.map(|place| place as u32).with_context(|| {
-                format!("the run does not know the class {name:?}; it knows {}", classes.join(", "))
+                format!(
+                    "the run was not trained on the class {name:?}, only on {}",
+                    classes.join(", ")
+                )
             })
         };
         let numbers = self.classes.iter().map(number).collect::<Result<Vec<u32>>>()?;
@@ -188,7 +191,7 @@ impl Examples {
         let mut all = vec![Vec::new(); classes.len()];
         self.labels.iter().enumerate().for_each(|(i, &label)| all[label as usize].push(i));
         for (class, examples) in classes.iter().zip(&all) {
-            ensure!(!examples.is_empty(), "there is nothing of the class {class:?} to train on");
+            ensure!(!examples.is_empty(), "there is no training image of the class {class:?}");
         }
         Ok(all)
     }
@@ -249,7 +252,7 @@ mod tests {
         assert_eq!(data.test.row(0), [2.0, 3.0]);
         assert_eq!(data.train.by_class(&data.classes).unwrap(), [vec![0], vec![1, 2]]);
         let error = data.test.by_class(&data.classes).unwrap_err().to_string();
-        assert_eq!(error, "there is nothing of the class \"y\" to train on");
+        assert_eq!(error, "there is no training image of the class \"y\"");
     }
 
     #[test]
@@ -279,6 +282,9 @@ mod tests {
             (&[1, 2, 2][..], &run[..])
         );
         let error = dataset(["a", "b", "c", "d"], ["x", "q"]).take_classes(&run).unwrap_err();
-        assert_eq!(error.to_string(), "the run does not know the class \"q\"; it knows w, x, z");
+        assert_eq!(
+            error.to_string(),
+            "the run was not trained on the class \"q\", only on w, x, z"
+        );
     }
 }

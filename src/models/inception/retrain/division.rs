@@ -60,7 +60,7 @@ pub fn warn_of_missing(listing: &Listing, parts: &[Split], validation: f64, test
             let names: Vec<_> =
                 lacking.iter().map(|&label| listing.classes[label].clone()).collect();
             tracing::warn!(
-                "no {what} pictures: {}; more pictures, or a larger data.{}_percentage, give them some",
+                "no {what} images: {}; use more images, or a larger data.{}_percentage",
                 some(&names),
                 if split == Split::Valid { "validation" } else { "testing" }
             );

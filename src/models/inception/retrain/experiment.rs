@@ -61,7 +61,7 @@ impl Experiment for Inception {
             ("features of each", data.source.values),
         ];
         if !data.listing.unreadable.is_empty() {
-            sizes.push(("files left out", data.listing.unreadable.len()));
+            sizes.push(("files skipped", data.listing.unreadable.len()));
         }
         sizes
     }
@@ -77,8 +77,8 @@ impl Experiment for Inception {
             let (known, source) = (classify::classes_of(checkpoint)?, source_of(checkpoint)?);
             ensure!(
                 known == data.classes && source == data.source,
-                "{} tells {} apart by {} of graph {}, not {} by {} of graph {}; begin a run without \
-                 --init-from",
+                "{} was trained on the classes {} with {} of graph {}, not {} with {} of graph {}; start \
+                without --init-from",
                 checkpoint.path.display(),
                 known.join(", "),
                 source.tensor,
@@ -123,6 +123,6 @@ fn source_of(checkpoint: &Checkpoint) -> Result<FeatureSource> {
     // Before memory for the layer is asked for.
     let rows = checkpoint.tensor(WEIGHTS)?.shape().first().copied();
     let values = source.values;
-    ensure!(rows == Some(values), "{}: {values} values do not fit to {WEIGHTS}", place());
+    ensure!(rows == Some(values), "{}: {values} values do not match {WEIGHTS}", place());
     Ok(source)
 }

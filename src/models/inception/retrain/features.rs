@@ -115,7 +115,7 @@ impl Extractor {
         let tensor = match features {
             Some(tensor) => tensor,
             None => features_of(&FrozenGraph::open(&path)?).context(
-                "data.features is empty, and no features are found: set it to a tensor of the graph",
+                "data.features is empty and no features were detected: set it to a tensor of the graph",
             )?,
         };
         let source =
@@ -174,7 +174,7 @@ impl Extractor {
             }
         }
         tracing::info!(
-            "Features: {} of {wanted} pictures are in {}",
+            "Features: {} of {wanted} images are in {}",
             wanted - paths.len(),
             cache.path().display()
         );
@@ -207,8 +207,8 @@ impl Extractor {
             let width = *values.get_or_insert(row.len());
             ensure!(
                 row.len() == width,
-                "{tensor} has {} values of {} and {width} of others: set data.features to a tensor of \
-                 one size",
+                "{tensor} has {} values for {} and {width} for others: set data.features to a tensor of \
+                one size",
                 row.len(),
                 path.display()
             );
@@ -258,7 +258,7 @@ impl Progress {
             let time = self.start.elapsed().as_secs_f64();
             let (n, rate) = (self.total, self.rate());
             tracing::info!(
-                "Features of {n} pictures computed in {time:.1} s, {rate:.1} pictures/s"
+                "Computed the features of {n} images in {time:.1} s, {rate:.1} images/s"
             );
         }
     }

@@ -49,7 +49,7 @@ pub fn with_last_layer(path: &Path, layer: &LastLayer) -> Result<GraphDef> {
     for node in &own {
         ensure!(
             !needed.contains(&*node.name),
-            "{} has a node {} before {}, which the new layer needs to be called so",
+            "{} already has a node {} before {}, but the new layer needs that name",
             path.display(),
             node.name,
             layer.features

@@ -104,7 +104,7 @@ pub fn class_folders(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     }
     ensure!(
         !folders.is_empty(),
-        "{} has no folders: it needs one for each class, with its pictures",
+        "{} has no folders: it needs one folder of images per class",
         dir.display()
     );
     Ok(folders)
@@ -119,8 +119,8 @@ impl Listing {
         let folders = class_folders(dir)?;
         ensure!(
             (2..=MAX_CLASSES).contains(&folders.len()),
-            "{} has {} class folder{} (data.images), and pictures are told apart by 2 to {MAX_CLASSES} \
-             classes: make a folder for each class and put its pictures into it",
+            "{} has {} class folder{} (data.images), but training needs 2 to {MAX_CLASSES} classes: \
+            make one folder of images per class",
             dir.display(),
             folders.len(),
             if folders.len() == 1 { "" } else { "s" }
@@ -157,8 +157,8 @@ impl Listing {
         for (class, count) in self.classes.iter().zip(self.counts()) {
             ensure!(
                 count > 0,
-                "the class {class:?} has no picture that can be read: put some into its folder, or \
-                 take the folder away"
+                "the class {class:?} has no readable image: put some into its folder, or remove the \
+                folder"
             );
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Listing {
         let few: Vec<_> = few.map(|(class, count)| format!("{class} {count}")).collect();
         if !few.is_empty() {
             tracing::warn!(
-                "classes with fewer than {FEW} pictures may not be learnt well: {}",
+                "classes with fewer than {FEW} images may not be learnt well: {}",
                 some(&few)
             );
         }
@@ -179,7 +179,7 @@ impl Listing {
             let first = *known.entry(picture.hash).or_insert(picture);
             if first.label != picture.label {
                 tracing::warn!(
-                    "{} and {} are one picture in two classes",
+                    "{} and {} are the same image in two classes",
                     first.path.display(),
                     picture.path.display()
                 );
@@ -250,6 +250,6 @@ mod tests {
             Listing::read(folder(&[("a/1.jpg", "1"), ("b/2.jpg", "2")]).path()).unwrap();
         listing.pictures.pop();
         let error = listing.check().unwrap_err().to_string();
-        assert!(error.starts_with("the class \"b\" has no picture that can be read"), "{error}");
+        assert!(error.starts_with("the class \"b\" has no readable image"), "{error}");
     }
 }

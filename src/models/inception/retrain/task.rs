@@ -213,8 +213,8 @@ impl Task for RetrainTask<'_> {
     fn restore(&mut self, checkpoint: &Checkpoint, state: &Map<String, Value>) -> Result<()> {
         weights::check_exactly(self.model(), checkpoint, &self.tensors()?)?;
         let last = state.get("last").cloned().unwrap_or_default();
-        self.last = serde_json::from_value(last)
-            .context("what the checkpoint holds of the training's measurements")?;
+        self.last =
+            serde_json::from_value(last).context("the training measurements in the checkpoint")?;
         weights::load(self.model(), &self.on.tensors(), checkpoint)
     }
 }

@@ -27,13 +27,13 @@ const WARM_UP: usize = 2;
 struct BenchArgs {
     #[command(flatten)]
     graph: GraphOptions,
-    /// Images of a batch
+    /// Batch size
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     batch: usize,
-    /// Batches that are timed
+    /// Number of batches to time
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     steps: usize,
-    /// Times every layer too
+    /// Also times every layer
     #[arg(long)]
     layers: bool,
     #[command(flatten)]
@@ -42,9 +42,9 @@ struct BenchArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "Images are random and as large as the graph takes them, so that neither files nor \
-their decoding count. The median of the runs is what counts. GFLOP are those of direct sums: where \
-3 × 3 filters are Winograd's, the share of the peak may exceed what the processor does.";
+const LONG: &str = "The images are random and have the graph's input size, so neither reading nor decoding \
+files is timed. The time is the median of the runs. GFLOP are those of a direct convolution: with Winograd \
+convolution for 3 × 3 filters, the share of the peak may exceed what the CPU actually does.";
 
 fn args(command: Command) -> Command {
     BenchArgs::augment_args(command).after_long_help(LONG)

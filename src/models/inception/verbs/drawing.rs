@@ -98,8 +98,8 @@ fn draw_sheet(path: &Path, labels: &Labels, worst: &[&Judged]) -> Result<()> {
     };
     let pixels = thumbnails.iter().map(|picture| raster(picture.as_raw().as_slice()));
     let shown: Vec<_> = worst.iter().map(mistake).zip(pixels).collect();
-    let title = "The most confident mistakes (true class, predicted class, its probability, place \
-                 among the pictures)";
+    let title = "The most confident mistakes (true class, predicted class, its probability, index \
+    of the image)";
     write_sheet(path, title, &names, &shown)
 }
 

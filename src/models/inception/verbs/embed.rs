@@ -18,16 +18,16 @@ use crate::models::options::{DeviceOptions, OutputOptions};
 
 /// `tfm embed inception`
 pub const VERB: Verb =
-    Verb { name: "embed", about: "Writes the features of pictures, a row each", args, run };
+    Verb { name: "embed", about: "Writes the features of images, one row each", args, run };
 
 /// A file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// `features` (pictures, values), with the files' names in the header
+    /// `features` (images, values), with the file names in the header
     Safetensors,
-    /// Numbers with tabs between them, and NAME.names.tsv beside NAME.tsv: what TensorFlow's projector reads
+    /// Tab-separated numbers, with NAME.names.tsv next to NAME.tsv, for the TensorFlow projector
     Tsv,
-    /// numpy's array, and NAME.names.txt beside NAME.npy with a name a line
+    /// A numpy array, with NAME.names.txt next to NAME.npy, one name per line
     Npy,
 }
 
@@ -49,21 +49,21 @@ impl Format {
 
 #[derive(Args, Debug)]
 struct EmbedArgs {
-    /// Pictures, folders of them, patterns in quotes, or - for a list on standard input
+    /// Images, folders of images, quoted glob patterns, or - for a list on standard input
     #[arg(long, required = true, num_args = 1.., value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     images: Vec<PathBuf>,
     /// The file to write [default: features.FORMAT]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
-    /// What to write [default: what FILE ends in, else safetensors]
+    /// The format [default: from the extension of FILE, else safetensors]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Replaces the file if it is there
+    /// Overwrites an existing file
     #[arg(long)]
     force: bool,
     #[command(flatten)]
     graph: GraphOptions,
-    /// Pictures that are computed at once
+    /// Batch size
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     batch: usize,
     #[command(flatten)]
@@ -72,8 +72,8 @@ struct EmbedArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "The features are what the last layer reads: pool_3:0 of the Inception-v3 of 2015, \
-2,048 values; --output names any other tensor. Rows are in the order of the pictures.";
+const LONG: &str = "The features are the input of the last layer: pool_3:0 in the Inception-v3 of 2015, \
+2,048 values; --output names any other tensor. Rows are in the order of the images.";
 
 fn args(command: Command) -> Command {
     EmbedArgs::augment_args(command).after_long_help(LONG)
@@ -89,7 +89,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(default);
     let all = [Some(out.clone()), names_file(&out, format)];
     for file in all.iter().flatten().filter(|_| !args.force) {
-        ensure!(!file.exists(), "{} is there already: give --force to replace it", file.display());
+        ensure!(!file.exists(), "{} already exists: give --force to replace it", file.display());
     }
     let output = match &args.graph.output {
         Some(output) => output.clone(),
@@ -109,8 +109,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     })?;
     let unreadable = tally.end();
     let width = rows.first().map_or(0, Vec::len);
-    ensure!(!rows.is_empty(), "no picture can be read:\n  {}", unreadable.join("\n  "));
-    ensure!(rows.iter().all(|row| row.len() == width), "pictures have rows of different lengths");
+    ensure!(!rows.is_empty(), "no image could be read:\n  {}", unreadable.join("\n  "));
+    ensure!(rows.iter().all(|row| row.len() == width), "the rows of the images differ in length");
     let graph = graph_checksum(&args.graph.path()?)?;
     let source = Source { tensor: &output, graph, preprocessing: args.graph.preprocessing() };
     write(&out, format, &source, &rows, &names)?;

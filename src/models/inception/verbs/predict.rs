@@ -26,20 +26,20 @@ pub const VERB: Verb = Verb { name: "predict", about: "Classifies images", args,
 
 #[derive(Args, Debug)]
 struct PredictArgs {
-    /// Pictures, folders of them, patterns in quotes, or - for a list on standard input
+    /// Images, folders of images, quoted glob patterns, or - for a list on standard input
     #[arg(required = true, value_name = "PICTURE", value_hint = ValueHint::AnyPath)]
     pictures: Vec<PathBuf>,
     #[command(flatten)]
     learnt: LearntOptions,
     #[command(flatten)]
     graph: GraphOptions,
-    /// How many classes to name for each picture
+    /// How many classes to list per image
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     top: usize,
-    /// Pictures that are computed at once
+    /// Batch size
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     batch: usize,
-    /// Adds the lines of --json to a file, and leaves out the pictures that it has already
+    /// Appends the lines of --json to a file, skipping images that it already contains
     #[arg(long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
     resume: Option<PathBuf>,
     #[command(flatten)]
@@ -48,13 +48,13 @@ struct PredictArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "The classes are printed as classify_image.py prints them, the most probable first. \
-JPEG files are decoded to TensorFlow's pixels, to the bit; PNG, GIF, BMP and WebP files are read too. \
-An output that is no probabilities is put through a softmax.
+const LONG: &str = "The classes are printed as in classify_image.py, the most probable first. JPEG files are \
+decoded to TensorFlow's pixels, bit for bit; PNG, GIF, BMP and WebP files work too. An output that is not a \
+probability distribution goes through a softmax.
 
-With --json each picture is a line, printed as soon as it is done: \
-{\"file\", \"predictions\": [{\"index\", \"label\", \"score\"}]}. A picture that cannot be read is named \
-and left out, and the exit code is 1.
+With --json each image is one line, printed as soon as it is done: \
+{\"file\", \"predictions\": [{\"index\", \"label\", \"score\"}]}. An image that cannot be read is \
+reported and skipped, and the exit code is 1.
 
 Examples:
   tfm predict inception photo.jpg
@@ -94,7 +94,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let (done, total) = (tally.done(), pictures.len());
     match tally.end().as_slice() {
         [] if shutdown.requested() && done < total => {
-            bail!(Interrupted { message: format!("stopped after {done} of {total} pictures") })
+            bail!(Interrupted { message: format!("stopped after {done} of {total} images") })
         }
         [] => Ok(()),
         [one] => bail!("cannot classify {one}"),
@@ -132,8 +132,8 @@ fn done_before(path: &Path) -> Result<HashSet<String>> {
         match value["file"].as_str() {
             Some(file) => done.insert(file.to_owned()),
             None => bail!(
-                "{}:{number} is no line of predictions: take it out, or name another file with \
-                 --resume",
+                "{}:{number} is not a line of predictions: remove it, or name another file with \
+                --resume",
                 path.display()
             ),
         };
@@ -144,7 +144,7 @@ fn done_before(path: &Path) -> Result<HashSet<String>> {
 /// Takes the last line of a file of results away.
 fn cut(path: &Path, len: u64, number: usize) -> Result<()> {
     let place = path.display();
-    tracing::warn!("{place}:{number} was cut off and is taken away: its picture is done again");
+    tracing::warn!("{place}:{number} was cut off and is removed: its image is classified again");
     let file = OpenOptions::new().write(true).open(path);
     file.and_then(|file| file.set_len(len)).with_context(|| format!("cannot shorten {place}"))
 }

@@ -110,7 +110,7 @@ impl Features {
     fn read(path: &Path) -> Result<Self> {
         let place = path.display();
         let bytes = fs::read(path).with_context(|| format!("cannot read {place}"))?;
-        let wrong = || format!("{place} is no file of tfm embed inception --format safetensors");
+        let wrong = || format!("{place} is not a file of tfm embed inception --format safetensors");
         let (_, header) = SafeTensors::read_metadata(&bytes).with_context(wrong)?;
         let entry = |key: &str| header.metadata().as_ref().and_then(|all| all.get(key)).cloned();
         let files: Vec<String> =
@@ -132,7 +132,7 @@ impl Features {
     fn nearest(&self, wanted: &[f32], count: usize) -> Result<Vec<(&str, f64)>> {
         ensure!(
             wanted.len() == self.width,
-            "the graph gives {} values for {}, and the file has {}: is it of another graph?",
+            "the graph gives {} values for {}, but the file has {}: does it come from another graph?",
             wanted.len(),
             self.tensor,
             self.width

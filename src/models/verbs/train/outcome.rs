@@ -91,13 +91,13 @@ pub(super) fn conclude<E: Experiment>(
     args: &TrainArgs,
 ) -> Result<()> {
     if outcome == Outcome::Paused {
-        tracing::info!("resting after step {step}: {}", run.path().display());
+        tracing::info!("paused after step {step}: {}", run.path().display());
         return Ok(());
     }
     if outcome == Outcome::Interrupted {
         let (model, path) = (E::ENTRY.name, quoted(&*as_argument(run.path())));
         let message =
-            format!("stopped after step {step}; go on with: tfm train {model} --resume {path}");
+            format!("stopped after step {step}; resume with: tfm train {model} --resume {path}");
         bail!(Interrupted { message });
     }
     let path = run.path().display();

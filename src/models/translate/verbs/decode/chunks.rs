@@ -172,7 +172,7 @@ mod tests {
         let long = vec![b'a'; LONGEST as usize + 1];
         let parts: Vec<&[u8]> = long.chunks(BUFFER).collect();
         let error = chunks(&parts)[0].clone().unwrap_err();
-        assert_eq!(error, "standard input:1: more than 1048576 bytes are no sentence");
+        assert_eq!(error, "standard input:1: the line is longer than 1048576 bytes");
     }
 
     #[test]

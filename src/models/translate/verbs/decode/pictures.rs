@@ -22,7 +22,7 @@ impl Pictures {
     /// The folder holds pictures, or cannot be made.
     pub fn open(folder: &Path, force: bool) -> Result<Self> {
         if let Some(there) = of_another_call(folder).filter(|_| !force) {
-            bail!("{} exists already; choose another --attention or use --force", there.display());
+            bail!("{} already exists; choose another --attention or use --force", there.display());
         }
         atomic::create_folder(folder)?;
         Ok(Self { folder: folder.to_path_buf(), drawn: 0 })
