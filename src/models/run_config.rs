@@ -13,7 +13,7 @@ use crate::train::CheckpointConfig;
 
 /// The tables of a config that are a model's own, such as `[network]`, `[data]` and `[train]`.
 ///
-/// All fields are tables, since they stand behind the values at the top of the file.
+/// All fields are tables, since they come after the top-level values of the file.
 pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
     /// The model that they are of.
     const ENTRY: &'static Entry;
@@ -24,7 +24,7 @@ pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
     /// As [`Config::RENAMED`].
     const RENAMED: &'static [(&'static str, &'static str)] = &[];
 
-    /// When a run is saved where the config does not say.
+    /// The default checkpoint schedule.
     fn checkpoint() -> CheckpointConfig {
         CheckpointConfig::default()
     }
@@ -57,14 +57,14 @@ pub struct RunConfig<C> {
     pub seed: u64,
     #[serde(flatten)]
     own: C,
-    /// When it is saved.
+    /// The checkpoint schedule.
     pub checkpoint: CheckpointConfig,
-    /// The published or measured scores.
+    /// The expected scores, published or measured.
     pub expect: Expect,
 }
 
-/// Whether a key of a config tells one experiment from another: the seed does not, nor when a run is
-/// saved and what it promises.
+/// Whether a key of a config distinguishes experiments: the seed, the checkpoint schedule and the
+/// expected scores do not.
 pub fn decides(key: &str) -> bool {
     key != "seed" && !["checkpoint.", "expect."].iter().any(|table| key.starts_with(table))
 }

@@ -85,7 +85,7 @@ pub fn values(checkpoint: &Checkpoint, name: &str) -> Result<Vec<f32>> {
     let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     ensure!(
         values.iter().all(|value| value.is_finite()),
-        "{}: {name} holds a value that is not finite",
+        "{}: {name} has a value that is not finite",
         checkpoint.path.display()
     );
     Ok(values)

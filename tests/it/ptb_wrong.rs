@@ -40,7 +40,7 @@ fn texts_that_cannot_be_read_are_named_with_the_rule() {
     fails(train_on(good, "empty.txt", good), &[short, ["validation text", "0 words"]].concat());
     fails(train_on(good, good, "empty.txt"), &["test text: ", "no word to predict"]);
     fails(train_on("gone/a.txt", good, good), &["gone/a.txt is missing (data.train, "]);
-    let missing = ["data/ptb/gone.txt is missing", "a bare name lies in data/ptb"];
+    let missing = ["data/ptb/gone.txt is missing", "a bare name is looked up in data/ptb"];
     fails(train_on(good, "gone.txt", good), &missing);
     // Odd, and yet texts.
     train_on("blank.txt", "blank.txt", "blank.txt").ok();

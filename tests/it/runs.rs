@@ -59,7 +59,7 @@ fn a_folder_whose_name_is_no_text_is_a_run_as_any_other() {
     let ok = |line: &str| {
         let said = with(line);
         let errors = String::from_utf8_lossy(&said.stderr).into_owned();
-        assert!(said.status.success() && !errors.contains("at fault"), "{line}: {errors}");
+        assert!(said.status.success() && !errors.contains("bug in tfm"), "{line}: {errors}");
         String::from_utf8_lossy(&said.stdout).into_owned()
     };
     for json in ["", "--json"] {
@@ -282,7 +282,7 @@ fn what_is_left_out_and_what_has_diverged_is_said() {
     let ignored = "ignored tensors that this network does not have: lstm_1/bias, lstm_1/kernel";
     assert!(said.stderr.contains(ignored), "{said:?}");
     let same = dir.tfm(&format!("{line} --init-from two --run-dir same"));
-    assert!(!same.stderr.contains("for which"), "{same:?}");
+    assert!(!same.stderr.contains("ignored tensors"), "{same:?}");
     let steep = "--set train.learning_rate=1e10 --set train.max_grad_norm=1e30";
     let said = dir.tfm(&format!("{line} {steep} --run-dir steep"));
     assert!(said.stderr.contains("test perplexity is inf: training has diverged"), "{said:?}");

@@ -209,7 +209,7 @@ fn pairs_are_scored_as_eval_scores_them() {
     assert_eq!((lines.len(), lines[1], lines[2], lines[4]), (5, "-\t-", "-\t-", "-\t-"));
     assert_eq!(lines[0], lines[3]);
     for part in [
-        "line 2 has no score: it has 30 and 2 words, and the largest bucket takes 16 and 22",
+        "line 2 has no score: it has 30 and 2 words, but the largest bucket takes 16 and 22",
         "line 3 has no score: a side is empty",
         "line 5 has no score",
         "words outside the vocabularies were read as _UNK",

@@ -15,13 +15,13 @@ fn words_with_capitals_are_asked_as_they_are_written() {
     dir.write("cities.txt", CITIES);
     assert_eq!(
         dir.tfm("import word2vec cities.txt --run-dir run").ok(),
-        "6 words of 4 numbers: run\n"
+        "6 words of 4 dimensions: run\n"
     );
     dir.write("q.txt", "\u{feff}: capitals\nFrance Paris Italy Rome\nfrance PARIS norway oslo\na b\nFrance Paris Spain Madrid\n");
     let said = dir.one_thread("eval word2vec --run run --questions q.txt");
     let text = said.ok();
     assert!(text.starts_with("capitals 100.0 %      2 of     2\n"), "{text}");
-    let rest = "; 1 skipped, since a word has no vector; 1 lines have not four words\n";
+    let rest = "; 1 skipped, since a word has no vector; 1 lines do not have four words\n";
     assert!(text.ends_with(rest), "{text}");
     // (1, 1, 0, 0) − (1, 0, 0, 0) + (0, 0, 1, 0), each of length 1, against (0, 1, 1, 0) of length 1.
     let json = dir.one_thread("query word2vec --run run analogy france paris italy --json").json();
@@ -47,14 +47,14 @@ fn what_is_imported_is_what_is_exported() {
     }
     dir.write("twice.txt", "a 1 2\nb 3 4\na 5 6\nc 1,5 2\n");
     let said = dir.tfm("import word2vec twice.txt --run-dir twice");
-    assert!(said.stderr.contains("twice.txt: 1 word is there twice and keeps its first vector"));
-    assert!(said.stderr.contains("twice.txt: 1 line is wrong and left out: twice.txt:4: "));
-    assert_eq!(said.ok(), "2 words of 2 numbers: twice\n");
+    assert!(said.stderr.contains("twice.txt: 1 word occurs twice and keeps its first vector"));
+    assert!(said.stderr.contains("twice.txt: 1 line is malformed and skipped: twice.txt:4: "));
+    assert_eq!(said.ok(), "2 words of 2 dimensions: twice\n");
     let said = dir.tfm("import word2vec twice.txt --strict --run-dir no");
-    said.fails(1, &["twice.txt:3: \"a\" was there before"]);
+    said.fails(1, &["twice.txt:3: \"a\" occurred before"]);
     assert_eq!(
         dir.tfm("import word2vec twice.txt --limit 1 --run-dir one").ok(),
-        "1 words of 2 numbers: one\n"
+        "1 words of 2 dimensions: one\n"
     );
 }
 

@@ -145,7 +145,7 @@ mod tests {
             ("seed=", "give at least one value"),
             ("seed=a", "give values separated by commas"),
             ("seed=1..x", "\"x\" is not a number"),
-            ("seed=log:1", "log: is followed by a range"),
+            ("seed=log:1", "log: must be followed by a range"),
         ] {
             let error = format!("{:#}", of(&[setting]).unwrap_err());
             assert!(error.contains(part), "{error}");

@@ -19,9 +19,9 @@ pub type MnistConfig = RunConfig<MnistSettings>;
 pub struct MnistSettings {
     /// The digits.
     pub data: Data,
-    /// How it is trained.
+    /// The training.
     pub train: Train,
-    /// The optimizer; the reference's is gradient descent with momentum.
+    /// The optimizer; the reference uses gradient descent with momentum.
     pub optimizer: OptimizerConfig,
 }
 
@@ -32,14 +32,14 @@ impl Default for MnistSettings {
     }
 }
 
-/// Where the digits come from.
+/// The source of the digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DigitSource {
-    /// The published set.
+    /// The MNIST data set.
     #[default]
     Mnist,
-    /// Digits that the program draws itself.
+    /// Generated digits.
     #[serde(alias = "drawn")]
     Synthetic,
     /// The reference's black and white images.
@@ -50,12 +50,12 @@ pub enum DigitSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// "mnist", "synthetic" for digits that the program draws itself, or "fake" for the
-    /// reference's black and white images.
+    /// "mnist", "synthetic" for generated digits, or "fake" for the reference's black and white
+    /// images.
     pub source: DigitSource,
-    /// Training images that are held out for validation, the first ones.
+    /// Number of training images held out for validation, from the start of the set.
     pub validation_size: usize,
-    /// Synthetic or fake images for training; those for validation come on top.
+    /// Number of synthetic or fake training images; validation images are added to these.
     pub n_synthetic: usize,
 }
 
@@ -63,12 +63,12 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Train {
-    /// What all models of pictures have.
+    /// The keys shared by all image models.
     #[serde(flatten)]
     pub descent: Descent,
-    /// Epochs in all.
+    /// Total number of epochs.
     pub num_epochs: u64,
-    /// Steps from one line of progress, with its validation error, to the next.
+    /// Prints progress with the validation error every N steps.
     pub eval_frequency: u64,
 }
 

@@ -141,9 +141,9 @@ impl Texts {
                 bail!(Missing(format!("{} is missing\n{help}", path.display())))
             }
             Some(path) => bail!(Missing(format!(
-                "{} is missing (data.train, data.valid and data.test name the texts: a bare \
-                 name lies in {} or here, any other path is taken as it is; where the text of a run \
-                 has moved, --set data.train=PATH says so to --resume)",
+                "{} is missing (data.train, data.valid and data.test name the texts: a bare name is \
+                looked up in {} or here, any other path is used as it is; if the text of a run has \
+                moved, give --resume the option --set data.train=PATH)",
                 path.display(),
                 folder.display()
             ))),
@@ -216,7 +216,7 @@ impl Texts {
             ensure!(
                 coverage.words - coverage.outside > ends_inside,
                 "{name}: none of its {} words is in the vocabulary: it is another language or \
-                 spelling",
+                spelling",
                 coverage.words - ends
             );
             tracing::warn!("{name}: {coverage} and are {}", fate(oov));

@@ -61,8 +61,8 @@ impl Dataset {
         if run.is_none() && data.source != "files" && names_texts {
             let source = &data.source;
             tracing::warn!(
-                "data.train, data.dev and data.test are not read: data.source = \"{source}\" makes texts of its \
-                 own; \"files\" reads them"
+                "data.train, data.dev and data.test are not read: data.source = \"{source}\" generates its own \
+                texts; \"files\" reads them"
             );
         }
         if config.data.source == "self-test" {
@@ -190,8 +190,8 @@ impl Dataset {
                 };
                 ensure!(
                     !names.is_empty(),
-                    "{key} = [] names no text: give --source and --target here, or {key} when a run \
-                     is begun"
+                    "{key} = [] names no text: give --source and --target here, or {key} when starting \
+                    a run"
                 );
                 let text = text(config, data_dir, key, names)?;
                 return Self::read_pairs(config, text.paths(), tokenizer);
@@ -273,9 +273,9 @@ fn text(
     if let Some(path) = paths.iter().find(|path| !path.exists()) {
         let (path, folder) = (path.display(), data_dir.display());
         bail!(Missing(format!(
-            "{path} is missing ({key} names the texts: a bare name lies in {folder}/SET or here, any \
-             other path is taken as it is; SET is one of {}: `tfm data fetch SET` and `tfm data make \
-             translation` bring them)",
+            "{path} is missing ({key} names the texts: a bare name is looked up in {folder}/SET or here, \
+            any other path is used as it is; SET is one of {}, from `tfm data fetch SET` and `tfm data \
+            make translation`)",
             FOLDERS.join(", ")
         )));
     }
@@ -313,8 +313,8 @@ fn check_kind(known: &Tokenizer, wanted: Kind) -> Result<()> {
     let name = |kind| if kind == Kind::Bpe { "bpe" } else { "basic" };
     ensure!(
         kind == wanted,
-        "data.tokenizer = \"{}\" is not that of the run that is begun from, which has \
-         \"{}\": set that, or begin without --init-from",
+        "data.tokenizer = \"{}\" differs from that of the run of --init-from, \"{}\": set that, \
+        or start without --init-from",
         name(wanted),
         name(kind)
     );

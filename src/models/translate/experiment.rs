@@ -163,8 +163,8 @@ impl Experiment for Translate {
         let (here, data) = (tokenizer.fingerprint(), &run.manifest().data);
         ensure!(
             data.starts_with(&here),
-            "the vocabulary in {} is not that of the run: it is {here}, and run.json has {data}; put \
-             the run's own file back",
+            "the vocabulary in {} is not that of the run: it is {here}, but run.json has {data}; put \
+            the run's own file back",
             run.path().display()
         );
         let architecture = architecture(config, Side::ALL.map(|side| tokenizer.size(side)));
@@ -208,7 +208,7 @@ impl Experiment for Translate {
         };
         let lines: Vec<String> = shown.iter().zip(found).map(line).collect();
         Some(format!(
-            "Translations of the model, each word with the one that it attended to:\n{}",
+            "Translations of the model, each word with the source word it attends to most:\n{}",
             lines.join("\n")
         ))
     }

@@ -33,7 +33,7 @@ impl<'a> Overlap<'a> {
         (both > 0).then(|| {
             format!(
                 "{both} of {all} development pairs ({percent:.1} %) are in the training text too: \
-                 perplexity and BLEU are better than those of new sentences"
+                perplexity and BLEU are better than on unseen sentences"
             )
         })
     }

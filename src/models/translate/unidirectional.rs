@@ -22,57 +22,57 @@ use super::architecture::Losses;
 use crate::nn::graph::Initial;
 use crate::nn::{Builder, Graph, Ids, Init, Output, Value};
 
-/// What the layers of encoder and decoder are.
+/// The recurrent cell of encoder and decoder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cell {
-    /// Gated recurrent units (Cho et al., arXiv 1406.1078): the reference's default.
+    /// GRU (Cho et al., arXiv 1406.1078): the reference's default.
     #[default]
     Gru,
-    /// Long short-term memory with a forget bias of 1: the reference's `use_lstm`.
+    /// LSTM with a forget bias of 1: the reference's `use_lstm`.
     Lstm,
 }
 
-/// What a network is made from.
+/// The sizes and settings of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unidirectional {
     /// Words of the source and of the target.
     pub vocabularies: [usize; 2],
-    /// What its layers are.
+    /// The recurrent cell.
     pub cell: Cell,
-    /// Units of every layer, and the width of a word's vector.
+    /// Hidden units per layer, and the embedding size.
     pub hidden_size: usize,
     /// Layers of the encoder, and of the decoder.
     pub num_layers: usize,
-    /// Negative samples of a time step for sampled softmax; 0: the full softmax.
+    /// Negative samples per time step for sampled softmax; 0: the full softmax.
     pub num_samples: usize,
-    /// The first values of all parameters that have none of their own.
+    /// The initialisation of all parameters without one of their own.
     pub initial: Initial,
 }
 
 /// The projection to the target's words.
 const PROJECTION: [&str; 2] = ["proj_w", "proj_b"];
 
-/// What one step of the decoder begins with, and what it leaves for the next.
+/// The state before a step of the decoder, and after it.
 #[derive(Clone, Debug)]
 struct Step<'g> {
     /// The state of every layer (batch, [`Unidirectional::state_size`]).
     states: Vec<Value<'g>>,
-    /// The mean of the memory by the attention (batch, hidden).
+    /// The attention context: the weighted mean of the memory (batch, hidden).
     context: Value<'g>,
 }
 
-/// What the decoder looks at in every step.
+/// What the decoder attends to at every step.
 #[derive(Clone, Copy, Debug)]
 struct Memory<'g> {
     /// The encoder's outputs (positions · batch, hidden).
     outputs: Value<'g>,
-    /// What attention compares with its query (positions · batch, hidden).
+    /// The keys of attention (positions · batch, hidden).
     features: Value<'g>,
 }
 
 impl Unidirectional {
-    /// Values of the state of a layer: hidden values, behind cells where there are some.
+    /// The size of a layer's state: the cells, if there are any, then the hidden values.
     fn state_size(&self) -> usize {
         match self.cell {
             Cell::Gru => self.hidden_size,

@@ -64,7 +64,7 @@ impl TextDataset {
         let least = MIN_WORDS * config.train.window_size;
         ensure!(
             corpus.len() >= least,
-            "{} contains too little data: {} words, and windows of {} need {least}",
+            "{} contains too little data: {} words, but windows of {} need {least}",
             match config.data.source {
                 CorpusSource::Files => config.data.train.join(", "),
                 CorpusSource::Analogies => "the generated text".to_string(),
@@ -162,9 +162,9 @@ fn evaluation_file(key: &str, name: &str, data_dir: &Path) -> Result<PathBuf> {
     let path = locate(&data_dir.join(QUESTIONS), name);
     if !path.exists() {
         bail!(Missing(format!(
-            "{} is missing (eval.{key} = \"{name}\": a bare name lies in {} or here, any other path \
-             is taken as it is; `tfm data fetch word2vec-eval` brings questions-words.txt; --set \
-             eval.{key}= trains without it)",
+            "{} is missing (eval.{key} = \"{name}\": a bare name is looked up in {} or here, any other \
+            path is used as it is; `tfm data fetch word2vec-eval` downloads questions-words.txt; --set \
+            eval.{key}= trains without it)",
             path.display(),
             data_dir.join(QUESTIONS).display()
         )));
@@ -182,10 +182,10 @@ fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
     let paths: Vec<_> = config.data.train.iter().map(path).collect();
     match paths.iter().find(|path| !path.exists()) {
         Some(path) => bail!(Missing(format!(
-            "{} is missing (data.train names the texts: a bare name lies in {}, {} or here, any \
-             other path is taken as it is; any text will do: --set data.train=./text.txt --set \
-             data.sentences=lines; `tfm data fetch text8 word2vec-eval` brings one with questions, \
-             on which `tfm train word2vec --config word2vec-text8` trains)",
+            "{} is missing (data.train names the texts: a bare name is looked up in {}, {} or here, \
+            any other path is used as it is; any text works: --set data.train=./text.txt --set \
+            data.sentences=lines; `tfm data fetch text8 word2vec-eval` downloads one with questions, \
+            for `tfm train word2vec --config word2vec-text8`)",
             path.display(),
             folders[0].display(),
             folders[1].display()

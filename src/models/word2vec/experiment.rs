@@ -40,8 +40,8 @@ impl Experiment for Word2Vec {
         let train = &loaded.config.train;
         let (key, rule) = match (train.algorithm, train.deterministic) {
             (Algorithm::Windows, false) => return Ok(device.processor()?.with_gpu(device.gpu()?)),
-            (Algorithm::Windows, true) => ("train.deterministic", "is not for a GPU"),
-            _ => ("train.algorithm", "has no kernel for a GPU"),
+            (Algorithm::Windows, true) => ("train.deterministic", "does not work on a GPU"),
+            _ => ("train.algorithm", "has no GPU kernel"),
         };
         if let DeviceChoice::Cuda(_) = device.device {
             return Err(loaded.error(&config::Invalid::new(key, rule)));

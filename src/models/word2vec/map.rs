@@ -35,7 +35,7 @@ pub fn tsne(cpu: &Cpu, vectors: &UnitVectors, n: usize, seed: u64) -> Result<Vec
         WORDS.end()
     );
     let n = n.min(vectors.n_answers());
-    ensure!(n >= *WORDS.start(), "there are {n} words, and a map needs {}", WORDS.start());
+    ensure!(n >= *WORDS.start(), "there are {n} words, but a map needs {}", WORDS.start());
     let first = first_answer(vectors.vocabulary());
     let ids: Vec<u32> = (first..).take(n).collect();
     let perplexity = PERPLEXITY.min((n - 1) / NEIGHBOURS);
@@ -136,7 +136,7 @@ mod tests {
         let error = |n, of| tsne(&cpu, &vectors(of, 3), n, 1).unwrap_err().to_string();
         assert_eq!(error(9, 100), "a map of 9 words cannot be drawn; give 10 to 10000");
         assert!(error(1 << 20, 100).contains("give 10 to 10000"));
-        assert_eq!(error(50, 10), "there are 9 words, and a map needs 10");
+        assert_eq!(error(50, 10), "there are 9 words, but a map needs 10");
         assert_eq!(tsne(&cpu, &vectors(11, 3), 50, 1).unwrap().len(), 10);
     }
 

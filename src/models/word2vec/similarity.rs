@@ -42,7 +42,7 @@ pub fn score(vectors: &UnitVectors, pairs: &Pairs) -> Result<SimilarityScore> {
     let (cosines, scores): (Vec<_>, Vec<_>) = cosines.zip(known.iter().map(|pair| pair.1)).unzip();
     let (n, all, path) = (known.len(), pairs.iter().len(), pairs.path().display());
     let Some(spearman) = spearman(&cosines, &scores) else {
-        bail!("the {n} pairs of {path} have no order: all scores or all similarities are the same");
+        bail!("the {n} pairs of {path} cannot be ranked: all scores or all similarities are equal");
     };
     Ok(SimilarityScore { spearman, pairs: n as u64, skipped: (all - n) as u64 })
 }
@@ -60,14 +60,14 @@ pub fn known(pairs: &Pairs, vocabulary: &Vocabulary) -> Result<Vec<([u32; 2], f6
     let (n, all, path) = (known.len(), pairs.iter().len(), pairs.path().display());
     if n < 2 {
         bail!(
-            "{n} of the {all} pairs of {path} have vectors for both words, and a correlation needs \
-             2: give pairs of words of the text, or train on more text or with a lower \
-             data.min_count"
+            "{n} of the {all} pairs of {path} have vectors for both words, but a correlation needs \
+            2: give pairs of words of the text, or train on more text or with a lower \
+            data.min_count"
         );
     }
     ensure!(
         known.iter().any(|(_, score)| *score != known[0].1),
-        "the {n} pairs of {path} have no order: all have the same score"
+        "the {n} pairs of {path} cannot be ranked: all have the same score"
     );
     Ok(known)
 }
@@ -114,7 +114,7 @@ impl Pairs {
                 Ok(pair) => pairs.push(pair),
                 Err(Wrong::Score(_)) if may_be_head => (),
                 Err(Wrong::Columns) => bail!(
-                    "{}: {line:?} must be two words and a score, with tabs or commas between them",
+                    "{}: {line:?} must be two words and a score, separated by tabs or commas",
                     place()
                 ),
                 Err(Wrong::Score(score)) => {
@@ -123,7 +123,7 @@ impl Pairs {
             }
             may_be_head = false;
         }
-        ensure!(!pairs.is_empty(), "{} has no pair of words", path.display());
+        ensure!(!pairs.is_empty(), "{} has no word pairs", path.display());
         Ok(Self { path: path.to_owned(), pairs })
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let error = of("up\tdown\t1\nx\ty\t2\n").unwrap_err().to_string();
         assert!(error.starts_with("1 of the 2 pairs of pairs.tsv have vectors"), "{error}");
         let error = of("up\tdown\t1\nup\tmore\t1\n").unwrap_err().to_string();
-        assert!(error.contains("have no order"), "{error}");
+        assert!(error.contains("cannot be ranked"), "{error}");
     }
 
     fn parse(text: &str) -> Result<Vec<Pair>> {
@@ -254,10 +254,10 @@ mod tests {
         let error = |text| parse(text).unwrap_err().to_string();
         assert_eq!(error("a,b,1\na,b,high"), "pairs.csv:2: the score \"high\" must be a number");
         assert_eq!(error("a,b,1\na,b,NaN"), "pairs.csv:2: the score \"NaN\" must be a number");
-        let expect = "pairs.csv:1: \"love sex 6.77\" must be two words and a score, with tabs or \
-                      commas between them";
+        let expect = "pairs.csv:1: \"love sex 6.77\" must be two words and a score, separated by \
+        tabs or commas";
         assert_eq!(error("love sex 6.77"), expect);
-        assert_eq!(error("# nothing\nw1,w2,score\n"), "pairs.csv has no pair of words");
+        assert_eq!(error("# nothing\nw1,w2,score\n"), "pairs.csv has no word pairs");
     }
 
     #[test]

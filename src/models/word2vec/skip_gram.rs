@@ -72,7 +72,7 @@ impl SkipGram {
         ensure!(
             biases == 0 || asked <= there,
             "train.num_neg_samples = {asked}: the noise words of a mini-batch are all different, \
-             and the vocabulary has {there}; give fewer, or a lower data.min_count"
+            but the vocabulary has only {there}; give fewer, or a lower data.min_count"
         );
         if train.algorithm == Algorithm::MiniBatch {
             // Logits, labels and biases of all examples with all words of the batch and all noise words.
@@ -108,8 +108,8 @@ impl SkipGram {
             let (own, theirs) = (self.input.shape()[1], tensor.shape().last().copied());
             ensure!(
                 theirs.is_none_or(|theirs| theirs == own),
-                "{} has {} {:?}, and network.embedding_size is {own}: begin with it by --set \
-                 network.embedding_size={}",
+                "{} has {} {:?}, but network.embedding_size is {own}: start from it with --set \
+                network.embedding_size={}",
                 checkpoint.path.display(),
                 self.input.name(),
                 tensor.shape(),

@@ -30,11 +30,11 @@ impl WordVectors {
     /// When there is no word, the sizes do not fit, or a value is not finite.
     pub fn new(vocabulary: Arc<Vocabulary>, width: usize, rows: Vec<f32>) -> Result<Self> {
         let n = vocabulary.len();
-        ensure!(n > 0 && width > 0, "{n} words of {width} values: both must be at least 1");
-        let expected = n.checked_mul(width).context("the vectors are too many to be counted")?;
+        ensure!(n > 0 && width > 0, "{n} words of {width} dimensions: both must be at least 1");
+        let expected = n.checked_mul(width).context("there are too many vectors")?;
         ensure!(
             rows.len() == expected,
-            "{n} vectors of {width} values are {expected} values, but there are {}",
+            "{n} vectors of {width} dimensions are {expected} values, but there are {}",
             rows.len()
         );
         if let Some(place) = rows.iter().position(|value| !value.is_finite()) {
@@ -151,7 +151,7 @@ impl UnitVectors {
         vocabulary.find(word).with_context(|| {
             let near = nearest_spellings(vocabulary, word, SUGGESTIONS);
             match near.is_empty() {
-                true => format!("no vector for {word:?}, and none for a like spelling"),
+                true => format!("no vector for {word:?}, nor for a similar spelling"),
                 false => format!("no vector for {word:?}; nearest spellings: {}", near.join(", ")),
             }
         })
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(unit.id("photon").unwrap(), 2);
         let error = |word| unit.id(word).unwrap_err().to_string();
         assert_eq!(error("protn"), "no vector for \"protn\"; nearest spellings: proton, photon");
-        assert_eq!(error("zzz"), "no vector for \"zzz\", and none for a like spelling");
+        assert_eq!(error("zzz"), "no vector for \"zzz\", nor for a similar spelling");
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
         assert!(error(&["a"], 0, &[]).contains("at least 1"));
         assert_eq!(
             error(&["a", "b"], 2, &[1.0; 3]),
-            "2 vectors of 2 values are 4 values, but there are 3"
+            "2 vectors of 2 dimensions are 4 values, but there are 3"
         );
         assert_eq!(
             error(&["a", "b"], 2, &[1.0, 1.0, 1.0, f32::NAN]),

@@ -21,7 +21,7 @@ use crate::train::ShutdownFlag;
 /// `tfm eval ptb`
 pub const VERB: Verb = Verb {
     name: "eval",
-    about: "Prints the perplexity of a text under a run's model",
+    about: "Prints the perplexity of a run's model on a text",
     args: EvalArgs::augment_args,
     run,
 };
@@ -35,13 +35,13 @@ struct EvalArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The text: that of the run's config
+    /// The split of the run's config
     ///
-    /// test is read as one sequence, every word but the first predicted; valid and train in
-    /// the batches of training, so that valid gives the figure of the training log.
+    /// test is read as one sequence, and every word except the first is predicted. valid and train
+    /// are read in the batches of training, so valid gives the figure of the training log.
     #[arg(long, value_parser = split_parser(SPLITS), default_value = "test")]
     split: Split,
-    /// Another text in place of the split's
+    /// Another text instead of the split's
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
     /// Predicts every word of any split, in one sequence

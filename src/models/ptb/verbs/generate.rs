@@ -19,7 +19,7 @@ use crate::models::stdout::{Reader, print, write};
 /// `tfm generate ptb`
 pub const VERB: Verb = Verb {
     name: "generate",
-    about: "Writes text with a run's model",
+    about: "Generates text with a run's model",
     args: GenerateArgs::augment_args,
     run,
 };

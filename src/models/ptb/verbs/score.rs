@@ -40,9 +40,9 @@ struct ScoreArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "Every line is a sentence: read from the zero state after an end of \
-sentence, its own end scored too. Words outside the vocabulary are read as <unk> and counted \
-on standard error. A line of output is the log-probability in nats, a tab, the perplexity.";
+const LONG: &str = "Every line is a sentence. It starts from the zero state after an end of sentence, and \
+its own end is scored too. Words outside the vocabulary are read as <unk> and counted on stderr. An output \
+line is the log-probability in nats, a tab, and the perplexity.";
 
 fn args(command: Command) -> Command {
     ScoreArgs::augment_args(command).after_long_help(LONG)
@@ -83,7 +83,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     if unknown > 0 {
         let fate = match vocabulary.id(UNKNOWN) {
             Some(_) => "read as <unk>",
-            None => "left out, for the vocabulary has no <unk>",
+            None => "left out, since the vocabulary has no <unk>",
         };
         tracing::warn!("{unknown} words outside the vocabulary were {fate}");
     }

@@ -26,7 +26,7 @@ use crate::train::ShutdownFlag;
 /// `tfm eval translate`
 pub const VERB: Verb = Verb {
     name: "eval",
-    about: "Prints perplexity by bucket and BLEU of a run's model on a parallel text",
+    about: "Prints the perplexity (also by bucket) and BLEU of a run's model on a parallel text",
     args: EvalArgs::augment_args,
     run,
 };
@@ -37,16 +37,16 @@ struct EvalArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The text: that of the run's config
+    /// The text of the run's config
     #[arg(long, value_parser = split_parser(), default_value = "dev")]
     split: Split,
-    /// Sentences of another text, with their translations in --target
+    /// The source sentences of another text, with their translations in --target
     #[arg(long, value_name = "FILE", requires = "target", conflicts_with = "split")]
     source: Option<PathBuf>,
     /// The translations of the sentences in --source
     #[arg(long, value_name = "FILE", requires = "source")]
     target: Option<PathBuf>,
-    /// How many of the worst translations are shown, by the BLEU of the sentence
+    /// How many of the worst translations to show, by sentence BLEU
     #[arg(long, value_name = "N", default_value_t = 3)]
     worst: usize,
     #[command(flatten)]
@@ -77,12 +77,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let (here, of_run) = (text.pairs.fingerprint(), &session.run.manifest().data);
     if args.source.is_none() && args.split == Split::Valid && !of_run.ends_with(&here) {
         tracing::warn!(
-            "the development text differs from the run's: {here} here, and run.json has {of_run}"
+            "the development text differs from the run's: {here} here, but run.json has {of_run}"
         );
     }
     let (dropped, all) = (text.dropped(), text.pairs.len());
     if dropped > 0 {
-        tracing::warn!("{dropped} of {all} pairs fit no bucket: the perplexity is without them");
+        tracing::warn!("{dropped} of {all} pairs fit no bucket: the perplexity excludes them");
     }
     let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let stopped = || Interrupted { message: "stopped before the end of the text".to_string() };

@@ -223,7 +223,7 @@ impl Scorer<'_> {
         match self.sizes.last() {
             Some(size) => {
                 let [source, target] = [size.source - 1, size.target - 2];
-                format!("{words}, and the largest bucket takes {source} and {target}")
+                format!("{words}, but the largest bucket takes {source} and {target}")
             }
             None => words,
         }

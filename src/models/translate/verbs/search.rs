@@ -9,10 +9,10 @@ use super::super::beam::Search;
 #[derive(Args, Clone, Copy, Debug)]
 #[command(about = None, long_about = None)]
 pub struct SearchOptions {
-    /// Hypotheses that are followed at a time; 1 takes the likeliest word every time
+    /// Beam size: the number of hypotheses to keep; 1 is greedy search
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     beam: usize,
-    /// The exponent of the length that log-probabilities are divided by; 0 prefers short
+    /// Length penalty: log-probabilities are divided by the length to this power; 0 prefers short
     /// translations
     #[arg(long, value_name = "EXPONENT", default_value_t = Search::GREEDY.length_penalty, value_parser = exponent)]
     length_penalty: f64,

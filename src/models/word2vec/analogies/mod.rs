@@ -151,13 +151,13 @@ impl Questions {
         let (path, mut questions) =
             (self.path.display(), self.sections.iter().flat_map(|section| &section.questions));
         let Some(first) = questions.next() else {
-            return format!("{path} has no question: a question is a line of four words");
+            return format!("{path} has no questions: a question is a line of four words");
         };
         let missing = first.iter().find(|word| vocabulary.find(word).is_none());
         format!(
             "each of the {} questions of {path} has a word without a vector, such as {:?}: give \
-             questions about the words of the text, or train on more text or with a lower \
-             data.min_count",
+            questions about the words of the text, or train on more text or with a lower \
+            data.min_count",
             questions.count() + 1,
             missing.map_or("", |word| word)
         )
@@ -257,7 +257,7 @@ impl fmt::Display for AnalogyScore {
             write!(f, "; {skipped} skipped, since a word has no vector")?;
         }
         if *malformed > 0 {
-            write!(f, "; {malformed} lines have not four words")?;
+            write!(f, "; {malformed} lines do not have four words")?;
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ fn sections_words_and_what_is_not_asked() {
 fn errors_name_file_line_and_hint() {
     let vocabulary = Vocabulary::new(["a", "b"]).unwrap();
     let none = |text: &str| parse(text).resolve(&vocabulary).unwrap_err().to_string();
-    assert!(none(": x\na b\n").contains("questions.txt has no question"));
+    assert!(none(": x\na b\n").contains("questions.txt has no questions"));
     let error = none("A B Athens Greece\na b c d\n");
     assert!(error.starts_with("each of the 2 questions of questions.txt"), "{error}");
     assert!(error.contains("\"Athens\"") && error.contains("data.min_count"), "{error}");
@@ -140,6 +140,6 @@ fn sections_add_up() {
     assert_eq!((score.precision, score.skipped), (0.25, 7));
     let expect = "one     25.0 %      1 of     4\nno one no question could be asked\n\
                   total   25.0 %      1 of     4; 7 skipped, since a word has no vector; \
-                  1 lines have not four words";
+                  1 lines do not have four words";
     assert_eq!(score.to_string(), expect);
 }

@@ -42,14 +42,14 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
         until(reader, b' ', MAX_WORD, &mut line).with_context(place)?;
         ensure!(
             !line.is_empty(),
-            "{} ends after {index} words, but its first line says {}; it is cut off, or that line \
-             is wrong",
+            "{} ends after {index} words, but its first line says {}; it is truncated, or that line \
+            is wrong",
             path.display(),
             header.words
         );
         let Some(word) = line.strip_suffix(b" ") else {
             bail!(
-                "{}: no blank ends {}: the file is cut off or damaged, or its first line is wrong",
+                "{}: no blank ends {}: the file is truncated or damaged, or its first line is wrong",
                 place(),
                 excerpt(&String::from_utf8_lossy(&line))
             );
@@ -62,7 +62,7 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
         })?;
         ensure!(
             cut_off.is_none(),
-            "{}: the file ends within the {} values of {}; it is cut off, or its first line is wrong",
+            "{}: the file ends within the {} values of {}; it is truncated, or its first line is wrong",
             place(),
             header.width,
             excerpt(&String::from_utf8_lossy(word))
@@ -71,7 +71,7 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
     skip_line_ends(reader).with_context(|| cannot_read(path))?;
     ensure!(
         reader.fill_buf().with_context(|| cannot_read(path))?.is_empty(),
-        "{}: more follows after {} words of {} values, which are all that its first line says",
+        "{}: more data follows after the {} words of {} values that its first line announces",
         path.display(),
         header.words,
         header.width

@@ -31,7 +31,7 @@ use crate::atomic;
 /// A format of files of word vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// word2vec's text format, one word a line
+    /// word2vec's text format, one word per line
     Text,
     /// word2vec's binary format
     Bin,
@@ -45,7 +45,7 @@ pub enum Format {
 /// the files.
 ///
 /// # Errors
-/// When a file is there already and `force` is not given, when the format cannot hold a word, or a
+/// When a file already exists and `force` is not given, when the format cannot hold a word, or a
 /// file cannot be written.
 pub fn write(
     vectors: &WordVectors,
@@ -84,12 +84,12 @@ pub fn write(
     Ok(vec![path.to_owned()])
 }
 
-/// Refuses to take the place of what is there.
+/// Refuses to replace an existing file.
 fn allow(paths: &[&Path], force: bool) -> Result<()> {
     for path in paths {
         ensure!(
             force || fs::symlink_metadata(path).is_err(),
-            "{} is there already; give another name, or --force to replace it",
+            "{} already exists; give another name, or --force to replace it",
             path.display()
         );
     }

@@ -66,7 +66,7 @@ pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<
     for (line, word) in (1..).zip(first.into_iter().map(Ok).chain(words)) {
         let (word, row) = (word?, rows.next().transpose()?);
         let row = row.with_context(|| {
-            format!("{} ends before line {line}: there are more words", vectors.display())
+            format!("{} ends before line {line}, but there are more words", vectors.display())
         })?;
         let width = row.split('\t').count();
         let table = match &mut table {
@@ -91,7 +91,7 @@ pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<
     }
     let is_limited = table.as_ref().is_some_and(VectorTable::is_full);
     ensure!(is_limited || rows.next().is_none(), "{} has more lines than words", vectors.display());
-    table.with_context(|| format!("{} has no word", metadata.display()))
+    table.with_context(|| format!("{} has no words", metadata.display()))
 }
 
 /// The lines of a file.

@@ -70,7 +70,7 @@ pub fn read(path: &Path, options: ImportOptions) -> Result<Imported> {
         Format::Safetensors => {
             anyhow::ensure!(
                 matches!(input.kind, Kind::Plain { .. }),
-                "{} is read at several places: unpack it to a plain file",
+                "{} needs random access: unpack it to a plain file",
                 path.display()
             );
             tensors::read(path, options)

@@ -65,7 +65,7 @@ impl<'a> VectorTable<'a> {
         let words = words.unwrap_or(0).min(limit);
         let bytes = (words as u64 + 1).saturating_mul(4 * width as u64);
         memory::ensure_fits(bytes, || {
-            format!("{}: {words} vectors of {width} values (--limit)", path.display())
+            format!("{}: {words} vectors of {width} dimensions (--limit)", path.display())
         })?;
         let mut rows = Vec::with_capacity((words + 1) * width);
         rows.resize(width, 0.0);
@@ -104,13 +104,13 @@ impl<'a> VectorTable<'a> {
     ) -> Result<()> {
         let begin = self.rows.len();
         self.rows.try_reserve(self.width).with_context(|| {
-            format!("memory cannot hold the vectors of {}: give --limit", self.path.display())
+            format!("the vectors of {} do not fit into memory: give --limit", self.path.display())
         })?;
         let result = fill(&mut self.rows)
             .and_then(|(word, count)| Ok((self.take(word, count, begin)?, word)));
         let (left_out, error) = match result {
             Ok((true, _)) => return Ok(()),
-            Ok((false, word)) => (&mut self.twice, anyhow!("{word:?} was there before")),
+            Ok((false, word)) => (&mut self.twice, anyhow!("{word:?} occurred before")),
             Err(error) => (&mut self.wrong, error),
         };
         self.rows.truncate(begin);
@@ -127,7 +127,7 @@ impl<'a> VectorTable<'a> {
         ensure!(!word.is_empty(), "the word is empty");
         ensure!(
             !word.contains('\n'),
-            "{} has the end of a line in it: the file is damaged, or its first line is wrong",
+            "{} contains a line break: the file is damaged, or its first line is wrong",
             excerpt(word)
         );
         if let Some(index) = self.rows[begin..].iter().position(|value| !value.is_finite()) {
@@ -163,12 +163,15 @@ impl<'a> VectorTable<'a> {
             return Err(self.wrong.first.unwrap_or_else(none));
         }
         let warnings = [
-            left_out(self.wrong, ["line is wrong and left out", "lines are wrong and left out"]),
+            left_out(
+                self.wrong,
+                ["line is malformed and skipped", "lines are malformed and skipped"],
+            ),
             left_out(
                 self.twice,
                 [
-                    "word is there twice and keeps its first vector",
-                    "words are there more than once and keep their first vectors",
+                    "word occurs twice and keeps its first vector",
+                    "words occur more than once and keep their first vectors",
                 ],
             ),
         ];
@@ -200,19 +203,19 @@ impl Header {
         let numbers: Vec<usize> = fields.iter().flat_map(|field| field.parse()).collect();
         let (&[words, width], 2) = (numbers.as_slice(), fields.len()) else {
             bail!(
-                "{} must be the number of words and the number of values of each, or a word and its \
-                 values",
+                "{} must be the number of words and their dimension, or a word and its \
+                values",
                 excerpt(&text)
             );
         };
         ensure!(
             words > 0 && width > 0,
-            "{words} words of {width} values: both numbers must be at least 1"
+            "{words} words of {width} dimensions: both numbers must be at least 1"
         );
         let fits = words.checked_mul(width).is_some_and(|values| values <= MAX_VALUES);
         ensure!(
             fits && u32::try_from(words).is_ok(),
-            "{words} words of {width} values are more than can be read"
+            "{words} words of {width} dimensions are more than can be read"
         );
         Ok(Self { words, width })
     }
@@ -226,8 +229,8 @@ impl Header {
         let bytes = (self.words as u64 * self.width as u64).saturating_mul(bytes_a_value);
         ensure!(
             bytes <= max_bytes,
-            "{} words of {} values need {bytes} bytes, and the file has at most {max_bytes}: it is \
-             cut off, or this line is wrong",
+            "{} words of {} dimensions need {bytes} bytes, but the file has at most {max_bytes}: it \
+            is truncated, or this line is wrong",
             self.words,
             self.width
         );
@@ -264,7 +267,7 @@ mod tests {
         let header = Header { words: 10, width: 10 };
         header.ensure_held(400, 4).unwrap();
         let error = header.ensure_held(399, 4).unwrap_err().to_string();
-        assert!(error.starts_with("10 words of 10 values need 400 bytes, and the file has"));
+        assert!(error.starts_with("10 words of 10 dimensions need 400 bytes, but the file has"));
         let lies = Header { words: u32::MAX as usize, width: MAX_VALUES / u32::MAX as usize };
         lies.ensure_held(u64::MAX / 8, 4).unwrap_err();
     }

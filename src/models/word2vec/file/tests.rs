@@ -193,7 +193,7 @@ fn nothing_is_replaced_without_force() {
         fs::write(&file, "mine").unwrap();
         let path = if format == Format::Tsv { folder.path().join("t") } else { file.clone() };
         let error = write(&golden(), format, &path, false).unwrap_err().to_string();
-        assert!(error.contains("is there already") && error.contains("--force"), "{error}");
+        assert!(error.contains("already exists") && error.contains("--force"), "{error}");
         assert_eq!(fs::read(&file).unwrap(), b"mine");
         write(&golden(), format, &path, true).unwrap();
         assert_ne!(fs::read(&file).unwrap(), b"mine");
@@ -212,14 +212,14 @@ fn damaged_text_is_named_by_line_and_value() {
     text("", "v:1: \"\" must be the number of words");
     text("the 0.1 x\n", "v:1: \"the 0.1 x\\n\" must be the number of words");
     text("2 1\na 1\n", "v ends after 1 words, but its first line says 2");
-    text("1 1\na 1\nb 2\n", "v:3: more follows after 1 words");
+    text("1 1\na 1\nb 2\n", "v:3: more data follows after the 1 words");
     text("2 2\na 1 2\nb 1\n", "v:3: \"b\" has 1 values, but must have 2");
     text("1 2\na 1 x\n", "v:2: value 2 of \"a\" is \"x\", but must be a number");
     text("1 2\na 1 nan\n", "v:2: value 2 of \"a\" is NaN, but must be finite");
     text("1 2\na 1 1e39\n", "v:2: value 2 of \"a\" is inf, but must be finite");
     text("1 1\n 1\n", "v:2: the word is empty");
-    text("3 1\na 1\nb 1\na 2\n", "v:4: \"a\" was there before");
-    text("4000000000 99999999\na 1\n", "v:1: 4000000000 words of 99999999 values need");
+    text("3 1\na 1\nb 1\na 2\n", "v:4: \"a\" occurred before");
+    text("4000000000 99999999\na 1\n", "v:1: 4000000000 words of 99999999 dimensions need");
     text("apple 1,5 2\nb 1,5 2\n", "v:1: \"apple 1,5 2\\n\" must be");
     text("1 2\na 1 2,04\n", "v:2: value 2 of \"a\" is \"2,04\", but must be a number");
     check(b"1 1\n\xff 1\n", Format::Text, "v:2: the line is not UTF-8");
@@ -232,11 +232,11 @@ fn damaged_binaries_are_named_by_word() {
     bin(b"2 1\na \0\0\0\0", "v ends after 1 words, but its first line says 2");
     bin(b"2 1\na \0\0\0\0\nb", "v, word 2: no blank ends \"b\"");
     bin(b"1 2\na \0\0\0\0\0\0\0", "v, word 1: the file ends within the 2 values of \"a\"");
-    bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more follows after 1 words of 1 values");
+    bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more data follows after the 1 words of 1 values");
     bin(b"1 1\na \0\0\xc0\x7f", "v, word 1: value 1 of \"a\" is NaN, but must be finite");
     bin(b"1 1\n\xff \0\0\0\0", "v, word 1: the word is not UTF-8");
-    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: \"a\" was there before");
-    bin(b"4000000000 99999999\na \0\0\0\0", "v:1: 4000000000 words of 99999999 values need");
+    bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: \"a\" occurred before");
+    bin(b"4000000000 99999999\na \0\0\0\0", "v:1: 4000000000 words of 99999999 dimensions need");
     for end in 0..GOOGLE_BIN.len() - 1 {
         parse(&GOOGLE_BIN[..end], Some(Format::Bin)).unwrap_err();
     }
@@ -250,9 +250,9 @@ fn wrong_lines_and_words_twice_are_left_out_and_counted() {
     let unknown = of(&["UNK", "a"], vec![5.0, 6.0, 1.0, 2.0], None);
     equal(&imported.vectors, &unknown);
     let expect = [
-        "v: 2 lines are wrong and left out; the first: v:3: value 1 of \"b\" is \"1,5\", but must be \
+        "v: 2 lines are malformed and skipped; the first: v:3: value 1 of \"b\" is \"1,5\", but must be \
          a number",
-        "v: 1 word is there twice and keeps its first vector: v:5: \"a\" was there before",
+        "v: 1 word occurs twice and keeps its first vector: v:5: \"a\" occurred before",
     ];
     assert_eq!(imported.warnings, expect);
     let none = import(b"1 2\na 1,5 2\n", ImportOptions::default()).unwrap_err().to_string();
@@ -294,5 +294,5 @@ fn exports_with_counts_come_back() {
     equal(&read(&inside, ImportOptions::default()).unwrap().vectors, &vectors);
     fs::write(&inside, "1.0\n").unwrap();
     let error = read(&inside, ImportOptions::default()).unwrap_err().to_string();
-    assert!(error.ends_with("vectors.tsv ends before line 2: there are more words"), "{error}");
+    assert!(error.ends_with("vectors.tsv ends before line 2, but there are more words"), "{error}");
 }

@@ -52,7 +52,7 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
             let is_more = words.is_some_and(|words| found == words);
             ensure!(
                 !is_more,
-                "{}: more follows after {found} words, which are all that the first line says",
+                "{}: more data follows after the {found} words that the first line announces",
                 place()
             );
             found += 1;
@@ -65,8 +65,8 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
             let is_whole = words.is_none_or(|words| found == words);
             ensure!(
                 is_whole,
-                "{} ends after {found} words, but its first line says {}; it is cut off, or that \
-                 line is wrong",
+                "{} ends after {found} words, but its first line says {}; it is truncated, or that \
+                line is wrong",
                 path.display(),
                 words.unwrap_or_default()
             );

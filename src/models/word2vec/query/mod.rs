@@ -92,7 +92,8 @@ pub fn analogy(cpu: &Cpu, vectors: &UnitVectors, words: [&str; 3], n: usize) -> 
     let hits = analogies::answers(cpu, vectors, question, n.max(1));
     let answers: Vec<_> = hits.iter().map(|hit| neighbour(vectors, hit)).collect();
     let answer = answers.first().cloned();
-    let answer = answer.with_context(|| format!("there is no word besides {a}, {b} and {c}"))?;
+    let answer =
+        answer.with_context(|| format!("the vocabulary has no word besides {a}, {b} and {c}"))?;
     let [a, b, c] = question.map(|id| vectors.vocabulary().word(id).to_owned());
     Ok(Analogy { a, b, c, answer, answers })
 }
@@ -180,7 +181,7 @@ const COMMANDS: [&str; 4] = ["nearby", "analogy", "help", "quit"];
 
 /// What `help` says.
 const HELP: &str = "\
-nearby WORD...   the words nearest to each word
+nearby WORD...   the nearest neighbours of each word
 analogy A B C    the word that is to C as B is to A
 help             this text
 quit             ends the prompt; so does the end of input";
@@ -217,10 +218,12 @@ impl Query {
             }
             ("analogy", &[a, b, c]) => Ok(Query::Analogy([a, b, c].map(str::to_owned))),
             ("analogy", words) => bail!(
-                "analogy needs three words and has {}, as in: analogy france paris russia",
+                "analogy needs three words but got {}, as in: analogy france paris russia",
                 words.len()
             ),
-            _ => bail!("{command:?} is no command; the commands are nearby, analogy, help, quit"),
+            _ => {
+                bail!("{command:?} is not a command; the commands are nearby, analogy, help, quit")
+            }
         }
     }
 }

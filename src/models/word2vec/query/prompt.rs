@@ -52,7 +52,7 @@ pub fn run(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
 
 fn interactive(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
     let prompt = Prompt::new(ENTRY.name, SIGN, Completion(vocabulary))?;
-    eprintln!("{} words have vectors; help says what can be asked", vocabulary.len());
+    eprintln!("{} words have vectors; type help for the commands", vocabulary.len());
     prompt.for_each_line(|line| match respond(shell, line) {
         Ok(next) => Ok(next),
         Err(Failure::Line(error)) => {

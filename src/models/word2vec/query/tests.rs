@@ -93,9 +93,9 @@ fn commands_and_their_words() {
 fn wrong_lines_say_how_to_ask() {
     let error = |line| Line::parse(line).unwrap_err().to_string();
     assert!(error("nearby").contains("nearby proton"));
-    assert!(error("analogy a b").contains("three words and has 2"));
+    assert!(error("analogy a b").contains("three words but got 2"));
     assert_eq!(
         error("proton"),
-        "\"proton\" is no command; the commands are nearby, analogy, help, quit"
+        "\"proton\" is not a command; the commands are nearby, analogy, help, quit"
     );
 }

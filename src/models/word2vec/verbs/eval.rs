@@ -20,7 +20,7 @@ use crate::models::session::{Session, summary};
 /// `tfm eval word2vec`
 pub const VERB: Verb = Verb {
     name: "eval",
-    about: "Evaluates a run's vectors by analogies and word similarity",
+    about: "Evaluates a run's vectors on analogies and word similarity",
     args: EvalArgs::augment_args,
     run,
 };
@@ -31,11 +31,11 @@ struct EvalArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// A file of analogies, such as questions-words.txt [default: that of the run's config]
+    /// A file of analogies, such as questions-words.txt [default: the file in the run's config]
     ///
-    /// A line of four words a b c d asks: a is to b as c is to which word? The right answer is
-    /// d. A line that begins with a colon names a section. Words are looked up as they are
-    /// written, and then without their case.
+    /// A line of four words a b c d asks: a is to b as c is to which word? The correct answer is d. A
+    /// line that begins with a colon names a section. Words are looked up as written, then
+    /// case-insensitively.
     #[arg(long, value_name = "FILE")]
     questions: Option<PathBuf>,
     /// A file of word pairs and scores, such as wordsim353.tsv
@@ -70,8 +70,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     ensure!(
         questions.is_some() || pairs.is_some(),
-        "there is nothing to ask: the run's config has neither eval.questions nor eval.similarity; give \
-         --questions FILE or --similarity FILE"
+        "there is nothing to evaluate: the run's config has neither eval.questions nor eval.similarity; give \
+        --questions FILE or --similarity FILE"
     );
     let unit = session.trained.into_unit();
     let (mut metrics, mut text) = (json!({}), Vec::new());

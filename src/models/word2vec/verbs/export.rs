@@ -23,14 +23,14 @@ struct ExportArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The format [default: that of the ending of --out: .bin, .safetensors, else text]
+    /// The format [default: from the extension of --out: .bin, .safetensors, else text]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The file, for tsv the folder [default: vectors.txt, .bin, .safetensors or projector in the
-    /// run's folder]
+    /// The output file, or for tsv the folder [default: vectors.txt, .bin, .safetensors or projector
+    /// in the run's folder]
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// Takes the place of a file that is there
+    /// Overwrites an existing file
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -54,12 +54,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let ending = args.out.as_deref().and_then(Path::extension);
     ensure!(
         ending.is_none_or(|ending| !ending.eq_ignore_ascii_case("gz")),
-        "vectors are written as they are: give --out a name without .gz, and compress the file then"
+        "vectors are written uncompressed: give --out a name without .gz, and compress the file afterwards"
     );
     ensure!(
         args.format.is_some() || ending.is_none_or(|ending| ending != "tsv"),
-        "a .tsv file may be the words or the vectors of the projector: --format tsv writes both, \
-         --format text a file of the common text format"
+        "a .tsv file could be the words or the vectors of the projector: --format tsv writes both, \
+        --format text a file in the common text format"
     );
     let format = args.format.unwrap_or_else(|| of_ending(args.out.as_deref()));
     let name = match format {

@@ -29,19 +29,19 @@ use crate::version::{GIT_REVISION, GIT_TREE, VERSION};
 
 /// `tfm import word2vec`
 pub const VERB: Verb =
-    Verb { name: "import", about: "Makes a run from a file of vectors", args, run };
+    Verb { name: "import", about: "Creates a run from a file of vectors", args, run };
 
 #[derive(Args, Debug)]
 struct ImportArgs {
-    /// A file in word2vec's text or binary format or GloVe's, also as .gz, or what export writes
+    /// A file in word2vec's text or binary format or GloVe's format, also as .gz, or an exported file
     file: PathBuf,
-    /// The format [default: what the file looks like]
+    /// The format [default: detected from the file]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Reads the first N words only, as a rule the most frequent ones
+    /// Reads only the first N words, usually the most frequent ones
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
-    /// Refuses a file with a wrong line, or a word twice, instead of leaving it out
+    /// Treats a malformed line or a repeated word as an error instead of skipping it
     #[arg(long)]
     strict: bool,
     /// The folder of the new run [default: runs/word2vec-<file>-<time>]
@@ -88,7 +88,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         checkpoint::save(&dir, &meta, [(name, tensor)], keep, false).map(drop)
     })?;
     let metrics = json!({ "words": words, "width": width });
-    let text = format!("{words} words of {width} numbers: {}", run.path().display());
+    let text = format!("{words} words of {width} dimensions: {}", run.path().display());
     args.output.report(&summary(&run, 0, metrics), text)
 }
 

@@ -20,14 +20,14 @@ use crate::models::verbs::plot::{self, Plot};
 
 /// `tfm plot word2vec`
 pub const VERB: Verb =
-    Verb { name: "plot", about: "Draws the records of runs, or a map of a run's words", args, run };
+    Verb { name: "plot", about: "Plots the curves of runs, or a map of a run's words", args, run };
 
 fn args(command: Command) -> Command {
     let words = Arg::new("words")
         .long("words")
         .value_name("N")
         .value_parser(value_parser!(NonZeroUsize))
-        .help("A map of the N most frequent words instead, by t-SNE");
+        .help("Plots a t-SNE map of the N most frequent words instead");
     plot::args(command.arg(words))
 }
 
@@ -37,7 +37,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let plot = Plot::from_arg_matches(matches)?;
     plot.output.init_logging();
-    let [run] = &plot.runs[..] else { bail!("a map is of one run; give --run once") };
+    let [run] = &plot.runs[..] else { bail!("a map shows only one run; give --run once") };
     let files = ["words.png", "words.svg"].map(|name| plot.folder().join(name));
     plot.check_replaced(&files)?;
     let cpu = DeviceOptions::default().cpu(ENTRY.name)?;

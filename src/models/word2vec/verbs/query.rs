@@ -18,19 +18,23 @@ use crate::models::stdout::{Reader, print};
 use crate::ops::Cpu;
 
 /// `tfm query word2vec`
-pub const VERB: Verb =
-    Verb { name: "query", about: "Finds the neighbours of words, and solves analogies", args, run };
+pub const VERB: Verb = Verb {
+    name: "query",
+    about: "Finds the nearest neighbours of words, and solves analogies",
+    args,
+    run,
+};
 
 #[derive(Args, Debug)]
 struct QueryArgs {
-    /// The question; without one, questions are read from standard input, a line each
+    /// The question [default: questions from standard input, one per line]
     #[arg(value_name = "nearby WORD… | analogy A B C")]
     question: Vec<String>,
     #[command(flatten)]
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// How many words are named [default: 20 nearby, 1 of an analogy]
+    /// How many words to list [default: 20 for nearby, 1 for analogy]
     #[arg(short, long, value_name = "N")]
     number: Option<NonZeroU32>,
     #[command(flatten)]

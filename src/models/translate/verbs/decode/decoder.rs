@@ -88,7 +88,7 @@ impl Decoder<'_> {
             if source.len() > self.longest {
                 let (words, longest) = (source.len(), self.longest);
                 tracing::warn!(
-                    "line {number} has {words} words: the last {longest} are translated"
+                    "line {number} has {words} words: only the last {longest} are translated"
                 );
             }
         }

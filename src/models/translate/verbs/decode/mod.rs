@@ -36,26 +36,26 @@ struct DecodeArgs {
     run: RunOption,
     #[command(flatten)]
     checkpoint: CheckpointOption,
-    /// The text, a sentence a line, in place of standard input
+    /// The text, one sentence per line [default: standard input]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
     search: SearchOptions,
-    /// Prints the best N translations of a sentence, each as line number, tab, score, tab,
+    /// Prints the N best translations of a sentence, each as line number, tab, score, tab,
     /// translation
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     n_best: Option<usize>,
-    /// The most words of a translation: by default those of the bucket's decoder, or where there are no
-    /// buckets twice the sentence's and 11
+    /// Maximum length of a translation in words [default: the decoder length of the bucket; without
+    /// buckets, twice the sentence length plus 11]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     max_length: Option<usize>,
-    /// Puts the source's word with the highest attention in the place of an unknown one
+    /// Replaces an unknown word by the source word with the highest attention
     #[arg(long)]
     replace_unk: bool,
-    /// Draws what each word of the best translation attended to, as line-N.svg in the folder
+    /// Draws the attention of the best translation, as line-N.svg in this folder
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     attention: Option<PathBuf>,
-    /// Replaces pictures that are in the folder of --attention already
+    /// Overwrites existing pictures in the folder of --attention
     #[arg(long, requires = "attention")]
     force: bool,
     #[command(flatten)]
@@ -64,23 +64,22 @@ struct DecodeArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "One line of output for each line of input, in their order; an empty line stays \
-empty. With --json every line is an object with the translations, their scores (log-probabilities in \
-nats, divided by the length penalty) and alignments: of each word of the translation the place of the \
-source's word with the highest attention.
+const LONG: &str = "Prints one line per input line, in order; an empty line stays empty. With --json every \
+line is an object with the translations, their scores (log-probabilities in nats, divided by the length \
+penalty) and alignments: for each word of the translation, the index of the source word with the highest \
+attention.
 
-A text is translated as it comes: whenever a line is there, it and all lines that have come with it \
-are translated side by side, 512 at most, and printed. So a pipe that is written to now and then, as \
-by `tail -f`, has its translations at once. At a terminal there is a prompt, with the lines of earlier \
-ones; the end of input (Ctrl-D) leaves it.
+Text is translated as it arrives: all lines that are available, at most 512, are translated as one batch \
+and printed. So a slow pipe, such as `tail -f`, gets each translation at once. At a terminal there is a \
+prompt with a history; the end of input (Ctrl-D) leaves it.
 
-The reference's networks take a sentence in the first bucket that is longer, as in training (the \
-reference also in one that it fills), and of a sentence too long for all buckets the last words, as the \
-reference does. They never translate to _PAD or _GO, which the reference prints where it finds them \
-likeliest.
+The reference networks put a sentence into the first bucket that is longer, as in training (the reference \
+itself also into one that it fills exactly). If a sentence is too long for all buckets, only its last words \
+are translated, as in the reference. Translations never contain _PAD or _GO, which the reference prints if \
+they are the most likely.
 
-A picture of attention has the source's words above and the translation's at the left, its end \
-(_EOS) the last. Models that have no mask attend to padding too, which is not shown.";
+A picture of attention has the source words at the top and the translation on the left, with its end \
+(_EOS) last. Models without a mask attend to padding too, which is not shown.";
 
 fn args(command: Command) -> Command {
     DecodeArgs::augment_args(command).after_long_help(LONG)
@@ -123,7 +122,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
 /// Translates each line that is typed.
 fn at_prompt(decoder: &mut Decoder) -> Result<()> {
     let prompt = Prompt::new(ENTRY.name, SIGN, ())?;
-    eprintln!("a line is translated at once; the end of input (Ctrl-D) leaves the prompt");
+    eprintln!("type a line to translate it; the end of input (Ctrl-D) leaves the prompt");
     prompt.for_each_line(|line| {
         if line.trim().is_empty() {
             return Ok(Next::Read);
