@@ -1,5 +1,5 @@
-//! A small residual network with batch normalisation (He et al., arXiv 1512.03385) learns to tell
-//! ten shapes apart, in about a minute on 2 cores: `cargo run --release --example residual`.
+//! A small residual network with batch normalisation (He et al., arXiv 1512.03385) learns to classify
+//! ten shapes in about a minute on 2 cores: `cargo run --release --example residual`.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use tfm::nn::optimizer::{Method, Optimizer, OptimizerConfig, Schedule, Settings}
 use tfm::nn::{Feed, Filters, Graph, Init, Mode, Network, Output, Parameter, Value};
 use tfm::ops::{Cpu, Isa};
 
-/// Pictures of a step.
+/// Batch size.
 pub const BATCH: usize = 32;
 const RATE: Schedule = Schedule::Cosine { rate: 0.003, warmup: 100, steps: 3000, floor: 0.0 };
 
-/// A normalised convolution. Its weights begin as in He et al. (arXiv 1502.01852), and decay.
+/// A normalised convolution. Its weights are initialised as in He et al. (arXiv 1502.01852) and decay.
 fn convolution<'g>(x: Value<'g>, name: &str, filters: Filters) -> Value<'g> {
     let inputs = filters.size[0] * filters.size[1] * x.shape()[3];
     let init = Init::truncated_normal((2.0 / inputs as f64).sqrt()).decay_weights();
     x.conv2d_without_biases(name, filters, init).batch_norm(&format!("{name}/norm"))
 }
 
-/// Two convolutions beside a shortcut, which is a convolution too where the shape changes.
+/// Two convolutions and a shortcut, which is a convolution too if the shape changes.
 fn block<'g>(x: Value<'g>, name: &str, channels: usize, stride: usize) -> Value<'g> {
     let part = |part| format!("{name}/{part}");
     let residual = convolution(x, &part("conv1"), Filters::new(channels, 3).stride(stride)).relu();
@@ -66,7 +66,7 @@ impl Training {
         Ok(Self { network, logits, losses, optimizer, step: 0 })
     }
 
-    /// Trains for some steps: the mean loss.
+    /// Trains for some steps and returns the mean loss.
     pub fn train(&mut self, cpu: &Cpu, steps: u64) -> Result<f32> {
         let mut sum = 0.0;
         for _ in 0..steps {
@@ -81,7 +81,7 @@ impl Training {
         Ok(sum / (steps * BATCH as u64) as f32)
     }
 
-    /// The share of the pictures of some test batches whose largest logit is that of their class.
+    /// The accuracy on some test batches.
     fn accuracy(&mut self, cpu: &Cpu, batches: u64) -> Result<f64> {
         let mut right = 0;
         for number in 0..batches {
@@ -94,18 +94,18 @@ impl Training {
         Ok(right as f64 / (batches * BATCH as u64) as f64)
     }
 
-    /// All that training goes on from, beside the step.
+    /// The state to resume from, except the step.
     pub fn state(&self) -> Vec<&Parameter> {
         self.network.parameters().iter().chain(self.optimizer.state()).collect()
     }
 
-    /// Writes a safetensors file with parameters, optimizer and step.
+    /// Saves parameters, optimizer state and step as a safetensors file.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let (meta, keep) = (Meta::new("residual", self.step), Retention { last: 2 });
         checkpoint::save(folder, &meta, weights::of(&self.state())?, keep, false).map(drop)
     }
 
-    /// Goes on from such a file.
+    /// Resumes from such a file.
     pub fn load(&mut self, folder: &Path, which: Selector) -> Result<()> {
         let checkpoint = checkpoint::open(folder, which)?;
         self.step = checkpoint.meta.step;
@@ -113,7 +113,7 @@ impl Training {
     }
 }
 
-/// A batch of an endless split: pictures in [-1, 1], and their classes.
+/// A batch of an endless split: images in [-1, 1], and their classes.
 pub fn batch(split: Split, number: u64) -> (Vec<f32>, Vec<u32>) {
     let (shapes, mut pixels) = (Shapes::new(1, split), [0; Shapes::BYTES]);
     let (mut images, mut labels) = (Vec::new(), Vec::new());
@@ -128,7 +128,7 @@ fn main() -> Result<()> {
     run(&std::env::temp_dir().join("tfm-residual"), 3000, 500)
 }
 
-/// Trains with a checkpoint every `epoch` steps. Another network goes on from one to the same bits.
+/// Trains with a checkpoint every `epoch` steps. A second network resumes from one, bit for bit.
 pub fn run(folder: &Path, steps: u64, epoch: u64) -> Result<()> {
     let cpu = Cpu::new(Isa::from_environment()?, std::thread::available_parallelism()?.get())?;
     std::fs::create_dir_all(folder)?;

@@ -61,8 +61,8 @@ impl Dataset {
         if run.is_none() && data.source != "files" && names_texts {
             let source = &data.source;
             tracing::warn!(
-                "data.train, data.dev and data.test are not read: data.source = \"{source}\" generates its own \
-                texts; \"files\" reads them"
+                "data.train, data.dev and data.test are not read: data.source = \"{source}\" generates its \
+                own texts; \"files\" reads them"
             );
         }
         if config.data.source == "self-test" {
