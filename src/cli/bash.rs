@@ -45,7 +45,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Splits a line from bash at the breaks that bash has.
+    /// Splits a line from bash at bash's word breaks.
     pub fn asked(line: &str) -> Self {
         Self::split(line, &env::var(VARIABLE).unwrap_or_else(|_| BREAKS.to_owned()))
     }
@@ -88,8 +88,7 @@ impl Line {
         Self { words, kept, quote }
     }
 
-    /// What bash is to put in the place of what it replaces, for a last word `value`; nothing where
-    /// that cannot be said in a line.
+    /// The text that bash inserts for a last word `value`; nothing if it does not fit on one line.
     fn reply(&self, value: &str) -> Option<String> {
         let typed = self.words.last()?;
         let rest = value.get(self.kept..).filter(|_| value.starts_with(&typed[..self.kept]))?;
@@ -146,7 +145,7 @@ impl EnvCompleter for Bash {
         buf.write_all(script.replace("NAME", name).replace("BIN", bin).as_bytes())
     }
 
-    /// Writes a reply a line.
+    /// Writes one reply per line.
     fn write_complete(
         &self,
         command: &mut Command,

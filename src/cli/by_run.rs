@@ -9,18 +9,18 @@ use super::{Registry, verbs};
 use crate::models::Verb;
 use crate::run::RunDir;
 
-/// A verb's runs in the place of its model, or as the values of an option.
+/// The runs that a verb is given instead of its model, or as the values of an option.
 pub(super) struct Given {
     /// The model of the first.
     pub model: String,
     /// The option that a run is the value of, without its dashes.
     pub option: &'static str,
-    /// How many stand in the model's place.
+    /// How many are given instead of the model.
     pub runs: usize,
 }
 
-/// Inserts the name of the model where a verb is given a run instead: as the value of an option, or
-/// in the model's place, where it becomes that option.
+/// Inserts the model's name if a verb is given a run instead: as the value of an option, or as a
+/// positional argument, which then becomes that option.
 pub(super) fn with_model(registry: Registry, args: Vec<OsString>) -> Vec<OsString> {
     let Some(Given { model, option, runs }) = given(registry, &args) else { return args };
     let option = OsString::from(format!("--{option}"));

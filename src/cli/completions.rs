@@ -113,7 +113,7 @@ fn with_runs(verb: Command) -> Command {
     verb.arg(run_in_place()).arg(option.add(complete::runs()))
 }
 
-/// A run in the place of its model.
+/// A run instead of its model.
 fn run_in_place() -> Arg {
     Arg::new("run-in-place").value_name("RUN").add(complete::runs())
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::models::fake;
 
-    /// What is offered after a line, options aside.
+    /// The completions after a line, without options.
     fn offered(line: &str) -> Vec<String> {
         let words: Vec<_> = line.split(' ').map(OsString::from).collect();
         let (last, before) = (words.len() - 1, &words[..words.len() - 1]);

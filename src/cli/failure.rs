@@ -37,7 +37,7 @@ pub fn fail(error: &Error) -> ExitCode {
     }
 }
 
-/// What Rust says of text that is no number, and the same for people.
+/// Rust's error messages for text that is not a number, and their plain wording.
 const NUMBERS: &[(&str, &str)] = &[
     ("invalid digit found in string", "it must be a whole number, without a sign or a fraction"),
     ("cannot parse integer from empty string", "it is empty; it must be a whole number"),
@@ -56,8 +56,8 @@ fn in_words(message: &str) -> String {
         .fold(message.to_owned(), |message, (of_rust, words)| message.replace(of_rust, words))
 }
 
-/// Makes a panic on any thread the end of the program, with an error. Others would wait for what
-/// that thread was to do, or go on without it.
+/// Makes a panic on any thread end the program with an error. Other threads would wait for that
+/// thread's work, or continue without it.
 pub fn end_on_panic() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -95,8 +95,8 @@ fn without_help_of_help(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// A number below zero is the value of an option, about which more can be said than that there is no
-/// option of that name.
+/// A negative number is read as the value of an option, so that its error is more useful than
+/// "unknown option".
 fn with_negative_numbers(command: Command) -> Command {
     let numbers = |arg: Arg| {
         let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);

@@ -1,4 +1,4 @@
-//! `tfm models`: what the registry holds, and what the networks consist of.
+//! `tfm models`: the models in the registry, and the layers of their networks.
 
 use std::path::PathBuf;
 
@@ -107,7 +107,7 @@ fn show_command() -> Command {
 /// Shows a network.
 ///
 /// # Errors
-/// No such model or config, or a model that is no graph.
+/// No such model or config, or a model without a layer graph.
 fn show(registry: Registry, matches: &ArgMatches) -> Result<()> {
     let Show { model, config, graph, dot, output } = Show::from_arg_matches(matches)?;
     output.init_logging();

@@ -1,4 +1,4 @@
-//! `tfm watch`: runs as they go on.
+//! `tfm watch`: the progress of runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
@@ -102,7 +102,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// Says what failed before it was a run, and how a sweep that nobody is at work on goes on.
+    /// Reports points that failed before they became runs, and how to resume a sweep that no process is
+    /// running.
     fn say_what_is_left(&self, dir: &Path) -> Result<()> {
         self.failures.iter().for_each(|failure| tracing::warn!("{failure}"));
         if self.open > 0 {
@@ -168,7 +169,7 @@ impl Screen {
             waiting => format!(", {waiting} waiting"),
         };
         let head = format!("{}: {}{waiting}\n", dir.display(), states.join(", "));
-        // What goes on stands above what has ended.
+        // Active runs come before those that have ended.
         let mut runs = seen.runs.clone();
         runs.sort_by_key(|run| (run.state != State::Running, run.state == State::Finished));
         let text = head + &table(&runs).to_text(columns.saturating_sub(1));

@@ -138,8 +138,8 @@ fn value<'a>(config: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
     key.split('.').try_fold(config, |table, part| table.get(part))
 }
 
-/// The network of the config that `name` and `sets` give, and the config's name; none for a model
-/// that is no graph.
+/// The network of the config given by `name` and `sets`, and the config's name; none for a model
+/// without a layer graph.
 ///
 /// # Errors
 /// No such config, or a value that is refused.

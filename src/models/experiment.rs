@@ -92,8 +92,8 @@ pub trait Experiment {
         checkpoint: &Checkpoint,
     ) -> Result<Self::Trained>;
 
-    /// The network of a config, for the data or, without, for data of the usual sizes; none where
-    /// the model is no graph.
+    /// The network of a config, for the data or, without data, for data of the usual sizes; none if
+    /// the model has no layer graph.
     ///
     /// # Errors
     /// A layer that does not fit its input.

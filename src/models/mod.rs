@@ -48,20 +48,20 @@ pub const ALL: &[&Entry] = &[
     &word2vec::ENTRY,
 ];
 
-/// What a model is: its one declaration.
+/// The declaration of a model.
 #[derive(Debug)]
 pub struct Entry {
     /// The name on the command line, in configs and in run folders.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// A one-line description.
     pub about: &'static str,
     /// The name of the preset that is used where `--config` is not given.
     pub default_preset: &'static str,
     /// The configs that are compiled in.
     pub presets: &'static [Preset],
-    /// What can be done with it.
+    /// Its verbs.
     pub verbs: &'static [Verb],
-    /// What the help of `train` shows at its end.
+    /// The examples at the end of the help of `train`.
     pub examples: &'static str,
     /// The names of its scores in the records of a run, such as `perplexity`, and which way
     /// each is better. A name may begin with the phase (`test_accuracy`) where the
@@ -69,10 +69,9 @@ pub struct Entry {
     pub metrics: Metrics,
     /// The scores of a run that an `[expect]` table can name: `<phase>_<metric>`.
     pub scores: &'static [&'static str],
-    /// The keys that may differ from the run's config when it is resumed, beside
-    /// `checkpoint` and `expect`.
+    /// The keys that may change when a run is resumed, besides `checkpoint` and `expect`.
     pub resumable_keys: &'static [&'static str],
-    /// The keys that name its data, which may be moved: a run knows it by its checksum.
+    /// The keys that name its data. The data may be moved, since a run identifies it by its checksum.
     pub data_paths: &'static [&'static str],
     /// The values of `data.source` for data that the program makes from the run's seed.
     pub own_data: &'static [&'static str],
@@ -82,11 +81,11 @@ pub struct Entry {
     pub to_toml: fn(&Self, Option<&str>, &[String]) -> Result<String>,
     /// The keys of its config: [`config::keys`].
     pub keys: fn() -> Result<Vec<Key>>,
-    /// The keys that say how long it is trained, if it is.
+    /// The keys that set the length of training, if it can be trained.
     pub length: Length,
 }
 
-/// The keys of a config that say how long a model is trained.
+/// The keys of a config that set the length of training.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Length {
     /// In epochs.
@@ -102,12 +101,12 @@ pub type Describe =
 /// The names of scores, and which way each is better.
 pub type Metrics = &'static [(&'static str, Better)];
 
-/// Something that can be done with a model: `tfm <verb> <model>`.
+/// A verb of a model: `tfm <verb> <model>`.
 #[derive(Debug)]
 pub struct Verb {
     /// The name on the command line.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// A one-line description.
     pub about: &'static str,
     /// Adds the verb's arguments to the command of the model.
     pub args: fn(Command) -> Command,
@@ -115,7 +114,7 @@ pub struct Verb {
     pub run: fn(&ArgMatches) -> Result<()>,
 }
 
-/// Which way a score is better.
+/// Whether a lower or a higher score is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
     /// The smaller the better, as a perplexity.

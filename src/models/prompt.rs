@@ -30,15 +30,15 @@ pub fn is_possible() -> bool {
 /// The prompt of a model.
 pub struct Prompt<H: Helper> {
     editor: Editor<H, FileHistory>,
-    /// What stands before a line.
+    /// The prompt before a line.
     sign: &'static str,
     /// The file of the history.
     kept: Option<PathBuf>,
 }
 
 impl<H: Helper> Prompt<H> {
-    /// A prompt with the lines of the model's earlier ones. `sign` stands before a line; `helper`
-    /// completes what is typed.
+    /// A prompt with the history of the model's earlier prompts. `sign` is printed before a line;
+    /// `helper` completes what is typed.
     ///
     /// # Errors
     /// The terminal cannot be used.
@@ -80,7 +80,7 @@ impl<H: Helper> Prompt<H> {
         }
     }
 
-    /// A history that cannot be kept is no reason to fail.
+    /// A history that cannot be saved is not an error.
     fn keep(&mut self, path: &Path) {
         let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
         let kept = folder.map_err(Into::into).and_then(|()| self.editor.save_history(path));
@@ -103,7 +103,7 @@ fn editor<H: Helper>(helper: H) -> rustyline::Result<Editor<H, FileHistory>> {
 
 /// The file of a model's history: `tfm/<model>-history` in the folder where the user's programs
 /// keep their state. That is `XDG_STATE_HOME`, or `.local/state` in the home folder, and on Windows
-/// `LOCALAPPDATA`. None where there is no such folder; the prompt then forgets.
+/// `LOCALAPPDATA`. None without such a folder; the prompt then has no history.
 fn history_path(model: &str) -> Option<PathBuf> {
     let home = || env::home_dir().map(PathBuf::into_os_string);
     state_folder(cfg!(windows), |name| env::var_os(name), home)

@@ -1,4 +1,4 @@
-//! A run that is read back to be used.
+//! Loading a run to use it.
 
 use std::path::Path;
 
@@ -17,13 +17,13 @@ use crate::system::shell::quoted;
 /// The file of a run folder that holds the words of a model of text.
 pub const VOCABULARY: &str = "vocab.txt";
 
-/// A run, and what its model has learnt up to a checkpoint.
+/// A run with its trained model at a checkpoint.
 pub struct Session<E: Experiment> {
     /// The run folder.
     pub run: RunDir,
     /// The run's config.
     pub config: RunConfig<E::Settings>,
-    /// What the checkpoint holds of the model.
+    /// The trained model of the checkpoint.
     pub trained: E::Trained,
     /// The step of the checkpoint.
     pub step: u64,
@@ -33,7 +33,7 @@ impl<E: Experiment> Session<E> {
     /// Reads a checkpoint of the run at `path`.
     ///
     /// # Errors
-    /// When the folder is no run of this model, or the checkpoint cannot be read.
+    /// When the folder is not a run of this model, or the checkpoint cannot be read.
     pub fn open(path: &Path, choice: Selector) -> Result<Self> {
         let run = read_run(E::ENTRY, path, None)?;
         let (preset, file) = (&run.manifest().preset, run.config_path());
@@ -70,11 +70,11 @@ fn head(run: &RunDir, step: u64) -> Value {
     })
 }
 
-/// Opens a run of `model` to read from it. The error for a run of another model says how that
-/// one is given to `verb`, where there is one.
+/// Opens a run of `model` for reading. The error for a run of another model shows how to give it to
+/// `verb`, if that model has the verb.
 ///
 /// # Errors
-/// The folder is no run, or one of another model.
+/// The folder is not a run, or a run of another model.
 pub fn read_run(model: &Entry, path: &Path, verb: Option<&str>) -> Result<RunDir> {
     let run = RunDir::read(path)?;
     check_model(model, &run, verb)?;

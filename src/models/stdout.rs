@@ -18,7 +18,7 @@ pub enum Reader {
     Gone,
 }
 
-/// Writes `text` and a line break to stdout at once. A reader that went away is no error.
+/// Writes `text` and a line break to stdout and flushes. A reader that has gone away is not an error.
 ///
 /// # Errors
 /// Stdout cannot be written, as when its disk is full.

@@ -12,7 +12,7 @@ use crate::system::memory;
 /// Every parameter by name; the tensors share the parameters' memory.
 ///
 /// # Errors
-/// The first parameter with a value that is not finite: no run could go on from it.
+/// The first parameter with a value that is not finite: a run could not resume from it.
 pub fn of(parameters: &[&Parameter]) -> Result<Vec<(String, Tensor)>> {
     let named = |parameter: &&Parameter| {
         let is_finite = parameter.values().iter().all(|value| value.is_finite());

@@ -1,4 +1,4 @@
-//! How a download goes on: a bar on a terminal, a few plain lines elsewhere.
+//! The progress of a download: a bar on a terminal, a few plain lines elsewhere.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ fn status(done: u64, total: Option<u64>, rate: f64, width: usize) -> String {
     console::fit(&head, done as f64 / total.max(1) as f64, &parts, width)
 }
 
-/// A closed stderr is no reason to stop.
+/// A closed stderr does not stop the download.
 fn say(line: &str) {
     let _ = console::Stderr.write_all(format!("{line}\n").as_bytes());
 }

@@ -27,7 +27,7 @@ use crate::sweep::{self, Failure, Sweep, is_sweep};
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
-/// The runs that a command is about.
+/// The runs that a command works on.
 #[derive(Args, Clone, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct Paths {
@@ -49,7 +49,7 @@ impl Paths {
         if there.is_empty() { vec![PathBuf::from(ROOT)] } else { there }
     }
 
-    /// What of the sweeps among them failed before it was a run.
+    /// The points of these sweeps that failed before they became runs.
     pub fn failures(&self) -> Vec<Failure> {
         self.given().iter().flat_map(|path| failures(path)).collect()
     }
@@ -75,7 +75,7 @@ impl Paths {
     }
 }
 
-/// What of a sweep failed before it was a run; nothing where `path` is no sweep.
+/// The points of a sweep that failed before they became runs; none if `path` is not a sweep.
 fn failures(path: &Path) -> Vec<Failure> {
     if !is_sweep(path) {
         return Vec::new();
@@ -130,7 +130,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// Reads the arguments of a command and sends its messages on their way.
+/// Reads the arguments of a command and starts logging.
 fn read<A: FromArgMatches>(matches: &ArgMatches, output: fn(&A) -> &OutputOptions) -> Result<A> {
     let args = A::from_arg_matches(matches)?;
     output(&args).init_logging();
@@ -145,10 +145,10 @@ fn width() -> usize {
     }
 }
 
-/// Asks whether to do what cannot be undone. Where nobody can be asked, `--yes` must be given.
+/// Asks for confirmation of what cannot be undone. Without a terminal, `--yes` is required.
 ///
 /// # Errors
-/// Nobody is there to answer, or the answer is not yes.
+/// Stdin is not a terminal, or the answer is not yes.
 fn confirm(question: &str) -> Result<()> {
     if !io::stdin().is_terminal() {
         bail!("standard input is not a terminal, so nothing was removed; confirm with --yes");

@@ -1,4 +1,4 @@
-//! `tfm runs rm` and `tfm runs prune`: what takes room.
+//! `tfm runs rm` and `tfm runs prune`: removing what takes up space.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -85,7 +85,7 @@ pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
     let mut known = BTreeSet::new();
     let folders: Vec<&PathBuf> = args.runs.iter().filter(|run| known.insert(folder(run))).collect();
     let _claims = known.iter().map(|run| hold_point(run)).collect::<Result<Vec<_>>>()?;
-    // The locks are held until the folders are gone, and all are had before the first goes.
+    // All locks are taken before the first folder is removed, and held until the last is gone.
     let runs: Vec<_> = folders.into_iter().map(|run| RunDir::resume(run)).collect::<Result<_>>()?;
     for run in &runs {
         if let Some(point) = &run.manifest().provenance.point {
@@ -119,7 +119,7 @@ fn hold_point(run: &Path) -> Result<Option<impl Sized + use<>>> {
     }
 }
 
-/// Removes a run folder; its manifest last, so that a removal that is cut can be done again.
+/// Removes a run folder; its manifest goes last, so an interrupted removal can be repeated.
 fn remove(run: &RunDir) -> Result<()> {
     let context = || format!("cannot remove {}", run.path().display());
     let manifest = run.manifest_path();
@@ -130,7 +130,7 @@ fn remove(run: &RunDir) -> Result<()> {
             remove_any(&path).with_context(context)?;
         }
     }
-    // Without either of these two the folder is no run any more.
+    // Without either of these two files the folder is no longer a run.
     fs::remove_file(run.config_path()).with_context(context)?;
     fs::remove_file(manifest).with_context(context)?;
     match fs::remove_dir(run.path()) {
@@ -139,7 +139,7 @@ fn remove(run: &RunDir) -> Result<()> {
     }
 }
 
-/// Removes a file, a link or a folder; what a link leads to stays.
+/// Removes a file, a link or a folder; the target of a link stays.
 fn remove_any(path: &Path) -> std::io::Result<()> {
     match fs::symlink_metadata(path)?.is_dir() {
         true => fs::remove_dir_all(path),
@@ -147,7 +147,7 @@ fn remove_any(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The bytes of the files in a folder and those below it.
+/// The total size in bytes of the files in a folder and its subfolders.
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let size_of = |entry: fs::DirEntry| match entry.metadata() {
@@ -185,7 +185,7 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
         confirm(&format!("Remove {text}?"))?;
     }
     for (run, _) in &old {
-        // The lock says that nobody has gone on with the run meanwhile.
+        // The lock ensures that nobody has resumed the run meanwhile.
         let held = RunDir::resume(&run.path)?;
         if let Some(&last) = checkpoint::steps(&held.checkpoints_dir())?.last() {
             checkpoint::prune(&held.checkpoints_dir(), last, 1)?;
@@ -194,8 +194,8 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
     args.output.report(&json, format!("removed {text}"))
 }
 
-/// The steps of a finished run that have a checkpoint, but for the last. The best has a name of its
-/// own besides. Where the last is damaged, what is before it is what the run has: none then.
+/// The steps of a finished run that have a checkpoint, except the last. (The best has a file of its
+/// own.) None if the last checkpoint is damaged, since the run then needs the earlier ones.
 fn old_steps(run: &RunSummary) -> Result<Vec<u64>> {
     let mut steps = checkpoint::steps(&run.path.join("checkpoints"))?;
     let Some(last) = steps.pop().filter(|_| !steps.is_empty()) else { return Ok(Vec::new()) };

@@ -11,7 +11,7 @@ use crate::models;
 use crate::models::options::{DataOptions, DeviceChoice, OutputOptions, complete};
 use crate::sweep::{Begin, Plan, ROOT, Sweep, is_sweep};
 
-/// What a sweep is, in a file or on the command line.
+/// The definition of a sweep, in a file or on the command line.
 #[derive(Args, Debug)]
 #[command(about = None, long_about = None)]
 pub(super) struct What {
@@ -46,10 +46,10 @@ pub(super) struct What {
 }
 
 impl What {
-    /// For a sweep that is there already.
+    /// For an existing sweep.
     ///
     /// # Errors
-    /// An option that says what a new sweep is.
+    /// An option that defines a new sweep.
     pub fn refuse_options_of_a_new_one(&self) -> Result<()> {
         let given = self.of_a_new_one().into_iter().chain([("--dir", self.dir.is_some())]);
         if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
@@ -62,7 +62,7 @@ impl What {
         [&self.settings[..], &self.sets].concat()
     }
 
-    /// Which options are given that say what a sweep is, where no file does.
+    /// Which of the options are given that define a sweep without a file.
     fn of_a_new_one(&self) -> [(&'static str, bool); 4] {
         [
             ("KEY=VALUES", !self.settings().is_empty()),
@@ -72,10 +72,10 @@ impl What {
         ]
     }
 
-    /// Reads the file, or makes one of the command line; every point is checked.
+    /// Reads the file, or builds one from the command line; every point is checked.
     ///
     /// # Errors
-    /// Whatever keeps a point from being trained, as far as can be known without data.
+    /// Whatever prevents a point from being trained, as far as is known without data.
     pub fn read(&self) -> Result<Begin> {
         let is_file = self.what.ends_with(".toml") || Path::new(&self.what).is_file();
         if !is_file {

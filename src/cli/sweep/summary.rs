@@ -72,7 +72,7 @@ fn table(groups: &[Group<'_>]) -> Table {
         groups.iter().flat_map(|group| group.settings().into_keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    // What is the same in every run is no result.
+    // A value that is the same in every run is not a result.
     let value = |group: &Group<'_>, key: &str| group.first().config.get(key).cloned();
     keys.retain(|key| groups.iter().any(|group| value(group, key) != value(&groups[0], key)));
     let mut metrics: Vec<&String> =

@@ -20,7 +20,7 @@ fn fixed_network() -> Classifier {
     classifier
 }
 
-/// The network in training, in so many towers.
+/// The network in training, in this many towers.
 fn fixed_trainer(cpu: &Cpu, towers: usize) -> Trainer<'_> {
     let mut settings = Cifar10Settings::default();
     settings.train.descent.towers = towers;

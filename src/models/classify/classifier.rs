@@ -56,10 +56,10 @@ impl Classifier {
         Feed::images(images.len() / self.image.values().max(1), images, labels)
     }
 
-    /// The logits (batch, classes) of `images`, to be changed.
+    /// The logits (batch, classes) of `images`, mutable.
     ///
     /// # Errors
-    /// Images that are no whole number of them.
+    /// Not a whole number of images.
     pub fn logits(&mut self, cpu: &Cpu, images: &[f32]) -> Result<&mut [f32]> {
         let feed = self.feed(images, &[]);
         self.network.run(cpu, Mode::Inference, self.logits, feed)
@@ -68,7 +68,7 @@ impl Classifier {
     /// The probabilities (batch, classes) of the classes of `images`.
     ///
     /// # Errors
-    /// Images that are no whole number of them.
+    /// Not a whole number of images.
     pub fn probabilities(&mut self, cpu: &Cpu, images: &[f32]) -> Result<&[f32]> {
         let feed = self.feed(images, &[]);
         Ok(self.network.run(cpu, Mode::Inference, self.probabilities, feed)?)
@@ -104,8 +104,8 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// What a checkpoint of `model` holds: the classifier of so many classes that `new` makes, with
-    /// its parameters as `<slot><parameter>`.
+    /// Loads a checkpoint of `model`: `new` makes the classifier for its number of classes, and its
+    /// parameters are the tensors `<slot><parameter>`.
     ///
     /// # Errors
     /// When the checkpoint does not name its classes, or the parameters cannot be read.

@@ -66,10 +66,10 @@ pub trait PictureModel: Sized + 'static {
     /// Steps that do not fit.
     fn input(config: &Self::Settings) -> Result<Self::Input>;
 
-    /// A picture of the user in the form of the others.
+    /// An image of the user in the format of the data set.
     ///
     /// # Errors
-    /// When the file is no picture.
+    /// The file is not an image.
     fn read_picture(path: &Path) -> Result<Vec<u8>>;
 
     /// The forward pass, from images (batch, height, width, depth) to logits (batch, classes).

@@ -66,8 +66,8 @@ impl RawImages {
         Ok(Self { train: draw(Split::Train, train)?, test: draw(Split::Test, test)?, classes })
     }
 
-    /// The user's own pictures, a folder a class. Files that cannot be read are named and left
-    /// out.
+    /// The user's own images, one folder per class. Files that cannot be read are reported and
+    /// skipped.
     ///
     /// # Errors
     /// A folder that cannot be trained on.

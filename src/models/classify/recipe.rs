@@ -1,4 +1,4 @@
-//! A model's own part of its training, as its reference does it, and the configs behind it.
+//! The model-specific part of training, as in its reference, and the shared config keys.
 
 use anyhow::Result;
 use schemars::JsonSchema;
@@ -12,10 +12,10 @@ use crate::models::run_config::Settings;
 use crate::nn::optimizer::OptimizerConfig;
 use crate::train::Progress;
 
-/// Makes the batch of a step, wherever it is called.
+/// Makes the batch of a step; may be called from any thread.
 pub type MakeBatch = dyn Fn(u64, &mut Batch) + Send + Sync;
 
-/// What a run of a model is trained by.
+/// What a model's run trains with.
 pub struct Run<'a, M: PictureModel> {
     /// Its config.
     pub config: &'a Config<M>,
@@ -24,12 +24,12 @@ pub struct Run<'a, M: PictureModel> {
 }
 
 impl<M: PictureModel> Run<'_, M> {
-    /// Images of an epoch.
+    /// Images per epoch.
     pub fn examples(&self) -> usize {
         self.pictures.train.images.len()
     }
 
-    /// Images of a step.
+    /// Batch size.
     pub fn batch_size(&self) -> usize {
         self.config.descent().batch_size
     }
@@ -73,7 +73,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
         batch: &Batch,
         progress: Progress,
     ) -> Result<String>;
-    /// The score that the model is judged by; the first of its `metrics` in the registry.
+    /// The headline score of the model; the first of its `metrics` in the registry.
     fn metric(score: &Score) -> f64;
     /// The metric of a split in words.
     fn in_words(split: Split, metric: f64) -> String;
@@ -83,7 +83,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     }
 }
 
-/// The keys of `[train]` that every model has; a field of the model's own, `serde(flatten)`.
+/// The keys of `[train]` that every image model has; flattened into the model's own table.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Descent {
     /// Batch size over all towers.
@@ -114,34 +114,34 @@ impl Descent {
     }
 }
 
-/// What the shared training of image models reads from a model's config. `examples` are the
-/// pictures of an epoch.
+/// What the shared training of image models reads from a model's config. `examples` is the number
+/// of images per epoch.
 pub trait PictureSettings: Settings {
-    /// The keys that every model has.
+    /// The keys that every image model has.
     fn descent(&self) -> &Descent;
     /// The optimizer.
     fn optimizer(&self) -> &OptimizerConfig;
-    /// The decay of the parameters' moving averages, where there are any.
+    /// The decay of the moving averages (EMA) of the parameters, if there are any.
     fn average_decay(&self) -> Option<f32> {
         None
     }
-    /// Steps of the whole run.
+    /// Total number of steps.
     fn total_steps(&self, examples: usize) -> u64;
-    /// Epochs of the whole run, where the config counts them; the last takes the steps that remain.
+    /// Total number of epochs, if the config counts them; the last takes the remaining steps.
     fn epochs(&self) -> Option<u64> {
         None
     }
     /// The learning rate of a step, counted from 0.
     fn learning_rate(&self, step: u64, examples: usize) -> f64;
-    /// Steps from one line of progress to the next.
+    /// Steps between lines of progress.
     fn report_steps(&self) -> u64;
     /// The split that is evaluated at the end of an epoch, if any.
     fn judged_by(&self, epoch: u64) -> Option<Split>;
-    /// The number of leading training pictures that are held out for validation.
+    /// The number of leading training images that are held out for validation.
     fn held_out(&self) -> usize {
         0
     }
-    /// Threads that prepare batches beside the step.
+    /// Threads that prepare batches in the background.
     fn workers(&self) -> usize {
         0
     }

@@ -12,7 +12,7 @@ pub fn set_waves(classifier: &Classifier, sizes: &[f64]) {
     }
 }
 
-/// Images of so many values, which oscillate faster and faster, and their labels.
+/// Images with this many values, which oscillate faster and faster, and their labels.
 pub fn batch(count: usize, values: usize, amplitude: f64) -> Batch {
     let mut batch = Batch::zeros(count, values);
     let value = |j: usize| (((j as f64).powf(1.1) * 0.61).sin() * amplitude) as f32;

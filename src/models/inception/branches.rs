@@ -16,8 +16,8 @@ use crate::data::graphdef::{FrozenGraph, FrozenNode, NodeOutput, TensorName, Val
 /// Operations of the flow of control that go.
 pub const OPERATIONS: &[&str] = &["Switch", "Merge", "RefSwitch", "RefMerge"];
 
-/// Branches in branches, and passes over nodes that stand before those that they read: more than any
-/// graph of TensorFlow has, and few enough for one that is made to take long.
+/// The maximum number of rounds, for nested branches and for nodes that come before their inputs: more
+/// than any real TensorFlow graph needs, and few enough to bound the time for a hostile one.
 const MOST_ROUNDS: usize = 8;
 
 /// The graph with the branches that `wanted` needs, when `fed` is given from outside, chosen.
@@ -65,8 +65,8 @@ fn choices(
     };
     let names: Vec<_> = switches.iter().map(|(_, choice)| name(choice)).collect();
     let given: Vec<_> = fed.iter().map(|name| graph.find(name)).collect::<Result<_>>()?;
-    // Constants of a branch depend on switches that nothing else needs. What is wrong with those is no
-    // error where they are not needed.
+    // Constants of a branch depend on switches that nothing else needs. A defect in those is not an
+    // error unless they are needed.
     let all = graph.order(&names, fed).and_then(|order| Constants::new(graph, &order, &given));
     let constants = all.or_else(|_| Constants::new(graph, needed, &given))?;
     let choice = |(index, choice): (usize, NodeOutput)| {

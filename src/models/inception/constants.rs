@@ -31,8 +31,8 @@ pub struct Constants {
 }
 
 impl Constants {
-    /// Finds the constants among the nodes of `order`, each behind those that it reads, when `fed` is
-    /// given from outside, and computes what depends on them alone.
+    /// Finds the constants among the nodes of `order`, which is topological, when `fed` is given from
+    /// outside, and folds what depends only on them.
     ///
     /// # Errors
     /// A node that cannot be computed from its inputs.
@@ -67,7 +67,7 @@ impl Constants {
         self.is_constant[output.node]
     }
 
-    /// The node that holds a constant, behind those that pass it on.
+    /// The node that holds a constant, looking through nodes that pass it on.
     fn origin(&self, mut output: NodeOutput) -> NodeOutput {
         loop {
             let node = self.graph.node(output.node);
@@ -111,10 +111,10 @@ impl Constants {
         }
     }
 
-    /// The numbers of a constant.
+    /// The floats of a constant.
     ///
     /// # Errors
-    /// As [`Constants::tensor`]; values that are no floats.
+    /// As [`Constants::tensor`]; values that are not floats.
     pub fn floats(&self, output: NodeOutput) -> Result<Vec<f32>> {
         match &self.tensor(output)?.values {
             Values::Float(values) => Ok(values.clone()),
@@ -125,7 +125,7 @@ impl Constants {
     /// The integers of a constant, such as an axis or a shape.
     ///
     /// # Errors
-    /// As [`Constants::tensor`]; values that are no integers.
+    /// As [`Constants::tensor`]; values that are not integers.
     pub fn ints(&self, output: NodeOutput) -> Result<Vec<i64>> {
         match &self.tensor(output)?.values {
             Values::Int32(values) => Ok(values.iter().map(|&value| value.into()).collect()),
@@ -134,7 +134,7 @@ impl Constants {
         }
     }
 
-    /// Weights of a layer, which are copied from the file when the network is made ready.
+    /// Weights of a layer, which are copied from the file when the network is built.
     ///
     /// # Errors
     /// As [`Constants::floats`].

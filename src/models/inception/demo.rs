@@ -27,7 +27,7 @@ const PRODUCER: i32 = 8;
 /// The files that were written.
 #[derive(Debug)]
 pub struct Demo {
-    /// The graph; `labels.txt` lies beside it.
+    /// The graph; `labels.txt` is next to it.
     pub graph: PathBuf,
     /// The folder of the pictures: in it a folder for each class.
     pub pictures: PathBuf,
@@ -88,8 +88,8 @@ fn picture(class: usize, number: u64, seed: u64) -> RgbImage {
     })
 }
 
-/// The graph: the pixels are made ready as in 2015; slopes along both axes, of either sign, are cut off
-/// at zero and averaged; the last layer weighs the two means.
+/// The graph: the pixels are preprocessed as in 2015; slopes along both axes, of either sign, go
+/// through a ReLU and are averaged; the last layer weighs these means.
 fn frozen_graph() -> GraphDef {
     // Of each colour a third; filters (height, width, in, out): the slope along x, its negative, and
     // the same along y.

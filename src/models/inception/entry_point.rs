@@ -1,4 +1,4 @@
-//! Where pictures enter a frozen graph, and how they are made ready for it.
+//! Where images enter a frozen graph, and how they are preprocessed for it.
 
 use anyhow::{Context, Result, bail, ensure};
 use image::RgbImage;
@@ -164,7 +164,7 @@ fn decoder_of(graph: &FrozenGraph, file: NodeOutput) -> Option<usize> {
     graph.nodes().iter().position(reads)
 }
 
-/// Refuses what says how images are made ready where the graph does it itself.
+/// Refuses preprocessing options if the graph preprocesses images itself.
 fn ensure_without_effect(graph: &FrozenGraph, options: &GraphOptions) -> Result<()> {
     let GraphOptions { size, mean, scale, crop, .. } = options;
     let given = [

@@ -22,8 +22,8 @@ pub struct Imported {
     pub outputs: Vec<Output>,
 }
 
-/// Makes a network of `nodes`, each behind those that it reads, that computes `wanted` from `inputs`,
-/// tensors of which an example has these shapes.
+/// Makes a network of `nodes`, in topological order, that computes `wanted` from `inputs`, tensors
+/// with these shapes per example.
 ///
 /// # Errors
 /// A layer that does not fit what it reads.

@@ -42,10 +42,10 @@ impl Labels {
         Self { graph: PathBuf::new(), named: None, fitted: Some(Names::Learnt(classes)) }
     }
 
-    /// Finds the names for so many scores.
+    /// Finds the names for this many scores.
     ///
     /// # Errors
-    /// The file that the user names has another number of names.
+    /// The file that the user names has a different number of names.
     pub fn fit(&mut self, scores: usize) -> Result<()> {
         if self.fitted.is_none() {
             let map = match self.named.take() {
@@ -76,7 +76,7 @@ impl Labels {
         }
     }
 
-    /// The name of a class: empty where the file has none, and its number where there is no file.
+    /// The name of a class: empty if the file has none, and its number if there is no file.
     pub fn name(&self, class: usize) -> String {
         match &self.fitted {
             Some(Names::OfFile(map)) => map.text(class).to_owned(),

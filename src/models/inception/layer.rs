@@ -35,7 +35,7 @@ pub enum Layer {
     },
     /// The sum of two values or more.
     Add,
-    /// Values one behind the other along an axis.
+    /// Concatenation along an axis.
     Concat {
         axis: i64,
         values: usize,
@@ -61,7 +61,7 @@ pub enum Layer {
         keeps_axes: bool,
     },
     Lrn(Lrn),
-    /// Another shape; −1 stands for what is left.
+    /// A reshape; −1 is inferred.
     Reshape(Vec<i64>),
     /// Axes of size one go; all of them where none is named.
     Squeeze(Vec<i64>),
@@ -81,7 +81,7 @@ impl Layer {
     /// Attributes of a wrong type, and constants that are damaged.
     pub fn of(node: &FrozenNode, constants: &Constants) -> Result<Option<Self>> {
         let reader = Reader { node, constants };
-        // Everything but a sum and a concatenation reads one value, and constants behind it.
+        // Everything except a sum and a concatenation reads one value, followed by constants.
         Ok(match &*node.op {
             "Identity" | "StopGradient" | "CheckNumerics" | "PlaceholderWithDefault" => {
                 Some(Self::Pass)
@@ -221,7 +221,7 @@ impl Reader<'_> {
         if shape.len() > 4 || shape[..before].iter().any(|&size| size != 1) {
             return Ok(None);
         }
-        // A vector of another type is no part of a network.
+        // A vector of another type is not part of a network.
         Ok(self.constants.floats(input).ok().filter(|values| !values.is_empty()))
     }
 
@@ -308,7 +308,7 @@ impl Reader<'_> {
         }))
     }
 
-    /// The axis stands at input `at`, the values at the others.
+    /// The axis is input `at`, the values are the other inputs.
     fn concat(&self, at: usize) -> Result<Option<Layer>> {
         let values = self.node.inputs.len().saturating_sub(1);
         let varies = |(i, input): (usize, &NodeOutput)| i == at || !self.constants.has(*input);

@@ -1,10 +1,10 @@
-//! How images lie in the tensor that is fed.
+//! The layout of images in the fed tensor.
 
 use anyhow::{Result, bail, ensure};
 
 use crate::data::graphdef::{DataType, FrozenGraph, FrozenNode, Tensor, Values};
 
-/// How the values of an image lie in the tensor that is fed.
+/// The layout of an image's values in the fed tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Each colour's plane by itself (batch, 3, height, width).

@@ -9,8 +9,8 @@
 //!   layer.rs                which nodes are layers of nn
 //!   importer.rs             a stage of layers as a graph of nn
 //!   evaluate/               every other node, one by one
-//! Program → Runner          runner.rs     the stages at work, a network for each size
-//! EntryPoint                entry_point.rs  where pictures enter, and how they are made ready
+//! Program → Runner          runner.rs     running the stages, one network per size
+//! EntryPoint                entry_point.rs  where images enter, and their preprocessing
 //! PictureGraph              pictures.rs   a row of numbers for each picture
 //!   retrain/                the user's own classes: a last layer on those rows
 //! Scorer                    scorer.rs     how probable each class is

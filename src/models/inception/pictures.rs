@@ -1,4 +1,4 @@
-//! A frozen graph applied to pictures: read and made ready on one thread, while the network runs on
+//! A frozen graph applied to images: one thread reads and preprocesses them while the network runs on
 //! the others.
 
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub struct PictureGraph {
     gives_scores: bool,
 }
 
-/// The pictures that arguments name. How many files of folders are no pictures is said.
+/// The images that arguments name. Reports how many files in folders are not images.
 ///
 /// # Errors
 /// As [`photo::picture_files`].
@@ -50,7 +50,7 @@ pub fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found.files)
 }
 
-/// What makes pictures ready.
+/// Reads and preprocesses images.
 #[derive(Clone, Debug)]
 pub struct PictureReader {
     program: Arc<Program>,
@@ -121,11 +121,10 @@ pub fn ensure_none_left_out(unreadable: &[String]) -> Result<()> {
 }
 
 impl PictureGraph {
-    /// Opens the graph that the options name, to compute `output`, by default what it is most likely
-    /// for.
+    /// Opens the graph that the options name, to compute `output`, by default its most likely output.
     ///
     /// # Errors
-    /// A file that is no frozen graph, tensors that it lacks, operations that are not known.
+    /// A file that is not a frozen graph, missing tensors, or unsupported operations.
     pub fn open(options: &GraphOptions, output: Option<&TensorName>) -> Result<Self> {
         let graph = feeds::with_given(FrozenGraph::open(&options.path()?)?, &options.feed)?;
         let entry = EntryPoint::find(&graph, options)?;
@@ -153,7 +152,7 @@ impl PictureGraph {
         &self.output
     }
 
-    /// Where pictures enter, and how they are made ready.
+    /// Where images enter, and how they are preprocessed.
     pub fn entry(&self) -> &EntryPoint {
         &self.reader.entry
     }
@@ -163,12 +162,12 @@ impl PictureGraph {
         &self.reader.program.graph
     }
 
-    /// Computes the pictures in their order, `batch` at a time, and calls `done` for each. It says
-    /// whether to go on.
+    /// Computes the images in order, `batch` at a time, and calls `done` for each, which returns
+    /// whether to continue.
     ///
     /// # Errors
-    /// What `done` says, and a thread that cannot be started. A picture that cannot be read or computed is
-    /// handed to `done` with its error.
+    /// The errors of `done`, or a thread that cannot be started. An image that cannot be read or
+    /// computed is passed to `done` with its error.
     pub fn each(
         &mut self,
         cpu: &Cpu,
@@ -250,7 +249,7 @@ impl PictureGraph {
 /// The side of random pictures.
 const SIDE: u32 = 299;
 
-/// Pictures of more are computed on where memory for them can be had.
+/// Larger images are computed if memory for them is available.
 const MANY_PIXELS: u64 = 16 << 20;
 /// What a pixel takes, as measured, until the graph has made its picture smaller.
 const BYTES_A_PIXEL: u64 = 65;
@@ -264,10 +263,10 @@ fn likely_output(graph: &FrozenGraph) -> Result<TensorName> {
 }
 
 impl PictureReader {
-    /// Reads a picture and computes what stands before the first network.
+    /// Reads an image and computes the nodes before the first network.
     ///
     /// # Errors
-    /// A file that is no picture, and what the graph cannot compute of it.
+    /// A file that is not an image, or an image that the graph cannot compute.
     pub fn prepare(&self, path: &Path) -> Result<Tensors> {
         let picture = photo::read(path, self.entry.reading())?;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
@@ -310,7 +309,7 @@ struct Row {
 }
 
 impl Row {
-    /// Fails where it is no row of scores.
+    /// Fails unless it is a row of scores.
     fn ensure_scores(&self, output: &TensorName) -> Result<()> {
         let Self { shape, values, is_float } = self;
         let wide = shape.iter().skip(1).filter(|&&size| size > 1).count();

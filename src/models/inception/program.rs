@@ -1,5 +1,5 @@
-//! What is done, in which order, to compute some tensors of a frozen graph from others: parts that
-//! are networks of `nn`, and single nodes before, between and behind them.
+//! The execution plan that computes some tensors of a frozen graph from others: stages that are
+//! networks of `nn`, and single nodes before, between and after them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct Program {
     pub stages: Vec<Stage>,
 }
 
-/// Nodes that are computed together, each behind those that it reads.
+/// Nodes that are computed together, in topological order.
 #[derive(Debug, Default)]
 pub struct Stage {
     /// Each node, as a layer where the stage is a network.
@@ -223,7 +223,7 @@ fn needless_casts(graph: &FrozenGraph, order: &[usize], wanted: &[NodeOutput]) -
         }
     }
     let mut resized = HashSet::new();
-    // Whoever reads a node comes behind it.
+    // Readers of a node come after it.
     for &index in order.iter().rev() {
         let op = &*graph.node(index).op;
         let is_wanted = wanted.iter().any(|output| output.node == index);

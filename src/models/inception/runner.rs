@@ -112,8 +112,8 @@ fn inputs(stage: &Stage, known: &Tensors) -> Result<Vec<Arc<Tensor>>> {
     stage.reads.iter().map(|output| find(output).context("a tensor is not fed")).collect()
 }
 
-/// How many examples there are, and the shape of one of each input; none where these are no batches
-/// of floats.
+/// The number of examples, and the shape of one example of each input; none if these are not
+/// batches of floats.
 fn example_shapes(inputs: &[Arc<Tensor>]) -> Option<(usize, Vec<Vec<usize>>)> {
     let batch = *inputs.first()?.shape.first()?;
     let example = |tensor: &Arc<Tensor>| {

@@ -115,18 +115,18 @@ impl Scorer {
     }
 }
 
-/// The graph of a run's config, at the place where `options` say that it lies now.
+/// The graph of a run's config, at its new location if `options` give one.
 ///
 /// # Errors
-/// It is not there.
+/// It is missing.
 pub fn run_graph(config: &InceptionConfig, options: &GraphOptions) -> Result<GraphOptions> {
     run_config(config, options)?.graph(options.data_dir())
 }
 
-/// The config of a run, with the graph at the place where `options` say that it lies now.
+/// The config of a run, with the graph's new location if `options` give one.
 ///
 /// # Errors
-/// A name that is no Unicode, which no config can have.
+/// A name that is not valid Unicode, which no config can hold.
 pub fn run_config(config: &InceptionConfig, options: &GraphOptions) -> Result<InceptionConfig> {
     let mut config = config.clone();
     if let Some(graph) = &options.graph {

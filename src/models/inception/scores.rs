@@ -6,8 +6,8 @@ pub type Scored = (usize, f32);
 /// How far the sum of probabilities may be from one.
 const TOLERANCE: f64 = 1e-2;
 
-/// The probabilities that the output of a graph stands for: itself, or its softmax where it is no
-/// probabilities.
+/// The class probabilities of a graph's output: the output itself, or its softmax if it is not a
+/// probability distribution.
 pub fn probabilities(output: &[f32]) -> Vec<f32> {
     let sum: f64 = output.iter().map(|&value| f64::from(value)).sum();
     if output.iter().all(|&value| value >= 0.0) && (sum - 1.0).abs() < TOLERANCE {

@@ -12,13 +12,13 @@ use super::evaluate::knows;
 use super::options::GraphOptions;
 use crate::data::graphdef::{FrozenGraph, FrozenNode, TensorName};
 
-/// Operations that stand for values, which need no evaluator.
+/// Operations that only provide values and need no evaluator.
 const VALUES: &[&str] = &["Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault"];
 
-/// What is told of a graph, for people and for programs.
+/// The description of a graph, as text and as JSON.
 ///
 /// # Errors
-/// A file that is no frozen graph.
+/// A file that is not a frozen graph.
 pub fn show(path: &Path) -> Result<(String, Value)> {
     let graph = FrozenGraph::open(path)?;
     let options = GraphOptions::of(path);
@@ -80,10 +80,10 @@ pub fn show(path: &Path) -> Result<(String, Value)> {
     Ok((text, json))
 }
 
-/// The graph in the language of Graphviz, without its constants.
+/// The graph in Graphviz DOT format, without its constants.
 ///
 /// # Errors
-/// A file that is no frozen graph.
+/// A file that is not a frozen graph.
 pub fn dot(path: &Path) -> Result<String> {
     let graph = FrozenGraph::open(path)?;
     let mut text = "digraph {\n  node [shape=box];\n".to_owned();

@@ -197,7 +197,7 @@ fn weights_that_do_not_fit_are_told() {
     Graph::new(nodes.concat()).refuses(false, "product");
 }
 
-/// Sizes whose products and sums are no numbers of this machine, and images that memory cannot hold.
+/// Sizes whose products and sums overflow, and images that do not fit into memory.
 #[test]
 fn sizes_without_an_end_are_told() {
     let sizes = |name: &str, values: &[i64]| {
@@ -267,8 +267,8 @@ fn flag(value: bool) -> Tensor {
     Tensor::new(Vec::new(), Values::Bool(vec![value])).unwrap()
 }
 
-/// What `tf.cond` makes of `x · 2 if training else x + 1`, in it once more. The constant of a branch
-/// stands behind it by a control input alone.
+/// What `tf.cond` makes of `x · 2 if training else x + 1`, nested once more. The constant of a branch
+/// depends on it only by a control input.
 fn branches(training: NodeDef) -> Vec<NodeDef> {
     let boolean = |name: &str, op: &str, inputs: &[&str]| {
         let node = inputs.iter().fold(NodeDef::new(name, op), |node, input| node.input(*input));

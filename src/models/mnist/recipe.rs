@@ -1,5 +1,5 @@
-//! Training as the reference does it: batches in the order of the data, a report of the current
-//! batch and of the validation images every so many steps.
+//! Training as in the reference: batches in the order of the data, and every N steps a report on the
+//! current batch and the validation images.
 
 use std::sync::Arc;
 

@@ -19,8 +19,8 @@ thread_local! {
     static BEFORE: RefCell<Vec<OsString>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says which words stand before the one that is completed: what is offered depends on the model
-/// and the run among them.
+/// Sets the words before the one to complete: the completions depend on the model and the run among
+/// them.
 pub fn after(words: &[OsString]) {
     BEFORE.set(words.to_vec());
 }

@@ -21,9 +21,9 @@ use crate::console::{self, Stderr};
 use crate::run::rfc3339;
 
 impl OutputOptions {
-    /// Sends messages of `tracing` to stderr from here on: warnings, without `--quiet` also
-    /// what is going on, with `--verbose` also details. The returned file takes the same
-    /// messages, `--quiet` or not, once it is set. The first call of a process counts.
+    /// Sends messages of `tracing` to stderr from now on: warnings, without `--quiet` also progress,
+    /// with `--verbose` also details. The returned file receives the same messages, even with `--quiet`,
+    /// once it is set. Only the first call in a process counts.
     pub fn init_logging(&self) -> LogFile {
         if !self.quiet {
             console::enable();
@@ -67,8 +67,8 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Messages go to `file` from here on, or with `None` to no file. Open it to append: a
-    /// resumed run goes on with the log that is there.
+    /// Sends messages to `file` from now on, or with `None` to no file. Open it to append: a resumed
+    /// run continues the existing log.
     pub fn set(&self, file: Option<File>) {
         *self.lock() = file;
     }
@@ -80,7 +80,7 @@ impl LogFile {
 }
 
 impl Write for LogFile {
-    /// A log that cannot be written is no reason to end a run. It is said once, and the log ends there.
+    /// A log that cannot be written does not end a run. It is reported once, and the log ends there.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut file = self.lock();
         if let Some(Err(error)) = file.as_mut().map(|file| file.write_all(bytes)) {

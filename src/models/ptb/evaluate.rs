@@ -112,7 +112,7 @@ impl Scored {
         Ok(self.score)
     }
 
-    /// Predicts the words that are held, but for the first, and goes on with the last.
+    /// Predicts the buffered words except the first, and continues from the last.
     fn predict(&mut self, cpu: &Cpu, model: &mut LanguageModel) -> anyhow::Result<()> {
         let last = self.words.len() - 1;
         let (inputs, targets) = (&self.words[..last], &self.words[1..]);

@@ -103,8 +103,8 @@ impl LanguageModel {
         self.network.zero_states(batch)
     }
 
-    /// The losses in nats of a window's words, without dropout, time-major. `state` goes on to the
-    /// end of the window.
+    /// The losses in nats of a window's words, without dropout, time-major. `state` advances to the end
+    /// of the window.
     ///
     /// # Errors
     /// Sizes that do not fit.
@@ -112,7 +112,7 @@ impl LanguageModel {
         Ok(self.network.run(cpu, Mode::Inference, self.losses, window.feed(state))?)
     }
 
-    /// The logits (steps · batch, words) after the words `inputs`; `state` goes on.
+    /// The logits (steps · batch, words) after the words `inputs`; `state` advances.
     ///
     /// # Errors
     /// Sizes that do not fit.

@@ -1,4 +1,4 @@
-//! The two kinds of networks behind one face.
+//! One interface to the two kinds of networks.
 
 use anyhow::Result;
 

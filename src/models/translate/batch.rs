@@ -13,15 +13,15 @@ use crate::data::tokenizer::Side;
 /// The stream that the batches of training are drawn from.
 pub const TRAINING: &str = "batches";
 
-/// A batch of pairs; positions are time-major: position t of pair b stands at `t · size + b`.
+/// A batch of pairs; positions are time-major: position t of pair b is at index `t · size + b`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<'a> {
     /// Pairs.
     pub size: usize,
     /// What the encoder reads.
     pub source: &'a [u32],
-    /// The tokens of each source, whose padding stands behind them; empty for buckets, whose padding
-    /// stands in front and is read like words.
+    /// The number of tokens of each source, padded at the end; empty for buckets, whose padding comes
+    /// first and is read like words.
     pub lengths: &'a [u32],
     /// What the decoder reads.
     pub decoder: &'a [u32],
@@ -148,7 +148,7 @@ pub struct BatchedText {
 /// How pairs are put together.
 #[derive(Debug)]
 pub enum Batches {
-    /// As the reference draws them, so many pairs a batch.
+    /// Drawn as in the reference, with this many pairs per batch.
     Buckets(Buckets, usize),
     /// By about equal numbers of tokens.
     Tokens(TokenBatches),
@@ -157,8 +157,7 @@ pub enum Batches {
 /// Pairs whose losses are found side by side.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// The positions of encoder and decoder; those of the longest sentences where there are no
-    /// buckets.
+    /// The lengths of encoder and decoder; without buckets, those of the longest sentences.
     pub size: Bucket,
     /// The pairs.
     pub members: Vec<u32>,
@@ -254,8 +253,8 @@ impl BatchedText {
         groups.map(|(i, &size)| Group { size, members: buckets.members(i).to_vec() }).collect()
     }
 
-    /// Positions of encoder and decoder, and how many pairs have them; the mean lengths of all
-    /// where there are no buckets.
+    /// Lengths of encoder and decoder, and how many pairs have them; without buckets, the mean lengths
+    /// of all pairs.
     pub fn sizes(&self) -> Vec<(Bucket, usize)> {
         let groups = self.groups();
         if let Batches::Buckets(..) = self.batches {

@@ -40,7 +40,7 @@ pub struct Hypothesis {
     pub attention: Vec<Vec<f32>>,
 }
 
-/// A translation that is not at its end. The weights of a word are shared by all that go on behind it.
+/// An unfinished hypothesis. The attention weights of a word are shared by all its continuations.
 #[derive(Clone, Debug, Default)]
 struct Open {
     words: Vec<u32>,
@@ -87,12 +87,12 @@ impl Beam {
         Self { open: vec![begun], done: Vec::new() }
     }
 
-    /// Hypotheses that go on.
+    /// Open hypotheses.
     pub fn width(&self) -> usize {
         self.open.len()
     }
 
-    /// The translations, the best first, of a sentence of so many words, of which the last `read` were
+    /// The translations, best first, of a sentence with this many words, of which the last `read` were
     /// fed.
     pub fn finish(mut self, words: usize, read: usize, is_reversed: bool) -> Vec<Hypothesis> {
         self.done.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -106,10 +106,10 @@ impl Beam {
         self.open.iter().map(|open| open.words.last().copied().unwrap_or(GO))
     }
 
-    /// Takes the likeliest continuations of the open hypotheses, from their logits and attention. The
-    /// hypotheses that go on are those of the rows that it returns. At the last step all end.
+    /// Takes the likeliest continuations of the open hypotheses, from their logits and attention.
+    /// Returns the rows of the hypotheses that stay open. At the last step all end.
     ///
-    /// What greedy search would take is always among them, so that no beam finds less than it.
+    /// The choice of greedy search is always among them, so a beam is never worse than it.
     pub fn advance(
         &mut self,
         logits: &[Vec<f32>],
@@ -164,7 +164,7 @@ impl Beam {
 fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
     let larger =
         |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
-    // Padding and the beginning are no words of a translation.
+    // Padding and the start symbol are not words of a translation.
     let mut words: Vec<u32> = (EOS..logits.len() as u32).collect();
     let count = count.min(words.len());
     if count < words.len() {

@@ -28,7 +28,7 @@ pub struct Translator {
     decoder: (Network, Vec<Output>),
 }
 
-/// What a decoder goes on from.
+/// The state that a decoder continues from.
 struct Decoding {
     /// Outputs and features of the encoder (positions · rows, width).
     memory: Vec<Vec<f32>>,
@@ -57,10 +57,10 @@ impl Translator {
         })
     }
 
-    /// The bucket of a sentence of so many words: the first that is longer, as for the pairs that are
-    /// trained on. The reference's `decode` takes one that the sentence fills too, and reads it at a place
-    /// that held padding alone in training. Sentences longer than any bucket are cut to the last.
-    /// Without buckets there is room for the whole sentence and a translation twice as long.
+    /// The bucket of a sentence of `words` words: the first that is longer, as for training pairs. The
+    /// reference's `decode` also accepts one that the sentence fills exactly, and then reads a word at a
+    /// position that held only padding in training. Sentences longer than any bucket are truncated to the
+    /// last one. Without buckets there is room for the whole sentence and a translation twice as long.
     pub fn bucket(&self, words: usize) -> Bucket {
         let Some(last) = self.buckets.last() else { return Bucket::new(words, 2 * words + 11) };
         let fits = |bucket: &&Bucket| words < bucket.source;
@@ -136,7 +136,7 @@ impl Translator {
     ) -> Result<Option<Vec<Vec<Hypothesis>>>> {
         ensure!(search.beam > 0, "a beam needs a hypothesis");
         let bucket = self.bucket(sentences.iter().map(|words| words.len()).max().unwrap_or(0));
-        // A sentence has its own, whatever stands beside it.
+        // Each sentence has its own, whatever else is in the batch.
         let most = |words: &&[u32]| self.bucket(words.len()).target;
         let most: Vec<usize> = sentences
             .iter()
@@ -180,9 +180,9 @@ impl Translator {
         Ok(Some(beams.into_iter().zip(sentences).map(finish).collect()))
     }
 
-    /// Runs the encoder on sentences of a bucket of so many positions, as the reference feeds them:
-    /// padding first, then the words from the last to the first. Where padding is masked, sentences
-    /// stand in their own order before it.
+    /// Runs the encoder on the sentences of a bucket of this many positions, fed as in the reference:
+    /// padding first, then the words in reverse order. If padding is masked, the words come first, in
+    /// their own order.
     fn encode(&mut self, cpu: &Cpu, sentences: &[&[u32]], positions: usize) -> Result<Decoding> {
         let batch = sentences.len();
         let is_masked = self.buckets.is_empty();

@@ -58,7 +58,7 @@ mod tests {
             })
             .collect();
         assert_eq!(ends, [None, None, None, None, None, Some(600)]);
-        // With more patience the same run goes on.
+        // With more patience the same run continues.
         assert_eq!((best.ends_at(3), best.ends_at(0)), (None, None));
         let saved = serde_json::to_value(best).unwrap();
         assert_eq!(serde_json::from_value::<Best>(saved).unwrap(), best);

@@ -51,8 +51,8 @@ impl TranslationModel {
         &self.unrolled[0].network
     }
 
-    /// Takes over the parameters of a checkpoint, each from the tensor of its name behind `slot`:
-    /// those themselves, or their moving averages.
+    /// Loads the parameters of a checkpoint, each from the tensor `<slot><name>`: the parameters
+    /// themselves, or their moving averages.
     ///
     /// # Errors
     /// Parameters of another model or shape.
@@ -62,7 +62,7 @@ impl TranslationModel {
         weights::load_named(ENTRY.name, &named, checkpoint)
     }
 
-    /// The network of so many decoder positions, made when it is first asked for.
+    /// The network with this many decoder positions, built on first use.
     fn unrolled(&mut self, steps: usize) -> Result<&mut Unrolled> {
         // Windows take any number of positions.
         let steps = if self.architecture.context().is_some() { steps } else { 1 };

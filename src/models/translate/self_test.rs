@@ -19,7 +19,7 @@ const PAIRS: [(&[u32], &[u32]); 5] = [
     (&[3, 3, 3], &[5, 6]),
 ];
 
-/// The pairs. Nothing is put behind the targets, as the reference puts nothing there.
+/// The pairs. Nothing is appended to the targets, as in the reference.
 ///
 /// # Errors
 /// As [`PreparedPairs::of_ids`].

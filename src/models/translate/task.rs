@@ -159,7 +159,7 @@ impl<'a> TranslateTask<'a> {
         self.losses.sum / self.losses.steps.max(1) as f64
     }
 
-    /// The scores of the development text after so many steps, and its BLEU; `None` where a shutdown is
+    /// The scores of the development text after this many steps, and its BLEU; `None` if a shutdown is
     /// requested.
     fn measure(&mut self, step: u64, shutdown: &ShutdownFlag) -> Result<Option<(Evaluation, f64)>> {
         let dev = &self.data.dev;

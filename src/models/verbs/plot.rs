@@ -92,11 +92,11 @@ pub fn args(command: Command) -> Command {
     ))
 }
 
-/// Draws the runs of `model` that `matches` names, and prints the paths of the pictures.
+/// Plots the runs of `model` that `matches` names, and prints the paths of the files.
 ///
 /// # Errors
-/// A folder that is no run, a run of another model, records that are damaged or hold nothing
-/// to draw, a folder that cannot be written.
+/// A folder that is not a run, a run of another model, records that are damaged or contain nothing to
+/// plot, or a folder that cannot be written.
 pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let mut plot = Plot::from_arg_matches(matches)?;
     plot.output.init_logging();

@@ -47,8 +47,8 @@ pub fn args(command: Command) -> Command {
 /// prints a line for each of its keys.
 ///
 /// # Errors
-/// A score falls short or is missing, or there is none to compare; a folder that is no run,
-/// or a run of another model.
+/// A score falls short or is missing, or there is none to compare; a folder that is not a run, or a
+/// run of another model.
 pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let Verify { run, output } = Verify::from_arg_matches(matches)?;
     output.init_logging();

@@ -13,11 +13,11 @@ use crate::data::vocabulary::{Coverage, Vocabulary};
 use crate::data::{Missing, analogies, locate};
 use crate::system::memory;
 
-/// The folders of the data folder in which texts lie.
+/// The subfolders of the data folder that are searched for texts.
 const TEXTS: [&str; 2] = ["enwiki", "text8"];
 /// Memory that a word of the generated text takes, with its growth.
 const BYTES_OF_A_WORD: u64 = 16;
-/// The folder of the data folder in which questions lie.
+/// The subfolder of the data folder that is searched for questions.
 const QUESTIONS: &str = "word2vec-eval";
 /// The minimum words of a text for each word of a half-window, as in the reference.
 const MIN_WORDS: usize = 10;

@@ -91,12 +91,12 @@ struct Pair {
 }
 
 impl Pairs {
-    /// Reads a file whose lines hold two words and a score, with tabs or commas between them;
-    /// what comes after is nothing. Lines that are blank or begin with `#`, and a first line that
-    /// names the columns, are passed over.
+    /// Reads a file whose lines contain two words and a score, separated by tabs or commas; further
+    /// columns are ignored. Lines that are blank or begin with `#`, and a first line with column names,
+    /// are skipped.
     ///
     /// # Errors
-    /// When the file cannot be read, a line is no pair, or there is no pair.
+    /// When the file cannot be read, a line is not a pair, or there are no pairs.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parse(path, &input::read_to_string(path)?)
     }

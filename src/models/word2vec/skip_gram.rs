@@ -52,11 +52,10 @@ fn names(algorithm: Algorithm) -> [&'static str; 3] {
 }
 
 impl SkipGram {
-    /// Tables at their beginning, for so many threads: vectors uniform in ±0.5 / width, all else
-    /// zero.
+    /// Initial tables for this many threads: vectors uniform in ±0.5 / width, everything else zero.
     ///
     /// # Errors
-    /// More noise words of a mini-batch than there are words.
+    /// More noise words per mini-batch than there are words.
     pub fn new(config: &Word2VecConfig, vocabulary: &Vocabulary, threads: usize) -> Result<Self> {
         let shape = [vocabulary.len(), config.network.embedding_size];
         let (scale, values) = (0.5 / shape[1] as f32, shape[0] as u64 * shape[1] as u64);

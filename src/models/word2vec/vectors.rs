@@ -27,7 +27,7 @@ impl WordVectors {
     /// ids.
     ///
     /// # Errors
-    /// When there is no word, the sizes do not fit, or a value is not finite.
+    /// When there are no words, the sizes do not match, or a value is not finite.
     pub fn new(vocabulary: Arc<Vocabulary>, width: usize, rows: Vec<f32>) -> Result<Self> {
         let n = vocabulary.len();
         ensure!(n > 0 && width > 0, "{n} words of {width} dimensions: both must be at least 1");
@@ -176,8 +176,8 @@ impl UnitVectors {
     }
 }
 
-/// The first id that stands for a word: `UNK`, where it is the first, stands for all that were too
-/// rare, and is never an answer.
+/// The first id of a real word: `UNK`, if it is the first, replaces all words that were too rare, and
+/// is never an answer.
 pub fn first_answer(vocabulary: &Vocabulary) -> u32 {
     u32::from(!vocabulary.is_empty() && vocabulary.word(0) == UNKNOWN)
 }
@@ -219,8 +219,8 @@ impl Spelling {
         Self { text: text.to_owned(), letters, set }
     }
 
-    /// Whether the word may be within so many edits: an edit changes the length by one at most,
-    /// and brings in one new letter at most. Nearly all words of a large vocabulary end here.
+    /// Whether the word may be within this many edits: an edit changes the length by at most one and
+    /// introduces at most one new letter. This rules out nearly all words of a large vocabulary.
     fn may_be_within(&self, word: &str, limit: usize) -> bool {
         if word.len() > 4 * (self.letters + limit) {
             return false;

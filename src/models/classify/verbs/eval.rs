@@ -98,7 +98,7 @@ fn next_session<M: PictureModel>(
     }
 }
 
-/// A figure on pictures that the run never saw is no figure of the run.
+/// Warns if the data differs from the run's: a score on other images is not a score of the run.
 fn warn_of_other_data(here: &str, run: &str) {
     if here != run {
         tracing::warn!("the data differs from the run's: {here} here, in run.json {run}");

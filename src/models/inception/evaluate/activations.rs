@@ -19,7 +19,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("LogSoftmax", 1, |call| of_rows(call, log_softmax)),
 ];
 
-/// What is no number stays none.
+/// NaN stays NaN.
 fn relu(x: f64) -> f64 {
     if x < 0.0 { 0.0 } else { x }
 }

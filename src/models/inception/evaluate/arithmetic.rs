@@ -125,12 +125,12 @@ fn int_floor_mod(a: i64, b: i64) -> Result<i64> {
     Ok(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
 }
 
-/// The larger, and what is no number if one is none.
+/// The maximum; NaN if either is NaN.
 pub(super) fn maximum(a: f64, b: f64) -> f64 {
     if a > b || a.is_nan() { a } else { b }
 }
 
-/// The smaller, and what is no number if one is none.
+/// The minimum; NaN if either is NaN.
 pub(super) fn minimum(a: f64, b: f64) -> f64 {
     if a < b || a.is_nan() { a } else { b }
 }

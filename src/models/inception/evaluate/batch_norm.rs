@@ -13,7 +13,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::several("FusedBatchNormV2", 5, fused),
     Operation::several("FusedBatchNormV3", 5, |call| {
         let mut outputs = fused(call)?;
-        // What a gradient on a graphics processor would use.
+        // What a gradient on a GPU would use.
         outputs.push(Tensor { shape: vec![0], values: Values::Float(Vec::new()) });
         Ok(outputs)
     }),

@@ -29,7 +29,7 @@ impl DataFormat {
         }
     }
 
-    /// Where batch, height, width and channels stand.
+    /// The order of batch, height, width and channels.
     fn axes(self) -> [usize; 4] {
         match self {
             Self::Nhwc => [0, 1, 2, 3],

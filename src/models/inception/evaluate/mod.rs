@@ -1,8 +1,8 @@
-//! Single nodes of a frozen graph, evaluated plainly: what TensorFlow 1 computes of the same inputs.
+//! Single nodes of a frozen graph, evaluated plainly: what TensorFlow 1 computes from the same inputs.
 //!
-//! This is for what is computed once or is small (constants that can be folded, preprocessing in the
-//! graph, what stands behind the network), for attributes that the fast operators lack, and the
-//! reference for these. Sums are made in `f64`.
+//! This covers what is computed once or is small (constant folding, preprocessing in the graph, what
+//! comes after the network) and attributes that the fast operators lack, and it is the reference for
+//! those. Sums are accumulated in `f64`.
 //!
 //! Each file has the operations of one kind and lists them in its `OPERATIONS`. Attributes that a
 //! node lacks have TensorFlow's defaults. Floats of 16 bits are computed as `f32`, as the graph's

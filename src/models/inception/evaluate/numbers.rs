@@ -11,7 +11,7 @@ const MAX_VALUES: usize = 1 << 30;
 const MAX_STRINGS: usize = 1 << 20;
 /// TensorFlow's own limit on the dimensions of a tensor.
 const MAX_RANK: usize = 254;
-/// Outputs from this many bytes on are held to the memory that can be had.
+/// Outputs of at least this many bytes are checked against the available memory.
 const MIN_CHECKED: u64 = 64 << 20;
 
 /// Numbers in the widest type of their kind.
@@ -152,7 +152,7 @@ fn wide<A: Copy, B: From<A>>(values: &[A]) -> Vec<B> {
     values.iter().map(|value| B::from(*value)).collect()
 }
 
-/// The integer that processors give where a float has none: the lowest.
+/// The integer that x86 CPUs give for NaN or a float out of range: the lowest.
 fn to_i64(value: f64) -> i64 {
     if value.abs() < 2f64.powi(63) { value as i64 } else { i64::MIN }
 }
@@ -211,10 +211,10 @@ pub(super) fn two_types(left: &Values, right: &Values) -> anyhow::Error {
     anyhow::anyhow!("values of type {left} and of type {right} cannot be combined")
 }
 
-/// How many values an output of a shape and a type has.
+/// The number of elements of an output with this shape and type.
 ///
 /// # Errors
-/// More than memory should be asked for, or can be had, and too many dimensions.
+/// More memory than is sensible or available, or too many dimensions.
 pub(super) fn len(shape: &[usize], data_type: DataType) -> Result<usize> {
     ensure!(shape.len() <= MAX_RANK, "{} dimensions are more than {MAX_RANK}", shape.len());
     if shape.contains(&0) {

@@ -1,4 +1,4 @@
-//! Axes that are brought to one value each: sums, means, extremes, and where these stand.
+//! Reductions along axes: sums, means, extremes, argmax and argmin.
 
 use anyhow::{Result, bail, ensure};
 
@@ -137,8 +137,8 @@ fn limits(data_type: DataType) -> (i64, i64) {
     }
 }
 
-/// Where along an axis the first of the values stands that are best: a value is better than another
-/// as `is_better(is above it, is below it)` says.
+/// The index along an axis of the first of the best values. `is_better(is above it, is below it)`
+/// says whether a value is better than another.
 fn arg(call: &Call<'_>, is_better: fn(bool, bool) -> bool) -> Result<Tensor> {
     let (input, output) = (call.inputs[0], call.node.data_type("output_type", DataType::Int64)?);
     let of = &input.shape;

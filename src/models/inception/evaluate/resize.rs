@@ -1,4 +1,4 @@
-//! Pictures of another size, to the bit as TensorFlow makes them.
+//! Image resizing, bit for bit as in TensorFlow.
 
 use anyhow::{Result, bail, ensure};
 
@@ -15,8 +15,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// The largest height and width, as TensorFlow has it.
 const MAX_SIZE: usize = i32::MAX as usize;
 
-/// The shape of what a node gives that resizes, for values of a type, and its sizes; none where there
-/// are no pictures or channels.
+/// The output shape of a resizing node for values of a type, and its sizes; none if there are no
+/// images or channels.
 fn sizes(call: &Call<'_>, data_type: DataType) -> Result<(Vec<usize>, Option<Resize>)> {
     let (of, to) = (&call.inputs[0].shape, call.sizes(1)?);
     let [batch, height, width, channels] = of[..] else {

@@ -76,7 +76,7 @@ impl SlidingWindow {
         Ok(Self { input, kernel, stride, dilation, output, before })
     }
 
-    /// The values of window `index` that lie inside the input, by their number in the window.
+    /// The taps of window `index` that are inside the input.
     pub(super) fn inside(&self, index: usize) -> Range<usize> {
         let (start, end) = (index * self.stride, self.before + self.input);
         let first = self.before.saturating_sub(start).div_ceil(self.dilation);
@@ -84,7 +84,7 @@ impl SlidingWindow {
         first.min(behind)..behind
     }
 
-    /// Where value `tap` of window `index`, which lies inside, stands in the input.
+    /// The input position of tap `tap` of window `index`, which is inside the input.
     pub(super) fn position(&self, index: usize, tap: usize) -> usize {
         index * self.stride + tap * self.dilation - self.before
     }

@@ -17,7 +17,7 @@ struct Masks {
     begin: i64,
     /// It ends at the end.
     end: i64,
-    /// It stands for all axes that no other slice names.
+    /// It covers all axes that no other slice names.
     ellipsis: i64,
     /// It is an axis of size one that the input lacks.
     new_axis: i64,
@@ -120,7 +120,7 @@ impl Selection {
         Ok(())
     }
 
-    /// Both ends are cut off to the axis; where one is lacking, the slice goes on to its end.
+    /// Both ends are clamped to the axis; a missing end means the end of the axis.
     fn take_slice(&mut self, size: usize, begin: Option<i64>, end: Option<i64>, step: i64) {
         let (lowest, highest) = if step > 0 { (0, size as i64) } else { (-1, size as i64 - 1) };
         let (start, stop) = if step > 0 { (lowest, highest) } else { (highest, lowest) };

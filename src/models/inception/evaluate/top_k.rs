@@ -1,4 +1,4 @@
-//! `TopKV2`: the largest values of each row, and where they stand.
+//! `TopKV2`: the largest values of each row, and their indices.
 
 use std::cmp::Ordering;
 
@@ -35,7 +35,7 @@ fn top_k(call: &Call<'_>) -> Result<Vec<Tensor>> {
     Ok(vec![Tensor::new(shape.clone(), values)?, Tensor::new(shape, indices)?])
 }
 
-/// The indices of values, that of the largest first; what is no number comes before all.
+/// The indices of values, the largest first; NaN comes before all.
 fn order<T: PartialOrd>(values: &[T]) -> Vec<usize> {
     let is_none = |value: &T| value.partial_cmp(value).is_none();
     let descending = |a: &usize, b: &usize| -> Ordering {

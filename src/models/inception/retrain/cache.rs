@@ -1,13 +1,13 @@
-//! Features that were computed once, in a file: a record a picture, known by its content.
+//! A cache file of computed features: one record per image, keyed by its content.
 //!
 //! ```text
 //! magic, u32 length, description            what the features are of
 //! SHA-256, u32 values, f32 …, u32 CRC-32C   a record, little-endian; and so on
 //! ```
 //!
-//! Records are appended as they are computed, so that a computation that was killed goes on where it
-//! was: what is not whole at the end is cut off. A lock keeps a second process waiting until the
-//! first is done, whose features it then finds. The file can be removed at any time.
+//! Records are appended as they are computed, so a killed computation continues where it stopped: an
+//! incomplete record at the end is truncated. A lock makes a second process wait until the first is
+//! done; it then finds the features. The file can be deleted at any time.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -129,7 +129,7 @@ impl FeatureCache {
     }
 }
 
-/// Cuts off what stands behind the records that are whole; without any, the file begins anew.
+/// Truncates the file after the last complete record; without any, the file is started again.
 fn begin(mut file: &File, head: &[u8], end: u64) -> io::Result<()> {
     file.set_len(end)?;
     file.seek(SeekFrom::End(0))?;

@@ -232,18 +232,18 @@ impl InceptionSettings {
         here_or_below(data_dir, &self.data.images)
     }
 
-    /// The tensor of the features, where the config names one.
+    /// The tensor of the features, if the config names one.
     ///
     /// # Errors
-    /// What is no name, which [`Settings::validate`] refuses.
+    /// An invalid name, which [`Settings::validate`] refuses.
     pub fn features(&self) -> Result<Option<TensorName>> {
         tensor(&self.data.features)
     }
 
-    /// The graph, and how pictures are made ready for it.
+    /// The graph and its preprocessing.
     ///
     /// # Errors
-    /// The default graph is not there, or a file of the Hugging Face hub cannot be had.
+    /// The default graph is missing, or a file on the Hugging Face Hub is not available.
     pub fn graph(&self, data_dir: &Path) -> Result<GraphOptions> {
         let path = match &*self.data.graph {
             "" => default_graph(data_dir)?,
@@ -282,7 +282,7 @@ impl InceptionSettings {
     }
 }
 
-/// A path from here or, where nothing is there, below the folder of the data sets.
+/// A path relative to the current folder or, if there is no such file, to the data folder.
 fn here_or_below(data_dir: &Path, name: &str) -> PathBuf {
     let below = data_dir.join(name);
     if !Path::new(name).exists() && below.exists() { below } else { name.into() }

@@ -113,8 +113,8 @@ impl FeatureDataset {
         }
     }
 
-    /// What tells these examples from others: the graph and its tensor, the classes, and the contents
-    /// of each part, in order. Where the files lie and what they are called does not matter.
+    /// The fingerprint of these examples: the graph and its tensor, the classes, and the contents of
+    /// each part, in order. File names and locations do not matter.
     pub fn fingerprint(&self) -> String {
         let FeatureSource { graph, tensor, values } = &self.source;
         let classes = crc32c::crc32c(self.classes.join("\n").as_bytes());

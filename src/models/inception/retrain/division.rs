@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use super::listing::{ContentHash, Listing, some};
 use crate::data::Split;
 
-/// Divides the pictures by a hash of their files' names, as TensorFlow's `retrain.py` does, though not
-/// by the same hash: a picture stays in its part when others are added or taken away, and however the
-/// folder is called.
+/// Splits the images by a hash of their file names, like TensorFlow's `retrain.py` but with a
+/// different hash. An image stays in its split when others are added or removed, or when the folder
+/// is renamed.
 ///
-/// The name is that of the file alone, up to `_nohash_`, so that pictures that belong together can be
-/// kept together. A content that lies in several files is in one part, that of the smallest hash. A
-/// class that would have nothing to train on is trained on what has its largest hash.
+/// Only the file name counts, up to `_nohash_`, so that related images can be kept together. Files
+/// with the same content are in one split, that of the smallest hash. A class without training images
+/// gets those with its largest hash.
 ///
-/// Returns the part of each picture.
+/// Returns the split of each image.
 pub fn divide(listing: &Listing, validation: f64, testing: f64) -> Vec<Split> {
     let pictures = &listing.pictures;
     let name =

@@ -25,12 +25,12 @@ pub struct LastLayer<'a> {
     pub biases: &'a [f32],
 }
 
-/// The graph at `path` up to the features, and behind them the layer with a softmax, which gives the
+/// The graph at `path` up to the features, followed by the layer with a softmax, which gives the
 /// probabilities (batch, classes).
 ///
 /// # Errors
-/// A file that cannot be read, a graph without the features, or one that has a node of a name that
-/// the layer needs.
+/// A file that cannot be read, a graph without the features, or one with a node whose name the
+/// layer needs.
 pub fn with_last_layer(path: &Path, layer: &LastLayer) -> Result<GraphDef> {
     let graph = FrozenGraph::open(path)?;
     let order = graph.order(std::slice::from_ref(layer.features), &[])?;

@@ -164,7 +164,7 @@ impl Listing {
         Ok(())
     }
 
-    /// Warns of a class that has few pictures, and of pictures that lie in several classes.
+    /// Warns of classes with few images, and of images that are in several classes.
     pub fn warn(&self) {
         let few = self.classes.iter().zip(self.counts()).filter(|(_, count)| *count < FEW);
         let few: Vec<_> = few.map(|(class, count)| format!("{class} {count}")).collect();

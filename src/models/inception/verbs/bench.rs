@@ -104,7 +104,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.report(&json, words)
 }
 
-/// The median of some times, and how far they lie from it.
+/// The median of some times, and their deviation from it.
 fn median_and_deviation(seconds: &mut [f64]) -> (f64, f64) {
     seconds.sort_by(f64::total_cmp);
     let median = seconds[seconds.len() / 2];

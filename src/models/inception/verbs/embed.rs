@@ -141,7 +141,7 @@ struct Source<'a> {
     tensor: &'a TensorName,
     /// The checksum of the graph.
     graph: String,
-    /// The options of how pictures are made ready.
+    /// The preprocessing options.
     preprocessing: String,
 }
 
@@ -160,7 +160,7 @@ fn write(
     atomic::write(out, &bytes)?;
     match names_file(out, format) {
         Some(file) => {
-            // A name is a line, whatever stands in it.
+            // A name must stay on one line, whatever it contains.
             let line = |name: &String| {
                 let name = name.replace('\\', r"\\").replace('\n', r"\n").replace('\t', r"\t");
                 name.replace('\r', r"\r") + "\n"

@@ -121,7 +121,7 @@ fn ensure_can_be_drawn(sheet: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// The fields of one object, and behind them those of another.
+/// The fields of one object, followed by those of another.
 fn merged(mut one: Value, other: Value) -> Value {
     if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
         one.extend(other);
@@ -161,7 +161,7 @@ fn of_folder(args: &EvalArgs, cpu: &Cpu, mut scorer: Scorer) -> Result<Evaluated
         let path = computed.0;
         if let Some(scores) = tally.row(computed) {
             if results.pictures.is_empty() {
-                // A folder that is called after no class is told before the others are computed.
+                // A folder that is not named after a class is reported before anything is computed.
                 folders
                     .keys()
                     .try_for_each(|class| labels.class_of(class, scores.len()).map(drop))?;

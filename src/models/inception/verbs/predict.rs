@@ -105,8 +105,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
 /// What a line of results begins with.
 const START: &[u8] = b"{\"file\":";
 
-/// The pictures that a file of results has; none where there is no file yet. A last line without an
-/// end was being written when the run stopped: it is taken away, and its picture done again.
+/// The images that a file of results contains; none if there is no file yet. A last line without an
+/// end was being written when the run stopped: it is removed, and its image is classified again.
 fn done_before(path: &Path) -> Result<HashSet<String>> {
     if !path.exists() {
         return Ok(HashSet::new());

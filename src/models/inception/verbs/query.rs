@@ -89,7 +89,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.report(&json, words.collect::<Vec<_>>().join("\n"))
 }
 
-/// Options, each behind a blank, or that there were none.
+/// The options, each after a blank, or a note that there were none.
 fn in_words(options: &str) -> &str {
     if options.is_empty() { " no options" } else { options }
 }
@@ -99,7 +99,7 @@ struct Features {
     tensor: TensorName,
     /// The checksum of their graph.
     graph: Option<String>,
-    /// The options of how pictures were made ready, as the command had them.
+    /// The preprocessing options, as given to the command.
     preprocessing: Option<String>,
     files: Vec<String>,
     width: usize,

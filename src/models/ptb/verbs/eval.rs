@@ -113,7 +113,7 @@ fn text(args: &EvalArgs, session: &Session<Ptb>) -> Result<EncodedText> {
     Ok(text)
 }
 
-/// A figure on a text that the run never saw is no figure of the run.
+/// Warns if the text differs from the run's: a score on another text is not a score of the run.
 fn warn_of_another_text(session: &Session<Ptb>, tokens: &[u32]) {
     let (here, run) = (text_fingerprint(tokens), &session.run.manifest().data);
     if !run.contains(&here) {

@@ -112,10 +112,10 @@ fn prompt_ids(vocabulary: &Vocabulary, prompt: &str) -> Result<Vec<u32>> {
     Ok(ids)
 }
 
-/// A text that words are added to, a line a sentence. What ends it is not written.
+/// A growing text, one sentence per line. The end marker itself is not written.
 #[derive(Default)]
 struct Detokenizer {
-    /// What stands before the next word.
+    /// The separator before the next word.
     before: String,
 }
 

@@ -97,7 +97,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
     let reading = match read {
         Ok(reading) => reading,
-        // What stands before what is wrong is printed.
+        // The lines before the error are printed.
         Err(error) => return scorer.flush().and(Err(error)),
     };
     let lines = reading.pairs + reading.empty + reading.not_utf8 + reading.too_long;
@@ -120,7 +120,7 @@ struct Scorer<'a> {
     sizes: Vec<Bucket>,
     shutdown: &'a ShutdownFlag,
     output: OutputOptions,
-    /// The ids of the pairs behind the last that was printed.
+    /// The ids of the pairs after the last one printed.
     waiting: Vec<[Vec<u32>; 2]>,
     /// Lines that are printed.
     lines: u64,
@@ -172,7 +172,7 @@ impl Scorer<'_> {
         if self.waiting.len() < CHUNK { Ok(Reader::Listening) } else { self.flush() }
     }
 
-    /// Prints what is left of a text of so many lines.
+    /// Prints the rest of a text of this many lines.
     fn finish(&mut self, lines: u64) -> Result<Reader> {
         self.skip_to(lines);
         self.flush()

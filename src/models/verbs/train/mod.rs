@@ -1,4 +1,4 @@
-//! `tfm train <model>`: a new run, or one that goes on.
+//! `tfm train <model>`: a new run, or a resumed one.
 
 mod args;
 mod outcome;
@@ -62,7 +62,7 @@ pub const fn verb<E: Experiment>(about: &'static str) -> Verb {
 
 fn args<E: Experiment>(command: Command) -> Command {
     let command = TrainArgs::augment_args(command).after_help(E::ENTRY.examples);
-    // Whoever gives it nevertheless is told what to give.
+    // If it is given nevertheless, the error says what to give.
     command.mut_arg("steps", |steps| steps.hide(E::ENTRY.length.steps.is_none()))
 }
 
@@ -139,7 +139,7 @@ fn warn_of_unused(task: &impl Task, init: &Checkpoint) -> Result<()> {
     Ok(())
 }
 
-/// A run that goes on.
+/// A resumed run.
 fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -> Result<()> {
     let path = run_to_resume::<E>(args, path)?;
     let mut run = RunDir::resume(&path)?;
@@ -213,7 +213,7 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     outcome::conclude::<E>(ended, task, &run, &cpu, &data, args)
 }
 
-/// The folder of the run that goes on.
+/// The folder of the run to resume.
 fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result<PathBuf> {
     match (path, &args.run_dir) {
         (Some(path), Some(other)) if path != other => bail!(
@@ -250,7 +250,7 @@ fn drop_expect_of_another_experiment<E: Experiment>(
     Ok(())
 }
 
-/// A run keeps its own values: whoever has changed the file that it began with is told so.
+/// Warns if the config file has changed since the run started: the run keeps its own values.
 fn warn_of_another_config<C: Config>(config: &C, given: &Loaded<C>) -> Result<()> {
     let differ = config::differences(config, &given.config, &["expect"])?;
     let differ: Vec<_> = differ

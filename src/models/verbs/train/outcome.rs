@@ -16,7 +16,7 @@ use crate::run::{RunDir, State, Status};
 use crate::system::shell::quoted;
 use crate::train::{Outcome, Task, Training};
 
-/// The process that trains a run, which says in its status where it stands.
+/// The process that trains a run and keeps its status up to date.
 pub(super) struct Process<'a> {
     run: &'a RunDir,
     total_steps: u64,
@@ -73,7 +73,7 @@ impl<'a> Process<'a> {
         Ok(Ended { outcome, step, duration: self.start.elapsed() })
     }
 
-    /// A status that cannot be written is no reason to end a run.
+    /// A status that cannot be written does not end a run.
     fn say(&self, status: &Status) {
         if let Err(error) = self.run.write_status(status) {
             tracing::warn!("{error:#}");

@@ -12,7 +12,7 @@ use super::table::{Header, VectorTable, excerpt};
 const PART: usize = 1 << 12;
 const VALUE: usize = size_of::<f32>();
 
-/// Writes `V D`, and each word, a blank, its values and a line's end.
+/// Writes `V D`, then each word, a blank, its values and a line feed.
 pub(super) fn write(vectors: &WordVectors, to: &mut impl Write) -> Result<()> {
     writeln!(to, "{} {}", vectors.len(), vectors.width())?;
     for id in 0..vectors.len() as u32 {
@@ -79,7 +79,7 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
     Ok(table)
 }
 
-/// Reads `n` values behind `rows`.
+/// Reads `n` values and appends them to `rows`.
 fn read_values(reader: &mut dyn BufRead, n: usize, rows: &mut Vec<f32>) -> std::io::Result<()> {
     let mut part = [0; PART];
     let mut left = n;

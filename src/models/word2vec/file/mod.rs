@@ -2,13 +2,13 @@
 //!
 //! | format | files |
 //! |---|---|
-//! | text | `V D`, then a line for each word: it and its values, with blanks between |
-//! | bin | `V D`, then each word, a blank, its values as little-endian `f32`, a line's end |
+//! | text | `V D`, then one line per word: the word and its values, separated by blanks |
+//! | bin | `V D`, then each word, a blank, its values as little-endian `f32`, a line feed |
 //! | tsv | a folder with `vectors.tsv` and `metadata.tsv` for projector.tensorflow.org |
 //! | safetensors | tensors `vectors` (V, D), `words`, `counts` |
 //!
-//! GloVe's files, which are text without the first line, are read too. Files are placed whole, and
-//! only with `force` in the place of others.
+//! GloVe files, which are text without the first line, are read too. Files are written atomically, and
+//! replace others only with `force`.
 
 mod binary;
 mod projector;

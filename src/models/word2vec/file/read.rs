@@ -36,7 +36,7 @@ pub(super) struct VectorSource<'a> {
 }
 
 impl<'a> VectorSource<'a> {
-    /// Room for the words of a header, whose values take so many bytes at least.
+    /// Room for the words of a header, whose values take at least this many bytes each.
     ///
     /// # Errors
     /// More words than the file can hold, or than memory can.
@@ -109,7 +109,7 @@ fn guess(head: &[u8]) -> Format {
     if is_utf8 && rest.iter().all(is_letter) { Format::Text } else { Format::Bin }
 }
 
-/// Whether a line ends with so many numbers, whatever the word before them is.
+/// Whether a line ends with this many numbers, whatever the word before them is.
 fn is_row(line: &[u8], width: usize) -> bool {
     let fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     let fields: Vec<&[u8]> = fields.collect();

@@ -110,7 +110,7 @@ fn two_whole_numbers_are_a_first_line_and_no_word() {
             assert!(error.starts_with("v:1: "), "{first}: {error}");
         }
     }
-    // A word of one value is one where the value is no whole number.
+    // A word with one value is recognised only if the value is not an integer.
     assert_eq!(import(b"7 0.5\na 0.25\n", ImportOptions::default()).unwrap().words, 2);
 }
 

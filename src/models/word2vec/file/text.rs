@@ -12,7 +12,7 @@ use super::table::{Header, VectorTable};
 const MIN_BYTES: u64 = 2;
 /// The most bytes of a value in the longest line that may be.
 const MAX_BYTES: u64 = 64;
-/// The longest first line: a word and its values, where there is no other.
+/// The longest first line: a word and its values, if there is no header.
 const MAX_LINE: u64 = 64 * MAX_WORD;
 
 /// Writes `V D` and a line for each word. A value is the shortest decimal number that is read back

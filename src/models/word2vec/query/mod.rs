@@ -50,7 +50,7 @@ pub struct Analogy {
     pub answers: Vec<Neighbour>,
 }
 
-/// What a query brings.
+/// The result of a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
@@ -187,11 +187,11 @@ help             this text
 quit             ends the prompt; so does the end of input";
 
 impl Line {
-    /// Reads a line: a command and its words, with blanks between. A line that begins with `#` is
-    /// a comment.
+    /// Reads a line: a command and its words, separated by blanks. A line that begins with `#` is a
+    /// comment.
     ///
     /// # Errors
-    /// When it is no command, or a command lacks its words.
+    /// When it is not a command, or a command lacks its words.
     pub fn parse(line: &str) -> Result<Self> {
         let mut fields = line.split_whitespace();
         let Some(command) = fields.next() else { return Ok(Line::Blank) };
@@ -209,7 +209,7 @@ impl Query {
     /// The question of a command with its words.
     ///
     /// # Errors
-    /// When it is no command that asks, or has another number of words.
+    /// When the command is not a query, or has the wrong number of words.
     pub fn parse(command: &str, words: &[&str]) -> Result<Self> {
         match (command, words) {
             ("nearby", []) => bail!("nearby needs a word, as in: nearby proton"),

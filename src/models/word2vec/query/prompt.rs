@@ -1,4 +1,4 @@
-//! The prompt of `tfm query`: one question a line.
+//! The prompt of `tfm query`: one question per line.
 //!
 //! At a terminal lines are edited, completed with the tab key, and kept from one prompt to the
 //! next. Elsewhere they are read as they come, so that a script can ask.
@@ -19,7 +19,7 @@ use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
 use crate::models::prompt::{self, Next, Prompt};
 
-/// What stands before a line at a terminal.
+/// The prompt at a terminal.
 const SIGN: &str = "word2vec> ";
 
 /// Answers the questions of a prompt and prints the answers.
@@ -27,7 +27,7 @@ pub trait Shell {
     /// Answers a question.
     ///
     /// # Errors
-    /// When a word has no vector; the prompt says so and goes on.
+    /// When a word has no vector; the prompt reports it and continues.
     fn answer(&self, query: &super::Query) -> Result<Answer>;
 
     /// Prints an answer and returns whether someone still reads.
@@ -126,7 +126,7 @@ impl Completion<'_> {
             let commands = COMMANDS.iter().filter(|command| command.starts_with(begun));
             return (start, commands.map(|command| format!("{command} ")).collect());
         }
-        // Every word begins with nothing: there is no choice to offer.
+        // Every word begins with the empty string: there is nothing to offer.
         if begun.is_empty() {
             return (start, Vec::new());
         }

@@ -5,7 +5,7 @@ use super::*;
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Isa;
 
-/// Words whose vectors lie as their meanings do.
+/// Words whose vectors are arranged like their meanings.
 pub(in crate::models::word2vec) fn family() -> UnitVectors {
     let words = ["UNK", "king", "queen", "man", "woman", "the"];
     let vocabulary = Arc::new(Vocabulary::new(words).unwrap());

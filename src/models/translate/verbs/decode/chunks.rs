@@ -13,10 +13,10 @@ use crate::data::input::not_utf8;
 const MOST: usize = 512;
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 18;
-/// A longer line is no sentence; it would fill the memory where a text has no ends of lines.
+/// The longest line in bytes: data without line breaks must not fill the memory.
 const LONGEST: u64 = 1 << 20;
 
-/// Chunks of lines, or the error behind the last.
+/// Chunks of lines, or the error after the last.
 pub type Receiving = Receiver<Result<Vec<String>>>;
 
 /// Reads the text that `open` opens, on a thread of its own, a chunk ahead: whoever waits for it can
@@ -50,7 +50,7 @@ struct Chunks<R> {
     /// Lines and bytes that were read.
     lines: u64,
     bytes: u64,
-    /// What is wrong behind the lines of the last chunk.
+    /// The error after the lines of the last chunk.
     failed: Option<Error>,
 }
 
@@ -84,7 +84,7 @@ impl<R: Read> Chunks<R> {
         Ok(Some(text.strip_suffix('\r').unwrap_or(text).to_owned()))
     }
 
-    /// Whether a whole line can be had without waiting.
+    /// Whether a complete line is available without waiting.
     fn has_line(&self) -> bool {
         self.reader.buffer().contains(&b'\n')
     }

@@ -19,7 +19,7 @@ use crate::models::translate::decode::Translator;
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
 
-/// The time between two looks at whether to stop, while there is no line.
+/// The interval at which to check for a stop while there is no line.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// Translates lines and prints them.
@@ -161,7 +161,7 @@ impl Decoder<'_> {
         Printed { translation, score, log_probability, alignment }
     }
 
-    /// The translation with the source's words in the place of unknown ones.
+    /// The translation with source words instead of unknown ones.
     fn replaced(&self, line: &str, words: &[u32], alignment: &[usize]) -> String {
         let source = self.tokenizer.words(Side::Source, line);
         let word = |(&word, &place): (&u32, &usize)| match (word == UNK, source.get(place)) {

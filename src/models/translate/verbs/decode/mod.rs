@@ -23,7 +23,7 @@ use crate::models::session::Session;
 use crate::models::stdout::Reader;
 use crate::train::ShutdownFlag;
 
-/// What stands before a line at a terminal.
+/// The prompt at a terminal.
 const SIGN: &str = "> ";
 
 /// `tfm decode translate`
