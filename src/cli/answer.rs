@@ -1,4 +1,4 @@
-//! What to say to a verb, a model or another command that does not exist.
+//! The error for a verb, a model or another command that does not exist.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! How bash asks for completions: a whole line, which bash itself cuts at `=` and `:` as well, and
-//! of which it replaces what follows the last cut.
+//! Completion for bash. Bash passes the whole line, splits words also at `=` and `:`, and replaces only
+//! the text after the last split.
 
 use std::env;
 use std::ffi::OsString;
@@ -118,7 +118,7 @@ fn escaped(text: &str, quote: Option<char>) -> String {
 /// Completion for bash.
 #[derive(Default)]
 pub(super) struct Bash {
-    /// What is asked.
+    /// The completion request.
     pub line: Line,
 }
 

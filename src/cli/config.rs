@@ -95,7 +95,7 @@ fn show(registry: Registry, show: &Show) -> Result<()> {
     show.output.report(&Shown { config: &show.config, model: entry.name, values }, text)
 }
 
-/// What each key means, above its line.
+/// Adds a comment with the meaning of each key above its line.
 fn with_comments(text: &str, keys: &[Key]) -> String {
     let (mut table, mut commented) = (String::new(), String::new());
     for line in text.lines() {

@@ -56,7 +56,7 @@ const FIXED: &[Fixed] = &[
     completions::FIXED,
 ];
 
-/// Parses `args`, the first of which is the program's name, and does what they say.
+/// Parses `args`, whose first element is the program's name, and runs the command.
 ///
 /// # Errors
 /// Whatever the command fails with; a [`clap::Error`] where the arguments are wrong, or where

@@ -82,8 +82,8 @@ fn failure_in_json(failure: &Failure) -> Value {
     json!({ "name": name, "reason": failure.why, "log": failure.log })
 }
 
-/// `rates.html` has `rates.csv` beside it, and any other name `NAME.csv`: what follows a point need be
-/// no extension.
+/// `rates.html` gets `rates.csv`, and any other name `NAME.csv`: the text after a dot need not be an
+/// extension.
 fn csv_beside(page: &Path) -> PathBuf {
     let is_html = page.extension().is_some_and(|end| end == "html" || end == "htm");
     let mut csv = if is_html { page.with_extension("") } else { page.to_owned() }.into_os_string();

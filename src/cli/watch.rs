@@ -92,12 +92,12 @@ fn warn_of_damaged(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What there is to see.
+/// The current state of the sweep or the runs.
 struct Seen {
     runs: Vec<RunSummary>,
     /// Points that failed before they were runs.
     failures: Vec<Failure>,
-    /// Points of a sweep that have not come to their end.
+    /// Points of a sweep that have not ended.
     open: usize,
 }
 
@@ -227,7 +227,7 @@ fn table(runs: &[RunSummary]) -> Table {
     table
 }
 
-/// The settings that tell the runs apart; of a run alone, or of equal ones, all.
+/// The settings in which the runs differ; for a single run, or for equal ones, all settings.
 fn varying(runs: &[RunSummary]) -> BTreeSet<&String> {
     let keys: BTreeSet<_> = runs.iter().flat_map(|run| run.settings.keys()).collect();
     let value = |run: &RunSummary, key: &String| run.settings.get(key).cloned();
@@ -236,7 +236,7 @@ fn varying(runs: &[RunSummary]) -> BTreeSet<&String> {
     if varying.is_empty() { keys } else { varying }
 }
 
-/// The time that a run still takes, at the speed that it had so far.
+/// The remaining time of a run at its average speed so far.
 fn left(run: &RunSummary) -> Option<Duration> {
     let total = run.total_steps.filter(|_| run.state == State::Running)?;
     let rest = total.saturating_sub(run.step);

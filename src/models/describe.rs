@@ -22,7 +22,7 @@ const COMPARED: [usize; 2] = [2, 2];
 pub struct Description {
     /// The network.
     pub graph: Graph,
-    /// What it is for, such as the logits.
+    /// Its outputs, such as the logits.
     pub output: Output,
     /// What is trained on.
     pub loss: Output,
@@ -94,7 +94,7 @@ impl Description {
     }
 }
 
-/// What decides how much memory a network takes, in configs that have it.
+/// The config keys that decide how much memory a network takes.
 const SIZES: [&str; 8] = [
     "network.hidden_size",
     "network.num_layers",
@@ -106,8 +106,8 @@ const SIZES: [&str; 8] = [
     "train.towers",
 ];
 
-/// Refuses a config whose training on `data` memory cannot hold: the parameters with all that goes
-/// beside them, and the values of a step.
+/// Refuses a config whose training on `data` does not fit into memory: the parameters with gradients
+/// and optimizer state, and the values of a step.
 ///
 /// # Errors
 /// The sizes with their keys, and how much memory is needed.

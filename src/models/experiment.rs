@@ -55,7 +55,7 @@ pub trait Experiment {
     /// The sizes and checksums that identify the data.
     fn fingerprint(data: &Self::Data) -> String;
 
-    /// What the data consists of, such as training words, and how many.
+    /// The parts of the data, such as training words, with their sizes.
     fn sizes(data: &Self::Data) -> Vec<(&'static str, usize)>;
 
     /// Values that are trained.
@@ -82,7 +82,7 @@ pub trait Experiment {
         init: Option<&Checkpoint>,
     ) -> Result<Self::Task<'a>>;
 
-    /// What `checkpoint` of `run` holds, to be used.
+    /// Loads the trained model from `checkpoint` of `run`.
     ///
     /// # Errors
     /// A checkpoint or another file of the run that is damaged or does not fit.
@@ -113,7 +113,7 @@ pub trait Experiment {
     }
 }
 
-/// The config of that name, or the default preset, with what is set otherwise.
+/// The config of that name, or the default preset, with the values that are set.
 ///
 /// # Errors
 /// No such config, or a value that is refused.

@@ -1,4 +1,4 @@
-//! The config of a training run: what every model's has, around what is the model's own.
+//! The config of a training run: the common part, around the model's own tables.
 
 use std::ops::{Deref, DerefMut};
 

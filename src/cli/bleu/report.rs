@@ -33,7 +33,7 @@ fn line(name: &str, signature: &str, score: f64, details: Option<&str>) -> (Stri
     (format!("{name}|{signature}"), format!("{score:.1}{details}"))
 }
 
-/// Prints one score, or several of which the equals signs are below each other.
+/// Prints one score, or several with aligned equals signs.
 pub(super) fn print_scored(scored: &[Scored], output: OutputOptions) -> Result<()> {
     let lines = scored.iter().map(|Scored { name, score, signature, verbose_score, .. }| {
         line(name, signature, *score, verbose_score.as_deref())
@@ -81,7 +81,7 @@ impl Sentences {
     }
 }
 
-/// What one metric and the bootstrap say of a system.
+/// One system's result for one metric, with the bootstrap.
 #[derive(Serialize)]
 pub(super) struct System {
     score: f64,

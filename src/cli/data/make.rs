@@ -15,7 +15,7 @@ const GRAMMAR: &str = "grammar";
 const TRANSLATION: &str = "translation";
 const INCEPTION_DEMO: &str = "inception-demo";
 
-/// What every generator takes.
+/// The options of every generator.
 #[derive(Args, Debug)]
 struct Generator {
     /// The seed; the same seed always gives the same data

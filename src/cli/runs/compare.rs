@@ -1,4 +1,4 @@
-//! `tfm runs compare A B …`: what differs, and what is better.
+//! `tfm runs compare A B …`: which settings differ, and which experiment is better.
 
 use anyhow::{Result, ensure};
 use clap::{ArgMatches, Args, Command};

@@ -130,7 +130,7 @@ fn compare(a: Option<Value>, b: Option<Value>) -> Ordering {
     }
 }
 
-/// What a terminal has room for.
+/// The columns that fit on a terminal.
 fn table(runs: &[RunSummary]) -> Table {
     let columns = [
         "run", "model", "preset", "state", "step", "score", "best", "time", "started", "settings",

@@ -1,4 +1,4 @@
-//! `tfm runs`: the runs that are there, looked at together.
+//! `tfm runs`: an overview of the existing runs.
 
 mod annotate;
 mod compare;
@@ -80,7 +80,7 @@ fn failures(path: &Path) -> Vec<Failure> {
     if !is_sweep(path) {
         return Vec::new();
     }
-    // What is wrong with the sweep is said where it is resumed.
+    // Defects of the sweep are reported when it is resumed.
     Sweep::open(path).map(|sweep| sweep.failures()).unwrap_or_default()
 }
 
@@ -137,7 +137,7 @@ fn read<A: FromArgMatches>(matches: &ArgMatches, output: fn(&A) -> &OutputOption
     Ok(args)
 }
 
-/// The columns of the terminal that stdout is; whoever else reads gets whole lines.
+/// The width of the terminal if stdout is one; other readers get complete lines.
 fn width() -> usize {
     match io::stdout().is_terminal() {
         true => terminal_size::terminal_size().map_or(COLUMNS, |size| size.0.0.into()),

@@ -70,7 +70,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let folder = run::folder(args.run_dir.as_deref(), &first.manifest)?;
     let status = train(&args, &first, &folder)?;
     if status.code() != Some(0) {
-        // Where it had not begun, the folder is empty.
+        // If the run had not started, the folder is empty.
         let _ = fs::remove_dir(&folder);
     }
     match status.code() {

@@ -48,7 +48,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
 /// `tfm sweep run`.
 fn begin(args: &Run) -> Result<()> {
     args.train.output.init_logging();
-    // What a job of a cluster is given.
+    // A cluster job is given an existing sweep.
     if is_sweep(Path::new(&args.sweep.what)) {
         ensure!(
             args.index.is_some(),
@@ -119,7 +119,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
     }
 }
 
-/// Every point with its settings, and what is known of its cost.
+/// Prints every point with its settings and estimated cost.
 fn preview(begin: &Begin, args: &Run) -> Result<()> {
     let mut table = Table::new(["point", "settings", "cost on data of the default size"]);
     let mut points = Vec::new();

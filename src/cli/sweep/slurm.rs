@@ -106,7 +106,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     args.output.report(&json, submitted.unwrap_or_default())
 }
 
-/// Hands a script to sbatch; what that says.
+/// Submits a script with sbatch and returns its output.
 fn submit(script: &str) -> Result<String> {
     let mut sbatch = Process::new("sbatch")
         .stdin(Stdio::piped())

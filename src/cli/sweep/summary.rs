@@ -1,4 +1,4 @@
-//! What is said at the end of a sweep.
+//! The summary at the end of a sweep.
 
 use anyhow::Result;
 use serde_json::{Value, json};

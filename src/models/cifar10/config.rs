@@ -148,7 +148,7 @@ impl Data {
     /// The steps for pictures of the set; the network takes what they give.
     ///
     /// # Errors
-    /// The rule that is broken, where a step does not fit the pictures that it finds.
+    /// The rule that is broken if a step does not fit its input images.
     pub fn augment(&self) -> anyhow::Result<Augment> {
         Augment::new(&self.augment, SHAPE)
     }

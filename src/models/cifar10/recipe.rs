@@ -1,5 +1,5 @@
-//! Training as the reference does it: shuffled and distorted batches that are prepared beside the
-//! steps, moving averages of the losses, evaluation of the parameters' moving averages.
+//! Training as in the reference: shuffled and distorted batches prepared in the background, moving
+//! averages of the losses, evaluation with the moving averages of the parameters.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::models::classify::{Batch, MakeBatch, Recipe, Run, Score, Trainer};
 use crate::rng::Stream;
 use crate::train::Progress;
 
-/// What is CIFAR-10's own in training.
+/// The CIFAR-10-specific part of training.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cifar10Recipe {
     losses: Losses,

@@ -1,4 +1,4 @@
-//! A network that tells classes apart.
+//! A network that classifies images.
 
 use anyhow::{Context, Result};
 
@@ -51,7 +51,7 @@ impl Classifier {
         Description { graph, output: self.logits, loss: self.losses, batch, steps: 1, seed }
     }
 
-    /// What is fed of `images` (batch, …) and their `labels`.
+    /// The feeds for `images` (batch, …) and their `labels`.
     pub fn feed<'a>(&self, images: &'a [f32], labels: &'a [u32]) -> Feed<'a> {
         Feed::images(images.len() / self.image.values().max(1), images, labels)
     }
@@ -97,7 +97,7 @@ impl Classifier {
 
 /// A run's network and the names of its classes.
 pub struct Trained {
-    /// What the classes are called.
+    /// The class names.
     pub classes: Vec<String>,
     /// The network with the parameters of the checkpoint.
     pub classifier: Classifier,
@@ -122,7 +122,7 @@ impl Trained {
     }
 }
 
-/// What the classes of a checkpoint are called.
+/// The class names of a checkpoint.
 ///
 /// # Errors
 /// When it does not name them.

@@ -9,7 +9,7 @@ use super::{LabelledInputs, RawImages};
 use crate::data::augment::{Augment, Shape};
 use crate::data::{Labelled, Split};
 
-/// What is trained, validated and tested on.
+/// The training, validation and test sets.
 #[derive(Debug)]
 pub struct ImageDataset<I> {
     /// The training pictures, without those held out. Threads that prepare batches share them.
@@ -18,7 +18,7 @@ pub struct ImageDataset<I> {
     pub valid: Option<Examples<I>>,
     /// The test pictures.
     pub test: Examples<I>,
-    /// What the classes are called.
+    /// The class names.
     pub classes: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl<I: Input> ImageDataset<I> {
         Ok(Self { train: Arc::new(examples(train)), valid, test: examples(test), classes })
     }
 
-    /// A split; none where nothing is held out.
+    /// A split; none if nothing is held out.
     pub fn split(&self, split: Split) -> Option<&Examples<I>> {
         match split {
             Split::Train => Some(&self.train),
@@ -74,7 +74,7 @@ impl<I: Input> ImageDataset<I> {
         Ok(())
     }
 
-    /// Numbers and checksums that tell these pictures from others.
+    /// Counts and checksums that identify these images.
     pub fn fingerprint(&self) -> String {
         let of =
             |split: Split| Some(format!("{split} {}", self.split(split)?.images.fingerprint()));

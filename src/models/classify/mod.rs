@@ -1,5 +1,5 @@
-//! What models that tell pictures apart share: where pictures come from, training and scores, and
-//! the verbs `eval` and `predict`.
+//! The shared part of image classifiers: data sets, training and scores, and the verbs `eval` and
+//! `predict`.
 
 mod classifier;
 mod experiment;
@@ -41,7 +41,7 @@ pub type Data<M> = ImageDataset<<M as PictureModel>::Input>;
 
 /// A model of pictures: what it is trained on, its network and its reference's ways.
 pub trait PictureModel: Sized + 'static {
-    /// What is its own in the config of a run.
+    /// The model's own tables in the config of a run.
     type Settings: PictureSettings;
     /// How its network takes pictures.
     type Input: Input;
@@ -54,7 +54,7 @@ pub trait PictureModel: Sized + 'static {
     /// The prefix of the tensors that a trained model uses in place of its parameters.
     const USED: &'static str = "";
 
-    /// The pictures that a config names.
+    /// The images that a config names.
     ///
     /// # Errors
     /// Missing or damaged files.
@@ -75,7 +75,7 @@ pub trait PictureModel: Sized + 'static {
     /// The forward pass, from images (batch, height, width, depth) to logits (batch, classes).
     fn logits(images: Value, classes: usize) -> Value;
 
-    /// Numbers and checksums that tell pictures from others.
+    /// Counts and checksums that identify the images.
     fn fingerprint_of(pictures: &Data<Self>) -> String {
         pictures.fingerprint()
     }

@@ -21,7 +21,7 @@ pub struct RawImages {
     pub train: Labelled,
     /// The test pictures.
     pub test: Labelled,
-    /// What the classes are called.
+    /// The class names.
     pub classes: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ impl RawImages {
     }
 }
 
-/// What classes without names are called.
+/// The names of classes without names.
 pub fn names(classes: usize) -> Vec<String> {
     (0..classes).map(|class| class.to_string()).collect()
 }

@@ -46,7 +46,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     /// Decimals of the learning rate in the line that an epoch begins with.
     const RATE_DECIMALS: usize;
 
-    /// What makes the batches.
+    /// The maker of the batches.
     ///
     /// # Errors
     /// Examples that have no order.
@@ -55,7 +55,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     fn take(&mut self, cross_entropy: f64, loss: f64);
     /// The loss that a bar shows.
     fn loss(&self) -> f64;
-    /// What is recorded after step `step`.
+    /// The record after step `step`.
     fn record(&self, run: &Run<M>, step: u64) -> Vec<(&'static str, f64)>;
     /// As [`Task::validation`](crate::train::Task::validation).
     fn validation(&self) -> Vec<(&'static str, f64)> {

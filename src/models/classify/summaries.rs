@@ -1,5 +1,5 @@
-//! What TensorBoard shows of a step: histograms of variables, gradients and activations, their
-//! sparsity, and pictures as the network sees them.
+//! TensorBoard summaries of a step: histograms of variables, gradients and activations, their sparsity,
+//! and images as the network sees them.
 
 use anyhow::Result;
 

@@ -52,7 +52,7 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
         Ok(Self { on, run, recipe: M::Recipe::default(), batches: None })
     }
 
-    /// The batches from `step` on, prepared beside the steps.
+    /// The batches from `step` on, prepared in the background.
     fn batches_from(&self, step: u64) -> Result<Prefetch<Batch>> {
         let (batch, values) = (self.run.batch_size(), self.run.pictures.train.values());
         let make = M::Recipe::batches(&self.run)?;

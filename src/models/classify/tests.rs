@@ -21,7 +21,7 @@ pub fn batch(count: usize, values: usize, amplitude: f64) -> Batch {
     batch
 }
 
-/// What five steps gave.
+/// The result of five steps.
 #[derive(Debug, PartialEq)]
 pub struct Trained {
     pub losses: Vec<f64>,

@@ -88,7 +88,7 @@ fn placeholders(graph: &FrozenGraph, of: &FrozenNode, fed: &[TensorName]) -> Res
     Ok(nodes.map(|node| node.name.clone()).collect())
 }
 
-/// What never gets a value, as it belongs to a branch that is not taken.
+/// Nodes that never get a value, since they belong to a branch that is not taken.
 struct Dead<'a> {
     choices: &'a HashMap<usize, usize>,
     nodes: HashSet<usize>,

@@ -1,5 +1,4 @@
-//! What is known of a frozen graph before it runs: its constants, and what is computed from them
-//! alone.
+//! Constant folding: the constants of a frozen graph, and what is computed only from them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ pub struct Constants {
     graph: Arc<FrozenGraph>,
     /// For each node whether its outputs are constant.
     is_constant: Vec<bool>,
-    /// What was computed from constants.
+    /// The folded constants.
     folded: HashMap<NodeOutput, Arc<Tensor>>,
 }
 

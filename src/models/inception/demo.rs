@@ -38,7 +38,7 @@ pub struct Demo {
 /// Writes the graph, its labels and `each` pictures of every class to a folder.
 ///
 /// # Errors
-/// Files that are there already, unless they may be replaced (`force`), and files that cannot be
+/// Files that already exist, unless they may be replaced (`force`), and files that cannot be
 /// written.
 pub fn write(folder: &Path, each: usize, seed: u64, force: bool) -> Result<Demo> {
     let [graph, labels, pictures] = [GRAPH, "labels.txt", "pictures"].map(|name| folder.join(name));

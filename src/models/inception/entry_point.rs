@@ -34,7 +34,7 @@ pub enum EntryPoint {
     },
 }
 
-/// `(pixel − mean) · scale` of a picture that was resized.
+/// `(pixel − mean) · scale` of a resized image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
     /// The order and type of the values, and whether images come one by one.
@@ -82,7 +82,7 @@ impl EntryPoint {
         let decoder = if DECODERS.contains(&&*node.op) {
             Some(at.node)
         } else {
-            // The file's bytes are named: what is fed is what the graph would decode from them.
+            // The input names the file's bytes; the fed tensor is what the graph would decode from them.
             decoder_of(graph, at)
         };
         if let Some(decoder) = decoder {
@@ -110,10 +110,10 @@ impl EntryPoint {
         }
     }
 
-    /// What is fed for a picture.
+    /// The tensor to feed for an image.
     ///
     /// # Errors
-    /// A picture that cannot be resized.
+    /// An image that cannot be resized.
     pub fn tensor(&self, picture: &RgbImage) -> Result<Tensor> {
         match self {
             Self::Pixels { .. } => {
@@ -125,7 +125,7 @@ impl EntryPoint {
         }
     }
 
-    /// What happens to a picture, in words.
+    /// The preprocessing in words.
     pub fn in_words(&self) -> String {
         match self {
             Self::Pixels { at, .. } => format!("{at} takes images of any size"),
@@ -196,7 +196,7 @@ fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
         node.title()
     );
     let channels = node.int("channels", 0)?;
-    // JPEG files have three without a word; what else there is becomes three.
+    // JPEG files have three channels by default; other formats are converted to three.
     ensure!(
         matches!(channels, 0 | 3),
         "{}: channels = {channels}, but images are decoded to three",
@@ -216,7 +216,7 @@ fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
 }
 
 impl Preprocessing {
-    /// What the user says, else what the graph says, else what its kind is known to use.
+    /// The user's options, else the graph's own settings, else the known settings of its kind.
     fn of(graph: &FrozenGraph, node: &FrozenNode, options: &GraphOptions) -> Result<Self> {
         let names = || graph.nodes().iter().map(|node| &node.name);
         let kind = KINDS.iter().find(|kind| names().any(|name| name.contains(kind.0)));
@@ -241,11 +241,11 @@ impl Preprocessing {
         );
         let is_float = layout.values == DataType::Float;
         let (mean, scale) = match (kind, &*node.op) {
-            // Pixels as they are: what is done with them, the graph does.
+            // Raw pixels: the graph does the rest.
             _ if !is_float => ([0.0; 3], 1.0),
             (Some(kind), _) => (kind.2, kind.3),
             (None, _) if is_placeholder => ([127.5; 3], 1.0 / 127.5),
-            // What the graph of 2015 does before `Mul`, and what it has done before that.
+            // The preprocessing that the 2015 graph does before the named node.
             (None, "Mul") => ([128.0; 3], 1.0 / 128.0),
             (None, "Sub") => ([128.0; 3], 1.0),
             (None, _) => ([0.0; 3], 1.0),

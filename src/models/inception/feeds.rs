@@ -1,4 +1,4 @@
-//! Values that the user gives to tensors beside the pictures, such as whether the graph is in training.
+//! Values that the user feeds to tensors besides the images, such as the training phase.
 
 use std::fmt;
 use std::str::FromStr;

@@ -72,7 +72,7 @@ impl nn::Constant for Own {
     }
 }
 
-/// What a node has become.
+/// The imported form of a node.
 #[derive(Clone)]
 enum Made<'g> {
     Value(Value<'g>),
@@ -110,8 +110,7 @@ impl<'g> Importer<'_, 'g> {
         }
     }
 
-    /// A batch normalisation whose statistics do nothing: the layer that goes into the filters before
-    /// it.
+    /// A batch normalisation with trivial statistics: the layer is folded into the filters before it.
     fn normalise(&self, affine: &Affine<'g>) -> Value<'g> {
         let (name, len) = (&affine.name, affine.scale.len());
         self.weights.set(format!("{name}/gamma"), Own(affine.scale.clone()));

@@ -17,7 +17,7 @@ pub struct Labels {
     fitted: Option<Names>,
 }
 
-/// What classes are called.
+/// The names of the classes.
 #[derive(Debug)]
 enum Names {
     Numbers,
@@ -27,7 +27,7 @@ enum Names {
 }
 
 impl Labels {
-    /// The labels that the options name, or those beside the graph.
+    /// The labels that the options name, or those next to the graph.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -57,7 +57,7 @@ impl Labels {
         Ok(())
     }
 
-    /// The labels beside the graph. Without any that fit, classes are numbers.
+    /// The labels next to the graph. Without matching labels, classes are numbers.
     fn beside(&self, scores: usize) -> Names {
         let found = LabelMap::beside(&self.graph, scores);
         let why = match found {

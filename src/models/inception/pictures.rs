@@ -71,7 +71,7 @@ pub struct Tally {
     start: Instant,
 }
 
-/// How long pictures take before their rate is said.
+/// The time after which the rate of the images is reported.
 const LONG: f64 = 2.0;
 
 impl Tally {
@@ -98,7 +98,7 @@ impl Tally {
         self.done as usize
     }
 
-    /// Takes the progress away and says how fast it went: the pictures that were left out, each with its error.
+    /// Clears the progress, reports the rate, and returns the skipped images, each with its error.
     pub fn end(self) -> Vec<String> {
         console::clear();
         let (done, seconds) = (self.done, self.start.elapsed().as_secs_f64());
@@ -110,7 +110,7 @@ impl Tally {
     }
 }
 
-/// Fails where pictures were left out, for the end of a verb.
+/// Fails if images were skipped, for the end of a verb.
 ///
 /// # Errors
 /// How many, and each with its error.
@@ -147,7 +147,7 @@ impl PictureGraph {
         Self { gives_scores: true, ..self }
     }
 
-    /// What is computed.
+    /// The tensor to compute.
     pub fn output(&self) -> &TensorName {
         &self.output
     }
@@ -212,10 +212,10 @@ impl PictureGraph {
 
 /// For benchmarks.
 impl PictureGraph {
-    /// What the network takes of `batch` random pictures.
+    /// The network's input for `batch` random images.
     ///
     /// # Errors
-    /// What the graph cannot compute of them.
+    /// When the graph cannot compute them.
     pub fn random_batch(&self, batch: usize) -> Result<Tensors> {
         let prepared: Vec<_> =
             (0..batch).map(|image| self.reader.random(image)).collect::<Result<_>>()?;
@@ -232,7 +232,7 @@ impl PictureGraph {
     /// Computes a batch that is ready.
     ///
     /// # Errors
-    /// What the graph cannot compute.
+    /// When the graph cannot compute it.
     pub fn finish(&mut self, cpu: &Cpu, known: Tensors) -> Result<()> {
         self.runner.finish(cpu, known).map(drop)
     }
@@ -251,7 +251,7 @@ const SIDE: u32 = 299;
 
 /// Larger images are computed if memory for them is available.
 const MANY_PIXELS: u64 = 16 << 20;
-/// What a pixel takes, as measured, until the graph has made its picture smaller.
+/// The measured memory per pixel until the graph has resized the image.
 const BYTES_A_PIXEL: u64 = 65;
 
 /// The output that a graph is most likely for.
@@ -300,7 +300,7 @@ impl PictureReader {
     }
 }
 
-/// What a graph gives for a picture.
+/// The output of a graph for an image.
 struct Row {
     /// The shape of the whole output.
     shape: Vec<usize>,
@@ -366,7 +366,7 @@ fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<
     Ok(values.chunks((values.len() / count).max(1)).map(row).collect())
 }
 
-/// The tensors of several pictures as one batch; none where they differ in shape.
+/// The tensors of several images as one batch; none if their shapes differ.
 fn stacked(which: &[NodeOutput], pictures: &[&Tensors]) -> Option<Tensors> {
     let stack = |output: &NodeOutput| {
         let parts: Option<Vec<_>> = pictures.iter().map(|known| known.get(output)).collect();

@@ -37,9 +37,9 @@ pub struct Program {
 pub struct Stage {
     /// Each node, as a layer where the stage is a network.
     pub nodes: Vec<(usize, Option<Layer>)>,
-    /// What it reads of earlier stages, and of what is fed.
+    /// The outputs of earlier stages and the fed tensors that it reads.
     pub reads: Vec<NodeOutput>,
-    /// What later stages read of it, and what is wanted.
+    /// The outputs that later stages read or that are wanted.
     pub gives: Vec<NodeOutput>,
 }
 

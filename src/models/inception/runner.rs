@@ -1,4 +1,4 @@
-//! A program at work: its networks are made when the sizes of what they read are first seen.
+//! Running a program: its networks are built when the sizes of their inputs are first seen.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,7 +19,7 @@ pub struct Runner {
     networks: BTreeMap<(usize, Vec<Vec<usize>>), Made>,
 }
 
-/// What a stage has become for some sizes.
+/// A stage compiled for some sizes.
 #[derive(Debug)]
 enum Made {
     Network(Box<Imported>),
@@ -38,7 +38,7 @@ impl Runner {
         &self.program
     }
 
-    /// Computes what is wanted from what [`Program::prepare`] has left.
+    /// Computes the wanted tensors from the output of [`Program::prepare`].
     ///
     /// # Errors
     /// The first node that cannot be computed, with the shapes.
@@ -106,7 +106,7 @@ impl Runner {
     }
 }
 
-/// What a stage reads.
+/// The inputs of a stage.
 fn inputs(stage: &Stage, known: &Tensors) -> Result<Vec<Arc<Tensor>>> {
     let find = |output: &NodeOutput| known.get(output).map(Arc::clone);
     stage.reads.iter().map(|output| find(output).context("a tensor is not fed")).collect()

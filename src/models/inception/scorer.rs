@@ -56,7 +56,7 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// What the graph of the options says.
+    /// The scorer of the graph in the options.
     ///
     /// # Errors
     /// As [`PictureGraph::open`] and [`Labels::open`].
@@ -65,7 +65,7 @@ impl Scorer {
         Ok(Self { graph, learnt: None, labels: Labels::open(options)? })
     }
 
-    /// What a run has learnt to say. The `session` is left without its layer.
+    /// The scorer of a run. Takes the layer out of `session`.
     ///
     /// # Errors
     /// A graph that is not the run's, or cannot be opened.

@@ -1,4 +1,4 @@
-//! What a frozen graph consists of.
+//! The description of a frozen graph.
 
 use std::fmt::Write;
 use std::path::Path;

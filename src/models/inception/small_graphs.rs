@@ -1,4 +1,4 @@
-//! What small graphs take and give: every test writes one and asks for its row of a picture.
+//! Inputs and outputs of small graphs: every test writes one and computes its row for an image.
 
 use std::fs;
 use std::path::Path;
@@ -125,7 +125,7 @@ fn what_takes_no_pictures_is_told() {
     Graph::new(vec![input, node("out", "Relu", &["input"])]).refuses(false, "takes string values");
 }
 
-/// A graph that gives the number of a class is asked for the scores that it was chosen from.
+/// For a graph that outputs a class number, the scores before the argmax are used.
 #[test]
 fn scores_are_what_a_class_is_chosen_from() {
     let axis = NodeDef::constant("axis", &Tensor::new(vec![], Values::Int32(vec![1])).unwrap());
@@ -143,7 +143,7 @@ fn scores_are_what_a_class_is_chosen_from() {
     assert_eq!(graph.row(&options, false).unwrap(), [0.0]);
 }
 
-/// As Keras writes `swish`: x · sigmoid(x) beside x, for a gradient of its own.
+/// `swish` as Keras writes it: x · sigmoid(x) next to x, for a custom gradient.
 #[test]
 fn identities_of_several_values_are_passed() {
     let nodes = vec![
@@ -161,7 +161,7 @@ fn identities_of_several_values_are_passed() {
     assert!(row.iter().zip(expect).all(|(a, b)| (a - b).abs() < 1e-5), "{row:?} {expect:?}");
 }
 
-/// What no picture can have is an error, and not one of each picture.
+/// What fails for every image is one error, not one per image.
 #[test]
 fn a_graph_that_computes_nothing_is_to_blame_itself() {
     let pool = node("out", "AvgPool", &["input"])

@@ -132,7 +132,7 @@ impl PictureSettings for MnistSettings {
         self.train.eval_frequency
     }
 
-    /// What is left of a batch in every epoch makes a few more steps, which end the last one.
+    /// The partial batches of all epochs add up to a few more steps, at the end of the last epoch.
     fn epochs(&self) -> Option<u64> {
         Some(self.train.num_epochs)
     }

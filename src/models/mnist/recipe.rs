@@ -13,13 +13,13 @@ use crate::nn::Mode;
 use crate::ops::ensure_finite;
 use crate::train::{Progress, ShutdownFlag};
 
-/// What is MNIST's own in training.
+/// The MNIST-specific part of training.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct MnistRecipe {
     last: Last,
 }
 
-/// What the last step and the last line of progress have measured.
+/// The measurements of the last step and of the last line of progress.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Last {
     loss: f64,

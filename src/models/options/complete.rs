@@ -1,5 +1,4 @@
-//! What a shell offers for the values of options: presets, keys with their values, runs, checkpoints,
-//! devices.
+//! Shell completions for option values: presets, keys with their values, runs, checkpoints, devices.
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
@@ -89,7 +88,7 @@ pub fn runs() -> ArgValueCompleter {
     folders(ROOT, is_run)
 }
 
-/// Folders in `root` that are what is looked for, and every folder that may lead to one.
+/// Folders in `root` that match, and every folder that may lead to one.
 pub fn folders(root: &'static str, is_one: fn(&Path) -> bool) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| {
         let mut found = beginning(current, folders_in(Path::new(root), is_one).into_iter());

@@ -91,7 +91,7 @@ impl Corpus {
         texts.read(Split::Test, vocabulary, oov)
     }
 
-    /// The sizes and checksums that tell this corpus from another.
+    /// The sizes and checksums that identify this corpus.
     pub fn fingerprint(&self) -> String {
         let mut text = self.vocabulary.fingerprint();
         for (name, tokens) in [("train", &self.train), ("valid", &self.valid), ("test", &self.test)]
@@ -226,7 +226,7 @@ impl Texts {
     }
 }
 
-/// What becomes of words outside the vocabulary.
+/// What happens to words outside the vocabulary.
 pub fn fate(oov: OutOfVocabulary) -> &'static str {
     match oov {
         OutOfVocabulary::Drop => "dropped",

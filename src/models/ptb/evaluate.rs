@@ -54,8 +54,8 @@ pub fn in_batches(
     Ok(Some(score))
 }
 
-/// The score over every word but the first, in one sequence with carried state: what batch
-/// 1 and window 1 give. `None` where a shutdown is requested.
+/// The score over every word except the first, in one sequence with carried state, as with batch
+/// size 1 and window 1. `None` if a shutdown is requested.
 ///
 /// # Errors
 /// Sizes that do not fit.

@@ -149,7 +149,7 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// What a checkpoint of a run holds.
+    /// The trained model of a checkpoint.
     ///
     /// # Errors
     /// When the vocabulary cannot be read, or the checkpoint does not fit.

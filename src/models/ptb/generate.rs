@@ -26,7 +26,7 @@ impl Sampler {
     /// the state before the prompt is zero.
     ///
     /// # Errors
-    /// A word that the model does not know; what `each` says.
+    /// A word outside the vocabulary, or an error of `each`.
     ///
     /// # Panics
     /// When the prompt is empty.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::nn::{Feed, Graph, Ids, Init, Mode, Network, Output, Value};
 use crate::ops::Cpu;
 
-/// What a model is made from.
+/// The sizes and settings of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Architecture {
     /// Words, and so classes of the softmax.
@@ -93,7 +93,7 @@ impl LanguageModel {
         Ok(Self { network: Network::new(graph, architecture.seed)?, logits, losses, architecture })
     }
 
-    /// What the model was made from.
+    /// The sizes and settings of the model.
     pub fn architecture(&self) -> Architecture {
         self.architecture
     }

@@ -102,7 +102,7 @@ impl Trainer {
     }
 }
 
-/// The test perplexity, beside the least that is possible where that is known.
+/// The test perplexity, with the lower bound if it is known.
 pub fn headline(perplexity: f64, bound: Option<f64>) -> String {
     let above = |bound| 100.0 * (perplexity / bound - 1.0);
     let bound = bound
@@ -133,7 +133,7 @@ impl<'a> PtbTask<'a> {
         Ok(Self { cpu, config, corpus, batches, trainer, state, window, costs })
     }
 
-    /// The model, trained as far as it is.
+    /// The model in its current state.
     pub fn into_model(self) -> LanguageModel {
         self.trainer.model
     }
@@ -191,7 +191,7 @@ impl Task for PtbTask<'_> {
         let rate = self.learning_rate(self.epoch_at(step));
         vec![
             ("perplexity", self.costs.perplexity()),
-            // Nats a word, as everywhere; what is trained on is their sum over the window.
+            // Nats per word, as everywhere; the training loss is their sum over the window.
             ("loss", self.costs.last / self.config.train.num_steps as f64),
             ("learning_rate", rate),
         ]

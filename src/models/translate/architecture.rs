@@ -33,8 +33,7 @@ impl Architecture {
         }
     }
 
-    /// The width of the context that the first step of the decoder is fed, of zeros; none where it is
-    /// fed none.
+    /// The width of the zero context fed to the first step of the decoder; none if it takes no context.
     pub fn context(&self) -> Option<usize> {
         match self {
             Self::Unidirectional(network) => Some(network.hidden_size),

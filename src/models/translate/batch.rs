@@ -18,14 +18,14 @@ pub const TRAINING: &str = "batches";
 pub struct Batch<'a> {
     /// Pairs.
     pub size: usize,
-    /// What the encoder reads.
+    /// The input of the encoder.
     pub source: &'a [u32],
     /// The number of tokens of each source, padded at the end; empty for buckets, whose padding comes
     /// first and is read like words.
     pub lengths: &'a [u32],
-    /// What the decoder reads.
+    /// The input of the decoder.
     pub decoder: &'a [u32],
-    /// What it is to say.
+    /// The targets of the decoder.
     pub targets: &'a [u32],
     /// 1 where a target counts, else 0.
     pub weights: Cow<'a, [f32]>,

@@ -19,7 +19,7 @@ use super::architecture::Losses;
 use crate::nn::graph::Initial;
 use crate::nn::{Builder, Graph, Ids, Init, Output, Value};
 
-/// What a network is made from.
+/// The sizes and settings of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bidirectional {
     /// Tokens of the source and of the target.
@@ -36,12 +36,12 @@ pub struct Bidirectional {
     pub tied: bool,
 }
 
-/// What the decoder looks at in every step.
+/// What the decoder attends to at every step.
 #[derive(Clone, Copy, Debug)]
 struct Memory<'g> {
     /// The encoder's outputs (positions · batch, 2 · hidden).
     outputs: Value<'g>,
-    /// What attention compares with its query (positions · batch, hidden).
+    /// The keys of attention (positions · batch, hidden).
     features: Value<'g>,
     /// The tokens of each source (batch).
     lengths: Ids<'g>,
@@ -52,7 +52,7 @@ const SOURCE: &str = "encoder/embedding";
 const TARGET: &str = "decoder/embedding";
 const PROJECTION: &str = "projection";
 
-/// The first values of all layers but the tables.
+/// The initialisation of all layers except the tables.
 fn init() -> Init {
     Init::of(Initial::GlorotUniform)
 }

@@ -252,7 +252,7 @@ impl TranslateSettings {
         self.network.kind == "bidirectional"
     }
 
-    /// The sizes that sentences are padded to; none where padding is masked.
+    /// The sizes that sentences are padded to; none if padding is masked.
     pub fn buckets(&self) -> Vec<Bucket> {
         if self.is_bidirectional() { Vec::new() } else { self.data.sizes() }
     }
@@ -275,7 +275,7 @@ impl TranslateSettings {
         }
     }
 
-    /// What each kind of network needs.
+    /// Checks the requirements of each kind of network.
     fn check_kind(&self) -> Result<(), Invalid> {
         let rule = |key: &str, rule: &str| Err(Invalid::new(key, rule));
         let batching = if self.is_bidirectional() { "tokens" } else { "buckets" };

@@ -23,10 +23,10 @@ const RANDOM_PAIRS: usize = 1000;
 /// Pairs of the synthetic language that an epoch ends with.
 const SYNTHETIC_DEV: usize = 500;
 
-/// What is trained on, and what an epoch ends with.
+/// The training text, and the development text at the end of an epoch.
 #[derive(Debug)]
 pub struct Dataset {
-    /// What makes ids of sentences.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
     /// The pairs that are trained on.
     pub train: BatchedText,
@@ -246,7 +246,7 @@ impl Dataset {
         Self::of(config, tokenizer, of()?, of()?, Vec::new())
     }
 
-    /// The sizes and checksums that tell it from others.
+    /// The sizes and checksums that identify it.
     pub fn fingerprint(&self) -> String {
         let (train, dev) = (self.train.pairs.fingerprint(), self.dev.pairs.fingerprint());
         format!("{}, train {train}, dev {dev}", self.tokenizer.fingerprint())

@@ -1,4 +1,4 @@
-//! Encoder and decoder at work on sentences that are to be translated, word by word.
+//! Translating sentences with encoder and decoder, word by word.
 
 use anyhow::{Result, ensure};
 
@@ -20,7 +20,7 @@ const HYPOTHESES: usize = 512;
 
 /// Encoder and decoder of a model.
 pub struct Translator {
-    /// Sizes that sentences are padded to; none where they are masked.
+    /// Sizes that sentences are padded to; none if padding is masked.
     buckets: Vec<Bucket>,
     /// The width of the context that the decoder begins with, where it is fed one.
     context: Option<usize>,
@@ -73,7 +73,7 @@ impl Translator {
         self.buckets.last().map_or(usize::MAX, |bucket| bucket.source - 1)
     }
 
-    /// What each word of a translation of `line` attended to, its end among them, to be drawn.
+    /// The attention of each word of a translation of `line`, including its end, for drawing.
     pub fn attention(&self, tokenizer: &Tokenizer, line: &str, found: &Hypothesis) -> Attention {
         let source = tokenizer.words(Side::Source, line);
         let word = |&word: &u32| tokenizer.piece(Side::Target, word);

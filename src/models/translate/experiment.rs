@@ -36,7 +36,7 @@ pub struct Translate;
 
 /// A trained model, to be used.
 pub struct Trained {
-    /// What makes ids of sentences.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
     /// The model with the parameters of the checkpoint.
     pub model: TranslationModel,
@@ -52,7 +52,7 @@ impl Trained {
     }
 }
 
-/// The network of a bucket, and a batch as it is trained on.
+/// The network of a bucket, and a training batch.
 fn describe_bucket(
     config: &TranslateConfig,
     architecture: Architecture,

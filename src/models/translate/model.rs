@@ -41,7 +41,7 @@ impl TranslationModel {
         Ok(Self { architecture, towers, unrolled: vec![first], last: 0 })
     }
 
-    /// What it was made from.
+    /// Its sizes and settings.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
     }

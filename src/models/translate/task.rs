@@ -121,12 +121,12 @@ impl<'a> TranslateTask<'a> {
         })
     }
 
-    /// What is trained.
+    /// The model.
     pub fn config(&self) -> &TranslateConfig {
         self.config
     }
 
-    /// The model, trained as far as it is.
+    /// The model in its current state.
     pub fn into_model(self) -> TranslationModel {
         self.averaged().unwrap_or(self.model)
     }
@@ -192,7 +192,7 @@ impl<'a> TranslateTask<'a> {
     }
 }
 
-/// What a run is said to have reached.
+/// The headline result of a run.
 pub fn headline(perplexity: f64, bleu: f64) -> String {
     format!("dev perplexity {}, dev BLEU {bleu:.2}", perplexity_in_words(perplexity))
 }

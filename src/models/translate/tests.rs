@@ -27,7 +27,7 @@ struct TensorFlow {
     self_test: Vec<SelfTest>,
 }
 
-/// What TensorFlow computes of a network on one bucket.
+/// What TensorFlow computes for a network on one bucket.
 #[derive(Deserialize)]
 struct Expected {
     cell: Cell,
@@ -45,7 +45,7 @@ struct Expected {
     parameters: Vec<f64>,
 }
 
-/// What it computes of the preset `translate-test`.
+/// What it computes for the preset `translate-test`.
 #[derive(Deserialize)]
 struct SelfTest {
     cell: Cell,
@@ -79,7 +79,7 @@ impl Expected {
         (network, losses)
     }
 
-    /// What an error begins with.
+    /// The beginning of an error.
     fn name(&self) -> String {
         format!("{:?} with {} samples in {:?}", self.cell, self.samples, self.bucket)
     }

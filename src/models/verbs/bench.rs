@@ -29,7 +29,7 @@ pub trait Benchmark: Experiment {
         Self::describe(config, Some(data))?.map_or(Ok(()), |network| network.compare(cpu))
     }
 
-    /// Random data, as large as the config's but for the number of examples.
+    /// Random data of the same size as the config's, except for the number of examples.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -84,7 +84,7 @@ fn args(command: Command) -> Command {
 /// Times.
 ///
 /// # Errors
-/// A config or a device that cannot be had, or a step that fails.
+/// An invalid config, an unavailable device, or a step that fails.
 fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     let args = BenchArgs::from_arg_matches(matches)?;
     args.output.init_logging();

@@ -18,7 +18,7 @@ use crate::models::session::read_run;
 use crate::models::{Entry, Verb};
 use crate::run::RunDir;
 
-/// What the verb does, in a line.
+/// The one-line description of the verb.
 pub const ABOUT: &str = "Plots the curves of runs as PNG and SVG";
 
 /// The verb's arguments.
@@ -37,7 +37,7 @@ pub struct Plot {
     #[arg(long)]
     pub force: bool,
 
-    /// What the horizontal axis shows
+    /// The quantity on the horizontal axis
     #[arg(long, value_parser = ["step", "epoch", "time"], default_value = "step")]
     pub x: String,
 
@@ -51,7 +51,7 @@ pub struct Plot {
     #[arg(long)]
     pub mean: bool,
 
-    /// What is said.
+    /// The output options.
     #[command(flatten)]
     pub output: OutputOptions,
 }

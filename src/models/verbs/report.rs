@@ -1,4 +1,4 @@
-//! What is said of a run at its start and at its end.
+//! The messages at the start and at the end of a run.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::Task;
 
-/// Says what is trained, on what, and for how long.
+/// Logs the data, the model, the length of training and the device.
 ///
 /// # Errors
 /// As [`Experiment::parameters`].

@@ -16,7 +16,7 @@ use crate::models::session::read_run;
 use crate::models::{Better, Entry, Metrics, Verb};
 use crate::run::RunDir;
 
-/// What the verb does, in a line.
+/// The one-line description of the verb.
 pub const ABOUT: &str = "Compares a run's scores with the expected scores in its config";
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! The text of a config, and what is asked of the vectors that it gives.
+//! The text of a config, and the evaluation questions for its vectors.
 
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -86,7 +86,7 @@ impl TextDataset {
         Ok(text)
     }
 
-    /// Whether anything is asked of the vectors.
+    /// Whether the vectors are evaluated.
     pub fn is_evaluated(&self) -> bool {
         self.questions.is_some() || self.pairs.is_some()
     }

@@ -35,7 +35,7 @@ pub struct SkipGram {
     gpu: Option<WindowTrainer>,
 }
 
-/// Tables of vectors: those of the words, and those of what is predicted.
+/// The embedding tables: input vectors of the words, and output vectors of the predicted words.
 const TABLES: u64 = 2;
 
 /// The tensor of the words' vectors in a checkpoint.
@@ -134,7 +134,7 @@ impl SkipGram {
     /// Copies what a GPU has trained to the parameters.
     ///
     /// # Errors
-    /// What the GPU says.
+    /// An error of the GPU.
     pub fn sync_from_gpu(&self) -> Result<()> {
         let Some(gpu) = &self.gpu else { return Ok(()) };
         self.input.update(|w_in| self.output.update(|w_out| gpu.download(w_in, w_out)))??
@@ -143,7 +143,7 @@ impl SkipGram {
     /// Trains `sentences`, whose words are in `words`.
     ///
     /// # Errors
-    /// What a GPU says, or Candle of the storage.
+    /// An error of the GPU, or of Candle.
     pub fn train(&mut self, cpu: &Cpu, words: &[u32], sentences: &[Sentence]) -> Result<Loss> {
         match (self.config.train.algorithm, cpu.gpu()) {
             (Algorithm::Windows, Some(device)) => self.train_on_gpu(device, words, sentences),

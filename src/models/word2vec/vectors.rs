@@ -89,7 +89,7 @@ impl WordVectors {
     /// The remaining words do not form a vocabulary, which would be a fault of the program.
     pub fn without_untrained(mut self, unk: Unk) -> Result<Self> {
         let counts = self.vocabulary.counts();
-        // Of what is imported as a rule no count is known.
+        // Imported words usually have no count.
         let is_trained = match counts.iter().all(|&count| count == 0) {
             true => self.row(0).iter().any(|&value| value != 0.0),
             false => unk == Unk::Keep && counts[0] > 0,
@@ -118,8 +118,8 @@ impl WordVectors {
     }
 }
 
-/// Vectors of length 1, whose products are the cosines of the angles between them. A vector of
-/// zeros has no direction and stays as it is.
+/// Unit vectors, whose dot products are cosine similarities. A zero vector has no direction and stays
+/// unchanged.
 #[derive(Clone, Debug)]
 pub struct UnitVectors(WordVectors);
 
@@ -142,7 +142,7 @@ impl UnitVectors {
         self.0.row(id)
     }
 
-    /// The id of a word, in another case where it is not there as it is written.
+    /// The id of a word, looked up as written, then case-insensitively.
     ///
     /// # Errors
     /// When it has no vector: the message has the nearest spellings.
@@ -205,7 +205,7 @@ pub fn nearest_spellings<'a>(vocabulary: &'a Vocabulary, wrong: &str, n: usize) 
     candidates.iter().take(n).map(|&(_, id)| vocabulary.word(id)).collect()
 }
 
-/// A word with what is seen of it at a glance.
+/// A word with a cheap summary of its letters.
 struct Spelling {
     text: String,
     letters: usize,

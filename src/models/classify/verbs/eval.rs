@@ -1,4 +1,4 @@
-//! `tfm eval <model>`: how well a trained network tells classes apart.
+//! `tfm eval <model>`: evaluation of a trained classifier.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use crate::ops::Cpu;
 use crate::run::RunDir;
 use crate::train::ShutdownFlag;
 
-/// What the help says of the splits.
+/// The help texts of the splits.
 const SPLITS: [&str; 3] =
     ["The training set", "The validation set, if there is one", "The test set"];
 
@@ -134,8 +134,8 @@ fn report<M: PictureModel>(
     args.output.report(&session.summary(in_json(&score, split, &pictures)), text)
 }
 
-/// The confusion matrix, and a sheet of the worst mistakes where there are any, as PNG beside
-/// the curves.
+/// Draws the confusion matrix, and a sheet of the worst mistakes if there are any, as PNG files next
+/// to the curves.
 fn draw(
     run: &RunDir,
     score: &Score,

@@ -1,4 +1,4 @@
-//! What can be done with every model of pictures.
+//! The verbs of every image classifier.
 
 mod eval;
 mod predict;

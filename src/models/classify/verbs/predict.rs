@@ -42,8 +42,8 @@ pub const fn verb<M: PictureModel>() -> Verb {
 /// Classifies.
 ///
 /// # Errors
-/// A run that cannot be read; pictures that cannot, each named. Those that can are classified all
-/// the same.
+/// A run that cannot be read, or images that cannot, each named. The other images are still
+/// classified.
 fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     let args = PredictArgs::from_arg_matches(matches)?;
     args.output.init_logging();
@@ -67,7 +67,7 @@ fn run<M: PictureModel>(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// The pictures that can be read; what is wrong with the others is added to `unreadable`.
+/// The images that can be read; the errors of the others are added to `unreadable`.
 fn read<'a, M: PictureModel>(
     paths: &'a [PathBuf],
     unreadable: &mut Vec<String>,

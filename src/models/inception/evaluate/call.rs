@@ -1,4 +1,4 @@
-//! What an operation is, and what it is called with.
+//! An operation, and the arguments of its call.
 
 use std::ops::RangeInclusive;
 

@@ -82,7 +82,7 @@ fn logical_not(call: &Call<'_>) -> Result<Tensor> {
     flags(&input.shape, bools(input)?.iter().map(|flag| !flag).collect())
 }
 
-/// Nothing but the condition is broadcast: a scalar, or one value for each row.
+/// Only the condition is broadcast: a scalar, or one value per row.
 fn select(call: &Call<'_>) -> Result<Tensor> {
     let [condition, yes, no] = [call.inputs[0], call.inputs[1], call.inputs[2]];
     let (shape, of_yes) = (&condition.shape, &yes.shape);

@@ -19,8 +19,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("RandomUniform", 1, random_uniform),
 ];
 
-/// Numbers from 0 to 1, which TensorFlow draws anew each time and here follow from the node's seeds
-/// and name: a dropout that keeps everything has the same result with any.
+/// Numbers from 0 to 1. TensorFlow draws new ones each time; here they follow from the node's seeds and
+/// name. A dropout that keeps everything gives the same result with any numbers.
 fn random_uniform(call: &Call<'_>) -> Result<Tensor> {
     let shape = call.sizes(0)?;
     let [seed, second] = ["seed", "seed2"].map(|key| call.node.int(key, 0));

@@ -1,4 +1,4 @@
-//! Tensors that are put together: beside each other, on top of each other, repeated.
+//! Joining tensors: concatenation, stacking, tiling.
 
 use std::ops::Range;
 

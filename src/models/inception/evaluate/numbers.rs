@@ -7,7 +7,7 @@ use crate::system::memory;
 
 /// The most values of one output: four gibibytes of `float`.
 const MAX_VALUES: usize = 1 << 30;
-/// The most strings of one output, each of which takes 32 bytes.
+/// The maximum number of strings of one output; each takes 32 bytes.
 const MAX_STRINGS: usize = 1 << 20;
 /// TensorFlow's own limit on the dimensions of a tensor.
 const MAX_RANK: usize = 254;

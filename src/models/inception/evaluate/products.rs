@@ -43,7 +43,7 @@ fn batch_mat_mul(call: &Call<'_>, is_broadcast: bool) -> Result<Tensor> {
     product(&left, &right, flag("adj_x")?, flag("adj_y")?)
 }
 
-/// The products of the matrices (…, m, k) and (…, k, n), of one batch; or of what is transposed.
+/// The products of the matrices (…, m, k) and (…, k, n) of one batch, or of their transposes.
 fn product(left: &Tensor, right: &Tensor, flip_left: bool, flip_right: bool) -> Result<Tensor> {
     let [left, right] = [flipped(left, flip_left)?, flipped(right, flip_right)?];
     let (of, by) = (&left.shape, &right.shape);

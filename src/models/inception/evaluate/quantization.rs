@@ -12,7 +12,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("FakeQuantWithMinMaxVarsPerChannel", 3, per_channel),
 ];
 
-/// The steps from the lowest number to the highest, one of which is zero
+/// The quantization steps from the lowest number to the highest; one of them is zero
 /// (`tensorflow/core/kernels/fake_quant_ops_functor.h`).
 struct Steps {
     size: f32,
@@ -21,8 +21,8 @@ struct Steps {
 }
 
 impl Steps {
-    /// Those of a node between two numbers, which move until zero is a step. There are none where
-    /// both are zero.
+    /// The steps of a node between two numbers, which are nudged until zero is a step. None if both are
+    /// zero.
     fn of(call: &Call<'_>, min: f32, max: f32) -> Result<Option<Self>> {
         let bits = call.node.int("num_bits", 8)?;
         ensure!((2..=16).contains(&bits), "num_bits must be from 2 to 16, not {bits}");

@@ -24,7 +24,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("ArgMin", 2, |call| arg(call, |_, is_below| is_below)),
 ];
 
-/// The axes of a reduction, and what is left.
+/// The axes of a reduction, and the remaining shape.
 struct Reduction<'a> {
     input: &'a Tensor,
     /// Whether each axis goes.

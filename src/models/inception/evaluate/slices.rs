@@ -46,7 +46,7 @@ fn parts(input: &Tensor, axis: usize, sizes: &[usize]) -> Result<Vec<Tensor>> {
     sizes.iter().map(part).collect()
 }
 
-/// A number of outputs, each of which takes memory even if it has no values.
+/// A number of outputs; each takes memory even if it is empty.
 fn number_of_outputs(call: &Call<'_>, key: &str) -> Result<usize> {
     let n = size(call.node.int(key, None)?)?;
     ensure!(n <= MAX_OUTPUTS, "{n} outputs are more than {MAX_OUTPUTS}");

@@ -1,5 +1,4 @@
-//! Blocks of pictures that become pictures of the batch, and back: how dilated convolutions were
-//! written before there were any.
+//! `SpaceToBatchND` and `BatchToSpaceND`: the old way to write dilated convolutions.
 
 use anyhow::{Context, Result, ensure};
 

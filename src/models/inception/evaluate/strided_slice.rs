@@ -11,7 +11,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation::one("StridedSlice", 4, 
 /// The most slices of one node: a mask has 32 bits.
 const MAX_SLICES: usize = 32;
 
-/// What a bit of each mask says of one slice.
+/// The mask bits of one slice.
 struct Masks {
     /// It begins at the beginning.
     begin: i64,
@@ -25,7 +25,7 @@ struct Masks {
     shrink_axis: i64,
 }
 
-/// What is taken of one axis of the input.
+/// The part of one input axis to take.
 struct Taken {
     first: i64,
     step: i64,

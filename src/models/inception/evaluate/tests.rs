@@ -1,4 +1,4 @@
-//! Nodes against TensorFlow, and what is refused.
+//! Nodes compared with TensorFlow, and refused nodes.
 
 mod hostile;
 
@@ -106,7 +106,7 @@ impl Case {
         self.inputs.iter().map(Written::tensor).collect()
     }
 
-    /// What differs from TensorFlow.
+    /// The difference from TensorFlow.
     fn difference(&self) -> Option<String> {
         let inputs = self.tensors();
         let due: Vec<_> = self.outputs.iter().map(Written::tensor).collect();

@@ -39,8 +39,8 @@ pub struct FeatureCache {
 }
 
 impl FeatureCache {
-    /// Opens the file `name` in `folder`, of features that `description` tells from others, and reads
-    /// those of `wanted`. One that cannot be written is warned of and not used.
+    /// Opens the file `name` in `folder`, whose features `description` identifies, and reads those of
+    /// `wanted`. If it cannot be written, it logs a warning and the cache is not used.
     ///
     /// # Errors
     /// Something else than a plain file has its name, or the disk fails.
@@ -99,7 +99,7 @@ impl FeatureCache {
         {
             let path = self.path.display();
             tracing::warn!("features are no longer cached: cannot write {path}: {error}");
-            // What is torn there would hide what follows.
+            // A torn record there would hide the records after it.
             self.file = None;
         }
         self.rows.extend(rows);

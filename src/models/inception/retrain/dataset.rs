@@ -14,14 +14,14 @@ use crate::data::Split;
 use crate::models::classify::LabelledInputs;
 use crate::ops::Cpu;
 
-/// What is trained, validated and tested on.
+/// The training, validation and test sets.
 #[derive(Debug)]
 pub struct FeatureDataset {
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// What the features are of.
+    /// The source of the features.
     pub source: FeatureSource,
-    /// The pictures that are trained on; every class has some.
+    /// The training images; every class has some.
     pub train: Examples,
     /// Those that are held out to watch the training; there may be none.
     pub valid: Examples,
@@ -152,7 +152,7 @@ impl FeatureDataset {
 
 #[cfg(test)]
 impl FeatureDataset {
-    /// Examples for tests: what is trained on, and what is held out for validation and test.
+    /// Examples for tests: the training set, and what is held out for validation and test.
     pub fn of_parts(classes: Vec<String>, [train, valid, test]: [Examples; 3]) -> Self {
         let values = train.width;
         let source = FeatureSource { graph: "g".into(), tensor: "t:0".into(), values };

@@ -45,7 +45,7 @@ pub fn divide(listing: &Listing, validation: f64, testing: f64) -> Vec<Split> {
     pictures.iter().map(|picture| parts[&picture.hash]).collect()
 }
 
-/// Warns of classes of which nothing is held out, where something should be.
+/// Warns of classes without held-out images, if there should be some.
 pub fn warn_of_missing(listing: &Listing, parts: &[Split], validation: f64, testing: f64) {
     for (split, percentage, what) in
         [(Split::Valid, validation, "validation"), (Split::Test, testing, "test")]

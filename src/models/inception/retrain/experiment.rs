@@ -23,11 +23,11 @@ const WEIGHTS: &str = "final_layer/weights";
 /// The model in training.
 pub struct Inception;
 
-/// What a run has learnt.
+/// The trained model of a run.
 pub struct Trained {
     /// The last layer, and the names of its classes.
     pub layer: classify::Trained,
-    /// What its features are of.
+    /// The source of its features.
     pub source: FeatureSource,
 }
 
@@ -114,13 +114,13 @@ impl Experiment for Inception {
     }
 }
 
-/// What the features of a checkpoint are of.
+/// The source of a checkpoint's features.
 fn source_of(checkpoint: &Checkpoint) -> Result<FeatureSource> {
     let (_, state) = TrainState::from_state(&checkpoint.meta.state, checkpoint.meta.step)?;
     let features = state.get("features").context("the checkpoint does not name its features")?;
     let place = || format!("the features in {}", checkpoint.path.display());
     let source: FeatureSource = serde_json::from_value(features.clone()).with_context(place)?;
-    // Before memory for the layer is asked for.
+    // Checked before allocating the layer.
     let rows = checkpoint.tensor(WEIGHTS)?.shape().first().copied();
     let values = source.values;
     ensure!(rows == Some(values), "{}: {values} values do not match {WEIGHTS}", place());

@@ -19,8 +19,8 @@ use crate::ops::Cpu;
 use crate::system::memory;
 use crate::version::VERSION;
 
-/// Pictures that are computed at once: what stands beside a picture in a batch would decide its last
-/// bits, and whoever adds pictures would change the others' features.
+/// Batch size: the last bits of an image's features would depend on the other images in its batch, so
+/// adding images would change the features of the others.
 const AT_ONCE: usize = 1;
 /// Pictures that are kept at once.
 const KEPT: usize = 16;
@@ -38,7 +38,7 @@ pub struct FeatureSource {
     pub values: usize,
 }
 
-/// What the last product of a graph reads: its features.
+/// The input of a graph's last matrix product: its features.
 ///
 /// # Errors
 /// A graph without a product or a convolution before its output.
@@ -90,18 +90,18 @@ pub fn graph_checksum(path: &Path) -> Result<String> {
 /// A graph that gives features, and where those that are known lie.
 pub struct Extractor {
     graph: PictureGraph,
-    /// What its features are of; `values` is 0 until some are known.
+    /// The source of its features; `values` is 0 until some are known.
     pub source: FeatureSource,
 }
 
 /// The features of the pictures of a listing.
 #[derive(Debug)]
 pub struct Features {
-    /// The pictures that could be computed, and the files that could not.
+    /// The images that could be computed, and the files that could not.
     pub listing: Listing,
     /// The features of each.
     pub rows: Vec<Row>,
-    /// What they are of.
+    /// Their source.
     pub source: FeatureSource,
 }
 
@@ -148,7 +148,7 @@ impl Extractor {
         self.gather(listing, &cache)
     }
 
-    /// What the features depend on beside the content of a picture.
+    /// What the features depend on besides the content of an image.
     fn description(&self, cpu: &Cpu) -> String {
         let FeatureSource { graph, tensor, .. } = &self.source;
         let (entry, isa) = (self.graph.entry(), cpu.isa().name());

@@ -12,7 +12,7 @@ use crate::system::mapped;
 
 /// The output, as `retrain.py` calls it.
 pub const OUTPUT: &str = "final_result";
-/// What the other nodes of the last layer are called, as there.
+/// The name scope of the other nodes of the last layer, as in `retrain.py`.
 const LAYER: &str = "final_training_ops";
 
 /// A last layer: `features · weights + biases`.
@@ -40,7 +40,7 @@ pub fn with_last_layer(path: &Path, layer: &LastLayer) -> Result<GraphDef> {
         GraphDef::decode(&file[..]).with_context(|| format!("{} is damaged", path.display()))?;
     let mut nodes: Vec<NodeDef> = definition.node;
     nodes.retain(|node| needed.contains(&*node.name));
-    // What shall only run before is not needed, and may not be there any more.
+    // Control inputs are not needed, and their nodes may be gone.
     for node in &mut nodes {
         node.input
             .retain(|input| input.strip_prefix('^').is_none_or(|before| needed.contains(before)));

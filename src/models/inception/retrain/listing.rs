@@ -12,7 +12,7 @@ use ring::digest;
 use super::super::pictures::named;
 use crate::console;
 
-/// Pictures of a class below which it is said that they are few.
+/// The number of images per class below which a warning is logged.
 const FEW: usize = 20;
 /// Classes that a message names.
 const MAX_NAMED: usize = 10;
@@ -87,8 +87,8 @@ pub struct Listing {
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
-/// The pictures of each folder in `dir`, by the folder's name; those of the folders in it count too.
-/// What begins with a dot is passed over.
+/// The images of each folder in `dir`, by the folder's name, including its subfolders. Names that
+/// begin with a dot are skipped.
 ///
 /// # Errors
 /// A folder that cannot be listed, or has no pictures; no folder at all.
@@ -152,7 +152,7 @@ impl Listing {
     /// Refuses a class without a picture.
     ///
     /// # Errors
-    /// A class without a picture that can be read.
+    /// A class without a readable image.
     pub fn check(&self) -> Result<()> {
         for (class, count) in self.classes.iter().zip(self.counts()) {
             ensure!(

@@ -42,7 +42,7 @@ pub struct RetrainTask<'a> {
     last: Last,
 }
 
-/// What the last step and the last line of progress have measured.
+/// The measurements of the last step and of the last line of progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Last {
     loss: f64,
@@ -157,8 +157,8 @@ impl Task for RetrainTask<'_> {
         step.is_multiple_of(self.config.train.eval_frequency) || step + 1 == self.total_steps()
     }
 
-    /// The batch again after its step, as the reference, and all validation pictures, of which the
-    /// reference draws a hundred.
+    /// Scores the batch again after its step, as in the reference, and all validation images; the
+    /// reference draws only a hundred.
     fn report(&mut self, Progress { step, .. }: Progress) -> Result<String> {
         let score = self.on.score_batch(&self.batch, Mode::Inference)?;
         (self.last.accuracy, self.last.cross_entropy) = (score.top1_accuracy(), score.mean_loss());

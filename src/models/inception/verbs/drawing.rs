@@ -25,7 +25,7 @@ const MAX_CLASSES: usize = 100;
 /// Where the pictures of a run's evaluation go.
 pub struct Plots {
     folder: PathBuf,
-    /// What was evaluated.
+    /// The evaluated split or folder.
     what: String,
     step: u64,
     classes: Vec<String>,

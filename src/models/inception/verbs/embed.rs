@@ -126,7 +126,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     ensure_none_left_out(&unreadable)
 }
 
-/// The file of the names beside one of rows.
+/// The file of names that belongs to a file of rows.
 fn names_file(out: &Path, format: Format) -> Option<PathBuf> {
     let ending = match format {
         Format::Safetensors => return None,
@@ -136,7 +136,7 @@ fn names_file(out: &Path, format: Format) -> Option<PathBuf> {
     Some(out.with_extension(ending))
 }
 
-/// What rows are of.
+/// The source of the rows.
 struct Source<'a> {
     tensor: &'a TensorName,
     /// The checksum of the graph.

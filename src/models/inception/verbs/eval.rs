@@ -29,7 +29,7 @@ pub const VERB: Verb = Verb {
     run,
 };
 
-/// What the help says of the splits.
+/// The help texts of the splits.
 const SPLITS: [&str; 3] = ["The training set", "The validation set", "The test set"];
 
 #[derive(Args, Debug)]
@@ -75,11 +75,11 @@ fn args(command: Command) -> Command {
     EvalArgs::augment_args(command).after_long_help(LONG)
 }
 
-/// What was evaluated.
+/// The evaluated images.
 struct Evaluated {
     results: Results,
     labels: Labels,
-    /// What of the pictures could not be read.
+    /// The images that could not be read.
     unreadable: Vec<String>,
 }
 

@@ -120,7 +120,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-/// `out_labels.txt` beside `out.pb`, where labels of a graph are looked for.
+/// `out_labels.txt` next to `out.pb`, where labels of a graph are looked up.
 fn labels_file(graph: &std::path::Path) -> PathBuf {
     let stem = graph.file_stem().unwrap_or_default().to_string_lossy();
     graph.with_file_name(format!("{stem}_labels.txt"))

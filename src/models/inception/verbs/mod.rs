@@ -1,4 +1,4 @@
-//! What can be done with a frozen graph.
+//! The verbs of frozen graphs.
 
 pub mod bench;
 mod drawing;

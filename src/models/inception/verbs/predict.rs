@@ -102,7 +102,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// What a line of results begins with.
+/// The beginning of a line of results.
 const START: &[u8] = b"{\"file\":";
 
 /// The images that a file of results contains; none if there is no file yet. A last line without an

@@ -1,4 +1,4 @@
-//! `tfm query inception`: the pictures that are nearest to one.
+//! `tfm query inception`: the images nearest to a given one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let (preprocessing, options) = (args.graph.preprocessing(), known.preprocessing.as_deref());
     ensure!(
         options.is_none_or(|of| of == preprocessing),
-        "the pictures of {} were preprocessed with{}, this one with{}; use the same options",
+        "the images of {} were preprocessed with{}, this one with{}; use the same options",
         args.features.display(),
         in_words(options.unwrap_or_default()),
         in_words(&preprocessing)

@@ -1,4 +1,4 @@
-//! What a classifier has said of labelled pictures: accuracies, confusions, and mistakes.
+//! The results of a classifier on labelled images: accuracies, confusions, and mistakes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,7 +27,7 @@ pub struct Judged {
     probability: f32,
 }
 
-/// What was said of all pictures.
+/// The predictions for all images.
 #[derive(Debug, Default)]
 pub struct Results {
     pub pictures: Vec<Judged>,
@@ -82,7 +82,7 @@ impl Results {
         self.pictures.iter().filter(|picture| picture.best[0].0 != picture.class)
     }
 
-    /// The mistakes of which the classifier was surest.
+    /// The most confident mistakes.
     pub fn worst(&self, count: usize) -> Vec<&Judged> {
         let mut wrong: Vec<_> = self.wrong().collect();
         wrong.sort_by(|a, b| b.best[0].1.total_cmp(&a.best[0].1));

@@ -26,7 +26,7 @@ pub const VERB: Verb = Verb {
     run,
 };
 
-/// What the help says of the splits.
+/// The help texts of the splits.
 const SPLITS: [&str; 3] = ["The training text", "The validation text", "The test text"];
 
 #[derive(Args, Debug)]

@@ -120,7 +120,7 @@ struct Detokenizer {
 }
 
 impl Detokenizer {
-    /// What the next word adds.
+    /// The text that the next word adds.
     fn next(&mut self, word: &str) -> String {
         if word == END_OF_SENTENCE {
             self.before = self.before.replace(' ', "") + "\n";

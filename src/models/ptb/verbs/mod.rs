@@ -1,4 +1,4 @@
-//! What can be done with the model from the command line, one file a verb.
+//! The model's own verbs, one file each.
 
 pub mod eval;
 pub mod generate;

@@ -133,7 +133,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     args.output.report(&session.summary(metrics), lines.join("\n"))
 }
 
-/// The name of what is translated, its pairs and its sentences.
+/// The name of the text, its pairs and its sentences.
 fn text(args: &EvalArgs, session: &Session<Translate>) -> Result<(String, Pairs)> {
     let (config, tokenizer) = (&session.config, &session.trained.tokenizer);
     if let (Some(source), Some(target)) = (&args.source, &args.target) {
@@ -146,7 +146,7 @@ fn text(args: &EvalArgs, session: &Session<Translate>) -> Result<(String, Pairs)
     Ok((name.to_owned(), pairs))
 }
 
-/// What sacreBLEU says of translations.
+/// sacreBLEU's score of translations.
 struct Scored {
     statistics: Vec<Statistics>,
     score: f64,

@@ -49,16 +49,16 @@ pub(super) struct TrainArgs {
     pub seed: Option<u64>,
     #[command(flatten)]
     pub output: OutputOptions,
-    /// Lets the run rest before it goes beyond this step: for sweeps
+    /// Pauses the run before it goes beyond this step: for sweeps
     #[arg(long, value_name = "STEP", hide = true)]
     pub pause_at: Option<u64>,
     /// The sweep's name and the number of the point that the run is: for sweeps
     #[arg(long, value_name = "SWEEP:N", hide = true, value_parser = point)]
     pub point: Option<Point>,
-    /// What `run.json` calls the config: for runs that are repeated
+    /// The name of the config in `run.json`: for repeated runs
     #[arg(long, value_name = "PRESET", hide = true)]
     pub preset_name: Option<String>,
-    /// The fingerprint that the data must have: for runs that are repeated
+    /// The fingerprint that the data must have: for repeated runs
     #[arg(long, value_name = "FINGERPRINT", hide = true)]
     pub expect_data: Option<String>,
 }
@@ -73,8 +73,8 @@ fn point(text: &str) -> Result<Point, String> {
 }
 
 impl TrainArgs {
-    /// What is set: `--set`, `--seed`, `--epochs` and `--steps`. `steps_per_epoch` is asked where
-    /// the model counts in the other unit.
+    /// The settings of `--set`, `--seed`, `--epochs` and `--steps`. `steps_per_epoch` is called if the
+    /// model counts in the other unit.
     pub fn sets(
         &self,
         model: &Entry,

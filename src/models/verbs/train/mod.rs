@@ -123,7 +123,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
 fn warn_of_unused(task: &impl Task, init: &Checkpoint) -> Result<()> {
     let own = task.tensors()?;
     let is_used = |name: &str| own.iter().any(|(own, _)| own == name);
-    // Averages, the optimizer's values and recurrent states begin anew.
+    // Averages, optimizer state and recurrent states start afresh.
     let is_state = |name: &str| {
         let parts = name.split_once('/');
         parts.is_some_and(|(kind, of)| kind == "state" || init.names().any(|other| other == of))
@@ -230,7 +230,7 @@ fn run_to_resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>) -> Result
     }
 }
 
-/// What may differ from the run's config when it is resumed.
+/// The keys that may change when the run is resumed.
 fn resumable_keys<E: Experiment>() -> Vec<&'static str> {
     [E::ENTRY.resumable_keys, E::ENTRY.data_paths, &["checkpoint", "expect"]].concat()
 }

@@ -35,10 +35,10 @@ pub fn answers(cpu: &Cpu, vectors: &UnitVectors, question: [u32; 3], n: usize) -
     others.map(|hit| Hit { score: cosine(hit.score), ..hit }).collect()
 }
 
-/// Asks all questions; precision @ 1 as the reference counts it. The four words nearest to
-/// c + (b − a) are gone through: d makes the question right, a word of the question is passed
-/// over, any other makes it wrong. The reference lets `UNK` be such another word; here it is not
-/// among the four, since it is never an answer.
+/// Evaluates all questions; precision @ 1 as in the reference. It goes through the four words nearest
+/// to c + (b − a): d makes the answer correct, a word of the question is skipped, any other word makes
+/// it wrong. In the reference `UNK` can be that other word; here it is never an answer and not among
+/// the four.
 pub fn score(cpu: &Cpu, vectors: &UnitVectors, asked: &ResolvedQuestions) -> AnalogyScore {
     let sections = asked.sections.iter().map(|section| {
         let n_right = n_right(cpu, vectors, &section.ids);

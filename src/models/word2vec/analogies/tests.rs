@@ -102,7 +102,7 @@ fn sections_words_and_what_is_not_asked() {
     let text = "a b c d\n: Capital \nA b\tC  d\r\na b c x\na b c\n\n: empty\n";
     let vocabulary = Vocabulary::new(["d", "c", "b", "a", "C"]).unwrap();
     let ResolvedQuestions { sections } = parse(text).resolve(&vocabulary).unwrap();
-    // A word is looked up as it is written, and then without its case.
+    // A word is looked up as written, then case-insensitively.
     let expect: [(&str, &[[u32; 4]], _, _); 3] = [
         (UNNAMED, &[[3, 2, 1, 0]], 0, 0),
         ("Capital", &[[3, 2, 4, 0]], 1, 1),

@@ -12,10 +12,10 @@ use crate::data::input::Input;
 
 /// The files of vectors, of words, and of where TensorBoard finds both.
 pub(super) const FILES: [&str; 3] = ["vectors.tsv", "metadata.tsv", "projector_config.pbtxt"];
-/// What a second column of the words is called.
+/// The header of the second column of the words.
 const HEAD: &str = "word\tcount";
 
-/// What TensorBoard's projector reads first.
+/// The config that TensorBoard's projector reads first.
 pub(super) fn write_config(to: &mut impl Write) -> Result<()> {
     let [vectors, metadata, _] = FILES;
     write!(
@@ -52,7 +52,7 @@ pub(super) fn write_metadata(vectors: &WordVectors, to: &mut impl Write) -> Resu
     Ok(())
 }
 
-/// Reads what is written so in `folder`.
+/// Reads vectors in this format from `folder`.
 pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<'_>> {
     let paths = FILES.map(|name| folder.join(name));
     let [vectors, metadata, _] = &paths;

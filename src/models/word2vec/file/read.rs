@@ -1,4 +1,4 @@
-//! Reading files of vectors: which format a file has, and what is common to all of them.
+//! Reading files of vectors: format detection, and the parts common to all formats.
 
 use std::io::BufRead;
 use std::num::NonZeroUsize;

@@ -11,14 +11,14 @@ use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
 use crate::system::memory;
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug)]
 pub struct Imported {
     /// The vectors of [`UNKNOWN`] and of all words, in the order of the file.
     pub vectors: WordVectors,
     /// The words that the file has, [`UNKNOWN`] only where it has it.
     pub words: usize,
-    /// What was left out.
+    /// What was skipped.
     pub warnings: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct VectorTable<'a> {
     twice: LeftOut,
 }
 
-/// What was left out: how many, and the first.
+/// What was skipped: how many, and the first.
 #[derive(Default)]
 struct LeftOut {
     count: usize,
@@ -96,7 +96,7 @@ impl<'a> VectorTable<'a> {
     /// wrong word is left out and counted. `place` names the line in errors.
     ///
     /// # Errors
-    /// When memory cannot hold it; with [`ImportOptions::strict`] what is wrong.
+    /// When it does not fit into memory; with [`ImportOptions::strict`], the defect.
     pub(super) fn add<'w>(
         &mut self,
         place: impl Fn() -> String,
@@ -145,7 +145,7 @@ impl<'a> VectorTable<'a> {
         Ok(is_new)
     }
 
-    /// The vectors, once all words are there.
+    /// The vectors, once all words are read.
     ///
     /// # Errors
     /// When there is none.
@@ -185,7 +185,7 @@ impl<'a> VectorTable<'a> {
 /// No more can be addressed.
 const MAX_VALUES: usize = isize::MAX as usize / size_of::<f32>();
 
-/// What the first line says: V words of D values.
+/// The first line: V words of D dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) words: usize,

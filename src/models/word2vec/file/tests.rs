@@ -56,7 +56,7 @@ fn parse(bytes: &[u8], format: Option<Format>) -> Result<WordVectors> {
     imported.vectors.without_untrained(Unk::Keep)
 }
 
-/// What the file `name` of the written ones holds.
+/// The contents of the written file `name`.
 fn written(vectors: &WordVectors, format: Format, name: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("v");

@@ -179,7 +179,7 @@ pub enum Line {
 /// The commands, as they are completed.
 const COMMANDS: [&str; 4] = ["nearby", "analogy", "help", "quit"];
 
-/// What `help` says.
+/// The text of `help`.
 const HELP: &str = "\
 nearby WORD...   the nearest neighbours of each word
 analogy A B C    the word that is to C as B is to A

@@ -85,7 +85,7 @@ fn scripted(shell: &impl Shell, input: impl BufRead) -> Result<()> {
 }
 
 enum Failure {
-    /// What the line asks for cannot be had.
+    /// When the line cannot be answered.
     Line(anyhow::Error),
     /// Nothing can be printed any more.
     Output(anyhow::Error),

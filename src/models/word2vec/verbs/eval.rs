@@ -55,7 +55,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let args = EvalArgs::from_arg_matches(matches)?;
     args.output.init_logging();
     let cpu = args.device.cpu(ENTRY.name)?;
-    // What is wrong with the small files shows before the large one is read.
+    // Errors in the small files appear before the large one is read.
     let data_dir = &args.data.data_dir;
     let file = |path: &PathBuf| dataset::given_file(path, data_dir);
     let pairs = args.similarity.as_ref().map(|path| Pairs::read(&file(path))).transpose()?;

@@ -19,8 +19,8 @@ const LONGEST: u64 = 1 << 20;
 /// Chunks of lines, or the error after the last.
 pub type Receiving = Receiver<Result<Vec<String>>>;
 
-/// Reads the text that `open` opens, on a thread of its own, a chunk ahead: whoever waits for it can
-/// be told to stop meanwhile. `path` names the text in errors.
+/// Reads the text that `open` opens, on its own thread, one chunk ahead, so that a waiting reader can
+/// still be stopped. `path` names the text in errors.
 ///
 /// # Errors
 /// The system cannot start the thread.

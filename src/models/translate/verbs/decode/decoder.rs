@@ -24,9 +24,9 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// Translates lines and prints them.
 pub struct Decoder<'a> {
-    /// What was asked for.
+    /// The options.
     pub args: &'a DecodeArgs,
-    /// What works.
+    /// The translator.
     pub cpu: &'a Cpu,
     /// Makes ids of sentences.
     pub tokenizer: &'a Tokenizer,
@@ -42,7 +42,7 @@ pub struct Decoder<'a> {
     pub shutdown: &'a ShutdownFlag,
 }
 
-/// A translation as it is printed.
+/// The printed form of a translation.
 #[derive(Debug, Serialize)]
 struct Printed {
     translation: String,
@@ -78,7 +78,7 @@ impl Decoder<'_> {
     /// # Errors
     /// A signal to stop; standard output or a picture that cannot be written.
     pub fn translate(&mut self, lines: &[String]) -> Result<Reader> {
-        // A line of spaces is empty, as it is in a parallel text, though spaces may be tokens.
+        // A line of spaces counts as empty, as in a parallel text, although spaces may be tokens.
         let encode = |line: &String| match line.trim() {
             "" => Vec::new(),
             _ => self.tokenizer.encode(Side::Source, line),
