@@ -46,7 +46,7 @@ impl Description {
         sum as f64 / (self.batch * self.steps) as f64
     }
 
-    /// Bytes of the values of a training step, and of a forward pass alone.
+    /// Bytes of the values of a training step, and of a forward pass.
     ///
     /// # Errors
     /// A layer that does not fit its input.
@@ -133,7 +133,7 @@ fn copies(config: &toml::Value) -> u64 {
     1 + towers.unsigned_abs() + kept as u64 + u64::from(averaged)
 }
 
-/// The value of a dotted key, where the config has it.
+/// The value of a dotted key, if the config has it.
 fn value<'a>(config: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
     key.split('.').try_fold(config, |table, part| table.get(part))
 }

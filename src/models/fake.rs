@@ -1,4 +1,4 @@
-//! Two models that exist in tests alone.
+//! Two models that exist only in tests.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -185,7 +185,7 @@ impl fmt::Display for AlreadySaid {
 
 impl std::error::Error for AlreadySaid {}
 
-/// The error of a verb that a signal ended in good order, after everything due was saved. The
+/// The error of a verb that a signal ended cleanly, after everything was saved. The
 /// program ends with code 130 and prints this without `error:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupted {

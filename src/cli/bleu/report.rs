@@ -98,7 +98,7 @@ impl System {
         Self { score, p_value, mean, ci: interval, signature: of.to_string() }
     }
 
-    /// `20.1 (20.0 ± 0.5) (p = 0.0120)*`, the star where the difference is significant.
+    /// `20.1 (20.0 ± 0.5) (p = 0.0120)*`, with a star if the difference is significant.
     fn cell(&self) -> String {
         let Self { score, mean, ci, .. } = self;
         let p_value = self.p_value.map(|p| {

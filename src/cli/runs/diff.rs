@@ -1,4 +1,4 @@
-//! `tfm runs diff A B`: all that two runs were made from, where it differs.
+//! `tfm runs diff A B`: the differences in what two runs were made from.
 
 use anyhow::Result;
 use clap::{ArgMatches, Args, Command};

@@ -110,7 +110,7 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> 
     child.wait().context("cannot wait for the run")
 }
 
-/// The folder of the data sets: that of the first run, where it was given one and this one is not.
+/// The data folder: that of the first run, if it was given one and this command is not.
 fn data_dir(args: &Rerun, manifest: &Manifest) -> PathBuf {
     let given = data_dir_of(&manifest.command)
         .or(manifest.provenance.variables.get("TFM_DATA_DIR").map(String::as_str))

@@ -1,4 +1,4 @@
-//! The network of TensorFlow's CIFAR-10 tutorial on small pictures.
+//! The network of TensorFlow's CIFAR-10 tutorial, on small images.
 
 mod config;
 mod network;

@@ -17,7 +17,7 @@ use crate::train::Progress;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cifar10Recipe {
     losses: Losses,
-    /// The step after which the test pictures were classified last.
+    /// The step of the last evaluation on the test images.
     #[serde(default)]
     evaluated: u64,
 }

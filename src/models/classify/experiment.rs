@@ -1,4 +1,4 @@
-//! A model of pictures as the verbs that all models share see it.
+//! Image classifiers as [`Experiment`]s, for the verbs that all models share.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::models::verbs::bench::Benchmark;
 use crate::ops::Cpu;
 use crate::run::RunDir;
 
-/// Batches of random pictures.
+/// Batches of random images.
 const BATCHES: usize = 20;
 
 impl<M: PictureModel> Experiment for M {

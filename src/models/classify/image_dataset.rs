@@ -1,4 +1,4 @@
-//! The pictures of a run, by split.
+//! The images of a run, by split.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::data::{Labelled, Split};
 /// The training, validation and test sets.
 #[derive(Debug)]
 pub struct ImageDataset<I> {
-    /// The training pictures, without those held out. Threads that prepare batches share them.
+    /// The training images, without those held out, shared with the threads that prepare batches.
     pub train: Arc<Examples<I>>,
-    /// The pictures held out, where there are any.
+    /// The held-out images, if there are any.
     pub valid: Option<Examples<I>>,
-    /// The test pictures.
+    /// The test images.
     pub test: Examples<I>,
     /// The class names.
     pub classes: Vec<String>,
@@ -82,9 +82,9 @@ impl<I: Input> ImageDataset<I> {
     }
 }
 
-/// How a network takes pictures.
+/// The input format of a network.
 pub trait Input: Clone + Send + Sync + 'static {
-    /// The size of a picture as the network takes it.
+    /// The size of the network's input images.
     fn shape(&self) -> Shape;
 
     /// Writes the images of a range, without anything random, as (images, height, width, depth).
@@ -104,7 +104,7 @@ impl Input for Augment {
 /// Images with labels, as a network takes them.
 #[derive(Clone, Debug)]
 pub struct Examples<I> {
-    /// The pictures.
+    /// The images.
     pub images: Labelled,
     /// How the network takes them.
     pub input: I,

@@ -36,20 +36,20 @@ use crate::nn::Value;
 
 /// The config of a run of a model.
 pub type Config<M> = RunConfig<<M as PictureModel>::Settings>;
-/// The pictures of a run of a model.
+/// The images of a run of a model.
 pub type Data<M> = ImageDataset<<M as PictureModel>::Input>;
 
-/// A model of pictures: what it is trained on, its network and its reference's ways.
+/// An image classifier: its data, its network and its training recipe.
 pub trait PictureModel: Sized + 'static {
     /// The model's own tables in the config of a run.
     type Settings: PictureSettings;
-    /// How its network takes pictures.
+    /// The input format of its network.
     type Input: Input;
     /// How it is trained.
     type Recipe: Recipe<Self>;
-    /// The size of a picture before the network takes it.
+    /// The size of an image before preprocessing.
     const PICTURE: Shape;
-    /// The classes of the published pictures.
+    /// The classes of the published data set.
     const CLASSES: usize;
     /// The prefix of the tensors that a trained model uses in place of its parameters.
     const USED: &'static str = "";
@@ -60,7 +60,7 @@ pub trait PictureModel: Sized + 'static {
     /// Missing or damaged files.
     fn source(config: &Config<Self>, data_dir: &Path) -> Result<RawImages>;
 
-    /// How the network of a config takes pictures.
+    /// The input format of a config's network.
     ///
     /// # Errors
     /// Steps that do not fit.

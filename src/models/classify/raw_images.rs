@@ -1,4 +1,4 @@
-//! Where pictures come from: published sets, drawings of the program, folders of the user.
+//! The sources of images: published data sets, generated images, folders of the user.
 
 use std::path::Path;
 use std::thread::available_parallelism;
@@ -17,9 +17,9 @@ const MAX_NAMED: usize = 20;
 /// Images of training and test, and the names of their classes.
 #[derive(Debug)]
 pub struct RawImages {
-    /// The training pictures, including those to be held out.
+    /// The training images, including those to be held out.
     pub train: Labelled,
-    /// The test pictures.
+    /// The test images.
     pub test: Labelled,
     /// The class names.
     pub classes: Vec<String>,
@@ -83,7 +83,7 @@ impl RawImages {
         Ok(Self { train: found.train, test: found.test, classes: found.classes })
     }
 
-    /// `count` pictures of noise, to be timed: each class in turn.
+    /// `count` noise images for benchmarks, with each class in turn.
     pub fn random(seed: u64, shape: Shape, count: usize, classes: usize) -> Self {
         let mut numbers = Stream::new(seed, "bench").at(0);
         let pixels = (0..count * shape.values()).map(|_| numbers.word() as u8).collect();
@@ -98,7 +98,7 @@ pub fn names(classes: usize) -> Vec<String> {
     (0..classes).map(|class| class.to_string()).collect()
 }
 
-/// Threads that draw and decode; the pictures do not depend on them.
+/// Threads that draw and decode; the images do not depend on their number.
 fn threads() -> usize {
     available_parallelism().map_or(1, usize::from)
 }

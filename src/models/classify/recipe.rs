@@ -19,7 +19,7 @@ pub type MakeBatch = dyn Fn(u64, &mut Batch) + Send + Sync;
 pub struct Run<'a, M: PictureModel> {
     /// Its config.
     pub config: &'a Config<M>,
-    /// Its pictures.
+    /// Its images.
     pub pictures: &'a Data<M>,
 }
 
@@ -77,7 +77,7 @@ pub trait Recipe<M: PictureModel>: Default + Serialize + DeserializeOwned {
     fn metric(score: &Score) -> f64;
     /// The metric of a split in words.
     fn in_words(split: Split, metric: f64) -> String;
-    /// The step of the last evaluation on the test pictures, if epochs end with one.
+    /// The step of the last evaluation on the test images, if epochs end with one.
     fn tested(&mut self) -> Option<&mut u64> {
         None
     }

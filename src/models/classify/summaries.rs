@@ -15,7 +15,7 @@ const PICTURES: usize = 3;
 /// The summaries of the last step, and of a forward pass of `images`.
 ///
 /// # Errors
-/// When a picture cannot be written as PNG.
+/// When an image cannot be encoded as PNG.
 pub fn of(cpu: &Cpu, classifier: &mut Classifier, images: &[f32]) -> Result<Vec<Summary>> {
     let mut summaries = Vec::new();
     let network = &classifier.network;

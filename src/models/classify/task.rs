@@ -34,7 +34,7 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
     /// The classifier at its first step.
     ///
     /// # Errors
-    /// Fewer pictures than a batch has, or threads of the towers that cannot be started.
+    /// Fewer images than the batch size, or threads of the towers that cannot be started.
     pub fn new(
         cpu: &'a Cpu,
         config: &'a Config<M>,

@@ -33,7 +33,7 @@ pub struct Trainer<'a> {
     pub cpu: &'a Cpu,
     /// The classifier.
     pub classifier: Classifier,
-    /// The same with the moving averages of its parameters, where there are any.
+    /// The same with the moving averages of its parameters, if there are any.
     averaged: Option<Classifier>,
     replicas: Replicas,
     optimizer: Optimizer,
@@ -131,7 +131,7 @@ impl<'a> Trainer<'a> {
         self.optimizer.step(self.cpu, parameters, gradients, rate, step)
     }
 
-    /// The moving averages of the parameters, where there are any.
+    /// The moving averages of the parameters, if there are any.
     pub fn averages(&self) -> &[Parameter] {
         self.optimizer.averages()
     }

@@ -49,7 +49,7 @@ pub fn chosen(
     Ok(graph)
 }
 
-/// The switches whose choice is constant, by their nodes, with the output that is taken.
+/// The switches with a constant predicate, by node, with the output that is taken.
 fn choices(
     graph: &Arc<FrozenGraph>,
     needed: &[usize],

@@ -13,7 +13,7 @@ use crate::rng::Stream;
 
 /// The classes, in the order of the scores.
 pub const CLASSES: [&str; 4] = ["plain", "horizontal stripes", "vertical stripes", "checkerboard"];
-/// The name of the graph's file, which is that of the reference's.
+/// The file name of the graph, the same as in the reference.
 pub const GRAPH: &str = "classify_image_graph_def.pb";
 /// The side of an image of the network.
 const SIDE: usize = 32;
@@ -29,13 +29,13 @@ const PRODUCER: i32 = 8;
 pub struct Demo {
     /// The graph; `labels.txt` is next to it.
     pub graph: PathBuf,
-    /// The folder of the pictures: in it a folder for each class.
+    /// The folder of the images, with one folder per class.
     pub pictures: PathBuf,
     /// Pictures of all classes.
     pub count: usize,
 }
 
-/// Writes the graph, its labels and `each` pictures of every class to a folder.
+/// Writes the graph, its labels and `each` images per class to a folder.
 ///
 /// # Errors
 /// Files that already exist, unless they may be replaced (`force`), and files that cannot be
@@ -67,7 +67,7 @@ pub fn write(folder: &Path, each: usize, seed: u64, force: bool) -> Result<Demo>
     Ok(Demo { graph, pictures, count: each * CLASSES.len() })
 }
 
-/// A picture of a class: its pattern in two colours, at any size and place, with noise.
+/// An image of a class: its pattern in two colours, at any size and position, with noise.
 fn picture(class: usize, number: u64, seed: u64) -> RgbImage {
     let mut numbers = Stream::new(seed, &format!("pattern/{class}")).at(number);
     let side = 96 + numbers.below(96);

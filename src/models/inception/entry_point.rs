@@ -12,13 +12,13 @@ use crate::data::jpeg::Dct;
 use crate::data::photo::ReadOptions;
 use crate::ops::resize::{Alignment, Resize, resize_bilinear};
 
-/// Operations that decode a picture's file.
+/// Operations that decode an image file.
 const DECODERS: &[&str] = &["DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp", "DecodeGif"];
 
-/// Where pictures enter.
+/// Where images enter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EntryPoint {
-    /// The graph makes a picture of any size ready itself: its pixels (height, width, 3) as bytes.
+    /// The graph itself preprocesses an image of any size, given its pixels (height, width, 3) as bytes.
     Pixels {
         /// The tensor that is fed.
         at: TensorName,
@@ -29,7 +29,7 @@ pub enum EntryPoint {
     Images {
         /// The tensor that is fed.
         at: TensorName,
-        /// How pictures become such images.
+        /// How image files become such images.
         preprocessing: Preprocessing,
     },
 }
@@ -43,11 +43,11 @@ pub struct Preprocessing {
     pub size: [usize; 2],
     /// The share of height and width that is kept, around the middle.
     pub crop: f32,
-    /// Subtracted from red, green and blue, which are from 0 to 255.
+    /// Mean subtracted from each channel (pixel range 0–255).
     pub mean: [f32; 3],
     /// The factor after that.
     pub scale: f32,
-    /// How pictures are read.
+    /// How image files are read.
     pub reading: ReadOptions,
 }
 
@@ -102,7 +102,7 @@ impl EntryPoint {
         }
     }
 
-    /// How pictures are read.
+    /// How image files are read.
     pub fn reading(&self) -> ReadOptions {
         match self {
             Self::Pixels { reading, .. } => *reading,
@@ -142,7 +142,7 @@ impl EntryPoint {
     }
 }
 
-/// The entry point of a graph: the operation that decodes a picture, else the first placeholder.
+/// The entry point of a graph: the operation that decodes an image, else the first placeholder.
 fn guess(graph: &FrozenGraph) -> Result<NodeOutput> {
     let nodes = graph.nodes();
     let decoder = nodes.iter().position(|node| DECODERS.contains(&&*node.op));
@@ -183,7 +183,7 @@ fn ensure_without_effect(graph: &FrozenGraph, options: &GraphOptions) -> Result<
     }
 }
 
-/// How an operation of the graph decodes pictures.
+/// How an operation of the graph decodes images.
 fn reading(node: &FrozenNode, options: &GraphOptions) -> Result<ReadOptions> {
     let of_graph = match node.text("dct_method", "")? {
         "INTEGER_ACCURATE" => Dct::Accurate,
@@ -272,7 +272,7 @@ impl Preprocessing {
         })
     }
 
-    /// A picture as one image (1, height, width, 3).
+    /// An image as a tensor (1, height, width, 3).
     fn image(&self, picture: &RgbImage) -> Result<Tensor> {
         let picture = cropped(picture, self.crop);
         let (width, height) = picture.dimensions();
@@ -299,7 +299,8 @@ fn resized_to(graph: &FrozenGraph) -> Option<[usize; 2]> {
     }
 }
 
-/// The middle of a picture, that share of its height and width, as `tf.image.central_crop` takes it.
+/// The central crop of an image to this fraction of its height and width, as in
+/// `tf.image.central_crop`.
 fn cropped(picture: &RgbImage, share: f32) -> RgbImage {
     let (width, height) = picture.dimensions();
     // The number that was written: 0.8 is not the nearest one of 32 bits.

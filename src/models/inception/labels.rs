@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::options::{GraphOptions, local_path};
 use crate::data::graphdef::LabelMap;
 
-/// The names that a run or a file gives the classes of a graph, or their numbers where there is none.
+/// The class names of a graph from a run or a file, or the class numbers if there are none.
 #[derive(Debug)]
 pub struct Labels {
     graph: PathBuf,

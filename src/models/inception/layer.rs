@@ -63,7 +63,7 @@ pub enum Layer {
     Lrn(Lrn),
     /// A reshape; −1 is inferred.
     Reshape(Vec<i64>),
-    /// Axes of size one go; all of them where none is named.
+    /// Removes axes of size one; all of them if none is named.
     Squeeze(Vec<i64>),
     /// An axis of size one comes.
     ExpandDims(i64),
@@ -252,7 +252,7 @@ impl Reader<'_> {
         (inputs.len() > 1 && inputs.iter().all(varies)).then_some(Layer::Add)
     }
 
-    /// t, m, v, β, γ: (t − m) / √(v + ε) · γ + β, without γ where it is not asked for.
+    /// t, m, v, β, γ: (t − m) / √(v + ε) · γ + β, or without γ if not requested.
     fn global_batch_norm(&self) -> Result<Option<Layer>> {
         let epsilon = self.node.float("variance_epsilon", None)?;
         let scales = self.node.flag("scale_after_normalization", None)?;

@@ -16,10 +16,10 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// That of a placeholder, and the size of its images where it says one.
+    /// The layout of a placeholder, and the size of its images if it gives one.
     ///
     /// # Errors
-    /// A placeholder that takes no pictures.
+    /// A placeholder that does not take images.
     pub fn of_placeholder(
         graph: &FrozenGraph,
         node: &FrozenNode,

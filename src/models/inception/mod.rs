@@ -5,13 +5,13 @@
 //! FrozenGraph → Program     program.rs    what has to be computed, in stages
 //!   feeds.rs                values that the user gives
 //!   branches.rs             branches that are chosen before
-//!   constants.rs            constants, and what depends on them alone
+//!   constants.rs            constants, and what depends only on them
 //!   layer.rs                which nodes are layers of nn
 //!   importer.rs             a stage of layers as a graph of nn
 //!   evaluate/               every other node, one by one
 //! Program → Runner          runner.rs     running the stages, one network per size
 //! EntryPoint                entry_point.rs  where images enter, and their preprocessing
-//! PictureGraph              pictures.rs   a row of numbers for each picture
+//! PictureGraph              pictures.rs   a row of numbers for each image
 //!   retrain/                the user's own classes: a last layer on those rows
 //! Scorer                    scorer.rs     how probable each class is
 //! ```

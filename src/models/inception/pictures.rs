@@ -27,13 +27,13 @@ use crate::system::memory;
 /// Batches that are ready before the network takes them.
 const AHEAD: usize = 2;
 
-/// A graph that gives a row of numbers for each picture.
+/// A graph that gives a row of numbers for each image.
 #[derive(Debug)]
 pub struct PictureGraph {
     reader: PictureReader,
     runner: Runner,
     output: TensorName,
-    /// Whether a picture must give one row of scores, and not any tensor.
+    /// Whether an image must give one row of scores rather than any tensor.
     gives_scores: bool,
 }
 
@@ -55,14 +55,14 @@ pub fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
 pub struct PictureReader {
     program: Arc<Program>,
     fed: NodeOutput,
-    /// Where pictures enter.
+    /// Where images enter.
     pub entry: EntryPoint,
 }
 
-/// A picture and what was computed from it, or why it could not be.
+/// An image and its computed tensor, or the error.
 pub type Computed<'a> = (&'a Path, Result<Vec<f32>>);
 
-/// How far a verb is with its pictures, which it draws, and those that it leaves out.
+/// The progress of a verb through its images, drawn on the terminal, and the skipped images.
 #[derive(Debug)]
 pub struct Tally {
     done: u64,
@@ -75,7 +75,7 @@ pub struct Tally {
 const LONG: f64 = 2.0;
 
 impl Tally {
-    /// None of the pictures is done.
+    /// No image is done yet.
     pub fn of(pictures: &[PathBuf]) -> Self {
         Self {
             done: 0,
@@ -85,7 +85,7 @@ impl Tally {
         }
     }
 
-    /// Counts a picture: its row, or `None` where there is none, which is kept for the end.
+    /// Counts an image. Returns its row, or `None` if it failed; the error is kept for the end.
     pub fn row(&mut self, (path, row): Computed) -> Option<Vec<f32>> {
         self.done += 1;
         console::progress("pictures", self.done, self.total);
@@ -93,7 +93,7 @@ impl Tally {
         row.map_err(unreadable).ok()
     }
 
-    /// The pictures so far.
+    /// The number of images so far.
     pub fn done(&self) -> usize {
         self.done as usize
     }
@@ -246,7 +246,7 @@ impl PictureGraph {
     }
 }
 
-/// The side of random pictures.
+/// The side of random images.
 const SIDE: u32 = 299;
 
 /// Larger images are computed if memory for them is available.
@@ -277,7 +277,7 @@ impl PictureReader {
         self.ready(&picture)
     }
 
-    /// As [`prepare`](Self::prepare), of a random picture.
+    /// As [`prepare`](Self::prepare), for a random image.
     fn random(&self, number: usize) -> Result<Tensors> {
         let mut numbers = Stream::new(1, "images").at(number as u64);
         let mut colour = || Rgb([0; 3].map(|_: u8| numbers.below(256) as u8));
@@ -324,7 +324,7 @@ impl Row {
     }
 }
 
-/// The row of each picture of a batch.
+/// The row of each image of a batch.
 fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<Result<Row>> {
     let whole: Vec<&Tensors> = batch.iter().flatten().collect();
     let together = match whole.len() {
@@ -349,7 +349,7 @@ fn compute(runner: &mut Runner, cpu: &Cpu, batch: Vec<Result<Tensors>>) -> Vec<R
     }
 }
 
-/// The rows that the graph gives for `count` pictures.
+/// The rows that the graph gives for `count` images.
 fn rows(runner: &mut Runner, cpu: &Cpu, known: Tensors, count: usize) -> Result<Vec<Row>> {
     let outputs = runner.finish(cpu, known)?;
     let output = outputs.first().context("nothing is wanted")?;

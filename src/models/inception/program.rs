@@ -13,7 +13,7 @@ use crate::data::graphdef::{
     DataType, FrozenGraph, FrozenNode, NodeOutput, Tensor, TensorName, Values,
 };
 
-/// Tensors by their places in the graph.
+/// Tensors by their position in the graph.
 pub type Tensors = HashMap<NodeOutput, Arc<Tensor>>;
 
 /// The way from tensors that are fed to tensors that are wanted.
@@ -35,7 +35,7 @@ pub struct Program {
 /// Nodes that are computed together, in topological order.
 #[derive(Debug, Default)]
 pub struct Stage {
-    /// Each node, as a layer where the stage is a network.
+    /// Each node, with its layer if the stage is a network.
     pub nodes: Vec<(usize, Option<Layer>)>,
     /// The outputs of earlier stages and the fed tensors that it reads.
     pub reads: Vec<NodeOutput>,
@@ -172,7 +172,7 @@ impl Program {
         Ok(())
     }
 
-    /// Computes what one picture, or whatever is fed, comes to before the first network.
+    /// Computes the nodes before the first network, for one image or whatever is fed.
     ///
     /// # Errors
     /// The first node that cannot be computed.
@@ -183,7 +183,7 @@ impl Program {
         Ok(known)
     }
 
-    /// Refuses results that are not finite, in the words of a check of the graph where it has one.
+    /// Refuses results that are not finite, with the message of the graph's own check if it has one.
     ///
     /// # Errors
     /// A value that is not finite.
@@ -211,7 +211,7 @@ impl Program {
     }
 }
 
-/// Operations that give the values of their first input another shape alone.
+/// Operations that only reshape their first input.
 const SHAPES: &[&str] = &["ExpandDims", "Identity", "Reshape", "Squeeze"];
 
 /// The casts to floats that nobody reads but `ResizeBilinear`, of the values in any shape.

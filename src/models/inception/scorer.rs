@@ -37,7 +37,7 @@ pub struct LearntOptions {
 }
 
 impl LearntOptions {
-    /// The run, where one is named.
+    /// The run, if one is named.
     ///
     /// # Errors
     /// A run that cannot be read.

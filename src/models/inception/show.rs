@@ -115,7 +115,7 @@ fn needed(graph: &FrozenGraph, output: &str) -> Result<Vec<String>> {
     Ok(order.into_iter().map(|node| graph.node(node).name.clone()).collect())
 }
 
-/// The shape of a placeholder, where the graph says it.
+/// The shape of a placeholder, if the graph gives it.
 fn shape(node: &FrozenNode) -> String {
     match node.shape("shape") {
         Ok(Some(sizes)) => {

@@ -79,7 +79,7 @@ pub struct ThreadOption {
 }
 
 impl ThreadOption {
-    /// The number that was asked for, else that of the cores which this process may use.
+    /// The requested number, else the number of cores that this process may use.
     pub fn count(&self) -> usize {
         match self.threads {
             Some(threads) => usize::from(threads),

@@ -23,12 +23,12 @@ pub struct Corpus {
     pub valid: Vec<u32>,
     /// The test text.
     pub test: Vec<u32>,
-    /// The perplexity that no model can beat, where the text's grammar is known.
+    /// The perplexity of the grammar itself, a lower bound on enough text, if the grammar is known.
     pub perplexity_bound: Option<f64>,
 }
 
 impl Corpus {
-    /// Reads the texts of a config. Without a `vocabulary`, it is that of the training text.
+    /// Reads the texts of a config. Without a `vocabulary`, it is built from the training text.
     ///
     /// # Errors
     /// When a text is missing or cannot be read, with what to do about it.
@@ -65,7 +65,7 @@ impl Corpus {
         Ok(Self { vocabulary, train, valid, test, perplexity_bound })
     }
 
-    /// Reads one text alone, in the ids of `vocabulary`.
+    /// Reads a single text, in the ids of `vocabulary`.
     ///
     /// # Errors
     /// As [`Corpus::load`].
@@ -109,7 +109,7 @@ pub struct EncodedText {
     pub tokens: Vec<u32>,
     /// How much of it the vocabulary has.
     pub coverage: Coverage,
-    /// The perplexity that no model can beat, where the text's grammar is known.
+    /// The perplexity of the grammar itself, a lower bound on enough text, if the grammar is known.
     pub perplexity_bound: Option<f64>,
 }
 
@@ -126,7 +126,7 @@ enum Texts {
 }
 
 impl Texts {
-    /// The sources of the texts; those of `needed` must exist.
+    /// The sources of the texts; those in `needed` must exist.
     fn new(config: &PtbConfig, data_dir: &Path, needed: &[Split]) -> Result<Self> {
         if config.data.source == "grammar" {
             return Ok(Self::of_grammar(config));
@@ -169,7 +169,7 @@ impl Texts {
         }
     }
 
-    /// Words that belong to the vocabulary even where the training text lacks them.
+    /// Words that are in the vocabulary even if the training text lacks them.
     fn known_words(&self) -> &[&'static str] {
         match self {
             Self::Files(_) => &[],

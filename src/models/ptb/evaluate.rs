@@ -6,7 +6,7 @@ use crate::data::batches::Batches;
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
 
-/// Words that go through the model at a time where the batch is one.
+/// Words per forward pass with a batch size of one.
 const CHUNK: usize = 700;
 
 /// The sum of losses over a text.

@@ -53,7 +53,7 @@ impl Architecture {
         }
     }
 
-    /// The encoder alone.
+    /// Only the encoder.
     ///
     /// # Errors
     /// As [`Architecture::unrolled`].

@@ -238,7 +238,7 @@ impl BatchedText {
         }
     }
 
-    /// All pairs that are not too long, by their buckets.
+    /// All pairs that are not too long, by bucket.
     pub fn groups(&self) -> Vec<Group> {
         let Batches::Buckets(buckets, _) = &self.batches else {
             let length = |pair: u32, side| self.pairs.length(pair as usize, side);

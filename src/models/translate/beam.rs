@@ -13,7 +13,7 @@ pub struct Search {
     /// The exponent of a translation's length, by which its log-probability is divided (Wu et al.,
     /// arXiv 1609.08144, equation 14); 0 prefers short ones.
     pub length_penalty: f64,
-    /// The most words of a translation; none for those of its bucket.
+    /// Maximum length of a translation in words; none for that of its bucket.
     pub max_length: Option<usize>,
 }
 
@@ -32,7 +32,7 @@ impl Search {
 pub struct Hypothesis {
     /// Its words, without the end.
     pub words: Vec<u32>,
-    /// Its log-probability in nats, that of its end among it.
+    /// Its log-probability in nats, including its end.
     pub log_probability: f64,
     /// The log-probability divided by the length penalty, which the search maximises.
     pub score: f64,
@@ -46,7 +46,7 @@ struct Open {
     words: Vec<u32>,
     log_probability: f64,
     attention: Vec<Rc<Vec<f32>>>,
-    /// Whether its words are those of greedy search.
+    /// Whether greedy search would choose the same words.
     is_greedy: bool,
 }
 

@@ -145,7 +145,7 @@ impl Bidirectional {
         })
     }
 
-    /// The encoder alone: it is fed `source` and `lengths`.
+    /// Only the encoder: it is fed `source` and `lengths`.
     ///
     /// # Errors
     /// As [`Bidirectional::unrolled`].

@@ -257,7 +257,7 @@ impl TranslateSettings {
         if self.is_bidirectional() { Vec::new() } else { self.data.sizes() }
     }
 
-    /// The longest sentences that are trained on; any where there are buckets.
+    /// The longest training sentences; unlimited with buckets.
     pub fn longest(&self) -> Longest {
         if !self.is_bidirectional() {
             return Longest::ANY;

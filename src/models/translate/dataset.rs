@@ -167,7 +167,7 @@ impl Dataset {
         Ok(Self { tokenizer, train, dev, dev_text })
     }
 
-    /// The development text alone, or the test text: its pairs and its sentences.
+    /// Only the development text, or the test text: its pairs and its sentences.
     ///
     /// # Errors
     /// As [`Dataset::load`]; a config without a test text.

@@ -22,7 +22,7 @@ const HYPOTHESES: usize = 512;
 pub struct Translator {
     /// Sizes that sentences are padded to; none if padding is masked.
     buckets: Vec<Bucket>,
-    /// The width of the context that the decoder begins with, where it is fed one.
+    /// The width of the decoder's initial context, if it takes one.
     context: Option<usize>,
     encoder: (Network, Vec<Output>),
     decoder: (Network, Vec<Output>),
@@ -32,7 +32,7 @@ pub struct Translator {
 struct Decoding {
     /// Outputs and features of the encoder (positions · rows, width).
     memory: Vec<Vec<f32>>,
-    /// The state of every layer, and the context where it is fed on (rows, width).
+    /// The state of every layer, and the context if it is fed back (rows, width).
     states: Vec<Vec<f32>>,
     /// The tokens of each row's source, where padding is masked.
     lengths: Vec<u32>,
@@ -247,7 +247,7 @@ impl Decoding {
     }
 }
 
-/// Words, and lengths where there are any.
+/// Words, and lengths if there are any.
 fn ids<'a>(words: &'a [u32], lengths: &'a [u32]) -> Vec<&'a [u32]> {
     [words, lengths].into_iter().filter(|ids| !ids.is_empty()).collect()
 }

@@ -30,7 +30,7 @@ impl Best {
         self.evaluated_at.filter(|_| patience > 0 && self.epochs_since >= patience)
     }
 
-    /// Says that training ends, where it does.
+    /// Reports early stopping, if it happens.
     pub fn say(&self, patience: u64) {
         if self.ends_at(patience).is_some() {
             let (epochs, bleu) = (self.epochs_since, self.bleu.unwrap_or_default());

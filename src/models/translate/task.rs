@@ -44,8 +44,8 @@ pub struct TranslateTask<'a> {
     best: Best,
 }
 
-/// The learning rate of the reference: it falls where the mean loss of a window of steps is above
-/// those of the three before.
+/// The learning rate of the reference: it decays when the mean loss of a window of steps is above each
+/// of the three previous windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LearningRate {
     rate: f64,
@@ -144,7 +144,7 @@ impl<'a> TranslateTask<'a> {
         }
     }
 
-    /// The model that sentences are translated with: its moving averages, where there are any.
+    /// The model used for translation: its moving averages, if there are any.
     fn averaged(&self) -> Option<TranslationModel> {
         let averages = self.optimizer.averages();
         (!averages.is_empty()).then(|| self.model.with_values(averages))

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! With long short-term memory in place of the GRU, s_t are the cells and hidden values of all
-//! layers; h and s_t in o_t are the hidden values alone.
+//! layers; h and s_t in o_t are only the hidden values.
 
 use anyhow::Result;
 use schemars::JsonSchema;
@@ -201,7 +201,7 @@ impl Unidirectional {
         })
     }
 
-    /// The encoder alone: it is fed `source`.
+    /// Only the encoder: it is fed `source`.
     ///
     /// # Errors
     /// As [`Unidirectional::unrolled`].

@@ -57,7 +57,7 @@ pub struct Plot {
 }
 
 impl Plot {
-    /// The folder for the pictures.
+    /// The output folder.
     pub fn folder(&self) -> PathBuf {
         self.out.clone().unwrap_or_else(|| self.runs[0].join("plots"))
     }
@@ -166,7 +166,7 @@ fn warn_of_other_settings(runs: &[RunDir]) -> Result<()> {
     Ok(())
 }
 
-/// A run that is named twice is drawn once.
+/// A run that is named twice is plotted once.
 fn keep_first(runs: &mut Vec<PathBuf>) {
     let mut seen = Vec::new();
     runs.retain(|run| {
@@ -177,7 +177,7 @@ fn keep_first(runs: &mut Vec<PathBuf>) {
     });
 }
 
-/// Each run's name in the legend: that of its folder, or the path where two would be alike.
+/// Each run's name in the legend: its folder name, or the path if two names would be the same.
 fn names(runs: &[PathBuf]) -> Vec<String> {
     let folders: Vec<_> = runs.iter().map(|run| folder_name(run)).collect();
     let mut count = HashMap::<&str, usize>::new();

@@ -82,7 +82,7 @@ pub fn last_metrics(records: &[Record]) -> Map<String, Value> {
     last
 }
 
-/// The items a second when progress was recorded last, by their name.
+/// The last recorded throughput in items/s, by name.
 fn last_rate(records: &[Record]) -> Value {
     let last = records.iter().rev().find(|record| record.phase == "train");
     let times = last.into_iter().flat_map(|record| &record.timing);

@@ -28,9 +28,9 @@ const MUCH_OUTSIDE: f64 = 0.2;
 pub struct TextDataset {
     /// The text in ids.
     pub corpus: Corpus,
-    /// Analogies, where the config names some.
+    /// Analogies, if the config names some.
     pub questions: Option<Questions>,
-    /// Word pairs with similarity scores, where the config names some.
+    /// Word pairs with similarity scores, if the config names some.
     pub pairs: Option<Pairs>,
 }
 
@@ -102,7 +102,7 @@ impl TextDataset {
     }
 }
 
-/// Says how much of the text has a vector of its own, and warns where it is little.
+/// Reports how much of the text has a vector of its own, and warns if it is little.
 fn tell_coverage(corpus: &Corpus) {
     let outside = corpus.vocabulary.counts().first().copied().unwrap_or_default();
     let coverage = Coverage { words: corpus.len() as u64, outside };
@@ -127,7 +127,7 @@ fn read(
     }
 }
 
-/// The analogies that the config names, or those of the text that the program makes.
+/// The analogies that the config names, or those of the generated text.
 ///
 /// # Errors
 /// A file that is missing or damaged.

@@ -161,7 +161,7 @@ impl Benchmark for Word2Vec {
         Ok(())
     }
 
-    /// Words as frequent as those of a language: the word of rank r with a frequency of 1/r.
+    /// Words with Zipf's law: the word of rank r has a frequency of 1/r.
     fn random_data(config: &Word2VecConfig) -> Result<TextDataset> {
         let mut numbers = Stream::new(config.seed, "bench").at(0);
         let range = f64::from(DIFFERENT).ln();

@@ -10,7 +10,7 @@ use crate::ops::Cpu;
 use crate::ops::top_k::top_k;
 use crate::rng::Stream;
 
-/// The effective number of neighbours of a word, where there are enough words.
+/// The t-SNE perplexity (effective number of neighbours), if there are enough words.
 const PERPLEXITY: usize = 30;
 /// Neighbours that are looked at, for each of the perplexity.
 const NEIGHBOURS: usize = 3;

@@ -1,4 +1,4 @@
-//! `tfm predict <model>`: what the user's own pictures show.
+//! `tfm predict <model>`: classifies the user's own images.
 
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ fn read<'a, M: PictureModel>(
     (readable, images)
 }
 
-/// The most probable classes of each picture by name, the first one first.
+/// The most probable classes of each image by name, the most probable first.
 fn classes_of<M: PictureModel>(
     cpu: &Cpu,
     session: &mut Session<M>,

@@ -27,7 +27,7 @@ struct Normalization {
 }
 
 impl Normalization {
-    /// The pictures (…, channels), normalised.
+    /// The images (…, channels), normalised.
     fn apply(&self, pictures: &Tensor) -> Result<Tensor> {
         let mut values = doubles(&pictures.values)?;
         for pixel in values.chunks_exact_mut(self.mean.len().max(1)) {
@@ -39,7 +39,7 @@ impl Normalization {
     }
 }
 
-/// An input of one number for each channel of pictures.
+/// An input with one number per channel of the images.
 fn of_channels(call: &Call<'_>, index: usize, pictures: &[usize]) -> Result<Vec<f64>> {
     let input = call.inputs[index];
     let (shape, channels) = (&input.shape, pictures.last());
@@ -54,7 +54,7 @@ fn products(left: impl IntoIterator<Item = f64>, right: &[f64]) -> Vec<f64> {
     left.into_iter().zip(right).map(|(left, right)| left * right).collect()
 }
 
-/// Reads pictures, mean, variance, β and γ, in this order.
+/// Reads images, mean, variance, β and γ, in this order.
 fn global_normalization(call: &Call<'_>) -> Result<Tensor> {
     let (input, node) = (call.inputs[0], call.node);
     let shape = &input.shape;

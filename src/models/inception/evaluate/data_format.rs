@@ -1,4 +1,4 @@
-//! The order of the axes of pictures. What is computed is (batch, height, width, channels).
+//! The axis order of images. Everything is computed as (batch, height, width, channels).
 
 use std::borrow::Cow;
 

@@ -31,7 +31,7 @@ pub(super) fn none_of(values: &Values, capacity: usize) -> Values {
     same_type!(values, _v => Vec::with_capacity(capacity))
 }
 
-/// The inputs, which are one at least, after each other along an axis.
+/// The inputs (at least one), concatenated along an axis.
 pub(super) fn concat(inputs: &[&Tensor], axis: usize) -> Result<Tensor> {
     let first = inputs.first().context("it has no inputs")?;
     let mut shape = first.shape.clone();

@@ -104,7 +104,7 @@ fn outputs(node: &FrozenNode, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
     }
 }
 
-/// The error with the node's name, which those of attributes have already.
+/// Adds the node's name to an error; errors of attributes already have it.
 fn named(title: &str, error: Error) -> Error {
     if error.to_string().starts_with(title) { error } else { error.context(title.to_owned()) }
 }

@@ -14,7 +14,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("MirrorPad", 2, mirror_pad),
 ];
 
-/// The zero of a type; no bytes where it is `string`.
+/// The zero of a type; the empty string for `string`.
 pub(super) fn zero(values: &Values) -> Values {
     same_type!(values, v => vec![default_of(v)])
 }

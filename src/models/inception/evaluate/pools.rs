@@ -45,7 +45,7 @@ fn pool(
     format.restored(from_doubles(shape, results, data_type)?)
 }
 
-/// The pixels of one window, counted through all pictures.
+/// The pixels of one window, numbered through all images.
 struct Pixels {
     rows: SlidingWindow,
     columns: SlidingWindow,

@@ -41,7 +41,7 @@ pub(super) fn walk(
     }
 }
 
-/// The tensor of a shape whose values are those of `tensor` where a [`walk`] leads.
+/// A tensor of this shape with the values of `tensor` in the order of a [`walk`].
 pub(super) fn rearranged(
     tensor: &Tensor,
     shape: Vec<usize>,

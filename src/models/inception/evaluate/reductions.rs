@@ -29,7 +29,7 @@ struct Reduction<'a> {
     input: &'a Tensor,
     /// Whether each axis goes.
     goes: Vec<bool>,
-    /// The sizes of all axes; one of those that go.
+    /// The sizes of all axes; 1 for the reduced ones.
     kept: Vec<usize>,
     /// The shape of the output.
     shape: Vec<usize>,

@@ -1,4 +1,4 @@
-//! Windows that slide over pictures, with TensorFlow's padding.
+//! Sliding windows over images, with TensorFlow's padding.
 
 use std::ops::Range;
 

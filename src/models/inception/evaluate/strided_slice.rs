@@ -139,7 +139,7 @@ impl Selection {
     }
 }
 
-/// An index from the beginning, which is negative if it counts from the end.
+/// Converts an index that is negative if it counts from the end.
 fn from_start(index: i64, size: usize) -> i64 {
     if index < 0 { index + size as i64 } else { index }
 }

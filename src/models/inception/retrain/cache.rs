@@ -26,14 +26,14 @@ const MAX_VALUES: usize = 1 << 24;
 /// The most bytes of a description.
 const MAX_DESCRIPTION: usize = 1 << 16;
 
-/// The features of a picture, wherever they are used.
+/// The shared features of an image.
 pub type Row = Arc<[f32]>;
 
-/// The features of pictures by their content.
+/// The features of images by content.
 #[derive(Debug)]
 pub struct FeatureCache {
     path: PathBuf,
-    /// None where it cannot be written.
+    /// None if it cannot be written.
     file: Option<File>,
     rows: HashMap<ContentHash, Row>,
 }
@@ -86,7 +86,7 @@ impl FeatureCache {
         &self.path
     }
 
-    /// The features of a content, where they are known.
+    /// The features of a content, if they are known.
     pub fn get(&self, hash: &ContentHash) -> Option<&Row> {
         self.rows.get(hash)
     }
@@ -105,7 +105,7 @@ impl FeatureCache {
         self.rows.extend(rows);
     }
 
-    /// Reads the records that are whole: what the file begins with, and where they end.
+    /// Reads the header and the complete records; returns where they end.
     fn read(
         &mut self,
         file: &File,
@@ -145,7 +145,7 @@ fn record(hash: &ContentHash, row: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// The next record and its bytes; none at the end and where the file is not whole.
+/// The next record and its bytes; none at the end or if the record is incomplete.
 fn next(reader: &mut impl Read) -> io::Result<Option<(ContentHash, Row, u64)>> {
     let mut start = [0; 36];
     if !fill(reader, &mut start)? {

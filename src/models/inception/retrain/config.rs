@@ -227,7 +227,7 @@ fn tensor(name: &str) -> Result<Option<TensorName>> {
 }
 
 impl InceptionSettings {
-    /// The folder of the pictures.
+    /// The folder of the images.
     pub fn images(&self, data_dir: &Path) -> PathBuf {
         here_or_below(data_dir, &self.data.images)
     }

@@ -27,9 +27,9 @@ pub struct FeatureDataset {
     pub valid: Examples,
     /// Those that are held out to judge the run; there may be none.
     pub test: Examples,
-    /// All pictures, and the files that could not be read.
+    /// All images, and the files that could not be read.
     pub listing: Listing,
-    /// The part of each picture.
+    /// The split of each image.
     parts: Vec<Split>,
 }
 
@@ -48,7 +48,7 @@ pub struct Examples {
 }
 
 impl FeatureDataset {
-    /// The pictures of a config, with their features.
+    /// The images of a config, with their features.
     ///
     /// # Errors
     /// No folder of pictures, or one with fewer than two classes, or a class without a picture; a
@@ -221,7 +221,7 @@ mod tests {
 
     const PARTS: [Split; 4] = [Split::Train, Split::Test, Split::Train, Split::Train];
 
-    /// Two pictures each of two classes, with their numbers as features.
+    /// Two images for each of two classes, with their numbers as features.
     fn dataset(contents: [&str; 4], classes: [&str; 2]) -> FeatureDataset {
         let picture = |(i, content): (usize, &str)| Picture {
             path: format!("{i}-{content}.jpg").into(),

@@ -1,4 +1,4 @@
-//! Which pictures are trained on, and which are held out.
+//! The split of the images into training, validation and test.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The features of pictures: what a frozen graph makes of each, before its last layer.
+//! The features of images: the input of a frozen graph's last layer.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -24,7 +24,7 @@ use crate::version::VERSION;
 const AT_ONCE: usize = 1;
 /// Pictures that are kept at once.
 const KEPT: usize = 16;
-/// The folder of the features, in that of the data sets.
+/// The folder of the features, in the data folder.
 const FOLDER: &str = "cache/inception";
 
 /// Which graph features are of, and which of its tensors.
@@ -34,7 +34,7 @@ pub struct FeatureSource {
     pub graph: String,
     /// The tensor, as `node:output`.
     pub tensor: String,
-    /// Values of a picture.
+    /// Number of values per image.
     pub values: usize,
 }
 
@@ -94,7 +94,7 @@ pub struct Extractor {
     pub source: FeatureSource,
 }
 
-/// The features of the pictures of a listing.
+/// The features of the images of a listing.
 #[derive(Debug)]
 pub struct Features {
     /// The images that could be computed, and the files that could not.
@@ -127,7 +127,7 @@ impl Extractor {
     /// which are kept there.
     ///
     /// # Errors
-    /// The cache cannot be used; pictures whose features differ in length.
+    /// The cache cannot be used, or the features of the images differ in length.
     pub fn extract(mut self, cpu: &Cpu, mut listing: Listing, data_dir: &Path) -> Result<Features> {
         let wanted: HashSet<ContentHash> =
             listing.pictures.iter().map(|picture| picture.hash).collect();
@@ -242,7 +242,7 @@ impl Progress {
         self.done as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// Counts a picture; whether a batch ends with it.
+    /// Counts an image and returns whether it completes a batch.
     fn is_whole_batch(&mut self) -> bool {
         self.done += 1;
         let (share, rate) = (self.done as f64 / self.total as f64, self.rate());

@@ -1,4 +1,4 @@
-//! The user's pictures: a folder for each class, every picture known by its content.
+//! The user's images: one folder per class, every image identified by its content.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ const MAX_CLASSES: usize = 10_000;
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 16;
 
-/// The SHA-256 of a file: files of one content are one picture.
+/// The SHA-256 of a file: files with the same content are one image.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash(pub [u8; 32]);
 
@@ -65,7 +65,7 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-/// A picture of a class.
+/// An image of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     /// Its file.
@@ -76,12 +76,12 @@ pub struct Picture {
     pub hash: ContentHash,
 }
 
-/// The pictures of a folder, by class and by name.
+/// The images of a folder, by class and by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The names of the folders, sorted.
     pub classes: Vec<String>,
-    /// The pictures of the first class, sorted by name, and so on.
+    /// The images of the first class, sorted by name, and so on.
     pub pictures: Vec<Picture>,
     /// Files that cannot be read, and why.
     pub unreadable: Vec<(PathBuf, String)>,
@@ -91,7 +91,7 @@ pub struct Listing {
 /// begin with a dot are skipped.
 ///
 /// # Errors
-/// A folder that cannot be listed, or has no pictures; no folder at all.
+/// A folder that cannot be listed or has no images, or no folder at all.
 pub fn class_folders(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     let cannot = || format!("cannot list {}", dir.display());
     let mut folders = BTreeMap::new();
@@ -149,7 +149,7 @@ impl Listing {
         counts
     }
 
-    /// Refuses a class without a picture.
+    /// Refuses a class without images.
     ///
     /// # Errors
     /// A class without a readable image.

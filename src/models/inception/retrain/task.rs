@@ -56,7 +56,7 @@ impl<'a> RetrainTask<'a> {
     /// The layer at its first step.
     ///
     /// # Errors
-    /// A class without a training picture.
+    /// A class without a training image.
     pub fn new(
         cpu: &'a Cpu,
         config: &'a InceptionConfig,
@@ -72,7 +72,7 @@ impl<'a> RetrainTask<'a> {
         Ok(Self { on, config, data, by_class, batch, last: Last::default() })
     }
 
-    /// Draws the batch of a step: for each example its class, then one of the class's pictures.
+    /// Draws the batch of a step: for each example a class, then an image of that class.
     fn draw(&mut self, step: u64) {
         let mut numbers = Stream::new(self.config.seed, "examples").at(step);
         let Batch { images, labels } = &mut self.batch;
@@ -85,7 +85,7 @@ impl<'a> RetrainTask<'a> {
         }
     }
 
-    /// The score on a part; `None` where the part is empty. The outer `None`: a shutdown came.
+    /// The score on a split, `None` if it is empty. The outer `None` means that a shutdown came.
     fn score(&mut self, split: Split, shutdown: &ShutdownFlag) -> Result<Option<Option<Score>>> {
         let examples = self.data.split(split);
         if examples.labels.is_empty() {

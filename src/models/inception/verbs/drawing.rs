@@ -15,14 +15,14 @@ use crate::metrics::Raster;
 use crate::metrics::picture::{ConfusionMatrix, Mistake, write_sheet};
 use crate::models::session::Session;
 
-/// The side of a picture on the sheet.
+/// The side of an image on the sheet.
 const SIDE: u32 = 168;
 /// Mistakes of a sheet, at most.
 const MISTAKES: usize = 36;
 /// Classes of a matrix that can still be read.
 const MAX_CLASSES: usize = 100;
 
-/// Where the pictures of a run's evaluation go.
+/// The paths of the plots of a run's evaluation.
 pub struct Plots {
     folder: PathBuf,
     /// The evaluated split or folder.
@@ -103,7 +103,7 @@ fn draw_sheet(path: &Path, labels: &Labels, worst: &[&Judged]) -> Result<()> {
     write_sheet(path, title, &names, &shown)
 }
 
-/// The whole picture on a white square; white alone where it cannot be read any more.
+/// The whole image on a white square; only white if it can no longer be read.
 fn thumbnail(path: &Path) -> RgbImage {
     let mut square = RgbImage::from_pixel(SIDE, SIDE, Rgb([255; 3]));
     if let Ok(picture) = photo::read(path, ReadOptions::default()) {

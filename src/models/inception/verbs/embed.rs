@@ -1,4 +1,4 @@
-//! `tfm embed inception`: a row of features for each picture.
+//! `tfm embed inception`: a row of features for each image.
 
 use std::path::{Path, PathBuf};
 

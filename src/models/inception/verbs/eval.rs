@@ -148,7 +148,7 @@ fn report(
     ensure_none_left_out(&unreadable)
 }
 
-/// The pictures of the user's folders.
+/// The images of the user's folders.
 fn of_folder(args: &EvalArgs, cpu: &Cpu, mut scorer: Scorer) -> Result<Evaluated> {
     let folders = class_folders(args.images.as_deref().unwrap_or_else(|| ".".as_ref()))?;
     let classes = folders.iter().flat_map(|(class, files)| files.iter().map(move |_| class));
@@ -173,7 +173,7 @@ fn of_folder(args: &EvalArgs, cpu: &Cpu, mut scorer: Scorer) -> Result<Evaluated
     Ok(Evaluated { results, labels: scorer.labels, unreadable: tally.end() })
 }
 
-/// A part of the run's own pictures.
+/// A split of the run's own images.
 fn of_split(args: &EvalArgs, cpu: &Cpu, session: Session<Inception>) -> Result<Evaluated> {
     let config = run_config(&session.config, &args.graph)?;
     let mut data = FeatureDataset::open(cpu, &config, args.graph.data_dir())?;

@@ -1,4 +1,4 @@
-//! `tfm predict inception`: what pictures show.
+//! `tfm predict inception`: classifies images.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -149,10 +149,10 @@ fn cut(path: &Path, len: u64, number: usize) -> Result<()> {
     file.and_then(|file| file.set_len(len)).with_context(|| format!("cannot shorten {place}"))
 }
 
-/// Prints pictures as they are done.
+/// Prints results as they are done.
 struct Printer<'a> {
     args: &'a PredictArgs,
-    /// Whether each picture is named above its classes.
+    /// Whether each image's name is printed above its classes.
     names: bool,
     to: Option<File>,
 }
@@ -167,7 +167,7 @@ impl<'a> Printer<'a> {
         Ok(Self { args, names, to })
     }
 
-    /// Prints one picture; whether someone still reads.
+    /// Prints the result of one image and returns whether someone still reads.
     fn print(&mut self, path: &Path, scores: &[f32], labels: &Labels) -> Result<bool> {
         let best = top(scores, self.args.top);
         if let Some(to) = &mut self.to {

@@ -94,7 +94,7 @@ fn in_words(options: &str) -> &str {
     if options.is_empty() { " no options" } else { options }
 }
 
-/// The features of pictures, as `tfm embed` writes them.
+/// The features of images, as written by `tfm embed`.
 struct Features {
     tensor: TensorName,
     /// The checksum of their graph.
@@ -128,7 +128,7 @@ impl Features {
         Ok(Self { tensor, graph, preprocessing, files, width, values: values.collect() })
     }
 
-    /// The pictures whose features are nearest to a row, the nearest first.
+    /// The images whose features are nearest to a row, the nearest first.
     fn nearest(&self, wanted: &[f32], count: usize) -> Result<Vec<(&str, f64)>> {
         ensure!(
             wanted.len() == self.width,

@@ -12,12 +12,12 @@ use super::super::scores::{Scored, top};
 /// Classes that count as right for the top-5 accuracy.
 const TOP: usize = 5;
 
-/// A picture with its class and what was said of it.
+/// An image with its class and prediction.
 #[derive(Debug)]
 pub struct Judged {
     /// Its file.
     pub path: PathBuf,
-    /// Its place among the pictures.
+    /// Its index among the images.
     pub index: usize,
     /// Its class.
     pub class: usize,
@@ -34,7 +34,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// Takes in the scores of a picture of `class`.
+    /// Adds the scores of an image of `class`.
     pub fn add(&mut self, path: &Path, class: usize, scores: &[f32]) {
         let all = top(scores, scores.len());
         let probability =
@@ -44,7 +44,7 @@ impl Results {
         self.pictures.push(Judged { path: path.to_owned(), index, class, best, probability });
     }
 
-    /// The share of pictures whose class is among the `count` most probable.
+    /// The top-`count` accuracy: the fraction of images whose class is among the `count` most probable.
     fn accuracy<'a>(pictures: impl Iterator<Item = &'a Judged>, count: usize) -> f64 {
         let (mut right, mut all) = (0, 0);
         for picture in pictures {
@@ -55,12 +55,12 @@ impl Results {
         f64::from(right as u32) / f64::from(all.max(1) as u32)
     }
 
-    /// The share of pictures whose class is the most probable.
+    /// The top-1 accuracy: the fraction of images whose class is the most probable.
     pub fn top_1(&self) -> f64 {
         Self::accuracy(self.pictures.iter(), 1)
     }
 
-    /// The mean of −ln p of the pictures' own classes, in nats.
+    /// The mean cross-entropy −ln p of the images' own classes, in nats.
     fn cross_entropy(&self) -> f64 {
         let loss = |picture: &Judged| -f64::from(picture.probability).ln();
         let sum: f64 = self.pictures.iter().map(loss).sum();

@@ -178,7 +178,7 @@ impl Scorer<'_> {
         self.flush()
     }
 
-    /// Gives the lines up to number `line` that were left out a place.
+    /// Adds entries for the skipped lines up to number `line`.
     fn skip_to(&mut self, line: u64) {
         while self.lines + (self.waiting.len() as u64) < line {
             self.waiting.push(<[Vec<u32>; 2]>::default());

@@ -10,7 +10,7 @@ use crate::metrics::corpus::CorpusMetric;
 pub struct Translated {
     /// The number of the pair, from 1.
     pair: usize,
-    /// The BLEU of this sentence alone, as sacreBLEU's `--sentence-level` has it.
+    /// The sentence BLEU, as with sacreBLEU's `--sentence-level`.
     bleu: f64,
     source: String,
     reference: String,

@@ -40,7 +40,7 @@ impl<'a> Process<'a> {
         process
     }
 
-    /// Trains, and says how it ended, also where it could not begin.
+    /// Trains, and reports how it ended, even if it could not start.
     ///
     /// # Errors
     /// Those of the training.

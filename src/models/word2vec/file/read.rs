@@ -22,7 +22,7 @@ pub struct ImportOptions {
     pub format: Option<Format>,
     /// The most words that are read, the first ones.
     pub limit: Option<NonZeroUsize>,
-    /// Whether a line that is wrong is an error, instead of being left out.
+    /// Whether a malformed line is an error instead of being skipped.
     pub strict: bool,
 }
 

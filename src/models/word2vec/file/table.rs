@@ -16,7 +16,7 @@ use crate::system::memory;
 pub struct Imported {
     /// The vectors of [`UNKNOWN`] and of all words, in the order of the file.
     pub vectors: WordVectors,
-    /// The words that the file has, [`UNKNOWN`] only where it has it.
+    /// The words of the file; [`UNKNOWN`] only if the file has it.
     pub words: usize,
     /// What was skipped.
     pub warnings: Vec<String>,
@@ -51,7 +51,7 @@ impl LeftOut {
 }
 
 impl<'a> VectorTable<'a> {
-    /// Room for `words`, where their number is known.
+    /// Room for `words`, if their number is known.
     ///
     /// # Errors
     /// When memory cannot hold them.
@@ -122,7 +122,7 @@ impl<'a> VectorTable<'a> {
         Ok(())
     }
 
-    /// Takes in a word whose values begin at `begin`; false where it was there before.
+    /// Adds a word whose values begin at `begin`; false if it occurred before.
     fn take(&mut self, word: &str, count: u64, begin: usize) -> Result<bool> {
         ensure!(!word.is_empty(), "the word is empty");
         ensure!(

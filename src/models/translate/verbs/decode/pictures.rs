@@ -1,4 +1,4 @@
-//! The folder with the pictures of what translations attend to.
+//! The folder with the pictures of attention.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ impl Pictures {
         Ok(Self { folder: folder.to_path_buf(), drawn: 0 })
     }
 
-    /// Draws the picture of a line.
+    /// Draws the attention of a line.
     ///
     /// # Errors
     /// It cannot be written.
@@ -46,7 +46,7 @@ impl Pictures {
     }
 }
 
-/// A picture in the folder; of several the one with the least name.
+/// A picture in the folder; if there are several, the first by name.
 fn of_another_call(folder: &Path) -> Option<PathBuf> {
     let is_picture = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
