@@ -76,10 +76,20 @@ fn predictions_do_not_depend_on_batches_or_threads_and_go_on_where_they_ended() 
     let mut expect: Vec<Value> = whole.iter().map(|line| lines(line).remove(0)).collect();
     expect.sort_by_key(Value::to_string);
     assert_eq!(again, expect);
-    dir.write("notes.txt", "not ours");
-    dir.tfm(&format!("{predict} --resume notes.txt demo/pictures"))
-        .fails(1, &["notes.txt:1 is not a line of predictions: remove it"]);
-    assert_eq!(fs::read(dir.path().join("notes.txt")).unwrap(), b"not ours");
+    // A whole line that lacks nothing but its end stays.
+    let last = torn.strip_suffix(b"\n").unwrap();
+    fs::write(&path, last).unwrap();
+    dir.tfm(&format!("{predict} --resume out.jsonl demo/pictures")).ok();
+    assert_eq!(fs::read(&path).unwrap(), torn);
+    dir.tfm(&format!("{predict} --top 1 --resume out.jsonl demo/pictures"))
+        .fails(1, &["out.jsonl:1 was predicted by another graph, run or options"]);
+    for text in ["not ours", "{\"file\":\"report.pdf\",\"pages\":3}", "{\"file\":\"a\",\"pages\":"]
+    {
+        dir.write("notes.txt", text);
+        dir.tfm(&format!("{predict} --resume notes.txt demo/pictures"))
+            .fails(1, &["notes.txt:1 is not a line of predictions: name another file"]);
+        assert_eq!(fs::read_to_string(dir.path().join("notes.txt")).unwrap(), text);
+    }
 }
 
 #[test]
