@@ -50,6 +50,11 @@ pub struct Manifest {
 const CHECKSUM: &str = "crc32c";
 
 impl Manifest {
+    /// Whether the run was imported by `tfm import` and has not been trained.
+    pub fn is_imported(&self) -> bool {
+        self.command.get(1).is_some_and(|verb| verb == "import")
+    }
+
     pub(super) fn to_json(&self) -> Result<Vec<u8>> {
         /// The fields in their order, and before them their checksum.
         #[derive(Serialize)]

@@ -70,6 +70,7 @@ impl RunDir {
         let own: Vec<&str> =
             files.iter().map(|(name, _)| *name).chain([CONFIG, MANIFEST]).collect();
         refuse_full(path, &own)?;
+        refuse_nested(path)?;
         let lock = Lock::acquire(path)?;
         // Another process may have begun and ended its run between the check and the lock.
         refuse_full(path, &own)?;
@@ -264,6 +265,38 @@ pub fn refuse_run(path: &Path) -> Result<()> {
         path.display(),
         quoted(path)
     );
+    Ok(())
+}
+
+/// Checks that the folder `path` of a new run is in no run: it would be removed with that one, and
+/// no list would show it.
+fn refuse_nested(path: &Path) -> Result<()> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let outer = path.ancestors().skip(1).find(|folder| folder.join(MANIFEST).is_file());
+    ensure!(
+        outer.is_none(),
+        "the run folder {} is inside the run {}; choose another --run-dir",
+        path.display(),
+        outer.unwrap_or(&path).display()
+    );
+    Ok(())
+}
+
+/// Checks that a file to be written is none of a run's own, which `--force` does not mean.
+///
+/// # Errors
+/// It is one: its run would be lost.
+pub fn refuse_own_file(path: &Path) -> Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let is_of_run = |folder: &Path| folder.join(MANIFEST).is_file();
+    let own =
+        [MANIFEST, CONFIG, "metrics.jsonl", "status.json", "notes.json", "log.txt", lock::NAME];
+    let is_own =
+        is_of_run(folder) && own.iter().any(|name| path.file_name() == Some(name.as_ref()));
+    let is_checkpoint =
+        folder.file_name() == Some(CHECKPOINTS.as_ref()) && folder.parent().is_some_and(is_of_run);
+    ensure!(!is_own && !is_checkpoint, "{} is a file of a run; give another name", path.display());
     Ok(())
 }
 

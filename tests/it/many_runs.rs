@@ -176,6 +176,12 @@ fn a_run_is_repeated_to_the_bit() {
     let manifest = again.manifest();
     assert_eq!((&manifest["preset"], &manifest["seed"]), (&json!("ptb-test"), &json!(7)));
     assert_eq!(run.text("config.toml"), again.text("config.toml"));
+    // Relative paths are those of the folder that the first run was started in.
+    let below = dir.path().join("below");
+    fs::create_dir(&below).unwrap();
+    let rerun = ["runs", "rerun", "../run", "--run-dir", "fourth", "-q"];
+    assert!(tfm().args(rerun).current_dir(&below).status().unwrap().success());
+    assert!(below.join("fourth/run.json").exists());
     // Other data is no repetition.
     dir.write("words.txt", crate::ptb::text(61));
     let said = dir.tfm("runs rerun run --run-dir third");
@@ -237,4 +243,9 @@ fn runs_are_removed_on_request_alone() {
     }
     dir.tfm("runs rm runs/a runs/../runs/a --yes").ok();
     assert!(!dir.path().join("runs/a").exists() && b.path("run.json").exists());
+    dir.tfm(&train("-q --run-dir runs/b/inner"))
+        .fails(1, &["is inside the run", "another --run-dir"]);
+    let here = tfm().args(["runs", "rm", ".", "--yes"]).current_dir(b.path(".")).status();
+    assert!(here.unwrap().success());
+    assert!(!dir.path().join("runs/b").exists());
 }

@@ -59,6 +59,24 @@ fn what_is_imported_is_what_is_exported() {
 }
 
 #[test]
+fn an_imported_run_is_not_trained_on_and_keeps_its_files() {
+    let dir = Dir::new();
+    dir.write("cities.txt", CITIES);
+    dir.tfm("import word2vec cities.txt --run-dir run").ok();
+    let advice = "imported and not trained; train from its vectors with --init-from run";
+    dir.tfm("train word2vec --resume run").fails(1, &[advice]);
+    dir.tfm("runs rerun run").fails(1, &["imported and not trained; it cannot be repeated"]);
+    let run = Run::of(&dir, "run");
+    let before = run.text("config.toml");
+    for file in ["config.toml", "checkpoints/step-00000000.safetensors"] {
+        let said = dir.tfm(&format!("export word2vec --run run --out run/{file} --force"));
+        said.fails(1, &["is a file of a run; give another name"]);
+    }
+    assert_eq!(run.text("config.toml"), before);
+    dir.tfm("query word2vec --run run nearby Paris").ok();
+}
+
+#[test]
 fn a_map_says_which_words_it_cannot_draw() {
     let dir = Dir::new();
     let words = ["привет", "世界", "naïve", "plain", "中文", "a", "b", "c", "d", "e"];

@@ -65,7 +65,8 @@ fn text(comparison: &Comparison<'_>, seeds: bool) -> String {
     for score in &comparison.scores {
         let first = score.spreads[0].map(|spread| spread.mean);
         let cells = score.spreads.iter().enumerate().map(|(index, spread)| {
-            let Some(spread) = spread else { return String::new() };
+            let lost = if score.are_lost[index] { "not finite" } else { "" };
+            let Some(spread) = spread else { return lost.to_owned() };
             let words = spread_in_words(spread);
             match first.filter(|_| index > 0) {
                 Some(first) => format!(

@@ -122,18 +122,19 @@ fn hold_point(run: &Path) -> Result<Option<impl Sized + use<>>> {
 /// Removes a run folder; its manifest goes last, so an interrupted removal can be repeated.
 fn remove(run: &RunDir) -> Result<()> {
     let context = || format!("cannot remove {}", run.path().display());
-    let manifest = run.manifest_path();
-    for entry in fs::read_dir(run.path()).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        let config = path == run.config_path();
-        if path != manifest && !config {
-            remove_any(&path).with_context(context)?;
+    // A folder cannot be removed by the name `.`.
+    let folder = run.path().canonicalize().with_context(context)?;
+    for entry in fs::read_dir(&folder).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let own = [run.manifest_path(), run.config_path()];
+        if !own.iter().any(|path| path.file_name() == Some(&entry.file_name())) {
+            remove_any(&entry.path()).with_context(context)?;
         }
     }
     // Without either of these two files the folder is no longer a run.
     fs::remove_file(run.config_path()).with_context(context)?;
-    fs::remove_file(manifest).with_context(context)?;
-    match fs::remove_dir(run.path()) {
+    fs::remove_file(run.manifest_path()).with_context(context)?;
+    match fs::remove_dir(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(context),
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! `tfm runs rerun RUN`: the same settings, seed and data once more.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Command as Process, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -60,6 +60,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
         first.manifest.model
     );
     ensure!(
+        !first.manifest.is_imported(),
+        "{} was imported and not trained; it cannot be repeated",
+        first.path.display()
+    );
+    ensure!(
         first.state == State::Finished,
         "{} is {}: only a finished run can be repeated; finish it with: tfm train {} --resume {}",
         first.path.display(),
@@ -90,9 +95,14 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> 
     let manifest = &first.manifest;
     let mut command =
         Process::new(std::env::current_exe().context("cannot locate the tfm executable")?);
-    command.args(["train", &manifest.model, "--config"]).arg(first.path.join("config.toml"));
+    // Relative paths of the first run are relative to the folder that it was started in.
+    let (home, folder) = (home(manifest), absolute(folder)?);
+    command.current_dir(&home);
+    command.args(["train", &manifest.model, "--config"]);
+    command.arg(absolute(first.path.join("config.toml"))?);
     command.args(["--preset-name", &manifest.preset, "--expect-data", &manifest.data]);
-    command.arg("--run-dir").arg(folder).arg("--data-dir").arg(data_dir(args, manifest));
+    command.arg("--run-dir").arg(folder);
+    command.arg("--data-dir").arg(absolute(data_dir(args, manifest, &home))?);
     command.args(["--threads", &args.threads.count().to_string()]);
     command.args(["--device", device(manifest)]);
     if !manifest.init_from.is_empty() {
@@ -110,12 +120,26 @@ fn train(args: &Rerun, first: &RunSummary, folder: &Path) -> Result<ExitStatus> 
     child.wait().context("cannot wait for the run")
 }
 
-/// The data folder: that of the first run, if it was given one and this command is not.
-fn data_dir(args: &Rerun, manifest: &Manifest) -> PathBuf {
-    let given = data_dir_of(&manifest.command)
-        .or(manifest.provenance.variables.get("TFM_DATA_DIR").map(String::as_str))
-        .filter(|given| args.data.data_dir == default_dir() && Path::new(given).is_dir());
-    given.map_or_else(|| args.data.data_dir.clone(), PathBuf::from)
+/// The folder that the run was started in, or this one if that is gone.
+fn home(manifest: &Manifest) -> PathBuf {
+    let home = PathBuf::from(&manifest.provenance.folder);
+    if home.is_dir() { home } else { PathBuf::from(".") }
+}
+
+/// The data folder: that of the first run, unless this command is given one.
+fn data_dir(args: &Rerun, manifest: &Manifest, home: &Path) -> PathBuf {
+    let own = default_dir();
+    let given = data_dir_of(&manifest.command).or(manifest
+        .provenance
+        .variables
+        .get("TFM_DATA_DIR")
+        .map(String::as_str));
+    let of_first = home.join(given.map_or(&*own, Path::new));
+    if args.data.data_dir == own && of_first.is_dir() {
+        of_first
+    } else {
+        args.data.data_dir.clone()
+    }
 }
 
 /// The last value of `--data-dir` in a command.

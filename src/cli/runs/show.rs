@@ -15,6 +15,7 @@ use crate::console::duration;
 use crate::metrics::Record;
 use crate::models;
 use crate::models::options::OutputOptions;
+use crate::models::verbs::counted;
 use crate::system::shell::quoted;
 
 #[derive(Args, Debug)]
@@ -110,7 +111,7 @@ fn machine(run: &RunSummary) -> String {
     let parts =
         [&from.host, &from.processor, &from.system, &run.manifest.device, &run.manifest.isa];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).cloned().collect();
-    format!("{}, {} threads", parts.join(", "), run.manifest.threads)
+    format!("{}, {}", parts.join(", "), counted(run.manifest.threads as u64, "thread"))
 }
 
 fn known(tree: &str) -> &str {

@@ -10,13 +10,13 @@ use super::super::ENTRY;
 use super::super::options::GraphOptions;
 use super::super::retrain::{Inception, LastLayer, OUTPUT, graph_checksum, with_last_layer};
 use super::super::scorer::run_graph;
-use crate::atomic;
 use crate::data::graphdef::LabelMap;
 use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DataOptions, OutputOptions, RunOption};
 use crate::models::session::{Session, summary};
 use crate::nn::Parameter;
 use crate::system::shell::quoted;
+use crate::{atomic, run};
 
 /// `tfm export inception`
 pub const VERB: Verb = Verb {
@@ -70,6 +70,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
             "{} already exists: give --force to replace it",
             file.display()
         );
+        run::refuse_own_file(file)?;
     }
     let options = GraphOptions::at(args.source.clone(), &args.data.data_dir);
     let of_run = run_graph(&session.config, &options)?;

@@ -90,6 +90,13 @@ impl TrainArgs {
                 bail!("{option} and --set {set} say the same; give one of them");
             }
         }
+        // Each option sets the other key too, so that neither length ends the run early.
+        let lengths = [model.length.epochs, model.length.steps];
+        let option = self.epochs.map(|_| "--epochs").or(self.steps.map(|_| "--steps"));
+        let set = lengths.into_iter().flatten().find_map(|key| self.set_of(key));
+        if let (Some(option), Some(set)) = (option, set) {
+            bail!("{option} and --set {set} both set the length of training; give one of them");
+        }
         let seed = self.seed.map(|seed| format!("seed={seed}"));
         let mut sets: Vec<_> = self.config.sets.iter().cloned().chain(seed).collect();
         match (self.epochs.map(u64::from), self.steps.map(u64::from), model.length) {

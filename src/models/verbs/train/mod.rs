@@ -23,6 +23,7 @@ use crate::models::run_config::RunConfig;
 use crate::models::session::{check_model, read_run};
 use crate::ops::Cpu;
 use crate::run::{self, Manifest, Provenance, RunDir};
+use crate::system::shell::quoted;
 use crate::train::{self, ShutdownFlag, Task, Training};
 use crate::version::{GIT_REVISION, GIT_TREE, VERSION};
 use args::TrainArgs;
@@ -167,6 +168,12 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     };
     let resumed = read(&args.sets(E::ENTRY, per_epoch)?)?;
     let config = &resumed.loaded.config;
+    ensure!(
+        !manifest.is_imported(),
+        "{} was imported and not trained; train from its vectors with --init-from {}",
+        path.display(),
+        quoted(&path)
+    );
     config::refuse_differences(&resumed.previous, config, &resumable_keys::<E>())
         .with_context(|| format!("cannot resume {}", path.display()))?;
     open_log(log, &run)?;

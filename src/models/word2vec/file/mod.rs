@@ -26,7 +26,7 @@ pub use read::{ImportOptions, read};
 pub use table::Imported;
 
 use super::vectors::WordVectors;
-use crate::atomic;
+use crate::{atomic, run};
 
 /// A format of files of word vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -92,6 +92,7 @@ fn allow(paths: &[&Path], force: bool) -> Result<()> {
             "{} already exists; give another name, or --force to replace it",
             path.display()
         );
+        run::refuse_own_file(path)?;
     }
     Ok(())
 }
