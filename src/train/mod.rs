@@ -207,9 +207,8 @@ impl<'a, T: Task> Training<'a, T> {
 
     fn train_step(&mut self) -> Result<()> {
         let step = self.state.step;
-        let (per_epoch, epoch) = (self.task.steps_per_epoch(), self.task.epoch_at(step));
-        let first = epoch * per_epoch;
-        if step == first {
+        let epoch = self.task.epoch_at(step);
+        if step == epoch * self.task.steps_per_epoch() {
             progress_line(&self.task.begin_epoch(epoch));
             self.throughput = Throughput::start();
         }
@@ -217,7 +216,7 @@ impl<'a, T: Task> Training<'a, T> {
         self.state.step += 1;
         self.state.epoch_ended = false;
         self.throughput.items += self.task.items_per_step().1;
-        self.report_progress(step - first)?;
+        self.report_progress()?;
         if self.schedule.is_due(self.state.step) {
             self.save(false)?;
         }
@@ -242,17 +241,22 @@ impl<'a, T: Task> Training<'a, T> {
     }
 
     /// Draws the status line, and at intervals writes a line and a record.
-    fn report_progress(&mut self, step_of_epoch: u64) -> Result<()> {
-        let per_epoch = self.task.steps_per_epoch();
+    fn report_progress(&mut self) -> Result<()> {
         let rate = self.throughput.rate();
         self.display.step(&*self.task, self.state.step, rate);
         let step = self.state.step - 1;
         let summaries = self.task.summaries(step).map_err(|error| self.with_step_context(error))?;
         self.recorder.summaries(self.state.step, &summaries)?;
-        if !self.task.is_reported(step) {
-            return Ok(());
+        if self.task.is_reported(step) {
+            self.report(step, rate)?;
         }
-        let fraction = step_of_epoch as f64 / per_epoch as f64;
+        Ok(())
+    }
+
+    /// Writes a line and records, and returns how many of these.
+    fn report(&mut self, step: u64, rate: f64) -> Result<u64> {
+        let per_epoch = self.task.steps_per_epoch();
+        let fraction = (step - self.task.epoch_at(step) * per_epoch) as f64 / per_epoch as f64;
         let line = self.task.report(Progress { step, fraction, rate });
         progress_line(&line.map_err(|error| self.with_step_context(error))?);
         let unit = format!("{}_per_second", self.task.items_per_step().0);
@@ -262,7 +266,7 @@ impl<'a, T: Task> Training<'a, T> {
         if !valid.is_empty() {
             self.recorder.record(&self.record("valid", &valid))?;
         }
-        Ok(())
+        Ok(1 + u64::from(!valid.is_empty()))
     }
 
     fn record(&self, phase: &str, metrics: &[(&'static str, f64)]) -> Record {
@@ -336,13 +340,17 @@ impl<'a, T: Task> Training<'a, T> {
         let Some(measured) = measured.map_err(|error| self.with_step_context(error))? else {
             return Ok(());
         };
+        let step = self.state.step.saturating_sub(1);
+        self.state.end_lines = measured.len() as u64;
+        if self.task.reports_last_step() && !self.task.is_reported(step) {
+            self.state.end_lines += self.report(step, self.throughput.rate())?;
+        }
         for measured in &measured {
             tracing::debug!("{}", measured.line);
             self.warn_of_divergence(measured);
             self.recorder.record(&self.record(measured.phase, &measured.metrics))?;
         }
         self.state.finished = true;
-        self.state.end_lines = measured.len() as u64;
         self.save(false)
     }
 

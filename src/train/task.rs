@@ -82,6 +82,10 @@ pub trait Task {
         let per_epoch = self.steps_per_epoch();
         checkpoint_schedule::is_reported(step % per_epoch, per_epoch)
     }
+    /// Whether progress is reported after the last step too, as a part of the end of the run.
+    fn reports_last_step(&self) -> bool {
+        false
+    }
     /// The progress in words, in the reference's wording. What it takes to say them may be
     /// computed here, for [`Task::record`] to record.
     ///

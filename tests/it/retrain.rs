@@ -208,6 +208,22 @@ fn changed_pictures_are_refused_and_moved_ones_are_not() {
 }
 
 #[test]
+fn a_run_that_is_made_longer_equals_one_that_was_as_long() {
+    let dir = demo(8);
+    let of = |steps: u32, run: &str| {
+        let steps = format!("train.max_steps={steps}");
+        dir.tfm(&short(&format!("--run-dir {run}")).replace("train.max_steps=24", &steps)).ok();
+    };
+    of(30, "whole");
+    of(25, "longer");
+    dir.tfm("train inception --resume longer --steps 30 -q").ok();
+    let [whole, longer] = ["whole", "longer"].map(|name| Run::of(&dir, name));
+    assert_eq!(whole.records(), longer.records());
+    let last = |run: &Run| fs::read(run.path("checkpoints/step-00000030.safetensors")).unwrap();
+    assert!(last(&whole) == last(&longer), "the checkpoints differ");
+}
+
+#[test]
 fn what_is_no_picture_is_named_and_left_out() {
     let dir = demo(8);
     dir.write(&format!("{PICTURES}/plain/bad.jpg"), "no picture");

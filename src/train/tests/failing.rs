@@ -170,7 +170,7 @@ fn a_run_that_cannot_go_on_stays_as_it_is() {
     let before = lab.checkpoints();
     fs::write(lab.metrics_path(), "").unwrap();
     let error = lab.resume(&plan, None).error();
-    assert!(error.contains("metrics.jsonl holds 0 lines"), "{error}");
+    assert!(error.contains("metrics.jsonl has 0 lines"), "{error}");
     assert_eq!((lab.checkpoints(), lab.records().len()), (before, 0));
 }
 

@@ -154,12 +154,18 @@ impl Task for RetrainTask<'_> {
     }
 
     fn is_reported(&self, step: u64) -> bool {
-        step.is_multiple_of(self.config.train.eval_frequency) || step + 1 == self.total_steps()
+        step.is_multiple_of(self.config.train.eval_frequency)
+    }
+
+    fn reports_last_step(&self) -> bool {
+        true
     }
 
     /// Scores the batch again after its step, as in the reference, and all validation images; the
     /// reference draws only a hundred.
     fn report(&mut self, Progress { step, .. }: Progress) -> Result<String> {
+        // A run that was resumed for its end has not drawn the batch of its last step.
+        self.draw(step);
         let score = self.on.score_batch(&self.batch, Mode::Inference)?;
         (self.last.accuracy, self.last.cross_entropy) = (score.top1_accuracy(), score.mean_loss());
         let valid = self.score(Split::Valid, &ShutdownFlag::default())?.flatten();
