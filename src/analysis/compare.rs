@@ -29,6 +29,8 @@ pub struct Score {
     pub metric: String,
     /// Mean and deviation of each experiment.
     pub spreads: Vec<Option<Spread>>,
+    /// Whether an experiment has no value since a run of it has diverged.
+    pub are_lost: Vec<bool>,
     /// Each experiment's difference from the first one, where both have several seeds.
     pub intervals: Vec<Option<Interval>>,
 }
@@ -93,6 +95,7 @@ fn score(groups: &[Group<'_>], metric: &str) -> Score {
     Score {
         metric: metric.to_owned(),
         spreads: groups.iter().map(|group| group.spread(metric)).collect(),
+        are_lost: groups.iter().map(|group| group.is_lost(metric)).collect(),
         intervals: values.iter().map(|other| interval(other, &values[0])).collect(),
     }
 }
@@ -111,12 +114,17 @@ fn interval(a: &BTreeMap<u64, f64>, b: &BTreeMap<u64, f64>) -> Option<Interval> 
 fn verdict(score: &Score, objective: &Objective, index: usize) -> String {
     let who = format!("{} against A", letter(index));
     if score.spreads[index].is_none() {
-        return format!("{who}: no {}", score.metric);
+        let lost = if score.are_lost[index] { " is finite" } else { "" };
+        return format!("{who}: no {}{lost}", score.metric);
     }
     let (Some(interval), Some(own), Some(first)) =
         (score.intervals[index], score.spreads[index], score.spreads[0])
     else {
         let seeds = |spread: Option<Spread>| spread.map_or(0, |spread| spread.n);
+        let least = seeds(score.spreads[index]).min(seeds(score.spreads[0]));
+        if least >= MIN_SEEDS {
+            return format!("{who}: no comparison, since {} is too large for one", score.metric);
+        }
         return format!(
             "{who}: too few seeds for a comparison ({} and {}; at least {MIN_SEEDS} each are needed)",
             seeds(score.spreads[index]),

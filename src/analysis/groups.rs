@@ -119,6 +119,12 @@ impl<'a> Group<'a> {
         Some(Spread { seeds: self.seeds(), ..spread })
     }
 
+    /// Whether no run has a value of a metric, and one of them has diverged: its value is not finite.
+    pub fn is_lost(&self, metric: &str) -> bool {
+        let is_null = |run: &&RunSummary| run.metrics.get(metric).is_some_and(Value::is_null);
+        self.values(metric).is_empty() && self.runs.iter().any(is_null)
+    }
+
     /// How many seeds it was run with: two runs of one seed are one replica.
     pub fn seeds(&self) -> usize {
         self.runs.iter().map(|run| run.manifest.seed).collect::<BTreeSet<_>>().len()

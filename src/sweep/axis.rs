@@ -95,9 +95,19 @@ impl Axis {
     pub fn len(&self) -> Result<u64> {
         match &self.values {
             Values::List(rows) => Ok(rows.len() as u64),
-            Values::Range(range) => range.count.with_context(|| {
-                format!("{} is a range without step or count; a grid needs one", self.keys[0])
-            }),
+            Values::Range(range) => {
+                let key = &self.keys[0];
+                let count = range.count.with_context(|| {
+                    format!("{key} is a range without step or count; a grid needs one")
+                })?;
+                let (Range { from, to, integer, .. }, numbers) =
+                    (range, range.to - range.from + 1.0);
+                ensure!(
+                    !integer || count as f64 <= numbers,
+                    "{key}: {from} to {to} has {numbers} whole numbers, fewer than count = {count}"
+                );
+                Ok(count)
+            }
         }
     }
 
@@ -275,7 +285,7 @@ mod tests {
             ("{ from = 0.0, to = inf }", "to = inf is not a number"),
             ("{ from = 0, to = 9007199254740993, step = 1 }", "is above 9007199254740992; give"),
             ("{ from = 0.0, to = 1.0, count = 0 }", "must be a whole number from 1"),
-            ("{ from = 0.0, to = 1.0, count = 2, step = 0.1 }", "give one of them"),
+            ("{ from = 0.0, to = 1.0, count = 2, step = 0.1 }", "give only one"),
             ("{ from = 0.0, to = 1.0, size = 2 }", "it has no size; it has: from, to"),
             ("{ from = 0.1, to = 1.0, scale = \"cubic\" }", "must be \"linear\" or \"log\""),
         ] {
@@ -284,6 +294,8 @@ mod tests {
         }
         let error = axis("{ from = 0.1, to = 1.0 }").unwrap().len().unwrap_err().to_string();
         assert!(error.contains("a grid needs one"), "{error}");
+        let few = axis("{ from = 1, to = 2, count = 4 }").unwrap().len().unwrap_err().to_string();
+        assert_eq!(few, "key: 1 to 2 has 2 whole numbers, fewer than count = 4");
     }
 
     #[test]

@@ -332,6 +332,9 @@ impl<'a> Scheduler<'a> {
             .map(|(name, value)| format!("{name} {}", number(value)))
             .collect();
         scores.dedup();
+        if scores.is_empty() {
+            scores.extend(run.score_in_words());
+        }
         let time = console::duration(worker.elapsed());
         let words = self.in_words(worker.point);
         tracing::info!(

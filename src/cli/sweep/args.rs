@@ -16,12 +16,12 @@ use crate::sweep::{Begin, Plan, ROOT, Sweep, is_sweep};
 #[command(about = None, long_about = None)]
 pub(super) struct What {
     /// The sweep's file, or a model whose settings follow
-    #[arg(value_name = "FILE|MODEL", add = complete::files_or_models())]
+    #[arg(index = 1, value_name = "FILE|MODEL", add = complete::files_or_models())]
     pub what: String,
 
     /// KEY=VALUES of the model's config: 0.5,1.0 is a list, 1..3 are integers, 0.1..0.5/5 are five
     /// evenly spaced numbers, log:0.001..1/4 are four on a log scale
-    #[arg(value_name = "KEY=VALUES", add = complete::keys())]
+    #[arg(index = 2, value_name = "KEY=VALUES", add = complete::keys())]
     settings: Vec<String>,
 
     /// The same, as elsewhere

@@ -47,7 +47,7 @@ pub(super) fn report(
         "failed": failed,
     });
     let mut text = table(&groups).to_text(usize::MAX);
-    text += &count(&runs, outcome);
+    text += &count(numbers.len(), &runs, outcome);
     for (point, (why, log)) in &outcome.failed {
         let settings = sweep.point(*point)?.in_words();
         text += &format!("\npoint {point} failed ({settings}): {why}\n");
@@ -88,8 +88,10 @@ fn table(groups: &[Group<'_>]) -> Table {
     for group in groups {
         let settings =
             keys.iter().map(|key| value(group, key).as_ref().map(shown).unwrap_or_default());
-        let scores = metrics.iter().map(|name| {
-            group.spread(name).map(|spread| spread_in_words(&spread)).unwrap_or_default()
+        let scores = metrics.iter().map(|name| match group.spread(name) {
+            Some(spread) => spread_in_words(&spread),
+            None if group.is_lost(name) => "not finite".to_owned(),
+            None => String::new(),
         });
         let runs: Vec<_> = group.runs.iter().map(|run| run.name()).collect();
         table.row(settings.chain(scores).chain([in_ranges(&runs)]).collect::<Vec<_>>());
@@ -110,13 +112,16 @@ fn in_ranges(names: &[String]) -> String {
     ranges.collect::<Vec<_>>().join(" ")
 }
 
-/// `8 finished, 1 stopped early`.
-fn count(runs: &[RunSummary], outcome: &Outcome) -> String {
+/// `8 finished, 1 stopped early`, of so many points.
+fn count(points: usize, runs: &[RunSummary], outcome: &Outcome) -> String {
     let of = |state: State| runs.iter().filter(|run| run.state == state).count();
+    let failed = outcome.failed.len();
+    let ended = of(State::Finished) + of(State::Stopped) + failed;
     let parts = [
         (of(State::Finished), "finished"),
         (of(State::Stopped), "stopped early"),
-        (outcome.failed.len(), "failed"),
+        (failed, "failed"),
+        (points.saturating_sub(ended), "not finished"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
