@@ -284,7 +284,7 @@ mod tests {
         );
         assert_eq!(open(b"").1.unwrap(), "");
         let cut = open(&members[..20]).1.unwrap_err();
-        assert!(format!("{cut:#}").contains("cannot be read to its end"), "{cut:#}");
+        assert!(format!("{cut:#}").contains("cannot be read to the end"), "{cut:#}");
         let other = open(&[gzip("one"), b"two and more".to_vec()].concat()).1;
         assert!(format!("{:#}", other.unwrap_err()).contains("gzip header"));
     }

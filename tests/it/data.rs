@@ -180,7 +180,7 @@ fn a_language_pair_is_made_once() {
     let read = |file: &str| std::fs::read_to_string(dir.path().join(file)).unwrap();
     assert_eq!(read("data/translation/train.tgt").lines().count(), 600);
     let again = "data make translation --pairs 600 --seed 7";
-    dir.tfm(&format!("{again}1")).fails(1, &["exists already"]);
+    dir.tfm(&format!("{again}1")).fails(1, &["already exists"]);
     let text = dir.tfm(again).ok();
     assert!(text.lines().count() == 3 && text.contains("train.tgt: 600 pairs"), "{text}");
     dir.tfm(&format!("{again} --out other")).ok();
@@ -250,6 +250,12 @@ fn a_set_comes_from_the_hub_as_an_archive_or_file_by_file() {
 }
 
 #[test]
+fn a_data_folder_that_is_not_there_is_not_right() {
+    let said = Dir::new().tfm("data verify --data-dir dta");
+    said.fails(1, &["there is no data folder dta"]);
+}
+
+#[test]
 fn a_grammar_is_made_once() {
     let dir = Dir::new();
     let json = dir.tfm("data make grammar --words 3000 --seed 7 --json").json();
@@ -261,7 +267,7 @@ fn a_grammar_is_made_once() {
         assert!((10.0..100.0).contains(&perplexity), "{json}");
     }
     let again = "data make grammar --words 3000 --seed 7";
-    dir.tfm(&format!("{again}1")).fails(1, &["exists already"]);
+    dir.tfm(&format!("{again}1")).fails(1, &["already exists"]);
     // The same text may be made again: an earlier call may have been killed half-way.
     let text = dir.tfm(again).ok();
     assert!(text.lines().count() == 3 && text.contains("perplexity"), "{text}");

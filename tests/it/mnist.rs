@@ -238,7 +238,9 @@ fn damaged_files_are_named_with_their_record() {
         let name = format!("train-images-idx3-ubyte{suffix}");
         let whole = match zipped {
             true => "truncated: 78405 of the 235200 bytes of 300 × 28 × 28 values",
-            false => "truncated: it holds at most 78421 bytes, and 300 × 28 × 28 values are 235200",
+            false => {
+                "truncated: it holds at most 78421 bytes, but 300 × 28 × 28 values need 235200"
+            }
         };
         said.fails(1, &[&name, whole]);
         let mut bytes = labels(1);

@@ -187,7 +187,7 @@ fn commands_in_messages_can_be_pasted() {
     let said = dir.run(tfm().args(["plot", "mnist", "--run", "my run's"]));
     said.fails(1, &[r"use `tfm plot ptb --run 'my run'\''s'`"]);
     let said = dir.run(tfm().args(["data", "verify", "mnist", "--data-dir", "my data"]));
-    said.fails(1, &["`tfm data fetch mnist --data-dir 'my data'` brings what is missing"]);
+    said.fails(1, &["`tfm data fetch mnist --data-dir 'my data'` to download the missing files"]);
     dir.tfm("train ptb --config cifar10-demo")
         .fails(1, &["cifar10-demo is a preset of cifar10, not of ptb"]);
 }

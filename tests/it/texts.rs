@@ -130,7 +130,7 @@ fn vocabularies_keep_the_end_of_a_sentence_and_at_least_a_word() {
          --set eval.questions=",
     );
     let rule = "no word of the text occurs data.min_count = 41 times: the most frequent, ";
-    said.fails(1, &[rule, "occurs 20; give a lower data.min_count"]);
+    said.fails(1, &[rule, "occurs 20; lower data.min_count"]);
 }
 
 #[cfg(unix)]

@@ -463,12 +463,12 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set data.train=[]", "data.train"),
         ("--set train.label_smoothing=1", "must be at least 0 and below 1"),
         ("--set network.num_layers=2", "network.num_layers"),
-        ("--set data.buckets=[[9,9]]", "network.kind = \"bidirectional\": leave it out"),
+        ("--set data.buckets=[[9,9]]", "network.kind = \"bidirectional\": change that"),
         ("--set data.target_vocab=99", "no effect with data.tokenizer = \"bpe\""),
         ("--set train.lr_decay=0.5", "no effect with train.warmup_steps"),
     ] {
         dir.tfm(&format!("{BIDIRECTIONAL} {sets}")).fails(1, &[expect]);
     }
     let said = dir.tfm("config show translate --set network.embedding_size=9");
-    said.fails(1, &["network.embedding_size", "network.kind = \"reference\": leave it out"]);
+    said.fails(1, &["network.embedding_size", "network.kind = \"reference\": change that"]);
 }

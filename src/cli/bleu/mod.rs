@@ -21,7 +21,8 @@ pub(super) const FIXED: Fixed = Fixed { command, run };
 
 const LONG: &str = "Scores translations with BLEU (Papineni et al., 2002) and chrF (Popović, 2015), \
 with the numbers, signatures and JSON keys of sacreBLEU 2.4.3. Hypotheses and references are plain, \
-untokenized text, one segment per line; .gz files work too.";
+untokenized text, one segment per line; .gz files work too. A byte order mark at the start of a file is \
+skipped; sacreBLEU counts it as a character.";
 
 const EXAMPLES: &str = "With --json the score has all its digits; several metrics, and the two systems \
 of --paired-bootstrap, are printed as an array, as in sacreBLEU.\n\n\

@@ -148,6 +148,9 @@ fn fetch(args: Fetch) -> Result<()> {
 fn verify(args: &Verify) -> Result<()> {
     args.output.init_logging();
     let data_dir = &args.data.data_dir;
+    // Without an option and a variable nothing says that there are data.
+    let is_named = data_dir.as_os_str() != "data" && args.sets.is_empty();
+    ensure!(!is_named || data_dir.is_dir(), "there is no data folder {}", data_dir.display());
     let sets: Vec<&'static DataSet> = if args.sets.is_empty() {
         let statuses = fetch::list(data_dir).into_iter();
         let there = statuses.filter(|status| status.presence != Presence::Missing);

@@ -114,7 +114,7 @@ mod tests {
             assert_eq!(found, (*number, (*name).to_owned(), *bytes));
         }
         let error = |number| DataType::from_number(number).unwrap_err().to_string();
-        assert_eq!(error(12), "values of type quint8 are not read");
+        assert_eq!(error(12), "values of type quint8 are not supported");
         assert_eq!(error(0), "0 is not the number of a data type");
         assert_eq!(error(i32::MIN), "-2147483648 is not the number of a data type");
     }

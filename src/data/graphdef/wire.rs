@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_cut_is_told_from_what_is_no_message() {
         let cut = outline(b"\x10\x01\x0a\x05ab").unwrap_err();
-        assert_eq!(cut.to_string(), "the field at byte 2 should have 5 bytes, and 2 follow");
+        assert_eq!(cut.to_string(), "the field at byte 2 should have 5 bytes, but only 2 follow");
         let cut = outline(b"\x10\x01\x0a").unwrap_err();
         assert_eq!(cut.to_string(), "it ends within the field at byte 2");
         let huge = outline(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01").unwrap_err();

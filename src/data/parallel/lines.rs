@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::data::input::{Input, Kind, not_utf8};
 
-/// A longer line is no sentence; it would fill the memory where a file has no ends of lines.
+/// A longer line is not a sentence; a file without line ends would fill the memory.
 const LONGEST: u64 = 1 << 20;
 
 /// A file that is read line by line.
@@ -56,7 +56,7 @@ impl Lines {
     pub(super) fn advance(&mut self) -> Result<bool> {
         self.bytes.clear();
         let mut reader = self.reader.by_ref().take(LONGEST + 1);
-        let broken = || format!("{} cannot be read to its end", self.path.display());
+        let broken = || format!("{} cannot be read to the end", self.path.display());
         let mut n = reader.read_until(b'\n', &mut self.bytes).with_context(broken)?;
         if n == 0 {
             return Ok(false);
@@ -80,7 +80,7 @@ impl Lines {
     /// Holds the line to the length of a sentence.
     pub(super) fn check_length(&self) -> Result<()> {
         let is_sentence = !self.is_too_long;
-        ensure!(is_sentence, "{}: more than {LONGEST} bytes are no sentence", self.place());
+        ensure!(is_sentence, "{}: the line is longer than {LONGEST} bytes", self.place());
         Ok(())
     }
 

@@ -126,12 +126,12 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
 #[test]
 fn what_is_no_text_is_named() {
     let long = vec![b'x'; (1 << 20) + 5];
-    refuses(&two(&long, b"x\n"), "a.en:1: more than 1048576 bytes are no sentence; give data");
+    refuses(&two(&long, b"x\n"), "a.en:1: the line is longer than 1048576 bytes; give data");
     let among = two(&[&long[..], b"\none\n"].concat(), b"x\nun\n");
     let (pairs, reading) = dropping(&among.1).read().unwrap();
     assert_eq!(pairs, [["one", "un"]]);
     assert_eq!(reading, Reading { pairs: 1, too_long: 1, ..Reading::default() });
-    refuses(&two(b"x\n", &gzip(b"x\ny\n")[..12]), "a.fr cannot be read to its end");
+    refuses(&two(b"x\n", &gzip(b"x\ny\n")[..12]), "a.fr cannot be read to the end");
     let (folder, _) = two(b"", b"");
     let absent = ParallelText::new(&[folder.path().join("no"), PathBuf::from("no")], Invalid::Drop);
     let error = absent.unwrap().read().unwrap_err();

@@ -140,11 +140,11 @@ fn splits_are_files_with_a_sentence_a_line() {
     assert_eq!(write_splits(&dir, 5000, 3, false).unwrap(), splits);
     for (pairs, seed) in [(5001, 3), (5000, 4)] {
         let error = write_splits(&dir, pairs, seed, false).unwrap_err().to_string();
-        assert!(error.contains("exists already"), "{error}");
+        assert!(error.contains("already exists"), "{error}");
     }
     fs::write(&splits[2].target, "mine\n").unwrap();
     let error = write_splits(&dir, 5000, 3, false).unwrap_err().to_string();
-    assert!(error.contains("test.tgt exists already"), "{error}");
+    assert!(error.contains("test.tgt already exists"), "{error}");
     write_splits(&dir, 5000, 4, true).unwrap();
     assert!(write_splits(&dir, 0, 1, false).is_err());
 }

@@ -75,7 +75,7 @@ fn basic_vocabularies_are_ordered_and_cut_with_the_special_tokens() {
     assert!(!cut.is_shared());
     let none = |_: &mut dyn FnMut(Side, &str)| Ok(());
     let error = format!("{:#}", Basic::train([9, 9], none).unwrap_err());
-    assert_eq!(error, "the source text: it has no word");
+    assert_eq!(error, "the source text: it has no words");
     let error = Basic::train([9, 4], none).unwrap_err().to_string();
     assert_eq!(error, "a vocabulary of 4 words has no room for the target's");
 }

@@ -248,7 +248,7 @@ mod tests {
         let short = Raster { pixels: &[1], ..raster };
         assert_eq!(error(&[(mistake(8), short)]), "image 8 has 1 bytes, but its size needs 4");
         let other = Raster { width: 4, height: 1, ..raster };
-        assert!(error(&[(mistake(1), raster), (mistake(2), other)]).contains("one size"));
+        assert!(error(&[(mistake(1), raster), (mistake(2), other)]).contains("the same size"));
         let unknown = Mistake { predicted: 2, ..mistake(3) };
         assert!(error(&[(unknown, raster)]).contains("there are 2 classes"));
     }

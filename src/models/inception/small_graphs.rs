@@ -260,7 +260,7 @@ fn a_file_of_labels_reads_back_as_they_are() {
         assert_eq!([0, 1].map(|class| read.text(class).to_owned()), names);
     }
     let error = LabelMap::written(&["a\nb".to_owned()]).unwrap_err().to_string();
-    assert!(error.contains("rename the folders of the pictures"), "{error}");
+    assert!(error.contains("rename the image folders"), "{error}");
 }
 
 fn flag(value: bool) -> Tensor {

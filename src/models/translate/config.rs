@@ -107,8 +107,8 @@ pub struct Train {
     pub batch_size: usize,
     /// Batch size in target tokens, with `data.batching = "tokens"`.
     pub batch_tokens: usize,
-    /// Data parallelism: parts of a batch that differ by one pair at most, each on its own group of
-    /// threads.
+    /// Data parallelism: parts of a batch, each on its own group of threads. With buckets the number
+    /// must divide `train.batch_size`; with tokens the parts differ by one pair at most.
     pub towers: usize,
     /// Total number of epochs. With buckets, an epoch has as many steps as the pairs fill batches, but
     /// pairs are drawn with replacement.
@@ -209,11 +209,6 @@ impl Settings for TranslateSettings {
             true => ("network.kind = \"bidirectional\"", OF_THE_REFERENCE),
             false => ("network.kind = \"reference\"", OF_THE_BIDIRECTIONAL),
         }];
-        match &*self.data.source {
-            "synthetic" => unused.push(("data.source = \"synthetic\"", TEXTS)),
-            "self-test" => unused.push(("data.source = \"self-test\"", TEXTS)),
-            _ => {}
-        }
         match self.data.tokenizer {
             Kind::Basic => unused.push(("data.tokenizer = \"basic\"", &["data.tokenizer_file"])),
             Kind::Bpe => unused.push(("data.tokenizer = \"bpe\"", &["data.target_vocab"])),
@@ -243,8 +238,6 @@ const OF_THE_BIDIRECTIONAL: &[&str] = &[
     "train.batch_tokens",
     "train.label_smoothing",
 ];
-/// The keys that name texts.
-const TEXTS: &[&str] = &["data.train", "data.dev", "data.test"];
 
 impl TranslateSettings {
     /// Whether the network is the bidirectional one.

@@ -112,7 +112,7 @@ impl Pairs {
             }
             match parse_pair(line) {
                 Ok(pair) => pairs.push(pair),
-                Err(Wrong::Score(_)) if may_be_head => (),
+                Err(Wrong::Score(score)) if may_be_head && score.parse::<f64>().is_err() => (),
                 Err(Wrong::Columns) => bail!(
                     "{}: {line:?} must be two words and a score, separated by tabs or commas",
                     place()
@@ -254,6 +254,7 @@ mod tests {
         let error = |text| parse(text).unwrap_err().to_string();
         assert_eq!(error("a,b,1\na,b,high"), "pairs.csv:2: the score \"high\" must be a number");
         assert_eq!(error("a,b,1\na,b,NaN"), "pairs.csv:2: the score \"NaN\" must be a number");
+        assert_eq!(error("a,b,inf\na,b,1"), "pairs.csv:1: the score \"inf\" must be a number");
         let expect = "pairs.csv:1: \"love sex 6.77\" must be two words and a score, separated by \
         tabs or commas";
         assert_eq!(error("love sex 6.77"), expect);

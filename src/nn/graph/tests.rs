@@ -52,10 +52,7 @@ fn an_error_names_the_node_and_the_shapes() {
         |g| g.input("x", &[4, 4, 1]).conv2d("conv1", Filters::new(2, 0), init()),
         "conv1: windows of 0 × 0 with stride 1 are invalid",
     );
-    refuses(
-        |g| g.input("x", &[7]).linear("fc", 0, init()),
-        "fc: its output, (1, 0), has no values",
-    );
+    refuses(|g| g.input("x", &[7]).linear("fc", 0, init()), "fc: its output, (1, 0), is empty");
     // The first error counts, not what follows from it.
     refuses(
         |g| {
@@ -80,7 +77,7 @@ fn parameters_have_one_name_each_unless_they_are_shared() {
             let x = g.input("x", &[3]).linear("fc", 4, init());
             g.shared(|| x.linear("fc", 4, init()))
         },
-        "fc/weights is (3, 4) and cannot be shared as (4, 4)",
+        "fc/weights has the shape (3, 4) and cannot be shared as (4, 4)",
     );
     let (graph, _) = Graph::build(|g| {
         let x = g.input("x", &[3]).linear("fc", 3, init());

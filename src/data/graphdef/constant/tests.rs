@@ -140,13 +140,13 @@ fn integers_and_floats_are_not_taken_for_each_other() {
     let error = ints.copy_to(&mut [0.0; 2]).unwrap_err().to_string();
     assert_eq!(error, "expected floats, found values of type int32");
     let error = Constant::new(Tensor::scalar(1.0).to_proto()).unwrap().ints().unwrap_err();
-    assert_eq!(error.to_string(), "values of type float stand where integers are due");
+    assert_eq!(error.to_string(), "expected integers, found values of type float");
 }
 
 #[test]
 fn impossible_sizes_are_refused_before_memory_is_asked_for() {
     let error = |sizes: &[i64]| floats(sizes, &[1.0], b"").unwrap_err().to_string();
-    let limit = "has more than 268435456 values, which are the limit";
+    let limit = "has more values than the limit of 268435456";
     assert_eq!(error(&[1 << 20, 1 << 20]), format!("a tensor of shape [1048576, 1048576] {limit}"));
     assert!(error(&[i64::MAX, i64::MAX]).contains(limit));
     assert_eq!(error(&[2, -1]), "-1 is not a valid size");
@@ -163,7 +163,7 @@ fn impossible_sizes_are_refused_before_memory_is_asked_for() {
         };
         Constant::new(proto).and_then(|constant| constant.to_tensor())
     };
-    assert!(strings(b"", &[1 << 21]).unwrap_err().to_string().contains("1048576 values"));
+    assert!(strings(b"", &[1 << 21]).unwrap_err().to_string().contains("the limit of 1048576"));
     for cut in [&b"\x05abc"[..], b"\xff", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a"] {
         let error = strings(cut, &[1]).unwrap_err().to_string();
         assert_eq!(error, "the strings of a tensor are truncated");

@@ -64,7 +64,8 @@ impl Results {
     fn cross_entropy(&self) -> f64 {
         let loss = |picture: &Judged| -f64::from(picture.probability).ln();
         let sum: f64 = self.pictures.iter().map(loss).sum();
-        sum / self.pictures.len().max(1) as f64
+        // A mean of -0 is 0.
+        sum / self.pictures.len().max(1) as f64 + 0.0
     }
 
     /// Pairs of a class and another that it was taken for, the most frequent first.

@@ -101,8 +101,9 @@ fn prompt_ids(vocabulary: &Vocabulary, prompt: &str) -> Result<Vec<u32>> {
     let mut ids: Vec<u32> = vocabulary.id(END_OF_SENTENCE).into_iter().collect();
     for word in Space::Unicode.words(prompt) {
         let id = vocabulary.id(word).or_else(|| {
+            let unknown = vocabulary.id(UNKNOWN)?;
             tracing::warn!("{word:?} is not in the vocabulary and is read as {UNKNOWN}");
-            vocabulary.id(UNKNOWN)
+            Some(unknown)
         });
         ids.push(id.with_context(|| {
             format!("the vocabulary has neither {word:?} nor {UNKNOWN}; use other words")

@@ -65,7 +65,7 @@ impl<R: Read> Chunks<R> {
         let place = self.path.display();
         let mut line = Vec::new();
         let read = self.reader.by_ref().take(LONGEST + 1).read_until(b'\n', &mut line);
-        let n = read.with_context(|| format!("{place} cannot be read to its end"))? as u64;
+        let n = read.with_context(|| format!("{place} cannot be read to the end"))? as u64;
         if n == 0 {
             return Ok(None);
         }
@@ -172,7 +172,10 @@ mod tests {
         let long = vec![b'a'; LONGEST as usize + 1];
         let parts: Vec<&[u8]> = long.chunks(BUFFER).collect();
         let error = chunks(&parts)[0].clone().unwrap_err();
-        assert_eq!(error, "standard input:1: the line is longer than 1048576 bytes");
+        assert_eq!(
+            error,
+            "standard input:1: the line is longer than 1048576 bytes: this is not text"
+        );
     }
 
     #[test]
