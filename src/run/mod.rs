@@ -272,7 +272,9 @@ pub fn refuse_run(path: &Path) -> Result<()> {
 /// no list would show it.
 fn refuse_nested(path: &Path) -> Result<()> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let outer = path.ancestors().skip(1).find(|folder| folder.join(MANIFEST).is_file());
+    // Other programs have files of one of these names.
+    let is_run = |folder: &&Path| [MANIFEST, CONFIG].iter().all(|name| folder.join(name).is_file());
+    let outer = path.ancestors().skip(1).find(is_run);
     ensure!(
         outer.is_none(),
         "the run folder {} is inside the run {}; choose another --run-dir",
@@ -290,8 +292,16 @@ pub fn refuse_own_file(path: &Path) -> Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new(""));
     let is_of_run = |folder: &Path| folder.join(MANIFEST).is_file();
-    let own =
-        [MANIFEST, CONFIG, "metrics.jsonl", "status.json", "notes.json", "log.txt", lock::NAME];
+    let own = [
+        MANIFEST,
+        CONFIG,
+        "vocab.txt",
+        "metrics.jsonl",
+        "status.json",
+        "notes.json",
+        "log.txt",
+        lock::NAME,
+    ];
     let is_own =
         is_of_run(folder) && own.iter().any(|name| path.file_name() == Some(name.as_ref()));
     let is_checkpoint =
