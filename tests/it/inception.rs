@@ -83,6 +83,8 @@ fn predictions_do_not_depend_on_batches_or_threads_and_go_on_where_they_ended() 
     assert_eq!(fs::read(&path).unwrap(), torn);
     dir.tfm(&format!("{predict} --top 1 --resume out.jsonl demo/pictures"))
         .fails(1, &["out.jsonl:1 was predicted by another graph, run or options"]);
+    dir.tfm(&format!("{predict} --labels demo/labels.txt --resume out.jsonl demo/pictures"))
+        .fails(1, &["out.jsonl:1 was predicted by another graph, run or options"]);
     for text in ["not ours", "{\"file\":\"report.pdf\",\"pages\":3}", "{\"file\":\"a\",\"pages\":"]
     {
         dir.write("notes.txt", text);

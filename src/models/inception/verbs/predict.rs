@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::ENTRY;
 use super::super::labels::Labels;
-use super::super::options::GraphOptions;
+use super::super::options::{GraphOptions, local_path};
 use super::super::pictures::{Tally, named};
 use super::super::retrain::{Inception, graph_checksum};
 use super::super::scorer::{LearntOptions, Scorer};
@@ -56,8 +56,8 @@ probability distribution goes through a softmax.
 
 With --json each image is one line, printed as soon as it is done: \
 {\"file\", \"fingerprint\", \"predictions\": [{\"index\", \"label\", \"score\"}]}. The fingerprint identifies \
-the graph or run, its preprocessing and --top; --resume does not mix lines of two fingerprints. An image that cannot be read is \
-reported and skipped, and the exit code is 1.
+the graph or run, its labels and preprocessing, and --top; --resume does not mix lines of two fingerprints. \
+An image that cannot be read is reported and skipped, and the exit code is 1.
 
 Examples:
   tfm predict inception photo.jpg
@@ -116,8 +116,11 @@ fn fingerprint(args: &PredictArgs, session: Option<&Session<Inception>>) -> Resu
             format!("{}, step {step}", path.display())
         }
         None => {
-            let (graph, output) = (graph_checksum(&args.graph.path()?)?, &args.graph.output);
-            format!("{graph}{} {output:?}", args.graph.preprocessing())
+            let options = &args.graph;
+            let checksum = |path: &PathBuf| graph_checksum(&local_path(path)?);
+            let labels = options.labels.as_ref().map(checksum).transpose()?;
+            let (graph, output) = (graph_checksum(&options.path()?)?, &options.output);
+            format!("{graph}{} {output:?} {labels:?}", options.preprocessing())
         }
     };
     Ok(format!("{:08x}", crc32c::crc32c(format!("{source} --top {}", args.top).as_bytes())))
