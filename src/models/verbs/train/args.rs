@@ -80,17 +80,10 @@ impl TrainArgs {
         model: &Entry,
         steps_per_epoch: impl FnOnce(&[String]) -> Result<u64>,
     ) -> Result<Vec<String>> {
-        let given = [
-            ("--seed", self.seed.is_some().then_some("seed")),
-            ("--epochs", self.epochs.and(model.length.epochs)),
-            ("--steps", self.steps.and(model.length.steps)),
-        ];
-        for (option, key) in given {
-            if let Some(set) = key.and_then(|key| self.set_of(key)) {
-                bail!("{option} and --set {set} say the same; give one of them");
-            }
+        if let (Some(_), Some(set)) = (self.seed, self.set_of("seed")) {
+            bail!("--seed and --set {set} both set the seed; give one of them");
         }
-        // Each option sets the other key too, so that neither length ends the run early.
+        // Each of these options sets the other key too, so that neither length ends the run early.
         let lengths = [model.length.epochs, model.length.steps];
         let option = self.epochs.map(|_| "--epochs").or(self.steps.map(|_| "--steps"));
         let set = lengths.into_iter().flatten().find_map(|key| self.set_of(key));
