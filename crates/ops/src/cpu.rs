@@ -74,13 +74,17 @@ impl Cpu {
     }
 
     /// Runs `work` once on every thread at the same time, or on this one alone where there
-    /// are only a few `operations` to do between two barriers.
+    /// are only a few `operations` to do between two barriers. The work must not call this `Cpu`,
+    /// whose threads are all at work.
+    ///
+    /// # Panics
+    /// When `work` does on any thread.
     pub fn parallel<F: Fn(&Worker) + Sync>(&self, operations: usize, work: F) {
         let barrier = Barrier::default();
         let worker = |index, count| Worker { index, count, barrier: &barrier };
         match &self.pool {
             Some(pool) if self.shares(operations) => {
-                pool.run(&|index| work(&worker(index, self.threads)));
+                pool.run(&|index| barrier.guard(|| work(&worker(index, self.threads))));
             }
             _ => work(&worker(0, 1)),
         }

@@ -185,17 +185,40 @@ impl Drop for ThreadPool {
 pub(super) struct Barrier {
     arrived: AtomicUsize,
     round: AtomicUsize,
+    is_broken: AtomicBool,
+}
+
+/// Lets no thread wait for one that has panicked.
+struct BreakOnPanic<'a>(&'a Barrier);
+
+impl Drop for BreakOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.is_broken.store(true, SeqCst);
+        }
+    }
 }
 
 impl Barrier {
+    /// Does `work` that may wait here: where it panics, the other threads do too instead of waiting.
+    pub(super) fn guard(&self, work: impl FnOnce()) {
+        let _broken = BreakOnPanic(self);
+        work();
+    }
+
     /// Waits until `count` threads are here.
+    ///
+    /// # Panics
+    /// When a thread never comes, since it has panicked.
     pub(super) fn wait(&self, count: usize) {
         let round = self.round.load(SeqCst);
         if self.arrived.fetch_add(1, SeqCst) + 1 == count {
             self.arrived.store(0, SeqCst);
             self.round.store(round.wrapping_add(1), SeqCst);
         } else {
-            wait_until(|| self.round.load(SeqCst) != round);
+            let is_broken = || self.is_broken.load(SeqCst);
+            wait_until(|| self.round.load(SeqCst) != round || is_broken());
+            assert!(!is_broken(), "another thread of the pool panicked");
         }
     }
 }
@@ -230,6 +253,21 @@ mod tests {
             assert!(std::panic::catch_unwind(run).is_err());
             team.run(&|_| ());
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_has_panicked() {
+        let (team, barrier) = (ThreadPool::new(3).unwrap(), Barrier::default());
+        let work = |i| {
+            barrier.guard(|| {
+                barrier.wait(3);
+                assert_ne!(i, 1, "as the test wants");
+                barrier.wait(3);
+            });
+        };
+        let run = std::panic::AssertUnwindSafe(|| team.run(&work));
+        assert!(std::panic::catch_unwind(run).is_err());
+        team.run(&|_| ());
     }
 
     /// Nothing, some work, or so much that whoever waits falls asleep.

@@ -45,7 +45,7 @@ impl IdsRead {
     /// Those that are read of `all`.
     pub(super) fn of(self, all: &[u32], batch: usize) -> &[u32] {
         match self.step {
-            Some(step) => &all[step * batch..(step + 1) * batch],
+            Some(step) => &all[all.len().min(step * batch)..][..self.count(all.len(), batch)],
             None => all,
         }
     }

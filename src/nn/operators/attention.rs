@@ -1,5 +1,7 @@
 //! Attention: the weights of the positions of a sequence, and the mean of its vectors with them.
 
+use std::ops::Range;
+
 use super::gru::{check_lengths, lengths};
 use super::{Backward, Forward, Operations, Operator, Reads, Reference, Shapes, rank, written};
 use crate::ops::attention::{self, Gradients, Shape};
@@ -47,6 +49,10 @@ impl Operator for AdditiveAttention {
             return Err(format!("its query is {query}, not {wanted}"));
         }
         check_lengths(shapes).map(|()| vec![steps * batch, positions])
+    }
+
+    fn ids_within(&self, shapes: &Shapes) -> Range<usize> {
+        1..sizes(shapes, 0).positions + 1
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {

@@ -1,5 +1,7 @@
 //! A table of vectors by id.
 
+use std::ops::Range;
+
 use super::{Backward, Forward, Operator, Reference, Shapes};
 use crate::ops::embedding::gather;
 
@@ -21,8 +23,8 @@ impl Operator for Embedding {
         Ok(vec![shapes.ids, self.width])
     }
 
-    fn ids_below(&self, _: &Shapes) -> usize {
-        self.count
+    fn ids_within(&self, _: &Shapes) -> Range<usize> {
+        0..self.count
     }
 
     fn parameters(&self, _: &[Vec<usize>]) -> Vec<Vec<usize>> {

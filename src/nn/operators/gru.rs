@@ -1,5 +1,7 @@
 //! A GRU layer over a window of time steps.
 
+use std::ops::Range;
+
 use super::{
     Backward, Forward, Operations, Operator, Reads, Reference, Shapes, check_start, window_rows,
 };
@@ -44,6 +46,10 @@ impl Operator for Gru {
         let rows = window_rows(shapes)?;
         check_start(shapes, self.hidden)?;
         check_lengths(shapes).map(|()| vec![rows, self.hidden])
+    }
+
+    fn ids_within(&self, shapes: &Shapes) -> Range<usize> {
+        0..self.sizes(shapes).steps + 1
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {

@@ -2,6 +2,7 @@
 //! nor their gradient are written twice.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{Forward, GradientRule, Operations, Operator, Reference, Shapes, rank, written};
 use crate::ops::norm::sum_of_squares;
@@ -48,8 +49,8 @@ impl Operator for CrossEntropy {
         Ok(vec![logits[0]])
     }
 
-    fn ids_below(&self, shapes: &Shapes) -> usize {
-        shapes.channels()
+    fn ids_within(&self, shapes: &Shapes) -> Range<usize> {
+        0..shapes.channels()
     }
 
     fn gradient(&self) -> GradientRule {

@@ -38,6 +38,8 @@ mod cases;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 pub use activate::Activate;
 pub use attention::{AdditiveAttention, Context};
 pub use batch_norm::BatchNorm;
@@ -146,9 +148,9 @@ pub trait Operator {
         Ok(shapes.inputs[0].clone())
     }
 
-    /// All ids that the node reads must be below this.
-    fn ids_below(&self, _: &Shapes) -> usize {
-        usize::MAX
+    /// All ids that the node reads must be in this range.
+    fn ids_within(&self, _: &Shapes) -> Range<usize> {
+        0..usize::MAX
     }
 
     /// The shapes of the parameters for inputs of these shapes.

@@ -1,5 +1,7 @@
 //! The logits of a sampled softmax.
 
+use std::ops::Range;
+
 use super::{
     Backward, Forward, Operations, Operator, Pass, Reads, Reference, Shapes, rank, written,
 };
@@ -69,8 +71,8 @@ impl Operator for SampledLogits {
         Ok(vec![input[0], 1 + self.samples])
     }
 
-    fn ids_below(&self, _: &Shapes) -> usize {
-        self.classes
+    fn ids_within(&self, _: &Shapes) -> Range<usize> {
+        0..self.classes
     }
 
     fn parameters(&self, inputs: &[Vec<usize>]) -> Vec<Vec<usize>> {

@@ -30,8 +30,9 @@ impl Operator for Slice {
     fn shape(&self, shapes: &Shapes) -> Result<Vec<usize>, String> {
         let input = &shapes.inputs[0];
         let Self { axis, start, len } = *self;
-        if axis == 0 || len == 0 || input.get(axis).is_none_or(|&places| start + len > places) {
-            let (end, input) = (start + len, written(input));
+        let end = start.saturating_add(len);
+        if axis == 0 || len == 0 || input.get(axis).is_none_or(|&places| end > places) {
+            let input = written(input);
             return Err(format!("{input} has no range {start}..{end} along axis {axis}"));
         }
         let mut output = input.clone();

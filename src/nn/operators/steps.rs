@@ -1,5 +1,7 @@
 //! Time steps of time-major rows: one of several, and several out of ones.
 
+use std::ops::Range;
+
 use super::{Backward, Forward, Operator, Reference, Shapes, rank, written};
 
 /// The rows of the last time step: (steps · batch, width) gives (batch, width).
@@ -40,6 +42,10 @@ impl Operator for Reverse {
             true => Ok(shapes.inputs[0].clone()),
             false => Err(format!("{} lengths are not those of {}", shapes.ids, shapes.batch)),
         }
+    }
+
+    fn ids_within(&self, shapes: &Shapes) -> Range<usize> {
+        0..shapes.inputs[0][0] / shapes.batch.max(1) + 1
     }
 
     fn forward(&self, run: Forward) {

@@ -91,7 +91,8 @@ impl Planned {
 }
 
 impl Plan {
-    /// Checks that the ids that are fed are below what the nodes that read them have.
+    /// Checks that the ids that are fed are within what the nodes that read them have, and that whole
+    /// time steps are fed where one of them is read.
     ///
     /// # Errors
     /// The node, the id and its position.
@@ -100,12 +101,21 @@ impl Plan {
             let Step::Forward(task) = step else { continue };
             let planned = &self.nodes[task.node];
             let Some(read) = planned.node.ids else { continue };
-            let below = planned.node.op.get().ids_below(&planned.shapes);
-            let is_outside = |&id: &u32| id as usize >= below;
+            let (count, batch) = (feed.ids[read.input].len(), feed.batch);
+            if read.step.is_some() && !count.is_multiple_of(batch.max(1)) {
+                let (name, ids) = (&planned.node.name, &graph.ids[read.input].name);
+                bail!("{name}: the {count} values of {ids} are not whole steps of {batch}");
+            }
+            let within = planned.node.op.get().ids_within(&planned.shapes);
+            let is_outside = |&id: &u32| !within.contains(&(id as usize));
             if let Some(at) = planned.ids(feed).iter().position(is_outside) {
                 let (name, ids) = (&planned.node.name, &graph.ids[read.input].name);
                 let id = planned.ids(feed)[at];
-                bail!("{name}: {ids} has {id} at position {at}; all must be below {below}");
+                let rule = match within.start {
+                    0 => format!("below {}", within.end),
+                    start => format!("{start} to {}", within.end - 1),
+                };
+                bail!("{name}: {ids} has {id} at position {at}; all must be {rule}");
             }
         }
         Ok(())

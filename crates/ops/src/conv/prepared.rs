@@ -6,7 +6,7 @@ use super::winograd::{Epilogue, lines};
 use super::{Filters, Layer, Shape, depthwise, direct, separable, winograd};
 use crate::matmul::{Accumulate, Matrix, PackedMatrix, Right, matmul_by_rows, matmul_rectified};
 use crate::relu::Rectifier;
-use crate::{Buffer, Cpu};
+use crate::{Buffer, Cpu, Isa};
 
 /// The values that a product gives at a time: a share of the second-level cache.
 const BLOCK_VALUES: usize = 160 * 1024;
@@ -60,6 +60,8 @@ impl Algorithm {
 pub struct PreparedFilters {
     values: Values,
     biases: Vec<f32>,
+    /// The level whose passes read them.
+    isa: Isa,
 }
 
 /// Filters as an algorithm reads them.
@@ -83,8 +85,8 @@ struct Depthwise {
 
 impl PreparedFilters {
     /// Prepares `weight` (kernel height, kernel width, in channels, out channels) and `biases` (out
-    /// channels) for an algorithm on images of a shape; they serve for other sizes of batch too. Those
-    /// of a [`depthwise`] convolution are (kernel height, kernel width, channels, multiplier).
+    /// channels) for an algorithm on images of a shape, at the instruction level of `cpu`; they serve
+    /// for other sizes of batch too. Those of a [`depthwise`] convolution are (kernel height, kernel width, channels, multiplier).
     ///
     /// # Panics
     /// When the sizes do not fit each other, and for [`Algorithm::Separable`].
@@ -111,7 +113,7 @@ impl PreparedFilters {
                 panic!("these were prepared from the filters of two convolutions")
             }
         };
-        Self { values, biases }
+        Self { values, biases, isa: cpu.isa() }
     }
 
     /// The filters of a depthwise convolution, its activation `rectifier`, and the filters of the
@@ -124,7 +126,8 @@ impl PreparedFilters {
         match (depthwise.values, pixels.values) {
             (Values::Depthwise(filters), Values::Product(of_pixels)) => {
                 let first = Depthwise { filters, biases: depthwise.biases, rectifier };
-                Self { values: Values::Separable(first, of_pixels), biases: pixels.biases }
+                let values = Values::Separable(first, of_pixels);
+                Self { values, biases: pixels.biases, isa: pixels.isa }
             }
             _ => panic!("the filters are those of other convolutions"),
         }
@@ -145,8 +148,9 @@ impl PreparedFilters {
     /// As [`super::forward`].
     ///
     /// # Panics
-    /// When the sizes do not fit each other.
+    /// When the sizes do not fit each other, or the filters are prepared for another instruction level.
     pub fn forward(&self, cpu: &Cpu, shape: Shape, x: &[f32], rectifier: Rectifier, y: &mut [f32]) {
+        assert!(self.isa == cpu.isa(), "the filters are prepared for another instruction level");
         let biases = &self.biases;
         match &self.values {
             Values::Winograd(filters) => {
@@ -204,7 +208,6 @@ fn pixels_of_a_thread(cpu: &Cpu, pixels: usize, filters: usize) -> Option<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Isa;
     use crate::conv::conv_reference;
     use crate::rng::Stream;
     use crate::window::Padding;

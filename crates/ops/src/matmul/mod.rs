@@ -45,7 +45,7 @@ pub enum Accumulate<'a> {
 /// The bits are the same whether the right side is packed already or not.
 ///
 /// # Panics
-/// When the sizes do not fit each other.
+/// When the sizes do not fit each other, or the right side is packed for another instruction level.
 pub fn matmul<'a>(
     cpu: &Cpu,
     left: Matrix,
@@ -86,7 +86,7 @@ pub fn matmul_by_rows(
     result: &mut [f32],
 ) {
     let (right, start) = (Right::Packed(Arc::clone(right)), Accumulate::Bias(bias));
-    check(left, &right, start, result);
+    check(cpu, left, &right, start, result);
     cpu.for_rows(left.rows, block, rows_mut(result, right.size().1), |rows, result| {
         multiply_alone(cpu, left.row_range(rows), &right, start, rectifier, result);
     });
@@ -98,7 +98,7 @@ pub fn matmul_by_rows(
 /// # Panics
 /// As [`matmul`].
 pub(super) fn matmul_alone(cpu: &Cpu, left: Matrix, right: &Right, result: &mut [f32]) {
-    check(left, right, Accumulate::Overwrite, result);
+    check(cpu, left, right, Accumulate::Overwrite, result);
     multiply_alone(cpu, left, right, Accumulate::Overwrite, Rectifier::None, result);
 }
 
@@ -162,7 +162,10 @@ pub fn gradient_of_weights(
     }
 }
 
-fn check(left: Matrix, right: &Right, start: Accumulate, result: &[f32]) {
+fn check(cpu: &Cpu, left: Matrix, right: &Right, start: Accumulate, result: &[f32]) {
+    if let Right::Packed(right) = right {
+        assert!(right.is_for(cpu.isa()), "the right side is packed for another instruction level");
+    }
     let (rows, n) = right.size();
     assert_eq!(rows, left.columns, "inner sizes differ");
     assert_eq!(result.len(), left.rows * n, "the result has the wrong size");
@@ -180,7 +183,7 @@ fn multiply(
     result: &mut [f32],
     sums: Option<DisjointSlice>,
 ) {
-    check(left, right, start, result);
+    check(cpu, left, right, start, result);
     let (m, k, n) = (left.rows, left.columns, right.size().1);
     if m == 0 || n == 0 {
         return;
@@ -301,6 +304,19 @@ mod tests {
         matmul(&cpu, a, b, Accumulate::Overwrite, &mut result);
         let want = a.at(m - 1, 0) * b.at(0, 2) + a.at(m - 1, 1) * b.at(1, 2);
         assert!((result[m * n - 1] - want).abs() < 1e-6);
+    }
+
+    #[test]
+    #[should_panic(expected = "another instruction level")]
+    fn a_right_side_that_is_packed_for_another_level_is_refused() {
+        let levels = Isa::available();
+        let [first, last] = [levels[0], levels[levels.len() - 1]];
+        assert!(first != last, "only one instruction level");
+        let [first, last] = [first, last].map(|isa| Cpu::new(isa, 1).unwrap());
+        let (a, mut packed) = (random(600, "a"), PackedMatrix::default());
+        packed.pack(&first, Matrix::new(&a, 300, 2));
+        let left = Matrix::new(&a, 2, 300);
+        matmul(&last, left, Right::Packed(Arc::new(packed)), Accumulate::Overwrite, &mut [0.0; 4]);
     }
 
     #[test]

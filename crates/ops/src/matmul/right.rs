@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::{Buffer, Cpu, DisjointSlice};
+use super::super::{Buffer, Cpu, DisjointSlice, Isa};
 use super::kernel::COLUMNS;
 use super::pack::Matrix;
 use super::product::{pack_right, place_of_panel};
@@ -43,18 +43,27 @@ pub struct PackedMatrix {
     values: Buffer,
     rows: usize,
     columns: usize,
+    /// The level whose products read it.
+    isa: Option<Isa>,
 }
 
 impl PackedMatrix {
-    /// Becomes the packed copy of another matrix, in the same memory.
+    /// Becomes the packed copy of another matrix, in the same memory, for products at the instruction
+    /// level of `cpu`.
     pub fn pack(&mut self, cpu: &Cpu, matrix: Matrix) {
         (self.rows, self.columns) = (matrix.rows, matrix.columns);
+        self.isa = Some(cpu.isa());
         let panels = matrix.columns.div_ceil(COLUMNS);
         let packed = DisjointSlice::new(self.values.at_least(matrix.rows * panels * COLUMNS));
         // A value that is moved takes as long as some operations, and who packs a panel will read it.
         cpu.parallel(OPERATIONS_OF_A_COPY * matrix.rows * matrix.columns, |worker| {
             pack_right(cpu, matrix, worker.chunk(panels), packed, None);
         });
+    }
+
+    /// Whether products at this level read it.
+    pub(super) fn is_for(&self, isa: Isa) -> bool {
+        self.isa.is_none_or(|own| own == isa)
     }
 
     pub(super) fn rows(&self) -> usize {
