@@ -82,7 +82,7 @@ pub fn busy<T>(what: &str, work: impl FnOnce() -> T) -> T {
     }
     let result = thread::scope(|scope| {
         let (ended, waiting) = channel::<()>();
-        scope.spawn(move || {
+        let draw = move || {
             let (start, mut own) = (Instant::now(), String::new());
             // Work that draws its own progress says more, and has time to do so between two drawings.
             while waiting.recv_timeout(2 * INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -91,13 +91,22 @@ pub fn busy<T>(what: &str, work: impl FnOnce() -> T) -> T {
                     status(|width| own.chars().take(width).collect());
                 }
             }
-        });
+        };
+        // Where no thread can be started, the work is done without the line.
+        let _ = thread::Builder::new().spawn_scoped(scope, draw);
         let result = work();
         drop(ended);
         result
     });
     clear();
     result
+}
+
+/// A text, such as a note, without what would break a table or take over a terminal: line breaks,
+/// tabs, escape sequences.
+pub fn on_one_line(text: &str) -> String {
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// `head`, the share in percent, a bar, and as many of `parts` as fit, in `width` columns.

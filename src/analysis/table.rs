@@ -1,17 +1,12 @@
 //! Tables for the terminal and for other programs.
 
+use crate::console::on_one_line;
+
 /// Columns with names, and rows of texts.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
-}
-
-/// A text, such as a note, without what would break a table or take over a terminal: line breaks,
-/// tabs, escape sequences.
-pub fn on_one_line(text: &str) -> String {
-    let is_gap = |c: char| c.is_whitespace() || c.is_control();
-    text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl Table {
@@ -22,7 +17,7 @@ impl Table {
 
     /// Adds a row: a text for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(|cell| on_one_line(&cell.into())).collect());
+        self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
     /// Whether there are no rows.
@@ -33,9 +28,11 @@ impl Table {
     /// The table for people: numbers are right-aligned, and columns in which every row is empty are
     /// left out. Lines are cut after `width` characters.
     pub fn to_text(&self, width: usize) -> String {
-        let is_used = |column: &usize| self.rows.iter().any(|row| !row[*column].is_empty());
+        let printed = |row: &Vec<String>| row.iter().map(|cell| on_one_line(cell)).collect();
+        let rows: Vec<Vec<String>> = self.rows.iter().map(printed).collect();
+        let is_used = |column: &usize| rows.iter().any(|row| !row[*column].is_empty());
         let used: Vec<usize> = (0..self.columns.len()).filter(is_used).collect();
-        let cells = |column: usize| self.rows.iter().map(move |row| &row[column]);
+        let cells = |column: usize| rows.iter().map(move |row| &row[column]);
         let length = |text: &String| text.chars().count();
         let widths: Vec<usize> = used
             .iter()
@@ -61,7 +58,7 @@ impl Table {
             }
             line + "\n"
         };
-        [&self.columns].into_iter().chain(&self.rows).map(|row| line(row)).collect()
+        [&self.columns].into_iter().chain(&rows).map(|row| line(row)).collect()
     }
 
     /// The table as CSV (RFC 4180, with line feeds).
@@ -102,7 +99,7 @@ mod tests {
         let expect = "run    score  note\nläuft    1.5  a b\nb        -12  x, \"y\"\n";
         assert_eq!(table.to_text(80), expect);
         assert_eq!(table.to_text(10), "run    sc…\nläuft    …\nb        …\n");
-        let expect = "run,empty,score,note\nläuft,,1.5,a b\nb,,-12,\"x, \"\"y\"\"\"\n";
+        let expect = "run,empty,score,note\nläuft,,1.5,\"a\nb\"\nb,,-12,\"x, \"\"y\"\"\"\n";
         assert_eq!(table.to_csv(), expect);
     }
 

@@ -86,6 +86,15 @@ fn every_line_has_its_translation_in_order() {
     };
     let (beam, greedy) = (scores(&json.stdout), scores(&greedy.stdout));
     assert_eq!((beam.len(), beam[1]), (4, None), "{json:?}");
+    let first: serde_json::Value =
+        serde_json::from_str(json.stdout.lines().next().unwrap()).unwrap();
+    let count = |tokens: &serde_json::Value| tokens.as_array().unwrap().len();
+    let best = &first["translations"][0];
+    assert_eq!(
+        first["source_tokens"],
+        serde_json::json!(["the", "old", "sailor", "sees", "a", "key", "."])
+    );
+    assert_eq!(count(&best["tokens"]), count(&best["alignment"]));
     let pairs = beam.iter().flatten().zip(greedy.iter().flatten());
     assert!(pairs.clone().count() == 3 && pairs.clone().all(|(beam, one)| beam >= one), "{beam:?}");
 
@@ -177,6 +186,25 @@ fn a_development_text_that_is_trained_on_is_warned_about() {
     let files = "--source data/translation/test.src --target data/translation/test.tgt";
     assert_eq!(of("--split test"), of(files));
     assert!(of("--split test") != of(""));
+}
+
+#[test]
+fn an_evaluation_says_what_it_leaves_out_and_keeps_the_numbers_of_lines() {
+    let dir = Dir::new();
+    dir.tfm(&format!("{SMALL} --set data.invalid=drop --run-dir run")).ok();
+    dir.write("a.txt", "the old sailor sees a key.\n\nshe sings.\n");
+    dir.write("b.txt", "one.\ntwo.\nthree.\n");
+    let eval = "eval translate --run run --json --source a.txt --target";
+    let said = dir.tfm(&format!("{eval} b.txt"));
+    assert!(said.stderr.contains("1 of 3 pairs are left out: 1 with an empty side"), "{said:?}");
+    let json = said.json();
+    let worst = json["metrics"]["worst"].as_array().unwrap();
+    let mut pairs: Vec<_> = worst.iter().map(|one| one["pair"].as_u64().unwrap()).collect();
+    pairs.sort_unstable();
+    assert_eq!(pairs, [1, 3]);
+    dir.write("c.txt", "one.\n");
+    let differ = "the files differ in length: 2 lines have no partner in a.txt and c.txt";
+    dir.tfm(&format!("{eval} c.txt")).fails(1, &[differ]);
 }
 
 #[test]
@@ -325,7 +353,7 @@ fn a_terminal_has_a_prompt_that_keeps_its_lines() {
     keys.write_all(b"  \r").unwrap();
     wait_for("> ");
     keys.write_all(b"she singz\x7fs.\r").unwrap();
-    wait_for("{\"line\":1,\"source\":\"she sings.\",\"translations\":[{");
+    wait_for("{\"line\":1,\"source\":\"she sings.\",\"source_tokens\":[");
     wait_for("> ");
     // The arrow upwards brings the line back.
     keys.write_all(b"\x1b[A\r").unwrap();

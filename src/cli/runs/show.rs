@@ -8,10 +8,10 @@ use clap::{ArgMatches, Args, Command};
 use serde_json::json;
 
 use super::{OneRun, curve, read};
-use crate::analysis::table::{number, on_one_line};
+use crate::analysis::table::number;
 use crate::analysis::{Objective, RunSummary, shown};
 use crate::checkpoint::{self, Selector};
-use crate::console::duration;
+use crate::console::{duration, on_one_line};
 use crate::metrics::Record;
 use crate::models;
 use crate::models::options::OutputOptions;

@@ -88,7 +88,7 @@ impl Buckets {
         ensure!(
             dropped < pairs.len(),
             "none of {dropped} pairs fits a bucket: the largest takes {} tokens of the source and \
-             {} of the target; give larger buckets",
+             {} of the target; give larger buckets (data.buckets) to a new run, or shorter sentences",
             last.source - 1,
             last.target - 2
         );

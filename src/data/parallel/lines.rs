@@ -55,14 +55,14 @@ impl Lines {
     /// Goes on to the next line; false at the end of the file.
     pub(super) fn advance(&mut self) -> Result<bool> {
         self.bytes.clear();
-        let mut reader = self.reader.by_ref().take(LONGEST + 1);
+        // With the two characters of a line's end.
+        let mut reader = self.reader.by_ref().take(LONGEST + 2);
         let broken = || format!("{} cannot be read to the end", self.path.display());
         let mut n = reader.read_until(b'\n', &mut self.bytes).with_context(broken)?;
         if n == 0 {
             return Ok(false);
         }
-        self.is_too_long = n as u64 > LONGEST;
-        if self.is_too_long && self.bytes.last() != Some(&b'\n') {
+        if n as u64 > LONGEST && self.bytes.last() != Some(&b'\n') {
             n += self.reader.skip_until(b'\n').with_context(broken)?;
         }
         self.start = self.done;
@@ -74,6 +74,7 @@ impl Lines {
                 self.bytes.pop();
             }
         }
+        self.is_too_long = self.bytes.len() as u64 > LONGEST;
         Ok(true)
     }
 

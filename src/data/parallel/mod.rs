@@ -7,6 +7,7 @@
 mod buckets;
 mod lines;
 mod prepared;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,5 +15,6 @@ mod token_batches;
 
 pub use buckets::{Bucket, BucketBatch, Buckets};
 pub use prepared::{Preparation, PreparedPairs};
-pub use text::{Invalid, Pair, ParallelText, Progress, Reading};
+pub use reading::{Reading, Sentences};
+pub use text::{Invalid, Pair, ParallelText, Progress};
 pub use token_batches::{Longest, TokenBatch, TokenBatches};

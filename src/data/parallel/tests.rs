@@ -30,7 +30,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 fn read(paths: &[PathBuf]) -> Vec<[String; 2]> {
-    ParallelText::new(paths, Invalid::Error).unwrap().read().unwrap().0
+    ParallelText::new(paths, Invalid::Error).unwrap().read().unwrap().pairs
 }
 
 fn dropping(paths: &[PathBuf]) -> ParallelText {
@@ -74,7 +74,7 @@ fn a_file_with_tabs_has_both_sides_and_perhaps_more_columns() {
     refuses(&odd, "a.tsv:2: there are 3 columns, and 2 in the first line; give data.invalid");
     refuses(&files(&[("a.tsv", b"one un\n")]), "a.tsv:1: there is no tab between");
     refuses(&files(&[("a.tsv", b"one\tun\ntwo\t \n")]), "a.tsv:2: the target is empty");
-    refuses(&files(&[("a.tsv", b"")]), "a.tsv holds no pair of sentences");
+    refuses(&files(&[("a.tsv", b"")]), "no pair of sentences in ");
 }
 
 #[test]
@@ -85,9 +85,12 @@ fn files_of_different_lengths_are_told_with_both_counts() {
     ] {
         let files = two(source.as_bytes(), target.as_bytes());
         refuses(&files, part);
-        let (pairs, reading) = dropping(&files.1).read().unwrap();
+        let Sentences { pairs, reading, .. } = dropping(&files.1).read().unwrap();
         assert_eq!(pairs[0], ["a", "a"]);
         assert_eq!((reading.pairs, reading.unpaired), (pairs.len() as u64, 2));
+        let error = reading.expect_partners("a.en and a.fr").unwrap_err().to_string();
+        let expect = "the files differ in length: 2 lines have no partner in a.en and a.fr";
+        assert_eq!(error, expect);
     }
     let longer = two(b"a\nb\nc\nd\n", b"a\nb\n");
     refuses(&longer, "a.en has 4 lines, ");
@@ -104,8 +107,9 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
     refuses(&empty, "a.en:2 (the partner of a.fr:2): the line is empty; give data.invalid");
     refuses(&two(b"one\n", b" \n"), "a.fr:1 (the partner of a.en:1): the line is empty");
     refuses(&two(b"one\na\xffb\n", b"un\nx\n"), "a.en:2: the text is not UTF-8, byte 5");
-    let (pairs, reading) = dropping(&empty.1).read().unwrap();
+    let Sentences { pairs, lines, reading } = dropping(&empty.1).read().unwrap();
     assert_eq!(pairs, [["one", "un"], ["three", "trois"]]);
+    assert_eq!(lines, [1, 5]);
     assert_eq!(reading, Reading { pairs: 2, empty: 2, not_utf8: 1, ..Reading::default() });
     let words = reading.dropped().unwrap();
     assert_eq!(
@@ -116,9 +120,16 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
     assert_eq!(Reading::default().dropped(), None);
     let nothing = two(b"\n", b"\n");
     let error = dropping(&nothing.1).read().unwrap_err();
-    assert!(error.to_string().ends_with("a.fr holds no pair of sentences"), "{error}");
+    let why = "a.fr: 1 of 1 pairs are left out: 1 with an empty side, ";
+    assert!(error.to_string().contains(why), "{error}");
+    let alone = files(&[("a.en", b"one\ntwo\n")]);
+    let error = dropping(&alone.1).read().unwrap_err().to_string();
+    assert!(
+        error.ends_with("2 lines that do not pair up; two files are given as two names"),
+        "{error}"
+    );
     let odd = files(&[("a.tsv", b"title\none\tun\ntwo\tde\tux\nthree\ttrois\n")]);
-    let (pairs, reading) = dropping(&odd.1).read().unwrap();
+    let Sentences { pairs, reading, .. } = dropping(&odd.1).read().unwrap();
     assert_eq!(pairs, [["one", "un"], ["three", "trois"]]);
     assert_eq!(reading, Reading { pairs: 2, unpaired: 2, ..Reading::default() });
 }
@@ -128,9 +139,15 @@ fn what_is_no_text_is_named() {
     let long = vec![b'x'; (1 << 20) + 5];
     refuses(&two(&long, b"x\n"), "a.en:1: the line is longer than 1048576 bytes; give data");
     let among = two(&[&long[..], b"\none\n"].concat(), b"x\nun\n");
-    let (pairs, reading) = dropping(&among.1).read().unwrap();
+    let Sentences { pairs, reading, .. } = dropping(&among.1).read().unwrap();
     assert_eq!(pairs, [["one", "un"]]);
     assert_eq!(reading, Reading { pairs: 1, too_long: 1, ..Reading::default() });
+    for end in [&b""[..], b"\n", b"\r\n"] {
+        let just = two(&[&long[..1 << 20], end].concat(), b"x\n");
+        assert_eq!(read(&just.1)[0][0].len(), 1 << 20);
+        let over = two(&[&long[..(1 << 20) + 1], end].concat(), b"x\n");
+        refuses(&over, "a.en:1: the line is longer than 1048576 bytes; give data");
+    }
     refuses(&two(b"x\n", &gzip(b"x\ny\n")[..12]), "a.fr cannot be read to the end");
     let (folder, _) = two(b"", b"");
     let absent = ParallelText::new(&[folder.path().join("no"), PathBuf::from("no")], Invalid::Drop);

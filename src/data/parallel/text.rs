@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lines::Lines;
+use super::reading::{Reading, Sentences};
 use crate::system::mapped;
 
 /// Pairs between two reports of how far reading has come.
@@ -41,24 +42,6 @@ pub struct Pair<'a> {
     pub target: &'a str,
 }
 
-/// What reading a text has given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
-    /// Pairs that were handed over.
-    pub pairs: u64,
-    /// Pairs that were left out since a side is empty.
-    pub empty: u64,
-    /// Pairs that were left out since a side is not UTF-8.
-    pub not_utf8: u64,
-    /// Lines that were left out since they do not pair up: of another number of columns than the
-    /// first, or behind the end of the other file.
-    #[serde(default)]
-    pub unpaired: u64,
-    /// Pairs that were left out since a line is longer than 1 MiB.
-    #[serde(default)]
-    pub too_long: u64,
-}
-
 /// How far reading has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
@@ -74,22 +57,6 @@ pub struct ParallelText {
     paths: Vec<PathBuf>,
     invalid: Invalid,
     way_out: &'static str,
-}
-
-impl Reading {
-    /// What was left out, in words; nothing where nothing was.
-    pub fn dropped(&self) -> Option<String> {
-        let Self { pairs, empty, not_utf8, unpaired, too_long } = *self;
-        let dropped = empty + not_utf8 + unpaired + too_long;
-        (dropped > 0).then(|| {
-            let all = pairs + dropped;
-            format!(
-                "{dropped} of {all} pairs are left out: {empty} with an empty side, {not_utf8} \
-                 that are not UTF-8, {too_long} too long for sentences, {unpaired} lines that do not \
-                 pair up"
-            )
-        })
-    }
 }
 
 impl ParallelText {
@@ -137,7 +104,10 @@ impl ParallelText {
         each: impl FnMut(Pair) -> Result<()>,
     ) -> Result<Reading> {
         let reading = self.for_each_of_any(progress, each)?;
-        ensure!(reading.pairs > 0, "{self} holds no pair of sentences");
+        let why = reading.dropped().map(|dropped| format!(": {dropped}")).unwrap_or_default();
+        let is_one_of_two = self.paths.len() == 1 && reading.unpaired > 0;
+        let hint = if is_one_of_two { "; two files are given as two names" } else { "" };
+        ensure!(reading.pairs > 0, "no pair of sentences in {self}{why}{hint}");
         Ok(reading)
     }
 
@@ -204,13 +174,14 @@ impl ParallelText {
     ///
     /// # Errors
     /// As [`ParallelText::for_each`].
-    pub fn read(&self) -> Result<(Vec<[String; 2]>, Reading)> {
-        let mut pairs = Vec::new();
-        let reading = self.for_each(&mut |_| (), |Pair { source, target, .. }| {
+    pub fn read(&self) -> Result<Sentences> {
+        let (mut pairs, mut lines) = (Vec::new(), Vec::new());
+        let reading = self.for_each(&mut |_| (), |Pair { line, source, target }| {
             pairs.push([source.to_owned(), target.to_owned()]);
+            lines.push(line);
             Ok(())
         })?;
-        Ok((pairs, reading))
+        Ok(Sentences { pairs, lines, reading })
     }
 
     /// What tells its content from any other, in a line: bytes and checksum of every file as it

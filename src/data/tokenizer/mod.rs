@@ -119,6 +119,14 @@ impl Tokenizer {
         }
     }
 
+    /// What one id stands for, in the plural.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Self::Basic(_) => "words",
+            Self::Bpe(_) => "tokens",
+        }
+    }
+
     /// The number of ids of a side, the four special ones among them.
     pub fn size(&self, side: Side) -> usize {
         match self {

@@ -10,7 +10,9 @@ use super::config::{Data, TranslateConfig};
 use super::overlap::Overlap;
 use super::self_test;
 use crate::console;
-use crate::data::parallel::{Bucket, Longest, ParallelText, Preparation, PreparedPairs, Progress};
+use crate::data::parallel::{
+    Bucket, Longest, ParallelText, Preparation, PreparedPairs, Progress, Sentences,
+};
 use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
 use crate::data::{Missing, Split, locate, synthetic_pairs};
 use crate::rng::Stream;
@@ -36,8 +38,14 @@ pub struct Dataset {
     pub dev_text: Vec<[String; 2]>,
 }
 
-/// Pairs as ids, and as sentences.
-pub type Pairs = (BatchedText, Vec<[String; 2]>);
+/// Pairs that a model is evaluated on, as ids and as sentences.
+#[derive(Debug)]
+pub struct HeldOut {
+    /// As ids.
+    pub text: BatchedText,
+    /// As they are written.
+    pub sentences: Sentences,
+}
 
 impl Dataset {
     /// Reads or makes the texts. The tokenizer is that of `run`, that of a file which the config names,
@@ -103,7 +111,7 @@ impl Dataset {
     fn read(config: &TranslateConfig, data_dir: &Path, known: Option<Tokenizer>) -> Result<Self> {
         let train = text(config, data_dir, "data.train", &config.data.train)?;
         let dev = text(config, data_dir, "data.dev", &config.data.dev)?;
-        let (dev_text, _) = dev.read()?;
+        let dev_text = dev.read()?.pairs;
         let test = &config.data.test;
         if known.is_none()
             && !test.is_empty()
@@ -176,7 +184,7 @@ impl Dataset {
         data_dir: &Path,
         tokenizer: &Tokenizer,
         split: Split,
-    ) -> Result<Pairs> {
+    ) -> Result<HeldOut> {
         let (pairs, sentences) = match &config.data.source[..] {
             "synthetic" => {
                 let sentences = synthetic(config, split, SYNTHETIC_DEV);
@@ -197,7 +205,8 @@ impl Dataset {
                 return Self::read_pairs(config, text.paths(), tokenizer);
             }
         };
-        Ok((BatchedText::new(pairs, config, "dev")?, sentences))
+        let text = BatchedText::new(pairs, config, "dev")?;
+        Ok(HeldOut { text, sentences: Sentences::of(sentences) })
     }
 
     /// Other pairs: the files of source and target, or one with tabs.
@@ -208,11 +217,11 @@ impl Dataset {
         config: &TranslateConfig,
         files: &[PathBuf],
         tokenizer: &Tokenizer,
-    ) -> Result<Pairs> {
+    ) -> Result<HeldOut> {
         let text = ParallelText::new(files, config.data.invalid)?.of_arguments();
-        let (sentences, _) = text.read()?;
-        let pairs = encode(tokenizer, &sentences)?;
-        Ok((BatchedText::new(pairs, config, "dev")?, sentences))
+        let sentences = text.read()?;
+        let pairs = encode(tokenizer, &sentences.pairs)?;
+        Ok(HeldOut { text: BatchedText::new(pairs, config, "dev")?, sentences })
     }
 
     /// Random words in sentences as long as each bucket and the config take, with its vocabularies.

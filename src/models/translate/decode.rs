@@ -28,6 +28,20 @@ pub struct Translator {
     decoder: (Network, Vec<Output>),
 }
 
+/// The text of a translation, in a line of its own.
+///
+/// # Panics
+/// As [`Tokenizer::decode`].
+pub fn text(tokenizer: &Tokenizer, words: &[u32]) -> String {
+    without_controls(&tokenizer.decode(Side::Target, words))
+}
+
+/// A text with blanks instead of control characters: tokens of bytes may be the end of a line, and a
+/// translation is a line, for terminals and tables.
+pub fn without_controls(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// The state that a decoder continues from.
 struct Decoding {
     /// Outputs and features of the encoder (positions · rows, width).

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::batch::{Batch, BatchMemory, BatchedText, Batches};
 use super::beam::Search;
-use super::decode::Translator;
+use super::decode::{self, Translator};
 use super::model::TranslationModel;
 use crate::console;
 use crate::data::parallel::BucketBatch;
@@ -120,7 +120,7 @@ pub fn bleu(
     let mut translations = Vec::with_capacity(text.len());
     for ([_, reference], hypotheses) in text.iter().zip(found) {
         let words = hypotheses.first().map_or(&[][..], |best| &best.words);
-        let translation = tokenizer.decode(Side::Target, words);
+        let translation = decode::text(tokenizer, words);
         sums += bleu.statistics(&translation, &[reference]);
         translations.push(translation);
     }

@@ -132,10 +132,14 @@ impl Experiment for Translate {
 
     fn sizes(data: &Dataset) -> Vec<(&'static str, usize)> {
         let [source, target] = data.vocabularies();
+        let of_source = match data.tokenizer {
+            Tokenizer::Basic(_) => "words of the source",
+            Tokenizer::Bpe(_) => "tokens of the source",
+        };
         vec![
             ("training pairs", data.train.len()),
             ("development", data.dev.len()),
-            ("words of the source", source),
+            (of_source, source),
             ("of the target", target),
         ]
     }

@@ -22,7 +22,7 @@ use crate::metrics::{Content, Summary, perplexity_in_words};
 use crate::models::weights;
 use crate::nn::Parameter;
 use crate::nn::optimizer::{Optimizer, Schedule, Settings};
-use crate::ops::{Cpu, ensure_finite};
+use crate::ops::{Cpu, NotFinite, ensure_finite};
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task, is_reported};
 
 /// The most words of a sentence whose attention TensorBoard shows.
@@ -216,10 +216,10 @@ impl Task for TranslateTask<'_> {
         }
     }
 
-    fn lengthening_options(&self) -> &'static str {
+    fn how_to_continue(&self) -> &'static str {
         match self.best.ends_at(self.config.train.patience) {
-            Some(_) => "--set train.patience=N",
-            None => "--epochs or --steps",
+            Some(_) => "to continue, give a larger --set train.patience=N",
+            None => "to continue, give --epochs or --steps more",
         }
     }
 
@@ -299,6 +299,8 @@ impl Task for TranslateTask<'_> {
         let Some(best) = found.and_then(|mut found| found.pop()?.into_iter().next()) else {
             return Ok(Vec::new());
         };
+        let is_finite = best.attention.iter().flatten().all(|weight| weight.is_finite());
+        ensure!(is_finite, NotFinite::new("a weight of the attention"));
         let attention = translator.attention(tokenizer, source, &best);
         let content = Content::Picture(attention.summary()?);
         Ok(vec![Summary { tag: "attention".to_string(), content }])

@@ -8,12 +8,13 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::{Value, json};
 
 use super::super::ENTRY;
-use super::super::dataset::{Dataset, Pairs};
+use super::super::dataset::{Dataset, HeldOut};
 use super::super::evaluate::{BucketScore, bleu, perplexity};
 use super::super::experiment::Translate;
 use super::search::SearchOptions;
 use super::worst::worst;
 use crate::data::Split;
+use crate::data::parallel::Sentences;
 use crate::metrics::bleu::{Bleu, Statistics};
 use crate::metrics::corpus::{CorpusMetric, Signature, sum};
 use crate::models::options::{
@@ -73,7 +74,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(ENTRY.name)?;
     let mut session = Session::<Translate>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let tokenizer = session.trained.tokenizer.clone();
-    let (name, (text, sentences)) = text(&args, &session)?;
+    let (name, HeldOut { text, sentences }) = text(&args, &session)?;
+    if let Some(dropped) = sentences.reading.dropped() {
+        tracing::warn!("{name}: {dropped}");
+    }
+    let Sentences { pairs: sentences, lines: numbers, .. } = sentences;
     let (here, of_run) = (text.pairs.fingerprint(), &session.run.manifest().data);
     if args.source.is_none() && args.split == Split::Valid && !of_run.ends_with(&here) {
         tracing::warn!(
@@ -96,9 +101,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let total = BucketScore::total(&scores);
     let scored = Scored::of(&sentences, &translations);
     let mut lines = vec![format!(
-        "{name}: perplexity {:.3} over {} words, BLEU {:.2} at step {}",
+        "{name}: perplexity {:.3} over {} {}, BLEU {:.2} at step {}",
         total.perplexity(),
         total.words,
+        tokenizer.unit(),
         scored.score,
         session.step
     )];
@@ -113,10 +119,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
             ));
         }
         let perplexity = (score.words > 0).then_some(perplexity);
-        buckets.push(json!({ "bucket": size, "pairs": score.pairs, "perplexity": perplexity }));
+        if !session.config.is_bidirectional() {
+            buckets.push(json!({ "bucket": size, "pairs": score.pairs, "perplexity": perplexity }));
+        }
     }
     lines.push(format!("  BLEU|{} = {}", scored.signature, scored.details));
-    let worst = worst(&sentences, &translations, &scored.statistics, args.worst);
+    let worst = worst(&sentences, &numbers, &translations, &scored.statistics, args.worst);
     if !worst.is_empty() {
         lines.push("Worst translations:".to_owned());
         lines.extend(worst.iter().flat_map(|one| one.lines()));
@@ -134,12 +142,14 @@ fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 /// The name of the text, its pairs and its sentences.
-fn text(args: &EvalArgs, session: &Session<Translate>) -> Result<(String, Pairs)> {
+fn text(args: &EvalArgs, session: &Session<Translate>) -> Result<(String, HeldOut)> {
     let (config, tokenizer) = (&session.config, &session.trained.tokenizer);
     if let (Some(source), Some(target)) = (&args.source, &args.target) {
         let files = [source.clone(), target.clone()];
         let name = format!("{} and {}", source.display(), target.display());
-        return Ok((name, Dataset::read_pairs(config, &files, tokenizer)?));
+        let text = Dataset::read_pairs(config, &files, tokenizer)?;
+        text.sentences.reading.expect_partners(&name)?;
+        return Ok((name, text));
     }
     let name = if args.split == Split::Test { "test" } else { "dev" };
     let pairs = Dataset::held_out(config, &args.data.data_dir, tokenizer, args.split)?;

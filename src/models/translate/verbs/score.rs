@@ -102,14 +102,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let lines = reading.pairs + reading.empty + reading.not_utf8 + reading.too_long;
     if scorer.finish(lines)? == Reader::Listening {
-        scorer.total.say();
+        scorer.total.say(scorer.tokenizer.unit());
     }
-    let unpaired = reading.unpaired;
-    ensure!(
-        unpaired == 0,
-        "the files differ in length: {unpaired} lines have no partner in {text}"
-    );
-    Ok(())
+    reading.expect_partners(text)
 }
 
 /// Scores pairs and prints their scores.
@@ -139,7 +134,7 @@ struct Total {
 
 impl Total {
     /// Says what the sums are on standard error.
-    fn say(&self) {
+    fn say(&self, unit: &str) {
         let Self { log_probability, words, pairs, without_score, unknown } = *self;
         if unknown > 0 {
             let name = SPECIAL[UNK as usize];
@@ -155,7 +150,7 @@ impl Total {
         let perplexity = (-log_probability / words as f64).exp();
         tracing::info!(
             "all: log-probability {log_probability:.4}, perplexity {perplexity:.3} over {words} \
-             words of {pairs} pairs{left_out}"
+             {unit} of {pairs} pairs{left_out}"
         );
     }
 }
@@ -217,7 +212,7 @@ impl Scorer<'_> {
     /// Why a pair has no score.
     fn reason(&self, [source, target]: &[Vec<u32>; 2]) -> String {
         if source.is_empty() || target.is_empty() {
-            return "a side is empty or not UTF-8".to_owned();
+            return "a side is empty, not UTF-8 or longer than 1 MiB".to_owned();
         }
         let words = format!("it has {} and {} words", source.len(), target.len());
         match self.sizes.last() {

@@ -12,8 +12,8 @@ pub struct SearchOptions {
     /// Beam size: the number of hypotheses to keep; 1 is greedy search
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     beam: usize,
-    /// Length penalty: log-probabilities are divided by the length to this power; 0 prefers short
-    /// translations
+    /// Length penalty: log-probabilities are divided by ((5 + length) / 6) to this power, with the end
+    /// counted in the length; 0 prefers short translations
     #[arg(long, value_name = "EXPONENT", default_value_t = Search::GREEDY.length_penalty, value_parser = exponent)]
     length_penalty: f64,
 }

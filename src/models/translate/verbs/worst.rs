@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
+use crate::console::on_one_line;
 use crate::metrics::bleu::{Bleu, Statistics};
 use crate::metrics::corpus::CorpusMetric;
 
 /// A translation with its reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Translated {
-    /// The number of the pair, from 1.
-    pair: usize,
+    /// The number of the pair's line in the text, from 1.
+    pair: u64,
     /// The sentence BLEU, as with sacreBLEU's `--sentence-level`.
     bleu: f64,
     source: String,
@@ -21,6 +22,7 @@ impl Translated {
     /// The lines that are shown.
     pub fn lines(&self) -> [String; 4] {
         let Self { pair, bleu, source, reference, translation } = self;
+        let [source, reference] = [source, reference].map(|text| on_one_line(text));
         [
             format!("  pair {pair}, sentence BLEU {bleu:.2}"),
             format!("    source       {source}"),
@@ -31,9 +33,10 @@ impl Translated {
 }
 
 /// The `count` pairs with the lowest sentence BLEU, of equal ones those with more reference words
-/// first. `statistics` are those of each translation.
+/// first. `statistics` are those of each translation, `numbers` those of the lines.
 pub fn worst(
     pairs: &[[String; 2]],
+    numbers: &[u64],
     translations: &[String],
     statistics: &[Statistics],
     count: usize,
@@ -46,7 +49,7 @@ pub fn worst(
     let translated = |i: usize| {
         let [source, reference] = pairs[i].clone();
         let translation = translations[i].clone();
-        Translated { pair: i + 1, bleu: scores[i], source, reference, translation }
+        Translated { pair: numbers[i], bleu: scores[i], source, reference, translation }
     };
     order.into_iter().take(count).map(translated).collect()
 }
@@ -64,12 +67,12 @@ mod tests {
         let statistics: Vec<Statistics> = (pairs.iter().zip(&translations))
             .map(|([_, reference], translation)| bleu.statistics(translation, &[reference]))
             .collect();
-        let found = worst(&pairs, &translations, &statistics, 3);
-        let numbers: Vec<usize> = found.iter().map(|one| one.pair).collect();
-        assert_eq!(numbers, [3, 2, 4]);
+        let found = worst(&pairs, &[1, 2, 5, 7], &translations, &statistics, 3);
+        let numbers: Vec<u64> = found.iter().map(|one| one.pair).collect();
+        assert_eq!(numbers, [5, 2, 7]);
         assert!(found[0].bleu == 0.0 && (found[2].bleu - 66.874).abs() < 1e-3, "{found:?}");
         assert_eq!(found[1].lines()[3], "    translation  y");
-        let last = &worst(&pairs, &translations, &statistics, 9)[3];
+        let last = &worst(&pairs, &[1, 2, 5, 7], &translations, &statistics, 9)[3];
         assert!((last.bleu - 100.0).abs() < 1e-9, "{last:?}");
     }
 }

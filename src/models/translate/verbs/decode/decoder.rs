@@ -15,7 +15,7 @@ use crate::data::tokenizer::{Side, Tokenizer, UNK};
 use crate::models::Interrupted;
 use crate::models::stdout::{Reader, print};
 use crate::models::translate::beam::{Hypothesis, Search};
-use crate::models::translate::decode::Translator;
+use crate::models::translate::decode::{Translator, text, without_controls};
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
 
@@ -48,6 +48,9 @@ struct Printed {
     translation: String,
     score: f64,
     log_probability: f64,
+    /// What the ids of the translation stand for.
+    tokens: Vec<String>,
+    /// For each of them the index of the source's token that it attends to most.
     alignment: Vec<usize>,
 }
 
@@ -135,7 +138,13 @@ impl Decoder<'_> {
         let found: Vec<Printed> =
             found.into_iter().take(count).map(|one| self.printed(line, &one)).collect();
         if self.args.output.json {
-            let json = json!({ "line": self.lines, "source": line, "translations": found });
+            let tokens = self.tokenizer.words(Side::Source, line);
+            let json = json!({
+                "line": self.lines,
+                "source": line,
+                "source_tokens": tokens,
+                "translations": found,
+            });
             return print(json.to_string());
         }
         if self.args.n_best.is_none() {
@@ -152,13 +161,13 @@ impl Decoder<'_> {
     fn printed(&self, line: &str, found: &Hypothesis) -> Printed {
         let alignment = found.alignment();
         let translation = match self.args.replace_unk && found.words.contains(&UNK) {
-            false => self.tokenizer.decode(Side::Target, &found.words),
-            true => self.replaced(line, &found.words, &alignment),
+            false => text(self.tokenizer, &found.words),
+            true => without_controls(&self.replaced(line, &found.words, &alignment)),
         };
-        // Tokens of bytes may be the end of a line, and a translation is one, for terminals and tables.
-        let translation = translation.replace(char::is_control, " ");
         let Hypothesis { score, log_probability, .. } = *found;
-        Printed { translation, score, log_probability, alignment }
+        let piece = |&word: &u32| self.tokenizer.piece(Side::Target, word);
+        let tokens = found.words.iter().map(piece).collect();
+        Printed { translation, score, log_probability, tokens, alignment }
     }
 
     /// The translation with source words instead of unknown ones.

@@ -66,8 +66,8 @@ struct DecodeArgs {
 
 const LONG: &str = "Prints one line per input line, in order; an empty line stays empty. With --json every \
 line is an object with the translations, their scores (log-probabilities in nats, divided by the length \
-penalty) and alignments: for each word of the translation, the index of the source word with the highest \
-attention.
+penalty) and alignments: for each of the translation's `tokens`, the index in `source_tokens`, counted from 0, \
+of the one with the highest attention.
 
 Text is translated as it arrives: all lines that are available, at most 512, are translated as one batch \
 and printed. So a slow pipe, such as `tail -f`, gets each translation at once. At a terminal there is a \
