@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Writes `bytes` to a temporary name beside `path`, on to the disk, and renames it to `path`.
-/// Where another process writes the same file, this one waits for it, and then replaces it.
+/// Where another process writes the same file, this one waits for it, and then replaces it. A link
+/// stays, and the file that it names is replaced.
 ///
 /// # Errors
 /// Names the file that could not be written; the temporary one is removed.
@@ -26,8 +27,16 @@ pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
-    let _own = prepare_with(path, content)?;
-    place(path)
+    let path = behind_link(path);
+    let _own = prepare_with(&path, content)?;
+    place(&path)
+}
+
+/// The file that a link names, which is written in place of the link; any other path as it is.
+fn behind_link(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+    let target = if is_link { path.canonicalize().ok() } else { None };
+    target.unwrap_or_else(|| path.to_owned())
 }
 
 /// Writes `bytes` to the [`temporary`] name of `path`, on to the disk; [`place`] does the rest.
@@ -271,6 +280,18 @@ mod tests {
             (b"mine".to_vec(), b"new".to_vec())
         );
         assert!(device.is_symlink() && !temporary(&path).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_its_file_is_replaced() {
+        let [folder, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let (file, link) = (other.path().join("a.txt"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert!(link.is_symlink());
     }
 
     #[test]

@@ -199,25 +199,29 @@ type Done = ((PathBuf, Stamp, bool), Result<RunSummary>);
 /// Reads the runs on all cores; they come in the order of the folders.
 fn in_parallel(jobs: Vec<Job>) -> Vec<Done> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..workers.min(jobs.len() / MIN_CACHED + 1) {
-            scope.spawn(|| {
-                let mut presets = Presets::default();
-                let mut own = Vec::new();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((folder, stamp, cached)) = jobs.get(at) else { break };
-                    let read = match cached {
-                        Some(summary) => Ok(RunSummary { path: folder.clone(), ..summary.clone() }),
-                        None => RunDir::read_listed(folder)
-                            .and_then(|run| RunSummary::of(&run, &mut presets)),
-                    };
-                    own.push((at, ((folder.clone(), *stamp, cached.is_some()), read)));
+    let work = || {
+        let mut presets = Presets::default();
+        let mut own = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((folder, stamp, cached)) = jobs.get(at) else { break };
+            let read = match cached {
+                Some(summary) => Ok(RunSummary { path: folder.clone(), ..summary.clone() }),
+                None => {
+                    RunDir::read_listed(folder).and_then(|run| RunSummary::of(&run, &mut presets))
                 }
-                done.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
-            });
+            };
+            own.push((at, ((folder.clone(), *stamp, cached.is_some()), read)));
         }
+        done.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 1..cores.min(jobs.len() / MIN_CACHED + 1) {
+            // Where no more threads can be started, the others do its share.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);

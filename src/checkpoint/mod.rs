@@ -43,7 +43,7 @@ pub struct Meta {
     pub model: String,
     /// Steps done.
     pub step: u64,
-    /// Epochs done.
+    /// The epoch of that step, counted from 1.
     pub epoch: u64,
     /// Lines of `metrics.jsonl` written; those after them are of a lost future.
     pub metrics_lines: u64,

@@ -115,8 +115,11 @@ pub fn exists(dir: &Path) -> Result<bool> {
 }
 
 fn opened(dir: &Path, path: &Path) -> Result<Checkpoint> {
-    let others = existing(dir)?;
-    read(path)?.map_err(|damage| anyhow!("{damage:#}; {others}"))
+    match read(path)? {
+        Ok(checkpoint) => Ok(checkpoint),
+        // Only now, since that reads the best one too.
+        Err(damage) => bail!("{damage:#}; {}", existing(dir)?),
+    }
 }
 
 fn last(dir: &Path) -> Result<Checkpoint> {
@@ -136,13 +139,13 @@ fn last(dir: &Path) -> Result<Checkpoint> {
             Err(damage) => damages.push(damage.to_string()),
         }
     }
-    let best = dir.join(BEST);
+    let (best, mut is_best) = (dir.join(BEST), false);
     // Where a later step is damaged or none is there, the best may be the newest.
     if (found.is_none() || !damages.is_empty()) && best.exists() {
         let is_newer =
             |best: &Checkpoint| found.as_ref().is_none_or(|found| best.meta.step > found.meta.step);
         match read(&best)? {
-            Ok(best) if is_newer(&best) => found = Some(best),
+            Ok(best) if is_newer(&best) => (found, is_best) = (Some(best), true),
             Ok(_) => {}
             Err(damage) => damages.push(damage.to_string()),
         }
@@ -157,7 +160,8 @@ fn last(dir: &Path) -> Result<Checkpoint> {
             "{damages}; only the untrained checkpoint (step 0) is intact; use --checkpoint 0, or \
              move the damaged files away and resume from it"
         );
-        tracing::warn!("{damages}; using step {} instead", found.meta.step);
+        let source = if is_best { " (best.safetensors)" } else { "" };
+        tracing::warn!("{damages}; using step {}{source} instead", found.meta.step);
     }
     Ok(found)
 }

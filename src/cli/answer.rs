@@ -1,4 +1,5 @@
-//! The error for a verb, a model or another command that does not exist.
+//! The error for a verb, a model or another command that does not exist, and for a run that cannot be
+//! read where its model is not given.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,14 +7,23 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
-use super::{Registry, tree, verbs};
+use super::{Registry, by_run, tree, verbs};
 use crate::run::RunDir;
 
-/// The parser's error; for an unknown command, one that lists the known ones.
+/// The parser's error; for an unknown command, one that lists the known ones, and for a run whose
+/// model is not known, why it is not.
 pub(super) fn improve(error: Error, registry: Registry, args: &[OsString]) -> Error {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return error;
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => unknown(error, registry, args),
+        ErrorKind::UnknownArgument => match by_run::why_unreadable(registry, args) {
+            Some(why) => tree(registry).error(ErrorKind::InvalidSubcommand, why),
+            None => error,
+        },
+        _ => error,
     }
+}
+
+fn unknown(error: Error, registry: Registry, args: &[OsString]) -> Error {
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };

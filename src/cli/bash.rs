@@ -154,7 +154,7 @@ impl EnvCompleter for Bash {
         buf: &mut dyn Write,
     ) -> Result<()> {
         let words: Vec<_> = self.line.words.iter().map(OsString::from).collect();
-        let last = words.len() - 1;
+        let Some(last) = words.len().checked_sub(1) else { return Ok(()) };
         for candidate in complete(command, words, last, folder)? {
             if let Some(reply) = self.line.reply(&candidate.get_value().to_string_lossy()) {
                 writeln!(buf, "{reply}")?;

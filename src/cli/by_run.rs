@@ -28,15 +28,21 @@ pub(super) fn with_model(registry: Registry, args: Vec<OsString>) -> Vec<OsStrin
     let mut expanded = args[..2].to_vec();
     expanded.push(model.into());
     expanded.extend(runs.iter().flat_map(|run| [option.clone(), run.clone()]));
-    expanded.extend_from_slice(rest);
+    // `tfm train RUN --resume` says the same twice.
+    let is_said = |i: usize| runs.len() == 1 && rest[i] == option && has_no_value(&rest[i + 1..]);
+    expanded.extend((0..rest.len()).filter(|i| !is_said(*i)).map(|i| rest[i].clone()));
     expanded
+}
+
+fn has_no_value(rest: &[OsString]) -> bool {
+    rest.first().is_none_or(|next| next.to_string_lossy().starts_with('-'))
 }
 
 /// The run that a verb is given instead of its model, if it is.
 pub(super) fn given(registry: Registry, args: &[OsString]) -> Option<Given> {
     let verb = args.get(1)?.to_str()?;
-    let is_model = |arg: &OsString| registry.iter().any(|entry| arg == entry.name);
-    if !verbs::names(registry).contains(&verb) || args[2..].first().is_none_or(is_model) {
+    let is_verb = verbs::names(registry).contains(&verb);
+    if !is_verb || args[2..].first().is_none_or(|arg| is_model(registry, arg)) {
         return None;
     }
     let option = option(verb);
@@ -47,6 +53,21 @@ pub(super) fn given(registry: Registry, args: &[OsString]) -> Option<Given> {
     let of_model = registry.iter().find(|entry| entry.name == model)?.verb(verb);
     let takes = |verb| takes(verb, "verb", option);
     of_model.is_none_or(takes).then_some(Given { model, option, runs })
+}
+
+/// Why a run that a verb is given as an option's value, without a model, cannot be read.
+pub(super) fn why_unreadable(registry: Registry, args: &[OsString]) -> Option<String> {
+    let (verb, rest) = args[1..].split_first()?;
+    let verb = verb.to_str().filter(|verb| verbs::names(registry).contains(verb))?;
+    if rest.first().is_none_or(|arg| is_model(registry, arg)) {
+        return None;
+    }
+    let run = value_of(option(verb), rest)?;
+    RunDir::read(Path::new(&run)).err().map(|error| format!("{error:#}"))
+}
+
+fn is_model(registry: Registry, arg: &OsStr) -> bool {
+    registry.iter().any(|entry| arg == entry.name)
 }
 
 /// Whether a verb of the model `name` has that option.
@@ -95,6 +116,7 @@ mod tests {
         check(&format!("tfm verify --run {a}"), &format!("tfm verify toy --run {a}"));
         check(&format!("tfm verify --run={a}"), &format!("tfm verify toy --run={a}"));
         check(&format!("tfm train {a}"), &format!("tfm train toy --resume {a}"));
+        check(&format!("tfm train {a} --resume -q"), &format!("tfm train toy --resume {a} -q"));
         for line in ["tfm plot toy --run x", "tfm plot nothing", "tfm plot", "tfm", "tfm data list"]
         {
             check(line, line);

@@ -14,7 +14,7 @@ use crate::atomic;
 use crate::console;
 use crate::models::options::OutputOptions;
 use crate::report;
-use crate::run::rfc3339;
+use crate::run::{check_output, rfc3339};
 use crate::sweep::Failure;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
@@ -62,8 +62,7 @@ fn run(_: Registry, matches: &ArgMatches) -> Result<()> {
         args.out.display()
     );
     for file in [&args.out, &csv] {
-        let free = args.force || !file.exists();
-        ensure!(free, "{} already exists; choose another -o or use --force", file.display());
+        check_output(file, args.force)?;
     }
     let found = args.paths.read()?;
     ensure!(!found.runs.is_empty(), "there is no readable run to report");

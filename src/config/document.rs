@@ -42,7 +42,7 @@ impl<'a> Document<'a> {
             DeValue::String(model) => Ok(Some(model.to_string())),
             other => {
                 let place = self.place(key.span());
-                bail!("model is a {}; it must be a string ({place})", other.type_str())
+                bail!("model must be a string; it is of the type {} ({place})", other.type_str())
             }
         }
     }

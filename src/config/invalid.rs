@@ -61,7 +61,7 @@ pub fn divides(key: &str, value: usize, whole_key: &str, whole: usize) -> Result
 
 /// A published score and how far from it a run may end.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table { value = …, tolerance = … }")]
 pub struct Expectation {
     /// The published score, in the metric's unit.
     pub value: f64,

@@ -77,7 +77,9 @@ fn collect<C: Config>(
                 keys.push(Key {
                     kind: kind(value),
                     default: value.to_string(),
-                    rule: choices(field).or(rule::<C>(defaults, path, value)?),
+                    rule: choices(field)
+                        .or(rule::<C>(defaults, path, value)?)
+                        .or(of_unsigned(field)),
                     about: about.split_whitespace().collect::<Vec<_>>().join(" "),
                     key,
                 });
@@ -99,10 +101,15 @@ fn choices(field: &Json) -> Option<String> {
     (!all.is_empty()).then(|| format!("{ONE_OF}{}", all.join(", ")))
 }
 
+/// The range of an integer without a sign.
+fn of_unsigned(field: &Json) -> Option<String> {
+    (field["minimum"].as_u64() == Some(0)).then(|| "at least 0".to_owned())
+}
+
 /// The range of a key: what the config's checks say of values out of every range.
 fn rule<C: Config>(defaults: &Table, path: &[String], value: &Value) -> Result<Option<String>> {
     let extremes = match value {
-        Value::Integer(_) => vec![Value::Integer(0), Value::Integer(i64::MAX)],
+        Value::Integer(_) => [0, 1, i64::MAX].map(Value::Integer).to_vec(),
         Value::Float(_) => vec![-1e9, 0.0, 1e9].into_iter().map(Value::Float).collect(),
         Value::String(_) => vec![Value::String("?".to_owned())],
         _ => Vec::new(),

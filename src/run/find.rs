@@ -62,7 +62,8 @@ fn default_path(root: &Path, model: &str, preset: &str, now: SystemTime) -> Path
     let name = format!("{name}-{}", compact_time(now));
     let mut path = root.join(&name);
     let mut copy = 2_u64;
-    while path.exists() {
+    // A link that leads nowhere takes its name too.
+    while fs::symlink_metadata(&path).is_ok() {
         path = root.join(format!("{name}-{copy}"));
         copy += 1;
     }

@@ -17,6 +17,7 @@ mod annotations;
 mod find;
 mod lock;
 mod manifest;
+mod output;
 mod provenance;
 mod status;
 
@@ -34,6 +35,7 @@ use crate::system::shell::quoted;
 pub use annotations::{Annotations, check_tag};
 pub use find::{ROOT, folder, newest};
 pub use manifest::{FORMAT, Manifest};
+pub use output::check_output;
 pub use provenance::{Point, Provenance};
 pub use status::{State, Status, is_alive};
 
@@ -281,32 +283,6 @@ fn refuse_nested(path: &Path) -> Result<()> {
         path.display(),
         outer.unwrap_or(&path).display()
     );
-    Ok(())
-}
-
-/// Checks that a file to be written is none of a run's own, which `--force` does not mean.
-///
-/// # Errors
-/// It is one: its run would be lost.
-pub fn refuse_own_file(path: &Path) -> Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let is_of_run = |folder: &Path| folder.join(MANIFEST).is_file();
-    let own = [
-        MANIFEST,
-        CONFIG,
-        "vocab.txt",
-        "metrics.jsonl",
-        "status.json",
-        "notes.json",
-        "log.txt",
-        lock::NAME,
-    ];
-    let is_own =
-        is_of_run(folder) && own.iter().any(|name| path.file_name() == Some(name.as_ref()));
-    let is_checkpoint =
-        folder.file_name() == Some(CHECKPOINTS.as_ref()) && folder.parent().is_some_and(is_of_run);
-    ensure!(!is_own && !is_checkpoint, "{} is a file of a run; give another name", path.display());
     Ok(())
 }
 

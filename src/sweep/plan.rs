@@ -13,6 +13,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Threads of each.
     pub threads: usize,
+    /// Whether that was asked for.
+    pub are_threads_given: bool,
     /// How often a point that fails is tried again.
     pub retries: u32,
     /// Whether the first point that fails ends the sweep.
@@ -28,12 +30,19 @@ pub struct Plan {
 impl Plan {
     /// The command that resumes the sweep in the same way.
     pub fn go_on(&self, sweep: &Sweep) -> String {
-        let mut command = format!("tfm sweep resume {}", quoted(sweep.path()));
+        let path = quoted(sweep.path());
+        let mut command = match self.only {
+            Some(number) => format!("tfm sweep run {path} --index {number}"),
+            None => format!("tfm sweep resume {path}"),
+        };
         if self.data_dir != default_dir() {
             command += &format!(" --data-dir {}", quoted(&self.data_dir));
         }
         if self.jobs > 1 {
             command += &format!(" --jobs {}", self.jobs);
+        }
+        if self.are_threads_given {
+            command += &format!(" --threads {}", self.threads);
         }
         if self.device != "auto" {
             command += &format!(" --device {}", self.device);

@@ -1,8 +1,8 @@
 //! The bytes of a file, without a copy where the system has a way.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::{Deref, Range};
+use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Once;
 
@@ -64,16 +64,13 @@ pub fn open(path: &Path) -> io::Result<Mapped> {
     }
     let file = File::open(path)?;
     let len = file.metadata()?.len();
-    range(file, 0..len)
+    whole(file, len)
 }
 
-/// A part of a file. Where the file system cannot map it, it is read, which is said once.
-///
-/// # Errors
-/// It cannot be read, or ends before the range does.
-pub fn range(mut file: File, range: Range<u64>) -> io::Result<Mapped> {
+/// A file of `len` bytes. Where the file system cannot map it, it is read, which is said once.
+fn whole(mut file: File, len: u64) -> io::Result<Mapped> {
     let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
-    let len = usize::try_from(range.end - range.start).map_err(too_large)?;
+    let len = usize::try_from(len).map_err(too_large)?;
     if len == 0 {
         // Some systems cannot map nothing.
         return Ok(Mapped::Read(Vec::new()));
@@ -81,7 +78,7 @@ pub fn range(mut file: File, range: Range<u64>) -> io::Result<Mapped> {
     // SAFETY: nothing else reads the mapping. A checkpoint is never written to under its name, only
     // replaced by a rename or removed; where another program shortens a text meanwhile, this
     // process ends with a signal instead of a wrong result.
-    match unsafe { MmapOptions::new().offset(range.start).len(len).map(&file) } {
+    match unsafe { MmapOptions::new().len(len).map(&file) } {
         Ok(map) => Ok(Mapped::Mapped(map)),
         Err(error) => {
             static SAID: Once = Once::new();
@@ -93,7 +90,6 @@ pub fn range(mut file: File, range: Range<u64>) -> io::Result<Mapped> {
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(len)?;
             bytes.resize(len, 0);
-            file.seek(SeekFrom::Start(range.start))?;
             file.read_exact(&mut bytes)?;
             Ok(Mapped::Read(bytes))
         }
@@ -110,7 +106,6 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, b"0123456789").unwrap();
         assert_eq!(&*open(&path).unwrap(), b"0123456789");
-        assert_eq!(&*range(File::open(&path).unwrap(), 3..6).unwrap(), b"345");
         std::fs::write(&path, b"").unwrap();
         assert_eq!(&*open(&path).unwrap(), b"");
     }

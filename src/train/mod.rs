@@ -165,9 +165,9 @@ impl<'a, T: Task> Training<'a, T> {
             // The last save may have been killed before it had done so.
             self.prune();
             tracing::info!(
-                "The run has already finished at step {}; to continue, give {} more",
+                "The run has already finished at step {}; {}",
                 self.state.step,
-                self.task.lengthening_options()
+                self.task.how_to_continue()
             );
         }
         let ended = self.run_to_the_end();
@@ -234,7 +234,7 @@ impl<'a, T: Task> Training<'a, T> {
                 "start a new run from it with --init-from {run}, for example with a lower learning \
                  rate"
             ),
-            (None, false) => "start a new run".to_string(),
+            (None, false) => format!("begin it again with --resume {run}"),
             (None, true) => "start a new run, for example with a lower learning rate".to_string(),
         };
         anyhow!("step {step}: {error:#}; {saved}: {hint}")

@@ -56,9 +56,9 @@ pub trait Task {
     fn epoch_at(&self, step: u64) -> u64 {
         (step / self.steps_per_epoch()).min(self.epochs() - 1)
     }
-    /// The options that extend the run.
-    fn lengthening_options(&self) -> &'static str {
-        "--epochs or --steps"
+    /// How a run that has finished is continued.
+    fn how_to_continue(&self) -> &'static str {
+        "to continue, give --epochs or --steps more"
     }
     /// The unit of throughput, such as words, and how many of them a step processes.
     fn items_per_step(&self) -> (&'static str, u64);

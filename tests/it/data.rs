@@ -185,7 +185,7 @@ fn a_language_pair_is_made_once() {
     assert!(text.lines().count() == 3 && text.contains("train.tgt: 600 pairs"), "{text}");
     dir.tfm(&format!("{again} --out other")).ok();
     assert_eq!(read("other/test.src"), read("data/translation/test.src"));
-    dir.tfm("data make translation --pairs 0").fails(1, &["must be at least 1"]);
+    dir.tfm("data make translation --pairs 0").fails(2, &["0 is not in 1..=1000000000"]);
 }
 
 #[test]

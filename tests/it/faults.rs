@@ -154,7 +154,9 @@ fn a_full_disk_ends_a_sweep_which_goes_on_when_there_is_room() {
         (!output.status.success()).then_some((at, stderr))
     };
     let (at, stderr) = (60..80).find_map(ends).unwrap();
-    let part = format!("(os error 28); free some space, then resume with: tfm sweep resume s-{at}");
+    let part = format!(
+        "(os error 28); free some space, then resume with: tfm sweep resume s-{at} --threads 1"
+    );
     assert!(stderr.contains("error: point ") && stderr.contains(&part), "{stderr}");
     let said = dir.tfm(&format!("sweep resume s-{at} --threads 1"));
     assert_eq!(said.code, 0, "{said:?}");

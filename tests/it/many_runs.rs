@@ -238,7 +238,10 @@ fn runs_are_removed_on_request_alone() {
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("runs/a", dir.path().join("link")).unwrap();
-        dir.tfm("runs rm link --yes").fails(1, &["link is a link; name the run itself, runs/a"]);
+        for link in ["link", "link/", "link/."] {
+            let said = dir.tfm(&format!("runs rm {link} --yes"));
+            said.fails(1, &["is a link; name the run itself, runs/a"]);
+        }
         assert!(a.path("run.json").exists());
     }
     dir.tfm("runs rm runs/a runs/../runs/a --yes").ok();

@@ -29,6 +29,15 @@ fn train_on(train: &str, valid: &str, test: &str) -> Said {
 }
 
 #[test]
+fn a_run_that_is_none_is_told_where_its_model_is_not_given() {
+    let dir = Dir::new();
+    dir.tfm("train --resume nothere").fails(2, &["nothere is not a run folder: it does not exist"]);
+    dir.write("half/run.json", "{}");
+    dir.tfm("eval --run half").fails(2, &["half is not a run folder: it has no config.toml"]);
+    dir.tfm("train --rusume nothere").fails(2, &["unexpected argument '--rusume'"]);
+}
+
+#[test]
 fn texts_that_cannot_be_read_are_named_with_the_rule() {
     let (good, fails) = ("good.txt", |said: Said, parts: &[&str]| said.fails(1, parts));
     fails(train_on("empty.txt", good, good), &["empty.txt: the training text has no word"]);

@@ -40,6 +40,8 @@ fn a_report_is_one_file_and_its_numbers_another() {
     dir.tfm("report runs -o out.html").fails(1, &["out.html already exists", "--force"]);
     dir.tfm("report runs -o out.html --force --title mine").ok();
     assert_eq!(held(&dir, "out.html")["title"], "mine");
+    let run = "runs/seed-1/metrics.jsonl";
+    dir.tfm(&format!("report runs -o {run} --force")).fails(1, &["is a file of a run"]);
     dir.tfm("report nowhere").fails(1, &["nowhere does not exist"]);
     dir.tfm("report runs -o a.csv")
         .fails(1, &["the report cannot be named a.csv; give -o another extension"]);

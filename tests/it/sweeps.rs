@@ -273,7 +273,7 @@ fn a_signal_saves_all_and_the_sweep_goes_on_to_the_same_end() {
     kill("-INT", &[training.id()]);
     let said = training.end();
     assert_eq!(said.code, 130, "{said:?}");
-    let go_on = "stopped; resume with: tfm sweep resume s --jobs 2 --device cpu\n";
+    let go_on = "stopped; resume with: tfm sweep resume s --jobs 2 --threads 1 --device cpu\n";
     assert!(said.stderr.ends_with(go_on), "{said:?}");
     let states = states(&dir, "s");
     assert!(
@@ -401,6 +401,11 @@ fn early_stopping_is_the_same_twice_and_what_was_stopped_can_go_on() {
     let said = sweep(&dir, "resume asha-a");
     assert!(said.stdout.contains("2 finished, 4 stopped early"), "{said:?}");
     sweep(&dir, "run asha-a --index 1").fails(1, &["[stop] compares points with each other"]);
+    // What is refused leaves no folder.
+    for line in ["run rates.toml --dir none --index 1", "slurm rates.toml --dir none"] {
+        dir.tfm(&format!("sweep {line}")).fails(1, &["[stop] compares points with each other"]);
+        assert!(!dir.path().join("none").exists());
+    }
 }
 
 #[test]

@@ -73,6 +73,8 @@ fn an_imported_run_is_not_trained_on_and_keeps_its_files() {
         said.fails(1, &["is a file of a run; give another name"]);
     }
     assert_eq!(run.text("config.toml"), before);
+    // No vector was read for the word that stands for unknown ones.
+    dir.tfm("query word2vec --run run nearby UNK").fails(1, &["no vector for \"UNK\""]);
     dir.tfm("query word2vec --run run nearby Paris").ok();
 }
 

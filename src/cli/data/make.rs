@@ -57,7 +57,8 @@ struct Grammar {
 #[derive(Args, Debug)]
 struct Translation {
     /// Sentence pairs of the training text
-    #[arg(long, value_name = "N", default_value_t = 40_000)]
+    #[arg(long, value_name = "N", default_value_t = 40_000,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000_000))]
     pairs: usize,
 
     #[command(flatten)]

@@ -70,7 +70,8 @@ pub(super) fn prune_command() -> Command {
 pub(super) fn rm(matches: &ArgMatches) -> Result<()> {
     let args = read::<Remove>(matches, |args| &args.output)?;
     for run in &args.runs {
-        if let Ok(target) = fs::read_link(run) {
+        // With a slash at its end, as shells complete it, a link is its target.
+        if let Ok(target) = fs::read_link(run.components().as_path()) {
             bail!("{} is a link; name the run itself, {}", run.display(), target.display());
         }
         if is_sweep(run) {

@@ -141,6 +141,7 @@ impl Train {
         Plan {
             jobs,
             threads: self.threads.map_or((cores / jobs).max(1), usize::from),
+            are_threads_given: self.threads.is_some(),
             retries: self.retries,
             fail_fast: self.fail_fast,
             data_dir: self.data.data_dir.clone(),

@@ -16,7 +16,7 @@ use crate::analysis::table::Table;
 use crate::models::Interrupted;
 use crate::models::stdout::print;
 use crate::models::verbs::counted;
-use crate::sweep::{self, Begin, Cost, Sweep, is_sweep};
+use crate::sweep::{self, Begin, Cost, Spec, Sweep, is_sweep};
 use crate::system::shell::quoted;
 use crate::train::ShutdownFlag;
 use args::{Resume, Run, Train};
@@ -73,6 +73,7 @@ fn begin(args: &Run) -> Result<()> {
         args.index.is_none() || args.sweep.dir.is_some(),
         "--index trains one point of a sweep in a shared folder; name it by --dir"
     );
+    args.index.map_or(Ok(()), |_| refuse_stop(&begin.spec))?;
     let path = folder(&args.sweep.dir, &begin);
     let sweep = Sweep::begin(&path, &begin, args.index.is_some())?;
     let points = counted(sweep.points().len() as u64, "point");
@@ -90,13 +91,19 @@ fn resume(args: &Resume) -> Result<()> {
     train(&Sweep::open(&args.dir)?, &args.train, None)
 }
 
+/// Checks that points can be trained apart from each other.
+fn refuse_stop(spec: &Spec) -> Result<()> {
+    ensure!(
+        spec.stop.is_none(),
+        "[stop] compares points with each other; train this sweep as a whole, with tfm sweep run"
+    );
+    Ok(())
+}
+
 fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
     if let Some(number) = only {
         sweep.point(number)?;
-        ensure!(
-            sweep.spec.stop.is_none(),
-            "[stop] compares points with each other; train this sweep without --index"
-        );
+        refuse_stop(&sweep.spec)?;
     }
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
     let plan = args.plan(sweep, only);

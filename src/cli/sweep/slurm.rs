@@ -9,6 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
 use super::args::What;
+use super::refuse_stop;
 use crate::atomic;
 use crate::models::options::{DataOptions, OutputOptions};
 use crate::models::stdout::write;
@@ -68,20 +69,19 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     let sweep = match Path::new(&args.sweep.what) {
         path if is_sweep(path) => {
             args.sweep.refuse_options_of_a_new_one()?;
-            Sweep::open(&path.canonicalize()?)?
+            let sweep = Sweep::open(&path.canonicalize()?)?;
+            refuse_stop(&sweep.spec)?;
+            sweep
         }
         _ => {
             let begin = args.sweep.read()?;
+            refuse_stop(&begin.spec)?;
             let path = super::folder(&args.sweep.dir, &begin);
             atomic::create_folder(&path)?;
             // A job begins in another folder than this.
             Sweep::begin(&path.canonicalize()?, &begin, true)?
         }
     };
-    ensure!(
-        sweep.spec.stop.is_none(),
-        "[stop] compares points with each other, which separate tasks cannot; use tfm sweep run"
-    );
     let data: PathBuf = std::path::absolute(&args.data.data_dir)?;
     let resources = Resources {
         time: args.time,

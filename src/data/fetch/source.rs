@@ -22,6 +22,8 @@ pub(super) enum Origin {
     Web(Mirror),
     /// An archive on this machine.
     Archive(PathBuf),
+    /// The one file of a set on this machine.
+    File(PathBuf),
     /// A folder on this machine that holds the files.
     Folder(PathBuf),
     /// An archive or one of the files, on the Hugging Face hub.
@@ -32,7 +34,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Web(Mirror::Archive(url) | Mirror::Files(url)) => f.write_str(url),
-            Origin::Archive(path) | Origin::Folder(path) => write!(f, "{}", path.display()),
+            Origin::Archive(path) | Origin::File(path) | Origin::Folder(path) => {
+                write!(f, "{}", path.display())
+            }
             Origin::Hub(file) => write!(f, "{file}"),
         }
     }
@@ -40,8 +44,8 @@ impl fmt::Display for Origin {
 
 impl Origin {
     /// What the value of `--from` means: a web address (one that ends with `/` holds the single
-    /// files, any other is an archive where the set comes as one), a file of the hub, a folder, or
-    /// an archive.
+    /// files, any other is an archive where the set comes as one), a file of the hub, a folder, an
+    /// archive, or the one file of a set.
     pub(super) fn parse(from: &str, set: &DataSet) -> Result<Self> {
         if HubFile::is_meant(from) {
             return Ok(Origin::Hub(from.parse()?));
@@ -59,6 +63,8 @@ impl Origin {
         let path = PathBuf::from(from);
         if path.is_dir() {
             Ok(Origin::Folder(path))
+        } else if path.is_file() && !set.is_archived() && set.files.len() == 1 {
+            Ok(Origin::File(path))
         } else if path.is_file() && !set.is_archived() {
             bail!(
                 "{from} is a file, but {} consists of several files: give the folder that holds \
@@ -122,6 +128,9 @@ pub(super) fn obtain(
                 None if job.set.is_archived() => unpack(job, &path, on_event),
                 None => bail!("{} is not a file of {}", hub_file.base_name(), job.set.name),
             }
+        }
+        Origin::File(path) => {
+            files.iter().try_for_each(|file| store_file(job, path, &path.to_string_lossy(), file))
         }
         Origin::Folder(folder) => files.iter().try_for_each(|file| {
             let path = find_in(folder, file)

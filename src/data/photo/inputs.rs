@@ -205,7 +205,8 @@ fn path(line: Vec<u8>) -> Option<PathBuf> {
     String::from_utf8(line).ok().map(PathBuf::from)
 }
 
-fn is_picture(path: &Path) -> bool {
+/// Whether the name of a file ends as those of images do.
+pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
 }

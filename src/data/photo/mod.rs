@@ -19,7 +19,7 @@ use crate::data::augment::Shape;
 
 pub use digit::{DIGIT_SIDE, digit};
 pub use folder::{Folder, Unreadable, read_folder};
-pub use inputs::{PictureFiles, picture_files};
+pub use inputs::{PictureFiles, is_picture, picture_files};
 pub use rgb::{ReadOptions, read, rgb};
 
 /// The width and height of a small image in pixels.

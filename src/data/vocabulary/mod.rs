@@ -303,7 +303,7 @@ impl Vocabulary {
         for (word, count) in counts {
             total += count;
             match reserved.iter_mut().find(|(reserved, _)| *reserved == word) {
-                Some((_, own)) => *own = count,
+                Some((_, own)) => *own += count,
                 None if count >= rules.min_count || stays(&word) => others.push((word, count)),
                 None => (),
             }

@@ -93,6 +93,13 @@ impl<M: PictureModel> Task for ClassifierTask<'_, M> {
         self.run.config.epochs().unwrap_or(self.total_steps().div_ceil(self.steps_per_epoch()))
     }
 
+    fn how_to_continue(&self) -> &'static str {
+        match self.run.config.epochs() {
+            Some(_) => "to continue, give --epochs more",
+            None => "to continue, give --epochs or --steps more",
+        }
+    }
+
     fn items_per_step(&self) -> (&'static str, u64) {
         ("images", self.run.batch_size() as u64)
     }

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::atomic;
 use crate::data::graphdef::proto::{AttrValue, GraphDef, NodeDef};
 use crate::data::graphdef::{DataType, Tensor, Values};
 use crate::rng::Stream;
+use crate::run;
 
 /// The classes, in the order of the scores.
 pub const CLASSES: [&str; 4] = ["plain", "horizontal stripes", "vertical stripes", "checkerboard"];
@@ -43,11 +44,7 @@ pub struct Demo {
 pub fn write(folder: &Path, each: usize, seed: u64, force: bool) -> Result<Demo> {
     let [graph, labels, pictures] = [GRAPH, "labels.txt", "pictures"].map(|name| folder.join(name));
     for path in [&graph, &labels, &pictures] {
-        ensure!(
-            force || !path.exists(),
-            "{} already exists: give another --out, or --force to replace it",
-            path.display()
-        );
+        run::check_output(path, force)?;
     }
     atomic::create_folder(folder)?;
     atomic::write(&graph, &frozen_graph().to_bytes()?)?;

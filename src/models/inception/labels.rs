@@ -119,8 +119,8 @@ impl Labels {
                     let ids =
                         if self.map().filter(has_ids).is_some() { "a WordNet id, " } else { "" };
                     bail!(
-                        "the folder {folder:?} is not named after a class: name it after {ids}a name of \
-                        the labels{}, or a number below {scores}",
+                        "the folder {folder:?} is not named after a class: name it after {ids}a line of the \
+                        labels or what it has before its first comma{}, or a number below {scores}",
                         if ids.is_empty() { ", which have no WordNet ids" } else { "" }
                     )
                 }

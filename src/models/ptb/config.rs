@@ -155,8 +155,8 @@ impl Network {
 impl Data {
     fn validate(&self) -> Result<(), Invalid> {
         one_of("data.source", &self.source, &["files", "grammar"])?;
-        if self.max_vocab != 0 {
-            at_least("data.max_vocab", self.max_vocab, 2)?;
+        if self.max_vocab == 1 {
+            return Err(Invalid::new("data.max_vocab", "must be 0 or at least 2"));
         }
         in_range("data.grammar_words", self.grammar_words, 1_000, 1_000_000_000)
     }

@@ -147,6 +147,10 @@ impl Task for Word2VecTask<'_> {
         self.steps_per_epoch() * self.config.train.epochs_to_train
     }
 
+    fn how_to_continue(&self) -> &'static str {
+        "its length is fixed, since the learning rate depends on it; --init-from starts a new run from it"
+    }
+
     fn items_per_step(&self) -> (&'static str, u64) {
         ("words", self.words() / self.steps_per_epoch())
     }

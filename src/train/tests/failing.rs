@@ -23,7 +23,12 @@ fn expected(lab: &Lab, calls: &[String], call: &str, first_step: u64) -> String 
             saved.meta.step,
             lab.path().display()
         ),
-        None => "there is no checkpoint yet: start a new run".to_string(),
+        None => {
+            format!(
+                "there is no checkpoint yet: begin it again with --resume {}",
+                lab.path().display()
+            )
+        }
     };
     format!("step {done}: {call} fails; {hint}")
 }

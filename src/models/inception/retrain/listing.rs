@@ -11,6 +11,7 @@ use ring::digest;
 
 use super::super::pictures::named;
 use crate::console;
+use crate::data::photo::is_picture;
 
 /// The number of images per class below which a warning is logged.
 const FEW: usize = 20;
@@ -94,13 +95,19 @@ pub struct Listing {
 /// A folder that cannot be listed or has no images, or no folder at all.
 pub fn class_folders(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     let cannot = || format!("cannot list {}", dir.display());
-    let mut folders = BTreeMap::new();
+    let (mut folders, mut loose) = (BTreeMap::new(), 0);
     for entry in fs::read_dir(dir).with_context(cannot)? {
         let path = entry.with_context(cannot)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() && !name.starts_with('.') {
             folders.insert(name, named(&[path])?);
+        } else if is_picture(&path) {
+            loose += 1;
         }
+    }
+    if loose > 0 {
+        let dir = dir.display();
+        tracing::warn!("{loose} images lie in {dir} itself, in no class folder, and are not used");
     }
     ensure!(
         !folders.is_empty(),

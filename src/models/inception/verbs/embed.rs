@@ -15,6 +15,7 @@ use crate::atomic;
 use crate::data::graphdef::{FrozenGraph, TensorName};
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
+use crate::run;
 
 /// `tfm embed inception`
 pub const VERB: Verb =
@@ -88,9 +89,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let default = || format!("features.{}", format.ending()).into();
     let out = args.out.clone().unwrap_or_else(default);
     let all = [Some(out.clone()), names_file(&out, format)];
-    for file in all.iter().flatten().filter(|_| !args.force) {
-        ensure!(!file.exists(), "{} already exists: give --force to replace it", file.display());
-    }
+    all.iter().flatten().try_for_each(|file| run::check_output(file, args.force))?;
     let output = match &args.graph.output {
         Some(output) => output.clone(),
         None => features_of(&FrozenGraph::open(&args.graph.path()?)?)

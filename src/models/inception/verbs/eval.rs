@@ -20,6 +20,7 @@ use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions, split_parser};
 use crate::models::session::Session;
 use crate::ops::Cpu;
+use crate::run;
 
 /// `tfm eval inception`
 pub const VERB: Verb = Verb {
@@ -109,7 +110,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
 /// Says before anything is computed that a sheet cannot be drawn.
 fn ensure_can_be_drawn(sheet: &Path, force: bool) -> Result<()> {
     let place = sheet.display();
-    ensure!(force || !sheet.exists(), "{place} already exists: give --force to replace it");
+    run::check_output(sheet, force)?;
     ensure!(!sheet.is_dir(), "--sheet {place} is a folder: give the name of a file in it");
     let is_png = sheet.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
     ensure!(is_png, "--sheet {place} does not end in .png, and the sheet is a PNG file");

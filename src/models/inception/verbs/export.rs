@@ -1,6 +1,6 @@
 //! `tfm export inception`: a run's classes as a frozen graph.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueHint};
@@ -65,12 +65,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let session = Session::<Inception>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let labels = labels_file(&args.graph);
     for file in [&args.graph, &labels] {
-        ensure!(
-            args.force || !file.exists(),
-            "{} already exists: give --force to replace it",
-            file.display()
-        );
-        run::refuse_own_file(file)?;
+        run::check_output(file, args.force)?;
     }
     let options = GraphOptions::at(args.source.clone(), &args.data.data_dir);
     let of_run = run_graph(&session.config, &options)?;
@@ -82,6 +77,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
          run's graph with --source",
         source.display(),
         trained.source.graph
+    );
+    ensure!(
+        !is_same(&args.graph, &source),
+        "{} is the graph that the run was trained on, and runs still need it; give --graph another name",
+        args.graph.display()
     );
     let parameters = trained.layer.classifier.network.parameters();
     let values = |name: &str| {
@@ -119,6 +119,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let graph = quoted(&args.graph);
     tracing::info!("Next: tfm predict {} --graph {graph}{options} PICTURE", ENTRY.name);
     Ok(())
+}
+
+/// Whether two paths lead to one file that exists.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// `out_labels.txt` next to `out.pb`, where labels of a graph are looked up.

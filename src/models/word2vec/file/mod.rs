@@ -55,18 +55,18 @@ pub fn write(
 ) -> Result<Vec<PathBuf>> {
     match format {
         Format::Text => {
-            allow(&[path], force)?;
+            run::check_output(path, force)?;
             ensure_words_fit(vectors, "text", |c| c.is_ascii_whitespace())?;
             atomic::write_with(path, |file| text::write(vectors, file))?;
         }
         Format::Bin => {
-            allow(&[path], force)?;
+            run::check_output(path, force)?;
             ensure_words_fit(vectors, "bin", |c| c.is_ascii_whitespace())?;
             atomic::write_with(path, |file| binary::write(vectors, file))?;
         }
         Format::Tsv => {
             let files = projector::FILES.map(|name| path.join(name));
-            allow(&files.each_ref().map(|file| &**file), force)?;
+            files.iter().try_for_each(|file| run::check_output(file, force))?;
             ensure_words_fit(vectors, "tsv", |c| matches!(c, '\t' | '\n' | '\r'))?;
             fs::create_dir_all(path)
                 .with_context(|| format!("cannot create the folder {}", path.display()))?;
@@ -76,25 +76,12 @@ pub fn write(
             return Ok(files.into());
         }
         Format::Safetensors => {
-            allow(&[path], force)?;
+            run::check_output(path, force)?;
             let bytes = tensors::to_bytes(vectors)?;
             atomic::write(path, &bytes)?;
         }
     }
     Ok(vec![path.to_owned()])
-}
-
-/// Refuses to replace an existing file.
-fn allow(paths: &[&Path], force: bool) -> Result<()> {
-    for path in paths {
-        ensure!(
-            force || fs::symlink_metadata(path).is_err(),
-            "{} already exists; give another name, or --force to replace it",
-            path.display()
-        );
-        run::refuse_own_file(path)?;
-    }
-    Ok(())
 }
 
 /// A word must not look like the end of itself.

@@ -73,16 +73,17 @@ pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<
             Some(table) => table,
             none => none.insert(VectorTable::new(folder, options, width, None)?),
         };
-        let width = table.width;
+        let (width, counted) = (table.width, word_and_count(&word, has_counts));
+        let place = match &counted {
+            Ok(_) => format!("{}:{line}", vectors.display()),
+            Err(_) => format!("{}:{}", metadata.display(), line + 1),
+        };
         table.add(
-            || format!("{}:{line}", vectors.display()),
+            || place.clone(),
             |values| {
-                let (word, count) = match has_counts {
-                    true => word.rsplit_once('\t').context("the word has no count")?,
-                    false => (&*word, "0"),
-                };
+                let (word, count) = counted?;
                 parse_values(word, row.split('\t'), width, values)?;
-                Ok((word, count.parse().with_context(|| format!("{count:?} is not a count"))?))
+                Ok((word, count))
             },
         )?;
         if table.is_full() {
@@ -92,6 +93,15 @@ pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<
     let is_limited = table.as_ref().is_some_and(VectorTable::is_full);
     ensure!(is_limited || rows.next().is_none(), "{} has more lines than words", vectors.display());
     table.with_context(|| format!("{} has no words", metadata.display()))
+}
+
+/// What a line of the words says.
+fn word_and_count(line: &str, has_counts: bool) -> Result<(&str, u64)> {
+    if !has_counts {
+        return Ok((line, 0));
+    }
+    let (word, count) = line.rsplit_once('\t').context("the word has no count")?;
+    Ok((word, count.parse().with_context(|| format!("{count:?} is not a count"))?))
 }
 
 /// The lines of a file.

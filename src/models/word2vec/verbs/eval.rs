@@ -73,7 +73,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "there is nothing to evaluate: the run's config has neither eval.questions nor eval.similarity; give \
         --questions FILE or --similarity FILE"
     );
-    let unit = session.trained.into_unit();
+    let unit = session.trained.without_untrained(session.config.data.unk)?.into_unit();
     let (mut metrics, mut text) = (json!({}), Vec::new());
     if let Some(questions) = questions {
         let score = analogies::score(&cpu, &unit, &questions.resolve(unit.vocabulary())?);

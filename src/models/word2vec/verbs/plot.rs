@@ -43,7 +43,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = DeviceOptions::default().cpu(ENTRY.name)?;
     let session = Session::<Word2Vec>::open(run, Selector::Last)?;
     let seed = session.config.seed;
-    let unit = session.trained.into_unit();
+    let unit = session.trained.without_untrained(session.config.data.unk)?.into_unit();
     let what = format!("placing {words} words");
     let places = console::busy(&what, || map::tsne(&cpu, &unit, words.get(), seed))?;
     let title = format!("{} words of {}", places.len(), run.display());

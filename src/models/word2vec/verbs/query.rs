@@ -84,7 +84,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let cpu = args.device.cpu(ENTRY.name)?;
     let session = Session::<Word2Vec>::open(&args.run.run, args.checkpoint.checkpoint)?;
-    let vectors = session.trained.into_unit();
+    let vectors = session.trained.without_untrained(session.config.data.unk)?.into_unit();
     let number = args.number.map(|number| number.get() as usize);
     let summary = |answer| summary(&session.run, session.step, answer);
     let shell =
