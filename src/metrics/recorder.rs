@@ -145,7 +145,7 @@ fn length_of(path: &Path, bytes: &[u8], lines: u64) -> Result<usize> {
     ensure!(
         found == lines,
         "{} has {found} lines, but the checkpoint was written after {lines}: restore the missing \
-         lines, or resume from an earlier checkpoint",
+         lines, or move this checkpoint away to resume from the one before",
         path.display()
     );
     Ok(length)

@@ -260,14 +260,18 @@ fn refuse_full(path: &Path, own: &[&str]) -> Result<()> {
 /// # Errors
 /// There is one.
 pub fn refuse_run(path: &Path) -> Result<()> {
-    ensure!(
-        !path.join(MANIFEST).exists(),
-        "the run folder {} exists and is not empty; it is a run: choose another --run-dir, or \
-         resume it with tfm train --resume {}",
-        path.display(),
-        quoted(path)
-    );
-    Ok(())
+    if !path.join(MANIFEST).exists() {
+        return Ok(());
+    }
+    let is_imported = RunDir::read(path).is_ok_and(|run| run.manifest.is_imported());
+    let or_resume = match is_imported {
+        true => String::new(),
+        false => format!(", or resume it with tfm train --resume {}", quoted(path)),
+    };
+    bail!(
+        "the run folder {} exists and is not empty; it is a run: choose another --run-dir{or_resume}",
+        path.display()
+    )
 }
 
 /// Checks that the folder `path` of a new run is in no run: it would be removed with that one, and

@@ -81,7 +81,7 @@ fn sentences_are_scored_as_eval_scores_them() {
         .map(|line| line.split('\t').map(|number| number.parse().unwrap()).collect())
         .collect();
     assert_eq!(lines.len(), 3, "{said:?}");
-    assert!(said.stderr.contains("2 words outside the vocabulary were left out"), "{said:?}");
+    assert!(said.stderr.contains("outside the vocabulary: 2 words, left out"), "{said:?}");
     // The grammar has no <unk>: what is left is the first sentence.
     assert_eq!(lines[0], lines[2]);
     let json = score(&dir, format!("{sentence}\n").as_bytes(), &["--json"]).json();
@@ -118,7 +118,7 @@ fn unknown_words_are_unk_where_the_vocabulary_has_it() {
                 --set data.test=text.txt --set train.batch_size=5 --set train.max_steps=5 -q";
     dir.tfm(&format!("{line} --run-dir run")).ok();
     let said = score(&dir, b"a0 zzz\na0 <unk>\n", &[]);
-    assert!(said.stderr.contains("1 words outside the vocabulary were read as <unk>"), "{said:?}");
+    assert!(said.stderr.contains("outside the vocabulary: 1 word, read as <unk>"), "{said:?}");
     let lines: Vec<_> = said.stdout.lines().collect();
     assert_eq!(lines[0], lines[1]);
     let said = dir.one_thread("generate ptb --run run --prompt zzz --tokens 60 --temperature 2");

@@ -240,7 +240,7 @@ fn pairs_are_scored_as_eval_scores_them() {
         "line 2 has no score: it has 30 and 2 words, but the largest bucket takes 16 and 22",
         "line 3 has no score: a side is empty",
         "line 5 has no score",
-        "words outside the vocabularies were read as _UNK",
+        "read as _UNK",
         " words of 2 pairs; 3 without a score\n",
     ] {
         assert!(said.stderr.contains(part), "{part:?} is not in {said:?}");

@@ -31,6 +31,21 @@ fn words_with_capitals_are_asked_as_they_are_written() {
 }
 
 #[test]
+fn a_wrong_count_is_named_where_it_is() {
+    let dir = Dir::new();
+    dir.write("pair/vectors.tsv", "1\t2\n3\t4\n5\t6\n");
+    dir.write("pair/metadata.tsv", "word\tcount\na\t3\nb\tmany\nc\t1\n");
+    let import = "import word2vec pair --run-dir run";
+    dir.tfm(&format!("{import} --strict"))
+        .fails(1, &["pair/metadata.tsv:3: \"many\" is not a count"]);
+    let said = dir.tfm(import);
+    assert!(said.code == 0 && said.stderr.contains("pair/metadata.tsv:3: "), "{said:?}");
+    let again = dir.tfm(import);
+    again.fails(1, &["choose another --run-dir"]);
+    assert!(!again.stderr.contains("--resume"), "{again:?}");
+}
+
+#[test]
 fn what_is_imported_is_what_is_exported() {
     let dir = Dir::new();
     for (name, text, words) in [
@@ -54,7 +69,7 @@ fn what_is_imported_is_what_is_exported() {
     said.fails(1, &["twice.txt:3: \"a\" occurred before"]);
     assert_eq!(
         dir.tfm("import word2vec twice.txt --limit 1 --run-dir one").ok(),
-        "1 words of 2 dimensions: one\n"
+        "1 word of 2 dimensions: one\n"
     );
 }
 

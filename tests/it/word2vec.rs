@@ -294,6 +294,12 @@ fn steps_are_timed_without_data() {
     assert!(0.0 < kept.as_f64().unwrap() && kept.as_f64() < all.as_f64(), "{json}");
     assert_eq!(json["second_item"], "kept words");
     assert!(said.stderr.contains("timing random data"), "{said:?}");
+    // Steps need the text alone, not the questions.
+    dir.write("text.txt", "the old sailor sees a key and sings\n".repeat(500));
+    let sets =
+        "--set data.train=./text.txt --set eval.questions=gone.txt --set network.embedding_size=8";
+    let said = dir.one_thread(&format!("bench word2vec --steps 1 {sets}"));
+    assert!(said.code == 0 && !said.stderr.contains("random data"), "{said:?}");
 }
 
 /// Threads that change the same rows without locks, each with its share of the negatives, learn as

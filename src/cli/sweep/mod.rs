@@ -140,11 +140,11 @@ fn preview(begin: &Begin, args: &Run) -> Result<()> {
     if args.train.output.json {
         return args.train.output.report(&json, "");
     }
-    let count = begin.points.len();
+    let points = counted(begin.points.len() as u64, "point");
     let fixed: Vec<_> = spec.fixed.iter().map(|(key, value)| format!(" {key}={value}")).collect();
     let config = spec.config.as_deref().unwrap_or("the default preset");
     print(format!(
-        "{}: {count} points of {} with {config}{}\n{}",
+        "{}: {points} of {} with {config}{}\n{}",
         spec.name,
         spec.model,
         fixed.concat(),

@@ -1,5 +1,6 @@
 //! `tfm bench <model>`: the steps of a training run, without a run folder, against the clock.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result};
@@ -27,6 +28,18 @@ pub trait Benchmark: Experiment {
     /// When they differ.
     fn compare(cpu: &Cpu, config: &RunConfig<Self::Settings>, data: &Self::Data) -> Result<()> {
         Self::describe(config, Some(data))?.map_or(Ok(()), |network| network.compare(cpu))
+    }
+
+    /// The config's data, as far as steps need it.
+    ///
+    /// # Errors
+    /// As [`Experiment::data`].
+    fn data_of_steps(
+        cpu: &Cpu,
+        config: &RunConfig<Self::Settings>,
+        data_dir: &Path,
+    ) -> Result<Self::Data> {
+        Self::data(cpu, config, data_dir, None)
     }
 
     /// Random data of the same size as the config's, except for the number of examples.
@@ -90,7 +103,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
     args.output.init_logging();
     let loaded = load::<E>(args.config.config.as_deref(), &args.config.sets)?;
     let (config, cpu) = (&loaded.config, E::cpu(&args.device, &loaded)?);
-    let data = match E::data(&cpu, config, &args.data.data_dir, None) {
+    let data = match E::data_of_steps(&cpu, config, &args.data.data_dir) {
         Err(error) if is_missing(&error) => random_data::<E>(config, &error)?,
         data => data?,
     };

@@ -161,6 +161,14 @@ impl Benchmark for Word2Vec {
         Ok(())
     }
 
+    /// Without the files of questions and similarities.
+    fn data_of_steps(cpu: &Cpu, config: &Word2VecConfig, data_dir: &Path) -> Result<TextDataset> {
+        let mut config = config.clone();
+        config.eval.questions.clear();
+        config.eval.similarity.clear();
+        Self::data(cpu, &config, data_dir, None)
+    }
+
     /// Words with Zipf's law: the word of rank r has a frequency of 1/r.
     fn random_data(config: &Word2VecConfig) -> Result<TextDataset> {
         let mut numbers = Stream::new(config.seed, "bench").at(0);

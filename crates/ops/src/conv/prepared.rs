@@ -86,7 +86,8 @@ struct Depthwise {
 impl PreparedFilters {
     /// Prepares `weight` (kernel height, kernel width, in channels, out channels) and `biases` (out
     /// channels) for an algorithm on images of a shape, at the instruction level of `cpu`; they serve
-    /// for other sizes of batch too. Those of a [`depthwise`] convolution are (kernel height, kernel width, channels, multiplier).
+    /// for other sizes of batch too. Those of a [`depthwise`] convolution are (kernel height, kernel
+    /// width, channels, multiplier).
     ///
     /// # Panics
     /// When the sizes do not fit each other, and for [`Algorithm::Separable`].

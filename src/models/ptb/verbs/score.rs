@@ -18,6 +18,7 @@ use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
 use crate::models::stdout::{Reader, print};
+use crate::models::verbs::counted;
 use crate::ops::Cpu;
 
 /// `tfm score ptb`
@@ -85,7 +86,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
             Some(_) => "read as <unk>",
             None => "left out, since the vocabulary has no <unk>",
         };
-        tracing::warn!("{unknown} words outside the vocabulary were {fate}");
+        let unknown = counted(unknown as u64, "word");
+        tracing::warn!("outside the vocabulary: {unknown}, {fate}");
     }
     if args.output.json {
         let mut json = session.summary(json!({ "unknown": unknown }));

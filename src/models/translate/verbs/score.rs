@@ -16,6 +16,7 @@ use crate::data::tokenizer::{SPECIAL, Side, Tokenizer, UNK};
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
 use crate::models::stdout::{Reader, print};
+use crate::models::verbs::counted;
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
@@ -138,7 +139,8 @@ impl Total {
         let Self { log_probability, words, pairs, without_score, unknown } = *self;
         if unknown > 0 {
             let name = SPECIAL[UNK as usize];
-            tracing::warn!("{unknown} words outside the vocabularies were read as {name}");
+            let unknown = counted(unknown as u64, "word");
+            tracing::warn!("outside the vocabularies: {unknown}, read as {name}");
         }
         if pairs == 0 {
             return;

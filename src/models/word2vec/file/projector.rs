@@ -74,12 +74,13 @@ pub(super) fn read(folder: &Path, options: ImportOptions) -> Result<VectorTable<
             none => none.insert(VectorTable::new(folder, options, width, None)?),
         };
         let (width, counted) = (table.width, word_and_count(&word, has_counts));
-        let place = match &counted {
-            Ok(_) => format!("{}:{line}", vectors.display()),
-            Err(_) => format!("{}:{}", metadata.display(), line + 1),
-        };
+        let is_counted = counted.is_ok();
         table.add(
-            || place.clone(),
+            || match is_counted {
+                true => format!("{}:{line}", vectors.display()),
+                // Behind the line of names.
+                false => format!("{}:{}", metadata.display(), line + 1),
+            },
             |values| {
                 let (word, count) = counted?;
                 parse_values(word, row.split('\t'), width, values)?;

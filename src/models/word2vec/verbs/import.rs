@@ -22,6 +22,7 @@ use crate::data::vocabulary::Vocabulary;
 use crate::models::Verb;
 use crate::models::options::OutputOptions;
 use crate::models::session::{VOCABULARY, summary};
+use crate::models::verbs::counted;
 use crate::ops::Isa;
 use crate::run::{self, Manifest, Provenance, RunDir};
 use crate::train::TrainState;
@@ -88,7 +89,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
         checkpoint::save(&dir, &meta, [(name, tensor)], keep, false).map(drop)
     })?;
     let metrics = json!({ "words": words, "width": width });
-    let text = format!("{words} words of {width} dimensions: {}", run.path().display());
+    let [in_words, long] =
+        [(words, "word"), (width, "dimension")].map(|(n, what)| counted(n as u64, what));
+    let text = format!("{in_words} of {long}: {}", run.path().display());
     args.output.report(&summary(&run, 0, metrics), text)
 }
 
