@@ -143,10 +143,9 @@ fn check_finite<C>(table: &Table, prefix: &str, loaded: &Loaded<C>) -> Result<()
 
 fn place(origins: &BTreeMap<String, ValueOrigin>, key: &str) -> ValueOrigin {
     // Of a table, each part may have been given by itself.
-    let of_part = || origins.iter().find(|(part, _)| part.strip_prefix(key).is_some_and(is_part));
-    if !origins.contains_key(key)
-        && let Some((_, place)) = of_part()
-    {
+    let is_part = |rest: &str| rest.starts_with('.');
+    let of_part = origins.iter().find(|(part, _)| part.strip_prefix(key).is_some_and(is_part));
+    if let (false, Some((_, place))) = (origins.contains_key(key), of_part) {
         return place.clone();
     }
     let mut key = key;
@@ -159,10 +158,6 @@ fn place(origins: &BTreeMap<String, ValueOrigin>, key: &str) -> ValueOrigin {
             None => return ValueOrigin::Default,
         }
     }
-}
-
-fn is_part(rest: &str) -> bool {
-    rest.starts_with('.')
 }
 
 fn invalid_value(

@@ -267,6 +267,12 @@ fn a_free_table_takes_any_name_and_its_entries_are_typed() {
         &[],
         "expect.ppl is not a metric; the metrics are: perplexity (preset toy-small:2)",
     );
+    // A table of which each part is given by itself is where its first part is.
+    refuses(
+        "",
+        &["expect.ppl.value=1", "expect.ppl.tolerance=1"],
+        "expect.ppl is not a metric; the metrics are: perplexity (--set expect.ppl.tolerance=1)",
+    );
     refuses(
         "[expect.perplexity]\nvalue = 116.0\ntolerance = -1",
         &[],
