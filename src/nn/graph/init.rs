@@ -106,3 +106,29 @@ impl Init {
         Self { decay: Decay::All, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bounds for 1,024 units and 40,000 words, in TensorFlow 0.12 and 1.0.
+    #[test]
+    fn bounds_equal_tensorflow() {
+        let (n, words) = (1024, 40_000);
+        for (shape, unit, glorot) in [
+            (vec![words, n], 0.00866, 0.01209),
+            (vec![2 * n, 2 * n], 0.03827, 0.03827),
+            (vec![2 * n, n], 0.03827, 0.04419),
+            (vec![3 * n, n], 0.03125, 0.03827),
+            (vec![n, n], 0.05413, 0.05413),
+            (vec![n], 1.732, 0.05413),
+            (vec![words], 1.732, 0.00866),
+        ] {
+            for (initial, want) in [(Initial::UnitScaling, unit), (Initial::GlorotUniform, glorot)]
+            {
+                let bound = initial.bound(&shape).unwrap();
+                assert!((bound / want - 1.0).abs() < 1e-3, "{initial:?} {shape:?}: {bound}");
+            }
+        }
+    }
+}
