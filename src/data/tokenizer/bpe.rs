@@ -17,7 +17,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::utils::parallelism::set_parallelism;
 use tokenizers::{AddedToken, Tokenizer};
 
-use super::{SPECIAL, Side, UNK};
+use super::{EOS, GO, PAD, SPECIAL, Side, UNK};
 use crate::data::input;
 
 /// The name of the file in a folder.
@@ -135,9 +135,27 @@ impl Bpe {
         self.try_encode(text).unwrap_or_else(|_| vec![UNK])
     }
 
+    /// Each id with what it stands for in `text`.
+    pub(super) fn encode_with_text<'a>(&self, text: &'a str) -> Vec<(u32, &'a str)> {
+        let Ok(encoding) = self.inner.encode(text, false) else { return vec![(UNK, text)] };
+        let part = |(&id, &(begin, end)): (&u32, &(usize, usize))| {
+            (self.of_text(id), text.get(begin..end).unwrap_or_default())
+        };
+        encoding.get_ids().iter().zip(encoding.get_offsets()).map(part).collect()
+    }
+
     fn try_encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(own)?;
-        Ok(encoding.get_ids().iter().map(|&id| self.here[id as usize]).collect())
+        Ok(encoding.get_ids().iter().map(|&id| self.of_text(id)).collect())
+    }
+
+    /// The id here of one that the file gives a part of a text: not every kind of model lets a text
+    /// hold the name of a special token.
+    fn of_text(&self, id: u32) -> u32 {
+        match self.here[id as usize] {
+            PAD | GO | EOS => UNK,
+            id => id,
+        }
     }
 
     pub(super) fn decode(&self, ids: &[u32]) -> String {

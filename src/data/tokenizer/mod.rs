@@ -166,11 +166,18 @@ impl Tokenizer {
         self.files().into_iter().try_for_each(write)
     }
 
-    /// The words of a sentence as they are written, one for each id of [`Tokenizer::encode`].
+    /// The words of a sentence, one for each id of [`Tokenizer::encode`]; unknown ones as they are
+    /// written.
     pub fn words(&self, side: Side, text: &str) -> Vec<String> {
         match self {
             Self::Basic(_) => basic::words(text),
-            Self::Bpe(bpe) => bpe.encode(text).into_iter().map(|id| self.piece(side, id)).collect(),
+            Self::Bpe(bpe) => {
+                let word = |(id, written): (u32, &str)| match id {
+                    UNK => written.to_owned(),
+                    id => self.piece(side, id),
+                };
+                bpe.encode_with_text(text).into_iter().map(word).collect()
+            }
         }
     }
 

@@ -171,6 +171,7 @@ fn the_file_of_another_maker_gets_the_special_ids() {
     let tokenizer = Tokenizer::load(folder.path()).unwrap();
     assert_eq!(tokenizer.size(Side::Source), 6);
     assert_eq!(tokenizer.encode(Side::Source, "b a z b"), [5, 4, UNK, 5]);
+    assert_eq!(tokenizer.words(Side::Source, "b  été a"), ["b", "été", "a"]);
     assert_eq!(tokenizer.decode(Side::Source, &[GO, 5, UNK, 4, EOS, 4]), "b <unk> a");
     tokenizer.save(folder.path()).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), of_words("<unk>"));

@@ -162,21 +162,60 @@ impl Decoder<'_> {
         let alignment = found.alignment();
         let translation = match self.args.replace_unk && found.words.contains(&UNK) {
             false => text(self.tokenizer, &found.words),
-            true => without_controls(&self.replaced(line, &found.words, &alignment)),
+            true => without_controls(&replaced(self.tokenizer, line, &found.words, &alignment)),
         };
         let Hypothesis { score, log_probability, .. } = *found;
         let piece = |&word: &u32| self.tokenizer.piece(Side::Target, word);
         let tokens = found.words.iter().map(piece).collect();
         Printed { translation, score, log_probability, tokens, alignment }
     }
+}
 
-    /// The translation with source words instead of unknown ones.
-    fn replaced(&self, line: &str, words: &[u32], alignment: &[usize]) -> String {
-        let source = self.tokenizer.words(Side::Source, line);
-        let word = |(&word, &place): (&u32, &usize)| match (word == UNK, source.get(place)) {
-            (true, Some(copied)) => copied.clone(),
-            _ => self.tokenizer.decode(Side::Target, &[word]),
+/// The translation with source words instead of unknown ones. What is copied stands apart.
+fn replaced(tokenizer: &Tokenizer, line: &str, words: &[u32], alignment: &[usize]) -> String {
+    let source = tokenizer.words(Side::Source, line);
+    let (mut parts, mut known) = (Vec::new(), Vec::new());
+    for (&word, &place) in words.iter().zip(alignment) {
+        let Some(copied) = source.get(place).filter(|_| word == UNK) else {
+            known.push(word);
+            continue;
         };
-        words.iter().zip(alignment).map(word).collect::<Vec<_>>().join(" ")
+        parts.push(tokenizer.decode(Side::Target, &known));
+        parts.push(copied.clone());
+        known.clear();
+    }
+    parts.push(tokenizer.decode(Side::Target, &known));
+    let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::tokenizer::{Basic, Bpe, SPECIAL};
+
+    #[test]
+    fn unknown_words_are_those_of_the_source_and_the_others_stay_as_they_are_decoded() {
+        let basic = Basic::train([9, 9], |add| {
+            Side::ALL.into_iter().for_each(|side| add(side, "a b"));
+            Ok(())
+        });
+        let basic = Tokenizer::Basic(basic.unwrap());
+        let first = SPECIAL.len() as u32;
+        let words = [first, UNK, first + 1, UNK];
+        assert_eq!(replaced(&basic, "Hut x a", &words, &[2, 0, 1, 1]), "a Hut b x");
+
+        // Pieces that the decoder joins: "lo" and "ng" are one word.
+        let json = r###"{"version":"1.0","pre_tokenizer":{"type":"Whitespace"},
+            "decoder":{"type":"WordPiece","prefix":"##","cleanup":true},
+            "model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##",
+            "max_input_chars_per_word":9,"vocab":{"[UNK]":0,"lo":1,"##ng":2}}}"###;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        std::fs::write(&path, json).unwrap();
+        let pieces = Tokenizer::Bpe(Bpe::read(&path).unwrap());
+        let ids = pieces.encode(Side::Source, "long 漢 long");
+        assert_eq!(ids[2], UNK);
+        assert_eq!(replaced(&pieces, "été lo", &ids, &[1, 1, 0, 1, 1]), "long été long");
     }
 }

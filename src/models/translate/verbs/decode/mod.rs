@@ -42,7 +42,7 @@ struct DecodeArgs {
     #[command(flatten)]
     search: SearchOptions,
     /// Prints the N best translations of a sentence, each as line number, tab, score, tab,
-    /// translation
+    /// translation; the beam is at least N wide
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     n_best: Option<usize>,
     /// Maximum length of a translation in words [default: the decoder length of the bucket; without
@@ -64,7 +64,8 @@ struct DecodeArgs {
     output: OutputOptions,
 }
 
-const LONG: &str = "Prints one line per input line, in order; an empty line stays empty. With --json every \
+const LONG: &str = "Prints one line per input line, in order; an empty line stays empty, and has no line \
+with --n-best. With --json every \
 line is an object with the translations, their scores (log-probabilities in nats, divided by the length \
 penalty) and alignments: for each of the translation's `tokens`, the index in `source_tokens`, counted from 0, \
 of the one with the highest attention.
