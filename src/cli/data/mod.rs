@@ -133,14 +133,16 @@ fn fetch(args: Fetch) -> Result<()> {
         let report = report?;
         let placed = report.placed.iter().map(|path| format!("fetched  {}", path.display()));
         let there = report.already_there.iter().map(|path| format!("there    {}", path.display()));
+        let made = report.made.iter().map(|path| format!("made     {}", path.display()));
         let json = json!({
             "set": set.name,
             "folder": report.folder.to_string_lossy(),
             "placed": console::paths(&report.placed),
             "already_there": console::paths(&report.already_there),
+            "made": console::paths(&report.made),
             "source": report.source,
         });
-        output.report(&json, placed.chain(there).collect::<Vec<_>>().join("\n"))?;
+        output.report(&json, placed.chain(there).chain(made).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(())
 }

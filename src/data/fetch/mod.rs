@@ -29,6 +29,8 @@ use download::Client;
 use place::Workplace;
 use source::{FetchJob, Origin, obtain};
 
+use super::parallel;
+
 pub use hub::{HubFile, local_file};
 pub use sets::{DataFile, DataSet, Mirror, find, sets};
 pub use sets::{command, command_for, default_dir, missing_help, or_help};
@@ -97,6 +99,8 @@ pub struct FetchReport {
     pub placed: Vec<PathBuf>,
     /// Files that were there before, and right.
     pub already_there: Vec<PathBuf>,
+    /// Files that were made of them: a training and a development text.
+    pub made: Vec<PathBuf>,
     /// The source that completed the set; `None` where nothing had to be brought.
     pub source: Option<String>,
 }
@@ -135,9 +139,11 @@ fn fetch_with(
         folder: data_dir.join(&set.name),
         placed: Vec::new(),
         already_there: right.into_iter().map(|check| check.path).collect(),
+        made: Vec::new(),
         source: None,
     };
     if lacking.is_empty() {
+        report.made = split(set, &report.folder)?;
         return Ok(report);
     }
     let sources: Vec<Origin> = match &options.from {
@@ -162,7 +168,16 @@ fn fetch_with(
     }
     report.placed = place.place(&wanted, &report.folder)?;
     place.finish();
+    report.made = split(set, &report.folder)?;
     Ok(report)
+}
+
+/// Cuts a parallel text that comes in one piece.
+fn split(set: &DataSet, folder: &Path) -> Result<Vec<PathBuf>> {
+    match (&set.split, &set.files[..]) {
+        (Some(sides), [file]) => parallel::split(&folder.join(&file.name), sides),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn refuse_to_replace(set: &DataSet, data_dir: &Path, checks: &[FileCheck]) -> Result<()> {

@@ -32,6 +32,9 @@ pub struct DataSet {
     /// where the files themselves are known.
     #[serde(default)]
     pub archives: Vec<String>,
+    /// The names of source and target where its one file is a parallel text that is to be cut into
+    /// training and development text.
+    pub split: Option<[String; 2]>,
 }
 
 /// One address of a data set.

@@ -40,8 +40,8 @@ fn file(name: &str, member: Option<&str>, content: &[u8]) -> DataFile {
 
 fn set_of(files: Vec<DataFile>, mirrors: Vec<Mirror>) -> &'static DataSet {
     let [name, about, terms] = ["toy", "two files", "none"].map(String::from);
-    let archives = Vec::new();
-    Box::leak(Box::new(DataSet { name, about, terms, mirrors, files, limit: 1 << 20, archives }))
+    let (archives, limit, split) = (Vec::new(), 1 << 20, None);
+    Box::leak(Box::new(DataSet { name, about, terms, mirrors, files, limit, archives, split }))
 }
 
 /// A set of two files, the second in a folder of its own.

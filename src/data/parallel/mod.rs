@@ -8,6 +8,7 @@ mod buckets;
 mod lines;
 mod prepared;
 mod reading;
+mod split;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,5 +17,6 @@ mod token_batches;
 pub use buckets::{Bucket, BucketBatch, Buckets};
 pub use prepared::{Preparation, PreparedPairs};
 pub use reading::{Reading, Sentences};
+pub use split::split;
 pub use text::{Invalid, Pair, ParallelText, Progress};
 pub use token_batches::{Longest, TokenBatch, TokenBatches};
