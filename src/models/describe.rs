@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 
 use super::Entry;
 use super::experiment::Experiment;
-use super::run_config::RunConfig;
+use super::run_config::{RunConfig, Settings as _};
 use crate::nn::optimizer::Method;
 use crate::nn::plan::Plan;
 use crate::nn::{Graph, Mode, Network, NodeTime, Output, RandomFeed};
@@ -114,12 +114,17 @@ const SIZES: [&str; 8] = [
 pub fn ensure_fits<E: Experiment>(config: &RunConfig<E::Settings>, data: &E::Data) -> Result<()> {
     let Some(network) = E::describe(config, Some(data))? else { return Ok(()) };
     let [step, _] = network.memory()?;
+    let unused: Vec<&str> =
+        config.unused().into_iter().flat_map(|(_, keys)| keys).copied().collect();
     let config = toml::Value::try_from(config)?;
     let values = copies(&config).saturating_mul(network.parameters() as u64);
     let values = values.saturating_add(network.graph.packed_values() as u64);
     let bytes = values.saturating_mul(size_of::<f32>() as u64).saturating_add(step as u64);
     let size = |key: &&str| Some(format!("{key} = {}", value(&config, key)?));
-    memory::ensure_fits(bytes, || SIZES.iter().filter_map(size).collect::<Vec<_>>().join(", "))
+    let decides = |key: &&&str| !unused.contains(*key);
+    memory::ensure_fits(bytes, || {
+        SIZES.iter().filter(decides).filter_map(size).collect::<Vec<_>>().join(", ")
+    })
 }
 
 /// How many times the values of the parameters are held: they themselves, the gradients of each

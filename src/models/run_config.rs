@@ -120,7 +120,10 @@ impl<C: Settings> RunConfig<C> {
         let (Some(own), Some(default)) = (own, default) else { return Ok(()) };
         for (setting, keys) in unused {
             if let Some(key) = keys.iter().find(|key| own.get(**key) != default.get(**key)) {
-                let rule = format!("has no effect with {setting}: change that, or leave it out");
+                let value = default.get(*key).map(|value| format!(" (its default is {value})"));
+                let value = value.unwrap_or_default();
+                let rule =
+                    format!("has no effect with {setting}: change that, or leave it out{value}");
                 return Err(Invalid::new(*key, rule));
             }
         }
@@ -275,7 +278,7 @@ mod tests {
         refuses(
             "[train]\nrate = 2.0\ndecay = 0.5",
             "train.decay = 0.5 has no effect with train.order = \"given\": change that, or leave it out \
-             (x.toml:3)",
+             (its default is 0.1) (x.toml:3)",
         );
         read("[train]\ndecay = 0.1").unwrap();
         read("[train]\ndecay = 0.5\norder = \"shuffled\"").unwrap();
