@@ -65,6 +65,15 @@ fn towers_take_parts_of_a_batch_of_tokens_that_it_does_not_divide_into() {
     towers_train_as_one_does(&Dir::new(), &train, &[2, 3, 7]);
 }
 
+/// The score of the best translation of each line; none of an empty one.
+fn scores(json: &str) -> Vec<Option<f64>> {
+    let of = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        value["translations"][0]["score"].as_f64()
+    };
+    json.lines().map(of).collect()
+}
+
 #[test]
 fn every_line_has_its_translation_in_order() {
     let dir = Dir::new();
@@ -77,13 +86,6 @@ fn every_line_has_its_translation_in_order() {
 
     let json = given(&dir, lines, "decode translate --run run --json --beam 3");
     let greedy = given(&dir, lines, "decode translate --run run --json");
-    let scores = |text: &str| -> Vec<Option<f64>> {
-        let of = |line: &str| {
-            let value: serde_json::Value = serde_json::from_str(line).unwrap();
-            value["translations"][0]["score"].as_f64()
-        };
-        text.lines().map(of).collect()
-    };
     let (beam, greedy) = (scores(&json.stdout), scores(&greedy.stdout));
     assert_eq!((beam.len(), beam[1]), (4, None), "{json:?}");
     let first: serde_json::Value =
@@ -102,6 +104,25 @@ fn every_line_has_its_translation_in_order() {
     let numbers: Vec<&str> =
         said.stdout.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(numbers, ["1", "1", "3", "3", "4", "4"], "{said:?}");
+    let said = given(&dir, &"key ".repeat(30), "decode translate --run run");
+    let cut = "line 1 has 30 words: only the last 16 are translated";
+    assert!(said.code == 0 && said.stderr.contains(cut), "{said:?}");
+}
+
+#[test]
+fn a_run_is_verified_plotted_and_timed() {
+    let dir = Dir::new();
+    let expected = "--set expect.dev_bleu.value=99 --set expect.dev_bleu.tolerance=1";
+    dir.tfm(&format!("{SMALL} {expected} --run-dir run")).ok();
+    let said = dir.tfm("verify translate --run run");
+    assert!(said.code == 1 && said.stdout.contains("dev_bleu"), "{said:?}");
+    dir.tfm("plot translate --run run --out curves").ok();
+    let is_chart = |name: &String| name.starts_with("curves/") && name.ends_with(".svg");
+    assert!(dir.files().iter().any(is_chart), "{:?}", dir.files());
+    let bench = format!("{} --steps 1 --json", SMALL.replace("train ", "bench "));
+    let json = dir.tfm(&bench).json();
+    assert_eq!(json["second_item"], "target positions", "{json}");
+    assert!(json["second_items_per_second"].as_f64() > Some(0.0), "{json}");
 }
 
 #[test]
@@ -396,13 +417,18 @@ fn no_run_is_an_error_and_never_random_weights() {
         said.code == 1 && said.stdout.is_empty() && said.stderr.contains("run.json"),
         "{said:?}"
     );
+    trained(&dir);
+    fs::remove_dir_all(dir.path().join("run/checkpoints")).unwrap();
+    let said = given(&dir, "a\n", "decode translate --run run");
+    assert!(said.code == 1 && said.stdout.is_empty(), "{said:?}");
 }
 
 /// The bidirectional network, small, on few sentences.
 const BIDIRECTIONAL: &str = "train translate --config translate-multi30k \
     --set data.source=synthetic --set data.synthetic_pairs=300 --set data.source_vocab=400 \
     --set network.hidden_size=12 --set network.embedding_size=10 --set train.batch_tokens=150 \
-    --set train.num_epochs=2 --set train.warmup_steps=5 -q";
+    --set train.num_epochs=2 --set train.warmup_steps=5 --set train.schedule=cosine \
+    --set train.word_dropout=0.1 -q";
 
 #[test]
 fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
@@ -427,6 +453,11 @@ fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
         let alone = given(&dir, "she sings.\n", &format!("decode translate --run run {beam}"));
         assert_eq!(alone.stdout.lines().next(), said.stdout.lines().next());
     }
+    let of = |rest: &str| {
+        scores(&given(&dir, &lines, &format!("decode translate --run run --json {rest}")).stdout)
+    };
+    let (beam, greedy) = (of("--beam 4"), of(""));
+    assert!(beam.iter().zip(&greedy).all(|(beam, one)| beam >= one), "{beam:?} {greedy:?}");
     let json = dir.tfm("eval translate --run run --json").json();
     let (perplexity, words) = (&json["metrics"]["perplexity"], &json["metrics"]["words"]);
     let last = Run::of(&dir, "run").last("dev", "perplexity");
@@ -442,7 +473,8 @@ fn the_bidirectional_network_resumes_to_the_bit_and_translates_any_length() {
 fn a_run_that_has_ended_early_goes_on_with_more_patience() {
     let dir = Dir::new();
     // BLEU stays as it is.
-    let train = format!("{BIDIRECTIONAL} --set train.learning_rate=0 --set train.patience=1");
+    let train = BIDIRECTIONAL.replace("--set train.schedule=cosine", "--set train.patience=1");
+    let train = format!("{train} --set train.learning_rate=0");
     dir.tfm(&format!("{train} --run-dir run")).ok();
     let run = Run::of(&dir, "run");
     let epochs = || run.records().iter().filter(|record| record["phase"] == "dev").count();
@@ -457,6 +489,25 @@ fn a_run_that_has_ended_early_goes_on_with_more_patience() {
     assert!(said.contains("in the last 2 epochs") && epochs() == 3, "{said}");
     let said = resume("--set train.patience=0");
     assert!(!said.contains("Early stopping") && epochs() == 5, "{said}");
+}
+
+#[test]
+fn a_cosine_keeps_its_epochs() {
+    let dir = Dir::new();
+    dir.tfm(&format!("{BIDIRECTIONAL} --set train.max_steps=3 --run-dir run")).ok();
+    dir.tfm("train translate --resume run --epochs 5")
+        .fails(1, &["train.num_epochs = 5", "it stays 2 when the run is resumed", "--init-from"]);
+    dir.tfm("train translate --resume run --set train.max_steps=0 -q").ok();
+    let records = Run::of(&dir, "run").records();
+    let rate = |record: &serde_json::Value| record["metrics"]["learning_rate"].as_f64();
+    let rates: Vec<f64> = records.iter().filter_map(rate).collect();
+    let (first, last) = (rates[0], rates[rates.len() - 1]);
+    assert!(first > last && last < 1e-4, "{rates:?}");
+    let said = dir.tfm("train translate --resume run");
+    assert!(said.stderr.contains("its length is fixed"), "{said:?}");
+    let long = BIDIRECTIONAL.replace("warmup_steps=5", "warmup_steps=5000 --set train.max_steps=1");
+    let said = dir.tfm(&format!("{} --run-dir long", long.replace(" -q", "")));
+    assert!(said.stderr.contains("train.warmup_steps = 5000 takes all"), "{said:?}");
 }
 
 #[test]
@@ -493,10 +544,11 @@ fn what_one_kind_of_network_lacks_is_refused_by_its_key() {
         ("--set network.num_layers=2", "network.num_layers"),
         ("--set data.buckets=[[9,9]]", "network.kind = \"bidirectional\": change that"),
         ("--set data.target_vocab=99", "no effect with data.tokenizer = \"bpe\""),
-        ("--set train.lr_decay=0.5", "no effect with train.warmup_steps"),
+        ("--set train.lr_decay=0.5", "no effect with train.schedule"),
     ] {
         dir.tfm(&format!("{BIDIRECTIONAL} {sets}")).fails(1, &[expect]);
     }
+    dir.tfm("config show translate --set train.schedule=linear").fails(1, &["inverse-sqrt"]);
     let said = dir.tfm("config show translate --set network.embedding_size=9");
     said.fails(1, &["network.embedding_size", "network.kind = \"reference\": change that"]);
 }

@@ -66,7 +66,8 @@ pub(super) struct BleuArgs {
     /// Compares the hypotheses with those of another system, by paired bootstrap resampling
     ///
     /// Each score is followed by its mean over the samples and the 95 % interval around it. The
-    /// null hypothesis of the p-value is that both systems are equal; * marks p up to 0.05.
+    /// null hypothesis of the p-value is that both systems are equal; * marks p up to 0.05. The
+    /// samples are drawn in another way than sacreBLEU's, so that intervals and p differ slightly.
     #[arg(
         long,
         value_name = "OTHER",

@@ -6,6 +6,8 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::data::tokenizer::UNK;
+use crate::rng::Stream;
 
 /// Files in a folder of their own.
 fn files(contents: &[(&str, &[u8])]) -> (TempDir, Vec<PathBuf>) {
@@ -188,4 +190,34 @@ fn the_fingerprint_is_that_of_the_content() {
     assert_ne!(print(two(b"a\n", b"b\n"), Invalid::Drop), first);
     let absent = ParallelText::new(&[Path::new("no such").to_path_buf()], Invalid::Error).unwrap();
     assert!(absent.fingerprint().unwrap_err().to_string().starts_with("cannot read no such"));
+}
+
+#[test]
+fn words_are_dropped_from_what_is_read_by_their_share_and_step() {
+    let ids = |first: u32| (0..20).map(|i| first + i).collect::<Vec<_>>();
+    let all: Vec<_> = (0..50).map(|i| [ids(4 + i), ids(9 + i)]).collect();
+    let pairs = PreparedPairs::of_ids(&all).unwrap();
+    let chosen: Vec<u32> = (0..50).collect();
+    let stream = Stream::new(1, "words");
+    let batch = |dropped: Option<u64>| {
+        let mut batch = TokenBatch::default();
+        batch.fill(&pairs, &chosen);
+        if let Some(step) = dropped {
+            batch.drop_words(0.2, &mut stream.at(step));
+        }
+        batch
+    };
+    let (whole, part) = (batch(None), batch(Some(7)));
+    assert_eq!(part, batch(Some(7)));
+    assert_ne!(part, batch(Some(8)));
+    assert_eq!((&part.targets, &part.source_lengths), (&whole.targets, &whole.source_lengths));
+    for (before, after) in [(&whole.source, &part.source), (&whole.decoder, &part.decoder)] {
+        let kept = |(before, after): (&u32, &u32)| {
+            assert!(after == before || (*after == UNK && *before >= 4), "{before} {after}");
+            after == before
+        };
+        let dropped = before.iter().zip(after).filter(|&pair| !kept(pair)).count();
+        // A fifth of 1,000 words; 63 is five standard deviations.
+        assert!(dropped.abs_diff(200) < 63, "{dropped}");
+    }
 }

@@ -11,7 +11,8 @@ use anyhow::{Result, ensure};
 
 use super::PreparedPairs;
 use crate::data::shuffle::Shuffle;
-use crate::data::tokenizer::{EOS, GO, PAD, Side};
+use crate::data::tokenizer::{EOS, GO, PAD, SPECIAL, Side, UNK};
+use crate::rng::Sequence;
 
 /// Batches whose sentences are sorted together.
 const WINDOW: usize = 100;
@@ -243,6 +244,16 @@ impl TokenBatch {
             put(&mut self.source, b, column, ids(Side::Source));
             put(&mut self.decoder, b, column, [GO].into_iter().chain(ids(Side::Target)));
             put(&mut self.targets, b, column, ids(Side::Target).chain([EOS]));
+        }
+    }
+
+    /// Replaces each word that is read, of source and target, by [`UNK`] with probability `rate`
+    /// (word dropout: Bowman et al., arXiv 1511.06349). Targets and special words stay.
+    pub fn drop_words(&mut self, rate: f32, numbers: &mut Sequence) {
+        for id in self.source.iter_mut().chain(&mut self.decoder) {
+            if *id >= SPECIAL.len() as u32 && numbers.uniform_between(0.0, 1.0) < rate {
+                *id = UNK;
+            }
         }
     }
 }

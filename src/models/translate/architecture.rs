@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use super::bidirectional::Bidirectional;
+use super::config::{Network, TranslateConfig};
 use super::unidirectional::Unidirectional;
+use crate::nn::graph::Initial;
 use crate::nn::{Graph, Output};
 
 /// A network of either kind.
@@ -74,4 +76,27 @@ impl Architecture {
             Self::Bidirectional(network) => network.decoding(),
         }
     }
+}
+
+/// The network of a config for vocabularies of these sizes, source and target.
+pub(super) fn architecture(config: &TranslateConfig, vocabularies: [usize; 2]) -> Architecture {
+    let Network { cell, hidden_size, num_layers, num_samples, init, .. } = &config.network;
+    if config.is_bidirectional() {
+        return Architecture::Bidirectional(Bidirectional {
+            vocabularies,
+            embedding_size: config.network.embedding_size,
+            hidden_size: *hidden_size,
+            keep: 1.0 - config.network.dropout,
+            smoothing: config.train.label_smoothing,
+            tied: config.network.tie_embeddings,
+        });
+    }
+    Architecture::Unidirectional(Unidirectional {
+        vocabularies,
+        cell: *cell,
+        hidden_size: *hidden_size,
+        num_layers: *num_layers,
+        num_samples: *num_samples,
+        initial: if init == "tf-0.12" { Initial::UnitScaling } else { Initial::GlorotUniform },
+    })
 }

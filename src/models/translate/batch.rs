@@ -9,9 +9,12 @@ use crate::data::parallel::{
     Bucket, BucketBatch, Buckets, Longest, PreparedPairs, TokenBatch, TokenBatches,
 };
 use crate::data::tokenizer::Side;
+use crate::rng::Stream;
 
 /// The stream that the batches of training are drawn from.
 pub const TRAINING: &str = "batches";
+/// The stream of word dropout.
+const WORD_DROPOUT: &str = "word dropout";
 
 /// A batch of pairs; positions are time-major: position t of pair b is at index `t · size + b`.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +146,8 @@ pub struct BatchedText {
     pub pairs: PreparedPairs,
     /// How they are put together.
     pub batches: Batches,
+    /// The probability with which a word of a training batch is dropped, and where it is drawn.
+    word_dropout: (f32, Stream),
 }
 
 /// How pairs are put together.
@@ -192,7 +197,8 @@ impl BatchedText {
                 })
             }
         };
-        Ok(Self { pairs, batches })
+        let word_dropout = (config.train.word_dropout, Stream::new(config.seed, WORD_DROPOUT));
+        Ok(Self { pairs, batches, word_dropout })
     }
 
     /// Pairs that are not too long.
@@ -233,6 +239,10 @@ impl BatchedText {
             }
             Batches::Tokens(tokens) => {
                 tokens.copy(&self.pairs, step, &mut memory.tokens);
+                let (rate, stream) = self.word_dropout;
+                if rate > 0.0 {
+                    memory.tokens.drop_words(rate, &mut stream.at(step));
+                }
                 Batch::from(&memory.tokens)
             }
         }

@@ -3,15 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::architecture::Architecture;
-use super::bidirectional::Bidirectional;
-use super::unidirectional::{Cell, Unidirectional};
+use super::unidirectional::Cell;
 use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
 use crate::data::parallel::{Bucket, Invalid as InvalidPairs, Longest};
 use crate::data::tokenizer::{Bpe, Kind};
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings, Unused, check_optimizer};
-use crate::nn::graph::Initial;
 use crate::nn::optimizer::OptimizerConfig;
 
 /// A whole experiment. The seed is that of the initial parameters, of the batches and of the samples.
@@ -51,8 +48,9 @@ pub struct Network {
     pub tie_embeddings: bool,
     /// Layers of the encoder, and of the decoder, of the reference network.
     pub num_layers: usize,
-    /// Negative samples per time step for sampled softmax; 0, or the size of the vocabulary: the full
-    /// softmax.
+    /// Negative samples per time step for sampled softmax; 0, or as many as words of the target: the
+    /// full softmax, by which attention too has an output of all words, as in the reference: the
+    /// parameters are (words + 2 · units) · words more.
     pub num_samples: usize,
     /// Parameter initialisation: "tf-1.0", Glorot uniform, the default of TensorFlow 1.0, or
     /// "tf-0.12", uniform unit scaling, the default of TensorFlow 0.12.
@@ -122,10 +120,17 @@ pub struct Train {
     pub lr_decay: f64,
     /// Window length in steps for the mean loss.
     pub decay_every: u64,
-    /// Steps of linear warm-up, followed by inverse square root decay (Vaswani et al., arXiv
-    /// 1706.03762). 0: no warm-up, and decay by `lr_decay` as in the reference.
+    /// Steps of linear warm-up.
     pub warmup_steps: u64,
-    /// Label smoothing: the probability mass spread uniformly over all tokens.
+    /// Decay after the warm-up: "inverse-sqrt" (Vaswani et al., arXiv 1706.03762), and without a
+    /// warm-up by `lr_decay` as in the reference; or "cosine", to zero at the end of `num_epochs`,
+    /// whatever `max_steps` is (Loshchilov and Hutter, arXiv 1608.03983).
+    pub schedule: String,
+    /// Word dropout (Bowman et al., arXiv 1511.06349): the probability that a word which the
+    /// bidirectional network reads in training, in source or target, is replaced by _UNK.
+    pub word_dropout: f32,
+    /// Label smoothing: the probability mass spread uniformly over all tokens. The training perplexity
+    /// is that of the smoothed labels, so it stays above the development perplexity, which is not.
     pub label_smoothing: f32,
     /// Decay of the moving average (EMA) of the weights, used for translation; 0: no average.
     pub average_decay: f32,
@@ -185,6 +190,8 @@ impl Default for Train {
             lr_decay: 0.99,
             decay_every: 200,
             warmup_steps: 0,
+            schedule: "inverse-sqrt".to_string(),
+            word_dropout: 0.0,
             label_smoothing: 0.0,
             average_decay: 0.0,
             patience: 0,
@@ -213,8 +220,11 @@ impl Settings for TranslateSettings {
             Kind::Basic => unused.push(("data.tokenizer = \"basic\"", &["data.tokenizer_file"])),
             Kind::Bpe => unused.push(("data.tokenizer = \"bpe\"", &["data.target_vocab"])),
         }
-        if self.train.warmup_steps > 0 {
-            unused.push(("train.warmup_steps", &["train.lr_decay", "train.decay_every"]));
+        let decay: &[_] = &["train.lr_decay", "train.decay_every"];
+        match self.train.is_cosine() {
+            true => unused.push(("train.schedule = \"cosine\"", decay)),
+            false if self.train.warmup_steps > 0 => unused.push(("train.warmup_steps", decay)),
+            false => {}
         }
         unused
     }
@@ -236,6 +246,7 @@ const OF_THE_BIDIRECTIONAL: &[&str] = &[
     "network.tie_embeddings",
     "data.max_length",
     "train.batch_tokens",
+    "train.word_dropout",
     "train.label_smoothing",
 ];
 
@@ -338,6 +349,11 @@ impl Data {
 }
 
 impl Train {
+    /// Whether the learning rate depends on the number of epochs.
+    pub fn is_cosine(&self) -> bool {
+        self.schedule == "cosine"
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         in_range("train.batch_size", self.batch_size, 1, 65_536)?;
         in_range("train.towers", self.towers, 1, 1_024)?;
@@ -347,6 +363,8 @@ impl Train {
         in_range("train.decay_every", self.decay_every, 1, 1_000_000_000)?;
         in_range("train.batch_tokens", self.batch_tokens, 2, 10_000_000)?;
         in_range("train.warmup_steps", self.warmup_steps, 0, 1_000_000_000)?;
+        one_of("train.schedule", &self.schedule, &["inverse-sqrt", "cosine"])?;
+        share("train.word_dropout", self.word_dropout)?;
         share("train.label_smoothing", self.label_smoothing)?;
         share("train.average_decay", self.average_decay)?;
         positive("train.max_grad_norm", self.max_grad_norm)
@@ -359,27 +377,4 @@ fn share(key: &str, value: f32) -> Result<(), Invalid> {
         true => Ok(()),
         false => Err(Invalid::new(key, "must be at least 0 and below 1")),
     }
-}
-
-/// The network of a config for vocabularies of these sizes, source and target.
-pub fn architecture(config: &TranslateConfig, vocabularies: [usize; 2]) -> Architecture {
-    let Network { cell, hidden_size, num_layers, num_samples, init, .. } = &config.network;
-    if config.is_bidirectional() {
-        return Architecture::Bidirectional(Bidirectional {
-            vocabularies,
-            embedding_size: config.network.embedding_size,
-            hidden_size: *hidden_size,
-            keep: 1.0 - config.network.dropout,
-            smoothing: config.train.label_smoothing,
-            tied: config.network.tie_embeddings,
-        });
-    }
-    Architecture::Unidirectional(Unidirectional {
-        vocabularies,
-        cell: *cell,
-        hidden_size: *hidden_size,
-        num_layers: *num_layers,
-        num_samples: *num_samples,
-        initial: if init == "tf-0.12" { Initial::UnitScaling } else { Initial::GlorotUniform },
-    })
 }

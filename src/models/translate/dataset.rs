@@ -3,23 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::batch::{BatchedText, Batches, TRAINING};
 use super::config::{Data, TranslateConfig};
 use super::overlap::Overlap;
 use super::self_test;
+use super::texts::text;
 use crate::console;
 use crate::data::parallel::{
     Bucket, Longest, ParallelText, Preparation, PreparedPairs, Progress, Sentences,
 };
 use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
-use crate::data::{Missing, Split, locate, synthetic_pairs};
+use crate::data::{Split, synthetic_pairs};
 use crate::rng::Stream;
 use crate::run::RunDir;
 
-/// Folders of the data sets that hold parallel texts.
-const FOLDERS: [&str; 4] = ["wmt-fr-en", "tatoeba-fr-en", "multi30k-fr-en", "translation"];
 /// Pairs of a random text.
 const RANDOM_PAIRS: usize = 1000;
 /// Pairs of the synthetic language that an epoch ends with.
@@ -56,7 +55,11 @@ impl Dataset {
     pub fn load(config: &TranslateConfig, data_dir: &Path, run: Option<&RunDir>) -> Result<Self> {
         let file = &config.data.tokenizer_file;
         let known = match run {
-            Some(run) => Some(Tokenizer::load(run.path())?),
+            Some(run) => {
+                let known = Tokenizer::load(run.path())?;
+                warn_of_another_file(&known, file);
+                Some(known)
+            }
             None if file.is_empty() => None,
             None => {
                 let read = Bpe::read(Path::new(file)).context("data.tokenizer_file")?;
@@ -155,6 +158,7 @@ impl Dataset {
         dev: PreparedPairs,
         dev_text: Vec<[String; 2]>,
     ) -> Result<Self> {
+        warn_of_sampled_pieces(config, &tokenizer);
         let train = BatchedText::new(train, config, TRAINING).context("the training text")?;
         let dev = BatchedText::new(dev, config, "dev").context("the development text")?;
         for (name, text) in [("training", &train), ("development", &dev)] {
@@ -267,28 +271,29 @@ impl Dataset {
     }
 }
 
-/// A text that a config names by `key`.
-fn text(
-    config: &TranslateConfig,
-    data_dir: &Path,
-    key: &str,
-    names: &[String],
-) -> Result<ParallelText> {
-    let find = |name: &String| {
-        let mut places = FOLDERS.iter().map(|folder| locate(&data_dir.join(folder), name));
-        places.find(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name))
-    };
-    let paths: Vec<PathBuf> = names.iter().map(find).collect();
-    if let Some(path) = paths.iter().find(|path| !path.exists()) {
-        let (path, folder) = (path.display(), data_dir.display());
-        bail!(Missing(format!(
-            "{path} is missing ({key} names the texts: a bare name is looked up in {folder}/SET or here, \
-            any other path is used as it is; SET is one of {}, from `tfm data fetch SET` and `tfm data \
-            make translation`)",
-            FOLDERS.join(", ")
-        )));
+/// The tokenizer of a run stays with its parameters.
+fn warn_of_another_file(known: &Tokenizer, file: &str) {
+    let Ok(other) = Bpe::read(Path::new(file)) else { return };
+    if Tokenizer::Bpe(other).fingerprint() != known.fingerprint() {
+        tracing::warn!(
+            "data.tokenizer_file = \"{file}\" is not used: its tokenizer is not that of the run whose \
+            parameters are loaded"
+        );
     }
-    ParallelText::new(&paths, config.data.invalid).context(key.to_string())
+}
+
+/// The candidates of a sampled softmax are drawn by the ranks of words, which the ids of pieces are
+/// not: those of bytes come first.
+fn warn_of_sampled_pieces(config: &TranslateConfig, tokenizer: &Tokenizer) {
+    let samples = config.network.num_samples;
+    let is_sampled = (1..tokenizer.size(Side::Target)).contains(&samples);
+    if !config.is_bidirectional() && tokenizer.is_shared() && is_sampled {
+        tracing::warn!(
+            "network.num_samples = {samples} draws negatives as if ids were sorted by falling frequency, \
+            which those of data.tokenizer = \"bpe\" are not: use \"basic\", or \
+            network.kind = \"bidirectional\""
+        );
+    }
 }
 
 /// Pairs of the program's own language.

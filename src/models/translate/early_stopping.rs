@@ -36,7 +36,7 @@ impl Best {
             let (epochs, bleu) = (self.epochs_since, self.bleu.unwrap_or_default());
             tracing::info!(
                 "Early stopping: no dev BLEU above {bleu:.2} in the last {epochs} epochs; \
-                raise train.patience to continue"
+                --checkpoint best uses the best epoch, and a larger train.patience continues"
             );
         }
     }

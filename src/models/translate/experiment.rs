@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 
 use super::ENTRY;
-use super::architecture::Architecture;
+use super::architecture::{Architecture, architecture};
 use super::beam::{Hypothesis, Search};
-use super::config::{TranslateConfig, TranslateSettings, architecture};
+use super::config::{TranslateConfig, TranslateSettings};
 use super::dataset::Dataset;
 use super::decode::Translator;
 use super::model::TranslationModel;
@@ -107,7 +107,7 @@ impl Benchmark for Translate {
     /// Positions of the decoder that a pair has in the mean, from how many pairs have each size.
     fn second_item(_: &TranslateConfig, data: &Dataset) -> Option<(&'static str, f64)> {
         let positions = data.train.sizes().into_iter().map(|(bucket, n)| bucket.target * n);
-        Some(("target words", positions.sum::<usize>() as f64 / data.train.len() as f64))
+        Some(("target positions", positions.sum::<usize>() as f64 / data.train.len() as f64))
     }
 }
 
@@ -183,7 +183,11 @@ impl Experiment for Translate {
         let architecture =
             architecture(config, data.map_or_else(|| config.vocabularies(), Dataset::vocabularies));
         let sizes = config.data.sizes();
-        describe_bucket(config, architecture, sizes[sizes.len() - 1]).map(Some)
+        let mut described = describe_bucket(config, architecture, sizes[sizes.len() - 1])?;
+        if let Some(data) = data.filter(|_| config.is_bidirectional()) {
+            described.batch = described.batch.min(data.train.len().max(1));
+        }
+        Ok(Some(described))
     }
 
     fn headline(metrics: &Map<String, Value>) -> Option<String> {

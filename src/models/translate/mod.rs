@@ -12,11 +12,13 @@ mod decode;
 mod early_stopping;
 mod evaluate;
 mod experiment;
+mod learning_rate;
 mod model;
 mod overlap;
 mod pair_scores;
 mod self_test;
 mod task;
+mod texts;
 pub mod unidirectional;
 mod verbs;
 

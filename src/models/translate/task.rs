@@ -1,7 +1,5 @@
 //! Training, as the loop of [`crate::train`] sees it.
 
-use std::collections::VecDeque;
-
 use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -15,20 +13,19 @@ use super::dataset::Dataset;
 use super::decode::Translator;
 use super::early_stopping::Best;
 use super::evaluate::{self, BucketScore};
+use super::learning_rate::{self, LearningRate};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
 use crate::data::tokenizer::Side;
 use crate::metrics::{Content, Summary, perplexity_in_words};
 use crate::models::weights;
 use crate::nn::Parameter;
-use crate::nn::optimizer::{Optimizer, Schedule, Settings};
+use crate::nn::optimizer::{Optimizer, Settings};
 use crate::ops::{Cpu, NotFinite, ensure_finite};
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task, is_reported};
 
 /// The most words of a sentence whose attention TensorBoard shows.
 const MAX_SHOWN: usize = 60;
-/// Windows of steps that the mean loss has to fall below.
-const WINDOWS: usize = 3;
 
 /// A translation model on its way through its text.
 pub struct TranslateTask<'a> {
@@ -38,22 +35,12 @@ pub struct TranslateTask<'a> {
     model: TranslationModel,
     optimizer: Optimizer,
     rate: LearningRate,
+    /// The learning rate of the last step.
+    used: f64,
     losses: Losses,
     memory: BatchMemory,
     steps_per_epoch: u64,
     best: Best,
-}
-
-/// The learning rate of the reference: it decays when the mean loss of a window of steps is above each
-/// of the three previous windows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearningRate {
-    rate: f64,
-    /// Σ losses of the window so far.
-    sum: f64,
-    steps: u64,
-    /// The mean losses of the windows before.
-    before: VecDeque<f64>,
 }
 
 /// The losses of an epoch so far.
@@ -62,32 +49,6 @@ struct Losses {
     sum: f64,
     steps: u64,
     last: f64,
-}
-
-impl LearningRate {
-    /// Begins at `rate`.
-    pub fn new(rate: f64) -> Self {
-        Self { rate, sum: 0.0, steps: 0, before: VecDeque::new() }
-    }
-
-    /// Takes the loss of a step. A window has `every` steps.
-    pub fn add(&mut self, loss: f64, every: u64, decay: f64) {
-        self.sum += loss;
-        self.steps += 1;
-        if self.steps < every {
-            return;
-        }
-        let mean = self.sum / self.steps as f64;
-        let largest = self.before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if self.before.len() == WINDOWS && mean > largest {
-            self.rate *= decay;
-        }
-        self.before.push_back(mean);
-        if self.before.len() > WINDOWS {
-            self.before.pop_front();
-        }
-        (self.sum, self.steps) = (0.0, 0);
-    }
 }
 
 impl<'a> TranslateTask<'a> {
@@ -114,6 +75,7 @@ impl<'a> TranslateTask<'a> {
             model,
             optimizer,
             rate: LearningRate::new(config.train.learning_rate),
+            used: config.train.learning_rate,
             losses: Losses::default(),
             memory: BatchMemory::default(),
             steps_per_epoch: data.train.batches_per_epoch() as u64,
@@ -137,11 +99,13 @@ impl<'a> TranslateTask<'a> {
 
     /// The learning rate of a step.
     fn rate(&self, step: u64) -> f64 {
-        let Train { learning_rate: rate, warmup_steps: warmup, .. } = self.config.train;
-        match warmup {
-            0 => self.rate.rate,
-            _ => Schedule::Root { rate, warmup }.rate(step),
-        }
+        let schedule = learning_rate::schedule(&self.config.train, self.epochs_end());
+        schedule.map_or(self.rate.rate(), |schedule| schedule.rate(step))
+    }
+
+    /// The steps of all epochs.
+    fn epochs_end(&self) -> u64 {
+        self.steps_per_epoch.saturating_mul(self.config.train.num_epochs)
     }
 
     /// The model used for translation: its moving averages, if there are any.
@@ -173,7 +137,8 @@ impl<'a> TranslateTask<'a> {
         let drawn = evaluate::reference_losses(self.cpu, model, dev, step)?;
         for (bucket, loss) in &drawn {
             let batch = self.config.train.batch_size;
-            tracing::info!("eval: bucket {bucket} perplexity {:.2} (of {batch} pairs)", loss.exp());
+            let perplexity = perplexity_in_words(loss.exp());
+            tracing::info!("eval: bucket {bucket} perplexity {perplexity} (of {batch} pairs)");
         }
         let mut translator =
             Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
@@ -207,7 +172,7 @@ impl Task for TranslateTask<'_> {
     }
 
     fn total_steps(&self) -> u64 {
-        let all = self.steps_per_epoch.saturating_mul(self.config.train.num_epochs);
+        let all = self.epochs_end();
         let end = self.best.ends_at(self.config.train.patience);
         let all = end.map_or(all, |end| end.min(all));
         match self.config.train.max_steps {
@@ -217,9 +182,17 @@ impl Task for TranslateTask<'_> {
     }
 
     fn how_to_continue(&self) -> &'static str {
-        match self.best.ends_at(self.config.train.patience) {
+        let Train { patience, max_steps, .. } = self.config.train;
+        match self.best.ends_at(patience) {
             Some(_) => "to continue, give a larger --set train.patience=N",
-            None => "to continue, give --epochs or --steps more",
+            None if !self.config.train.is_cosine() => "to continue, give --epochs or --steps more",
+            None if max_steps > 0 && max_steps < self.epochs_end() => {
+                "to continue, give more --steps"
+            }
+            None => {
+                "its length is fixed, since the learning rate depends on it; --init-from starts a new \
+                run from it"
+            }
         }
     }
 
@@ -228,18 +201,24 @@ impl Task for TranslateTask<'_> {
     }
 
     fn begin_epoch(&mut self, epoch: u64) -> String {
+        let (train, steps) = (&self.config.train, self.epochs_end());
+        if epoch == 0 && train.is_cosine() && train.warmup_steps >= steps {
+            tracing::warn!(
+                "train.warmup_steps = {} takes all {steps} steps of the epochs: the learning rate rises to \
+                their end",
+                train.warmup_steps
+            );
+        }
         self.losses = Losses::default();
         let rate = self.rate(epoch * self.steps_per_epoch);
-        // Rates of Adam, and those of the first steps, are small.
-        let rate = if rate < 0.01 { format!("{rate:.2e}") } else { format!("{rate:.4}") };
-        format!("Epoch: {} Learning rate: {rate}", epoch + 1)
+        format!("Epoch: {} Learning rate: {}", epoch + 1, learning_rate::in_words(rate))
     }
 
     fn step(&mut self, step: u64) -> Result<()> {
         let Train { decay_every, lr_decay, .. } = self.config.train;
-        let rate = self.rate(step);
+        self.used = self.rate(step);
         let batch = self.data.train.batch(step, &mut self.memory);
-        let loss = self.model.step(self.cpu, &batch, &mut self.optimizer, rate, step)?;
+        let loss = self.model.step(self.cpu, &batch, &mut self.optimizer, self.used, step)?;
         self.rate.add(loss, decay_every, lr_decay);
         self.losses.sum += loss;
         self.losses.steps += 1;
@@ -251,11 +230,11 @@ impl Task for TranslateTask<'_> {
         vec![("perplexity", self.mean_loss().exp())]
     }
 
-    fn record(&self, step: u64) -> Vec<(&'static str, f64)> {
+    fn record(&self, _: u64) -> Vec<(&'static str, f64)> {
         vec![
             ("perplexity", self.mean_loss().exp()),
             ("loss", self.losses.last),
-            ("learning_rate", self.rate(step)),
+            ("learning_rate", self.used),
         ]
     }
 
@@ -267,13 +246,13 @@ impl Task for TranslateTask<'_> {
 
     fn report(&mut self, Progress { step, fraction, rate }: Progress) -> Result<String> {
         if self.ends_window(step)
-            && let Some(loss) = self.rate.before.back()
+            && let Some(loss) = self.rate.last_window()
         {
             let step_time = self.items_per_step().1 as f64 / rate;
             return Ok(format!(
-                "global step {} learning rate {:.4} step-time {step_time:.2} perplexity {}",
+                "global step {} learning rate {} step-time {step_time:.2} perplexity {}",
                 step + 1,
-                self.rate.rate,
+                learning_rate::in_words(self.used),
                 perplexity_in_words(loss.exp())
             ));
         }
@@ -338,6 +317,7 @@ impl Task for TranslateTask<'_> {
         Map::from_iter([
             ("seed".to_string(), self.config.seed.into()),
             ("steps_per_epoch".to_string(), self.steps_per_epoch.into()),
+            ("num_epochs".to_string(), self.config.train.num_epochs.into()),
             ("losses".to_string(), serde_json::json!(self.losses)),
             ("learning_rate".to_string(), serde_json::json!(self.rate)),
             ("best".to_string(), serde_json::json!(self.best)),
@@ -357,6 +337,14 @@ impl Task for TranslateTask<'_> {
             let value = state.get(key).with_context(|| format!("the checkpoint holds no {key}"));
             value.cloned()
         };
+        if let Some(epochs) = state.get("num_epochs").filter(|_| self.config.train.is_cosine()) {
+            let now = self.config.train.num_epochs;
+            ensure!(
+                *epochs == now,
+                "train.num_epochs = {now}: with train.schedule = \"cosine\" the learning rate depends on \
+                it, so it stays {epochs} when the run is resumed; --init-from starts a new run from it"
+            );
+        }
         self.losses = serde_json::from_value(of("losses")?)?;
         self.rate = serde_json::from_value(of("learning_rate")?)?;
         self.best = match state.get("best") {
@@ -366,26 +354,5 @@ impl Task for TranslateTask<'_> {
         };
         self.best.say(self.config.train.patience);
         weights::load(self.model(), &self.parameters(), checkpoint)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_falls_where_a_window_is_above_the_three_before() {
-        let mut rate = LearningRate::new(1.0);
-        let mut rates = Vec::new();
-        // Windows of two steps with these mean losses.
-        for mean in [5.0, 4.0, 6.0, 7.0, 6.5, 8.0, 3.0, 3.5] {
-            rate.add(mean - 1.0, 2, 0.5);
-            rate.add(mean + 1.0, 2, 0.5);
-            rates.push(rate.rate);
-        }
-        // The fourth is above the three before, the sixth too.
-        assert_eq!(rates, [1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25]);
-        let saved = serde_json::to_value(&rate).unwrap();
-        assert_eq!(serde_json::from_value::<LearningRate>(saved).unwrap(), rate);
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::ENTRY;
-use super::architecture::Losses;
+use super::architecture::{Losses, architecture};
 use super::batch::{self, BatchMemory};
-use super::config::{TranslateConfig, architecture};
+use super::config::TranslateConfig;
 use super::dataset::Dataset;
 use super::model::TranslationModel;
 use super::unidirectional::{Cell, Unidirectional};
@@ -298,6 +298,39 @@ fn a_decoder_that_goes_step_by_step_equals_the_unrolled_one() {
         assert_eq!(weights.len(), want.weights.len());
         for (got, want) in weights.iter().zip(want.weights) {
             near("a weight", f64::from(*got), want);
+        }
+    }
+}
+
+/// What TensorFlow's `GRUCell` and variables without an initialiser of their own begin with, for the
+/// vectors of the source apart.
+#[test]
+fn parameters_begin_as_the_reference_s() {
+    for initial in [Initial::GlorotUniform, Initial::UnitScaling] {
+        let network = Unidirectional {
+            vocabularies: [400, 300],
+            cell: Cell::Gru,
+            hidden_size: 32,
+            num_layers: 3,
+            num_samples: 50,
+            initial,
+        };
+        let network = Network::new(network.unrolled(2).unwrap().0, 1).unwrap();
+        for parameter in network.parameters() {
+            let (name, shape) = (parameter.name(), parameter.shape());
+            let values = parameter.values();
+            let largest = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+            let bound = match name {
+                "encoder/embedding" => 3f32.sqrt(),
+                "projection/biases" | "attention/v" => initial.bound(shape).unwrap(),
+                _ if name.ends_with("gates/biases") => {
+                    assert!(values.iter().all(|value| *value == 1.0), "{name}");
+                    continue;
+                }
+                _ if name.ends_with("biases") => 0.0,
+                _ => initial.bound(shape).unwrap(),
+            };
+            assert!((0.9 * bound..=bound).contains(&largest), "{name}: {largest} of {bound}");
         }
     }
 }
