@@ -49,8 +49,8 @@ pub struct Network {
     /// Layers of the encoder, and of the decoder, of the reference network.
     pub num_layers: usize,
     /// Negative samples per time step for sampled softmax; 0, or as many as words of the target: the
-    /// full softmax, by which attention too has an output of all words, as in the reference: the
-    /// parameters are (words + 2 · units) · words more.
+    /// full softmax. As in the reference, its network has an output of all words in two places: about
+    /// (words + units) · words parameters more.
     pub num_samples: usize,
     /// Parameter initialisation: "tf-1.0", Glorot uniform, the default of TensorFlow 1.0, or
     /// "tf-0.12", uniform unit scaling, the default of TensorFlow 0.12.
