@@ -235,6 +235,10 @@ pub(super) fn by_hand(set: &DataSet, data_dir: &Path) -> String {
         let of = if file.is_gzip() { "uncompressed: " } else { "" };
         let _ = write!(text, "\n  {} ({of}{})", path.display(), file.expectation());
     }
+    if set.split.is_some() {
+        let command = command(&[set], data_dir);
+        let _ = write!(text, "\nand run `{command}`, which cuts it into train.* and dev.*");
+    }
     if !folders.is_empty() {
         let _ = write!(text, "\neach from one of\n  {}", folders.join("\n  "));
     }
@@ -347,6 +351,14 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(missing_help(set, Path::new("my data")).contains("--data-dir 'my data'"));
+    }
+
+    #[test]
+    fn help_names_the_command_that_cuts_a_text_that_was_put_in_place() {
+        let text = missing_help(find("tatoeba-fr-en").unwrap(), Path::new("data"));
+        let end = "fra.txt (100000 lines or more)\nand run `tfm data fetch tatoeba-fr-en`, which cuts it \
+                   into train.* and dev.*";
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]

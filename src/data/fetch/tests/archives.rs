@@ -172,3 +172,29 @@ fn an_archive_is_held_to_its_hash_where_this_is_known() {
     assert!(error.to_string().contains(&expected), "{error}");
     assert_eq!(names(dir.path()), [""; 0], "something is in place");
 }
+
+#[test]
+fn a_text_that_comes_in_one_piece_is_cut() {
+    let text: String = (0..60).map(|i| format!("source {i}\ttarget {i}\n")).collect();
+    let packed = archive("top/pairs.txt", text.as_bytes());
+    let server = TestServer::start(move |_| Reply::new("200 OK", packed.clone()));
+    let file = DataFile {
+        name: "pairs.txt".into(),
+        member: Some("top/pairs.txt".into()),
+        lines: Some(60),
+        ..DataFile::default()
+    };
+    let mut set = set_of(vec![file], vec![archive_mirror(&server)]).clone();
+    set.split = Some(["en", "fr"].map(String::from));
+    let set: &'static DataSet = Box::leak(Box::new(set));
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("toy");
+    let made = ["train.en", "train.fr", "dev.en", "dev.fr"].map(|name| folder.join(name));
+    assert_eq!(run(set, &dir).unwrap().made, made);
+    let lines = |name: &str| fs::read_to_string(folder.join(name)).unwrap().lines().count();
+    assert_eq!([lines("train.en"), lines("train.fr"), lines("dev.en")], [57, 57, 3]);
+    // A text that was put in place by hand, or whose cut was lost, is cut the next time.
+    fs::remove_file(&made[3]).unwrap();
+    let report = run(set, &dir).unwrap();
+    assert_eq!((report.made, report.source), (vec![made[3].clone()], None));
+}
