@@ -63,8 +63,7 @@ fn held_out(pairs: &[[String; 2]]) -> [Vec<&[String; 2]>; 2] {
     sources.dedup();
     let most = MOST.min(pairs.len() / SHARE);
     let chosen: BTreeSet<&str> = sources.into_iter().take(most).collect();
-    // Each source once, by its first translation; sources that share a translation are too few to
-    // matter.
+    // Each source once, by its first translation.
     let (mut read, mut dev) = (HashSet::new(), Vec::new());
     for pair in pairs {
         if chosen.contains(&pair[0][..]) && read.insert(&pair[0][..]) {
