@@ -10,6 +10,7 @@ use crate::config::{Key, Preset, model_of};
 use crate::console::{COLUMNS, wrap};
 use crate::models::options::{OutputOptions, complete};
 use crate::models::{self, Entry};
+use crate::system::wording::counted;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -161,7 +162,7 @@ fn check(registry: Registry, check: &Check) -> Result<()> {
     check.output.report(&Checked { configs }, text.join("\n"))?;
     match failed {
         0 => Ok(()),
-        _ => bail!("{failed} of {total} configs cannot be used"),
+        _ => bail!("{failed} of {} cannot be used", counted(total, "config")),
     }
 }
 

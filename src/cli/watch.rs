@@ -15,10 +15,10 @@ use crate::analysis::{RunSummary, index};
 use crate::console::{COLUMNS, duration};
 use crate::models::options::{OutputOptions, complete};
 use crate::models::stdout::{Reader, print, write};
-use crate::models::verbs::counted;
 use crate::run::State;
 use crate::sweep::{Failure, Sweep, is_sweep};
 use crate::system::shell::quoted;
+use crate::system::wording::counted;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
 
@@ -107,7 +107,7 @@ impl Seen {
     fn say_what_is_left(&self, dir: &Path) -> Result<()> {
         self.failures.iter().for_each(|failure| tracing::warn!("{failure}"));
         if self.open > 0 {
-            let (points, dir) = (counted(self.open as u64, "point"), quoted(dir));
+            let (points, dir) = (counted(self.open, "point"), quoted(dir));
             tracing::info!(
                 "No process is running this sweep; {points} left. Resume with: tfm sweep \
                  resume {dir}"

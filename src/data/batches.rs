@@ -2,6 +2,8 @@
 
 use anyhow::{Result, ensure};
 
+use crate::system::wording::by_number;
+
 /// A text cut in `batch_size` equal parts that are read side by side, `num_steps` words at
 /// a time.
 #[derive(Clone, Debug)]
@@ -21,8 +23,9 @@ impl Batches {
         let batches = Self { batch_size, num_steps, part };
         ensure!(
             batch_size > 0 && num_steps > 0 && batches.windows() > 0,
-            "epoch_size == 0: {tokens} words are too few for batch_size = {batch_size} and \
-             num_steps = {num_steps}; decrease batch_size or num_steps, or use a longer text"
+            "epoch_size == 0: {tokens} {} too few for batch_size = {batch_size} and \
+             num_steps = {num_steps}; decrease batch_size or num_steps, or use a longer text",
+            by_number(tokens, "word is", "words are")
         );
         Ok(batches)
     }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::augment::Shape;
 use super::{Labelled, Split, fetch, input};
+use crate::system::wording::counted;
 
 /// Rows of an image, and its columns.
 pub const SIDE: usize = 32;
@@ -86,10 +87,10 @@ pub fn class_names(folder: &Path) -> Result<Vec<String>> {
     let names: Vec<String> = names.collect();
     ensure!(
         names.len() == CLASSES,
-        "{}: {} class names, there must be {CLASSES}; without this file the standard names are \
+        "{}: {}, there must be {CLASSES}; without this file the standard names are \
          used",
         path.display(),
-        names.len()
+        counted(names.len(), "class name")
     );
     if let Some(i) = (1..CLASSES).find(|&i| names[..i].contains(&names[i])) {
         bail!(

@@ -9,6 +9,7 @@ use super::augment::Shape;
 use super::input::{Input, Kind};
 use super::{Labelled, Missing, Split, fetch, reworded};
 use crate::system::memory;
+use crate::system::wording::{by_number, plural};
 
 /// Rows of an image, and its columns.
 const SIDE: usize = 28;
@@ -55,8 +56,10 @@ fn read_pair(folder: &Path, split: Split) -> Result<Labelled> {
     let labels = labels.values;
     ensure!(
         count == labels.len(),
-        "{images_place} has {count} images, but {labels_place} has {} labels",
-        labels.len()
+        "{images_place} has {count} {}, but {labels_place} has {} {}",
+        plural(count, "image"),
+        labels.len(),
+        plural(labels.len(), "label")
     );
     if let Some(record) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
         let label = labels[record];
@@ -131,14 +134,17 @@ fn parse(mut content: impl Read, record: &[u32], max_bytes: u64) -> Result<Idx> 
     let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
     ensure!(
         count <= max_bytes,
-        "truncated: it holds at most {max_bytes} bytes, but {shape} values need {count}"
+        "truncated: it holds at most {max_bytes} {}, but {shape} {} {count}",
+        plural(max_bytes, "byte"),
+        by_number(count, "value needs", "values need")
     );
+    let of = format!("{} of {shape} {}", plural(count, "byte"), plural(count, "value"));
     memory::ensure_fits(count, || format!("{shape} values"))?;
     // One byte more shows that the content is too long, and makes gzip compare its checksum.
     let values = read_at_most(&mut content, count + 1)?;
     let bytes = values.len() as u64;
-    ensure!(bytes >= count, "truncated: {bytes} of the {count} bytes of {shape} values");
-    ensure!(bytes == count, "it has extra bytes after the {count} bytes of {shape} values");
+    ensure!(bytes >= count, "truncated: {bytes} of the {count} {of}");
+    ensure!(bytes == count, "it has extra bytes after the {count} {of}");
     // Each size is 32 bits wide, which a usize holds on the machines that the program runs on.
     Ok(Idx { sizes: sizes.into_iter().map(|size| size as usize).collect(), values })
 }

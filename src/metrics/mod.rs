@@ -20,7 +20,6 @@ mod recorder;
 
 pub use events::{Content, Histogram, Picture, Summary};
 pub use jsonl::{Record, Recorded, read};
-pub use plot::grouped;
 pub use raster::Raster;
 pub use recorder::Recorder;
 

@@ -10,6 +10,7 @@ use super::events::EventFile;
 use super::jsonl::Appender;
 use super::{ELAPSED, FILE_NAME, Record, Recorded, Summary};
 use crate::atomic;
+use crate::system::wording::plural;
 
 /// Appends [`Record`]s to the files of a run folder.
 ///
@@ -144,9 +145,10 @@ fn length_of(path: &Path, bytes: &[u8], lines: u64) -> Result<usize> {
     }
     ensure!(
         found == lines,
-        "{} has {found} lines, but the checkpoint was written after {lines}: restore the missing \
-         lines, or move this checkpoint away to resume from the one before",
-        path.display()
+        "{} has {found} {}, but the checkpoint was written after {lines}: restore what is missing, \
+         or move this checkpoint away to resume from the one before",
+        path.display(),
+        plural(found, "line")
     );
     Ok(length)
 }
@@ -291,7 +293,7 @@ mod tests {
     fn too_few_lines_are_an_error_and_change_nothing() {
         let error = check(&[("metrics.jsonl", "a\nb")], 2).unwrap_err().to_string();
         assert!(
-            error.contains("metrics.jsonl has 1 lines, but the checkpoint was written after 2"),
+            error.contains("metrics.jsonl has 1 line, but the checkpoint was written after 2"),
             "{error}"
         );
     }

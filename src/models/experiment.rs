@@ -55,7 +55,8 @@ pub trait Experiment {
     /// The sizes and checksums that identify the data.
     fn fingerprint(data: &Self::Data) -> String;
 
-    /// The parts of the data, such as training words, with their sizes.
+    /// The parts of the data, such as training words, with their sizes. The name of one that can
+    /// have size 1 is then in the singular.
     fn sizes(data: &Self::Data) -> Vec<(&'static str, usize)>;
 
     /// Values that are trained.

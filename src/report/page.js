@@ -302,7 +302,7 @@ function table() {
     return cell;
   })));
   $("table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
-  $("count").textContent = `${rows.length} of ${data.runs.length} runs` + unknown.map(name => `, no column ${name}`).join("");
+  $("count").textContent = `${rows.length} of ${counted(data.runs.length, "run")}` + unknown.map(name => `, no column ${name}`).join("");
 }
 
 /** What is drawn of a model: its score, the runs that have it, and the settings that differ in them. */

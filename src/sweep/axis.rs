@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};
 
 use crate::rng::Sequence;
+use crate::system::wording::{counted, plural};
 
 /// Settings that vary together, and their values.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +74,8 @@ impl Axis {
             let (first, own) = (&lists[0].0, column.len());
             ensure!(
                 own == rows,
-                "{key} has {own} values and {first} has {rows}: the lists of a [[zip]] must have the same length"
+                "{key} has {} and {first} has {rows}: the lists of a [[zip]] must have the same length",
+                counted(own, "value")
             );
         }
         let row = |row: usize| columns.iter().map(|column| column[row].clone()).collect();
@@ -104,7 +106,8 @@ impl Axis {
                     (range, range.to - range.from + 1.0);
                 ensure!(
                     !integer || count as f64 <= numbers,
-                    "{key}: {from} to {to} has {numbers} whole numbers, fewer than count = {count}"
+                    "{key}: {from} to {to} has {numbers} {}, fewer than count = {count}",
+                    plural(numbers as u64, "whole number")
                 );
                 Ok(count)
             }
@@ -314,7 +317,7 @@ mod tests {
         assert_eq!((axis.len().unwrap(), axis.at(1)), (2, vec![2.into(), 4.into()]));
         let uneven = [lists[0].clone(), ("y".to_owned(), list("a = [3]"))];
         let error = Axis::zip(&uneven).unwrap_err().to_string();
-        assert!(error.contains("y has 1 values and x has 2"), "{error}");
+        assert!(error.contains("y has 1 value and x has 2"), "{error}");
         assert!(Axis::zip(&[("x".to_owned(), 1.into())]).is_err() && Axis::zip(&[]).is_err());
     }
 

@@ -10,6 +10,7 @@ use toml::Value;
 use super::spec::{Random, Spec};
 use crate::models::Entry;
 use crate::rng::Stream;
+use crate::system::wording::by_number;
 
 /// Runs of a sweep at most.
 const MAX_POINTS: u64 = 10_000;
@@ -115,8 +116,9 @@ fn drawn(spec: &Spec, random: Random) -> Result<Vec<Settings>> {
     }
     ensure!(
         all.len() as u64 == random.points,
-        "{} points are wanted, but {} draws gave {}; draw fewer, vary more, or skip less",
+        "{} {} wanted, but {} draws gave {}; draw fewer, vary more, or skip less",
         random.points,
+        by_number(random.points, "point is", "points are"),
         random.points * MAX_DRAWS,
         all.len()
     );

@@ -44,9 +44,13 @@ pub fn restore<T: Task>(task: &mut T, run: &RunDir) -> Result<Restored> {
     let found = Recorder::first(run.path(), lines)?.crc32c;
     if checkpoint.meta.metrics_crc32c.is_some_and(|written| written != found) {
         let file = run.path().join(FILE_NAME);
+        let lines = match lines {
+            1 => "line has changed since it was written".to_owned(),
+            _ => format!("{lines} lines have changed since they were written"),
+        };
         tracing::warn!(
-            "{}: the first {lines} lines have changed since they were written; charts show the \
-             changed lines, but training continues from the checkpoint unaffected",
+            "{}: the first {lines}; charts show what is there now, but training continues from the \
+             checkpoint unaffected",
             file.display()
         );
     }

@@ -206,8 +206,8 @@ fn a_parallel_text_is_fetched_and_known_by_its_lines() {
     assert!(json["ok"] == true && json["files"][0]["md5"].is_null(), "{json}");
     dir.write("data/multi30k-fr-en/val.fr", "un\n");
     let said = dir.tfm("data verify multi30k-fr-en");
-    said.fails(1, &["1 of 4 files are wrong or missing"]);
-    assert!(said.stdout.contains("val.fr: 1 lines, expected 1014 lines or more"), "{said:?}");
+    said.fails(1, &["1 of 4 files is wrong or missing"]);
+    assert!(said.stdout.contains("val.fr: 1 line, expected 1014 lines or more"), "{said:?}");
 }
 
 /// A repository of the Hugging Face hub with one file.

@@ -166,7 +166,7 @@ fn verify_compares_and_plot_draws() {
     };
     expect("{value=1,tolerance=0.5}");
     let said = dir.tfm("verify ptb --run run");
-    said.fails(1, &["run does not reach 1 of 1 expected scores"]);
+    said.fails(1, &["run does not reach 1 of 1 expected score"]);
     assert!(said.stdout.starts_with("short   test_perplexity "), "{said:?}");
     expect("{value=900,tolerance=100}");
     let said = dir.tfm("verify ptb --run run");

@@ -231,7 +231,7 @@ fn what_is_no_picture_is_named_and_left_out() {
     let said = dir.tfm(&short("--run-dir run"));
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stderr.contains("plain/bad.jpg: "), "{said:?}");
-    assert!(said.stderr.contains("1 files skipped"), "{said:?}");
+    assert!(said.stderr.contains("1 file skipped"), "{said:?}");
     // It is no part of the data: without it the run goes on.
     fs::remove_file(dir.path().join(PICTURES).join("plain/bad.jpg")).unwrap();
     dir.tfm("train inception --resume run --steps 30 -q").ok();

@@ -48,7 +48,7 @@ fn networks_and_data_that_memory_cannot_hold_are_refused() {
     let said = in_little_memory(&dir, "import word2vec announced.txt --run-dir run");
     said.fails(
         1,
-        &["announced.txt:1: 1 words of 2000000000 dimensions need", "the file has at most 18"],
+        &["announced.txt:1: 1 word of 2000000000 dimensions needs", "the file has at most 18"],
     );
     assert!(!dir.path().join("run").exists());
 }

@@ -144,7 +144,7 @@ fn a_point_that_failed_before_it_was_a_run_is_not_forgotten() {
     assert!(dir.tfm("watch s").stderr.contains("1 point left. Resume with: tfm sweep resume s"));
     // Where no point is a run, it is said as well.
     write(&dir, "", "data.source = [\"files\"]\n", "");
-    sweep(&dir, &format!("run rates.toml --dir none {line}")).fails(1, &["1 of 1 points failed"]);
+    sweep(&dir, &format!("run rates.toml --dir none {line}")).fails(1, &["1 of 1 point failed"]);
     let list = dir.tfm("runs list none --json");
     assert!(list.stderr.contains("failed before its run began"), "{list:?}");
     assert_eq!(list.json(), json!([]));

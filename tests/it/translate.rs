@@ -217,7 +217,7 @@ fn an_evaluation_says_what_it_leaves_out_and_keeps_the_numbers_of_lines() {
     dir.write("b.txt", "one.\ntwo.\nthree.\n");
     let eval = "eval translate --run run --json --source a.txt --target";
     let said = dir.tfm(&format!("{eval} b.txt"));
-    assert!(said.stderr.contains("1 of 3 pairs are left out: 1 with an empty side"), "{said:?}");
+    assert!(said.stderr.contains("1 of 3 pairs is left out: 1 with an empty side"), "{said:?}");
     let json = said.json();
     let worst = json["metrics"]["worst"].as_array().unwrap();
     let mut pairs: Vec<_> = worst.iter().map(|one| one["pair"].as_u64().unwrap()).collect();

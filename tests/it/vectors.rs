@@ -21,7 +21,7 @@ fn words_with_capitals_are_asked_as_they_are_written() {
     let said = dir.one_thread("eval word2vec --run run --questions q.txt");
     let text = said.ok();
     assert!(text.starts_with("capitals 100.0 %      2 of     2\n"), "{text}");
-    let rest = "; 1 skipped, since a word has no vector; 1 lines do not have four words\n";
+    let rest = "; 1 skipped, since a word has no vector; 1 line does not have four words\n";
     assert!(text.ends_with(rest), "{text}");
     // (1, 1, 0, 0) − (1, 0, 0, 0) + (0, 0, 1, 0), each of length 1, against (0, 1, 1, 0) of length 1.
     let json = dir.one_thread("query word2vec --run run analogy france paris italy --json").json();

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use super::args::BleuArgs;
 use crate::data::input;
 use crate::metrics::corpus::CorpusMetric;
+use crate::system::wording::plural;
 
 /// A text and where it comes from.
 pub(super) struct Text {
@@ -41,8 +42,9 @@ impl Texts {
                 let others = reference.lines().count();
                 ensure!(
                     lines == others,
-                    "{own} has {lines} lines but {reference} has {others}: \
-                     line N of each must be the same segment"
+                    "{own} has {lines} {} but {reference} has {others}: \
+                     line N of each must be the same segment",
+                    plural(lines, "line")
                 );
             }
         }

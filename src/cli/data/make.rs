@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::data::{grammar, synthetic_pairs};
 use crate::models::inception::demo;
 use crate::models::options::{DataOptions, OutputOptions};
+use crate::system::wording::plural;
 
 const GRAMMAR: &str = "grammar";
 const TRANSLATION: &str = "translation";
@@ -146,7 +147,8 @@ fn make_translation(Translation { pairs, generator }: &Translation) -> Result<()
     let (mut lines, mut files) = (Vec::new(), Vec::new());
     for file in synthetic_pairs::write_splits(&folder, *pairs, *seed, *force)? {
         let (source, target, pairs) = (&file.source, &file.target, file.pairs);
-        lines.push(format!("{} and {}: {pairs} pairs", source.display(), target.display()));
+        let noun = plural(pairs, "pair");
+        lines.push(format!("{} and {}: {pairs} {noun}", source.display(), target.display()));
         files.push(json!({
             "split": file.split.name(),
             "source": source.to_string_lossy(),

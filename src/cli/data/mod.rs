@@ -12,6 +12,7 @@ use super::{Fixed, Registry};
 use crate::console;
 use crate::data::fetch::{self, DataSet, FetchOptions, FileCheck, FileState, Presence, sets};
 use crate::models::options::{DataOptions, OutputOptions};
+use crate::system::wording::{by_number, counted};
 use progress::Progress;
 
 pub(super) const FIXED: Fixed = Fixed { command, run };
@@ -181,8 +182,10 @@ fn verify(args: &Verify) -> Result<()> {
     failed.dedup_by_key(|set| &set.name);
     if !failed.is_empty() {
         bail!(
-            "{n_failed} of {n_files} files are wrong or missing; run `{}` to download the missing files; add \
-            --force to replace wrong ones too",
+            "{n_failed} of {} {} wrong or missing; run `{}` to download the missing files; add --force to \
+            replace wrong ones too",
+            counted(n_files, "file"),
+            by_number(n_failed, "is", "are"),
             fetch::command(&failed, data_dir)
         );
     }

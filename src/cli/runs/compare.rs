@@ -8,8 +8,8 @@ use crate::analysis::compare::{Comparison, letter, spread_in_words};
 use crate::analysis::table::{Table, number};
 use crate::analysis::{Group, groups, shown};
 use crate::models::options::OutputOptions;
-use crate::models::verbs::counted;
 use crate::run::State;
+use crate::system::wording::counted;
 
 #[derive(Args, Debug)]
 struct Compare {
@@ -90,7 +90,7 @@ fn runs(group: &Group<'_>) -> String {
     let finished = group.runs.iter().filter(|run| run.state == State::Finished).count();
     let mut text = match &group.runs[..] {
         [run] => run.path.display().to_string(),
-        _ => counted(group.seeds() as u64, "seed"),
+        _ => counted(group.seeds(), "seed"),
     };
     match (finished, group.runs.len()) {
         (finished, runs) if finished == runs => {}

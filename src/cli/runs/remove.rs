@@ -14,9 +14,9 @@ use crate::analysis::RunSummary;
 use crate::checkpoint::{self, Checkpoint};
 use crate::console;
 use crate::models::options::{OutputOptions, complete};
-use crate::models::verbs::counted;
 use crate::run::{RunDir, State};
 use crate::sweep::{Sweep, is_sweep};
+use crate::system::wording::counted;
 
 #[derive(Args, Debug)]
 struct Remove {
@@ -171,8 +171,8 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
         files().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum();
     let text = format!(
         "{} of {}, {:.1} MB",
-        counted(files().count() as u64, "checkpoint"),
-        counted(old.len() as u64, "finished run"),
+        counted(files().count(), "checkpoint"),
+        counted(old.len(), "finished run"),
         megabytes(bytes)
     );
     let json = json!({

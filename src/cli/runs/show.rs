@@ -15,8 +15,8 @@ use crate::console::{duration, on_one_line};
 use crate::metrics::Record;
 use crate::models;
 use crate::models::options::OutputOptions;
-use crate::models::verbs::counted;
 use crate::system::shell::quoted;
+use crate::system::wording::{counted, plural};
 
 #[derive(Args, Debug)]
 struct Show {
@@ -102,7 +102,10 @@ fn text(run: &RunSummary, steps: &[u64], best: Option<u64>, records: &[Record]) 
     }
     let all: Vec<_> = steps.iter().map(u64::to_string).collect();
     let best = best.map(|step| format!("; the best is step {step}")).unwrap_or_default();
-    writeln!(text, "checkpoints: steps {}{best}", all.join(", "))?;
+    match all.len() {
+        0 => writeln!(text, "checkpoints: none")?,
+        n => writeln!(text, "checkpoints: {} {}{best}", plural(n, "step"), all.join(", "))?,
+    }
     Ok(text + &curve(run, records))
 }
 
@@ -111,7 +114,7 @@ fn machine(run: &RunSummary) -> String {
     let parts =
         [&from.host, &from.processor, &from.system, &run.manifest.device, &run.manifest.isa];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).cloned().collect();
-    format!("{}, {}", parts.join(", "), counted(run.manifest.threads as u64, "thread"))
+    format!("{}, {}", parts.join(", "), counted(run.manifest.threads, "thread"))
 }
 
 fn known(tree: &str) -> &str {

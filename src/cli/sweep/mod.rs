@@ -15,9 +15,9 @@ use super::{Fixed, Registry};
 use crate::analysis::table::Table;
 use crate::models::Interrupted;
 use crate::models::stdout::print;
-use crate::models::verbs::counted;
 use crate::sweep::{self, Begin, Cost, Spec, Sweep, is_sweep};
 use crate::system::shell::quoted;
+use crate::system::wording::counted;
 use crate::train::ShutdownFlag;
 use args::{Resume, Run, Train};
 
@@ -76,7 +76,7 @@ fn begin(args: &Run) -> Result<()> {
     args.index.map_or(Ok(()), |_| refuse_stop(&begin.spec))?;
     let path = folder(&args.sweep.dir, &begin);
     let sweep = Sweep::begin(&path, &begin, args.index.is_some())?;
-    let points = counted(sweep.points().len() as u64, "point");
+    let points = counted(sweep.points().len(), "point");
     tracing::info!("Sweep folder: {}, {points}", path.display());
     train(&sweep, &args.train, args.index)
 }
@@ -122,7 +122,7 @@ fn train(sweep: &Sweep, args: &Train, only: Option<u64>) -> Result<()> {
             Ok(())
         }
         0 => Ok(()),
-        n => bail!("{n} of {} points failed; retry them with: {go_on}", numbers.len()),
+        n => bail!("{n} of {} failed; retry with: {go_on}", counted(numbers.len(), "point")),
     }
 }
 
@@ -140,7 +140,7 @@ fn preview(begin: &Begin, args: &Run) -> Result<()> {
     if args.train.output.json {
         return args.train.output.report(&json, "");
     }
-    let points = counted(begin.points.len() as u64, "point");
+    let points = counted(begin.points.len(), "point");
     let fixed: Vec<_> = spec.fixed.iter().map(|(key, value)| format!(" {key}={value}")).collect();
     let config = spec.config.as_deref().unwrap_or("the default preset");
     print(format!(

@@ -19,6 +19,7 @@ use super::vocabulary::{Vocabulary, VocabularyRules};
 pub use super::words::TextSource;
 use super::words::{Counts, Space, Token, count, for_each_piece, pieces};
 use crate::system::memory;
+use crate::system::wording::plural;
 
 /// The word that stands for all others; its id is 0. A text's own word of this spelling is
 /// counted among them.
@@ -69,15 +70,16 @@ impl Corpus {
             let most =
                 most.map(|(word, count)| format!("the most frequent, {word:?}, occurs {count}"));
             let vocabulary = Vocabulary::of_counts(counts, &rules)?;
+            let times = plural(min_count, "time");
             ensure!(
                 vocabulary.len() > RESERVED.len(),
-                "no word of the text occurs data.min_count = {min_count} times: {}; lower \
+                "no word of the text occurs data.min_count = {min_count} {times}: {}; lower \
                  data.min_count",
                 most.unwrap_or_default()
             );
             ensure!(
                 vocabulary.len() <= LINE_START as usize,
-                "the text has {} words that occur at least {min_count} times, but ids must be \
+                "the text has {} words that occur at least {min_count} {times}, but ids must be \
                  below {LINE_START}; raise min_count",
                 vocabulary.len()
             );

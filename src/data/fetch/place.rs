@@ -13,6 +13,7 @@ use super::hash::for_each_piece;
 use super::sets::{DataFile, DataSet};
 use super::verify::{FileState, check_file};
 use crate::atomic::{self, sync_folder};
+use crate::system::wording::plural;
 
 /// `<data_dir>/.partial/<set>/`: partial downloads, which outlive a failed call, and `unpack/`,
 /// which does not. It is in the data folder so that files move by a rename. A lock keeps a second
@@ -169,8 +170,8 @@ fn write(
         output.write_all(piece).local(|| format!("write {}", target.display()))?;
         done += piece.len() as u64;
         if done > most {
-            let (name, remark) = (&file.name, html_remark(target));
-            bail!("wrong content: {name} is longer than its {most} bytes{remark}");
+            let (name, bytes, remark) = (&file.name, plural(most, "byte"), html_remark(target));
+            bail!("wrong content: {name} is longer than its {most} {bytes}{remark}");
         }
         Ok(())
     })?;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::verify::FileContent;
 use crate::data::reworded;
 use crate::system::shell::quoted;
+use crate::system::wording::plural;
 
 /// One data set: a folder `<data_dir>/<name>/` with files of known content.
 #[derive(Debug, Clone, Deserialize)]
@@ -111,11 +112,12 @@ impl DataFile {
 
     /// What the content should be: "md5 …, 12 bytes" or "12 lines or more".
     pub fn expectation(&self) -> String {
+        let of = |n: u64, what| format!("{n} {}", plural(n, what));
         match (self.hash(), self.bytes, self.min_bytes) {
-            (Some((name, hash)), Some(bytes), _) => format!("{name} {hash}, {bytes} bytes"),
+            (Some((name, hash)), Some(bytes), _) => format!("{name} {hash}, {}", of(bytes, "byte")),
             (Some((name, hash)), None, _) => format!("{name} {hash}"),
-            (None, _, Some(bytes)) => format!("{bytes} bytes or more"),
-            (None, _, None) => format!("{} lines or more", self.lines.unwrap_or(1)),
+            (None, _, Some(bytes)) => format!("{} or more", of(bytes, "byte")),
+            (None, _, None) => format!("{} or more", of(self.lines.unwrap_or(1), "line")),
         }
     }
 

@@ -11,6 +11,7 @@ use super::LocalContext;
 use super::hash::{Hash, for_each_piece};
 use super::sets::{DataFile, DataSet, sets};
 use crate::data::input::newlines;
+use crate::system::wording::plural;
 
 /// How much of a data set is in its folder, by names and sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,10 +167,11 @@ impl FileContent {
     /// The part of it that does not fit the table's entry.
     fn in_words(&self, file: &DataFile) -> String {
         let Self { hash, bytes, lines } = self;
+        let in_bytes = format!("{bytes} {}", plural(*bytes, "byte"));
         match file.hash() {
-            Some((name, _)) => format!("{name} {hash}, {bytes} bytes"),
-            None if file.min_bytes.is_some() => format!("{bytes} bytes"),
-            None => format!("{lines} lines"),
+            Some((name, _)) => format!("{name} {hash}, {in_bytes}"),
+            None if file.min_bytes.is_some() => in_bytes,
+            None => format!("{lines} {}", plural(*lines, "line")),
         }
     }
 }
@@ -220,7 +222,7 @@ mod tests {
         fs::write(&path, "one\ntwo\nthree\n").unwrap();
         assert_eq!(check_file(&path, &file).unwrap(), FileState::Ok);
         fs::write(&path, "one\ntw").unwrap();
-        let found = "1 lines".to_string();
+        let found = "1 line".to_string();
         assert_eq!(check_file(&path, &file).unwrap(), FileState::Wrong { found });
         assert_eq!(file.expectation(), "2 lines or more");
     }

@@ -8,6 +8,7 @@ use prost::bytes::Bytes;
 use super::proto::TensorProto;
 use super::{DataType, Tensor, Values, wire};
 use crate::system::memory;
+use crate::system::wording::plural;
 
 /// The most values of one tensor: a gibibyte of `float`. The largest of a published classifier, the
 /// first dense layer of VGG, has 102,760,448.
@@ -51,7 +52,8 @@ impl Constant {
         let (due, found) = (len * data_type.bytes(), proto.tensor_content.len());
         ensure!(
             data_type == DataType::String || found == 0 || found == due,
-            "a tensor of {data_type} and shape {shape:?} needs {due} bytes, but has {found}"
+            "a tensor of {data_type} and shape {shape:?} needs {due} {}, but has {found}",
+            plural(due, "byte")
         );
         Ok(Self { data_type, shape, len, proto })
     }

@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use super::PreparedPairs;
 use crate::data::tokenizer::{GO, PAD, Side};
 use crate::rng::{Sequence, Stream};
+use crate::system::wording::plural;
 
 /// How long the sentences of a batch are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +88,11 @@ impl Buckets {
         let last = sizes[sizes.len() - 1];
         ensure!(
             dropped < pairs.len(),
-            "none of {dropped} pairs fits a bucket: the largest takes {} tokens of the source and \
-             {} of the target; give larger buckets (data.buckets) to a new run, or shorter sentences",
+            "none of {dropped} {} fits a bucket: the largest takes {} {} of the source and {} of the \
+             target; give larger buckets (data.buckets) to a new run, or shorter sentences",
+            plural(dropped, "pair"),
             last.source - 1,
+            plural(last.source - 1, "token"),
             last.target - 2
         );
         Ok(Self { sizes: sizes.to_vec(), members, dropped, stream: Stream::new(seed, name) })
@@ -325,6 +328,6 @@ mod tests {
         assert_eq!(error(&[]), "there are no buckets");
         assert!(error(&[Bucket::new(9, 2)]).starts_with("the bucket (9, 2) is too small"));
         assert!(error(&[TINY[1], TINY[0]]).contains("(3, 3) after (6, 6) is not larger"));
-        assert!(error(&TINY).starts_with("none of 1 pairs fits a bucket: the largest takes 5 "));
+        assert!(error(&TINY).starts_with("none of 1 pair fits a bucket: the largest takes 5 "));
     }
 }

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::system::wording::{by_number, plural};
+
 /// What reading a text has given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
@@ -31,9 +33,11 @@ impl Reading {
         (dropped > 0).then(|| {
             let all = pairs + dropped;
             format!(
-                "{dropped} of {all} pairs are left out: {empty} with an empty side, {not_utf8} \
-                 that are not UTF-8, {too_long} too long for sentences, {unpaired} lines that do not \
-                 pair up"
+                "{dropped} of {all} {} {} left out: {empty} with an empty side, {not_utf8} not in \
+                 UTF-8, {too_long} too long for sentences, {unpaired} {} not pair up",
+                plural(all, "pair"),
+                by_number(dropped, "is", "are"),
+                by_number(unpaired, "line that does", "lines that do")
             )
         })
     }
@@ -47,7 +51,8 @@ impl Reading {
         let unpaired = self.unpaired;
         ensure!(
             unpaired == 0,
-            "the files differ in length: {unpaired} lines have no partner in {text}"
+            "the files differ in length: {unpaired} {} no partner in {text}",
+            by_number(unpaired, "line has", "lines have")
         );
         Ok(())
     }

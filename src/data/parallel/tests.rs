@@ -116,13 +116,13 @@ fn what_cannot_be_used_is_an_error_or_left_out_and_counted() {
     let words = reading.dropped().unwrap();
     assert_eq!(
         words,
-        "3 of 5 pairs are left out: 2 with an empty side, 1 that are not UTF-8, 0 too long for sentences, \
+        "3 of 5 pairs are left out: 2 with an empty side, 1 not in UTF-8, 0 too long for sentences, \
          0 lines that do not pair up"
     );
     assert_eq!(Reading::default().dropped(), None);
     let nothing = two(b"\n", b"\n");
     let error = dropping(&nothing.1).read().unwrap_err();
-    let why = "a.fr: 1 of 1 pairs are left out: 1 with an empty side, ";
+    let why = "a.fr: 1 of 1 pair is left out: 1 with an empty side, ";
     assert!(error.to_string().contains(why), "{error}");
     let alone = files(&[("a.en", b"one\ntwo\n")]);
     let error = dropping(&alone.1).read().unwrap_err().to_string();

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::lines::Lines;
 use super::reading::{Reading, Sentences};
 use crate::system::mapped;
+use crate::system::wording::plural;
 
 /// Pairs between two reports of how far reading has come.
 const REPORT: u64 = 1000;
@@ -272,9 +273,10 @@ impl Pairs {
         let first = long.place();
         while long.advance()? {}
         let error = anyhow!(
-            "{first} has no partner: {} has {} lines, {} has {}",
+            "{first} has no partner: {} has {} {}, {} has {}",
             long.path().display(),
             long.count,
+            plural(long.count, "line"),
             short.path().display(),
             short.count
         );

@@ -13,6 +13,7 @@ use super::PreparedPairs;
 use crate::data::shuffle::Shuffle;
 use crate::data::tokenizer::{EOS, GO, PAD, SPECIAL, Side, UNK};
 use crate::rng::Sequence;
+use crate::system::wording::by_number;
 
 /// Batches whose sentences are sorted together.
 const WINDOW: usize = 100;
@@ -99,7 +100,8 @@ impl TokenBatches {
         let dropped = pairs.len() - members.len();
         ensure!(
             !members.is_empty(),
-            "all {dropped} pairs have more tokens than {} of the source or {} of the target",
+            "the {dropped} {} more tokens than {} of the source or {} of the target",
+            by_number(dropped, "pair has", "pairs have"),
             longest.source,
             longest.target
         );
@@ -361,7 +363,7 @@ mod tests {
         assert!(error.starts_with("the longest target has 24 tokens including its end"), "{error}");
         let error = new(23, 0, 99).unwrap_err().to_string();
         assert!(
-            error.starts_with("all 100 pairs have more tokens than 0 of the source"),
+            error.starts_with("the 100 pairs have more tokens than 0 of the source"),
             "{error}"
         );
     }

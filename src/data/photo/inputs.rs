@@ -7,6 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::system::wording::by_number;
+
 /// Endings of images, in small letters.
 const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp"];
 /// Bytes of a path in a list, at most: no system has longer ones.
@@ -51,11 +53,12 @@ pub fn picture_files(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<P
     };
     ensure!(
         !found.files.is_empty(),
-        "there are no images in {}: in folders only files that end in {} count, and {} others \
-         were skipped",
+        "there are no images in {}: in folders only files that end in {} count, and {} {} \
+         skipped",
         arguments.iter().map(place).collect::<Vec<_>>().join(" "),
         ENDINGS.map(|ending| format!(".{ending}")).join(", "),
-        found.passed_over
+        found.passed_over,
+        by_number(found.passed_over, "other was", "others were")
     );
     Ok(found)
 }

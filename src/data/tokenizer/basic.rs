@@ -9,6 +9,7 @@ use super::{SPECIAL, Side, UNK};
 use crate::data::input;
 use crate::data::vocabulary::{Vocabulary, VocabularyRules, WordOrder};
 use crate::data::words::Space;
+use crate::system::wording::plural;
 
 /// The characters that are tokens of their own wherever they are: `_WORD_SPLIT` of the reference.
 const SEPARATORS: [char; 10] = ['.', ',', '!', '?', '"', '\'', ':', ';', ')', '('];
@@ -40,7 +41,8 @@ impl Basic {
     ) -> Result<Self> {
         let most = |size: usize| size.saturating_sub(SPECIAL.len());
         for (side, size) in Side::ALL.into_iter().zip(sizes) {
-            ensure!(most(size) > 0, "a vocabulary of {size} words has no room for the {side}'s");
+            let words = plural(size, "word");
+            ensure!(most(size) > 0, "a vocabulary of {size} {words} has no room for the {side}'s");
         }
         let mut counters = [Counter::default(), Counter::default()];
         read(&mut |side, text| counters[side as usize].add(text))?;

@@ -19,6 +19,7 @@ use tokenizers::{AddedToken, Tokenizer};
 
 use super::{EOS, GO, PAD, SPECIAL, Side, UNK};
 use crate::data::input;
+use crate::system::wording::plural;
 
 /// The name of the file in a folder.
 pub(super) const FILE: &str = "tokenizer.json";
@@ -77,8 +78,9 @@ impl Bpe {
     ) -> Result<Self> {
         ensure!(
             size >= Self::MIN_SIZE,
-            "a byte-level vocabulary of {size} ids is too small: 256 bytes and {} special tokens \
-             are needed",
+            "a byte-level vocabulary of {size} {} is too small: 256 bytes and {} special tokens are \
+             needed",
+            plural(size, "id"),
             SPECIAL.len()
         );
         let mut tokenizer = untrained()?;

@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::{Result, ensure};
 
 use super::{Vocabulary, VocabularyRules};
+use crate::system::wording::{by_number, plural};
 
 /// Words as they are read for the first time: ids in the order of appearance, and counts.
 #[derive(Debug, Default)]
@@ -84,7 +85,8 @@ impl Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self { words, outside }, percent) = (self, 100.0 * self.share_outside());
-        write!(f, "{outside} of {words} words ({percent:.1} %) are outside the vocabulary")
+        let (noun, are) = (plural(*words, "word"), by_number(*outside, "is", "are"));
+        write!(f, "{outside} of {words} {noun} ({percent:.1} %) {are} outside the vocabulary")
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::corpus;
+use crate::system::wording::{by_number, plural};
 
 pub use counter::{Coverage, WordCounter, WordReader};
 
@@ -117,7 +118,13 @@ impl Vocabulary {
     /// More or fewer counts than words; counts that add up to more than 64 bits hold.
     pub fn with_counts(mut self, counts: Vec<u64>) -> Result<Self> {
         let (words, n) = (self.len(), counts.len());
-        ensure!(words == n, "there are {words} words, but {n} counts");
+        ensure!(
+            words == n,
+            "there {} {words} {}, but {n} {}",
+            by_number(words, "is", "are"),
+            plural(words, "word"),
+            plural(n, "count")
+        );
         let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count));
         ensure!(total.is_some(), "the counts add up to more than {}", u64::MAX);
         self.counts = counts;

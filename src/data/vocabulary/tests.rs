@@ -128,7 +128,7 @@ fn texts_round_trip_and_doubles_are_errors() {
     assert_eq!(counted.without_counts(), vocabulary);
     assert!(Vocabulary::new(["a", "a"]).unwrap_err().to_string().contains("twice"));
     let error = vocabulary.with_counts(vec![1]).unwrap_err().to_string();
-    assert_eq!(error, "there are 2 words, but 1 counts");
+    assert_eq!(error, "there are 2 words, but 1 count");
     assert!(WordCounter::default().finish(&VocabularyRules::default()).is_err());
 }
 

@@ -15,6 +15,7 @@ use crate::metrics::Raster;
 use crate::metrics::plot::canvas::picture;
 use crate::metrics::plot::legend::shorten;
 use crate::metrics::plot::style::{INK, SCALE, text_style_at};
+use crate::system::wording::plural;
 
 /// Pictures of a row, and of a sheet.
 const COLUMNS: usize = 6;
@@ -86,15 +87,17 @@ fn ensure_drawable(
     let same = (width, height, channels) == (first.width, first.height, first.channels);
     ensure!(
         same && [1, 3].contains(&channels) && width * height > 0,
-        "image {} has {width}×{height} pixels of {channels} bytes, but pixels need 1 or 3 bytes \
+        "image {} has {width}×{height} pixels of {channels} {}, but pixels need 1 or 3 bytes \
          and all images of a sheet the same size",
-        mistake.index
+        mistake.index,
+        plural(channels, "byte")
     );
     ensure!(
         pixels.len() == width * height * channels,
-        "image {} has {} bytes, but its size needs {}",
+        "image {} has {} {}, but its size needs {}",
         mistake.index,
         pixels.len(),
+        plural(pixels.len(), "byte"),
         width * height * channels
     );
     ensure!(
@@ -246,7 +249,7 @@ mod tests {
             png("worst", &classes(), mistakes).unwrap_err().to_string()
         };
         let short = Raster { pixels: &[1], ..raster };
-        assert_eq!(error(&[(mistake(8), short)]), "image 8 has 1 bytes, but its size needs 4");
+        assert_eq!(error(&[(mistake(8), short)]), "image 8 has 1 byte, but its size needs 4");
         let other = Raster { width: 4, height: 1, ..raster };
         assert!(error(&[(mistake(1), raster), (mistake(2), other)]).contains("the same size"));
         let unknown = Mistake { predicted: 2, ..mistake(3) };

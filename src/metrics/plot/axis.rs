@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
+use crate::system::wording::with_separators;
+
 /// The values between which a chart is drawn, and the ticks among them.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
@@ -182,25 +184,6 @@ fn label(value: f64, unit_of: f64) -> String {
         return format!("{rounded:e}");
     }
     with_separators(&rounded.to_string()) + suffix
-}
-
-/// A count as people read it: 12,500.
-pub fn grouped(count: u64) -> String {
-    with_separators(&count.to_string())
-}
-
-/// Puts a comma before each third digit of the whole part.
-fn with_separators(number: &str) -> String {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
-    let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
-    let mut grouped = sign.to_owned();
-    for (index, digit) in whole.char_indices() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped + fraction
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-pub use self::axis::grouped;
 use self::style::Line;
 pub use self::style::palette;
 use super::{ELAPSED, Record};

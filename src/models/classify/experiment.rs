@@ -16,6 +16,7 @@ use crate::models::experiment::Experiment;
 use crate::models::verbs::bench::Benchmark;
 use crate::ops::Cpu;
 use crate::run::RunDir;
+use crate::system::wording::by_number;
 
 /// Batches of random images.
 const BATCHES: usize = 20;
@@ -35,8 +36,9 @@ impl<M: PictureModel> Experiment for M {
     }
 
     fn sizes(pictures: &ImageDataset<M::Input>) -> Vec<(&'static str, usize)> {
+        let train = pictures.train.images.len();
         let splits = [
-            (Split::Train, "training images"),
+            (Split::Train, by_number(train, "training image", "training images")),
             (Split::Valid, "validation"),
             (Split::Test, "test"),
         ];

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::{LabelledInputs, RawImages};
 use crate::data::augment::{Augment, Shape};
 use crate::data::{Labelled, Split};
+use crate::system::wording::plural;
 
 /// The training, validation and test sets.
 #[derive(Debug)]
@@ -32,8 +33,9 @@ impl<I: Input> ImageDataset<I> {
         let RawImages { train: mut valid, test, classes } = source;
         ensure!(
             valid.len() > held_out,
-            "data.validation_size = {held_out} must be less than the {} training images",
-            valid.len()
+            "data.validation_size = {held_out} must be less than the {} {}",
+            valid.len(),
+            plural(valid.len(), "training image")
         );
         let train = valid.split_off(held_out);
         ensure!(!test.is_empty(), "there are no test images");

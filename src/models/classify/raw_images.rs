@@ -10,6 +10,7 @@ use crate::data::synthetic::SyntheticImages;
 use crate::data::{Labelled, Split, fetch, photo};
 use crate::rng::Stream;
 use crate::system::memory;
+use crate::system::wording::counted;
 
 /// The maximum number of unreadable files that are named.
 const MAX_NAMED: usize = 20;
@@ -78,7 +79,7 @@ impl RawImages {
             tracing::warn!("skipped {}: {}", file.path.display(), file.reason);
         }
         if let Some(more @ 1..) = found.unreadable.len().checked_sub(MAX_NAMED) {
-            tracing::warn!("skipped {more} more files");
+            tracing::warn!("skipped {}", counted(more, "more file"));
         }
         Ok(Self { train: found.train, test: found.test, classes: found.classes })
     }

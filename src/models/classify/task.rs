@@ -15,6 +15,7 @@ use crate::metrics::Summary;
 use crate::models::experiment::Experiment;
 use crate::models::{Better, Entry, weights};
 use crate::ops::{Cpu, ensure_finite};
+use crate::system::wording::by_number;
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
 /// Batches that are prepared ahead of the step.
@@ -44,7 +45,8 @@ impl<'a, M: PictureModel> ClassifierTask<'a, M> {
         let (all, batch) = (pictures.train.images.len(), config.descent().batch_size);
         ensure!(
             all >= batch,
-            "{all} training images are fewer than train.batch_size = {batch}; decrease it"
+            "{all} training {} fewer than train.batch_size = {batch}; decrease it",
+            by_number(all, "image is", "images are")
         );
         let classes = pictures.classes.clone();
         let on = Trainer::new::<M>(cpu, config, classifier, classes)?;

@@ -12,6 +12,7 @@ use super::layer::Layer;
 use crate::data::graphdef::{FrozenGraph, NodeOutput};
 use crate::nn::operators::count;
 use crate::nn::{self, Graph, Init, Network, Output, Value};
+use crate::system::wording::{counted, plural};
 
 /// A part of a frozen graph as a network.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl<'g> Importer<'_, 'g> {
         let each = |values: &[f32]| match values.len() {
             1 => Ok(vec![values[0]; channels]),
             len if len == channels => Ok(values.to_vec()),
-            len => bail!("{len} values for {channels} channels"),
+            len => bail!("{len} values for {channels} {}", plural(channels, "channel")),
         };
         let (mut scale, mut shift) = (each(scale)?, each(shift)?);
         if let Some(before) = before {
@@ -247,8 +248,8 @@ impl<'g> Importer<'_, 'g> {
         let (shape, channels) = (self.constants.shape(weights)?, x.shape().last().copied());
         ensure!(
             shape.get(axis).copied() == channels,
-            "has weights of {shape:?}, which do not fit the {} channels that it reads",
-            channels.unwrap_or(0)
+            "has weights of {shape:?}, which do not fit the {} that it reads",
+            counted(channels.unwrap_or(0), "channel")
         );
         Ok(())
     }

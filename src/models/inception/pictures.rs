@@ -18,11 +18,11 @@ use super::{branches, feeds};
 use crate::console;
 use crate::data::graphdef::{FrozenGraph, NodeOutput, Tensor, TensorName, Values};
 use crate::data::photo;
-use crate::models::verbs::counted;
 use crate::nn::NodeTime;
 use crate::ops::Cpu;
 use crate::rng::Stream;
 use crate::system::memory;
+use crate::system::wording::{by_number, counted};
 
 /// Batches that are ready before the network takes them.
 const AHEAD: usize = 2;
@@ -44,7 +44,7 @@ pub struct PictureGraph {
 pub fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let found = photo::picture_files(arguments, &mut std::io::stdin().lock())?;
     if found.passed_over > 0 {
-        let files = counted(found.passed_over as u64, "file");
+        let files = counted(found.passed_over, "file");
         tracing::info!("Skipped {files} without an image extension");
     }
     Ok(found.files)
@@ -104,7 +104,8 @@ impl Tally {
         let (done, seconds) = (self.done, self.start.elapsed().as_secs_f64());
         if seconds > LONG {
             let rate = done as f64 / seconds;
-            tracing::info!("{done} images in {seconds:.1} s, {rate:.1} images/s");
+            let images = counted(done, "image");
+            tracing::info!("{images} in {seconds:.1} s, {rate:.1} images/s");
         }
         self.unreadable
     }
@@ -116,7 +117,8 @@ impl Tally {
 /// How many, and each with its error.
 pub fn ensure_none_left_out(unreadable: &[String]) -> Result<()> {
     let n = unreadable.len();
-    ensure!(n == 0, "{n} images were skipped:\n  {}", unreadable.join("\n  "));
+    let were = by_number(n, "image was", "images were");
+    ensure!(n == 0, "{n} {were} skipped:\n  {}", unreadable.join("\n  "));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::entry_point::EntryPoint;
 use super::evaluate::knows;
 use super::options::GraphOptions;
 use crate::data::graphdef::{FrozenGraph, FrozenNode, TensorName};
+use crate::system::wording::plural;
 
 /// Operations that only provide values and need no evaluator.
 const VALUES: &[&str] = &["Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault"];
@@ -41,9 +42,10 @@ pub fn show(path: &Path) -> Result<(String, Value)> {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "{}: {} nodes, producer {}",
+        "{}: {} {}, producer {}",
         graph.place(),
         graph.nodes().len(),
+        plural(graph.nodes().len(), "node"),
         graph.producer()
     );
     for node in &inputs {

@@ -11,6 +11,7 @@ use crate::data::vocabulary::{
 };
 use crate::data::words::{END_OF_SENTENCE, Space, TextSource};
 use crate::data::{Missing, Split, fetch, locate};
+use crate::system::wording::{by_number, plural};
 
 /// Three texts in the ids of one vocabulary.
 #[derive(Clone, Debug)]
@@ -215,11 +216,12 @@ impl Texts {
             let ends_inside = vocabulary.id(END_OF_SENTENCE).map_or(0, |_| ends);
             ensure!(
                 coverage.words - coverage.outside > ends_inside,
-                "{name}: none of its {} words is in the vocabulary: it is another language or \
-                spelling",
-                coverage.words - ends
+                "{name}: none of its {} {} is in the vocabulary: it is another language or spelling",
+                coverage.words - ends,
+                plural(coverage.words - ends, "word")
             );
-            tracing::warn!("{name}: {coverage} and are {}", fate(oov));
+            let are = by_number(coverage.outside, "is", "are");
+            tracing::warn!("{name}: {coverage} and {are} {}", fate(oov));
         }
         let perplexity_bound = self.perplexity_bound(split, coverage);
         Ok(EncodedText { tokens, coverage, perplexity_bound })

@@ -16,6 +16,7 @@ use crate::models::weights;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Cpu, ensure_finite};
+use crate::system::wording::counted;
 use crate::train::{EpochReport, Evaluation, Progress, ShutdownFlag, Task};
 
 /// A language model on its way through a text.
@@ -259,8 +260,8 @@ impl Task for PtbTask<'_> {
         let windows = state.get("windows_per_epoch").and_then(Value::as_u64);
         ensure!(
             windows == Some(self.steps_per_epoch()),
-            "the checkpoint counts {} windows an epoch, this text has {}",
-            windows.unwrap_or_default(),
+            "the checkpoint counts {} an epoch, this text has {}",
+            counted(windows.unwrap_or_default(), "window"),
             self.steps_per_epoch()
         );
         let costs = state.get("costs").context("the checkpoint holds no costs")?;

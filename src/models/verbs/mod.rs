@@ -9,4 +9,4 @@ mod report;
 pub mod train;
 pub mod verify;
 
-pub(crate) use report::{counted, last_metrics};
+pub(crate) use report::last_metrics;

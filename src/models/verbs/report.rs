@@ -6,12 +6,13 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{self, Selector};
-use crate::metrics::{Record, grouped};
+use crate::metrics::Record;
 use crate::models::experiment::Experiment;
 use crate::models::run_config::RunConfig;
 use crate::models::session::summary;
 use crate::ops::Cpu;
 use crate::run::RunDir;
+use crate::system::wording::{by_number, counted, grouped};
 use crate::train::Task;
 
 /// Logs the data, the model, the length of training and the device.
@@ -27,14 +28,16 @@ pub fn say_start<E: Experiment>(
 ) -> Result<()> {
     let sizes = E::sizes(data).into_iter();
     let sizes: Vec<_> = sizes.map(|(what, n)| format!("{} {what}", grouped(n as u64))).collect();
-    let parameters = grouped(E::parameters(config, data)? as u64);
+    let parameters = E::parameters(config, data)?;
     let (unit, items) = task.items_per_step();
+    let unit = by_number(items, unit.trim_end_matches('s'), unit);
     let (epochs, steps) = (task.epochs(), task.steps_per_epoch().min(task.total_steps()));
     let device = if cpu.gpu().is_some() { "GPU" } else { "CPU" };
     tracing::info!("Run folder: {}", run.path().display());
     tracing::info!("Data: {}", sizes.join(", "));
     tracing::info!(
-        "Training: {parameters} parameters, {} of {}, {} {unit} a step",
+        "Training: {}, {} of {}, {} {unit} a step",
+        counted(parameters, "parameter"),
         counted(epochs, "epoch"),
         counted(steps, "step"),
         grouped(items)
@@ -42,15 +45,10 @@ pub fn say_start<E: Experiment>(
     tracing::info!(
         "Device: {device}, {} instructions, {}, seed {}",
         cpu.isa().name(),
-        counted(cpu.threads() as u64, "thread"),
+        counted(cpu.threads(), "thread"),
         config.seed
     );
     Ok(())
-}
-
-/// `1 epoch`, `13 epochs`.
-pub(crate) fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
 /// The JSON of a run that ended after `step` steps; this process took `duration`.

@@ -15,6 +15,7 @@ use crate::models::options::{OutputOptions, RunOption};
 use crate::models::session::read_run;
 use crate::models::{Better, Entry, Metrics, Verb};
 use crate::run::RunDir;
+use crate::system::wording::counted;
 
 /// The one-line description of the verb.
 pub const ABOUT: &str = "Compares a run's scores with the expected scores in its config";
@@ -77,7 +78,10 @@ pub fn run(model: &Entry, matches: &ArgMatches) -> Result<()> {
     let path = run.path().display();
     match failed {
         0 => Ok(()),
-        _ => bail!("{path} does not reach {failed} of {} expected scores", scores.len()),
+        _ => {
+            let expected = counted(scores.len(), "expected score");
+            bail!("{path} does not reach {failed} of {expected}")
+        }
     }
 }
 

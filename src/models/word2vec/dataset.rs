@@ -12,6 +12,7 @@ use crate::data::corpus::{self, Corpus, Limits, Sentences, Subsampling};
 use crate::data::vocabulary::{Coverage, Vocabulary};
 use crate::data::{Missing, analogies, locate};
 use crate::system::memory;
+use crate::system::wording::plural;
 
 /// The subfolders of the data folder that are searched for texts.
 const TEXTS: [&str; 2] = ["enwiki", "text8"];
@@ -64,12 +65,13 @@ impl TextDataset {
         let least = MIN_WORDS * config.train.window_size;
         ensure!(
             corpus.len() >= least,
-            "{} contains too little data: {} words, but windows of {} need {least}",
+            "{} contains too little data: {} {}, but windows of {} need {least}",
             match config.data.source {
                 CorpusSource::Files => config.data.train.join(", "),
                 CorpusSource::Analogies => "the generated text".to_string(),
             },
             corpus.len(),
+            plural(corpus.len(), "word"),
             config.train.window_size
         );
         tell_coverage(&corpus);

@@ -9,6 +9,7 @@ use crate::metrics::picture::MapPoint;
 use crate::ops::Cpu;
 use crate::ops::top_k::top_k;
 use crate::rng::Stream;
+use crate::system::wording::{by_number, counted, plural};
 
 /// The t-SNE perplexity (effective number of neighbours), if there are enough words.
 const PERPLEXITY: usize = 30;
@@ -30,12 +31,19 @@ const WORDS: std::ops::RangeInclusive<usize> = 10..=10_000;
 pub fn tsne(cpu: &Cpu, vectors: &UnitVectors, n: usize, seed: u64) -> Result<Vec<MapPoint>> {
     ensure!(
         WORDS.contains(&n),
-        "a map of {n} words cannot be drawn; give {} to {}",
+        "a map of {n} {} cannot be drawn; give {} to {}",
+        plural(n, "word"),
         WORDS.start(),
         WORDS.end()
     );
     let n = n.min(vectors.n_answers());
-    ensure!(n >= *WORDS.start(), "there are {n} words, but a map needs {}", WORDS.start());
+    ensure!(
+        n >= *WORDS.start(),
+        "there {} {}, but a map needs {}",
+        by_number(n, "is", "are"),
+        counted(n, "word"),
+        WORDS.start()
+    );
     let first = first_answer(vectors.vocabulary());
     let ids: Vec<u32> = (first..).take(n).collect();
     let perplexity = PERPLEXITY.min((n - 1) / NEIGHBOURS);

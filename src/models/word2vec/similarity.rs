@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::vectors::UnitVectors;
 use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
+use crate::system::wording::{by_number, plural};
 
 /// The correlation over the pairs of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -60,9 +61,10 @@ pub fn known(pairs: &Pairs, vocabulary: &Vocabulary) -> Result<Vec<([u32; 2], f6
     let (n, all, path) = (known.len(), pairs.iter().len(), pairs.path().display());
     if n < 2 {
         bail!(
-            "{n} of the {all} pairs of {path} have vectors for both words, but a correlation needs \
-            2: give pairs of words of the text, or train on more text or with a lower \
-            data.min_count"
+            "{n} of the {all} {} of {path} {} vectors for both words, but a correlation needs 2: give \
+            pairs of words of the text, or train on more text or with a lower data.min_count",
+            plural(all, "pair"),
+            by_number(n, "has", "have")
         );
     }
     ensure!(
@@ -226,7 +228,7 @@ mod tests {
     #[test]
     fn too_few_pairs_are_an_error() {
         let error = of("up\tdown\t1\nx\ty\t2\n").unwrap_err().to_string();
-        assert!(error.starts_with("1 of the 2 pairs of pairs.tsv have vectors"), "{error}");
+        assert!(error.starts_with("1 of the 2 pairs of pairs.tsv has vectors"), "{error}");
         let error = of("up\tdown\t1\nup\tmore\t1\n").unwrap_err().to_string();
         assert!(error.contains("cannot be ranked"), "{error}");
     }

@@ -17,6 +17,7 @@ use crate::ops::skipgram::{Engine, Loss, NegativeSampler, Sentence, Skipgram, Up
 use crate::ops::skipgram::{context, noise_shares};
 use crate::rng::Stream;
 use crate::system::memory;
+use crate::system::wording::counted;
 
 /// The tables in training.
 pub struct SkipGram {
@@ -78,7 +79,7 @@ impl SkipGram {
             let [batch, noise, threads] =
                 [train.batch_size, asked, threads].map(|size| size as u64);
             memory::ensure_fits(threads * 3 * 4 * batch * (batch + noise), || {
-                format!("train.batch_size = {batch} with {threads} threads")
+                format!("train.batch_size = {batch} with {}", counted(threads, "thread"))
             })?;
         }
         let [input, output, bias] = names(train.algorithm);

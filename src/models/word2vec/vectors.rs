@@ -9,6 +9,7 @@ use crate::data::corpus::{UNKNOWN, Unk};
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Cpu;
 use crate::ops::top_k::{Hit, top_k};
+use crate::system::wording::{by_number, plural};
 
 /// Below this square of its length a vector is not brought to length 1, as in TensorFlow's
 /// `l2_normalize`: a vector of zeros stays one.
@@ -30,11 +31,20 @@ impl WordVectors {
     /// When there are no words, the sizes do not match, or a value is not finite.
     pub fn new(vocabulary: Arc<Vocabulary>, width: usize, rows: Vec<f32>) -> Result<Self> {
         let n = vocabulary.len();
-        ensure!(n > 0 && width > 0, "{n} words of {width} dimensions: both must be at least 1");
+        let dimensions = plural(width, "dimension");
+        ensure!(
+            n > 0 && width > 0,
+            "{n} {} of {width} {dimensions}: both must be at least 1",
+            plural(n, "word")
+        );
         let expected = n.checked_mul(width).context("there are too many vectors")?;
         ensure!(
             rows.len() == expected,
-            "{n} vectors of {width} dimensions are {expected} values, but there are {}",
+            "{n} {} of {width} {dimensions} {} {expected} {}, but there {} {}",
+            plural(n, "vector"),
+            by_number(n, "is", "are"),
+            plural(expected, "value"),
+            by_number(rows.len(), "is", "are"),
             rows.len()
         );
         if let Some(place) = rows.iter().position(|value| !value.is_finite()) {

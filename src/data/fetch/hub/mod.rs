@@ -25,6 +25,7 @@ use super::download::{Address, Client};
 use super::hash::Hash;
 use super::partial::Partial;
 use super::{Event, LocalContext};
+use crate::system::wording::plural;
 use cache::Cache;
 use metadata::{Metadata, Unreachable, metadata};
 use settings::HubSettings;
@@ -195,7 +196,8 @@ fn check(partial: &Partial, found: &Metadata) -> Result<()> {
     let (bytes, path) = (partial.len(), partial.path());
     ensure!(
         bytes == found.bytes,
-        "wrong content: received {bytes} bytes, expected {}",
+        "wrong content: received {bytes} {}, expected {}",
+        plural(bytes, "byte"),
         found.bytes
     );
     // Large files are known by their SHA-256, small ones as Git knows them.

@@ -61,7 +61,7 @@ fn each_archive_gives_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
     let set = toy(vec![mirror("/short.tgz"), mirror("/dev.tgz")]);
     let error = run(set, &dir).unwrap_err().to_string();
-    assert!(error.contains("train.gz has 1 lines, expected 2 lines or more"), "{error}");
+    assert!(error.contains("train.gz has 1 line, expected 2 lines or more"), "{error}");
     assert!(error.contains("/dev.tgz: it lacks train.gz"), "{error}");
     assert!(!dir.path().join("toy").exists(), "a half set is in place");
 }

@@ -20,6 +20,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::kind;
 use crate::data::input::{self, Input};
+use crate::system::wording::plural;
 use parse::{Entry, Form};
 
 /// The most bytes of a file of labels. That of all WordNet ids has 0.7 MB.
@@ -161,9 +162,11 @@ impl LabelMap {
             (labels, scores) if labels == scores && !is_challenge => {}
             // The classes of the challenge count from 1: nothing of the file stands for 0.
             (labels, scores) => bail!(
-                "{} has {} labels, but the graph has {scores} scores{}",
+                "{} has {} {}, but the graph has {scores} {}{}",
                 self.path.display(),
                 labels - usize::from(is_challenge),
+                plural(labels - usize::from(is_challenge), "label"),
+                plural(scores, "score"),
                 way_out([labels, scores], is_challenge)
             ),
         }

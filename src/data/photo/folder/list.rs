@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::system::wording::counted;
+
 /// Endings of images, in small letters.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
@@ -76,11 +78,10 @@ fn classes(dir: &Path) -> Result<Vec<Class>> {
     classes.sort_by(|one, other| one.name.cmp(&other.name));
     ensure!(
         classes.len() >= 2,
-        "{} has {} class folder{}, but at least 2 are needed; make one folder per class and put \
+        "{} has {}, but at least 2 are needed; make one folder per class and put \
          its .png, .jpg or .jpeg files into it",
         dir.display(),
-        classes.len(),
-        if classes.len() == 1 { "" } else { "s" }
+        counted(classes.len(), "class folder")
     );
     ensure!(
         classes.len() <= MAX_CLASSES,

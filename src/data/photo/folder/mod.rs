@@ -12,6 +12,7 @@ use super::{SQUARE, square};
 use crate::data::Labelled;
 use crate::rng::Stream;
 use crate::system::threads;
+use crate::system::wording::counted;
 
 /// A file among the images that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +87,10 @@ fn ensure_pictures(
         if held_out {
             ensure!(
                 of_train > 0 && of_test > 0,
-                "class {:?} has {} readable image{}, but needs at least 2, one to train on and \
+                "class {:?} has {}, but needs at least 2, one to train on and \
                  one to hold out; add some, or move the folder {} away",
                 class.name,
-                of_train + of_test,
-                if of_train + of_test == 1 { "" } else { "s" },
+                counted(of_train + of_test, "readable image"),
                 class.dir.display(),
             );
         }

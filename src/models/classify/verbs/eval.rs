@@ -24,6 +24,7 @@ use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
 use crate::run::RunDir;
+use crate::system::wording::plural;
 use crate::train::ShutdownFlag;
 
 /// The help texts of the splits.
@@ -170,9 +171,10 @@ fn draw(
 
 fn in_words(score: &Score, split: &str, step: u64) -> String {
     let text = format!(
-        "precision @ 1 = {:.4} over {} {split} images at step {step} ({:.2} % error)\n\n",
+        "precision @ 1 = {:.4} over {} {split} {} at step {step} ({:.2} % error)\n\n",
         score.top1_accuracy(),
         score.total(),
+        plural(score.total(), "image"),
         score.error_rate()
     );
     text + &table(score)

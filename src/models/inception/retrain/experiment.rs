@@ -15,6 +15,7 @@ use crate::models::describe::Description;
 use crate::models::experiment::Experiment;
 use crate::ops::Cpu;
 use crate::run::RunDir;
+use crate::system::wording::by_number;
 use crate::train::TrainState;
 
 /// The weights of the last layer in a checkpoint, a row a feature.
@@ -53,15 +54,16 @@ impl Experiment for Inception {
     }
 
     fn sizes(data: &FeatureDataset) -> Vec<(&'static str, usize)> {
+        let (values, skipped) = (data.source.values, data.listing.unreadable.len());
         let mut sizes = vec![
             ("training pictures", data.train.labels.len()),
             ("validation", data.valid.labels.len()),
             ("test", data.test.labels.len()),
             ("classes", data.classes.len()),
-            ("features of each", data.source.values),
+            (by_number(values, "feature of each", "features of each"), values),
         ];
-        if !data.listing.unreadable.is_empty() {
-            sizes.push(("files skipped", data.listing.unreadable.len()));
+        if skipped > 0 {
+            sizes.push((by_number(skipped, "file skipped", "files skipped"), skipped));
         }
         sizes
     }

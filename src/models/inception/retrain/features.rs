@@ -17,6 +17,7 @@ use crate::console;
 use crate::data::graphdef::{FrozenGraph, TensorName};
 use crate::ops::Cpu;
 use crate::system::memory;
+use crate::system::wording::{by_number, counted, plural};
 use crate::version::VERSION;
 
 /// Batch size: the last bits of an image's features would depend on the other images in its batch, so
@@ -173,9 +174,11 @@ impl Extractor {
                 missing.insert(picture.path.clone(), picture.hash);
             }
         }
+        let there = wanted - paths.len();
         tracing::info!(
-            "Features: {} of {wanted} images are in {}",
-            wanted - paths.len(),
+            "Features: {there} of {wanted} {} {} in {}",
+            plural(wanted, "image"),
+            by_number(there, "is", "are"),
             cache.path().display()
         );
         let (mut failed, mut ready) = (HashMap::new(), Vec::with_capacity(KEPT));
@@ -207,9 +210,10 @@ impl Extractor {
             let width = *values.get_or_insert(row.len());
             ensure!(
                 row.len() == width,
-                "{tensor} has {} values for {} and {width} for others: set data.features to a tensor of \
-                one size",
+                "{tensor} has {} {} for {} and {width} for others: set data.features to a tensor of one \
+                size",
                 row.len(),
+                plural(row.len(), "value"),
                 path.display()
             );
             rows.push(Row::clone(row));
@@ -256,10 +260,8 @@ impl Progress {
         console::clear();
         if self.total > 0 {
             let time = self.start.elapsed().as_secs_f64();
-            let (n, rate) = (self.total, self.rate());
-            tracing::info!(
-                "Computed the features of {n} images in {time:.1} s, {rate:.1} images/s"
-            );
+            let (images, rate) = (counted(self.total, "image"), self.rate());
+            tracing::info!("Computed the features of {images} in {time:.1} s, {rate:.1} images/s");
         }
     }
 }

@@ -12,6 +12,7 @@ use ring::digest;
 use super::super::pictures::named;
 use crate::console;
 use crate::data::photo::is_picture;
+use crate::system::wording::{by_number, counted};
 
 /// The number of images per class below which a warning is logged.
 const FEW: usize = 20;
@@ -95,7 +96,7 @@ pub struct Listing {
 /// A folder that cannot be listed or has no images, or no folder at all.
 pub fn class_folders(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     let cannot = || format!("cannot list {}", dir.display());
-    let (mut folders, mut loose) = (BTreeMap::new(), 0);
+    let (mut folders, mut loose) = (BTreeMap::new(), 0_u64);
     for entry in fs::read_dir(dir).with_context(cannot)? {
         let path = entry.with_context(cannot)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -106,8 +107,10 @@ pub fn class_folders(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
         }
     }
     if loose > 0 {
+        let lie = by_number(loose, "image lies", "images lie");
+        let are = by_number(loose, "is", "are");
         let dir = dir.display();
-        tracing::warn!("{loose} images lie in {dir} itself, in no class folder, and are not used");
+        tracing::warn!("{loose} {lie} in {dir} itself, in no class folder, and {are} not used");
     }
     ensure!(
         !folders.is_empty(),
@@ -126,11 +129,10 @@ impl Listing {
         let folders = class_folders(dir)?;
         ensure!(
             (2..=MAX_CLASSES).contains(&folders.len()),
-            "{} has {} class folder{} (data.images), but training needs 2 to {MAX_CLASSES} classes: \
+            "{} has {} (data.images), but training needs 2 to {MAX_CLASSES} classes: \
             make one folder of images per class",
             dir.display(),
-            folders.len(),
-            if folders.len() == 1 { "" } else { "s" }
+            counted(folders.len(), "class folder")
         );
         let (mut done, total) = (0, folders.values().map(Vec::len).sum::<usize>() as u64);
         let mut listing = Self::default();

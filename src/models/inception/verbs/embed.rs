@@ -16,6 +16,7 @@ use crate::data::graphdef::{FrozenGraph, TensorName};
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
 use crate::run;
+use crate::system::wording::plural;
 
 /// `tfm embed inception`
 pub const VERB: Verb =
@@ -120,7 +121,13 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "pictures": rows.len(),
         "values": width,
     });
-    let words = format!("{}: {} rows of {width} values ({output})", out.display(), rows.len());
+    let words = format!(
+        "{}: {} {} of {width} {} ({output})",
+        out.display(),
+        rows.len(),
+        plural(rows.len(), "row"),
+        plural(width, "value")
+    );
     args.output.report(&json, words)?;
     ensure_none_left_out(&unreadable)
 }

@@ -21,6 +21,7 @@ use crate::models::options::{DeviceOptions, OutputOptions};
 use crate::models::session::Session;
 use crate::models::stdout::{self, Reader};
 use crate::models::{Interrupted, Verb};
+use crate::system::wording::counted;
 use crate::train::ShutdownFlag;
 
 /// `tfm predict inception`
@@ -99,7 +100,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let (done, total) = (tally.done(), pictures.len());
     match tally.end().as_slice() {
         [] if shutdown.requested() && done < total => {
-            bail!(Interrupted { message: format!("stopped after {done} of {total} images") })
+            let total = counted(total, "image");
+            bail!(Interrupted { message: format!("stopped after {done} of {total}") })
         }
         [] => Ok(()),
         [one] => bail!("cannot classify {one}"),

@@ -16,6 +16,7 @@ use super::super::retrain::graph_checksum;
 use crate::data::graphdef::TensorName;
 use crate::models::Verb;
 use crate::models::options::{DeviceOptions, OutputOptions};
+use crate::system::wording::plural;
 
 /// `tfm query inception`
 pub const VERB: Verb =
@@ -132,8 +133,9 @@ impl Features {
     fn nearest(&self, wanted: &[f32], count: usize) -> Result<Vec<(&str, f64)>> {
         ensure!(
             wanted.len() == self.width,
-            "the graph gives {} values for {}, but the file has {}: does it come from another graph?",
+            "the graph gives {} {} for {}, but the file has {}: does it come from another graph?",
             wanted.len(),
+            plural(wanted.len(), "value"),
             self.tensor,
             self.width
         );

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::labels::Labels;
 use super::super::scores::{Scored, top};
+use crate::system::wording::plural;
 
 /// Classes that count as right for the top-5 accuracy.
 const TOP: usize = 5;
@@ -128,8 +129,9 @@ impl Results {
         let accuracy = |count| 100.0 * Self::accuracy(self.pictures.iter(), count);
         let _ = write!(
             text,
-            "{} images: top-1 accuracy {:.2} %, top-{TOP} accuracy {:.2} %",
+            "{} {}: top-1 accuracy {:.2} %, top-{TOP} accuracy {:.2} %",
             self.pictures.len(),
+            plural(self.pictures.len(), "image"),
             accuracy(1),
             accuracy(TOP)
         );

@@ -16,6 +16,7 @@ use crate::models::options::{
 };
 use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
+use crate::system::wording::plural;
 use crate::train::ShutdownFlag;
 
 /// `tfm eval ptb`
@@ -87,8 +88,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
         "split": split,
     });
     let mut text = format!(
-        "{split} perplexity {perplexity:.3} over {} words at step {}",
-        score.words, session.step
+        "{split} perplexity {perplexity:.3} over {} {} at step {}",
+        score.words,
+        plural(score.words, "word"),
+        session.step
     );
     if coverage.outside > 0 {
         let (percent, fate) = (100.0 * coverage.share_outside(), fate(session.config.data.oov));

@@ -18,8 +18,8 @@ use crate::models::Verb;
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
 use crate::models::stdout::{Reader, print};
-use crate::models::verbs::counted;
 use crate::ops::Cpu;
+use crate::system::wording::counted;
 
 /// `tfm score ptb`
 pub const VERB: Verb = Verb {
@@ -86,7 +86,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
             Some(_) => "read as <unk>",
             None => "left out, since the vocabulary has no <unk>",
         };
-        let unknown = counted(unknown as u64, "word");
+        let unknown = counted(unknown, "word");
         tracing::warn!("outside the vocabulary: {unknown}, {fate}");
     }
     if args.output.json {

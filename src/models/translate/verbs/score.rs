@@ -16,9 +16,9 @@ use crate::data::tokenizer::{SPECIAL, Side, Tokenizer, UNK};
 use crate::models::options::{CheckpointOption, DeviceOptions, OutputOptions, RunOption};
 use crate::models::session::Session;
 use crate::models::stdout::{Reader, print};
-use crate::models::verbs::counted;
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
+use crate::system::wording::counted;
 use crate::train::ShutdownFlag;
 
 /// Pairs that are scored before any of them is printed.

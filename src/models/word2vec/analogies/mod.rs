@@ -12,6 +12,7 @@ use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
 use crate::ops::Cpu;
 use crate::ops::top_k::Hit;
+use crate::system::wording::by_number;
 
 /// Four words hold at least one that is not in the question.
 const CANDIDATES: usize = 4;
@@ -154,11 +155,13 @@ impl Questions {
             return format!("{path} has no questions: a question is a line of four words");
         };
         let missing = first.iter().find(|word| vocabulary.find(word).is_none());
+        let each = match questions.count() + 1 {
+            1 => "the question".to_owned(),
+            n => format!("each of the {n} questions"),
+        };
         format!(
-            "each of the {} questions of {path} has a word without a vector, such as {:?}: give \
-            questions about the words of the text, or train on more text or with a lower \
-            data.min_count",
-            questions.count() + 1,
+            "{each} of {path} has a word without a vector, such as {:?}: give questions about the words \
+            of the text, or train on more text or with a lower data.min_count",
             missing.map_or("", |word| word)
         )
     }
@@ -257,7 +260,8 @@ impl fmt::Display for AnalogyScore {
             write!(f, "; {skipped} skipped, since a word has no vector")?;
         }
         if *malformed > 0 {
-            write!(f, "; {malformed} lines do not have four words")?;
+            let lines = by_number(*malformed, "line does", "lines do");
+            write!(f, "; {malformed} {lines} not have four words")?;
         }
         Ok(())
     }

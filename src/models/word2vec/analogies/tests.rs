@@ -140,6 +140,6 @@ fn sections_add_up() {
     assert_eq!((score.precision, score.skipped), (0.25, 7));
     let expect = "one     25.0 %      1 of     4\nno one no question could be asked\n\
                   total   25.0 %      1 of     4; 7 skipped, since a word has no vector; \
-                  1 lines do not have four words";
+                  1 line does not have four words";
     assert_eq!(score.to_string(), expect);
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::super::vectors::WordVectors;
 use super::read::{MAX_WORD, VectorSource, cannot_read, until};
 use super::table::{Header, VectorTable, excerpt};
+use crate::system::wording::plural;
 
 /// Bytes of values that are read at a time: a wrong width asks for no more memory than this.
 const PART: usize = 1 << 12;
@@ -42,9 +43,10 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
         until(reader, b' ', MAX_WORD, &mut line).with_context(place)?;
         ensure!(
             !line.is_empty(),
-            "{} ends after {index} words, but its first line says {}; it is truncated, or that line \
-            is wrong",
+            "{} ends after {index} {}, but its first line says {}; it is truncated, or that line is \
+            wrong",
             path.display(),
+            plural(index, "word"),
             header.words
         );
         let Some(word) = line.strip_suffix(b" ") else {
@@ -62,19 +64,22 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
         })?;
         ensure!(
             cut_off.is_none(),
-            "{}: the file ends within the {} values of {}; it is truncated, or its first line is wrong",
+            "{}: the file ends within the {} {} of {}; it is truncated, or its first line is wrong",
             place(),
             header.width,
+            plural(header.width, "value"),
             excerpt(&String::from_utf8_lossy(word))
         );
     }
     skip_line_ends(reader).with_context(|| cannot_read(path))?;
     ensure!(
         reader.fill_buf().with_context(|| cannot_read(path))?.is_empty(),
-        "{}: more data follows after the {} words of {} values that its first line announces",
+        "{}: more data follows after the {} {} of {} {} that its first line announces",
         path.display(),
         header.words,
-        header.width
+        plural(header.words, "word"),
+        header.width,
+        plural(header.width, "value")
     );
     Ok(table)
 }

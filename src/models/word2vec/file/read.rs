@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::table::{Header, Imported, VectorTable, excerpt};
 use super::{Format, binary, projector, tensors, text};
 use crate::data::input::{Input, Kind, peek};
+use crate::system::wording::plural;
 
 /// Bytes by which a format is found out.
 const HEAD: u64 = 1 << 16;
@@ -147,6 +148,11 @@ pub(super) fn parse_values<'a>(
         })?;
         rows.push(value);
     }
-    anyhow::ensure!(n == width, "{} has {n} values, but must have {width}", excerpt(word));
+    anyhow::ensure!(
+        n == width,
+        "{} has {n} {}, but must have {width}",
+        excerpt(word),
+        plural(n, "value")
+    );
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The words and values that a reader has collected.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::read::ImportOptions;
 use crate::data::corpus::UNKNOWN;
 use crate::data::vocabulary::Vocabulary;
 use crate::system::memory;
+use crate::system::wording::{by_number, plural};
 
 /// The contents of a file.
 #[derive(Debug)]
@@ -65,7 +67,8 @@ impl<'a> VectorTable<'a> {
         let words = words.unwrap_or(0).min(limit);
         let bytes = (words as u64 + 1).saturating_mul(4 * width as u64);
         memory::ensure_fits(bytes, || {
-            format!("{}: {words} vectors of {width} dimensions (--limit)", path.display())
+            let (vectors, dimensions) = (plural(words, "vector"), plural(width, "dimension"));
+            format!("{}: {words} {vectors} of {width} {dimensions} (--limit)", path.display())
         })?;
         let mut rows = Vec::with_capacity((words + 1) * width);
         rows.resize(width, 0.0);
@@ -208,16 +211,15 @@ impl Header {
                 excerpt(&text)
             );
         };
-        ensure!(
-            words > 0 && width > 0,
-            "{words} words of {width} dimensions: both numbers must be at least 1"
-        );
+        let header = Self { words, width };
+        ensure!(words > 0 && width > 0, "{header}: both numbers must be at least 1");
         let fits = words.checked_mul(width).is_some_and(|values| values <= MAX_VALUES);
         ensure!(
             fits && u32::try_from(words).is_ok(),
-            "{words} words of {width} dimensions are more than can be read"
+            "{header} {} more than can be read",
+            by_number(words, "is", "are")
         );
-        Ok(Self { words, width })
+        Ok(header)
     }
 
     /// Checks that a file of `max_bytes` bytes can hold the announced values at `bytes_a_value`
@@ -229,12 +231,18 @@ impl Header {
         let bytes = (self.words as u64 * self.width as u64).saturating_mul(bytes_a_value);
         ensure!(
             bytes <= max_bytes,
-            "{} words of {} dimensions need {bytes} bytes, but the file has at most {max_bytes}: it \
-            is truncated, or this line is wrong",
-            self.words,
-            self.width
+            "{self} {} {bytes} bytes, but the file has at most {max_bytes}: it is truncated, or this \
+            line is wrong",
+            by_number(self.words, "needs", "need")
         );
         Ok(())
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { words, width } = *self;
+        write!(f, "{words} {} of {width} {}", plural(words, "word"), plural(width, "dimension"))
     }
 }
 

@@ -12,6 +12,7 @@ use super::super::vectors::WordVectors;
 use super::read::ImportOptions;
 use super::table::VectorTable;
 use crate::system::mapped;
+use crate::system::wording::{by_number, counted};
 
 /// The tensors `vectors` (V, D) of `f32`, `words` (bytes) of `u8`, which are the words in UTF-8
 /// with a line feed between each two, and `counts` (V) of `i64` where counts are known. The words
@@ -79,10 +80,11 @@ pub(super) fn read(path: &Path, options: ImportOptions) -> Result<VectorTable<'_
     let (counts, _) = counts.as_chunks::<8>();
     ensure!(
         words.len() == n && counts.len() == n,
-        "{}: {n} vectors have {} words and {} counts",
+        "{}: {n} {} {} and {}",
         path.display(),
-        words.len(),
-        counts.len()
+        by_number(n, "vector has", "vectors have"),
+        counted(words.len(), "word"),
+        counted(counts.len(), "count")
     );
     let mut table = VectorTable::new(path, options, width, Some(n))?;
     let rows = vectors.data().chunks(size_of::<f32>() * width.max(1));

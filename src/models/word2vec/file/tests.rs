@@ -211,9 +211,9 @@ fn damaged_text_is_named_by_line_and_value() {
     let text = |text: &str, expect| check(text.as_bytes(), Format::Text, expect);
     text("", "v:1: \"\" must be the number of words");
     text("the 0.1 x\n", "v:1: \"the 0.1 x\\n\" must be the number of words");
-    text("2 1\na 1\n", "v ends after 1 words, but its first line says 2");
-    text("1 1\na 1\nb 2\n", "v:3: more data follows after the 1 words");
-    text("2 2\na 1 2\nb 1\n", "v:3: \"b\" has 1 values, but must have 2");
+    text("2 1\na 1\n", "v ends after 1 word, but its first line says 2");
+    text("1 1\na 1\nb 2\n", "v:3: more data follows after the 1 word that");
+    text("2 2\na 1 2\nb 1\n", "v:3: \"b\" has 1 value, but must have 2");
     text("1 2\na 1 x\n", "v:2: value 2 of \"a\" is \"x\", but must be a number");
     text("1 2\na 1 nan\n", "v:2: value 2 of \"a\" is NaN, but must be finite");
     text("1 2\na 1 1e39\n", "v:2: value 2 of \"a\" is inf, but must be finite");
@@ -229,10 +229,10 @@ fn damaged_text_is_named_by_line_and_value() {
 #[test]
 fn damaged_binaries_are_named_by_word() {
     let bin = |bytes: &[u8], expect| check(bytes, Format::Bin, expect);
-    bin(b"2 1\na \0\0\0\0", "v ends after 1 words, but its first line says 2");
+    bin(b"2 1\na \0\0\0\0", "v ends after 1 word, but its first line says 2");
     bin(b"2 1\na \0\0\0\0\nb", "v, word 2: no blank ends \"b\"");
     bin(b"1 2\na \0\0\0\0\0\0\0", "v, word 1: the file ends within the 2 values of \"a\"");
-    bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more data follows after the 1 words of 1 values");
+    bin(b"1 1\na \0\0\0\0\nb \0\0\0\0\n", "v: more data follows after the 1 word of 1 value that");
     bin(b"1 1\na \0\0\xc0\x7f", "v, word 1: value 1 of \"a\" is NaN, but must be finite");
     bin(b"1 1\n\xff \0\0\0\0", "v, word 1: the word is not UTF-8");
     bin(b"2 1\na \0\0\0\0a \0\0\0\0", "v, word 2: \"a\" occurred before");

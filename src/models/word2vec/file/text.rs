@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::super::vectors::WordVectors;
 use super::read::{MAX_WORD, VectorSource, cannot_read, parse_values, until};
 use super::table::{Header, VectorTable};
+use crate::system::wording::plural;
 
 /// The fewest bytes of a value: a digit and a blank.
 const MIN_BYTES: u64 = 2;
@@ -52,8 +53,9 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
             let is_more = words.is_some_and(|words| found == words);
             ensure!(
                 !is_more,
-                "{}: more data follows after the {found} words that the first line announces",
-                place()
+                "{}: more data follows after the {found} {} that the first line announces",
+                place(),
+                plural(found, "word")
             );
             found += 1;
             let width = table.width;
@@ -65,9 +67,10 @@ pub(super) fn read(mut source: VectorSource) -> Result<VectorTable> {
             let is_whole = words.is_none_or(|words| found == words);
             ensure!(
                 is_whole,
-                "{} ends after {found} words, but its first line says {}; it is truncated, or that \
-                line is wrong",
+                "{} ends after {found} {}, but its first line says {}; it is truncated, or that line is \
+                wrong",
                 path.display(),
+                plural(found, "word"),
                 words.unwrap_or_default()
             );
             break;

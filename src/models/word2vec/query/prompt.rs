@@ -18,6 +18,7 @@ use super::{Answer, COMMANDS, HELP, Line};
 use crate::data::input;
 use crate::data::vocabulary::Vocabulary;
 use crate::models::prompt::{self, Next, Prompt};
+use crate::system::wording::{by_number, counted};
 
 /// The prompt at a terminal.
 const SIGN: &str = "word2vec> ";
@@ -52,7 +53,8 @@ pub fn run(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
 
 fn interactive(shell: &impl Shell, vocabulary: &Vocabulary) -> Result<()> {
     let prompt = Prompt::new(ENTRY.name, SIGN, Completion(vocabulary))?;
-    eprintln!("{} words have vectors; type help for the commands", vocabulary.len());
+    let (n, help) = (vocabulary.len(), "type help for the commands");
+    eprintln!("{n} {}; {help}", by_number(n, "word has a vector", "words have vectors"));
     prompt.for_each_line(|line| match respond(shell, line) {
         Ok(next) => Ok(next),
         Err(Failure::Line(error)) => {
@@ -79,7 +81,7 @@ fn scripted(shell: &impl Shell, input: impl BufRead) -> Result<()> {
         }
     }
     if wrong > 0 {
-        bail!("{wrong} of {lines} lines could not be answered");
+        bail!("{wrong} of {} could not be answered", counted(lines, "line"));
     }
     Ok(())
 }

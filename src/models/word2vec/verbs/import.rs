@@ -22,9 +22,9 @@ use crate::data::vocabulary::Vocabulary;
 use crate::models::Verb;
 use crate::models::options::OutputOptions;
 use crate::models::session::{VOCABULARY, summary};
-use crate::models::verbs::counted;
 use crate::ops::Isa;
 use crate::run::{self, Manifest, Provenance, RunDir};
+use crate::system::wording::counted;
 use crate::train::TrainState;
 use crate::version::{GIT_REVISION, GIT_TREE, VERSION};
 
@@ -90,7 +90,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     })?;
     let metrics = json!({ "words": words, "width": width });
     let [in_words, long] =
-        [(words, "word"), (width, "dimension")].map(|(n, what)| counted(n as u64, what));
+        [(words, "word"), (width, "dimension")].map(|(n, what)| counted(n, what));
     let text = format!("{in_words} of {long}: {}", run.path().display());
     args.output.report(&summary(&run, 0, metrics), text)
 }

@@ -17,6 +17,7 @@ use crate::models::Verb;
 use crate::models::options::DeviceOptions;
 use crate::models::session::{Session, summary};
 use crate::models::verbs::plot::{self, Plot};
+use crate::system::wording::{by_number, counted};
 
 /// `tfm plot word2vec`
 pub const VERB: Verb =
@@ -44,7 +45,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let session = Session::<Word2Vec>::open(run, Selector::Last)?;
     let seed = session.config.seed;
     let unit = session.trained.without_untrained(session.config.data.unk)?.into_unit();
-    let what = format!("placing {words} words");
+    let what = format!("placing {}", counted(words.get(), "word"));
     let places = console::busy(&what, || map::tsne(&cpu, &unit, words.get(), seed))?;
     let title = format!("{} words of {}", places.len(), run.display());
     atomic::create_folder(&plot.folder())?;
@@ -52,8 +53,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
     write_map_svg(&files[1], &title, &places)?;
     if undrawable > 0 {
         tracing::warn!(
-            "{undrawable} of {} words have letters that {} cannot show; {} has them",
+            "{undrawable} of {} words {} letters that {} cannot show; {} has them",
             places.len(),
+            by_number(undrawable, "has", "have"),
             files[0].display(),
             files[1].display()
         );

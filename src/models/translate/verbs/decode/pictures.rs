@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::atomic;
 use crate::metrics::picture::Attention;
+use crate::system::wording::counted;
 
 /// The pictures of a call, `line-<number>.svg` each.
 pub struct Pictures {
@@ -41,8 +42,8 @@ impl Pictures {
 
     /// How many there are, and where.
     pub fn summary(&self) -> String {
-        let pictures = if self.drawn == 1 { "picture" } else { "pictures" };
-        format!("{} {pictures} of attention in {}", self.drawn, self.folder.display())
+        let pictures = counted(self.drawn, "picture");
+        format!("{pictures} of attention in {}", self.folder.display())
     }
 }
 
