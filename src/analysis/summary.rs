@@ -88,7 +88,7 @@ impl RunSummary {
             config,
             metrics: last_metrics(&records),
             best,
-            seconds: last.and_then(|record| record.timing.get(ELAPSED)).copied().unwrap_or(0.0),
+            seconds: last.and_then(|record| record.timing.get(ELAPSED)).map_or(0.0, seconds),
             manifest,
         })
     }
@@ -182,6 +182,11 @@ impl Objective {
 }
 
 /// The records of the run at `path`: none where it has not come to its first.
+/// A time that a record has; files are edited, and a time that is none is no reason to fail.
+fn seconds(&elapsed: &f64) -> f64 {
+    if (0.0..1e12).contains(&elapsed) { elapsed } else { 0.0 }
+}
+
 fn records(path: &Path) -> Result<Vec<Record>> {
     let file = path.join(metrics::FILE_NAME);
     if file.exists() { metrics::read(file) } else { Ok(Vec::new()) }

@@ -45,13 +45,13 @@ pub struct Meta {
     pub step: u64,
     /// The epoch of that step, counted from 1.
     pub epoch: u64,
-    /// Lines of `metrics.jsonl` written; those after them are of a lost future.
+    /// Lines of `metrics.jsonl` written; later lines are moved away on resume.
     pub metrics_lines: u64,
     /// The checksum of what these lines say; a checkpoint of an older tfm has none.
     #[serde(default)]
     pub metrics_crc32c: Option<u32>,
-    /// Whatever else the run needs: random streams, data cursor, meters. An `f64` comes back bit
-    /// for bit; JSON has no infinities and no NaN, which would come back as null.
+    /// Whatever else the run needs, such as its position in the data and running sums. An `f64` comes
+    /// back bit for bit; JSON has no infinities and no NaN, which come back as null.
     pub state: Map<String, Value>,
 }
 

@@ -41,6 +41,11 @@ pub fn in_range<T: PartialOrd + Display>(
     check(value >= min && value <= max, key, || format!("must be from {min} to {max}"))
 }
 
+/// 0 < `value` ≤ `max`.
+pub fn above_zero_up_to(key: &str, value: f64, max: f64) -> Result<(), Invalid> {
+    check(value > 0.0 && value <= max, key, || format!("must be above 0 and at most {max}"))
+}
+
 /// `value` > 0.
 pub fn positive(key: &str, value: f64) -> Result<(), Invalid> {
     check(value > 0.0, key, || "must be above 0".to_owned())
@@ -59,11 +64,11 @@ pub fn divides(key: &str, value: usize, whole_key: &str, whole: usize) -> Result
     Err(Invalid::new(key, format!("must divide {whole_key} = {whole}")))
 }
 
-/// A published score and how far from it a run may end.
+/// An expected score, published or measured, and its tolerance. A better score always passes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table { value = …, tolerance = … }")]
 pub struct Expectation {
-    /// The published score, in the metric's unit.
+    /// The score, in the metric's unit.
     pub value: f64,
     /// The distance that still counts as reached, in the same unit.
     pub tolerance: f64,

@@ -31,7 +31,7 @@ use serde::de::DeserializeOwned;
 pub use differences::{Difference, differences, leaves, refuse_differences};
 pub use document::ValueOrigin;
 pub use invalid::{Expect, Expectation, check_expect};
-pub use invalid::{Invalid, at_least, divides, in_range, one_of, positive};
+pub use invalid::{Invalid, above_zero_up_to, at_least, divides, in_range, one_of, positive};
 pub use keys::{Key, keys};
 pub use resolve::Loaded;
 pub use source::{Preset, model_of, text_of_file};

@@ -215,6 +215,11 @@ impl RunDir {
         self.path.join(MANIFEST)
     }
 
+    /// `lock`.
+    pub fn lock_path(&self) -> PathBuf {
+        self.path.join(lock::NAME)
+    }
+
     /// `metrics.jsonl`.
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join("metrics.jsonl")

@@ -160,7 +160,7 @@ fn range(table: &Table) -> Result<Range> {
     };
     ensure!(!log || from > 0.0, "from = {from} must be above 0 on a log scale");
     let whole = |key: &str| table.get(key).is_none_or(Value::is_integer);
-    let integer = whole("from") && whole("to") && whole("step") && table.contains_key("from");
+    let integer = whole("from") && whole("to") && whole("step");
     let (step, count) = (number("step")?, number("count")?);
     let mut to = to;
     let count = match (step, count) {

@@ -13,6 +13,7 @@ use super::points::{self, SweepPoint};
 use super::rule::Event;
 use super::spec::Spec;
 use crate::analysis::{RunSummary, index};
+use crate::atomic;
 use crate::models::Entry;
 
 /// Where sweeps are put.
@@ -235,7 +236,7 @@ impl Sweep {
                 let _ = file.set_len(whole);
                 return Err(error);
             }
-            Ok(())
+            if length == 0 { atomic::sync_folder(&self.path) } else { Ok(()) }
         };
         write().with_context(|| format!("cannot write {}", path.display()))
     }

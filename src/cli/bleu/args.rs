@@ -30,17 +30,17 @@ pub(super) struct BleuArgs {
     #[arg(long)]
     pub sentence: bool,
 
-    /// The tokenizer of BLEU
-    #[arg(long, value_name = "NAME", default_value = "13a", value_parser = tokenizers())]
-    tokenize: Tokenizer,
+    /// The tokenizer of BLEU [default: 13a]
+    #[arg(long, value_name = "NAME", value_parser = tokenizers())]
+    tokenize: Option<Tokenizer>,
 
     /// Case-insensitive BLEU
     #[arg(long)]
     lowercase: bool,
 
-    /// The smoothing method of BLEU for zero n-gram precisions
-    #[arg(long, value_name = "METHOD", default_value = "exp")]
-    smooth: Method,
+    /// The smoothing method of BLEU for zero n-gram precisions [default: exp]
+    #[arg(long, value_name = "METHOD")]
+    smooth: Option<Method>,
 
     /// The value of floor [default: 0.1] or of add-k [default: 1]
     #[arg(long, value_name = "VALUE", value_parser = value, allow_negative_numbers = true)]
@@ -133,9 +133,15 @@ impl BleuArgs {
         if self.sentence && names.len() > 1 {
             return usage("--sentence prints one metric: give only one in --metrics");
         }
-        if !names.contains(&Name::Bleu) && (self.lowercase || self.effective_order) {
+        let is_bleu = self.lowercase
+            || self.effective_order
+            || self.tokenize.is_some()
+            || self.smooth.is_some()
+            || self.smooth_value.is_some();
+        if !names.contains(&Name::Bleu) && is_bleu {
             return usage(
-                "--lowercase and --effective-order are for BLEU; chrF has --chrf-lowercase",
+                "--tokenize, --lowercase, --smooth and --effective-order are for BLEU; chrF has \
+                --chrf-lowercase",
             );
         }
         if !names.contains(&Name::Chrf) && (self.chrf_lowercase || self.chrf_word_order > 0) {
@@ -144,7 +150,7 @@ impl BleuArgs {
             );
         }
         let bleu = Bleu {
-            tokenizer: self.tokenize,
+            tokenizer: self.tokenize.unwrap_or(Tokenizer::Mteval13a),
             lowercase: self.lowercase,
             smoothing: self.smoothing()?,
             effective_order: self.effective_order || self.sentence,
@@ -159,7 +165,7 @@ impl BleuArgs {
     }
 
     fn smoothing(&self) -> Result<Smoothing> {
-        Ok(match (self.smooth, self.smooth_value) {
+        Ok(match (self.smooth.unwrap_or(Method::Exp), self.smooth_value) {
             (Method::Floor, value) => Smoothing::Floor(value.unwrap_or(Smoothing::FLOOR)),
             (Method::AddK, value) => Smoothing::AddK(value.unwrap_or(Smoothing::ADD_K)),
             (Method::Exp, None) => Smoothing::Exp,

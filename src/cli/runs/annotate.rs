@@ -73,15 +73,18 @@ pub(super) fn note(matches: &ArgMatches) -> Result<()> {
 pub(super) fn tag(matches: &ArgMatches) -> Result<()> {
     let args = read::<Tag>(matches, |args| &args.output)?;
     check_tag(&args.tag)?;
-    // All of them are runs before the first is changed.
+    // All of them are runs, and have the tag to be removed, before the first is changed.
     let runs: Vec<_> = args.runs.iter().map(|run| RunDir::read(run)).collect::<Result<_>>()?;
+    for run in runs.iter().filter(|_| args.remove) {
+        let tags = Annotations::read(run.path())?.tags;
+        ensure!(tags.contains(&args.tag), "{} has no tag {}", run.path().display(), args.tag);
+    }
     for run in &runs {
         Annotations::change(run.path(), |there| {
-            let changed = match args.remove {
+            match args.remove {
                 true => there.tags.remove(&args.tag),
                 false => there.tags.insert(args.tag.clone()),
             };
-            ensure!(changed || !args.remove, "{} has no tag {}", run.path().display(), args.tag);
             Ok(())
         })?;
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args, Command};
 use serde_json::json;
 
@@ -120,21 +120,20 @@ fn hold_point(run: &Path) -> Result<Option<impl Sized + use<>>> {
     }
 }
 
-/// Removes a run folder; its manifest goes last, so an interrupted removal can be repeated.
+/// Removes a run folder; config and manifest, without which it is no run, and the lock go last. So an
+/// interrupted removal can be repeated, and nobody resumes what is left.
 fn remove(run: &RunDir) -> Result<()> {
     let context = || format!("cannot remove {}", run.path().display());
     // A folder cannot be removed by the name `.`.
     let folder = run.path().canonicalize().with_context(context)?;
+    let last = [run.config_path(), run.manifest_path(), run.lock_path()];
     for entry in fs::read_dir(&folder).with_context(context)? {
         let entry = entry.with_context(context)?;
-        let own = [run.manifest_path(), run.config_path()];
-        if !own.iter().any(|path| path.file_name() == Some(&entry.file_name())) {
+        if !last.iter().any(|path| path.file_name() == Some(&entry.file_name())) {
             remove_any(&entry.path()).with_context(context)?;
         }
     }
-    // Without either of these two files the folder is no longer a run.
-    fs::remove_file(run.config_path()).with_context(context)?;
-    fs::remove_file(run.manifest_path()).with_context(context)?;
+    last.iter().try_for_each(fs::remove_file).with_context(context)?;
     match fs::remove_dir(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(context),
         _ => Ok(()),
@@ -186,9 +185,14 @@ pub(super) fn prune(matches: &ArgMatches) -> Result<()> {
     if !args.yes {
         confirm(&format!("Remove {text}?"))?;
     }
-    for (run, _) in &old {
-        // The lock ensures that nobody has resumed the run meanwhile.
+    for (run, steps) in &old {
         let held = RunDir::resume(&run.path)?;
+        // Somebody may have resumed the run before it was locked.
+        ensure!(
+            old_steps(run)? == *steps,
+            "{} has changed meanwhile; nothing more is removed",
+            run.path.display()
+        );
         if let Some(&last) = checkpoint::steps(&held.checkpoints_dir())?.last() {
             checkpoint::prune(&held.checkpoints_dir(), last, 1)?;
         }

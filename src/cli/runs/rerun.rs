@@ -74,7 +74,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<()> {
     );
     let folder = run::folder(args.run_dir.as_deref(), &first.manifest)?;
     let status = train(&args, &first, &folder)?;
-    if status.code() != Some(0) {
+    if status.code() != Some(0) && args.run_dir.is_none() {
         // If the run had not started, the folder is empty.
         let _ = fs::remove_dir(&folder);
     }

@@ -108,7 +108,7 @@ pub struct FetchReport {
 /// Brings what `data_dir` lacks of `set`. Downloads are continued where an earlier call broke off.
 ///
 /// # Errors
-/// * A file in place has a wrong md5, and `options.force` is not set.
+/// * A file in place has another content, and `options.force` is not set.
 /// * No source gives the files: the error lists each with its reason, and without
 ///   `options.from` ends with what to download by hand and where to put it. Off line this takes
 ///   seconds.
@@ -154,6 +154,13 @@ fn fetch_with(
     let place = Workplace::open(data_dir, set)?;
     let (partials, folder) = (place.partials(), place.unpack());
     let job = FetchJob { client, set, wanted: &wanted, partials, folder };
+    let put = |files: &[&DataFile]| {
+        // Somebody may have put another file there during the download.
+        if !options.force {
+            refuse_to_replace(set, data_dir, &verify(set, data_dir)?)?;
+        }
+        place.place(files, &data_dir.join(&set.name))
+    };
     match first_that_gives(&job, &sources, on_event) {
         Ok(source) => report.source = Some(source),
         Err(error) if options.from.is_none() => return Err(hint(error, set, data_dir)),
@@ -161,12 +168,12 @@ fn fetch_with(
             // A set of two archives is brought by hand one after the other.
             if error.is::<Partly>() {
                 let given: Vec<_> = wanted.iter().copied().filter(|file| job.has(file)).collect();
-                place.place(&given, &report.folder)?;
+                put(&given)?;
             }
             return Err(error);
         }
     }
-    report.placed = place.place(&wanted, &report.folder)?;
+    report.placed = put(&wanted)?;
     place.finish();
     report.made = split(set, &report.folder)?;
     Ok(report)

@@ -111,26 +111,20 @@ fn move_file(from: &Path, to: &Path) -> Result<()> {
     }
     match fs::rename(from, to) {
         // The set's folder may be a link to another disk.
-        Err(error) if error.kind() == ErrorKind::CrossesDevices => copy_then_rename(from, to),
-        result => result,
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => atomic::write_with(to, |file| {
+            io::copy(&mut File::open(from)?, file)?;
+            Ok(())
+        }),
+        result => Ok(result?),
     }
     .with_context(|| format!("cannot move a file to {}", to.display()))
 }
 
-fn copy_then_rename(from: &Path, to: &Path) -> io::Result<()> {
-    let mut name = to.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    let beside = to.with_file_name(name);
-    fs::copy(from, &beside)?;
-    File::open(&beside)?.sync_all()?;
-    fs::rename(&beside, to)
-}
-
 /// Writes `content`, served under the name `served`, to `target`, uncompresses it where it is
-/// served compressed and kept plain, brings it to the disk, and checks its md5.
+/// served compressed and kept plain, brings it to the disk, and checks it against the table.
 ///
 /// # Errors
-/// Content that cannot be read, exceeds `limit` bytes, or has another md5 is the source's fault;
+/// Content that cannot be read, exceeds `limit` bytes, or is not the table's is the source's fault;
 /// such a `target` is removed.
 pub(super) fn store(
     content: impl Read,

@@ -51,7 +51,7 @@ pub struct SetStatus {
 /// What a file of a data set turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
-    /// The content has the md5 of the table.
+    /// The content is the table's.
     Ok,
     /// The file does not exist.
     Missing,
@@ -65,7 +65,7 @@ pub enum FileState {
 /// One line of `tfm data verify`.
 #[derive(Debug, Clone)]
 pub struct FileCheck {
-    /// The file's entry in the table, with the md5 that it should have.
+    /// The file's entry in the table, with the hash or the lines that it should have.
     pub file: &'static DataFile,
     /// Where it should be.
     pub path: PathBuf,
@@ -79,7 +79,7 @@ pub fn list(data_dir: &Path) -> Vec<SetStatus> {
     sets().iter().map(|set| status(set, data_dir)).collect()
 }
 
-/// Reads every file of `set` below `data_dir` and compares its md5.
+/// Reads every file of `set` below `data_dir` and compares its hash, or its lines.
 ///
 /// # Errors
 /// A file exists but cannot be read. A missing or wrong file is not an error but a [`FileState`].

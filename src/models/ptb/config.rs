@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, at_least, divides, in_range, one_of, positive};
+use crate::config::{Invalid, above_zero_up_to, at_least, divides, in_range, one_of, positive};
 use crate::data::vocabulary::OutOfVocabulary;
 use crate::models::Entry;
 use crate::models::run_config::{RunConfig, Settings, Unused, check_optimizer};
@@ -147,8 +147,7 @@ impl Network {
     fn validate(&self) -> Result<(), Invalid> {
         in_range("network.hidden_size", self.hidden_size, 1, 65_536)?;
         in_range("network.num_layers", self.num_layers, 1, 64)?;
-        positive("network.init_scale", f64::from(self.init_scale))?;
-        in_range("network.init_scale", f64::from(self.init_scale), 0.0, 1e3)
+        above_zero_up_to("network.init_scale", f64::from(self.init_scale), 1e3)
     }
 }
 
@@ -168,8 +167,7 @@ impl Train {
         in_range("train.towers", self.towers, 1, 1_024)?;
         divides("train.towers", self.towers, "train.batch_size", self.batch_size)?;
         in_range("train.num_steps", self.num_steps, 1, 65_536)?;
-        positive("train.keep_prob", f64::from(self.keep_prob))?;
-        in_range("train.keep_prob", f64::from(self.keep_prob), 0.0, 1.0)?;
+        above_zero_up_to("train.keep_prob", f64::from(self.keep_prob), 1.0)?;
         at_least("train.learning_rate", self.learning_rate, 0.0)?;
         positive("train.lr_decay", self.lr_decay)?;
         in_range("train.max_max_epoch", self.max_max_epoch, 1, 1_000_000)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result, ensure};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
 
@@ -108,6 +108,8 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         data => data?,
     };
     describe::ensure_fits::<E>(config, &data)?;
+    let network = E::describe(config, Some(&data))?.filter(|_| args.layers);
+    ensure!(network.is_some() || !args.layers, "{} has no layers to time", E::ENTRY.name);
     E::compare(&cpu, config, &data)?;
     let mut task = E::task(&cpu, config, &data, None)?;
     task.begin_epoch(0);
@@ -156,10 +158,7 @@ fn run<E: Benchmark>(matches: &ArgMatches) -> Result<()> {
         cpu.isa().name(),
         cpu.threads()
     );
-    if args.layers {
-        let network = E::describe(config, Some(&data))?;
-        let network =
-            network.with_context(|| format!("{} has no layers to time", E::ENTRY.name))?;
+    if let Some(network) = network {
         let times = network.times(&cpu)?;
         json["layers"] = layers::in_json(&times, peak);
         text = format!("{}{text}", layers::in_words(&times, peak));

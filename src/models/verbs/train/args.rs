@@ -24,7 +24,8 @@ pub(super) struct TrainArgs {
     ///
     /// The run continues exactly as if it had never stopped. --set may change only its length, data
     /// paths, [checkpoint], [expect] and the model's other resumable keys (such as [eval],
-    /// train.workers, train.patience). The length of a word2vec run cannot change.
+    /// train.workers, train.patience). The length of a word2vec run cannot change,
+    /// nor train.num_epochs with train.schedule = "cosine".
     #[arg(
         long,
         value_name = "RUN",

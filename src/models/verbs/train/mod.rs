@@ -112,7 +112,7 @@ fn start<E: Experiment>(args: &TrainArgs, log: &LogFile) -> Result<()> {
     open_log(log, &run)?;
     report::say_start::<E>(&run, &loaded.config, &data, &task, &cpu)?;
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
-    let process = Process::begin(&run, &task);
+    let process = Process::begin(&run, &task, 0);
     let ended = process.run(|| {
         let training = Training::start(&mut task, &run, &loaded.config.checkpoint, &shutdown)?;
         Ok(training.pause_at(args.pause_at))
@@ -203,15 +203,17 @@ fn resume<E: Experiment>(args: &TrainArgs, path: Option<&Path>, log: &LogFile) -
     let (done, total) = (restored.step(), task.total_steps());
     ensure!(
         done <= total,
-        "cannot resume {}: {done} steps are done, but these settings end the run at step {total}; raise \
-        --steps or --epochs, or start a new run with --init-from",
-        path.display()
+        "cannot resume {}: {done} steps are done, but these settings end the run at step {total}; {}, or \
+        start a new run with --init-from",
+        path.display(),
+        task.how_to_continue()
     );
-    // From here on the run changes.
+    // From here on the run changes; reading the data may have taken a while.
+    run.expect_own()?;
     run.replace_config(&config::to_toml(config)?)?;
     report::say_start::<E>(&run, config, &data, &task, &cpu)?;
     let shutdown = ShutdownFlag::on_signals(SAVING)?;
-    let process = Process::begin(&run, &task);
+    let process = Process::begin(&run, &task, done);
     let ended = process.run(|| {
         let keep = &config.checkpoint;
         let training = Training::resume(restored, &mut task, &run, keep, &shutdown)?;

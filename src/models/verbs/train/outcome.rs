@@ -33,10 +33,10 @@ pub(super) struct Ended {
 }
 
 impl<'a> Process<'a> {
-    /// Says that the run is trained from here on.
-    pub fn begin(run: &'a RunDir, task: &impl Task) -> Self {
+    /// Says that the run is trained from here on, after `done` steps.
+    pub fn begin(run: &'a RunDir, task: &impl Task, done: u64) -> Self {
         let process = Self { run, total_steps: task.total_steps(), start: Instant::now() };
-        process.say(&Status::of_process(State::Running, 0, process.total_steps));
+        process.say(&Status::of_process(State::Running, done, process.total_steps));
         process
     }
 
@@ -51,14 +51,12 @@ impl<'a> Process<'a> {
         let ended = training().and_then(Training::run);
         let status = |state, step| Status::of_process(state, step, self.total_steps);
         match &ended {
-            Ok((outcome, step)) => {
-                let state = match outcome {
-                    Outcome::Finished => State::Finished,
-                    Outcome::Interrupted => State::Interrupted,
-                    Outcome::Paused => State::Paused,
-                };
-                self.say(&status(state, *step));
+            // Early stopping ends a run before the steps that were planned.
+            Ok((Outcome::Finished, step)) => {
+                self.say(&Status::of_process(State::Finished, *step, *step));
             }
+            Ok((Outcome::Interrupted, step)) => self.say(&status(State::Interrupted, *step)),
+            Ok((Outcome::Paused, step)) => self.say(&status(State::Paused, *step)),
             Err(error) => {
                 let records = metrics::read(self.run.metrics_path()).unwrap_or_default();
                 let step = records.last().map_or(0, |record| record.step);
