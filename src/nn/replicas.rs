@@ -3,6 +3,7 @@
 //! multi-GPU training does with its towers.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -13,11 +14,12 @@ use crate::ops::{Buffer, Cpu};
 use crate::system::threads;
 
 /// The replicas of a network; none where it is trained alone.
+#[derive(Default)]
 pub struct Replicas(Vec<Replica>);
 
 /// A replica, its threads, and its part of a batch.
 struct Replica {
-    cpu: Cpu,
+    cpu: Arc<Cpu>,
     network: Network,
     examples: usize,
     inputs: Vec<Buffer>,
@@ -32,13 +34,29 @@ impl Replicas {
     /// When the threads cannot be started.
     pub fn new(cpu: &Cpu, network: &Network, count: usize) -> Result<Self> {
         let threads = (cpu.threads() / count.max(1)).max(1);
-        let replica = |_| {
-            let cpu = Cpu::new(cpu.isa(), threads)?;
-            let (inputs, ids, states) = (Vec::new(), Vec::new(), Vec::new());
-            Ok(Replica { cpu, network: network.replica(), examples: 0, inputs, ids, states })
-        };
+        let replica =
+            |_| Ok(Replica::new(Arc::new(Cpu::new(cpu.isa(), threads)?), network.replica()));
         let several = if count > 1 { count } else { 0 };
         Ok(Self((0..several).map(replica).collect::<Result<_>>()?))
+    }
+
+    /// Whether the network is trained alone.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As many replicas of another network of the same parameters, on the same threads.
+    pub fn of(&self, network: &Network) -> Self {
+        let replica = |one: &Replica| Replica::new(one.cpu.clone(), network.replica());
+        Self(self.0.iter().map(replica).collect())
+    }
+
+    /// Takes the memory of replicas of another network of the same parameters, as
+    /// [`Network::take_memory`].
+    pub fn take_memory(&mut self, other: &mut Self) {
+        for (own, other) in self.0.iter_mut().zip(&mut other.0) {
+            own.network.take_memory(&mut other.network);
+        }
     }
 
     /// The sum of the losses `output` of a batch, and in `network` the gradients of `scale` times
@@ -55,7 +73,7 @@ impl Replicas {
         output: Output,
         feed: Feed,
     ) -> Result<f64> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return Ok(sum(network.run(cpu, mode, output, feed)?));
         }
         let Feed { batch, inputs, ids, states } = feed;
@@ -95,6 +113,11 @@ fn add_up(replicas: &[Replica], cpu: &Cpu, network: &mut Network) {
 }
 
 impl Replica {
+    fn new(cpu: Arc<Cpu>, network: Network) -> Self {
+        let (inputs, ids, states) = (Vec::new(), Vec::new(), Vec::new());
+        Self { cpu, network, examples: 0, inputs, ids, states }
+    }
+
     /// Takes the part of the batch with these examples.
     fn take(
         &mut self,

@@ -8,11 +8,13 @@ use crate::console;
 /// Steps of this process before which the time left is not told: the first ones are slow.
 const FIRST_STEPS: u64 = 3;
 
-/// Says a line of progress: where a status line shows the same, for the log alone.
-pub(super) fn progress_line(line: &str) {
-    match console::is_enabled() {
-        true => tracing::debug!("{line}"),
-        false => tracing::info!("{line}"),
+/// Says lines of progress: where a status line shows the same, for the log alone.
+pub(super) fn progress_line(lines: &str) {
+    for line in lines.lines() {
+        match console::is_enabled() {
+            true => tracing::debug!("{line}"),
+            false => tracing::info!("{line}"),
+        }
     }
 }
 

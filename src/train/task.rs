@@ -86,8 +86,8 @@ pub trait Task {
     fn reports_last_step(&self) -> bool {
         false
     }
-    /// The progress in words, in the reference's wording. What it takes to say them may be
-    /// computed here, for [`Task::record`] to record.
+    /// The progress in words, in the reference's wording, on one line or more. What it takes to say
+    /// them may be computed here, for [`Task::record`] and [`Task::validation`] to record.
     ///
     /// # Errors
     /// Whatever keeps it from being computed.
@@ -103,8 +103,8 @@ pub trait Task {
     fn is_evaluated(&self, _epoch: u64) -> bool {
         true
     }
-    /// Evaluates at the end of an epoch; nothing of the training state may change. `None`
-    /// where a shutdown is requested.
+    /// Evaluates at the end of an epoch. `None` where a shutdown is requested; nothing of the training
+    /// state has changed then, nor where it fails.
     ///
     /// # Errors
     /// Whatever keeps the evaluation from its end.

@@ -134,6 +134,14 @@ fn the_evaluation_gives_perplexity_by_bucket_bleu_and_the_worst() {
     assert_eq!(lines.len(), 3, "{log}");
     assert!(lines[0].ends_with("(of 16 pairs)") && lines[2].contains("bucket 2 perplexity "));
     assert!(Run::of(&dir, "run").last("dev", "batch_perplexity") > 1.0);
+    // As the reference prints them, after each window of its learning rate.
+    dir.tfm(&format!("{SMALL} --set train.decay_every=5 --run-dir windows")).ok();
+    let log = fs::read_to_string(dir.path().join("windows/log.txt")).unwrap();
+    let lines: Vec<&str> =
+        log.lines().skip_while(|line| !line.contains("global step 5 ")).collect();
+    let is_of = |line: &str, bucket| line.contains(&format!(" eval: bucket {bucket} perplexity "));
+    assert!((0..3).all(|bucket| is_of(lines[bucket + 1], bucket)), "{log}");
+    assert!(Run::of(&dir, "windows").last("valid", "batch_perplexity") > 1.0);
     let json = dir.tfm("eval translate --run run --json").json();
     let metrics = &json["metrics"];
     assert!(metrics["perplexity"].as_f64().unwrap() > 1.0, "{json}");
@@ -183,7 +191,7 @@ fn a_development_text_that_is_trained_on_is_warned_about() {
     );
     let line = format!("{train} --set data.dev=[\"both.src\",\"both.tgt\"] --run-dir run");
     let said = dir.tfm(&line);
-    let warning = "1 of 200 development pairs (0.5 %) are in the training text too";
+    let warning = "1 of 200 development pairs (0.5 %) is in the training text too";
     assert!(said.code == 0 && said.stderr.contains(warning), "{said:?}");
     let from =
         dir.tfm(&format!("{line} --init-from run").replace("--run-dir run", "--run-dir next"));
@@ -483,10 +491,14 @@ fn a_run_that_has_ended_early_goes_on_with_more_patience() {
         assert_eq!(said.code, 0, "{said:?}");
         said.stderr
     };
+    // The epochs ended at the same time.
+    assert!(!run.text("log.txt").contains("Early stopping"));
     let said = resume("--set train.num_epochs=5");
     assert!(said.contains("Early stopping: no dev BLEU above") && epochs() == 2, "{said}");
     let said = resume("--set train.patience=2");
-    assert!(said.contains("in the last 2 epochs") && epochs() == 3, "{said}");
+    assert!(said.contains(" in 2 epochs; --checkpoint best") && epochs() == 3, "{said}");
+    let status: serde_json::Value = serde_json::from_str(&run.text("status.json")).unwrap();
+    assert_eq!(status["step"], status["total_steps"], "it is finished: {status}");
     let said = resume("--set train.patience=0");
     assert!(!said.contains("Early stopping") && epochs() == 5, "{said}");
 }

@@ -76,4 +76,16 @@ impl Sentences {
         let reading = Reading { pairs: count, ..Reading::default() };
         Self { pairs, lines: (1..=count).collect(), reading }
     }
+
+    /// Drops the pairs that are not `kept`, as if a side of them were empty.
+    pub fn keep(&mut self, kept: &[bool]) {
+        let before = self.pairs.len();
+        let mut is_kept = kept.iter().copied();
+        self.pairs.retain(|_| is_kept.next().unwrap_or(true));
+        let mut is_kept = kept.iter().copied();
+        self.lines.retain(|_| is_kept.next().unwrap_or(true));
+        let dropped = (before - self.pairs.len()) as u64;
+        self.reading.pairs -= dropped;
+        self.reading.empty += dropped;
+    }
 }

@@ -40,7 +40,8 @@ pub fn split(file: &Path, sides: &[String; 2]) -> Result<Vec<PathBuf>> {
             Ok(_) => {
                 let (path, file) = (path.display(), file.display());
                 tracing::warn!(
-                    "{path} has another text than the cut of {file}: nothing is replaced"
+                    "{path} has another text than the cut of {file}: nothing is replaced; to have it \
+                    cut anew, remove train.* and dev.* and run the command again"
                 );
                 return Ok(Vec::new());
             }

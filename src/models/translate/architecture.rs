@@ -27,14 +27,6 @@ pub struct Losses {
 }
 
 impl Architecture {
-    /// Words of the source and of the target.
-    pub fn vocabularies(&self) -> [usize; 2] {
-        match self {
-            Self::Unidirectional(network) => network.vocabularies,
-            Self::Bidirectional(network) => network.vocabularies,
-        }
-    }
-
     /// The width of the zero context fed to the first step of the decoder; none if it takes no context.
     pub fn context(&self) -> Option<usize> {
         match self {

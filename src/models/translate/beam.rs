@@ -15,11 +15,14 @@ pub struct Search {
     pub length_penalty: f64,
     /// Maximum length of a translation in words; none for that of its bucket.
     pub max_length: Option<usize>,
+    /// Whether the attention of translations is kept.
+    pub keeps_attention: bool,
 }
 
 impl Search {
     /// The likeliest word every time.
-    pub const GREEDY: Self = Self { beam: 1, length_penalty: 0.6, max_length: None };
+    pub const GREEDY: Self =
+        Self { beam: 1, length_penalty: 0.6, max_length: None, keeps_attention: false };
 
     /// ((5 + length) / 6)^penalty, which log-probabilities are divided by.
     fn normalised(&self, log_probability: f64, length: usize) -> f64 {
@@ -36,7 +39,8 @@ pub struct Hypothesis {
     pub log_probability: f64,
     /// The log-probability divided by the length penalty, which the search maximises.
     pub score: f64,
-    /// Of each word and the end the attention's weights on the source's words, in their order.
+    /// Of each word and the end the attention's weights on the source's words, in their order; empty
+    /// where the search does not keep them.
     pub attention: Vec<Vec<f32>>,
 }
 
@@ -57,13 +61,13 @@ pub struct Beam {
 }
 
 impl Hypothesis {
-    /// Of each word the place of the source's word with the highest attention.
+    /// Of each word the place of the source's word with the highest attention, where it is kept.
     pub fn alignment(&self) -> Vec<usize> {
         let highest = |weights: &Vec<f32>| {
             let places = weights.iter().enumerate();
             places.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(place, _)| place)
         };
-        self.attention[..self.words.len()].iter().map(highest).collect()
+        self.attention.iter().take(self.words.len()).map(highest).collect()
     }
 
     /// Keeps of the attention the weights on the sentence's `words`, the first word first. Where the
@@ -145,9 +149,11 @@ impl Beam {
             let is_greedy = is_greedy(&candidate);
             let (log_probability, row, word) = candidate;
             let Open { mut words, attention: mut weights, .. } = before[row].clone();
-            weights.push(Rc::new(attention[row].clone()));
+            if search.keeps_attention {
+                weights.push(Rc::new(attention[row].clone()));
+            }
             if word == EOS {
-                let score = search.normalised(log_probability, weights.len());
+                let score = search.normalised(log_probability, words.len() + 1);
                 let attention = weights.iter().map(|of| of.to_vec()).collect();
                 self.done.push(Hypothesis { words, log_probability, score, attention });
             } else {

@@ -48,9 +48,9 @@ pub struct Network {
     pub tie_embeddings: bool,
     /// Layers of the encoder, and of the decoder, of the reference network.
     pub num_layers: usize,
-    /// Negative samples per time step for sampled softmax; 0, or as many as words of the target: the
-    /// full softmax. As in the reference, its network has an output of all words in two places: about
-    /// (words + units) · words parameters more.
+    /// Negative samples per time step for sampled softmax; 0, or at least the target vocabulary size V,
+    /// selects the full softmax. As in the reference, the full softmax projects to V words twice
+    /// (after the cells and after the attention): about (V + units) · V more parameters.
     pub num_samples: usize,
     /// Parameter initialisation: "tf-1.0", Glorot uniform, the default of TensorFlow 1.0, or
     /// "tf-0.12", uniform unit scaling, the default of TensorFlow 0.12.
@@ -130,7 +130,8 @@ pub struct Train {
     /// bidirectional network reads in training, in source or target, is replaced by _UNK.
     pub word_dropout: f32,
     /// Label smoothing: the probability mass spread uniformly over all tokens. The training perplexity
-    /// is that of the smoothed labels, so it stays above the development perplexity, which is not.
+    /// is computed with the smoothed labels, the development perplexity with the true ones, so the
+    /// former stays higher.
     pub label_smoothing: f32,
     /// Decay of the moving average (EMA) of the weights, used for translation; 0: no average.
     pub average_decay: f32,

@@ -12,12 +12,13 @@ use super::self_test;
 use super::texts::text;
 use crate::console;
 use crate::data::parallel::{
-    Bucket, Longest, ParallelText, Preparation, PreparedPairs, Progress, Sentences,
+    Bucket, Invalid, Longest, ParallelText, Preparation, PreparedPairs, Progress, Sentences,
 };
 use crate::data::tokenizer::{Basic, Bpe, Kind, SPECIAL, Side, Tokenizer};
 use crate::data::{Split, synthetic_pairs};
 use crate::rng::Stream;
 use crate::run::RunDir;
+use crate::system::wording::by_number;
 
 /// Pairs of a random text.
 const RANDOM_PAIRS: usize = 1000;
@@ -172,7 +173,8 @@ impl Dataset {
                     }
                 };
                 tracing::warn!(
-                    "{dropped} of {all} {name} pairs are longer than {most} and left out"
+                    "{dropped} of {all} {name} pairs {} longer than {most} and left out",
+                    by_number(dropped, "is", "are")
                 );
             }
         }
@@ -223,8 +225,17 @@ impl Dataset {
         tokenizer: &Tokenizer,
     ) -> Result<HeldOut> {
         let text = ParallelText::new(files, config.data.invalid)?.of_arguments();
-        let sentences = text.read()?;
-        let pairs = encode(tokenizer, &sentences.pairs)?;
+        let mut sentences = text.read()?;
+        let mut ids = ids(tokenizer, &sentences.pairs);
+        // As in training: a tokenizer may find nothing in a line.
+        let has_tokens: Vec<bool> = ids.iter().map(|ids| !ids.iter().any(Vec::is_empty)).collect();
+        if let Some(pair) = has_tokens.iter().position(|has_tokens| !has_tokens) {
+            let drops = config.data.invalid == Invalid::Drop;
+            ensure!(drops, "{text}: line {} has no tokens on one side", sentences.lines[pair]);
+            sentences.keep(&has_tokens);
+            ids.retain(|ids| !ids.iter().any(Vec::is_empty));
+        }
+        let pairs = PreparedPairs::of_tokens(&ids, tokenizer)?;
         Ok(HeldOut { text: BatchedText::new(pairs, config, "dev")?, sentences })
     }
 
@@ -336,10 +347,14 @@ fn check_kind(known: &Tokenizer, wanted: Kind) -> Result<()> {
 }
 
 fn encode(tokenizer: &Tokenizer, pairs: &[[String; 2]]) -> Result<PreparedPairs> {
+    PreparedPairs::of_tokens(&ids(tokenizer, pairs), tokenizer)
+}
+
+fn ids(tokenizer: &Tokenizer, pairs: &[[String; 2]]) -> Vec<[Vec<u32>; 2]> {
     let ids = |[source, target]: &[String; 2]| {
         [tokenizer.encode(Side::Source, source), tokenizer.encode(Side::Target, target)]
     };
-    PreparedPairs::of_ids(&pairs.iter().map(ids).collect::<Vec<_>>())
+    pairs.iter().map(ids).collect()
 }
 
 /// Threads that read texts; no result depends on them.

@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_translation_does_not_depend_on_those_beside_it() {
-        let search = Search { beam: 3, ..Search::GREEDY };
+        let search = Search { beam: 3, keeps_attention: true, ..Search::GREEDY };
         let together = all(search, 1);
         let (cpu, mut translator) = translator(1);
         let never = ShutdownFlag::default();
@@ -330,6 +330,7 @@ mod tests {
             let alone = translator.translate(&cpu, &[sentence], search, &never).unwrap().unwrap();
             assert_eq!(alone[0][0].words, together[0].words);
             let cut = sentence.len().saturating_sub(bucket.source - 1);
+            assert_eq!(alone[0][0].attention.len(), alone[0][0].words.len() + 1);
             for weights in &alone[0][0].attention {
                 assert_eq!(weights.len(), sentence.len());
                 assert!(weights[..cut].iter().all(|&weight| weight == 0.0));
@@ -345,8 +346,9 @@ mod tests {
         assert_eq!(buckets, [4, 8, 8, 8, 8]);
         let never = ShutdownFlag::default();
         let sentence: Vec<u32> = (0..11).map(|i| 4 + i * 3 % 11).collect();
+        let search = Search { keeps_attention: true, ..Search::GREEDY };
         let mut found = |words: &[u32]| {
-            let found = translator.translate(&cpu, &[words], Search::GREEDY, &never);
+            let found = translator.translate(&cpu, &[words], search, &never);
             found.unwrap().unwrap().remove(0).remove(0)
         };
         let (whole, last) = (found(&sentence), found(&sentence[4..]));
@@ -358,5 +360,6 @@ mod tests {
     fn the_length_of_a_translation_can_be_limited() {
         let found = all(Search { max_length: Some(2), ..Search::GREEDY }, 1);
         assert!(found.iter().all(|found| found[0].words.len() <= 2));
+        assert!(found.iter().all(|found| found[0].attention.is_empty()), "nobody has asked for it");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::system::wording::counted;
+
 /// The best BLEU of the development text so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Best {
@@ -30,15 +32,13 @@ impl Best {
         self.evaluated_at.filter(|_| patience > 0 && self.epochs_since >= patience)
     }
 
-    /// Reports early stopping, if it happens.
-    pub fn say(&self, patience: u64) {
-        if self.ends_at(patience).is_some() {
-            let (epochs, bleu) = (self.epochs_since, self.bleu.unwrap_or_default());
-            tracing::info!(
-                "Early stopping: no dev BLEU above {bleu:.2} in the last {epochs} epochs; \
-                --checkpoint best uses the best epoch, and a larger train.patience continues"
-            );
-        }
+    /// Reports early stopping.
+    pub fn say(&self) {
+        let (epochs, bleu) = (counted(self.epochs_since, "epoch"), self.bleu.unwrap_or_default());
+        tracing::info!(
+            "Early stopping: no dev BLEU above {bleu:.2} in {epochs}; --checkpoint best uses the best \
+            epoch, and a larger train.patience continues"
+        );
     }
 }
 

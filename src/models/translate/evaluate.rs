@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::batch::{Batch, BatchMemory, BatchedText, Batches};
-use super::beam::Search;
+use super::beam::{Hypothesis, Search};
 use super::decode::{self, Translator};
 use super::model::TranslationModel;
 use crate::console;
@@ -11,6 +11,7 @@ use crate::data::parallel::BucketBatch;
 use crate::data::tokenizer::{Side, Tokenizer};
 use crate::metrics::bleu::{Bleu, Statistics};
 use crate::metrics::corpus::CorpusMetric;
+use crate::metrics::perplexity_in_words;
 use crate::ops::Cpu;
 use crate::train::ShutdownFlag;
 
@@ -76,53 +77,82 @@ pub fn perplexity(
     Ok(Some(scores))
 }
 
-/// The mean losses that the reference's evaluation prints, a bucket each: of one drawn batch, as
-/// training takes them, with the softmax of samples where it has one. They vary from batch to batch
-/// and are below those of [`perplexity`]. A bucket without pairs has none.
-///
-/// # Errors
-/// Sizes that do not fit.
-pub fn reference_losses(
-    cpu: &Cpu,
-    model: &mut TranslationModel,
-    text: &BatchedText,
-    step: u64,
-) -> Result<Vec<(usize, f64)>> {
-    let Batches::Buckets(buckets, size) = &text.batches else { return Ok(Vec::new()) };
-    let mut batch = BucketBatch::default();
-    let full = (0..buckets.sizes().len()).filter(|&bucket| !buckets.members(bucket).is_empty());
-    full.map(|bucket| {
-        buckets.draw_from(bucket, &text.pairs, step, *size, &mut batch);
-        Ok((bucket, model.training_loss(cpu, &Batch::from(&batch), step)?))
-    })
-    .collect()
+/// The reference's own evaluation after some steps: one drawn batch per bucket, as training takes
+/// them, with the softmax of samples where it has one. Its losses vary from batch to batch and are
+/// below those of [`perplexity`].
+#[derive(Debug)]
+pub struct DrawnBatches {
+    /// Pairs of a batch.
+    size: usize,
+    /// Bucket and mean loss; a bucket without pairs has none, nor have batches without buckets.
+    losses: Vec<(usize, f64)>,
 }
 
-/// The BLEU of the model's translations of `text` (source, reference), and the translations; `None`
-/// where a shutdown is requested.
+impl DrawnBatches {
+    /// Draws and scores the batches of a step.
+    ///
+    /// # Errors
+    /// Sizes that do not fit.
+    pub fn score(
+        cpu: &Cpu,
+        model: &mut TranslationModel,
+        text: &BatchedText,
+        step: u64,
+    ) -> Result<Self> {
+        let Batches::Buckets(buckets, size) = &text.batches else {
+            return Ok(Self { size: 0, losses: Vec::new() });
+        };
+        let mut batch = BucketBatch::default();
+        let full = (0..buckets.sizes().len()).filter(|&bucket| !buckets.members(bucket).is_empty());
+        let losses = full.map(|bucket| {
+            buckets.draw_from(bucket, &text.pairs, step, *size, &mut batch);
+            Ok((bucket, model.training_loss(cpu, &Batch::from(&batch), step)?))
+        });
+        Ok(Self { size: *size, losses: losses.collect::<Result<_>>()? })
+    }
+
+    /// A line per bucket, as the reference prints it.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.losses.iter().map(|(bucket, loss)| {
+            let perplexity = perplexity_in_words(loss.exp());
+            format!("eval: bucket {bucket} perplexity {perplexity} (of {} pairs)", self.size)
+        })
+    }
+
+    /// The perplexity of all buckets together, under the name it is recorded by.
+    pub fn metric(&self) -> Option<(&'static str, f64)> {
+        let sum: f64 = self.losses.iter().map(|(_, loss)| loss).sum();
+        let mean = sum / self.losses.len() as f64;
+        (!self.losses.is_empty()).then(|| ("batch_perplexity", mean.exp()))
+    }
+}
+
+/// The model's translations of the sources of `text`; `None` where a shutdown is requested.
 ///
 /// # Errors
 /// Sizes that do not fit.
-pub fn bleu(
+pub fn translations(
     cpu: &Cpu,
     translator: &mut Translator,
     tokenizer: &Tokenizer,
     text: &[[String; 2]],
     search: Search,
     shutdown: &ShutdownFlag,
-) -> Result<Option<(f64, Vec<String>)>> {
+) -> Result<Option<Vec<String>>> {
     let sources: Vec<Vec<u32>> =
         text.iter().map(|[source, _]| tokenizer.encode(Side::Source, source)).collect();
     let Some(found) = translator.translate_all(cpu, &sources, search, shutdown)? else {
         return Ok(None);
     };
-    let (bleu, mut sums) = (Bleu::default(), Statistics::default());
-    let mut translations = Vec::with_capacity(text.len());
-    for ([_, reference], hypotheses) in text.iter().zip(found) {
+    let text = |hypotheses: &Vec<Hypothesis>| {
         let words = hypotheses.first().map_or(&[][..], |best| &best.words);
-        let translation = decode::text(tokenizer, words);
-        sums += bleu.statistics(&translation, &[reference]);
-        translations.push(translation);
-    }
-    Ok(Some((bleu.score(&sums), translations)))
+        decode::text(tokenizer, words)
+    };
+    Ok(Some(found.iter().map(text).collect()))
+}
+
+/// What the translation of each pair of `text` (source, reference) adds to BLEU.
+pub fn statistics(bleu: &Bleu, text: &[[String; 2]], translations: &[String]) -> Vec<Statistics> {
+    let pairs = text.iter().zip(translations);
+    pairs.map(|([_, reference], own)| bleu.statistics(own, &[reference])).collect()
 }

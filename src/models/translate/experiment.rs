@@ -204,8 +204,9 @@ impl Experiment for Translate {
         let shown = &data.dev_text[..SHOWN.min(data.dev_text.len())];
         let encode = |[source, _]: &[String; 2]| data.tokenizer.encode(Side::Source, source);
         let sources: Vec<Vec<u32>> = shown.iter().map(encode).collect();
-        let never = ShutdownFlag::default();
-        let found = translator.translate_all(cpu, &sources, Search::GREEDY, &never).ok()??;
+        let (never, search) =
+            (ShutdownFlag::default(), Search { keeps_attention: true, ..Search::GREEDY });
+        let found = translator.translate_all(cpu, &sources, search, &never).ok()??;
         let line = |([source, _], found): (&[String; 2], Vec<Hypothesis>)| {
             let best = found.into_iter().next().unwrap_or_default();
             let translation = data.tokenizer.decode(Side::Target, &best.words);

@@ -35,7 +35,7 @@ use config::TranslateConfig;
 use experiment::Translate;
 
 const EXAMPLES: &str = "Examples:
-  tfm train translate --config translate-demo    about a minute, needs no data
+  tfm train translate --config translate-demo    about two minutes, needs no data
   tfm train translate --config translate-test    the reference's self-test
   tfm train translate --config translate-small \\
       --set 'data.train=[\"a.en\",\"a.fr\"]' --set 'data.dev=[\"b.en\",\"b.fr\"]'

@@ -19,6 +19,8 @@ pub struct TranslationModel {
     unrolled: Vec<Unrolled>,
     /// The network that ran last: it has the memory of all.
     last: usize,
+    /// The network that was trained last: its replicas have the memory of all replicas.
+    trained: usize,
 }
 
 /// The network of one number of decoder positions.
@@ -26,7 +28,7 @@ struct Unrolled {
     steps: usize,
     network: Network,
     losses: Losses,
-    replicas: Option<Replicas>,
+    replicas: Replicas,
 }
 
 impl TranslationModel {
@@ -37,8 +39,8 @@ impl TranslationModel {
     pub fn new(architecture: Architecture, seed: u64, towers: usize) -> Result<Self> {
         let (graph, losses) = architecture.unrolled(1)?;
         let network = Network::new(graph, seed)?;
-        let first = Unrolled { steps: 1, network, losses, replicas: None };
-        Ok(Self { architecture, towers, unrolled: vec![first], last: 0 })
+        let first = Unrolled { steps: 1, network, losses, replicas: Replicas::default() };
+        Ok(Self { architecture, towers, unrolled: vec![first], last: 0, trained: 0 })
     }
 
     /// Its sizes and settings.
@@ -71,7 +73,8 @@ impl TranslationModel {
         if known.is_none() {
             let (graph, losses) = self.architecture.unrolled(steps)?;
             let network = self.network().sharing(graph)?;
-            self.unrolled.push(Unrolled { steps, network, losses, replicas: None });
+            let replicas = Replicas::default();
+            self.unrolled.push(Unrolled { steps, network, losses, replicas });
         }
         if let Ok([now, last]) = self.unrolled.get_disjoint_mut([i, self.last]) {
             now.network.take_memory(&mut last.network);
@@ -119,13 +122,9 @@ impl TranslationModel {
     ) -> Result<f64> {
         let context = vec![0.0; batch.size * self.architecture.context().unwrap_or(0)];
         let weights = batch.training_weights();
-        let towers = self.towers;
-        let Unrolled { network, losses, replicas, .. } =
-            self.unrolled(batch.decoder.len() / batch.size)?;
-        let replicas = match replicas {
-            Some(replicas) => replicas,
-            None => replicas.insert(Replicas::new(cpu, network, towers)?),
-        };
+        self.unrolled(batch.decoder.len() / batch.size)?;
+        self.prepare_replicas(cpu)?;
+        let Unrolled { network, losses, replicas, .. } = &mut self.unrolled[self.last];
         let mode = Mode::Gradients { step, scale: 1.0 };
         let feed = feed(batch, &context, &weights);
         let loss = replicas.gradients(cpu, network, mode, losses.trained, feed)?;
@@ -134,12 +133,30 @@ impl TranslationModel {
         Ok(loss)
     }
 
+    /// Gives the network that ran last its replicas, and the memory of those that were trained last.
+    fn prepare_replicas(&mut self, cpu: &Cpu) -> Result<()> {
+        let (now, before) = (self.last, self.trained);
+        if self.towers > 1 && self.unrolled[now].replicas.is_empty() {
+            let (network, others) = (&self.unrolled[now].network, &self.unrolled[before].replicas);
+            self.unrolled[now].replicas = match others.is_empty() {
+                true => Replicas::new(cpu, network, self.towers)?,
+                false => others.of(network),
+            };
+        }
+        if let Ok([now, before]) = self.unrolled.get_disjoint_mut([now, before]) {
+            now.replicas.take_memory(&mut before.replicas);
+        }
+        self.trained = now;
+        Ok(())
+    }
+
     /// The same model with other values of its parameters, such as their moving averages.
     pub fn with_values(&self, values: &[Parameter]) -> Self {
         let Unrolled { steps, network, losses, .. } = &self.unrolled[0];
         let network = network.with_values(values);
-        let first = Unrolled { steps: *steps, network, losses: *losses, replicas: None };
-        Self { unrolled: vec![first], last: 0, ..*self }
+        let replicas = Replicas::default();
+        let first = Unrolled { steps: *steps, network, losses: *losses, replicas };
+        Self { unrolled: vec![first], last: 0, trained: 0, ..*self }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use crate::system::wording::by_number;
+
 /// The development pairs, and which of them the training text has shown.
 pub struct Overlap<'a> {
     dev: &'a [[String; 2]],
@@ -32,8 +34,9 @@ impl<'a> Overlap<'a> {
         let percent = 100.0 * both as f64 / all.max(1) as f64;
         (both > 0).then(|| {
             format!(
-                "{both} of {all} development pairs ({percent:.1} %) are in the training text too: \
-                perplexity and BLEU are better than on unseen sentences"
+                "{both} of {all} development pairs ({percent:.1} %) {} in the training text too: \
+                perplexity and BLEU are better than on unseen sentences",
+                by_number(both, "is", "are")
             )
         })
     }

@@ -27,7 +27,8 @@ pub fn unknown(ids: &[Vec<u32>; 2]) -> usize {
 }
 
 /// The score of each pair of ids; none of one that fits no bucket, or has a side without ids. Without
-/// `sizes` of buckets any pair fits. `None` where a shutdown is requested.
+/// `sizes` of buckets any pair fits. `None` where a shutdown is requested. Errors count the first pair as
+/// line `first`.
 ///
 /// # Errors
 /// Sizes that do not fit.
@@ -36,6 +37,7 @@ pub fn score(
     model: &mut TranslationModel,
     sizes: &[Bucket],
     pairs: &[[Vec<u32>; 2]],
+    first: u64,
     shutdown: &ShutdownFlag,
 ) -> Result<Option<Vec<Option<PairScore>>>> {
     let mut scores = vec![None; pairs.len()];
@@ -50,8 +52,10 @@ pub fn score(
             let (ids, chosen) = (PreparedPairs::of_ids(&ids)?, 0..members.len() as u32);
             let batch = memory.fill(&ids, size, &chosen.collect::<Vec<_>>());
             let losses = model.losses(cpu, &batch).with_context(|| {
-                let [source, target] = pairs[members[0]].each_ref().map(Vec::len);
-                format!("pair {}, of {source} and {target} tokens", members[0] + 1)
+                // They are side by side by growing length.
+                let last = members[members.len() - 1];
+                let [source, target] = pairs[last].each_ref().map(Vec::len);
+                format!("line {}, of {source} and {target} tokens", first + last as u64)
             })?;
             for (column, &i) in members.iter().enumerate() {
                 let own = losses.iter().skip(column).step_by(members.len());
@@ -106,7 +110,7 @@ mod tests {
         let mut model = TranslationModel::new(architecture, 3, 1).unwrap();
         let cpu = Cpu::new(Isa::Portable, 1).unwrap();
         let never = ShutdownFlag::default();
-        score(&cpu, &mut model, &SIZES, pairs, &never).unwrap().unwrap()
+        score(&cpu, &mut model, &SIZES, pairs, 1, &never).unwrap().unwrap()
     }
 
     fn pair(source: u32, target: u32) -> [Vec<u32>; 2] {

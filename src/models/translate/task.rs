@@ -1,5 +1,7 @@
 //! Training, as the loop of [`crate::train`] sees it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -12,11 +14,13 @@ use super::config::{Train, TranslateConfig};
 use super::dataset::Dataset;
 use super::decode::Translator;
 use super::early_stopping::Best;
-use super::evaluate::{self, BucketScore};
+use super::evaluate::{self, BucketScore, DrawnBatches};
 use super::learning_rate::{self, LearningRate};
 use super::model::TranslationModel;
 use crate::checkpoint::Checkpoint;
 use crate::data::tokenizer::Side;
+use crate::metrics::bleu::Bleu;
+use crate::metrics::corpus::{CorpusMetric, sum};
 use crate::metrics::{Content, Summary, perplexity_in_words};
 use crate::models::weights;
 use crate::nn::Parameter;
@@ -38,6 +42,10 @@ pub struct TranslateTask<'a> {
     /// The learning rate of the last step.
     used: f64,
     losses: Losses,
+    /// The time of this process's steps since the last window, and how many they are.
+    timed: (Duration, u32),
+    /// The reference's evaluation of the last line of progress, if it had one.
+    drawn: Option<DrawnBatches>,
     memory: BatchMemory,
     steps_per_epoch: u64,
     best: Best,
@@ -77,6 +85,8 @@ impl<'a> TranslateTask<'a> {
             rate: LearningRate::new(config.train.learning_rate),
             used: config.train.learning_rate,
             losses: Losses::default(),
+            timed: Default::default(),
+            drawn: None,
             memory: BatchMemory::default(),
             steps_per_epoch: data.train.batches_per_epoch() as u64,
             best: Best::default(),
@@ -108,6 +118,26 @@ impl<'a> TranslateTask<'a> {
         self.steps_per_epoch.saturating_mul(self.config.train.num_epochs)
     }
 
+    /// The steps that the config asks for.
+    fn planned_steps(&self) -> u64 {
+        match self.config.train.max_steps {
+            0 => self.epochs_end(),
+            limit => limit.min(self.epochs_end()),
+        }
+    }
+
+    /// The step after which training stops early.
+    fn stops_early(&self) -> Option<u64> {
+        let end = self.best.ends_at(self.config.train.patience);
+        end.filter(|&end| end < self.planned_steps())
+    }
+
+    fn say_early_stop(&self) {
+        if self.stops_early().is_some() {
+            self.best.say();
+        }
+    }
+
     /// The model used for translation: its moving averages, if there are any.
     fn averaged(&self) -> Option<TranslationModel> {
         let averages = self.optimizer.averages();
@@ -134,24 +164,22 @@ impl<'a> TranslateTask<'a> {
         };
         let dev_score = BucketScore::total(&scores);
         ensure_finite(dev_score.loss, "the development loss")?;
-        let drawn = evaluate::reference_losses(self.cpu, model, dev, step)?;
-        for (bucket, loss) in &drawn {
-            let batch = self.config.train.batch_size;
-            let perplexity = perplexity_in_words(loss.exp());
-            tracing::info!("eval: bucket {bucket} perplexity {perplexity} (of {batch} pairs)");
-        }
+        let drawn = DrawnBatches::score(self.cpu, model, dev, step)?;
+        drawn.lines().for_each(|line| tracing::info!("{line}"));
         let mut translator =
             Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
         let (tokenizer, text) = (&self.data.tokenizer, &self.data.dev_text);
-        let found =
-            evaluate::bleu(self.cpu, &mut translator, tokenizer, text, Search::GREEDY, shutdown)?;
-        let Some((bleu, _)) = found else { return Ok(None) };
+        let search = Search::GREEDY;
+        let Some(translations) =
+            evaluate::translations(self.cpu, &mut translator, tokenizer, text, search, shutdown)?
+        else {
+            return Ok(None);
+        };
+        let metric = Bleu::default();
+        let bleu = metric.score(&sum(&evaluate::statistics(&metric, text, &translations)));
         let perplexity = dev_score.perplexity();
         let mut metrics = vec![("perplexity", perplexity), ("bleu", bleu)];
-        if !drawn.is_empty() {
-            let mean = drawn.iter().map(|(_, loss)| loss).sum::<f64>() / drawn.len() as f64;
-            metrics.push(("batch_perplexity", mean.exp()));
-        }
+        metrics.extend(drawn.metric());
         let line = headline(perplexity, bleu);
         Ok(Some((Evaluation { phase: "dev", metrics, line }, bleu)))
     }
@@ -172,18 +200,12 @@ impl Task for TranslateTask<'_> {
     }
 
     fn total_steps(&self) -> u64 {
-        let all = self.epochs_end();
-        let end = self.best.ends_at(self.config.train.patience);
-        let all = end.map_or(all, |end| end.min(all));
-        match self.config.train.max_steps {
-            0 => all,
-            limit => limit.min(all),
-        }
+        self.stops_early().unwrap_or_else(|| self.planned_steps())
     }
 
     fn how_to_continue(&self) -> &'static str {
-        let Train { patience, max_steps, .. } = self.config.train;
-        match self.best.ends_at(patience) {
+        let max_steps = self.config.train.max_steps;
+        match self.stops_early() {
             Some(_) => "to continue, give a larger --set train.patience=N",
             None if !self.config.train.is_cosine() => "to continue, give --epochs or --steps more",
             None if max_steps > 0 && max_steps < self.epochs_end() => {
@@ -215,6 +237,7 @@ impl Task for TranslateTask<'_> {
     }
 
     fn step(&mut self, step: u64) -> Result<()> {
+        let start = Instant::now();
         let Train { decay_every, lr_decay, .. } = self.config.train;
         self.used = self.rate(step);
         let batch = self.data.train.batch(step, &mut self.memory);
@@ -223,6 +246,7 @@ impl Task for TranslateTask<'_> {
         self.losses.sum += loss;
         self.losses.steps += 1;
         self.losses.last = loss;
+        self.timed = (self.timed.0 + start.elapsed(), self.timed.1 + 1);
         Ok(())
     }
 
@@ -238,6 +262,10 @@ impl Task for TranslateTask<'_> {
         ]
     }
 
+    fn validation(&self) -> Vec<(&'static str, f64)> {
+        self.drawn.iter().filter_map(DrawnBatches::metric).collect()
+    }
+
     /// As the reference too: the reference's network at the end of each window of its learning rate.
     fn is_reported(&self, step: u64) -> bool {
         let per_epoch = self.steps_per_epoch;
@@ -245,16 +273,24 @@ impl Task for TranslateTask<'_> {
     }
 
     fn report(&mut self, Progress { step, fraction, rate }: Progress) -> Result<String> {
+        self.drawn = None;
         if self.ends_window(step)
             && let Some(loss) = self.rate.last_window()
         {
-            let step_time = self.items_per_step().1 as f64 / rate;
-            return Ok(format!(
+            let (time, steps) = std::mem::take(&mut self.timed);
+            let step_time = (time / steps.max(1)).as_secs_f64();
+            let mut lines = format!(
                 "global step {} learning rate {} step-time {step_time:.2} perplexity {}",
                 step + 1,
                 learning_rate::in_words(self.used),
                 perplexity_in_words(loss.exp())
-            ));
+            );
+            let mut averaged = self.averaged();
+            let model = averaged.as_mut().unwrap_or(&mut self.model);
+            let drawn = DrawnBatches::score(self.cpu, model, &self.data.dev, step + 1)?;
+            lines.extend(drawn.lines().map(|line| format!("\n{line}")));
+            self.drawn = Some(drawn);
+            return Ok(lines);
         }
         let perplexity = perplexity_in_words(self.mean_loss().exp());
         Ok(format!("{fraction:.3} perplexity: {perplexity} speed: {rate:.0} pairs/s"))
@@ -262,9 +298,11 @@ impl Task for TranslateTask<'_> {
 
     /// The attention of the first development sentence that is not too long, at the end of an epoch.
     fn summaries(&mut self, step: u64) -> Result<Vec<Summary>> {
-        let is_end = (step + 1).is_multiple_of(self.steps_per_epoch);
+        if !(step + 1).is_multiple_of(self.steps_per_epoch) {
+            return Ok(Vec::new());
+        }
         let tokenizer = &self.data.tokenizer;
-        let shown = self.data.dev_text.iter().filter(|_| is_end).find_map(|[source, _]| {
+        let shown = self.data.dev_text.iter().find_map(|[source, _]| {
             let words = tokenizer.encode(Side::Source, source);
             (1..=MAX_SHOWN).contains(&words.len()).then_some((source, words))
         });
@@ -274,7 +312,8 @@ impl Task for TranslateTask<'_> {
         let mut translator =
             Translator::new(model.architecture(), model.network(), &self.config.buckets())?;
         let never = ShutdownFlag::default();
-        let found = translator.translate_all(self.cpu, &[words], Search::GREEDY, &never)?;
+        let search = Search { keeps_attention: true, ..Search::GREEDY };
+        let found = translator.translate_all(self.cpu, &[words], search, &never)?;
         let Some(best) = found.and_then(|mut found| found.pop()?.into_iter().next()) else {
             return Ok(Vec::new());
         };
@@ -289,7 +328,7 @@ impl Task for TranslateTask<'_> {
         let step = (epoch + 1) * self.steps_per_epoch;
         let Some((dev, bleu)) = self.measure(step, shutdown)? else { return Ok(None) };
         self.best.add(bleu, step);
-        self.best.say(self.config.train.patience);
+        self.say_early_stop();
         let trained = self.mean_loss().exp();
         let epoch = Evaluation {
             phase: "epoch",
@@ -352,7 +391,7 @@ impl Task for TranslateTask<'_> {
             // Of a checkpoint that is older than early stopping.
             None => Best::default(),
         };
-        self.best.say(self.config.train.patience);
+        self.say_early_stop();
         weights::load(self.model(), &self.parameters(), checkpoint)
     }
 }

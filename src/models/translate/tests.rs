@@ -11,7 +11,8 @@ use super::config::TranslateConfig;
 use super::dataset::Dataset;
 use super::model::TranslationModel;
 use super::unidirectional::{Cell, Unidirectional};
-use crate::data::parallel::BucketBatch;
+use crate::data::parallel::{BucketBatch, Invalid};
+use crate::data::tokenizer::{Bpe, Tokenizer};
 use crate::nn::graph::Initial;
 use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Feed, Gradient, Mode, Network};
@@ -316,13 +317,14 @@ fn parameters_begin_as_the_reference_s() {
             initial,
         };
         let network = Network::new(network.unrolled(2).unwrap().0, 1).unwrap();
+        // The biases of the projection are random, unlike the others.
+        assert!(network.parameters().iter().any(|parameter| parameter.name() == "proj_b"));
         for parameter in network.parameters() {
             let (name, shape) = (parameter.name(), parameter.shape());
             let values = parameter.values();
             let largest = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
             let bound = match name {
                 "encoder/embedding" => 3f32.sqrt(),
-                "projection/biases" | "attention/v" => initial.bound(shape).unwrap(),
                 _ if name.ends_with("gates/biases") => {
                     assert!(values.iter().all(|value| *value == 1.0), "{name}");
                     continue;
@@ -333,4 +335,28 @@ fn parameters_begin_as_the_reference_s() {
             assert!((0.9 * bound..=bound).contains(&largest), "{name}: {largest} of {bound}");
         }
     }
+}
+
+#[test]
+fn a_text_is_evaluated_without_the_pairs_that_training_would_leave_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    // Its normalizer deletes every b.
+    let json = r#"{"version":"1.0","normalizer":{"type":"Replace","pattern":{"String":"b"},"content":""},
+        "pre_tokenizer":{"type":"Whitespace"},
+        "model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"x":2}}}"#;
+    let tokenizer = Tokenizer::Bpe(Bpe::read(&write("tokenizer.json", json)).unwrap());
+    let files = [write("a", "a\nb\na a\n"), write("b", "x\nx\nx\n")];
+    let mut config = TranslateConfig::default();
+    config.data.invalid = Invalid::Drop;
+    let sentences = Dataset::read_pairs(&config, &files, &tokenizer).unwrap().sentences;
+    assert_eq!((sentences.lines, sentences.reading.empty), (vec![1, 3], 1));
+    assert_eq!(sentences.pairs[1][0], "a a");
+    config.data.invalid = Invalid::Error;
+    let error = Dataset::read_pairs(&config, &files, &tokenizer).err().unwrap().to_string();
+    assert!(error.ends_with("line 2 has no tokens on one side"), "{error}");
 }

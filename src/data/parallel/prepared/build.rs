@@ -49,9 +49,7 @@ pub(super) fn in_memory(
 }
 
 /// The bytes of a file of ids that are at hand.
-pub(super) fn of_ids(pairs: &[[Vec<u32>; 2]]) -> Result<(Vec<u8>, Header)> {
-    let largest = pairs.iter().flatten().flatten().max().copied().unwrap_or(0);
-    let mut header = Header::new(String::new(), String::new(), largest as usize + 1);
+pub(super) fn of_ids(pairs: &[[Vec<u32>; 2]], mut header: Header) -> Result<(Vec<u8>, Header)> {
     let mut file = Cursor::new(Vec::new());
     let mut writer = Writer::begin(&mut file, Cursor::new(Vec::new()), &mut header)?;
     ensure!(!pairs.is_empty(), "there are no pairs");

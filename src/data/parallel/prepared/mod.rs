@@ -55,7 +55,21 @@ impl PreparedPairs {
     /// # Errors
     /// There are no pairs, or a sentence has no ids.
     pub fn of_ids(pairs: &[[Vec<u32>; 2]]) -> Result<Self> {
-        let (bytes, header) = build::of_ids(pairs)?;
+        let largest = pairs.iter().flatten().flatten().max().copied().unwrap_or(0);
+        Self::at_hand(pairs, Header::new(String::new(), String::new(), largest as usize + 1))
+    }
+
+    /// As [`PreparedPairs::of_ids`], of ids that `tokenizer` has made: the fingerprint is that of a
+    /// text with these ids.
+    ///
+    /// # Errors
+    /// As [`PreparedPairs::of_ids`].
+    pub fn of_tokens(pairs: &[[Vec<u32>; 2]], tokenizer: &Tokenizer) -> Result<Self> {
+        Self::at_hand(pairs, Header::of(String::new(), tokenizer))
+    }
+
+    fn at_hand(pairs: &[[Vec<u32>; 2]], header: Header) -> Result<Self> {
+        let (bytes, header) = build::of_ids(pairs, header)?;
         Ok(Self { bytes: Mapped::Read(bytes), header, path: None, is_whole: false })
     }
 

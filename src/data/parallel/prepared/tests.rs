@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::data::parallel::Invalid;
-use crate::data::tokenizer::{Basic, UNK};
+use crate::data::tokenizer::{Basic, Bpe, UNK};
 
 /// A text in a folder, and a tokenizer of its words.
 struct Case {
@@ -118,6 +118,37 @@ fn ids_of_large_vocabularies_have_four_bytes() {
     let pairs = case.open().unwrap();
     assert_eq!(pairs.ids(0, Side::Source).collect::<Vec<_>>(), [70_004, 70_005, 70_006]);
     assert_eq!(pairs.ids(2, Side::Target).len(), 3);
+    // Ids have four bytes even where all of them would fit into two.
+    fs::write(&case.text.paths()[0], "AAAA\nBAAA\nAAAA\n").unwrap();
+    let small = case.open().unwrap();
+    let at_hand = PreparedPairs::of_tokens(&all(&small), &case.tokenizer).unwrap();
+    assert_eq!(at_hand.fingerprint(), small.fingerprint());
+}
+
+/// Its normalizer deletes every b.
+const DELETING: &str = r#"{"version":"1.0","normalizer":{"type":"Replace","pattern":{"String":"b"},
+    "content":""},"pre_tokenizer":{"type":"Whitespace"},
+    "model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"x":2}}}"#;
+
+#[test]
+fn pairs_in_which_the_tokenizer_finds_nothing_are_left_out_or_named() {
+    for invalid in [Invalid::Drop, Invalid::Error] {
+        let mut case = case("a\nb\na\n", "x\nx\nx x\n", invalid);
+        let path = case.folder.path().join("tokenizer.json");
+        fs::write(&path, DELETING).unwrap();
+        case.tokenizer = Tokenizer::Bpe(Bpe::read(&path).unwrap());
+        match case.open() {
+            Ok(pairs) => {
+                assert_eq!(pairs.reading(), Reading { pairs: 2, empty: 1, ..Reading::default() });
+                assert_eq!(pairs.length(1, Side::Target), 2);
+            }
+            Err(error) => {
+                assert_eq!(invalid, Invalid::Error, "{error:#}");
+                let want = "line 2 has no tokens on one side";
+                assert!(format!("{error:#}").ends_with(want), "{error:#}");
+            }
+        }
+    }
 }
 
 /// A word for a number, in capitals.

@@ -9,19 +9,20 @@ use serde_json::{Value, json};
 
 use super::super::ENTRY;
 use super::super::dataset::{Dataset, HeldOut};
-use super::super::evaluate::{BucketScore, bleu, perplexity};
+use super::super::evaluate::{BucketScore, perplexity, statistics, translations};
 use super::super::experiment::Translate;
 use super::search::SearchOptions;
 use super::worst::worst;
 use crate::data::Split;
 use crate::data::parallel::Sentences;
 use crate::metrics::bleu::{Bleu, Statistics};
-use crate::metrics::corpus::{CorpusMetric, Signature, sum};
+use crate::metrics::corpus::{Signature, sum};
 use crate::models::options::{
     CheckpointOption, DataOptions, DeviceOptions, OutputOptions, RunOption,
 };
 use crate::models::session::Session;
 use crate::models::{Interrupted, Verb};
+use crate::system::wording::{by_number, plural};
 use crate::train::ShutdownFlag;
 
 /// `tfm eval translate`
@@ -87,7 +88,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
     let (dropped, all) = (text.dropped(), text.pairs.len());
     if dropped > 0 {
-        tracing::warn!("{dropped} of {all} pairs fit no bucket: the perplexity excludes them");
+        let (fit, them) = (by_number(dropped, "fits", "fit"), by_number(dropped, "it", "them"));
+        tracing::warn!("{dropped} of {all} pairs {fit} no bucket: the perplexity excludes {them}");
     }
     let shutdown = ShutdownFlag::on_signals(["stopping the evaluation", "stopped at once"])?;
     let stopped = || Interrupted { message: "stopped before the end of the text".to_string() };
@@ -96,8 +98,8 @@ fn run(matches: &ArgMatches) -> Result<()> {
     };
     let mut translator = session.trained.translator(&session.config)?;
     let search = args.search.search();
-    let found = bleu(&cpu, &mut translator, &tokenizer, &sentences, search, &shutdown)?;
-    let Some((_, translations)) = found else { bail!(stopped()) };
+    let found = translations(&cpu, &mut translator, &tokenizer, &sentences, search, &shutdown)?;
+    let Some(translations) = found else { bail!(stopped()) };
     let total = BucketScore::total(&scores);
     let scored = Scored::of(&sentences, &translations);
     let mut lines = vec![format!(
@@ -114,8 +116,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
         let (size, perplexity) = ([bucket.source, bucket.target], score.perplexity());
         if score.words > 0 && !session.config.is_bidirectional() {
             lines.push(format!(
-                "  bucket {size:?}: perplexity {perplexity:.3}, {} pairs",
-                score.pairs
+                "  bucket {size:?}: perplexity {perplexity:.3}, {} {}",
+                score.pairs,
+                plural(score.pairs, "pair")
             ));
         }
         let perplexity = (score.words > 0).then_some(perplexity);
@@ -168,11 +171,7 @@ struct Scored {
 impl Scored {
     fn of(pairs: &[[String; 2]], translations: &[String]) -> Self {
         let bleu = Bleu::default();
-        let statistics: Vec<Statistics> = pairs
-            .iter()
-            .zip(translations)
-            .map(|([_, reference], translation)| bleu.statistics(translation, &[reference]))
-            .collect();
+        let statistics = statistics(&bleu, pairs, translations);
         let evaluated = bleu.evaluate(&sum(&statistics));
         Self {
             score: evaluated.score,

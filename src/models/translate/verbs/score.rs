@@ -18,7 +18,7 @@ use crate::models::session::Session;
 use crate::models::stdout::{Reader, print};
 use crate::models::{Interrupted, Verb};
 use crate::ops::Cpu;
-use crate::system::wording::counted;
+use crate::system::wording::{counted, plural};
 use crate::train::ShutdownFlag;
 
 /// Pairs that are scored before any of them is printed.
@@ -139,7 +139,7 @@ impl Total {
         let Self { log_probability, words, pairs, without_score, unknown } = *self;
         if unknown > 0 {
             let name = SPECIAL[UNK as usize];
-            let unknown = counted(unknown as u64, "word");
+            let unknown = counted(unknown as u64, unit.trim_end_matches('s'));
             tracing::warn!("outside the vocabularies: {unknown}, read as {name}");
         }
         if pairs == 0 {
@@ -152,7 +152,8 @@ impl Total {
         let perplexity = (-log_probability / words as f64).exp();
         tracing::info!(
             "all: log-probability {log_probability:.4}, perplexity {perplexity:.3} over {words} \
-             {unit} of {pairs} pairs{left_out}"
+             {unit} of {pairs} {}{left_out}",
+            plural(pairs, "pair")
         );
     }
 }
@@ -184,7 +185,8 @@ impl Scorer<'_> {
 
     fn flush(&mut self) -> Result<Reader> {
         let pairs = std::mem::take(&mut self.waiting);
-        let found = score(self.cpu, self.model, &self.sizes, &pairs, self.shutdown)?;
+        let first = self.lines + 1;
+        let found = score(self.cpu, self.model, &self.sizes, &pairs, first, self.shutdown)?;
         let Some(scores) = found else {
             bail!(Interrupted { message: format!("stopped after line {}", self.lines) })
         };
@@ -216,14 +218,13 @@ impl Scorer<'_> {
         if source.is_empty() || target.is_empty() {
             return "a side is empty, not UTF-8 or longer than 1 MiB".to_owned();
         }
-        let words = format!("it has {} and {} words", source.len(), target.len());
-        match self.sizes.last() {
-            Some(size) => {
-                let [source, target] = [size.source - 1, size.target - 2];
-                format!("{words}, but the largest bucket takes {source} and {target}")
-            }
-            None => words,
-        }
+        let (own, unit) = ([source.len(), target.len()], self.tokenizer.unit());
+        // Without buckets any pair has a score.
+        let most = self.sizes.last().map_or([0; 2], |size| [size.source - 1, size.target - 2]);
+        format!(
+            "it has {} and {} {unit}, but the largest bucket takes {} and {}",
+            own[0], own[1], most[0], most[1]
+        )
     }
 
     fn print(&self, ids: &[Vec<u32>; 2], score: Option<PairScore>) -> Result<Reader> {

@@ -64,14 +64,18 @@ impl<R: Read> Chunks<R> {
     fn line(&mut self) -> Result<Option<String>> {
         let place = self.path.display();
         let mut line = Vec::new();
-        let read = self.reader.by_ref().take(LONGEST + 1).read_until(b'\n', &mut line);
+        // With the two characters of a line's end.
+        let read = self.reader.by_ref().take(LONGEST + 2).read_until(b'\n', &mut line);
         let n = read.with_context(|| format!("{place} cannot be read to the end"))? as u64;
         if n == 0 {
             return Ok(None);
         }
         let number = self.lines + 1;
+        for end in [b'\n', b'\r'] {
+            line.pop_if(|last| *last == end);
+        }
         ensure!(
-            n <= LONGEST,
+            line.len() as u64 <= LONGEST,
             "{place}:{number}: the line is longer than {LONGEST} bytes: this is not text"
         );
         let line = String::from_utf8(line).map_err(|error| {
@@ -79,9 +83,7 @@ impl<R: Read> Chunks<R> {
             not_utf8(&self.path, Some(self.lines), self.bytes + valid)
         })?;
         (self.lines, self.bytes) = (number, self.bytes + n);
-        let text = line.strip_suffix('\n').unwrap_or(&line);
-        // Texts of Windows end their lines by two characters.
-        Ok(Some(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+        Ok(Some(line))
     }
 
     /// Whether a complete line is available without waiting.
@@ -169,6 +171,9 @@ mod tests {
         assert!(error.starts_with("standard input:3: the text is not UTF-8, byte 8"), "{error}");
         let found = chunks(&[b"a\n\xff\nb\n"]);
         assert!(found[0] == lines(&["a"]) && found[1].is_err(), "{found:?}");
+        let longest = [&vec![b'a'; LONGEST as usize][..], b"\r\n"].concat();
+        let parts: Vec<&[u8]> = longest.chunks(BUFFER).collect();
+        assert_eq!(chunks(&parts)[0].as_ref().unwrap()[0].len(), LONGEST as usize);
         let long = vec![b'a'; LONGEST as usize + 1];
         let parts: Vec<&[u8]> = long.chunks(BUFFER).collect();
         let error = chunks(&parts)[0].clone().unwrap_err();

@@ -32,8 +32,6 @@ pub struct Decoder<'a> {
     pub tokenizer: &'a Tokenizer,
     /// The model.
     pub translator: Translator,
-    /// The most words of a sentence.
-    pub longest: usize,
     /// Lines that are printed.
     pub lines: u64,
     /// Where attention is drawn.
@@ -88,10 +86,11 @@ impl Decoder<'_> {
         };
         let sources: Vec<Vec<u32>> = lines.iter().map(encode).collect();
         for (source, number) in sources.iter().zip(self.lines + 1..) {
-            if source.len() > self.longest {
-                let (words, longest) = (source.len(), self.longest);
+            let (own, longest) = (source.len(), self.translator.longest());
+            if own > longest {
+                let unit = self.tokenizer.unit();
                 tracing::warn!(
-                    "line {number} has {words} words: only the last {longest} are translated"
+                    "line {number} has {own} {unit}: only the last {longest} are translated"
                 );
             }
         }
@@ -119,7 +118,10 @@ impl Decoder<'_> {
     fn search(&self) -> Search {
         let search = self.args.search.search();
         let beam = search.beam.max(self.args.n_best.unwrap_or(1));
-        Search { beam, max_length: self.args.max_length, ..search }
+        // Attention is as long as source and translation together are.
+        let keeps_attention =
+            self.args.attention.is_some() || self.args.output.json || self.args.replace_unk;
+        Search { beam, max_length: self.args.max_length, keeps_attention, ..search }
     }
 
     fn stopped(&self) -> Error {

@@ -27,8 +27,7 @@ use crate::train::ShutdownFlag;
 const SIGN: &str = "> ";
 
 /// `tfm decode translate`
-pub const VERB: Verb =
-    Verb { name: "decode", about: "Translates the lines of standard input", args, run };
+pub const VERB: Verb = Verb { name: "decode", about: "Translates text line by line", args, run };
 
 #[derive(Args, Debug)]
 struct DecodeArgs {
@@ -45,7 +44,7 @@ struct DecodeArgs {
     /// translation; the beam is at least N wide
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     n_best: Option<usize>,
-    /// Maximum length of a translation in words [default: the decoder length of the bucket; without
+    /// Maximum length of a translation in tokens [default: the decoder length of the bucket; without
     /// buckets, twice the sentence length plus 11]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     max_length: Option<usize>,
@@ -92,7 +91,6 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let cpu = args.device.cpu(ENTRY.name)?;
     let session = Session::<Translate>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let translator = session.trained.translator(&session.config)?;
-    let longest = translator.longest();
     let pictures = args.attention.as_ref().map(|folder| Pictures::open(folder, args.force));
     let shutdown = ShutdownFlag::on_signals(["stopping the translation", "stopped at once"])?;
     let mut decoder = Decoder {
@@ -100,7 +98,6 @@ fn run(matches: &ArgMatches) -> Result<()> {
         cpu: &cpu,
         tokenizer: &session.trained.tokenizer,
         translator,
-        longest,
         lines: 0,
         pictures: pictures.transpose()?,
         shutdown: &shutdown,
