@@ -139,8 +139,8 @@
 //! # A new operator, a new model
 //!
 //! An operator is a function on slices in [`ops`], a file in [`nn::operators`] that says its shape,
-//! its two passes and its plain formula, and a method of [`nn::Value`]; an operator without test
-//! cases does not compile. A model of the program is a folder in [`models`] with its forward
+//! its two passes and its plain formula, and a method of [`nn::Value`]; without test cases of
+//! the operator, the tests do not compile. A model of the program is a folder in [`models`] with its forward
 //! pass, its config and its data; it is trained by the loop of [`train`](mod@train) and has the
 //! verbs of the command line. ARCHITECTURE.md has both lists, and says why it is built so.
 //!

@@ -85,7 +85,7 @@ struct Show {
         conflicts_with_all = ["config", "sets"]
     )]
     graph: Option<PathBuf>,
-    /// Prints the graph in Graphviz DOT format
+    /// Prints the graph in Graphviz DOT format (with --graph)
     #[arg(long, requires = "graph", conflicts_with = "json")]
     dot: bool,
     #[command(flatten)]
@@ -93,8 +93,8 @@ struct Show {
 }
 
 const LONG: &str = "For one batch of the config: each layer's output shape, parameter count, FLOPs of a \
-training step\n(forward and backward; a multiply-add counts as two), and output memory. Buffers are reused; \
-the last\nline is the total.\n\n\
+training step (forward and backward; a multiply-add counts as two), and output memory. Buffers are reused; \
+the last line is the total.\n\n\
 Examples:\n  tfm models show cifar10\n  \
 tfm models show ptb --config ptb-large --set train.batch_size=8";
 

@@ -10,7 +10,7 @@ use crate::models::{Entry, Verb};
 const ORDER: &[(&str, &str)] = &[
     ("train", "Trains a model"),
     ("eval", "Evaluates a trained model"),
-    ("bench", "Times a model's training step, or this machine"),
+    ("bench", "Measures the speed of a model, or of this machine"),
     ("generate", "Generates from a trained model"),
     ("score", "Scores text with a trained model"),
     ("verify", "Compares a run's scores with the expected scores in its config"),

@@ -160,7 +160,7 @@ pub(super) struct Run {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Trains only this point, as one task of a cluster's array job
+    /// Trains only this point, as one task of a cluster's array job; not with [stop]
     #[arg(long, value_name = "N")]
     pub index: Option<u64>,
 

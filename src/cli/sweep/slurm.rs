@@ -53,7 +53,7 @@ struct Slurm {
 
 const LONG: &str = "Creates the sweep's folder, which must be on a shared file system, and prints the script \
 of an array job with one task per point. Two minutes before its time limit a run saves, and its task is \
-requeued.\n\nExamples:\n  \
+requeued. A sweep with [stop] cannot run as an array job.\n\nExamples:\n  \
 tfm sweep slurm rates.toml --dir sweeps/rates --time 02:00:00 --cpus 4 > rates.sh\n  \
 tfm sweep slurm rates.toml --dir sweeps/rates --partition long --submit";
 

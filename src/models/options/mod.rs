@@ -96,7 +96,8 @@ pub struct OutputOptions {
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 
-    /// Also reports each checkpoint, and on a terminal the progress lines that the bar replaces
+    /// Also reports each saved checkpoint and, on a terminal, the progress lines that the status line
+    /// replaces
     #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
 

@@ -38,9 +38,9 @@ pub fn args(command: Command) -> Command {
     let model = command.get_name().to_owned();
     Verify::augment_args(command).after_long_help(format!(
         "A key of the config's [expect] table names a phase and a metric: valid_loss would be \
-        the\nloss of the last record of phase \"valid\" in the run's metrics.jsonl. An unknown key is \
-        an error\nthat lists those of {model}. Exits with code 1 if a score falls short or is missing, \
-        with code 2\nif no score is expected.\n\n\
+        the loss of the last record of phase \"valid\" in the run's metrics.jsonl. An unknown key is \
+        an error that lists those of {model}. Exits with code 1 if a score falls short or is missing, \
+        with code 2 if no score is expected.\n\n\
          Example:\n  tfm verify {model} --run runs/first"
     ))
 }

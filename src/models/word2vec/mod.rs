@@ -24,7 +24,7 @@ use config::Word2VecConfig;
 use experiment::Word2Vec;
 
 const EXAMPLES: &str = "Examples:
-  tfm train word2vec --config word2vec-demo  a minute, needs no data
+  tfm train word2vec --config word2vec-demo   seconds, needs no data
   tfm train word2vec --config word2vec-text8  on the data of `tfm data fetch text8 word2vec-eval`
   tfm train word2vec --set data.train=text.txt --set data.sentences=lines
   tfm train word2vec --set 'data.train=[\"a.txt\",\"b.txt.gz\"]' --set eval.questions=

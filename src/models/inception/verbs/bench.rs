@@ -43,8 +43,8 @@ struct BenchArgs {
 }
 
 const LONG: &str = "The images are random and have the graph's input size, so neither reading nor decoding \
-files is timed. The time is the median of the runs. GFLOP are those of a direct convolution: with Winograd \
-convolution for 3 × 3 filters, the share of the peak may exceed what the CPU actually does.";
+files is timed. The time is the median of the runs. GFLOP are those of a direct convolution: Winograd convolution \
+does fewer operations, so the share of the peak is overstated and may exceed 100 %.";
 
 fn args(command: Command) -> Command {
     BenchArgs::augment_args(command).after_long_help(LONG)

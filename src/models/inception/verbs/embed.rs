@@ -75,7 +75,8 @@ struct EmbedArgs {
 }
 
 const LONG: &str = "The features are the input of the last layer: pool_3:0 in the Inception-v3 of 2015, \
-2,048 values; --output names any other tensor. Rows are in the order of the images.";
+2,048 values; --output names any other tensor. Rows are in the order of the images. An \
+image that cannot be read is reported and skipped, and the exit code is 1.";
 
 fn args(command: Command) -> Command {
     EmbedArgs::augment_args(command).after_long_help(LONG)
