@@ -50,6 +50,10 @@ impl<'a> Comparison<'a> {
             let data = groups.iter().map(|group| group.first().manifest.data.clone().into());
             settings.insert("data".to_owned(), data.collect());
         }
+        let from = |group: &Group| Value::from(group.first().manifest.init_from.clone());
+        if groups.iter().any(|group| from(group) != from(&groups[0])) {
+            settings.insert("init_from".to_owned(), groups.iter().map(from).collect());
+        }
         let metrics: BTreeSet<_> = groups
             .iter()
             .flat_map(|group| &group.runs)

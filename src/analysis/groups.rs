@@ -52,12 +52,18 @@ pub fn rank(groups: &mut [Group<'_>], objective: &Objective) {
     });
 }
 
-/// The fingerprint of the run's data; nothing where they follow the seed.
+/// The fingerprint of the run's data; nothing where they follow the seed. Of images that are held out
+/// by the seed, the classes alone.
 fn data_of(run: &RunSummary) -> &str {
-    let source = run.config.get("data.source").and_then(Value::as_str);
-    let own_data = models::find(&run.manifest.model).map_or(&[][..], |model| model.own_data);
-    let is_own = source.is_some_and(|source| own_data.contains(&source));
-    if is_own { "" } else { &run.manifest.data }
+    let Some(model) = models::find(&run.manifest.model) else { return &run.manifest.data };
+    let text = |key: &str| run.config.get(key).and_then(Value::as_str).unwrap_or_default();
+    if model.own_data.contains(&text("data.source")) {
+        return "";
+    }
+    if model.is_split_by_seed && !text("data.images").is_empty() {
+        return run.manifest.data.split(", train ").next().unwrap_or_default();
+    }
+    &run.manifest.data
 }
 
 /// What replicas have in common beside their data: all that decides a result but the seed.
@@ -77,9 +83,11 @@ impl<'a> Group<'a> {
     pub fn name(&self) -> String {
         let settings = self.settings();
         let parts = settings.iter().map(|(key, value)| format!("{key}={}", shown(value)));
+        let from = Some(&self.first().manifest.init_from).filter(|from| !from.is_empty());
         [self.first().manifest.preset.clone()]
             .into_iter()
             .chain(parts)
+            .chain(from.map(|from| format!("from {from}")))
             .chain(self.data.map(|data| format!("on data of {data}")))
             .collect::<Vec<_>>()
             .join(" ")
@@ -92,16 +100,17 @@ impl<'a> Group<'a> {
         settings
     }
 
-    /// The values of a metric by seed: those of the runs that have finished, or where none has, of
-    /// all that have one. Of two runs of a seed the later counts.
+    /// The runs that have finished, or where none has, all.
+    fn runs_that_count(&self) -> impl Iterator<Item = &'a RunSummary> {
+        let is_finished = |run: &&&RunSummary| run.state == State::Finished;
+        let counts_all = !self.runs.iter().any(|run| is_finished(&run));
+        self.runs.iter().filter(move |run| counts_all || is_finished(run)).copied()
+    }
+
+    /// The values of a metric by seed, of the runs that count. Of two runs of a seed the later counts.
     pub fn values(&self, metric: &str) -> BTreeMap<u64, f64> {
-        let finished = |run: &&&RunSummary| run.state == State::Finished;
-        let all: Vec<&RunSummary> = match self.runs.iter().any(|run| run.state == State::Finished) {
-            true => self.runs.iter().filter(finished).copied().collect(),
-            false => self.runs.clone(),
-        };
         let mut values = BTreeMap::<u64, (&str, f64)>::new();
-        for run in all {
+        for run in self.runs_that_count() {
             let (Some(value), started) = (run.metric(metric), &*run.manifest.started) else {
                 continue;
             };
@@ -132,7 +141,7 @@ impl<'a> Group<'a> {
 
     /// The score that its runs are known by.
     pub fn headline(&self) -> Option<String> {
-        self.runs.iter().find_map(|run| run.headline()).map(|(name, _)| name)
+        self.runs_that_count().find_map(RunSummary::headline).map(|(name, _)| name)
     }
 }
 
@@ -186,6 +195,15 @@ pub(super) mod tests {
             let means = ranked.iter().map(|group| group.spread("test_perplexity").unwrap().mean);
             assert_eq!(means.collect::<Vec<_>>(), expect);
         }
+        assert_eq!(groups[0].headline().as_deref(), Some("test_perplexity"));
+        // The first run has not come to its test.
+        runs[1].manifest.init_from = "runs/base".to_owned();
+        runs[2].state = State::Interrupted;
+        let score = runs[2].metrics.remove("test_perplexity").unwrap();
+        runs[2].metrics.insert("valid_perplexity".into(), score);
+        let groups = super::groups(&runs);
+        assert_eq!(groups[0].headline().as_deref(), Some("test_perplexity"));
+        assert_eq!(groups[1].name(), "ptb-small train.learning_rate=0.5 from runs/base");
     }
 
     #[test]
@@ -206,5 +224,14 @@ pub(super) mod tests {
             run.config.insert("data.source".into(), "grammar".into());
         }
         assert_eq!(names(&runs), [("ptb-small train.learning_rate=1.0".to_owned(), 3)]);
+        // Images are held out by the seed.
+        for run in &mut runs {
+            run.config.remove("data.source");
+            run.config.insert("data.images".into(), "pictures".into());
+            run.manifest.data = format!("2 classes, train 9 {0}, test 1 {0}", run.manifest.seed);
+        }
+        assert_eq!(names(&runs).len(), 3);
+        runs.iter_mut().for_each(|run| run.manifest.model = "cifar10".to_owned());
+        assert_eq!(names(&runs).len(), 1);
     }
 }

@@ -75,6 +75,8 @@ pub struct Entry {
     pub data_paths: &'static [&'static str],
     /// The values of `data.source` for data that the program makes from the run's seed.
     pub own_data: &'static [&'static str],
+    /// Whether the images of `data.images` are held out by the run's seed.
+    pub is_split_by_seed: bool,
     /// Its network for a config: [`describe::describe`].
     pub describe: Describe,
     /// [`to_toml`] of the type of its config; [`show`](Self::show) calls it.

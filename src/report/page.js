@@ -80,7 +80,7 @@ function saying(made, text) {
 function scale(values, low, high, log) {
   let [min, max] = [Infinity, -Infinity];
   for (const value of values) if (isFinite(value) && (!log || value > 0)) { min = Math.min(min, value); max = Math.max(max, value); }
-  if (min > max) [min, max] = [0, 1];
+  if (min > max) [min, max] = log ? [1, 10] : [0, 1];
   // A constant value is drawn in the middle, except 0: few scores go below it.
   if (min === max) [min, max] = log ? [min / 2, max * 2] : min === 0 ? [0, 1] : [min - Math.abs(min) / 2, max + Math.abs(max) / 2];
   const to = log ? Math.log10 : value => value;

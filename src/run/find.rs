@@ -80,7 +80,10 @@ pub fn newest(root: &Path, model: &str, preset: &str) -> Result<PathBuf> {
     })?;
     let found = runs
         .iter()
-        .filter(|(_, manifest)| manifest.model == model && manifest.preset == preset)
+        .filter(|(_, manifest)| {
+            let is_of = manifest.model == model && manifest.preset == preset;
+            is_of && !manifest.is_imported()
+        })
         .max_by_key(|(path, manifest)| (&manifest.started, path.as_os_str().len(), path));
     if let Some((path, _)) = found {
         return Ok(path.clone());

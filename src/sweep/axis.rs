@@ -31,8 +31,11 @@ struct Range {
     integer: bool,
     /// Whether ratios are equal in place of differences.
     log: bool,
-    /// The values of a grid; a random choice takes any number between the ends where there is none.
+    /// The values of a grid.
     count: Option<u64>,
+    /// Whether a random choice takes one of these, since `step` or `count` is given, and not any number
+    /// between the ends.
+    is_grid: bool,
 }
 
 impl Axis {
@@ -162,6 +165,7 @@ fn range(table: &Table) -> Result<Range> {
     let whole = |key: &str| table.get(key).is_none_or(Value::is_integer);
     let integer = whole("from") && whole("to") && whole("step");
     let (step, count) = (number("step")?, number("count")?);
+    let is_grid = step.is_some() || count.is_some();
     let mut to = to;
     let count = match (step, count) {
         (Some(_), Some(_)) => bail!("it has both step and count; give only one"),
@@ -186,7 +190,7 @@ fn range(table: &Table) -> Result<Range> {
         (None, None) if integer && !log => Some(((to - from) as u64).saturating_add(1)),
         (None, None) => None,
     };
-    Ok(Range { from, to, integer, log, count })
+    Ok(Range { from, to, integer, log, count, is_grid })
 }
 
 impl Range {
@@ -201,6 +205,9 @@ impl Range {
 
     fn draw(&self, random: &mut Sequence) -> Value {
         let share = random.uniform();
+        if let Some(count) = self.count.filter(|_| self.is_grid) {
+            return self.at(((share * count as f64) as u64).min(count - 1));
+        }
         match (self.integer, self.log) {
             // Every integer is as likely as the others.
             (true, false) => {
@@ -229,6 +236,8 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::rng::Stream;
 
@@ -299,6 +308,20 @@ mod tests {
         assert!(error.contains("a grid needs one"), "{error}");
         let few = axis("{ from = 1, to = 2, count = 4 }").unwrap().len().unwrap_err().to_string();
         assert_eq!(few, "key: 1 to 2 has 2 whole numbers, fewer than count = 4");
+    }
+
+    #[test]
+    fn a_random_choice_is_one_of_the_grid_where_there_is_one() {
+        let mut numbers = Stream::new(1, "sweep").at(0);
+        let mut drawn = |text: &str| -> BTreeSet<String> {
+            let axis = axis(text).unwrap();
+            (0..60).flat_map(|_| axis.draw(&mut numbers)).map(|value| value.to_string()).collect()
+        };
+        let of = |values: &[&str]| values.iter().map(|value| value.to_string()).collect();
+        let grid = drawn("{ from = 64, to = 256, step = 64 }");
+        assert_eq!(grid, of(&["64", "128", "192", "256"]));
+        assert_eq!(drawn("{ from = 0.5, to = 1.0, count = 3 }"), of(&["0.5", "0.75", "1.0"]));
+        assert!(drawn("{ from = 0.5, to = 1.0 }").len() > 50);
     }
 
     #[test]

@@ -40,6 +40,9 @@ fn a_wrong_count_is_named_where_it_is() {
         .fails(1, &["pair/metadata.tsv:3: \"many\" is not a count"]);
     let said = dir.tfm(import);
     assert!(said.code == 0 && said.stderr.contains("pair/metadata.tsv:3: "), "{said:?}");
+    dir.write("pair/others.tsv", "1\t2\n3\t4\n");
+    dir.tfm("import word2vec pair/others.tsv --format tsv --run-dir others")
+        .fails(1, &["pair/others.tsv looks like", "give the files these names"]);
     let again = dir.tfm(import);
     again.fails(1, &["choose another --run-dir"]);
     assert!(!again.stderr.contains("--resume"), "{again:?}");

@@ -243,6 +243,10 @@ fn texts_are_files_plain_or_compressed_and_one_or_several() {
     dir.write("two.gz", archive.finish().unwrap());
     let sets = format!("--set data.source=files -q {IN_ORDER}");
     dir.tfm(&train(&format!("{sets} --set data.train=./text.txt --run-dir one"))).ok();
+    // A run of the name of a text does not hide it.
+    fs::create_dir_all(dir.path().join("data/text8")).unwrap();
+    fs::copy(dir.path().join("text.txt"), dir.path().join("data/text8/one")).unwrap();
+    dir.tfm(&train(&format!("{sets} --set data.train=one --run-dir same"))).ok();
     let both = "--set data.train=[\"./one.txt\",\"./two.gz\"]";
     dir.tfm(&train(&format!("{sets} {both} --run-dir two"))).ok();
     let (one, two) = (Run::of(&dir, "one"), Run::of(&dir, "two"));

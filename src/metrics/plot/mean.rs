@@ -1,6 +1,6 @@
 //! Runs that differ by their seeds as one: their mean, and the band that they are in.
 
-use super::{Curve, is_finite, unique};
+use super::{Curve, has_place, unique};
 
 /// How far, in relation to its place, a curve of one point is good for.
 const NEAR: f64 = 0.05;
@@ -39,7 +39,7 @@ fn mean_of_phase(curves: &[&Curve]) -> Curve {
 
 /// The points of a curve that have a place, from left to right; of two at one place the last.
 fn in_order(curve: &Curve) -> Vec<(f64, f64)> {
-    let mut points: Vec<_> = curve.points.iter().copied().filter(|of| is_finite(*of)).collect();
+    let mut points: Vec<_> = curve.points.iter().copied().filter(|of| has_place(*of)).collect();
     points.reverse();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     points.dedup_by(|a, b| a.0 == b.0);

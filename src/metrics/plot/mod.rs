@@ -104,11 +104,9 @@ impl Chart {
         atomic::write(path, canvas::svg(self)?.as_bytes())
     }
 
-    /// Whether a point has its place on the axes. Numbers near the ends of the range of f64 have
-    /// none, as arithmetic with them overflows.
+    /// Whether a point has its place on the axes.
     fn holds(&self, (x, y): (f64, f64)) -> bool {
-        let drawable = |value: f64| value == 0.0 || (1e-200..1e200).contains(&value.abs());
-        drawable(x) && drawable(y) && (y > 0.0 || !self.log_y)
+        has_place((x, y)) && (y > 0.0 || !self.log_y)
     }
 
     /// The runs in the order of their curves.
@@ -160,16 +158,19 @@ pub fn charts(runs: &[(String, Vec<Record>)], view: View) -> Vec<Chart> {
 }
 
 fn is_drawable(curve: &Curve) -> bool {
-    curve.points.iter().any(|&point| is_finite(point))
+    curve.points.iter().any(|&point| has_place(point))
 }
 
-fn is_finite((x, y): (f64, f64)) -> bool {
-    x.is_finite() && y.is_finite()
+/// Whether a point has a place on linear axes. Numbers near the ends of the range of f64 have none, as
+/// arithmetic with them overflows.
+fn has_place((x, y): (f64, f64)) -> bool {
+    let drawable = |value: f64| value == 0.0 || (1e-200..1e200).contains(&value.abs());
+    drawable(x) && drawable(y)
 }
 
 /// Whether there are two points at different places with different values.
 fn varies(curves: &[Curve]) -> bool {
-    let mut points = curves.iter().flat_map(|c| &c.points).filter(|point| is_finite(**point));
+    let mut points = curves.iter().flat_map(|c| &c.points).filter(|point| has_place(**point));
     let Some(first) = points.next() else { return false };
     let (mut x, mut y) = (false, false);
     points.for_each(|point| (x, y) = (x || point.0 != first.0, y || point.1 != first.1));
@@ -277,9 +278,10 @@ fn add_bound(records: &[Record], metric: &str, phases: &mut Phases<'_>) {
 }
 
 fn chart(metric: &str, x: X, curves: Vec<Curve>) -> Chart {
-    let values = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);
-    let (low, high) = values()
-        .filter(|value| value.is_finite())
+    let points = curves.iter().flat_map(|curve| &curve.points);
+    let (low, high) = points
+        .filter(|point| has_place(**point))
+        .map(|point| point.1)
         .fold((f64::INFINITY, 0.0), |(low, high), value| (value.min(low), value.max(high)));
     let (title, unit) = name_of(metric);
     let log_y = low > 0.0 && high / low > 5.0 && unit != Some(SHARE);

@@ -27,6 +27,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &[],
     data_paths: &[],
     own_data: &[],
+    is_split_by_seed: false,
     describe: |entry, name, sets| {
         let loaded = entry.load::<AlexnetConfig>(name, sets)?;
         Ok((loaded.name, Some(network::describe(&loaded.config)?)))

@@ -41,6 +41,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &["train.max_steps", "train.workers", "eval"],
     data_paths: &["data.images"],
     own_data: &["synthetic"],
+    is_split_by_seed: true,
     describe: describe::<Cifar10>,
     to_toml: to_toml::<Cifar10Config>,
     keys: keys::<Cifar10Config>,

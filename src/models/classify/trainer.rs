@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Classifier, LabelledInputs, PictureModel, PictureSettings, Score, evaluate};
-use crate::nn::optimizer::{Optimizer, OptimizerConfig, Settings};
+use crate::nn::optimizer::{Method, Optimizer, OptimizerConfig, Settings};
 use crate::nn::{Mode, Parameter, Replicas};
 use crate::ops::{Buffer, Cpu};
 use crate::train::ShutdownFlag;
@@ -71,7 +71,9 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let optimizer = Optimizer::new(config, settings, classifier.network.parameters())?;
         let replicas = Replicas::new(cpu, &classifier.network, towers)?;
-        let weight_decay = settings.weight_decay;
+        // Decoupled weight decay is not a part of the loss.
+        let is_decoupled = config.name == Method::AdamW;
+        let weight_decay = if is_decoupled { 0.0 } else { settings.weight_decay };
         let averages = optimizer.averages();
         let averaged = (!averages.is_empty()).then(|| classifier.with_values(averages));
         Ok(Self { cpu, classifier, averaged, replicas, optimizer, weight_decay, classes })

@@ -77,6 +77,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &["train.max_steps"],
     data_paths: &["data.images", "data.graph"],
     own_data: &[],
+    is_split_by_seed: false,
     describe: |entry, name, sets| Ok((entry.load::<InceptionConfig>(name, sets)?.name, None)),
     to_toml: to_toml::<InceptionConfig>,
     keys: keys::<InceptionConfig>,

@@ -152,8 +152,11 @@ impl Program {
                 None => self.constants.tensor(*input),
             };
             let inputs: Vec<_> = node.inputs.iter().map(find).collect::<Result<_>>()?;
-            if self.needless.contains(index) && matches!(inputs[0].values, Values::Uint8(_)) {
-                own.insert(NodeOutput { node: *index, output: 0 }, Arc::clone(&inputs[0]));
+            if let Some(bytes) = inputs.first()
+                && self.needless.contains(index)
+                && matches!(bytes.values, Values::Uint8(_))
+            {
+                own.insert(NodeOutput { node: *index, output: 0 }, Arc::clone(bytes));
                 continue;
             }
             let inputs: Vec<&Tensor> = inputs.iter().map(|tensor| &**tensor).collect();

@@ -28,7 +28,7 @@ pub struct LearntOptions {
         value_name = "DIR",
         add = complete::runs(),
         conflicts_with_all = [
-            "labels", "input", "output", "size", "mean", "scale", "crop", "decode", "exif"
+            "labels", "input", "output", "feed", "size", "mean", "scale", "crop", "decode", "exif"
         ]
     )]
     pub run: Option<PathBuf>,

@@ -44,6 +44,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &["train.num_epochs"],
     data_paths: &[],
     own_data: &["synthetic", "fake"],
+    is_split_by_seed: false,
     describe: describe::<Mnist>,
     to_toml: to_toml::<MnistConfig>,
     keys: keys::<MnistConfig>,

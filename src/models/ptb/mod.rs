@@ -53,6 +53,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &["train.max_max_epoch", "train.max_steps"],
     data_paths: &["data.train", "data.valid", "data.test"],
     own_data: &["grammar"],
+    is_split_by_seed: false,
     describe: describe::<Ptb>,
     to_toml: to_toml::<PtbConfig>,
     keys: keys::<PtbConfig>,

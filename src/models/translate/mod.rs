@@ -73,6 +73,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &["train.num_epochs", "train.max_steps", "train.patience"],
     data_paths: &["data.train", "data.dev", "data.test", "data.tokenizer_file"],
     own_data: &["synthetic"],
+    is_split_by_seed: false,
     describe: describe::<Translate>,
     to_toml: to_toml::<TranslateConfig>,
     keys: keys::<TranslateConfig>,

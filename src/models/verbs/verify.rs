@@ -152,10 +152,12 @@ fn compare(
         Better::Higher => value - tolerance,
     };
     let measured = last(records, phase, metric);
+    // Neither a score nor the limit is exact in its last digits.
+    let slack = 1e-9 * limit.abs();
     let status = match (measured, better) {
         (None, _) => Verdict::Missing,
-        (Some(measured), Better::Lower) if measured <= limit => Verdict::Ok,
-        (Some(measured), Better::Higher) if measured >= limit => Verdict::Ok,
+        (Some(measured), Better::Lower) if measured <= limit + slack => Verdict::Ok,
+        (Some(measured), Better::Higher) if measured >= limit - slack => Verdict::Ok,
         _ => Verdict::Short,
     };
     let better = match better {

@@ -179,7 +179,9 @@ fn texts(config: &Word2VecConfig, data_dir: &Path) -> Result<Vec<PathBuf>> {
     let folders = TEXTS.map(|folder| data_dir.join(folder));
     let path = |name: &String| {
         let [first, second] = folders.each_ref().map(|folder| locate(folder, name));
-        if first.exists() || !second.exists() { first } else { second }
+        // What is here comes after what is in either folder.
+        let is_in_first = first != Path::new(name) && first.exists();
+        if is_in_first || !second.exists() { first } else { second }
     };
     let paths: Vec<_> = config.data.train.iter().map(path).collect();
     match paths.iter().find(|path| !path.exists()) {

@@ -61,6 +61,7 @@ pub const ENTRY: Entry = Entry {
     resumable_keys: &["eval"],
     data_paths: &["data.train"],
     own_data: &["analogies"],
+    is_split_by_seed: false,
     describe: describe::<Word2Vec>,
     to_toml: to_toml::<Word2VecConfig>,
     keys: keys::<Word2VecConfig>,

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 
 use super::ENTRY;
-use super::config::{Algorithm, Word2VecConfig};
+use super::config::{Algorithm, CorpusSource, Word2VecConfig};
 use crate::checkpoint::Checkpoint;
 use crate::data::corpus::Unk;
 use crate::data::vocabulary::Vocabulary;
@@ -60,7 +60,12 @@ impl SkipGram {
     pub fn new(config: &Word2VecConfig, vocabulary: &Vocabulary, threads: usize) -> Result<Self> {
         let shape = [vocabulary.len(), config.network.embedding_size];
         let (scale, values) = (0.5 / shape[1] as f32, shape[0] as u64 * shape[1] as u64);
-        memory::ensure_fits(TABLES * 4 * values, || {
+        // An evaluation makes unit vectors of a copy.
+        let (data, eval) = (&config.data, &config.eval);
+        let is_evaluated = data.source == CorpusSource::Analogies
+            || !eval.questions.is_empty()
+            || !eval.similarity.is_empty();
+        memory::ensure_fits((TABLES + u64::from(is_evaluated)) * 4 * values, || {
             format!("network.embedding_size = {} for {} words", shape[1], shape[0])
         })?;
         let train = &config.train;

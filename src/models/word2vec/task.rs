@@ -119,9 +119,14 @@ impl<'a> Word2VecTask<'a> {
             measured.push(analogy_evaluation(&score));
         }
         if let Some(pairs) = pairs {
-            let score = similarity::score(&vectors, pairs)?;
-            let metrics = vec![("similarity", score.spearman)];
-            measured.push(Evaluation { phase: "test", metrics, line: score.to_string() });
+            match similarity::score(&vectors, pairs) {
+                Ok(score) => {
+                    let metrics = vec![("similarity", score.spearman)];
+                    measured.push(Evaluation { phase: "test", metrics, line: score.to_string() });
+                }
+                // The other scores are kept.
+                Err(error) => tracing::warn!("{error:#}"),
+            }
         }
         Ok(measured)
     }

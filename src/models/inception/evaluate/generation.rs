@@ -61,7 +61,11 @@ fn range(call: &Call<'_>) -> Result<Tensor> {
 /// The floats from `start` to below `limit`; each is rounded to its type as it is reached.
 fn floats(start: f64, limit: f64, step: f64, data_type: DataType) -> Result<Numbers> {
     check(start <= limit, start >= limit, step > 0.0, step < 0.0)?;
-    let n = ((limit - start) / step).abs().ceil();
+    // As TensorFlow counts, in the type of the values.
+    let n = match data_type {
+        DataType::Float => f64::from(((limit - start) as f32 / step as f32).abs().ceil()),
+        _ => ((limit - start) / step).abs().ceil(),
+    };
     ensure!(n.is_finite(), "a range from {start} to {limit} is infinite");
     let n = len(&[n as usize], data_type)?;
     let at = |index: usize| match data_type {

@@ -12,7 +12,7 @@ const MAX_STRINGS: usize = 1 << 20;
 /// TensorFlow's own limit on the dimensions of a tensor.
 const MAX_RANK: usize = 254;
 /// Outputs of at least this many bytes are checked against the available memory.
-const MIN_CHECKED: u64 = 64 << 20;
+pub(super) const MIN_CHECKED: u64 = 64 << 20;
 
 /// Numbers in the widest type of their kind.
 pub(super) enum Numbers {

@@ -3,9 +3,10 @@
 use anyhow::{Result, bail, ensure};
 
 use super::call::{Call, Operation};
-use super::numbers::{Numbers, len, not_taken, same_type};
+use super::numbers::{MIN_CHECKED, Numbers, len, not_taken, same_type};
 use crate::data::graphdef::{DataType, Tensor, Values};
 use crate::ops::resize::{Alignment, Resize, resize_bilinear, resize_nearest_neighbor};
+use crate::system::memory;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::one("ResizeBilinear", 2, bilinear),
@@ -14,6 +15,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 /// The largest height and width, as TensorFlow has it.
 const MAX_SIZE: usize = i32::MAX as usize;
+
+/// The bytes of a place: two positions and a share.
+const PLACE: usize = 24;
 
 /// The output shape of a resizing node for values of a type, and its sizes; none if there are no
 /// images or channels.
@@ -39,6 +43,11 @@ fn sizes(call: &Call<'_>, data_type: DataType) -> Result<(Vec<usize>, Option<Res
     let shape = vec![batch, to[0], to[1], channels];
     len(&shape, data_type)?;
     let is_empty = batch * channels == 0;
+    // Two rows that are kept, and the places of each new row and column.
+    let bytes = (2 * to[1] * channels * size_of::<f32>() + PLACE * (to[0] + to[1])) as u64;
+    if !is_empty && bytes >= MIN_CHECKED {
+        memory::ensure_fits(bytes, || format!("a resize to {} × {}", to[0], to[1]))?;
+    }
     let resize = || Resize::new([batch, height, width, channels], [to[0], to[1]], alignment);
     Ok((shape, if is_empty { None } else { Some(resize()?) }))
 }

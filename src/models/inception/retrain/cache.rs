@@ -86,6 +86,11 @@ impl FeatureCache {
         &self.path
     }
 
+    /// How many contents have known features.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The features of a content, if they are known.
     pub fn get(&self, hash: &ContentHash) -> Option<&Row> {
         self.rows.get(hash)

@@ -91,6 +91,8 @@ pub fn graph_checksum(path: &Path) -> Result<String> {
 /// A graph that gives features, and where those that are known lie.
 pub struct Extractor {
     graph: PictureGraph,
+    /// What is fed beside the images, a line each.
+    feeds: String,
     /// The source of its features; `values` is 0 until some are known.
     pub source: FeatureSource,
 }
@@ -121,7 +123,8 @@ impl Extractor {
         };
         let source =
             FeatureSource { graph: graph_checksum(&path)?, tensor: tensor.to_string(), values: 0 };
-        Ok(Self { graph: PictureGraph::open(options, Some(&tensor))?, source })
+        let feeds = options.feed.iter().map(|given| format!("feed {given}\n")).collect();
+        Ok(Self { graph: PictureGraph::open(options, Some(&tensor))?, feeds, source })
     }
 
     /// The features of all pictures: those that `data_dir` has from before, and the others computed,
@@ -152,9 +155,9 @@ impl Extractor {
     /// What the features depend on besides the content of an image.
     fn description(&self, cpu: &Cpu) -> String {
         let FeatureSource { graph, tensor, .. } = &self.source;
-        let (entry, isa) = (self.graph.entry(), cpu.isa().name());
+        let (entry, feeds, isa) = (self.graph.entry(), &self.feeds, cpu.isa().name());
         format!(
-            "tfm {VERSION}, {isa}, {AT_ONCE} at once\ngraph {graph}\ntensor {tensor}\n{entry:?}\n"
+            "tfm {VERSION}, {isa}, {AT_ONCE} at once\ngraph {graph}\ntensor {tensor}\n{entry:?}\n{feeds}"
         )
     }
 
@@ -183,12 +186,14 @@ impl Extractor {
         );
         let (mut failed, mut ready) = (HashMap::new(), Vec::with_capacity(KEPT));
         let mut progress = Progress::new(paths.len());
-        let Self { graph, source } = self;
+        let Self { graph, source, .. } = self;
         graph.each(cpu, &paths, AT_ONCE, |(path, row)| {
             let hash = missing[path];
             match row {
                 Ok(row) => {
-                    ensure_fits(source, wanted, row.len())?;
+                    // Those that are held take nothing of what is available now.
+                    let held = cache.len() + ready.len();
+                    ensure_fits(source, wanted.saturating_sub(held), row.len())?;
                     ready.push((hash, Row::from(row)));
                 }
                 Err(error) => drop(failed.insert(hash, format!("{error:#}"))),
@@ -226,7 +231,7 @@ impl Extractor {
 /// Refuses features that memory cannot hold.
 fn ensure_fits(source: &FeatureSource, pictures: usize, values: usize) -> Result<()> {
     let bytes = (pictures * values * size_of::<f32>()) as u64;
-    let what = || format!("{values} values of {} of {pictures} pictures", source.tensor);
+    let what = || format!("{values} values of {} of {pictures} more images", source.tensor);
     memory::ensure_fits(bytes, what)
 }
 

@@ -1,6 +1,6 @@
 //! A frozen graph with another last layer, for TensorFlow and everything that reads its graphs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -34,11 +34,12 @@ pub struct LastLayer<'a> {
 pub fn with_last_layer(path: &Path, layer: &LastLayer) -> Result<GraphDef> {
     let graph = FrozenGraph::open(path)?;
     let order = graph.order(std::slice::from_ref(layer.features), &[])?;
-    let needed: HashSet<&str> = order.iter().map(|&node| &*graph.node(node).name).collect();
+    let needed = order.iter().map(|&node| graph.node(node).name.clone()).collect();
     let file = mapped::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let definition =
         GraphDef::decode(&file[..]).with_context(|| format!("{} is damaged", path.display()))?;
     let mut nodes: Vec<NodeDef> = definition.node;
+    let needed = with_inputs(needed, &nodes);
     nodes.retain(|node| needed.contains(&*node.name));
     // Control inputs are not needed, and their nodes may be gone.
     for node in &mut nodes {
@@ -57,6 +58,22 @@ pub fn with_last_layer(path: &Path, layer: &LastLayer) -> Result<GraphDef> {
     }
     nodes.extend(own);
     Ok(GraphDef::new(nodes, graph.producer()))
+}
+
+/// The nodes and what they read: the order leaves out `IdentityN`, which the file's nodes still name.
+fn with_inputs(mut needed: HashSet<String>, nodes: &[NodeDef]) -> HashSet<String> {
+    let by_name: HashMap<&str, &NodeDef> = nodes.iter().map(|node| (&*node.name, node)).collect();
+    let mut open: Vec<String> = needed.iter().cloned().collect();
+    while let Some(name) = open.pop() {
+        let inputs = by_name.get(&*name).into_iter().flat_map(|node| &node.input);
+        for input in inputs.filter(|input| !input.starts_with('^')) {
+            let node = input.split(':').next().unwrap_or(input);
+            if needed.insert(node.to_owned()) {
+                open.push(node.to_owned());
+            }
+        }
+    }
+    needed
 }
 
 impl LastLayer<'_> {
@@ -164,5 +181,23 @@ mod tests {
         let new = with_last_layer(&path, &layer(&features)).unwrap();
         let pool = new.node.iter().find(|node| node.name == "pool_3").unwrap();
         assert_eq!(pool.input, ["conv", "^Mul"]);
+    }
+
+    #[test]
+    fn nodes_that_pass_values_on_stay_for_those_that_name_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = graph(dir.path());
+        let mut changed = GraphDef::decode(&std::fs::read(&path).unwrap()[..]).unwrap();
+        changed.node.push(NodeDef::new("both", "IdentityN").input("Mul").input("conv"));
+        let pool = changed.node.iter_mut().find(|node| node.name == "pool_3").unwrap();
+        pool.input = vec!["both:1".to_owned()];
+        std::fs::write(&path, changed.to_bytes().unwrap()).unwrap();
+        let features: TensorName = "pool_3".parse().unwrap();
+        let new = with_last_layer(&path, &layer(&features)).unwrap();
+        let names: HashSet<&str> = new.node.iter().map(|node| &*node.name).collect();
+        for input in new.node.iter().flat_map(|node| &node.input) {
+            assert!(names.contains(input.split(':').next().unwrap()), "{input} is not there");
+        }
+        FrozenGraph::from_bytes(new.to_bytes().unwrap()).unwrap();
     }
 }

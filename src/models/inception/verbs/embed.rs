@@ -91,7 +91,17 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let default = || format!("features.{}", format.ending()).into();
     let out = args.out.clone().unwrap_or_else(default);
     let all = [Some(out.clone()), names_file(&out, format)];
-    all.iter().flatten().try_for_each(|file| run::check_output(file, args.force))?;
+    // A file that cannot be written is refused before all is computed.
+    for file in all.iter().flatten() {
+        run::check_output(file, args.force)?;
+        atomic::expect_plain(file)?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        ensure!(
+            folder.is_none_or(Path::is_dir),
+            "{} is in a folder that does not exist: make the folder, or name another file in --out",
+            file.display()
+        );
+    }
     let output = match &args.graph.output {
         Some(output) => output.clone(),
         None => features_of(&FrozenGraph::open(&args.graph.path()?)?)

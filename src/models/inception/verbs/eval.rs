@@ -141,11 +141,21 @@ fn report(
         "no image could be read{}",
         unreadable.iter().map(|line| format!("\n  {line}")).collect::<String>()
     );
-    let drawn = drawing::draw(&results, &labels, plots.as_ref(), args.sheet.as_deref())?;
+    // The figures come first: a picture that cannot be drawn does not keep them back.
+    let drawn = drawing::draw(&results, &labels, plots.as_ref(), args.sheet.as_deref());
+    let (drawn, failed) = match drawn {
+        Ok(drawn) => (drawn, None),
+        Err(error) if args.sheet.is_some() => (Vec::new(), Some(error)),
+        Err(error) => {
+            tracing::warn!("the plots cannot be drawn: {error:#}");
+            (Vec::new(), None)
+        }
+    };
     drawn.iter().for_each(|path| tracing::info!("Drawn: {}", path.display()));
     let mut metrics = results.in_json(&labels, args.worst);
     metrics["drawn"] = drawn.iter().map(|path| path.to_string_lossy()).collect();
     args.output.report(&in_json(metrics), results.in_words(&labels, args.worst))?;
+    failed.map_or(Ok(()), Err)?;
     ensure_none_left_out(&unreadable)
 }
 

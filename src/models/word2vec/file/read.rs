@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::table::{Header, Imported, VectorTable, excerpt};
 use super::{Format, binary, projector, tensors, text};
@@ -67,9 +67,18 @@ pub fn read(path: &Path, options: ImportOptions) -> Result<Imported> {
     let table = match format {
         Format::Text => text::read(source),
         Format::Bin => binary::read(source),
-        Format::Tsv => projector::read(path.parent().unwrap_or(Path::new("")), options),
+        Format::Tsv => {
+            let [vectors, words] = [0, 1].map(|file| projector::FILES[file]);
+            ensure!(
+                path.ends_with(vectors) || path.ends_with(words),
+                "{} looks like vectors of the TensorFlow projector, which are a folder with {vectors} and \
+                {words}: give the files these names, and name the folder",
+                path.display()
+            );
+            projector::read(path.parent().unwrap_or(Path::new("")), options)
+        }
         Format::Safetensors => {
-            anyhow::ensure!(
+            ensure!(
                 matches!(input.kind, Kind::Plain { .. }),
                 "{} needs random access: unpack it to a plain file",
                 path.display()
@@ -148,11 +157,6 @@ pub(super) fn parse_values<'a>(
         })?;
         rows.push(value);
     }
-    anyhow::ensure!(
-        n == width,
-        "{} has {n} {}, but must have {width}",
-        excerpt(word),
-        plural(n, "value")
-    );
+    ensure!(n == width, "{} has {n} {}, but must have {width}", excerpt(word), plural(n, "value"));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -17,7 +17,7 @@ use super::super::file::{self, Format, ImportOptions, Imported};
 use super::super::skip_gram::vectors_name;
 use crate::atomic;
 use crate::checkpoint::{self, Meta, Retention};
-use crate::config::to_toml;
+use crate::config::{Config, Invalid, to_toml};
 use crate::data::vocabulary::Vocabulary;
 use crate::models::Verb;
 use crate::models::options::OutputOptions;
@@ -72,6 +72,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let (width, vocabulary) = (vectors.width(), Arc::clone(vectors.vocabulary()));
     let mut config = Word2VecConfig::default();
     config.network.embedding_size = width;
+    if let Err(Invalid { rule, .. }) = config.validate() {
+        bail!("{} has vectors of {width} dimensions: this {rule}", args.file.display());
+    }
     let manifest = manifest(&args.file, &vocabulary, config.seed)?;
     let text = vocabulary.to_counted_text();
     let files = [(VOCABULARY, text.as_bytes())];
