@@ -179,7 +179,11 @@ impl Read for Broken {
 /// # Errors
 /// As [`Input::open`]; a text that is not UTF-8, with its line; one that memory cannot hold.
 pub fn read_to_string(path: &Path) -> Result<String> {
-    whole_text(&mut *Input::open(path)?.reader, path)
+    let mut input = Input::open(path)?;
+    if let Kind::Plain { bytes, .. } = input.kind {
+        memory::ensure_fits(bytes.saturating_mul(2), || path.display().to_string())?;
+    }
+    whole_text(&mut *input.reader, path)
 }
 
 /// The rest of a text that is being read; `path` names it in errors.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
@@ -56,18 +56,11 @@ impl<H: Helper> Prompt<H> {
     ///
     /// # Errors
     /// Those of `each`, and of a terminal that cannot be read.
-    pub fn for_each_line(mut self, each: impl FnMut(&str) -> Result<Next>) -> Result<()> {
-        let result = self.ask(each);
-        if let Some(path) = self.kept.take() {
-            self.keep(&path);
-        }
-        result
-    }
-
-    fn ask(&mut self, mut each: impl FnMut(&str) -> Result<Next>) -> Result<()> {
+    pub fn for_each_line(mut self, mut each: impl FnMut(&str) -> Result<Next>) -> Result<()> {
         loop {
             match self.editor.readline(self.sign) {
                 Ok(line) => {
+                    self.keep();
                     if each(&line)? == Next::Stop {
                         return Ok(());
                     }
@@ -80,10 +73,12 @@ impl<H: Helper> Prompt<H> {
         }
     }
 
-    /// A history that cannot be saved is not an error.
-    fn keep(&mut self, path: &Path) {
+    /// Adds the last line to the history, which other prompts may share. One that cannot be saved is not
+    /// an error.
+    fn keep(&mut self) {
+        let Some(path) = &self.kept else { return };
         let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-        let kept = folder.map_err(Into::into).and_then(|()| self.editor.save_history(path));
+        let kept = folder.map_err(Into::into).and_then(|()| self.editor.append_history(path));
         if let Err(error) = kept {
             tracing::debug!("the history cannot be kept in {}: {error}", path.display());
         }

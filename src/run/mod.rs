@@ -282,7 +282,9 @@ pub fn refuse_run(path: &Path) -> Result<()> {
 /// Checks that the folder `path` of a new run is in no run: it would be removed with that one, and
 /// no list would show it.
 fn refuse_nested(path: &Path) -> Result<()> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // Where the folder really is: `..` and links in its name do not say what it is inside of.
+    let absolute = |_| std::path::absolute(path);
+    let path = path.canonicalize().or_else(absolute).unwrap_or_else(|_| path.to_owned());
     // Other programs have files of one of these names.
     let is_run = |folder: &&Path| [MANIFEST, CONFIG].iter().all(|name| folder.join(name).is_file());
     let outer = path.ancestors().skip(1).find(is_run);

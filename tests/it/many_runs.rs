@@ -248,6 +248,7 @@ fn runs_are_removed_on_request_alone() {
     assert!(!dir.path().join("runs/a").exists() && b.path("run.json").exists());
     dir.tfm(&train("-q --run-dir runs/b/inner"))
         .fails(1, &["is inside the run", "another --run-dir"]);
+    dir.tfm(&train("-q --run-dir runs/b/../c")).ok();
     let here = tfm().args(["runs", "rm", ".", "--yes"]).current_dir(b.path(".")).status();
     assert!(here.unwrap().success());
     assert!(!dir.path().join("runs/b").exists());

@@ -179,9 +179,16 @@ impl Bpe {
     }
 }
 
-/// Refuses what the library takes and then panics at.
+/// Refuses what the library takes and then panics at, and what splits words at random.
 fn check(json: &str) -> Result<()> {
     let file: Value = serde_json::from_str(json)?;
+    let dropout = file["model"]["dropout"].as_f64().unwrap_or(0.0);
+    ensure!(
+        dropout == 0.0,
+        "it splits words at random (model.dropout = {dropout}): set model.dropout to null"
+    );
+    let is_endless = cuts_nothing(&file["pre_tokenizer"]);
+    ensure!(!is_endless, "its pre-tokenizer FixedLength has a length of 0");
     let prefix = file["model"]["continuing_subword_prefix"].as_str().unwrap_or_default();
     for merge in file["model"]["merges"].as_array().into_iter().flatten() {
         let text = merge.as_str().and_then(|both| Some(both.split_once(' ')?.1));
@@ -200,6 +207,12 @@ fn check(json: &str) -> Result<()> {
 fn strips_ends(decoder: &Value) -> bool {
     let strips = decoder["type"] == "Strip" && decoder["stop"].as_u64() != Some(0);
     strips || decoder["decoders"].as_array().into_iter().flatten().any(strips_ends)
+}
+
+/// Whether a pre-tokenizer, or one of a sequence, cuts parts without a letter.
+fn cuts_nothing(pre: &Value) -> bool {
+    let is_empty = pre["type"] == "FixedLength" && pre["length"].as_u64() == Some(0);
+    is_empty || pre["pretokenizers"].as_array().into_iter().flatten().any(cuts_nothing)
 }
 
 /// The library's error, which is a box of its own.

@@ -181,7 +181,7 @@ fn the_file_of_another_maker_gets_the_special_ids() {
     assert!(error.contains("tokenizer.json is not a tokenizer: WordLevel"), "{error}");
 }
 
-/// Settings at which the library would panic, or for which there is no memory.
+/// Settings at which the library would panic, for which there is no memory, or that are random.
 #[test]
 fn what_the_library_cannot_do_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,6 +201,14 @@ fn what_the_library_cannot_do_is_refused() {
         ),
         (with(r#"{"type":"Strip","content":" ","#), "is not a tokenizer"),
         (bpe.to_owned(), "lacks continuing_subword_prefix"),
+        (bpe.replace(r#""BPE""#, r#""BPE","dropout":0.1"#), "at random (model.dropout = 0.1)"),
+        (
+            bpe.replace(
+                r#""1.0""#,
+                r#""1.0","pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"FixedLength","length":0}]}"#,
+            ),
+            "FixedLength has a length of 0",
+        ),
         (whole.replace(r#""b":4"#, r#""b":4000000000"#), "is too large"),
     ] {
         std::fs::write(&path, &json).unwrap();

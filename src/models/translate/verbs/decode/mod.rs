@@ -92,7 +92,13 @@ fn run(matches: &ArgMatches) -> Result<()> {
     let session = Session::<Translate>::open(&args.run.run, args.checkpoint.checkpoint)?;
     let translator = session.trained.translator(&session.config)?;
     let pictures = args.attention.as_ref().map(|folder| Pictures::open(folder, args.force));
-    let shutdown = ShutdownFlag::on_signals(["stopping the translation", "stopped at once"])?;
+    let is_input = args.file.as_deref() == Some(Path::new("-"));
+    let is_prompt = args.file.is_none() && prompt::is_possible();
+    // Nobody looks at the flag while a line is awaited: a signal then ends the program by itself.
+    let shutdown = match is_prompt {
+        true => ShutdownFlag::default(),
+        false => ShutdownFlag::on_signals(["stopping the translation", "stopped at once"])?,
+    };
     let mut decoder = Decoder {
         args: &args,
         cpu: &cpu,
@@ -102,13 +108,12 @@ fn run(matches: &ArgMatches) -> Result<()> {
         pictures: pictures.transpose()?,
         shutdown: &shutdown,
     };
-    let is_input = args.file.as_deref() == Some(Path::new("-"));
     match args.file.clone().filter(|_| !is_input) {
         Some(path) => {
             let open = path.clone();
             decoder.translate_all(&chunks::read(&path, move || Ok(Input::open(&open)?.reader))?)?;
         }
-        None if prompt::is_possible() && !is_input => at_prompt(&mut decoder)?,
+        None if is_prompt => at_prompt(&mut decoder)?,
         None => decoder.translate_all(&chunks::read(Path::new("standard input"), input::stdin)?)?,
     }
     if let Some(pictures) = &decoder.pictures {
