@@ -181,12 +181,12 @@ impl Objective {
     }
 }
 
-/// The records of the run at `path`: none where it has not come to its first.
 /// A time that a record has; files are edited, and a time that is none is no reason to fail.
 fn seconds(&elapsed: &f64) -> f64 {
     if (0.0..1e12).contains(&elapsed) { elapsed } else { 0.0 }
 }
 
+/// The records of the run at `path`: none where it has not come to its first.
 fn records(path: &Path) -> Result<Vec<Record>> {
     let file = path.join(metrics::FILE_NAME);
     if file.exists() { metrics::read(file) } else { Ok(Vec::new()) }
